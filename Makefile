@@ -1,0 +1,27 @@
+# Each target makes the environment that it needs; only Python 3.11 or newer and make have to be there.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help
+help:
+	@echo "make demo    watch ajsync work, against a server of its own"
+	@echo "make test    run every test against real servers"
+	@echo "make lint    check style and types"
+	@echo "make bench   measure against the floors"
+	@echo "make docs    write the reference pages from the schemas and the commands' help"
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[server,dev]'
+	touch $@
+
+.PHONY: lint
+lint: $(VENV)/.installed
+	$(BIN)/ruff format --check ajsync tests
+	$(BIN)/ruff check ajsync tests
+	$(BIN)/mypy
+
+.PHONY: test
+test: $(VENV)/.installed
+	$(BIN)/python -m pytest

@@ -1,0 +1,201 @@
+"""The scheduled task: what configuration makes, the bucket stores, the plan compares and a scheduler fires.
+
+On the wire it is the JSON of the Go type `ScheduledTask`, field for field and in its order, and behind it one object
+`ajsync`, which Go ignores (reference: "A scheduled task" of the asyncjobs wire format).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar, get_args
+
+from ajsync.asyncjobs.names import OWNER_NAME, SCHEDULE_NAME
+from ajsync.asyncjobs.timestamp import NANOSECONDS, format_timestamp, parse_timestamp
+from ajsync.errors import StoredValueError
+
+Catchup = Literal["none", "latest", "all"]
+Overlap = Literal["allow", "skip"]
+
+DEFAULT_CATCHUP: Catchup = "latest"
+DEFAULT_OVERLAP: Overlap = "allow"
+DEFAULT_MAX_TRIES = 10
+"""What asyncjobs gives to a task that names no maximum."""
+MIN_DEADLINE = 30 * NANOSECONDS
+"""The shortest deadline that asyncjobs accepts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Managed:
+    """What ajsync keeps of a scheduled task beside Go's fields; an entry without it is unmanaged."""
+
+    owner: str
+    source: str = ""
+    """The file that it came from, relative to `ajsync.yaml`, with forward slashes. Not compared."""
+    description: str = ""
+    catchup: Catchup = DEFAULT_CATCHUP
+    catchup_window: int = 0
+    """Nanoseconds; 0 means the scheduler's own."""
+    overlap: Overlap = DEFAULT_OVERLAP
+    jitter: int = 0
+    """Nanoseconds; 0 means none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledTask:
+    """A schedule and the properties of the tasks that it makes."""
+
+    name: str
+    schedule: str
+    """As stored: with its `CRON_TZ=Zone ` prefix, if it has a zone."""
+    queue: str
+    task_type: str
+    payload: bytes | None = None
+    """The bytes that each task carries; None is JSON null."""
+    deadline: int = 0
+    """Nanoseconds from the fire to the task's deadline; 0 means none."""
+    max_tries: int = DEFAULT_MAX_TRIES
+    created_at: int = 0
+    """Nanoseconds since 1970; set when it is first stored. Not compared."""
+    managed: Managed | None = None
+
+
+def encode_scheduled_task(task: ScheduledTask) -> bytes:
+    """The bytes that Go's `json.Marshal` gives for the same fields, and the `ajsync` object behind them."""
+    deadline = f'"deadline":{task.deadline},' if task.deadline else ""
+    payload = "null" if task.payload is None else f'"{base64.b64encode(task.payload).decode()}"'
+    managed = "" if task.managed is None else f',"ajsync":{_encode_managed(task.managed)}'
+    return (
+        f'{{"name":{_encode_string(task.name)},"schedule":{_encode_string(task.schedule)},'
+        f'"queue":{_encode_string(task.queue)},"task_type":{_encode_string(task.task_type)},"payload":{payload},'
+        f'{deadline}"max_tries":{task.max_tries},"created_at":"{format_timestamp(task.created_at)}"{managed}}}'
+    ).encode()
+
+
+def decode_scheduled_task(name: str, data: bytes) -> ScheduledTask:
+    """Read the value of the key of `name`. Raises StoredValueError where it is not a scheduled task of that name.
+
+    The grammar of the schedule is not checked: an entry whose schedule never parses is still an entry with an owner.
+    """
+    try:
+        value = json.loads(data)
+    except ValueError as error:  # also UnicodeDecodeError
+        raise StoredValueError(f"not JSON: {error}") from None
+    except RecursionError:
+        raise StoredValueError("not JSON that can be read: nested too deep") from None
+    if not isinstance(value, dict):
+        raise StoredValueError(f"not a JSON object but {_kind(value)}")
+    if value.get("name") != name or not SCHEDULE_NAME.fullmatch(name):
+        raise StoredValueError(f"its name is {value.get('name')!r}, its key is for {name!r}")
+    managed = value.get("ajsync")
+    return ScheduledTask(
+        name=name,
+        schedule=_member(value, "schedule", str),
+        queue=_member(value, "queue", str),
+        task_type=_member(value, "task_type", str),
+        payload=_decode_payload(value.get("payload")),
+        deadline=_member(value, "deadline", int, 0),
+        max_tries=_member(value, "max_tries", int, 0),
+        created_at=_decode_created(value.get("created_at")),
+        managed=None if managed is None else _decode_managed(managed),
+    )
+
+
+def _encode_managed(managed: Managed) -> str:
+    members = [f'"owner":{_encode_string(managed.owner)}']
+    if managed.source:
+        members.append(f'"source":{_encode_string(managed.source)}')
+    if managed.description:
+        members.append(f'"description":{_encode_string(managed.description)}')
+    if managed.catchup != DEFAULT_CATCHUP:
+        members.append(f'"catchup":"{managed.catchup}"')
+    if managed.catchup_window:
+        members.append(f'"catchup_window":{managed.catchup_window}')
+    if managed.overlap != DEFAULT_OVERLAP:
+        members.append(f'"overlap":"{managed.overlap}"')
+    if managed.jitter:
+        members.append(f'"jitter":{managed.jitter}')
+    return "{" + ",".join(members) + "}"
+
+
+def _decode_managed(value: object) -> Managed:
+    if not isinstance(value, dict):
+        raise StoredValueError(f'its member "ajsync" is not an object but {_kind(value)}')
+    owner = _member(value, "owner", str)
+    if not OWNER_NAME.fullmatch(owner):
+        raise StoredValueError(f"its owner {owner!r} is not a valid owner")
+    return Managed(
+        owner=owner,
+        source=_member(value, "source", str, ""),
+        description=_member(value, "description", str, ""),
+        catchup=_choice(value, "catchup", DEFAULT_CATCHUP, get_args(Catchup)),
+        catchup_window=_member(value, "catchup_window", int, 0),
+        overlap=_choice(value, "overlap", DEFAULT_OVERLAP, get_args(Overlap)),
+        jitter=_member(value, "jitter", int, 0),
+    )
+
+
+# Go's encoder escapes these three for HTML and these two for JavaScript, and leaves all else beyond ASCII as it is.
+_GO_ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"})
+_encode_json_string = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def _encode_string(text: str) -> str:
+    return _encode_json_string(text).translate(_GO_ESCAPES)
+
+
+_REQUIRED: Any = object()
+_T = TypeVar("_T")
+
+
+def _member(value: dict[str, Any], member: str, kind: type[_T], default: _T = _REQUIRED) -> _T:
+    found = value.get(member, default)
+    if found is _REQUIRED:
+        raise StoredValueError(f'it has no member "{member}"')
+    if type(found) is not kind:
+        raise StoredValueError(f'its member "{member}" is {_kind(found)}, not {_KINDS[kind]}')
+    return found
+
+
+def _choice(value: dict[str, Any], member: str, default: Any, allowed: tuple[str, ...]) -> Any:
+    found = _member(value, member, str, default)
+    if found not in allowed:
+        raise StoredValueError(f'its member "{member}" is {found!r}, not one of {", ".join(allowed)}')
+    return found
+
+
+def _decode_payload(value: object) -> bytes | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise StoredValueError(f'its member "payload" is {_kind(value)}, not base64 in a string')
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise StoredValueError(f'its member "payload" is not base64: {error}') from None
+
+
+def _decode_created(value: object) -> int:
+    if not isinstance(value, str):
+        raise StoredValueError(f'its member "created_at" is {_kind(value)}, not a time')
+    try:
+        return parse_timestamp(value)
+    except ValueError as error:
+        raise StoredValueError(f'its member "created_at" is {error}') from None
+
+
+_KINDS: dict[type, str] = {
+    str: "a string",
+    int: "a whole number",
+    float: "a number",
+    bool: "a truth value",
+    list: "an array",
+    dict: "an object",
+    type(None): "null",
+}
+
+
+def _kind(value: object) -> str:
+    return _KINDS[type(value)]

@@ -1,0 +1,23 @@
+"""The names that Choria asyncjobs gives to buckets, streams, keys and subjects, and what a valid name is."""
+
+from __future__ import annotations
+
+import re
+
+CONFIGURATION_BUCKET = "CHORIA_AJ_CONFIGURATION"
+CONFIGURATION_STREAM = f"KV_{CONFIGURATION_BUCKET}"
+CONFIGURATION_SUBJECT = f"$KV.{CONFIGURATION_BUCKET}."
+SCHEDULE_PREFIX = "scheduled_tasks."
+SCHEDULE_SUBJECT = CONFIGURATION_SUBJECT + SCHEDULE_PREFIX
+"""The subject of a scheduled task is this and its name."""
+
+# Task types may hold a colon; a schedule's name may not, since it is part of a key and keys hold none.
+SCHEDULE_NAME = re.compile(r"[A-Za-z0-9_-]+")
+QUEUE_NAME = re.compile(r"[A-Za-z0-9_-]+")
+TASK_TYPE = re.compile(r"[A-Za-z0-9_:-]+")
+OWNER_NAME = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def schedule_key(name: str) -> str:
+    """The bucket's key of the scheduled task `name`."""
+    return SCHEDULE_PREFIX + name

@@ -1,0 +1,32 @@
+"""Instants as Go writes them in JSON: RFC 3339 in UTC with up to nine fraction digits, kept as nanoseconds.
+
+Python's datetime holds microseconds only, so instants on the wire are whole nanoseconds since 1970, as an int.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND = timedelta(seconds=1)
+NANOSECONDS = 1_000_000_000
+"""Nanoseconds in a second."""
+
+
+def format_timestamp(instant: int) -> str:
+    """Format nanoseconds since 1970 as Go's `time.RFC3339Nano` does in UTC: trailing zeros dropped, `Z`."""
+    seconds, fraction = divmod(instant, NANOSECONDS)
+    text = (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
+    return f"{text}.{fraction:09d}".rstrip("0") + "Z" if fraction else text + "Z"
+
+
+def parse_timestamp(text: str) -> int:
+    """Parse an RFC 3339 instant to nanoseconds since 1970. Raises ValueError on anything else."""
+    match = _RFC3339.fullmatch(text)
+    if match is None:
+        raise ValueError(f"not an RFC 3339 time: {text!r}")
+    stamp, fraction, offset = match.groups()
+    moment = datetime.fromisoformat(stamp + ("+00:00" if offset in "Zz" else offset))
+    return (moment - _EPOCH) // _SECOND * NANOSECONDS + int(((fraction or "") + "000000000")[:9])

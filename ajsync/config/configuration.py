@@ -1,0 +1,40 @@
+"""What the configuration files say, once every one of them is valid: the desired state and the rules for reaching it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.errors import Location
+
+
+@dataclass(frozen=True, slots=True)
+class Safety:
+    """How far a plan may go before a gate asks."""
+
+    max_delete: int = 10
+    max_delete_percent: int = 30
+    allow_empty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """`ajsync.yaml` and all the schedules files that it names, for one environment."""
+
+    project: Path
+    """The file `ajsync.yaml`; all other names of files are relative to its folder."""
+    owner: str
+    context: str | None
+    """The NATS context that the project or its environment names."""
+    safety: Safety
+    tasks: Mapping[str, ScheduledTask]
+    """Desired, by name; each has `managed` with owner and source set, and `created_at` 0. Suspended ones are left out."""
+    locations: Mapping[str, Location]
+    """Where each name stands, suspended ones too."""
+    suspended: frozenset[str]
+    sources: tuple[Path, ...]
+    """Every file that was read: the project, the schedules files, the payload files."""
+    digest: str
+    """SHA-256, in hex, over owner and desired tasks; the same however files and keys are ordered or files are named."""

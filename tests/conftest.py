@@ -1,0 +1,53 @@
+"""Fixtures that all tests share: real servers, and a home folder of the test's own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.nats_server import NatsServer
+
+StartServer = Callable[..., NatsServer]
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Async tests run on asyncio, which nats-py needs."""
+    return "asyncio"
+
+
+@pytest.fixture
+def start_server(tmp_path: Path) -> Iterator[StartServer]:
+    """Start servers with a configuration of the test's own; all are stopped at its end."""
+    servers: list[NatsServer] = []
+
+    def start(extra: str = "", *, jetstream: bool = True) -> NatsServer:
+        server = NatsServer(tmp_path / f"nats-{len(servers)}", extra, jetstream=jetstream)
+        servers.append(server)
+        server.start()
+        return server
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def server(start_server: StartServer) -> NatsServer:
+    """A fresh server with JetStream and without users."""
+    return start_server()
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home folder of the test's own, so that no test reads or writes the contexts of whoever runs it."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("HOME", str(folder))
+    for variable in [*os.environ]:
+        if variable.startswith(("NATS_", "AJC_", "AJSYNC_")) or variable in ("CONTEXT", "XDG_CONFIG_HOME"):
+            monkeypatch.delenv(variable)
+    return folder
