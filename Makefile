@@ -16,6 +16,10 @@ $(VENV)/.installed: pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[server,dev]'
 	touch $@
 
+.PHONY: demo
+demo: $(VENV)/.installed
+	@PATH="$(CURDIR)/$(BIN):$$PATH" examples/quickstart/demo.sh
+
 .PHONY: lint
 lint: $(VENV)/.installed
 	$(BIN)/ruff format --check ajsync tests
@@ -25,3 +29,7 @@ lint: $(VENV)/.installed
 .PHONY: test
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest
+
+.PHONY: bench
+bench: $(VENV)/.installed
+	$(BIN)/python -m tests.bench

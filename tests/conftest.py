@@ -7,8 +7,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.nats_server import NatsServer
+
+# How long an example takes depends on the machine, and says nothing of a rule.
+settings.register_profile("ajsync", deadline=None)
+settings.load_profile("ajsync")
 
 StartServer = Callable[..., NatsServer]
 

@@ -1,0 +1,23 @@
+"""Schedules: cron's grammar and fire times as the Go scheduler has them, Go durations and time zones. Pure.
+
+>>> parse("CRON_TZ=Europe/Malta 30 9 * * MON-FRI").next(now)
+"""
+
+from __future__ import annotations
+
+from ajsync.schedule.duration import format_duration, format_duration_short, parse_duration
+from ajsync.schedule.grammar import normalise, parse
+from ajsync.schedule.timetable import Timetable
+from ajsync.schedule.zones import load_zone, split_zone, with_zone
+
+__all__ = [
+    "Timetable",
+    "format_duration",
+    "format_duration_short",
+    "load_zone",
+    "normalise",
+    "parse",
+    "parse_duration",
+    "split_zone",
+    "with_zone",
+]

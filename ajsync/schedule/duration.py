@@ -1,0 +1,133 @@
+"""Go durations such as `1h10m`: read exactly as Go's `time.ParseDuration` does, written as its `Duration.String`.
+
+A duration is a whole number of nanoseconds that fits in 64 bits with a sign.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ajsync.errors import ScheduleError
+from ajsync.schedule.quoting import quote, shorten
+
+MICROSECOND = 1_000
+MILLISECOND = 1_000_000
+SECOND = 1_000_000_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+
+_UNITS = {
+    "ns": 1,
+    "us": MICROSECOND,
+    "\u00b5s": MICROSECOND,  # the micro sign
+    "\u03bcs": MICROSECOND,  # the Greek letter mu
+    "ms": MILLISECOND,
+    "s": SECOND,
+    "m": MINUTE,
+    "h": HOUR,
+}
+_ALLOWED = "h, m, s, ms, us and ns"
+_UNIT_HINTS = {
+    "d": "Go durations have no days, write 24h for one",
+    "w": "Go durations have no weeks, write 168h for one",
+    "H": "write h",
+    "M": "write m",
+    "S": "write s",
+}
+_PART = re.compile(r"([0-9]*)((?:\.[0-9]*)?)([^0-9.]*)")
+_LIMIT = 1 << 63
+_UINT64 = (1 << 64) - 1
+
+
+def parse_duration(text: str) -> int:
+    """The nanoseconds of a Go duration such as `1h10m`, `-1.5h` or `0`.
+
+    Raises ScheduleError saying what was found and what is allowed. Takes and refuses the same texts as Go's
+    `time.ParseDuration` and gives the same numbers, its rounding of fractions and its wrap at 2^64 included.
+    """
+    negative = text.startswith("-")
+    digits = text[1:] if text.startswith(("+", "-")) else text
+    if digits == "0":
+        return 0
+    if not digits:
+        raise _bad("a number and a unit are missing, as in 1h30m", text)
+    total = position = 0
+    while position < len(digits):
+        part = _PART.match(digits, position)
+        assert part is not None  # every piece of the pattern may be empty
+        total = (total + _parse_part(part[1], part[2], part[3], text)) & _UINT64
+        if total > _LIMIT:
+            raise _too_long(text)
+        position = part.end()
+    if total == _LIMIT and not negative:
+        raise _too_long(text)
+    return -total if negative else total
+
+
+def _parse_part(whole: str, fraction: str, unit: str, text: str) -> int:
+    if not whole and len(fraction) < 2:
+        raise _bad(f"{quote(fraction + unit)} stands where a number should", text)
+    if not unit:
+        raise _bad(f"{shorten(whole + fraction)} has no unit; allowed are {_ALLOWED}", text)
+    scale = _UNITS.get(unit)
+    if scale is None:
+        hint = f"; {_UNIT_HINTS[unit]}" if unit in _UNIT_HINTS else ""
+        raise _bad(f"{quote(unit)} is not a unit; allowed are {_ALLOWED}{hint}", text)
+    significant = whole.lstrip("0")
+    if len(significant) > 19 or int(significant or "0") > _LIMIT // scale:
+        raise _too_long(text)
+    value = int(significant or "0") * scale + _parse_fraction(fraction[1:], scale)
+    if value > _LIMIT:
+        raise _too_long(text)
+    return value
+
+
+def _parse_fraction(digits: str, scale: int) -> int:
+    """The nanoseconds of the digits after a point, in floating point and digit by digit because Go does so."""
+    value, divisor = 0, 1.0
+    for digit in digits:
+        longer = value * 10 + int(digit)
+        if value > (_LIMIT - 1) // 10 or longer > _LIMIT:
+            break
+        value, divisor = longer, divisor * 10
+    return int(value * (scale / divisor))
+
+
+def _bad(problem: str, text: str) -> ScheduleError:
+    return ScheduleError(f"duration: {problem} (in {quote(text)})")
+
+
+def _too_long(text: str) -> ScheduleError:
+    return _bad("it is longer than a duration can be, 2562047h47m16s", text)
+
+
+def format_duration(nanoseconds: int) -> str:
+    """Write a duration as Go's `Duration.String` does: `1h10m0s`, `1.5s`, `100ms`, `0s`."""
+    sign, size = ("-", -nanoseconds) if nanoseconds < 0 else ("", nanoseconds)
+    if size == 0:
+        return "0s"
+    if size < MICROSECOND:
+        return f"{sign}{size}ns"
+    if size < MILLISECOND:
+        return f"{sign}{_decimal(size, MICROSECOND, 3)}\u00b5s"
+    if size < SECOND:
+        return f"{sign}{_decimal(size, MILLISECOND, 6)}ms"
+    minutes, below = divmod(size, MINUTE)
+    hours, minutes = divmod(minutes, 60)
+    shown_minutes = f"{minutes}m" if hours or minutes else ""
+    return f"{sign}{f'{hours}h' if hours else ''}{shown_minutes}{_decimal(below, SECOND, 9)}s"
+
+
+def format_duration_short(nanoseconds: int) -> str:
+    """Write a duration as people do in a file, without the units that are zero at its end: `12h`, `1h10m`, `1.5s`."""
+    text = format_duration(nanoseconds)
+    if text.endswith("m0s"):
+        text = text.removesuffix("0s")
+    if text.endswith("h0m"):
+        text = text.removesuffix("0m")
+    return text
+
+
+def _decimal(size: int, unit: int, places: int) -> str:
+    whole, fraction = divmod(size, unit)
+    return f"{whole}.{fraction:0{places}d}".rstrip("0") if fraction else str(whole)

@@ -1,0 +1,71 @@
+"""From a schedule's text to its timetable: prefix, `@` form or fields, as robfig/cron's `ParseStandard` reads it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from ajsync.errors import ScheduleError
+from ajsync.schedule.duration import SECOND, parse_duration
+from ajsync.schedule.fields import parse_fields
+from ajsync.schedule.quoting import quote
+from ajsync.schedule.timetable import Timetable
+from ajsync.schedule.walltimes import WallTimes
+from ajsync.schedule.zones import ZONE_PREFIXES, load_zone, split_zone
+
+_NAMED = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+_EVERY = "@every "
+_MOST_KEPT = 16_384
+"""Timetables kept for the next who asks: enough for a large bucket, in some 30 MB."""
+
+
+def parse(text: str, zone: str = "UTC") -> Timetable:
+    """The timetable of a schedule, read in `zone` unless it has a `CRON_TZ=Zone ` prefix of its own.
+
+    Raises ScheduleError saying which part is wrong, what was found and what is allowed. Asking again for the same
+    schedule and zone gives the same timetable.
+    """
+    return _parse(text, zone)
+
+
+@lru_cache(maxsize=_MOST_KEPT)
+def _parse(text: str, zone: str) -> Timetable:
+    if not text:
+        raise ScheduleError("the schedule is empty; write five fields, or a name such as @daily")
+    prefix, rest = split_zone(text)
+    if not prefix and text.startswith(ZONE_PREFIXES):
+        raise ScheduleError(f"time zone: a space is missing between zone and schedule (in {quote(text)})")
+    # To Go, "Local" is the zone of the scheduler; what a schedule without a zone is read in plays that part here.
+    name = zone if prefix in ("", "Local") else prefix
+    zone_info = load_zone(name)
+    name = name or "UTC"
+    if rest.startswith(_EVERY):
+        return Timetable(text, name, _interval(rest.removeprefix(_EVERY)), zone_info)
+    if rest.startswith("@"):
+        fields = _NAMED.get(rest)
+        if fields is None:
+            allowed = ", ".join([*_NAMED, "@every 10m"])
+            raise ScheduleError(f"{quote(rest)} is not a name of a schedule; allowed are {allowed}")
+        rest = fields
+    elif (spelling := normalise(rest)) != rest:
+        raise ScheduleError(f"{quote(rest)} lacks its @; write {quote(spelling)}")
+    return Timetable(text, name, 0, zone_info, WallTimes(parse_fields(rest)))
+
+
+def _interval(duration: str) -> int:
+    """Nanoseconds: whole seconds, truncated, and at least one."""
+    nanoseconds = parse_duration(duration)
+    return max(nanoseconds - nanoseconds % SECOND, SECOND)
+
+
+def normalise(text: str) -> str:
+    """Give the spellings of the command line, `daily` or `every 10m`, their `@`; everything else stays as it is."""
+    spelling = f"@{text}"
+    return spelling if spelling in _NAMED or spelling.startswith(_EVERY) else text

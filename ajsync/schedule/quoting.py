@@ -1,0 +1,19 @@
+"""How a piece of what a person wrote is shown in an error message: short, on one line, without control characters."""
+
+from __future__ import annotations
+
+_LONGEST = 60
+"""Characters; more than a sound schedule has, and little enough for a line of a terminal."""
+
+
+def quote(text: str) -> str:
+    """`text` in double quotes; what cannot be printed is escaped, what is too long ends in dots."""
+    return f'"{shorten(text)}"'
+
+
+def shorten(text: str) -> str:
+    """`text` without quotes, escaped and cut as by `quote`."""
+    shown = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    if shown.isprintable():
+        return shown
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in shown)

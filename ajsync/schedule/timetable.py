@@ -1,0 +1,68 @@
+"""The timetable: what a schedule means, as a value with one question to ask: when does it fire next?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from ajsync.schedule.duration import SECOND
+from ajsync.schedule.walltimes import WallTimes, next_instant
+
+
+@dataclass(frozen=True, slots=True)
+class Timetable:
+    """When a schedule fires. Made by `parse`; does not change, so that all who have the same schedule can share one.
+
+    What it gives is aware and in the zone of the schedule. Python compares two datetimes of one zone by their wall
+    clocks: to sort or compare them across a change of the clocks, turn them into UTC or timestamps first.
+    """
+
+    text: str
+    """The schedule as given."""
+    zone: str
+    """The IANA name of the zone in which its wall-clock times are read."""
+    interval: int = 0
+    """Nanoseconds from one fire of an `@every` to the next, whole seconds, at least one; 0 for all others."""
+    zone_info: tzinfo = field(default=UTC, repr=False, compare=False)
+    walls: WallTimes | None = field(default=None, repr=False, compare=False)
+    """What the five fields match; None for an `@every`."""
+
+    @property
+    def is_every(self) -> bool:
+        """Whether it is an `@every`, whose fires depend on where its phase begins and not on any clock or zone."""
+        return self.interval > 0
+
+    def next(self, after: datetime) -> datetime | None:
+        """The first fire strictly after `after`, which is aware; an `@every` fires one interval after its whole second.
+
+        None where it does not fire in the eight years from `after`, or not in the years that a datetime can hold.
+        Raises ValueError for a naive `after`.
+        """
+        return self.next_anchored(after, after)
+
+    def next_anchored(self, after: datetime, anchor: datetime) -> datetime | None:
+        """The same, but an `@every` fires at whole intervals from `anchor`, which is floored to the second.
+
+        The anchor gives the phase and nothing more: before it an `@every` fires as well, and at it. All other schedules
+        have no phase and fire as by `next`.
+        """
+        _require_aware(after, anchor)
+        try:
+            if self.walls is None:
+                found: datetime | None = _next_interval(timedelta(seconds=self.interval // SECOND), after, anchor)
+            else:
+                found = next_instant(self.walls, self.zone_info, after)
+            return found and found.astimezone(self.zone_info)
+        except OverflowError:  # beyond the years that a datetime can hold
+            return None
+
+
+def _next_interval(interval: timedelta, after: datetime, anchor: datetime) -> datetime:
+    start = anchor.astimezone(UTC).replace(microsecond=0)
+    return start + ((after - start) // interval + 1) * interval
+
+
+def _require_aware(*moments: datetime) -> None:
+    for moment in moments:
+        if moment.utcoffset() is None:
+            raise ValueError(f"an instant needs a time zone: {moment!r}")

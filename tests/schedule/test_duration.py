@@ -1,0 +1,92 @@
+"""Durations are Go's, both ways, and a wrong one is explained."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ajsync.errors import ScheduleError
+from ajsync.schedule import format_duration, format_duration_short, parse_duration
+from ajsync.schedule.duration import HOUR, MINUTE, SECOND
+
+INT64 = st.integers(-(1 << 63), (1 << 63) - 1)
+# Whole seconds, minutes and hours are rare among all numbers, and the ones that people write.
+DURATIONS = INT64 | st.builds(
+    lambda count, unit: count * unit, st.integers(-9999, 9999), st.sampled_from([1, 1000, SECOND, MINUTE, HOUR])
+)
+
+
+@given(DURATIONS)
+def test_what_is_written_reads_as_the_same_duration(duration: int) -> None:
+    assert parse_duration(format_duration(duration)) == duration
+
+
+@given(DURATIONS)
+def test_the_short_form_reads_as_the_same_duration(duration: int) -> None:
+    assert parse_duration(format_duration_short(duration)) == duration
+
+
+@given(st.integers(0, 9999), st.integers(0, 9999), st.integers(0, 9999), st.permutations("hms"))
+def test_parts_add_up_in_any_order(hours: int, minutes: int, seconds: int, order: list[str]) -> None:
+    counts = {"h": hours, "m": minutes, "s": seconds}
+    text = "".join(f"{counts[unit]}{unit}" for unit in order)
+    assert parse_duration(text) == hours * HOUR + minutes * MINUTE + seconds * SECOND
+    assert parse_duration(f"-{text}") == -parse_duration(text)
+
+
+@given(st.text(alphabet="0123456789.+-hmsnu\u00b5\u03bcd e\x00\u0665"))
+def test_any_text_gives_a_duration_or_an_explanation(text: str) -> None:
+    problem = ""
+    try:
+        parse_duration(text)
+    except ScheduleError as error:
+        problem = str(error)
+    assert problem.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("duration", "short"),
+    [
+        (12 * HOUR, "12h"),
+        (HOUR + 10 * MINUTE, "1h10m"),
+        (10 * MINUTE, "10m"),
+        (HOUR + 5 * SECOND, "1h0m5s"),
+        (100 * HOUR, "100h"),
+        (10 * SECOND, "10s"),
+        (3 * SECOND // 2, "1.5s"),
+        (SECOND // 10, "100ms"),
+        (-90 * MINUTE, "-1h30m"),
+        (0, "0s"),
+    ],
+)
+def test_the_short_form_drops_the_zeros_at_its_end(duration: int, short: str) -> None:
+    assert format_duration_short(duration) == short
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", 'duration: a number and a unit are missing, as in 1h30m (in "")'),
+        ("5", 'duration: 5 has no unit; allowed are h, m, s, ms, us and ns (in "5")'),
+        (
+            "1d",
+            'duration: "d" is not a unit; allowed are h, m, s, ms, us and ns; '
+            'Go durations have no days, write 24h for one (in "1d")',
+        ),
+        ("1H", 'duration: "H" is not a unit; allowed are h, m, s, ms, us and ns; write h (in "1H")'),
+        ("ten minutes", 'duration: "ten minutes" stands where a number should (in "ten minutes")'),
+        ("3000000h", 'duration: it is longer than a duration can be, 2562047h47m16s (in "3000000h")'),
+    ],
+)
+def test_a_wrong_duration_is_explained(text: str, message: str) -> None:
+    with pytest.raises(ScheduleError) as error:
+        parse_duration(text)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize("text", ["9" * 1_000_000 + "h", "h" * 1_000_000, "0." + "0" * 1_000_000, "-" * 1_000_000])
+def test_a_duration_without_end_is_refused_in_a_line(text: str) -> None:
+    with pytest.raises(ScheduleError) as error:
+        parse_duration(text)
+    assert len(str(error.value)) < 300

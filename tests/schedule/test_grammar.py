@@ -1,0 +1,190 @@
+"""A wrong schedule is answered with the field, what was found and what is allowed; a right one means one thing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ajsync.errors import ScheduleError
+from ajsync.schedule import normalise, parse
+from ajsync.schedule.duration import SECOND
+from ajsync.schedule.fields import parse_fields
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("61 * * * *", 'minute: 61 is above the maximum, 59 (in "61 * * * *")'),
+        ("0 24 * * *", 'hour: 24 is above the maximum, 23 (in "0 24 * * *")'),
+        ("0 0 0 * *", 'day of month: 0 is below the minimum, 1 (in "0 0 0 * *")'),
+        ("0 0 * 13 *", 'month: 13 is above the maximum, 12 (in "0 0 * 13 *")'),
+        ("0 0 * * 7", 'day of week: 7 is above the maximum, 6; Sunday is 0 (in "0 0 * * 7")'),
+        ("0 0 * * Monday", 'day of week: "Monday" is not a number from 0 to 6 or SUN to SAT (in "0 0 * * Monday")'),
+        ("0 0 L * *", 'day of month: "L" is not a number from 1 to 31 (in "0 0 L * *")'),
+        ("0 0 JAN * *", 'day of month: "JAN" is not a number from 1 to 31 (in "0 0 JAN * *")'),
+        ("5- * * * *", 'minute: a value is missing in "5-"; allowed is a number from 0 to 59 (in "5- * * * *")'),
+        ("1-2-3 * * * *", 'minute: "1-2-3" has more than one "-" (in "1-2-3 * * * *")'),
+        ("*/5/5 * * * *", 'minute: "*/5/5" has more than one "/" (in "*/5/5 * * * *")'),
+        ("*/0 * * * *", 'minute: the step "0" is not a whole number of at least 1 (in "*/0 * * * *")'),
+        (
+            "0 22-2 * * *",
+            'hour: "22-2" ends before it begins; ranges do not wrap, write 22-23,0-2 (in "0 22-2 * * *")',
+        ),
+        (
+            "0 0 * * SAT-SUN",
+            'day of week: "SAT-SUN" ends before it begins; ranges do not wrap, write 6,0 (in "0 0 * * SAT-SUN")',
+        ),
+        (
+            "0 0 * * * *",
+            'a schedule has five fields (minute, hour, day of month, month, day of week), found 6 (in "0 0 * * * *")',
+        ),
+        ("", "the schedule is empty; write five fields, or a name such as @daily"),
+        ("daily", '"daily" lacks its @; write "@daily"'),
+        (
+            "@reboot",
+            '"@reboot" is not a name of a schedule; allowed are '
+            "@yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly, @every 10m",
+        ),
+        ("@every 5", 'duration: 5 has no unit; allowed are h, m, s, ms, us and ns (in "5")'),
+        ("TZ=UTC", 'time zone: a space is missing between zone and schedule (in "TZ=UTC")'),
+    ],
+)
+def test_a_wrong_schedule_is_explained(text: str, message: str) -> None:
+    with pytest.raises(ScheduleError) as error:
+        parse(text)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "9" * 1_000_000 + " * * * *",
+        "*/" + "9" * 1_000_000 + " * * * *",
+        "-" * 1_000_000 + " * * * *",
+        "/" * 1_000_000 + " * * * *",
+        "x" * 1_000_000,
+        " " * 1_000_000,
+        "* " * 500_000,
+        "@" * 1_000_000,
+        "@every " + "h" * 1_000_000,
+        "TZ=" + "A" * 1_000_000 + " 0 9 * * *",
+        "\x00 * * * *",
+        "0 0 * * MON\x00",
+        "\u0665 * * * *",
+        "\uff15 * * * *",
+        "\ud800 * * * *",
+        "\u202e5 * * * *",
+        "9223372036854775808 * * * *",
+        "*/9223372036854775808 * * * *",
+        "1\n2 * * * * *",
+    ],
+)
+def test_a_hostile_schedule_is_refused_in_a_line(text: str) -> None:
+    with pytest.raises(ScheduleError) as error:
+        parse(text)
+    assert str(error.value).isprintable()
+    assert len(str(error.value)) < 400
+
+
+def test_a_list_without_end_is_read_like_a_short_one() -> None:
+    assert parse_fields("1," * 500_000 + "2 * * * *") == parse_fields("1,2 * * * *")
+
+
+@given(st.text(alphabet="0123456789*?,-/@ LW#\t\u00a0\x00abcJANmonTZ=") | st.text())
+def test_any_text_gives_a_timetable_or_an_explanation(text: str) -> None:
+    problem = ""
+    try:
+        parse(text)
+    except ScheduleError as error:
+        problem = str(error)
+    assert problem.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("? ? ? ? ?", "* * * * *"),
+        ("5-5/10 * * * *", "5 * * * *"),
+        ("*/100 * * * *", "0 * * * *"),
+        ("50/4 * * * *", "50,54,58 * * * *"),
+        ("*-foo/7 * * * *", "*/7 * * * *"),
+        ("1,2, * * * *", "1,2 * * * *"),
+        ("+5,005 * * * *", "5 * * * *"),
+        ("0 0 * jan-Mar FRI", "0 0 * 1-3 5"),
+        ("0 0 * * FR\u0130", "0 0 * * 5"),
+        ("\t0\u00a00\u3000*\x85*\v*\n", "0 0 * * *"),
+    ],
+)
+def test_two_spellings_mean_the_same(one: str, other: str) -> None:
+    assert parse_fields(one) == parse_fields(other)
+
+
+@pytest.mark.parametrize(
+    ("field", "star"),
+    [("*", True), ("?", True), ("*/1", True), ("2,*", True), ("*/2", False), ("1-31", False), ("*/2,3", False)],
+)
+def test_only_a_star_without_a_step_sets_the_star_bit(field: str, star: bool) -> None:
+    assert parse_fields(f"0 0 {field} * *").day.star is star
+
+
+@pytest.mark.parametrize(
+    ("spelling", "schedule"),
+    [
+        *((name, f"@{name}") for name in ("yearly", "annually", "monthly", "weekly", "daily", "midnight", "hourly")),
+        ("every 10m", "@every 10m"),
+    ],
+)
+def test_spellings_of_the_command_line_get_their_at_sign(spelling: str, schedule: str) -> None:
+    assert normalise(spelling) == schedule
+    parse(normalise(spelling))
+
+
+@pytest.mark.parametrize("text", ["@daily", "0 9 * * *", "Daily", "daily ", "every", "everyday", "", "nonsense"])
+def test_everything_else_is_left_alone(text: str) -> None:
+    assert normalise(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("@every 1h30m", 5400),
+        ("@every 1.999s", 1),
+        ("@every 500ms", 1),
+        ("@every -5m", 1),
+        ("TZ=Asia/Tokyo @every 90s", 90),
+    ],
+)
+def test_an_interval_is_whole_seconds_and_at_least_one(text: str, seconds: int) -> None:
+    timetable = parse(text)
+    assert timetable.is_every
+    assert timetable.interval == seconds * SECOND
+
+
+def test_a_schedule_by_the_clock_has_no_interval() -> None:
+    timetable = parse("@daily")
+    assert not timetable.is_every
+    assert timetable.interval == 0
+
+
+def test_the_same_schedule_is_read_once() -> None:
+    assert parse("0 9 * * *", "Europe/Malta") is parse("0 9 * * *", zone="Europe/Malta")
+
+
+def test_a_timetable_is_a_value() -> None:
+    timetable = parse("0 9 * * *", "Europe/Malta")
+    assert (timetable.text, timetable.zone) == ("0 9 * * *", "Europe/Malta")
+    assert {timetable, parse("TZ=Europe/Malta 0 9 * * *")} == {timetable, parse("TZ=Europe/Malta 0 9 * * *")}
+    assert timetable != parse("0 9 * * *", "UTC")
+
+
+def test_checking_a_schedule_loads_neither_croniter_nor_zones() -> None:
+    program = (
+        "import sys; from ajsync.schedule import parse; parse('0 9 * * MON-FRI')\n"
+        "print([name for name in ('croniter', 'dateutil', 'zoneinfo', 'difflib') if name in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert run.stdout == "[]\n"
