@@ -1,0 +1,367 @@
+"""A connection to NATS: made within a time-out or refused with the true reason, and kept while servers come and go.
+
+Only what connects imports this module, since nats-py takes longer to import than all the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import math
+import re
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Literal
+
+import nats.errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from ajsync.asyncjobs.context import Context
+from ajsync.asyncjobs.failure import REFUSED, Failure, error_text, failure_of
+from ajsync.asyncjobs.login import cannot_connect, login_options
+from ajsync.errors import NotPermittedError, UnreachableError
+
+CONNECT_SECONDS = 5.0
+REQUEST_SECONDS = 5.0
+RECONNECT_SECONDS = 30.0
+"""How long a command waits for a lost server: an election in a cluster or a restart is over by then."""
+_CLOSE_SECONDS = 1.0
+_LEAST_SECONDS = 0.1
+"""For the last of several servers when the others have used up the time."""
+_NO_JETSTREAM = {10039, 10076}
+"""Not enabled for the account, and not enabled at all."""
+
+_log = logging.getLogger(__name__)
+
+
+class JetStreamError(UnreachableError):
+    """The JetStream API answered a request with an error."""
+
+    def __init__(self, subject: str, code: int, err_code: int, description: str) -> None:
+        super().__init__(f"JetStream refused {subject}: {description} (error {err_code}).")
+        self.code = code
+        """As in HTTP: 404 for what is not there."""
+        self.err_code = err_code
+        """The exact error, one of the server's own numbers."""
+        self.description = description
+
+
+@asynccontextmanager
+async def connect(
+    context: Context,
+    *,
+    name: str = "ajsync",
+    timeout: float = CONNECT_SECONDS,
+    reconnect_timeout: float | None = RECONNECT_SECONDS,
+) -> AsyncIterator[Connection]:
+    """Connect to the first server of `context` that lets us in, within `timeout` seconds over all of them.
+
+    `name` is what the server shows of us. A connection that is lost later comes back by itself; after
+    `reconnect_timeout` seconds without a server it is given up, with None never.
+    Raises UnreachableError, or NotPermittedError where a server refused us; the message gives the reason of each
+    server and what to do.
+    """
+    connection = await _connect(context, name, timeout, reconnect_timeout)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+class Connection:
+    """A connection that `connect` has made; `client` is nats-py's own."""
+
+    def __init__(self, context: Context, url: str, reconnect_timeout: float | None) -> None:
+        self.context = context
+        self.url = url
+        """The server that we are, or were last, connected to."""
+        self.client = _Client(tls_wanted=context.wants_tls)
+        self.lost: asyncio.Future[UnreachableError] = asyncio.get_running_loop().create_future()
+        """Done, with the reason, once the connection has gone for good without `close`."""
+        self._reconnect_timeout = reconnect_timeout
+        self._stage: Literal["opening", "open", "closing"] = "opening"
+        self._giving_up: asyncio.TimerHandle | None = None
+        self._given_up: asyncio.Task[None] | None = None
+        self._trouble = _NO_TROUBLE
+        self._violations: deque[tuple[str, str]] = deque(maxlen=256)
+        self._waiting: dict[asyncio.Future[str], str] = {}
+
+    @property
+    def api_prefix(self) -> str:
+        """What the subjects of the JetStream API begin with, up to and with the dot."""
+        return self.context.api_prefix
+
+    @property
+    def publish_prefix(self) -> str:
+        """What stands before `$KV.…` when publishing to a bucket: nothing, or the prefix of the API.
+
+        As in nats.go: a server maps `$JS.<domain>.API.$KV.>` back to `$KV.>`. No other subject has such a mapping;
+        streams on plain subjects are published to without it.
+        """
+        return "" if self.api_prefix == "$JS.API." else self.api_prefix
+
+    @property
+    def max_payload(self) -> int:
+        """The most bytes that a message may have, with its headers."""
+        return self.client.max_payload
+
+    @property
+    def server_version(self) -> str:
+        """Such as `2.15.1`."""
+        version = self.client.connected_server_version
+        return f"{version.major}.{version.minor}.{version.patch}"
+
+    def permission_reason(self, subject: str) -> str | None:
+        """The server's latest word that we may not publish or subscribe to `subject`, or None."""
+        for kind, pattern in reversed(self._violations):
+            if _matches(pattern, subject.lower()):
+                return _violation(kind, pattern, subject)
+        return None
+
+    async def request(
+        self,
+        subject: str,
+        payload: bytes = b"",
+        *,
+        timeout: float = REQUEST_SECONDS,
+        headers: dict[str, str] | None = None,
+    ) -> Msg:
+        """Ask `subject` and wait at most `timeout` seconds for its answer.
+
+        Raises NotPermittedError as soon as the server says so, UnreachableError where nobody answers.
+        """
+        try:
+            return await self._exchange(subject, payload, timeout, headers)
+        except nats.errors.NoRespondersError:
+            raise UnreachableError(f"Nobody answers {subject} at {self.url}.") from None
+
+    async def jetstream_request(
+        self, api_subject: str, body: Mapping[str, object] | None = None, *, timeout: float = REQUEST_SECONDS
+    ) -> dict[str, Any]:
+        """Ask the JetStream API, such as `STREAM.INFO.NAME`, with the prefix of the context; `timeout` in seconds.
+
+        Raises JetStreamError for an error that the API answers, UnreachableError where there is no JetStream or no
+        answer, NotPermittedError where the server refuses the request.
+        """
+        payload = b"" if body is None else json.dumps(body).encode()
+        try:
+            answer = json.loads((await self._exchange(self.api_prefix + api_subject, payload, timeout, None)).data)
+        except nats.errors.NoRespondersError:
+            raise UnreachableError(self._no_jetstream()) from None
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise UnreachableError(f"What answers {self.api_prefix}{api_subject} at {self.url} is not JetStream.")
+        if isinstance(error := answer.get("error"), dict):
+            if error.get("err_code") in _NO_JETSTREAM:
+                raise UnreachableError(self._no_jetstream())
+            raise JetStreamError(
+                api_subject, error.get("code", 0), error.get("err_code", 0), error.get("description", "")
+            )
+        return answer
+
+    async def close(self) -> None:
+        """Send what has been published, and leave; it is no error when the server has gone. Takes a second at most."""
+        self._stage = "closing"
+        self._keep_waiting()
+        with suppress(OSError, nats.errors.Error):  # OSError: also TimeoutError
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await (self._given_up or self.client.close())
+
+    async def _open(self, servers: list[str], options: Mapping[str, Any], seconds: float) -> None:
+        async with asyncio.timeout(seconds):
+            await self.client.connect(
+                servers,
+                error_cb=self._on_error,
+                disconnected_cb=self._on_disconnected,
+                reconnected_cb=self._on_reconnected,
+                closed_cb=self._on_closed,
+                connect_timeout=math.ceil(seconds),
+                **options,
+            )
+        self._stage = "open"
+
+    async def _exchange(self, subject: str, payload: bytes, timeout: float, headers: dict[str, str] | None) -> Msg:
+        if reason := self._inbox_reason():
+            raise self._not_permitted(subject, reason)
+        refused: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._waiting[refused] = subject
+        answer = asyncio.ensure_future(self.client.request(subject, payload, timeout=timeout, headers=headers))
+        try:
+            await asyncio.wait((answer, refused, self.lost), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            if answer.done() and answer.exception() is None:
+                return answer.result()
+            if refused.done():
+                raise self._not_permitted(subject, refused.result())
+            if self.lost.done():
+                raise UnreachableError(str(self.lost.result()))
+            if answer.done():
+                return answer.result()
+            raise TimeoutError
+        except TimeoutError:
+            down = "" if self.client.is_connected else f"; the connection is down: {self._trouble}"
+            raise UnreachableError(f"{self.url} did not answer {subject} within {timeout:g} s{down}.") from None
+        except nats.errors.NoRespondersError:
+            raise
+        except (OSError, nats.errors.Error) as error:
+            raise UnreachableError(f"{subject} could not be sent to {self.url}: {error_text(error)}.") from None
+        finally:
+            del self._waiting[refused]
+            if not answer.done():
+                answer.cancel()
+
+    async def _on_error(self, error: Exception) -> None:
+        if self._stage == "opening":
+            raise _AttemptError(error)  # which ends the attempt, where nats-py would try again without end
+        text = error_text(error)
+        if found := _VIOLATION.match(text):
+            kind, pattern = found[1].title(), found[2]
+            self._violations.append((kind, pattern))
+            for refused, subject in self._waiting.items():
+                published = kind == "Publish" and pattern == subject.lower()
+                reason = _violation(kind, pattern, subject) if published else self._inbox_reason()
+                if reason and not refused.done():
+                    refused.set_result(reason)
+        elif text != self._trouble and self._stage == "open":  # attempts to reconnect repeat theirs
+            self._trouble = text
+        else:
+            return
+        _log.warning("%s says: %s", self.url, text, extra={"server": self.url})
+
+    async def _on_disconnected(self) -> None:
+        if self._stage != "open" or self.lost.done():
+            return
+        _log.warning("lost the connection to %s", self.url, extra={"server": self.url})
+        self._violations.clear()  # whoever lets us in again says anew what we may not
+        if self._reconnect_timeout is not None and self._giving_up is None:
+            self._giving_up = asyncio.get_running_loop().call_later(self._reconnect_timeout, self._give_up)
+
+    async def _on_reconnected(self) -> None:
+        self._keep_waiting()
+        self._trouble = _NO_TROUBLE
+        if server := self.client.connected_url:
+            self.url = server.geturl()
+        _log.warning("connected again, to %s", self.url, extra={"server": self.url})
+
+    async def _on_closed(self) -> None:
+        self._keep_waiting()
+        if self._stage == "open" and not self.lost.done():
+            reason = error_text(self.client.last_error) if self.client.last_error else self._trouble
+            self.lost.set_result(UnreachableError(f"The server {self.url} closed the connection: {reason}."))
+
+    def _give_up(self) -> None:
+        waited = f"did not come back within {self._reconnect_timeout:g} s: {self._trouble}"
+        self.lost.set_result(UnreachableError(f"The connection to {self.url} was lost and {waited}."))
+        self._given_up = asyncio.ensure_future(self.client.close())
+
+    def _keep_waiting(self) -> None:
+        if self._giving_up is not None:
+            self._giving_up.cancel()
+            self._giving_up = None
+
+    def _inbox_reason(self) -> str | None:
+        """Why no answer reaches us, if the server refused the one subscription that nats-py has for answers."""
+        prefix = self.context.inbox_prefix or "_INBOX"
+        for kind, pattern in self._violations:
+            if kind == "Subscription" and pattern.startswith(f"{prefix.lower()}.") and pattern.endswith(".*"):
+                remedy = 'name a prefix that its user may subscribe to as "inbox_prefix" in the context'
+                return f'Permissions Violation for Subscription to "{prefix}.>", where answers arrive; {remedy}'
+        return None
+
+    def _not_permitted(self, subject: str, reason: str) -> NotPermittedError:
+        return NotPermittedError(f"The server {self.url} does not let us ask {subject}: {reason}.")
+
+    def _no_jetstream(self) -> str:
+        if self.publish_prefix:
+            named = "jetstream_domain" if self.context.jetstream_domain else "jetstream_api_prefix"
+            return f'No JetStream answers {self.api_prefix}> at {self.url}. Correct "{named}" in the context.'
+        return f"JetStream is not enabled at {self.url} for this account. Enable it in the server's configuration."
+
+
+class _Client(Client):
+    """nats-py's client, with habits of nats.go; the tests fail where a release of nats-py takes one away."""
+
+    def __init__(self, *, tls_wanted: bool) -> None:
+        super().__init__()
+        self._tls_wanted = tls_wanted
+        self.asks_for_certificate = False
+        """Whether the server wants TLS with a certificate of ours."""
+
+    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
+        # nats-py encrypts only where the server insists, and would send a password in the clear that tls:// protects.
+        if initial_connection and self._tls_wanted and not info.get("tls_required"):
+            if not info.get("tls_available"):
+                raise nats.errors.SecureConnWantedError
+            info["tls_required"] = True
+        self.asks_for_certificate = bool(info.get("tls_verify"))
+        await super()._process_info(info, initial_connection)
+
+    async def _process_connect_init(self) -> None:
+        try:
+            await super()._process_connect_init()
+        except BaseException:  # nats-py opens the next socket and forgets this one, or waits for it without end
+            if self._transport is not None:
+                self._transport.close()  # type: ignore[no-untyped-call]  # nats-py leaves it without types
+            raise
+
+    async def _process_err(self, err_msg: str) -> None:
+        # nats-py closes for good when a JWT expires or a user changes, though its renewed file may let us in again.
+        if REFUSED.match(err_msg):
+            error = nats.errors.Error(err_msg)
+            await self._error_cb(error)
+            await self._process_op_err(error)
+        else:
+            await super()._process_err(err_msg)
+
+
+class _AttemptError(Exception):
+    """What nats-py met while connecting."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+async def _connect(context: Context, name: str, timeout: float, reconnect_timeout: float | None) -> Connection:
+    options = login_options(context, name)
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + timeout
+    failures: list[Failure] = []
+    for number, url in enumerate(context.servers):
+        servers = [*context.servers[number:], *context.servers[:number]]  # it tries the first and reconnects to all
+        seconds = max((deadline - loop.time()) / (len(context.servers) - number), _LEAST_SECONDS)
+        connection = Connection(context, url, reconnect_timeout)
+        try:
+            await connection._open(servers, options, seconds)
+        except (_AttemptError, OSError, ValueError, nats.errors.Error) as error:  # ValueError: a first line without end
+            cause = error.cause if isinstance(error, _AttemptError) else error
+            failures.append(failure_of(cause, context, seconds, connection.client.asks_for_certificate))
+        else:
+            return connection
+    reasons = "; ".join(f"{failure.reason} at {url}" for failure, url in zip(failures, context.servers, strict=True))
+    advice = " ".join(dict.fromkeys(failure.advice for failure in failures))
+    refused = any(failure.refused for failure in failures)
+    raise (NotPermittedError if refused else UnreachableError)(f"{cannot_connect(context)} {reasons}. {advice}")
+
+
+_NO_TROUBLE = "no reason given"
+_VIOLATION = re.compile(r'permissions violation for (publish|subscription) to "([^"]*)"', re.IGNORECASE)
+
+
+def _violation(kind: str, pattern: str, subject: str) -> str:
+    """The server's own words, which nats-py hands on in lower case."""
+    return f'Permissions Violation for {kind} to "{subject if pattern == subject.lower() else pattern}"'
+
+
+def _matches(pattern: str, subject: str) -> bool:
+    """Whether `pattern`, in which `*` is any token and `>` any rest, takes in `subject`."""
+    wanted, tokens = pattern.split("."), subject.split(".")
+    for place, token in enumerate(wanted):
+        if token == ">":
+            return len(tokens) > place
+        if place >= len(tokens) or token not in ("*", tokens[place]):
+            return False
+    return len(wanted) == len(tokens)
