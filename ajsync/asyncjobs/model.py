@@ -9,8 +9,9 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, TypeVar, cast, get_args
 
 from ajsync.asyncjobs.names import OWNER_NAME, SCHEDULE_NAME
 from ajsync.asyncjobs.timestamp import NANOSECONDS, format_timestamp, parse_timestamp
@@ -142,11 +143,19 @@ _GO_ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u
 _encode_json_string = json.JSONEncoder(ensure_ascii=False).encode
 
 
+# Nearly every string is of these characters, which JSON and Go write as they are.
+_is_plain = re.compile(r"[A-Za-z0-9 _:,./*@=+-]*").fullmatch
+
+
 def _encode_string(text: str) -> str:
+    if _is_plain(text):
+        return f'"{text}"'
     return _encode_json_string(text).translate(_GO_ESCAPES)
 
 
 _REQUIRED: Any = object()
+_SURROGATE = re.compile("[\ud800-\udfff]")
+"""What JSON can escape alone and UTF-8 cannot hold; Go's decoder reads U+FFFD for it."""
 _T = TypeVar("_T")
 
 
@@ -156,6 +165,8 @@ def _member(value: dict[str, Any], member: str, kind: type[_T], default: _T = _R
         raise StoredValueError(f'it has no member "{member}"')
     if type(found) is not kind:
         raise StoredValueError(f'its member "{member}" is {_kind(found)}, not {_KINDS[kind]}')
+    if isinstance(found, str) and not found.isascii():
+        return cast("_T", _SURROGATE.sub("\ufffd", found))
     return found
 
 

@@ -11,6 +11,9 @@ SCHEDULE_PREFIX = "scheduled_tasks."
 SCHEDULE_SUBJECT = CONFIGURATION_SUBJECT + SCHEDULE_PREFIX
 """The subject of a scheduled task is this and its name."""
 
+CONSUMER_MARK = "ajsync"
+"""How the description of each consumer of ours begins, so that nobody takes it for a Go scheduler."""
+
 # Task types may hold a colon; a schedule's name may not, since it is part of a key and keys hold none.
 SCHEDULE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 QUEUE_NAME = re.compile(r"[A-Za-z0-9_-]+")

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
+_FIRST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _SECOND
+_LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _SECOND
 NANOSECONDS = 1_000_000_000
 """Nanoseconds in a second."""
 
 
+@lru_cache(maxsize=64)  # what one apply creates has one time of creation
 def format_timestamp(instant: int) -> str:
     """Format nanoseconds since 1970 as Go's `time.RFC3339Nano` does in UTC: trailing zeros dropped, `Z`."""
     seconds, fraction = divmod(instant, NANOSECONDS)
@@ -29,4 +33,7 @@ def parse_timestamp(text: str) -> int:
         raise ValueError(f"not an RFC 3339 time: {text!r}")
     stamp, fraction, offset = match.groups()
     moment = datetime.fromisoformat(stamp + ("+00:00" if offset in "Zz" else offset))
-    return (moment - _EPOCH) // _SECOND * NANOSECONDS + int(((fraction or "") + "000000000")[:9])
+    seconds = (moment - _EPOCH) // _SECOND
+    if not _FIRST <= seconds <= _LAST:  # an offset can lead out of the years that a datetime can hold
+        raise ValueError(f"not in the years 1 to 9999: {text!r}")
+    return seconds * NANOSECONDS + int(((fraction or "") + "000000000")[:9])

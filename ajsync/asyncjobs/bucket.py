@@ -1,0 +1,243 @@
+"""The configuration bucket: opened, made, and read in one consistent pass.
+
+A read that fails or ends early raises; it never looks like a bucket with fewer schedules.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import Any
+
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+
+from ajsync.asyncjobs.connection import Connection, JetStreamError
+from ajsync.asyncjobs.live import Entry, Live, Target
+from ajsync.asyncjobs.model import decode_scheduled_task
+from ajsync.asyncjobs.names import (
+    CONFIGURATION_BUCKET,
+    CONFIGURATION_STREAM,
+    CONFIGURATION_SUBJECT,
+    CONSUMER_MARK,
+    SCHEDULE_SUBJECT,
+)
+from ajsync.asyncjobs.timestamp import parse_timestamp
+from ajsync.errors import BucketNotFoundError, StoredValueError, UnreachableError
+
+_STREAM_NOT_FOUND = 10059
+_STREAM_NAME_IN_USE = 10058
+_MESSAGE_NOT_FOUND = 10037
+_READ_ATTEMPTS = 3
+_READ_SILENCE_SECONDS = 3.0
+# A pull is answered as fast as the server can write, and it cuts off a client that has 64 MiB still to take.
+_PULL_BYTES = 8 * 1024 * 1024
+_PULL_MESSAGES = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """The last message of one key."""
+
+    revision: int
+    data: bytes
+    deleted: bool
+    stored_at: int
+    """Nanoseconds since 1970, by the server's clock."""
+
+
+class ConfigurationBucket:
+    """The bucket that holds the scheduled tasks, on one connection."""
+
+    def __init__(self, connection: Connection, target: Target, pull_messages: int = _PULL_MESSAGES) -> None:
+        self.connection = connection
+        self.target = target
+        self._pull_messages = pull_messages
+
+    @classmethod
+    async def open(cls, connection: Connection) -> ConfigurationBucket:
+        """Bind to the bucket. Raises BucketNotFoundError where it does not exist; it is never made here."""
+        try:
+            info = await connection.jetstream_request(f"STREAM.INFO.{CONFIGURATION_STREAM}", {})
+        except JetStreamError as error:
+            if error.err_code != _STREAM_NOT_FOUND:
+                raise
+            raise BucketNotFoundError(
+                f"The bucket {CONFIGURATION_BUCKET} does not exist on this server and account. "
+                "Make it with 'ajsync init --bucket' or 'ajsync apply --create-bucket'."
+            ) from None
+        average = info["state"]["bytes"] // max(info["state"]["messages"], 1) + 1
+        pull = max(1, min(_PULL_MESSAGES, _PULL_BYTES // average))
+        return cls(connection, Target(CONFIGURATION_BUCKET, info["created"]), pull)
+
+    @classmethod
+    async def create(
+        cls, connection: Connection, *, replicas: int = 1, memory: bool = False
+    ) -> tuple[ConfigurationBucket, bool]:
+        """Open the bucket, after making it as asyncjobs does where it is missing; True if it was made now."""
+        try:
+            return await cls.open(connection), False
+        except BucketNotFoundError:
+            pass
+        config = bucket_configuration(replicas=replicas, memory=memory)
+        try:
+            await connection.jetstream_request(f"STREAM.CREATE.{CONFIGURATION_STREAM}", config)
+        except JetStreamError as error:
+            if error.err_code != _STREAM_NAME_IN_USE:  # somebody else was faster: that one will do
+                raise
+            return await cls.open(connection), False
+        return await cls.open(connection), True
+
+    async def read(self) -> Live:
+        """Read every scheduled task and delete marker. Raises UnreachableError when it cannot be read to the end."""
+        for _ in range(_READ_ATTEMPTS):
+            messages = await self._read_once()
+            if messages is not None:
+                return self._decode(messages)
+        raise UnreachableError(
+            f"The bucket {CONFIGURATION_BUCKET} could not be read to its end, "
+            f"{_READ_ATTEMPTS} times in a row; nothing was changed. Try again when the server is healthy."
+        )
+
+    async def get(self, key: str) -> Value | None:
+        """The last message of `key`, from the stream's leader; None where it was never written."""
+        subject = CONFIGURATION_SUBJECT + key
+        try:
+            reply = await self.connection.jetstream_request(
+                f"STREAM.MSG.GET.{CONFIGURATION_STREAM}", {"last_by_subj": subject}
+            )
+        except JetStreamError as error:
+            if error.err_code == _MESSAGE_NOT_FOUND:
+                return None
+            raise
+        message = reply["message"]
+        headers = base64.b64decode(message.get("hdrs", ""))
+        return Value(
+            revision=message["seq"],
+            data=base64.b64decode(message.get("data", "")),
+            deleted=b"KV-Operation:" in headers,
+            stored_at=parse_timestamp(message["time"]),
+        )
+
+    def subject(self, key: str) -> str:
+        """Where a write of `key` is published."""
+        return f"{self.connection.publish_prefix}{CONFIGURATION_SUBJECT}{key}"
+
+    async def _read_once(self) -> list[Msg] | None:
+        name = f"ajsync-{self.connection.client.new_inbox().rpartition('.')[2]}"
+        subject = f"{SCHEDULE_SUBJECT}*"
+        info = await self.connection.jetstream_request(
+            f"CONSUMER.CREATE.{CONFIGURATION_STREAM}.{name}.{subject}",
+            {
+                "stream_name": CONFIGURATION_STREAM,
+                "action": "create",
+                "config": {
+                    "name": name,
+                    "description": f"{CONSUMER_MARK} reader",
+                    "deliver_policy": "last_per_subject",
+                    "ack_policy": "none",
+                    "filter_subject": subject,
+                    "inactive_threshold": 30_000_000_000,
+                    "num_replicas": 1,
+                    "mem_storage": True,
+                },
+            },
+        )
+        try:
+            return await self._pull(name, info["num_pending"])
+        finally:
+            await self._forget(name)
+
+    async def _pull(self, consumer: str, expected: int) -> list[Msg] | None:
+        """All messages of the consumer in order, or None when some went missing."""
+        if not expected:
+            return []
+        client = self.connection.client
+        inbox = client.new_inbox()
+        subscription = await client.subscribe(inbox, pending_msgs_limit=-1, pending_bytes_limit=-1)
+        messages: list[Msg] = []
+        asked = 0
+        try:
+            while True:
+                if asked - len(messages) <= self._pull_messages // 2:
+                    body = f'{{"batch":{self._pull_messages},"expires":{int(_READ_SILENCE_SECONDS * 1e9)}}}'.encode()
+                    subject = f"{self.connection.api_prefix}CONSUMER.MSG.NEXT.{CONFIGURATION_STREAM}.{consumer}"
+                    await client.publish(subject, body, inbox)
+                    asked += self._pull_messages
+                message = await self._next(subscription)
+                if message is None or not message.reply.startswith("$JS.ACK."):
+                    return None
+                # The last tokens are stream sequence, consumer sequence, time, pending, and with a domain a random one.
+                tokens = message.reply.split(".")
+                sequence, pending = (tokens[6], tokens[8]) if len(tokens) == 9 else (tokens[8], tokens[10])
+                messages.append(message)
+                if int(sequence) != len(messages):
+                    return None
+                if pending == "0":
+                    return messages
+        finally:
+            if not client.is_closed:
+                await subscription.unsubscribe()
+
+    async def _next(self, subscription: Subscription) -> Msg | None:
+        queue = subscription._pending_queue
+        if not queue.empty():  # the fast way: next_msg makes a task and a timer for each message
+            message: Msg = queue.get_nowait()
+            queue.task_done()
+            return message
+        try:
+            return await subscription.next_msg(timeout=_READ_SILENCE_SECONDS)
+        except TimeoutError:
+            return None
+
+    async def _forget(self, consumer: str) -> None:
+        """Delete our consumer; when that fails the server does so itself after the inactive threshold."""
+        subject = f"{self.connection.api_prefix}CONSUMER.DELETE.{CONFIGURATION_STREAM}.{consumer}"
+        if self.connection.client.is_connected:
+            await self.connection.client.publish(subject, b"")
+
+    def _decode(self, messages: list[Msg]) -> Live:
+        entries: dict[str, Entry] = {}
+        deleted: dict[str, int] = {}
+        cut = len(SCHEDULE_SUBJECT)
+        for message in messages:
+            name = message.subject[cut:]
+            tokens = message.reply.split(".")
+            revision = int(tokens[5] if len(tokens) == 9 else tokens[7])
+            entries.pop(name, None)
+            deleted.pop(name, None)
+            if message.headers and message.headers.get("KV-Operation") in ("DEL", "PURGE"):
+                deleted[name] = revision
+            else:
+                entries[name] = _decode_entry(name, revision, message.data)
+        return Live(self.target, entries, deleted)
+
+
+def _decode_entry(name: str, revision: int, data: bytes) -> Entry:
+    try:
+        return Entry(name, revision, decode_scheduled_task(name, data))
+    except StoredValueError as error:
+        return Entry(name, revision, None, str(error))
+
+
+def bucket_configuration(*, replicas: int, memory: bool) -> dict[str, Any]:
+    """The stream configuration that asyncjobs gives to its bucket, recorded in tests/golden/streams.json."""
+    return {
+        "name": CONFIGURATION_STREAM,
+        "description": "Choria Async Jobs Configuration",
+        "subjects": [f"{CONFIGURATION_SUBJECT}>"],
+        "retention": "limits",
+        "max_consumers": -1,
+        "max_msgs": -1,
+        "max_bytes": -1,
+        "max_age": 0,
+        "max_msgs_per_subject": 1,
+        "max_msg_size": -1,
+        "discard": "new",
+        "storage": "memory" if memory else "file",
+        "num_replicas": replicas,
+        "duplicate_window": 120_000_000_000,
+        "allow_direct": True,
+        "deny_delete": True,
+        "allow_rollup_hdrs": True,
+    }

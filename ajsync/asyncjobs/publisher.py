@@ -1,0 +1,191 @@
+"""Many writes at once: pipelined in a window, each with an answer of its own, through one shared reply inbox.
+
+nats-py's `js.publish` waits for one answer at a time, and its `publish_async` never resolves a refused one. Here
+item i asks for its reply on `INBOX.i`, so that one subscription takes all answers and each finds its item.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from nats.aio.msg import Msg
+from nats.errors import ConnectionClosedError, MaxPayloadError, OutboundBufferLimitError
+
+from ajsync.asyncjobs.connection import Connection
+
+WINDOW = 1000
+"""Writes under way at once: more gains nothing on one connection, and a lost connection leaves this many open."""
+RESEND_SECONDS = 3.0
+"""Silence after which the writes under way are sent again. Every write must be safe to send twice."""
+PATIENCE_SECONDS = 30.0
+"""Silence after which the writes still open are given up."""
+_TICK_SECONDS = 0.1
+_FLUSH_EVERY = 100
+
+WRONG_SEQUENCE = frozenset({10071, 10164})
+"""JetStream's error codes for "the last sequence of this subject is not what you expected"."""
+_NO_RESPONDERS = "503"
+_STORED = re.compile(rb'"seq": ?(\d+)')
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One message to store."""
+
+    subject: str
+    data: bytes
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a write: stored at `sequence`, or refused with `error`; with neither, nobody answered."""
+
+    sequence: int = 0
+    error: str = ""
+    code: int = 0
+    """JetStream's own error code, 0 where the error is not JetStream's."""
+    denied: bool = False
+    """The server does not permit the user to publish there."""
+
+    @property
+    def conflict(self) -> bool:
+        """The subject was written by somebody else meanwhile, or by this write's first sending."""
+        return self.code in WRONG_SEQUENCE
+
+
+NO_ANSWER = Answer(error="the server did not answer")
+
+
+async def publish_all(
+    connection: Connection,
+    writes: Iterable[Write],
+    *,
+    on_answer: Callable[[int, Answer], None] | None = None,
+    patience: float = PATIENCE_SECONDS,
+) -> list[Answer]:
+    """Store `writes` and return the answers in their order.
+
+    They are taken from the iterable as the window has room, so that making one goes on while others are under way.
+    Silence is met by sending again, through reconnects too; after `patience` seconds of it the rest stays unanswered.
+    """
+    run = _Run(connection, iter(writes), on_answer)
+    inbox = connection.client.new_inbox()
+    subscription = await connection.client.subscribe(f"{inbox}.*", cb=run.receive)
+    try:
+        await run.drive(inbox, patience)
+    finally:
+        if not connection.client.is_closed:
+            await subscription.unsubscribe()
+    run.take_rest()
+    return [answer or NO_ANSWER for answer in run.answers]
+
+
+class _Run:
+    def __init__(
+        self, connection: Connection, writes: Iterator[Write], on_answer: Callable[[int, Answer], None] | None
+    ) -> None:
+        self.connection = connection
+        self.writes = writes
+        self.on_answer = on_answer
+        self.answers: list[Answer | None] = []
+        self.again: deque[tuple[int, Write]] = deque()
+        self.under_way: dict[int, Write] = {}
+        self.exhausted = False
+        self.progress = asyncio.Event()
+
+    async def drive(self, inbox: str, patience: float) -> None:
+        silent_since = sent_at = time.monotonic()
+        while True:
+            try:
+                await self._fill_window(inbox)
+            except ConnectionClosedError:
+                return
+            if self.exhausted and not self.again and not self.under_way:
+                return
+            try:
+                await asyncio.wait_for(self.progress.wait(), _TICK_SECONDS)
+            except TimeoutError:
+                now = time.monotonic()
+                self._settle_refused()
+                if now - silent_since > patience or self.connection.lost.done():
+                    return
+                if now - sent_at > RESEND_SECONDS and self.connection.client.is_connected:
+                    self.again.extend(self.under_way.items())
+                    self.under_way.clear()
+                    sent_at = now
+            else:
+                self.progress.clear()
+                silent_since = sent_at = time.monotonic()
+
+    def take_rest(self) -> None:
+        """Count the writes that were not begun: they have no answer either."""
+        self.answers.extend(None for _ in self.writes)
+
+    def _next(self) -> tuple[int, Write] | None:
+        if self.again:
+            return self.again.popleft()
+        write = next(self.writes, None)
+        if write is None:
+            self.exhausted = True
+            return None
+        self.answers.append(None)
+        return len(self.answers) - 1, write
+
+    async def _fill_window(self, inbox: str) -> None:
+        publish = self.connection.client.publish
+        while len(self.under_way) < WINDOW and (item := self._next()) is not None:
+            index, write = item
+            if self.answers[index] is not None:
+                continue
+            self.under_way[index] = write
+            try:
+                await publish(write.subject, write.data, f"{inbox}.{index}", dict(write.headers))
+            except OutboundBufferLimitError:  # disconnected, and the client's buffer is full
+                del self.under_way[index]
+                self.again.appendleft(item)
+                return
+            except MaxPayloadError:
+                limit = self.connection.max_payload
+                self._settle(index, Answer(error=f"larger than the server takes ({limit} bytes)"))
+            if index % _FLUSH_EVERY == 0:
+                await asyncio.sleep(0)  # nats-py writes to the socket only while nobody else runs
+
+    async def receive(self, msg: Msg) -> None:
+        self._settle(int(msg.subject.rpartition(".")[2]), _read_answer(msg))
+
+    def _settle(self, index: int, answer: Answer) -> None:
+        if self.answers[index] is not None:
+            return
+        self.answers[index] = answer
+        self.under_way.pop(index, None)
+        if self.on_answer is not None:
+            self.on_answer(index, answer)
+        if len(self.under_way) <= WINDOW // 2:
+            self.progress.set()
+
+    def _settle_refused(self) -> None:
+        """A publish without permission is never answered: the server's reason arrives apart from it."""
+        for index, write in list(self.under_way.items()):
+            reason = self.connection.permission_reason(write.subject)
+            if reason is not None:
+                self._settle(index, Answer(error=reason, denied=True))
+
+
+def _read_answer(msg: Msg) -> Answer:
+    if not msg.data:
+        status = (msg.headers or {}).get("Status", "")
+        what = "no stream takes this subject" if status == _NO_RESPONDERS else f"unexpected status {status}"
+        return Answer(error=what)
+    stored = _STORED.search(msg.data)
+    if stored is not None and b'"error"' not in msg.data:
+        return Answer(sequence=int(stored[1]))
+    reply = json.loads(msg.data)
+    error = reply.get("error", {})
+    return Answer(error=error.get("description", "unknown error"), code=error.get("err_code", 0))

@@ -1,0 +1,118 @@
+"""The scheduled task on the wire is Go's, byte for byte."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ajsync.asyncjobs.model import Managed, ScheduledTask, decode_scheduled_task, encode_scheduled_task
+from ajsync.asyncjobs.names import SCHEDULE_SUBJECT
+from ajsync.errors import StoredValueError
+from tests.tasks import scheduled_tasks
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "stored.jsonl"
+
+
+def golden_schedules() -> list[tuple[str, bytes]]:
+    """Name and value of each schedule that the real `ajc` stored."""
+    lines = [json.loads(line) for line in GOLDEN.read_text().splitlines()]
+    return [
+        (line["subject"].removeprefix(SCHEDULE_SUBJECT), line["data"].encode())
+        for line in lines
+        if line["subject"].startswith(SCHEDULE_SUBJECT) and line["data"]
+    ]
+
+
+def test_there_are_golden_schedules() -> None:
+    assert len(golden_schedules()) == 7
+
+
+@pytest.mark.parametrize(("name", "data"), golden_schedules())
+def test_what_ajc_stored_is_read_and_written_byte_for_byte(name: str, data: bytes) -> None:
+    task = decode_scheduled_task(name, data)
+    assert encode_scheduled_task(task) == data
+
+
+@pytest.mark.parametrize(("name", "data"), golden_schedules())
+def test_the_ajsync_object_stands_behind_gos_fields_and_changes_none(name: str, data: bytes) -> None:
+    task = replace(decode_scheduled_task(name, data), managed=Managed("team", "schedules/a.yaml", jitter=30))
+    encoded = encode_scheduled_task(task)
+    assert encoded == data[:-1] + b',"ajsync":{"owner":"team","source":"schedules/a.yaml","jitter":30}}'
+
+
+@given(scheduled_tasks())
+def test_a_task_survives_being_stored(task: ScheduledTask) -> None:
+    encoded = encode_scheduled_task(task)
+    json.loads(encoded)
+    assert decode_scheduled_task(task.name, encoded) == task
+
+
+def test_strings_are_escaped_as_go_escapes_them() -> None:
+    # What encoding/json of Go 1.26 prints for the same string.
+    task = ScheduledTask("A", "*<&>\u2028é\x7f\t * * * *", "Q", "t")
+    assert b'"*\\u003c\\u0026\\u003e\\u2028\xc3\xa9\x7f\\t * * * *"' in encode_scheduled_task(task)
+
+
+VALID = {
+    "name": "A",
+    "schedule": "@daily",
+    "queue": "Q",
+    "task_type": "t",
+    "payload": None,
+    "max_tries": 10,
+    "created_at": "2026-11-23T14:09:53.885345525Z",
+}
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "not JSON: "),
+        (b"\xff\xfe", "not JSON: "),
+        (b"not json", "not JSON: "),
+        (b"[" * 100_000, "not JSON that can be read: nested too deep"),
+        (b"[]", "not a JSON object but an array"),
+        (b"null", "not a JSON object but null"),
+        (b"{}", "its name is None, its key is for 'A'"),
+        (json.dumps({**VALID, "name": "B"}).encode(), "its name is 'B', its key is for 'A'"),
+        (json.dumps({**VALID, "schedule": 5}).encode(), 'its member "schedule" is a whole number, not a string'),
+        (json.dumps({**VALID, "max_tries": True}).encode(), 'its member "max_tries" is a truth value, not a whole'),
+        (json.dumps({**VALID, "deadline": 1.5}).encode(), 'its member "deadline" is a number, not a whole number'),
+        (json.dumps({**VALID, "payload": "?"}).encode(), 'its member "payload" is not base64'),
+        (json.dumps({**VALID, "created_at": "yesterday"}).encode(), 'its member "created_at" is not an RFC 3339 time'),
+        (json.dumps({**VALID, "ajsync": []}).encode(), 'its member "ajsync" is not an object but an array'),
+        (json.dumps({**VALID, "ajsync": {"owner": ""}}).encode(), "its owner '' is not a valid owner"),
+        (
+            json.dumps({**VALID, "ajsync": {"owner": "x", "catchup": "some"}}).encode(),
+            "its member \"catchup\" is 'some', not one of none, latest, all",
+        ),
+        (json.dumps({k: v for k, v in VALID.items() if k != "queue"}).encode(), 'it has no member "queue"'),
+    ],
+)
+def test_what_is_not_a_scheduled_task_is_refused_with_the_reason(data: bytes, reason: str) -> None:
+    with pytest.raises(StoredValueError) as caught:
+        decode_scheduled_task("A", data)
+    assert str(caught.value).startswith(reason)
+
+
+def test_half_a_surrogate_pair_is_read_as_go_reads_it() -> None:
+    task = decode_scheduled_task("A", json.dumps({**VALID, "queue": "\ud800x"}).encode())
+    assert task.queue == "\ufffdx"
+    assert json.loads(encode_scheduled_task(task))["queue"] == "\ufffdx"
+
+
+def test_members_that_are_not_known_are_ignored() -> None:
+    data = json.dumps({**VALID, "later": 1, "ajsync": {"owner": "x", "later": 1}}).encode()
+    assert decode_scheduled_task("A", data).managed == Managed("x")
+
+
+@given(st.binary())
+def test_any_bytes_are_a_task_or_refused(data: bytes) -> None:
+    with contextlib.suppress(StoredValueError):
+        decode_scheduled_task("A", data)

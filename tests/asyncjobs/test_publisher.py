@@ -1,0 +1,102 @@
+"""Pipelined writes: each has an answer of its own, whatever happens to the others and to the server."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from ajsync.asyncjobs.bucket import ConfigurationBucket
+from ajsync.asyncjobs.connection import connect
+from ajsync.asyncjobs.context import context_for_server
+from ajsync.asyncjobs.publisher import Write, publish_all
+from tests.conftest import StartServer
+from tests.nats_server import NatsServer
+
+pytestmark = pytest.mark.anyio
+
+SUBJECT = "$KV.CHORIA_AJ_CONFIGURATION."
+
+
+def expecting(key: str, revision: int, data: bytes = b"x") -> Write:
+    return Write(SUBJECT + key, data, {"Nats-Expected-Last-Subject-Sequence": str(revision)})
+
+
+async def test_each_write_gets_its_own_answer(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection:
+        await ConfigurationBucket.create(connection)
+        writes = [expecting(f"k{number}", 0 if number % 2 else 7) for number in range(3000)]
+        answers = await publish_all(connection, writes)
+        assert [answer.conflict for answer in answers] == [not number % 2 for number in range(3000)]
+        assert len({answer.sequence for answer in answers if not answer.error}) == 1500
+
+
+async def test_the_caller_hears_of_each_answer_once(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection:
+        await ConfigurationBucket.create(connection)
+        heard: list[int] = []
+        await publish_all(
+            connection, [expecting(f"k{number}", 0) for number in range(50)], on_answer=lambda at, _: heard.append(at)
+        )
+        assert sorted(heard) == list(range(50))
+
+
+async def test_a_subject_of_no_stream_is_refused_with_the_reason(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection:
+        (answer,) = await publish_all(connection, [Write("nowhere", b"x", {})])
+        assert answer.error == "no stream takes this subject"
+
+
+async def test_a_value_larger_than_the_server_takes_is_refused_and_the_others_are_stored(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection:
+        await ConfigurationBucket.create(connection)
+        large, small = await publish_all(
+            connection, [expecting("large", 0, b"x" * (1024 * 1024 + 1)), expecting("small", 0)]
+        )
+        assert large.error == "larger than the server takes (1048576 bytes)"
+        assert small.sequence == 1
+
+
+async def test_a_refused_permission_is_the_answer_with_the_servers_reason(start_server: StartServer) -> None:
+    server = start_server(
+        'authorization { users: [{user: u, password: p, permissions: {publish: {deny: "$KV.*.secret.>"}}}] }'
+    )
+    async with connect(context_for_server(server.url.replace("://", "://u:p@"))) as connection:
+        await ConfigurationBucket.create(connection)
+        denied, allowed = await publish_all(connection, [expecting("secret.x", 0), expecting("open", 0)])
+        assert denied.denied
+        assert "Permissions Violation for Publish" in denied.error
+        assert not allowed.error
+
+
+async def test_writes_go_on_through_a_restart_and_none_is_stored_twice(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection:
+        bucket, _ = await ConfigurationBucket.create(connection)
+        answered = 0
+        started = asyncio.Event()
+
+        def count(_index: int, _answer: object) -> None:
+            nonlocal answered
+            answered += 1
+            if answered == 2000:
+                started.set()
+
+        writing = asyncio.create_task(
+            publish_all(connection, [expecting(f"k{number}", 0) for number in range(30_000)], on_answer=count)
+        )
+        await started.wait()
+        await asyncio.to_thread(server.restart)
+        answers = await writing
+        # A write whose answer was lost is sent again and then finds its own first sending.
+        assert not [answer.error for answer in answers if answer.error and not answer.conflict]
+        info = await connection.jetstream_request("STREAM.INFO.KV_CHORIA_AJ_CONFIGURATION")
+        assert info["state"]["messages"] == info["state"]["last_seq"] == 30_000
+        assert bucket.target.created == info["created"]
+
+
+async def test_writes_to_a_server_that_stays_away_end_without_an_answer(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection:
+        await ConfigurationBucket.create(connection)
+        server.stop()
+        answers = await publish_all(connection, [expecting(f"k{number}", 0) for number in range(10)], patience=0.5)
+        assert [answer.error for answer in answers] == ["the server did not answer"] * 10

@@ -1,0 +1,75 @@
+"""A stand-in for the Go scheduler's view of the bucket: the same consumer, and the same defect with updates.
+
+On a put it adds a timer and keeps the old one; on a delete it removes the newest only (wire format, defect 1).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from nats.aio.msg import Msg
+
+from ajsync.asyncjobs.connection import Connection
+
+_STREAM = "KV_CHORIA_AJ_CONFIGURATION"
+_SUBJECT = "$KV.CHORIA_AJ_CONFIGURATION.scheduled_tasks."
+
+
+class GoWatcher:
+    """What a running Go scheduler would fire: for each name the schedules of its timers."""
+
+    def __init__(self) -> None:
+        self.timers: defaultdict[str, list[str]] = defaultdict(list)
+        self.seen = asyncio.Condition()
+
+    async def take(self, msg: Msg) -> None:
+        """Handle a message of the consumer as the Go scheduler does."""
+        headers = msg.headers or {}
+        if headers.get("Status"):  # an idle heartbeat, or flow control, which wants an answer
+            if msg.reply:
+                await msg.respond(b"")
+            return
+        name = msg.subject.removeprefix(_SUBJECT)
+        async with self.seen:
+            if headers.get("KV-Operation"):
+                del self.timers[name][-1:]
+            else:
+                self.timers[name].append(json.loads(msg.data)["schedule"])
+            self.seen.notify_all()
+
+    async def until(self, name: str, schedules: list[str]) -> None:
+        """Wait until the timers of `name` are these."""
+        async with asyncio.timeout(10), self.seen:
+            await self.seen.wait_for(lambda: self.timers[name] == schedules)
+
+
+@asynccontextmanager
+async def go_watcher(connection: Connection) -> AsyncIterator[GoWatcher]:
+    """Watch the bucket as the Go scheduler does: the consumer recorded in golden/streams.json."""
+    watcher = GoWatcher()
+    inbox = connection.client.new_inbox()
+    subscription = await connection.client.subscribe(inbox, cb=watcher.take)
+    await connection.jetstream_request(
+        f"CONSUMER.CREATE.{_STREAM}",
+        {
+            "stream_name": _STREAM,
+            "config": {
+                "deliver_policy": "last_per_subject",
+                "deliver_subject": inbox,
+                "ack_policy": "none",
+                "max_deliver": 1,
+                "filter_subject": f"{_SUBJECT}*",
+                "flow_control": True,
+                "idle_heartbeat": 5_000_000_000,
+                "inactive_threshold": 5_000_000_000,
+                "num_replicas": 1,
+                "mem_storage": True,
+            },
+        },
+    )
+    yield watcher
+    await subscription.unsubscribe()

@@ -1,0 +1,75 @@
+"""Scheduled tasks for tests: one by hand, any by Hypothesis, and a live state made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import strategies as st
+
+from ajsync.asyncjobs.live import Entry, Live, Target
+from ajsync.asyncjobs.model import Managed, ScheduledTask
+
+OWNER = "team"
+TARGET = Target("CHORIA_AJ_CONFIGURATION", "2026-11-23T14:09:53Z")
+INT64 = 2**63 - 1
+
+NAMES = st.text("ABCabc019_-", min_size=1, max_size=4)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+SCHEDULES = st.sampled_from(["@daily", "*/5 * * * *", "CRON_TZ=Europe/Malta 0 9 * * 1", "@every 10m", "@hourly"])
+
+
+def task(name: str, *, owner: str | None = OWNER, **fields: Any) -> ScheduledTask:
+    """A scheduled task with something sensible in each field that is not given."""
+    managed = None if owner is None else Managed(owner)
+    defaults: dict[str, Any] = {"schedule": "@daily", "queue": "EMAIL", "task_type": "email:new", "managed": managed}
+    return ScheduledTask(name, **{**defaults, **fields})
+
+
+def live(
+    tasks: Iterable[ScheduledTask] = (), *, deleted: Mapping[str, int] | None = None, broken: Iterable[str] = ()
+) -> Live:
+    """A bucket that holds these tasks, delete markers and unreadable values."""
+    entries = {each.name: Entry(each.name, revision, each) for revision, each in enumerate(tasks, 1)}
+    for revision, name in enumerate(broken, len(entries) + 1):
+        entries[name] = Entry(name, revision, None, "not JSON")
+    return Live(TARGET, entries, deleted or {})
+
+
+def managed(owners: st.SearchStrategy[str] | None = None) -> st.SearchStrategy[Managed]:
+    """What ajsync keeps of a task, by default of this owner."""
+    return st.builds(
+        Managed,
+        owner=st.just(OWNER) if owners is None else owners,
+        source=st.sampled_from(["", "schedules/a.yaml", "b.yaml"]),
+        description=TEXTS,
+        catchup=st.sampled_from(["none", "latest", "all"]),
+        catchup_window=st.sampled_from([0, 3_600_000_000_000]),
+        overlap=st.sampled_from(["allow", "skip"]),
+        jitter=st.sampled_from([0, 30_000_000_000]),
+    )
+
+
+def scheduled_tasks(
+    owners: st.SearchStrategy[Managed | None] | None = None,
+    names: st.SearchStrategy[str] = NAMES,
+) -> st.SearchStrategy[ScheduledTask]:
+    """Any scheduled task that can be stored."""
+    return st.builds(
+        ScheduledTask,
+        name=names,
+        schedule=SCHEDULES | TEXTS,
+        queue=st.sampled_from(["EMAIL", "DEFAULT"]),
+        task_type=st.sampled_from(["email:new", "x"]),
+        payload=st.none() | st.binary(max_size=20),
+        deadline=st.sampled_from([0, 30_000_000_000, 91_000_000_000]),
+        max_tries=st.integers(0, 20),
+        created_at=st.integers(0, INT64),
+        managed=st.none() | managed() if owners is None else owners,
+    )
+
+
+def desired(tasks: Iterable[ScheduledTask]) -> dict[str, ScheduledTask]:
+    """What files would say for these tasks: theirs by name, without the time of storing."""
+    return {each.name: replace(each, created_at=0) for each in tasks}
