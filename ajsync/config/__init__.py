@@ -1,0 +1,9 @@
+"""Configuration: from YAML files to the desired schedules, each checked, each with its place in a file."""
+
+from __future__ import annotations
+
+from ajsync.config.configuration import Configuration, Safety
+from ajsync.config.load import load_configuration, load_context
+from ajsync.config.schema import schema_file
+
+__all__ = ["Configuration", "Safety", "load_configuration", "load_context", "schema_file"]

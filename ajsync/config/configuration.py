@@ -1,4 +1,4 @@
-"""What the configuration files say, once every one of them is valid: the desired state and the rules for reaching it."""
+"""What the configuration files say, once all of them are valid: the desired state and the rules for reaching it."""
 
 from __future__ import annotations
 
@@ -30,11 +30,13 @@ class Configuration:
     """The NATS context that the project or its environment names."""
     safety: Safety
     tasks: Mapping[str, ScheduledTask]
-    """Desired, by name; each has `managed` with owner and source set, and `created_at` 0. Suspended ones are left out."""
+    """Desired, by name; each has `managed` with owner and source, and `created_at` 0. Suspended ones are left out."""
     locations: Mapping[str, Location]
     """Where each name stands, suspended ones too."""
     suspended: frozenset[str]
     sources: tuple[Path, ...]
     """Every file that was read: the project, the schedules files, the payload files."""
+    folders: frozenset[Path]
+    """The folders below which the patterns find schedules files; one need not exist."""
     digest: str
     """SHA-256, in hex, over owner and desired tasks; the same however files and keys are ordered or files are named."""

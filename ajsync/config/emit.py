@@ -1,0 +1,126 @@
+"""From values to YAML as a person would write it: block style, plain words where that is safe, quotes everywhere else.
+
+Whatever is written plain is a string to readers of YAML 1.2 and of YAML 1.1 alike. PyYAML's own emitter knows only the
+latter, folds lines, and has no way to say of one string that it is to be quoted.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from yaml.resolver import Resolver
+
+from ajsync.config.scalars import read_scalar
+
+# What begins with a letter, a digit or a slash is no indicator; without brackets, `#` and `: ` inside, plain text ends
+# where the line does. A dot, sign or tilde in front may make a number or null.
+_PLAIN = re.compile(r"[\w/](?:[\w ./,;()+@*=%&!?'-]|:(?=\S))*(?<! )")
+_WORDS_OF_YAML_1_1 = frozenset("yn")
+"""PyYAML takes these letters for strings, other readers of YAML 1.1 for true and false."""
+_LONGEST_KEY = 1000
+"""Characters of a key that stands in front of its colon; YAML stops looking for the colon after 1,024."""
+_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+
+
+class Quoted(str):
+    """A string that is written in quotes, whether it needs them or not."""
+
+    __slots__ = ()
+
+
+def emit(value: Mapping[str, Any]) -> str:
+    """The text of a mapping, its members in their order, with blank lines between those of the first two levels.
+
+    The mapping must not be empty, and no string in it have half a surrogate pair, which YAML cannot spell.
+    """
+    parts: list[str] = []
+    for key, member in value.items():
+        if isinstance(member, dict) and member:
+            inner = [_mapping({name: entry}, "  ").removeprefix("\n") for name, entry in member.items()]
+            parts.append(f"{scalar(key)}:\n" + "\n\n".join(inner))
+        else:
+            parts.append(_mapping({key: member}, "").removeprefix("\n"))
+    return "\n\n".join(parts) + "\n"
+
+
+def scalar(text: str) -> str:
+    """A string on one line: plain, or in double quotes."""
+    return text if not isinstance(text, Quoted) and _is_plain(text) else quoted(text)
+
+
+def quoted(text: str) -> str:
+    """A string in double quotes, on one line; what cannot be seen is written as an escape."""
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
+    return '"' + "".join(map(_escaped, text)) + '"'
+
+
+def _mapping(value: Mapping[str, Any], indent: str) -> str:
+    return "".join(f"\n{indent}{_key(key, indent)}:{_node(member, indent + '  ')}" for key, member in value.items())
+
+
+def _key(key: str, indent: str) -> str:
+    text = scalar(key)
+    return text if len(text) <= _LONGEST_KEY else f"? {text}\n{indent}"
+
+
+def _sequence(value: list[Any], indent: str) -> str:
+    return "".join(f"\n{indent}-{_item(item, indent + '  ')}" for item in value)
+
+
+def _item(item: Any, indent: str) -> str:
+    """An item behind its dash: the first line of a collection stands on that line too."""
+    text = _node(item, indent)
+    return f" {text[1 + len(indent) :]}" if text.startswith("\n") else text
+
+
+def _node(value: Any, indent: str) -> str:
+    """What stands behind `key:` or `-`: the rest of the line, or the lines below it."""
+    if isinstance(value, dict) and value:
+        return _mapping(value, indent)
+    if isinstance(value, list) and value:
+        return _sequence(value, indent)
+    if not isinstance(value, str):
+        return f" {json.dumps(value)}"
+    if "\n" in value and _fits_a_block(value):
+        chomping = "" if value.endswith("\n") else "-"
+        lines = value.removesuffix("\n").split("\n")
+        return f" |{chomping}" + "".join(f"\n{indent if line else ''}{line}" for line in lines)
+    return f" {scalar(value)}"
+
+
+def _fits_a_block(text: str) -> bool:
+    """Whether a text of several lines says the same as a literal block, and shows all that is in it."""
+    lines = text.removesuffix("\n").split("\n")
+    return (
+        bool(lines[0])
+        and bool(lines[-1])
+        and not lines[0].startswith(" ")
+        and all(line.isprintable() and not line.endswith(" ") for line in lines)
+    )
+
+
+@lru_cache(maxsize=4096)  # keys, queues and the like come again and again
+def _is_plain(text: str) -> bool:
+    if not _PLAIN.fullmatch(text) or text.lower() in _WORDS_OF_YAML_1_1:
+        return False
+    try:
+        if not isinstance(read_scalar(text), str):
+            return False
+    except ValueError:  # a number of too many digits
+        return False
+    readings_of_yaml_1_1 = Resolver.yaml_implicit_resolvers.get(text[0], ())
+    return not any(pattern.match(text) for _, pattern in readings_of_yaml_1_1)
+
+
+def _escaped(char: str) -> str:
+    if char in _ESCAPES:
+        return _ESCAPES[char]
+    if char.isprintable():
+        return char
+    code = ord(char)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -1,0 +1,133 @@
+"""All together: from the working directory to one valid configuration, or to every problem in its files."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.config.configuration import Configuration
+from ajsync.config.files import Folder, Unusable
+from ajsync.config.members import MemberChecks
+from ajsync.config.project import PROJECT_FILE, Project, find_project, read_project
+from ajsync.config.schedules import Entry, SchedulesReader
+from ajsync.config.wording import shown
+from ajsync.errors import ConfigurationError, Location, Problem
+
+
+def load_configuration(
+    start: Path, *, project: Path | None = None, environment: str | None = None, empty: bool = False
+) -> Configuration:
+    """Read `ajsync.yaml` and the files that it names, for one environment; with `empty` there may be none yet.
+
+    Without `project` the file is searched from the folder `start` upwards; a relative `project` is relative to `start`.
+    Raises ConfigurationError with every problem of every file. Messages name files relative to `start`.
+    """
+    problems: list[Problem] = []
+    checks = MemberChecks()
+    path, folder, found = _project(start, project, environment, checks, problems)
+    files = _schedules_files(found, folder, path, problems, empty=empty)
+    reader = SchedulesReader(found, folder, checks)
+    entries = [entry for file in files for entry in reader.read(file, problems)]
+    locations = _locations(entries, problems)
+    if problems:
+        raise ConfigurationError(set(problems))  # a set, for what an alias repeats is wrong in one place only
+    tasks = {entry.name: entry.task for entry in entries if entry.task is not None and not entry.suspended}
+    return Configuration(
+        project=path,
+        owner=found.owner,
+        context=found.context,
+        safety=found.safety,
+        tasks=tasks,
+        locations=locations,
+        suspended=frozenset(entry.name for entry in entries if entry.suspended),
+        sources=(path, *files, *sorted(reader.payload_files)),
+        folders=frozenset(folder.root(pattern) for pattern, _ in found.patterns),
+        digest=_digest(found.owner, tasks),
+    )
+
+
+def load_context(start: Path, *, project: Path | None = None, environment: str | None = None) -> str | None:
+    """The NATS context that `ajsync.yaml` names for one environment; None if it names none, or there is no such file.
+
+    For what only looks at the bucket: the schedules files are not read. Raises ConfigurationError as above.
+    """
+    if project is None and environment is None and find_project(start) is None:
+        return None
+    problems: list[Problem] = []
+    _, _, found = _project(start, project, environment, MemberChecks(), problems)
+    if problems:
+        raise ConfigurationError(set(problems))
+    return found.context
+
+
+def _project(
+    start: Path, project: Path | None, environment: str | None, checks: MemberChecks, problems: list[Problem]
+) -> tuple[Path, Folder, Project]:
+    start = Path(os.path.normpath(start.absolute()))
+    path = find_project(start) if project is None else Path(os.path.normpath(start / project))
+    if path is None:
+        message = f"not found in {start} and the folders above it"
+        hint = "make one with `ajsync init`, or name one with --config"
+        raise ConfigurationError([Problem(Location(PROJECT_FILE), message, hint)])
+    folder = Folder(path.parent, start)
+    found = read_project(path, folder, environment, checks, problems)
+    if found is None:
+        raise ConfigurationError(set(problems))
+    return path, folder, found
+
+
+def _schedules_files(
+    project: Project, folder: Folder, own: Path, problems: list[Problem], *, empty: bool
+) -> list[Path]:
+    """The files that the patterns match, sorted, each once, however many names lead to it."""
+    by_real_path: dict[str, Path] = {}
+    unmatched: list[Problem] = []
+    known = len(problems)
+    for pattern, location in project.patterns:
+        try:
+            matches = [path for path in folder.expand(pattern) if path != own]
+        except Unusable as error:
+            problems.append(
+                Problem(location, f"the pattern {shown(pattern)}: {error}", "let everything below be readable")
+            )
+            continue
+        for path in matches:
+            if folder.contains(path):
+                by_real_path[os.path.realpath(path)] = min(path, by_real_path.get(os.path.realpath(path), path))
+            else:
+                message = f"the pattern {shown(pattern)} matches {folder.shown(path)}, a link out of the folder"
+                problems.append(Problem(location, message, "copy the file into the folder"))
+        if not matches:
+            message = f"the pattern {shown(pattern)} matches no file"
+            hint = "a project needs a schedules file, even one that only has `schedules: {}`"
+            unmatched.append(Problem(location, message, hint))
+    if not by_real_path and not empty and len(problems) == known:
+        problems += unmatched
+    return sorted(by_real_path.values())
+
+
+def _locations(entries: list[Entry], problems: list[Problem]) -> Mapping[str, Location]:
+    locations: dict[str, Location] = {}
+    for entry in entries:
+        first = locations.setdefault(entry.name, entry.location)
+        if first is not entry.location:
+            message = f"the schedule {shown(entry.name)} stands here a second time"
+            problems.append(Problem(entry.location, message, f"rename or remove this one or the first, at {first}"))
+    return locations
+
+
+def _digest(owner: str, tasks: Mapping[str, ScheduledTask]) -> str:
+    rows = []
+    for name in sorted(tasks):
+        task = tasks[name]
+        payload = None if task.payload is None else base64.b64encode(task.payload).decode()
+        row = [name, task.schedule, task.queue, task.task_type, payload, task.deadline, task.max_tries]
+        if managed := task.managed:
+            row += [managed.description, managed.catchup, managed.catchup_window, managed.overlap, managed.jitter]
+        rows.append(row)
+    return hashlib.sha256(json.dumps([owner, rows]).encode()).hexdigest()

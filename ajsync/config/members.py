@@ -1,0 +1,171 @@
+"""The members of a schedule, one at a time: whether a value is allowed, and what it comes to, in nanoseconds or bytes.
+
+Most values occur in many schedules, so what was found for one is kept for the rest of the run.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ajsync.asyncjobs.model import MIN_DEADLINE
+from ajsync.config.document import Document, Steps
+from ajsync.config.explain import Finding, explain
+from ajsync.config.schema import SCHEDULES_SCHEMA, Shape, shape, strict_schema
+from ajsync.config.wording import shown
+from ajsync.errors import Problem, ScheduleError
+from ajsync.schedule import format_duration_short, load_zone, normalise, parse, parse_duration, split_zone
+from ajsync.schedule.duration import SECOND
+from ajsync.schedule.zones import WHITE_SPACE
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
+
+MAX_PAYLOAD = 700_000
+"""Bytes. A server takes messages of 1 MiB unless it is told otherwise, and base64 makes a payload a third longer."""
+
+Members: TypeAlias = dict[str, Any]
+"""The members of a schedule or of `defaults`, converted. A wrong one is None, so that nobody calls it missing too."""
+
+
+class MemberChecks:
+    """Checks the members of schedules and of `defaults`, and remembers what it found."""
+
+    def __init__(self) -> None:
+        self.schedule = shape(strict_schema(SCHEDULES_SCHEMA, "$defs", "schedule"))
+        self.defaults = shape(strict_schema(SCHEDULES_SCHEMA, "$defs", "defaults"))
+        self._found: dict[tuple[str, type, object], object] = {}
+
+    def check(self, mapping: object, kind: Shape, document: Document, path: Steps, problems: list[Problem]) -> Members:
+        """The members of a mapping; what is wrong with it and with them goes to `problems`."""
+        if not isinstance(mapping, dict) or not kind.fits(mapping):
+            problems += [found.problem(document, path) for found in explain(kind.structure, mapping, str(path[-1]))]
+        members: Members = {}
+        if isinstance(mapping, dict):
+            for name, value in mapping.items():
+                # Of a member that is not known, the check of the structure has told.
+                found = self._look_up(name, value, kind.members[name]) if name in kind.members else None
+                if isinstance(found, tuple):
+                    problems += [finding.problem(document, (*path, name)) for finding in found]
+                    found = None
+                members[name] = found
+        return members
+
+    def _look_up(self, name: str, value: object, validator: Validator) -> object:
+        key = (name, value.__class__, value)  # with its class, as True and 1.0 equal 1
+        try:
+            return self._found[key]
+        except KeyError:
+            found = self._found[key] = _find(name, value, validator)
+            return found
+        except TypeError:  # a list or mapping has no hash
+            return _find(name, value, validator)
+
+
+def _find(name: str, value: object, validator: Validator) -> object:
+    """What a value comes to, or a tuple of what is wrong with it."""
+    findings = tuple(explain(validator, value, name))
+    # The readers of schedules and durations know more than a pattern can say, so their word goes before it.
+    convert: Callable[[Any], object] | None = None if findings else _CONVERT.get(name)
+    if findings and isinstance(value, str):
+        convert = _READ.get(name)
+    if convert is None:
+        return findings or value
+    try:
+        converted = convert(value)
+    except ScheduleError as error:
+        message, _, hint = str(error).removeprefix("duration: ").removeprefix("time zone: ").partition("; ")
+        return (Finding(f"{name}: {message}", hint),)
+    except _NotAllowed as error:
+        return (Finding(f"{name}: {error.message}", error.hint),)
+    return findings or converted
+
+
+class _NotAllowed(Exception):
+    """A value that the schema allows, and that is wrong all the same."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        self.message = message
+        self.hint = hint
+        super().__init__(message)
+
+
+def _schedule(text: str) -> str:
+    """As it is stored but for the zone; whether it is right can be told only together with that."""
+    text = text.strip(WHITE_SPACE)
+    zone, rest = split_zone(text)
+    if not zone:
+        return normalise(text)
+    spelling = normalise(rest)
+    return text if spelling == rest else f"{text.split(' ')[0]} {spelling}"
+
+
+def _parsed_schedule(text: str) -> str:
+    text = _schedule(text)
+    parse(text)
+    return text
+
+
+def _deadline(text: str) -> int:
+    # Rounded as Go's Duration.Round does, half of a second away from zero; what is negative is too short anyhow.
+    deadline = (parse_duration(text) + SECOND // 2) // SECOND * SECOND
+    if deadline < MIN_DEADLINE:
+        raise _NotAllowed(f"{shown(text)} is too short", f"the least is {format_duration_short(MIN_DEADLINE)}")
+    return deadline
+
+
+def _positive_duration(text: str) -> int:
+    duration = parse_duration(text)
+    if duration <= 0:
+        raise _NotAllowed(f"{shown(text)} is not longer than zero", "write a longer duration, or leave it out")
+    return duration
+
+
+def _zone(name: str) -> str:
+    load_zone(name)
+    return name
+
+
+def _payload(value: object) -> bytes | None:
+    if value is None:
+        return None
+    try:
+        text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+        return _not_too_large(text.encode())
+    except UnicodeEncodeError:
+        raise _NotAllowed("a string has half a surrogate pair", "write the whole character") from None
+    except ValueError:
+        raise _NotAllowed("infinity and NaN do not exist in JSON", "write a string, or leave them out") from None
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        payload = base64.b64decode("".join(text.split()), validate=True)
+    except ValueError as error:  # the value is not shown: payloads are secrets often enough
+        raise _NotAllowed(f"it is not base64: {error}", "use standard base64, padded with =") from None
+    return _not_too_large(payload)
+
+
+def _not_too_large(payload: bytes) -> bytes:
+    if len(payload) > MAX_PAYLOAD:
+        message = f"{len(payload):,} bytes are too many"
+        raise _NotAllowed(message, f"the most is {MAX_PAYLOAD:,}; let the task fetch what is larger")
+    return payload
+
+
+_READ: Mapping[str, Callable[[str], object]] = {
+    "schedule": _parsed_schedule,
+    "deadline": _deadline,
+    "timezone": _zone,
+    "catchup_window": _positive_duration,
+    "jitter": _positive_duration,
+    "payload_base64": _bytes,
+}
+_CONVERT: Mapping[str, Callable[[Any], object]] = {
+    **_READ,
+    "schedule": _schedule,
+    "max_tries": int,  # for JSON Schema 3.0 is an integer too
+    "payload": _payload,
+}

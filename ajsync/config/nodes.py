@@ -1,0 +1,140 @@
+"""From the bytes of a YAML file to nodes with marks, or to one problem in plain words.
+
+PyYAML's parser and composer do the work, on libyaml where that is there; what the scalars mean is decided later
+(`scalars.py`), since PyYAML's own resolver reads YAML 1.1.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TypeAlias
+
+import yaml
+from yaml.composer import Composer
+from yaml.parser import Parser
+from yaml.reader import Reader
+from yaml.scanner import Scanner
+
+from ajsync.config.syntax import syntax_problem
+from ajsync.errors import Location, Problem
+
+MAX_FILE_SIZE = 10_000_000
+"""Bytes. A file beyond this is no schedules file but a mistake."""
+MAX_DEPTH = 100
+"""Levels of nesting. The composer recurses in C, where depth ends in a crash instead of an exception."""
+
+MAX_NODES = 1_000_000
+"""Values in one file, also once its aliases are replaced by what they stand for; one of them takes about 300 bytes."""
+TOO_MANY_NODES = f"the file comes to more than {MAX_NODES:,} values"
+
+# The tags of nodes that carry none. They are compared by identity, which no tag that a file spells can have.
+PLAIN = "plain"
+QUOTED = "quoted"
+COLLECTION = "collection"
+
+Node: TypeAlias = Any
+"""A node of PyYAML; its class is not checked, as its `value` is untyped anyhow."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+class _Refused(Exception):
+    """What the composer is not to go on with; `args` are the node, what is wrong with it, and what would be right."""
+
+
+class _Rules:
+    """What the composer asks for each node: its tag if it has none, and, on the way in and out, whether to go on."""
+
+    _depth = 0
+    _nodes = 0
+
+    def resolve(self, kind: type, value: str, implicit: tuple[bool, bool]) -> str:
+        if kind is yaml.ScalarNode:
+            return PLAIN if implicit[0] else QUOTED
+        return COLLECTION
+
+    def descend_resolver(self, parent: Node, index: Node) -> None:
+        self._depth += 1
+        self._nodes += 1
+        if self._depth > MAX_DEPTH:
+            raise _Refused(parent, f"nested deeper than {MAX_DEPTH} levels", "write the data flatter")
+        if self._nodes > MAX_NODES:
+            raise _Refused(parent, TOO_MANY_NODES, "use several files")
+
+    def ascend_resolver(self) -> None:
+        self._depth -= 1
+
+
+class _PurePythonComposer(_Rules, Reader, Scanner, Parser, Composer):
+    def __init__(self, text: str) -> None:
+        Reader.__init__(self, text)
+        Scanner.__init__(self)
+        Parser.__init__(self)
+        Composer.__init__(self)
+
+    def compose_scalar_node(self, anchor: dict[Any, Node]) -> yaml.ScalarNode:
+        node = super().compose_scalar_node(anchor)
+        # An escape can spell it; libyaml sees to it that none does.
+        if _SURROGATE.search(node.value):
+            raise _Refused(node, "a string has half a surrogate pair", "write the whole character")
+        return node
+
+
+def _composer() -> Any:
+    if not yaml.__with_libyaml__:
+        return _PurePythonComposer
+    from yaml._yaml import CParser
+
+    class LibyamlComposer(_Rules, CParser):
+        pass
+
+    return LibyamlComposer
+
+
+_Composer = _composer()
+
+
+def compose(data: bytes, file: str) -> tuple[str, Node | None]:
+    """The text and its root node, None where the file holds no value. Raises `Unreadable`."""
+    text = _decode(data, file)
+    try:
+        return text, _Composer(text).get_single_node()
+    except _Refused as error:
+        node, message, hint = error.args
+        location = Location(file, node.start_mark.line + 1, node.start_mark.column + 1)
+        raise Unreadable(Problem(location, message, hint)) from None
+    except yaml.reader.ReaderError:
+        raise Unreadable(_forbidden_character(text, file)) from None
+    except yaml.MarkedYAMLError as error:
+        raise Unreadable(syntax_problem(text, file, error)) from None
+
+
+class Unreadable(Exception):
+    """The file cannot be read as YAML at all; carries the problem."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        super().__init__(str(problem))
+
+
+def _decode(data: bytes, file: str) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8-sig")
+        message = f"the byte 0x{data[error.start]:02x} is not UTF-8"
+        raise Unreadable(Problem(_place(before, file), message, "save the file in UTF-8")) from None
+
+
+def _forbidden_character(text: str, file: str) -> Problem:
+    found = _FORBIDDEN.search(text)
+    if found is None:
+        return Problem(Location(file), "holds a character that YAML does not allow", "remove it")
+    hint = "remove it, or write it as an escape in double quotes"
+    return Problem(_place(text[: found.start()], file), f"the character U+{ord(found[0]):04X} is not allowed", hint)
+
+
+def _place(before: str, file: str) -> Location:
+    line_begins = before.rfind("\n") + 1
+    return Location(file, before.count("\n") + 1, len(before) - line_begins + 1)

@@ -1,0 +1,48 @@
+"""What an unquoted YAML scalar means, by the core schema of YAML 1.2: `on`, `no`, `22:30` and dates are strings."""
+
+from __future__ import annotations
+
+import re
+
+_WORDS: dict[str, object] = {
+    "": None,
+    "~": None,
+    **dict.fromkeys(("null", "Null", "NULL"), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys((sign + word for sign in ("", "+") for word in (".inf", ".Inf", ".INF")), float("inf")),
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
+}
+_INTEGERS = (
+    (re.compile(r"([-+]?[0-9]+)"), 10),
+    (re.compile(r"0o([0-7]+)"), 8),
+    (re.compile(r"0x([0-9a-fA-F]+)"), 16),
+)
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_NUMBER_BEGINS = frozenset("-+.0123456789")
+_LONGEST_INTEGER = 500
+"""Characters. Python can be set to read and write no more than 640 digits, and hexadecimal ones become more of them."""
+
+
+class CoreScalars(dict[str, object]):
+    """Values by the text of their unquoted scalar. It fills itself: a project repeats the same few texts very often."""
+
+    def __missing__(self, text: str) -> object:
+        value = read_scalar(text)
+        self[text] = value
+        return value
+
+
+def read_scalar(text: str) -> object:
+    """None, a bool, int, float, or the text itself. Raises ValueError for an integer that is too long."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if text[0] not in _NUMBER_BEGINS:
+        return text
+    for pattern, base in _INTEGERS:
+        if match := pattern.fullmatch(text):
+            if len(text) > _LONGEST_INTEGER:
+                raise ValueError(f"an integer of {len(text)} characters")
+            return int(match[1], base)
+    return float(text) if _FLOAT.fullmatch(text) else text

@@ -1,0 +1,184 @@
+"""From a schedules file to desired tasks: defaults, zone, payload, and what must be there once all is put together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ajsync.asyncjobs.model import DEFAULT_CATCHUP, DEFAULT_MAX_TRIES, DEFAULT_OVERLAP, Managed, ScheduledTask
+from ajsync.config.document import Document, parse_document
+from ajsync.config.explain import explain
+from ajsync.config.files import Folder, Unusable, read_file
+from ajsync.config.members import MAX_PAYLOAD, MemberChecks, Members
+from ajsync.config.nodes import MAX_FILE_SIZE
+from ajsync.config.project import Project
+from ajsync.config.schema import SCHEDULES_SCHEMA, strict_schema, validator
+from ajsync.config.variables import unless_unresolved
+from ajsync.config.wording import shown
+from ajsync.errors import Location, Problem, ScheduleError
+from ajsync.schedule import parse, split_zone, with_zone
+
+DEFAULT_QUEUE = "DEFAULT"
+"""The queue that asyncjobs uses where none is named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One schedule of a file."""
+
+    name: str
+    location: Location
+    """Of its name."""
+    task: ScheduledTask | None
+    """None where something in it is wrong."""
+    suspended: bool
+
+
+class SchedulesReader:
+    """Reads schedules files one after the other."""
+
+    def __init__(self, project: Project, folder: Folder, checks: MemberChecks) -> None:
+        self._project = project
+        self._folder = folder
+        self._checks = checks
+        self._structure = validator(_structure())
+        self.payload_files: set[Path] = set()
+        """Those that were read so far."""
+
+    def read(self, path: Path, problems: list[Problem]) -> list[Entry]:
+        """The schedules of a file. What is wrong goes to `problems`."""
+        file = self._folder.shown(path)
+        try:
+            document = parse_document(read_file(path, MAX_FILE_SIZE), file, problems)
+        except Unusable as error:
+            problems.append(
+                Problem(Location(file), f"cannot be read: {error}", "let `files` match readable files only")
+            )
+            return []
+        if document is None:
+            return []
+        value, unresolved = self._project.variables.replace(document, document.value, ())
+        found = [finding.problem(document, ()) for finding in explain(self._structure, value)]
+        entries = self._entries(value, document, path, found) if isinstance(value, dict) else []
+        problems += unresolved + unless_unresolved(found, unresolved)
+        return entries
+
+    def _entries(self, value: dict[str, Any], document: Document, path: Path, problems: list[Problem]) -> list[Entry]:
+        checks, defaults = self._checks, self._project.defaults
+        if "defaults" in value:
+            own = checks.check(value["defaults"], checks.defaults, document, ("defaults",), problems)
+            defaults = {**defaults, **own}
+        schedules = value.get("schedules")
+        origin = _Origin(self._project.owner, self._folder.source(path), path.parent)
+        entries: list[Entry] = []
+        for name, schedule in schedules.items() if isinstance(schedules, dict) else ():
+            place = ("schedules", name)
+            found: list[Problem] = []
+            own = checks.check(schedule, checks.schedule, document, place, found)
+            task = None
+            if isinstance(schedule, dict):
+                task = self._task(_Draft(name, own, {**defaults, **own}, document, found), origin)
+            problems += found
+            location = document.location(place, of_key=True)
+            entries.append(Entry(name, location, None if found else task, own.get("suspend") is True))
+        return entries
+
+    def _task(self, draft: _Draft, origin: _Origin) -> ScheduledTask:
+        own, members = draft.own, draft.members
+        if "task_type" not in members:
+            draft.problem("task_type is missing", "give it here or in defaults")
+        payload = own.get("payload", own.get("payload_base64"))
+        if own.get("payload_file") is not None:
+            payload = self._payload_file(draft, origin.folder)
+        return ScheduledTask(
+            name=draft.name,
+            schedule=_stored_schedule(draft),
+            queue=members.get("queue", DEFAULT_QUEUE),
+            task_type=members.get("task_type", ""),
+            payload=payload,
+            deadline=members.get("deadline", 0),
+            max_tries=members.get("max_tries", DEFAULT_MAX_TRIES),
+            managed=Managed(
+                owner=origin.owner,
+                source=origin.source,
+                description=own.get("description", ""),
+                catchup=members.get("catchup", DEFAULT_CATCHUP),
+                catchup_window=members.get("catchup_window", 0),
+                overlap=members.get("overlap", DEFAULT_OVERLAP),
+                jitter=members.get("jitter", 0),
+            ),
+        )
+
+    def _payload_file(self, draft: _Draft, folder: Path) -> bytes:
+        named = draft.own["payload_file"]
+        path = folder / named
+        if "\0" in named or not self._folder.contains(path):
+            message = f"payload_file: {shown(named)} leads out of the project's folder"
+            draft.problem(message, "put the file beside the schedules files", "payload_file")
+            return b""
+        self.payload_files.add(path)
+        try:
+            return read_file(path, MAX_PAYLOAD)
+        except Unusable as error:
+            message = f"payload_file: {shown(named)} cannot be read: {error}"
+            draft.problem(
+                message, f"name a file of at most {MAX_PAYLOAD:,} bytes, from the folder of this one", "payload_file"
+            )
+            return b""
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """What the tasks of one file have in common."""
+
+    owner: str
+    source: str
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """One schedule while it is put together."""
+
+    name: str
+    own: Members
+    members: Members
+    """Its own and, where it has none, those of the defaults."""
+    document: Document
+    problems: list[Problem]
+
+    def problem(self, message: str, hint: str, member: str = "") -> None:
+        """Something wrong with a member, or with the whole."""
+        if member:
+            location = self.document.location(("schedules", self.name, member))
+        else:
+            location = self.document.location(("schedules", self.name), of_key=True)
+        self.problems.append(Problem(location, message, hint))
+
+
+def _stored_schedule(draft: _Draft) -> str:
+    """The schedule with the prefix of its zone, where a zone makes a difference and it has no prefix of its own."""
+    text = draft.own.get("schedule")
+    if text is None:
+        return ""
+    try:
+        if split_zone(text)[0]:
+            if "timezone" in draft.own:
+                message = "timezone: the schedule has a prefix of its own that sets the zone"
+                draft.problem(message, "keep the prefix or timezone", "timezone")
+        elif not text.startswith("@every "):
+            text = with_zone(text, draft.members.get("timezone") or "")
+        parse(text)
+    except ScheduleError as error:
+        message, _, hint = str(error).partition("; ")
+        draft.problem(f"schedule: {message}", hint, "schedule")
+    return text
+
+
+def _structure() -> dict[str, Any]:
+    """The schema without the members of schedules and `defaults`, which are checked one by one."""
+    schema = strict_schema(SCHEDULES_SCHEMA)
+    schema["properties"]["defaults"] = True
+    schema["properties"]["schedules"]["additionalProperties"] = True
+    return schema

@@ -1,0 +1,133 @@
+"""The JSON Schemas of both YAML files: where they are, and how they are made ready for checking values.
+
+The schemas are written for editors, which see a file with its placeholders. Here they are checked after placeholders
+have been replaced, so what a schema allows for a placeholder's sake is taken out of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
+
+PROJECT_SCHEMA = "ajsync.schema.json"
+SCHEDULES_SCHEMA = "schedules.schema.json"
+
+_PLACEHOLDERS = frozenset(("#/$defs/placeholder", "#/$defs/text_with_placeholder"))
+_MAPPINGS_OF_SCHEMAS = frozenset(("properties", "patternProperties"))
+_LISTS_OF_SCHEMAS = frozenset(("anyOf", "allOf"))
+_SCHEMAS = frozenset(("items", "additionalProperties", "propertyNames", "not"))
+
+
+def schema_file(name: str) -> Path:
+    """The file of a schema, such as `ajsync.schema.json`.
+
+    In a checkout the schemas stand at the top level, where editors and other tools look for them; a wheel has no top
+    level beside its package, so it carries them inside.
+    """
+    package = Path(__file__).parent.parent
+    inside = package / "schemas" / name
+    return inside if inside.exists() else package.parent / "schemas" / name
+
+
+@cache
+def read_schema(name: str) -> Mapping[str, Any]:
+    """A schema as it is written."""
+    schema: dict[str, Any] = json.loads(schema_file(name).read_bytes())
+    return schema
+
+
+def strict_schema(name: str, *path: str) -> dict[str, Any]:
+    """The part of a schema at `path`, for values without placeholders; references are put in place."""
+    root = read_schema(name)
+    part: Any = root
+    for step in path:
+        part = part[step]
+    strict: dict[str, Any] = _strict(part, root)
+    return strict
+
+
+def _strict(schema: Any, root: Mapping[str, Any]) -> Any:
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _strict(*_referred(schema["$ref"], root)) | {key: schema[key] for key in schema if key != "$ref"}
+    strict: dict[str, Any] = {}
+    for keyword, value in schema.items():
+        if keyword in _MAPPINGS_OF_SCHEMAS:
+            strict[keyword] = {_python_pattern(key): _strict(part, root) for key, part in value.items()}
+        elif keyword in _LISTS_OF_SCHEMAS:
+            strict[keyword] = [_strict(part, root) for part in value if part.get("$ref") not in _PLACEHOLDERS]
+        elif keyword in _SCHEMAS:
+            strict[keyword] = _strict(value, root)
+        elif keyword != "$defs":
+            strict[keyword] = _python_pattern(value) if keyword == "pattern" else value
+    # What is left once the placeholder is gone says the same without the `anyOf`, and its errors are plainer.
+    alternatives = strict.pop("anyOf", None)
+    return strict if alternatives is None else alternatives[0] | strict
+
+
+def _referred(reference: str, root: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any]]:
+    file, _, pointer = reference.partition("#")
+    if file:
+        root = read_schema(file)
+    part: Any = root
+    for step in pointer.split("/")[1:]:
+        part = part[step]
+    return part, root
+
+
+def _python_pattern(pattern: str) -> str:
+    """A pattern of JSON Schema for Python, whose `$` also matches before a line break at the end."""
+    return f"{pattern[:-1]}\\Z" if pattern.endswith("$") else pattern
+
+
+def validator(schema: Mapping[str, Any]) -> Validator:
+    """What checks values against a schema; jsonschema is slow to import, and many commands need no schema."""
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(schema)
+
+
+def _examples(schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {"examples": schema["examples"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A mapping with known members, in parts to check one at a time: of ten thousand schedules most are alike."""
+
+    members: Mapping[str, Validator]
+    """What checks the value of each member."""
+    required: frozenset[str]
+    exclusive: tuple[frozenset[str], ...]
+    """Members that must not stand together."""
+    structure: Validator
+    """What checks all but the values of members; it finds something wherever `fits` is false."""
+
+    def fits(self, mapping: Mapping[str, Any]) -> bool:
+        """Whether the mapping has all members that it needs and none that it must not have."""
+        names = mapping.keys()
+        return (
+            names <= self.members.keys()
+            and names >= self.required
+            and not any(names >= together for together in self.exclusive)
+        )
+
+
+def shape(schema: Mapping[str, Any]) -> Shape:
+    """Take apart the strict schema of a mapping. Its `allOf` may hold nothing but `{"not": {"required": [...]}}`."""
+    members = schema["properties"]
+    return Shape(
+        members={name: validator(member) for name, member in members.items()},
+        required=frozenset(schema.get("required", ())),
+        exclusive=tuple(frozenset(rule["not"]["required"]) for rule in schema.get("allOf", ())),
+        # The examples are for the messages about members that are missing.
+        structure=validator({**schema, "properties": {name: _examples(member) for name, member in members.items()}}),
+    )

@@ -1,0 +1,89 @@
+"""What is wrong with text that is not YAML, in plain words: PyYAML's errors, above all those of unquoted schedules."""
+
+from __future__ import annotations
+
+import re
+from typing import Protocol
+
+import yaml
+
+from ajsync.errors import Location, Problem
+
+_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+# A line `schedule: value`, perhaps in a list or a mapping in braces; group 1 is the value without a comment.
+_SCHEDULE_LINE = re.compile(r"[\s{-]*[\"']?schedule[\"']?\s*:\s+(.*?)\s*(?:\s#.*)?")
+_INDICATORS = frozenset("@`*&!%?|>-[]{},")
+
+_HINTS = (
+    (
+        "mapping values are not allowed",
+        "quote a value that holds a colon, and begin the members of a mapping in one column",
+    ),
+    ("did not find expected key", "begin the members of a mapping in one column"),
+    ("expected <block end>", "begin the members of a mapping in one column"),
+    ("expected '-'", "begin the items of a list in one column"),
+    ("expected ','", "separate by commas, and close the bracket"),
+    ("sequence entries are not allowed", "begin a list on a line of its own"),
+    ("could not find expected ':'", "write a colon and a space behind the name of a member"),
+    ("found a tab", "indent with spaces"),
+    ("unknown escape character", r"write \\ for a backslash, or use single quotes"),
+)
+_LAST_HINT = "look for a quote, a colon or a space that is missing here or on the line above"
+_LONGEST_LINE = 200
+"""Characters; in a longer one the schedule is not looked for."""
+
+
+class _Mark(Protocol):
+    line: int
+    column: int
+
+
+def syntax_problem(text: str, file: str, error: yaml.MarkedYAMLError) -> Problem:
+    """The one problem of a text at which the parser gave up."""
+    at = error.problem_mark or error.context_mark
+    location = _location(file, at)
+    problem = error.problem or "it cannot be parsed"
+    schedule = _unquoted_schedule(text, at)
+    quote = f'quote it: "{schedule}"' if schedule else "put the value in quotes"
+    if "undefined alias" in problem:
+        return Problem(
+            location, "a value that begins with * refers to an anchor, and there is none of this name", quote
+        )
+    if error.context and "alias" in error.context:
+        message = "a value that begins with * refers to an anchor, and no name of one follows"
+        return Problem(_location(file, error.context_mark or at), message, quote)
+    if "cannot start any token" in problem:
+        character = text[at.index : at.index + 1] if at else ""
+        if character == "\t":
+            return Problem(location, "a tab stands where YAML wants spaces", "indent with spaces")
+        return Problem(location, f"an unquoted value cannot begin with {character}", quote)
+    if "another document" in problem:
+        return Problem(location, "a second document begins here", "write one document in a file")
+    if "duplicate anchor" in (error.context or ""):
+        first = _location(file, error.context_mark)
+        return Problem(location, f"an anchor of this name was defined before, at {first}", "give it another name")
+    if "end of stream" in problem and error.context and "scalar" in error.context:
+        return Problem(_location(file, error.context_mark), "the quotes that open here are not closed", "close them")
+    hint = quote if schedule else next((hint for part, hint in _HINTS if part in problem), _LAST_HINT)
+    return Problem(location, f"not valid YAML: {_sentence(error, problem)}", hint)
+
+
+def _sentence(error: yaml.MarkedYAMLError, problem: str) -> str:
+    if not error.context or not error.context_mark:
+        return problem
+    return f"{problem}, {error.context} that begins on line {error.context_mark.line + 1}"
+
+
+def _location(file: str, mark: _Mark | None) -> Location:
+    return Location(file, mark.line + 1, mark.column + 1) if mark else Location(file)
+
+
+def _unquoted_schedule(text: str, mark: _Mark | None) -> str:
+    """The value on the marked line, if it is a schedule that needs quotes and can be shown in them."""
+    lines = _LINE_BREAK.split(text)
+    if mark is None or mark.line >= len(lines):
+        return ""
+    line = lines[mark.line]
+    match = _SCHEDULE_LINE.fullmatch(line) if len(line) <= _LONGEST_LINE else None
+    value = match[1] if match else ""
+    return value if value[:1] in _INDICATORS and '"' not in value else ""

@@ -1,0 +1,87 @@
+"""Variables: what `${name}` in a string is replaced by."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from ajsync.config.document import Document, Steps
+from ajsync.config.wording import flow, shown
+from ajsync.errors import Location, Problem
+
+Scalar: TypeAlias = str | int | float | bool
+
+# In this order: the escape, a placeholder, and the beginning of what is neither.
+_PLACEHOLDER = re.compile(r"\$\$\{|\$\{([A-Za-z0-9_-]+)\}|\$\{")
+_LITERAL = "write $${ for a literal ${"
+
+
+@dataclass(frozen=True, slots=True)
+class Variables:
+    """The variables of an environment, or what to say where there are none."""
+
+    values: Mapping[str, Scalar] = field(default_factory=dict)
+    absence: str = ""
+    """Where there are no variables: why, and what would help."""
+
+    def replace(self, document: Document, value: Any, path: Steps) -> tuple[Any, list[Problem]]:
+        """The value at `path` with the placeholders in all its strings replaced, and the problems with them.
+
+        Keys stay as they are, and so does a string with a placeholder that is not right.
+        """
+        if not document.may_hold_placeholders:
+            return value, []
+        replacement = _Replacement(self, document)
+        return replacement.value(value, tuple(path)), replacement.problems
+
+
+def unless_unresolved(problems: list[Problem], unresolved: list[Problem]) -> list[Problem]:
+    """Problems without those of strings whose placeholder is a problem already: what they would be is not known."""
+    places: set[Location] = {problem.location for problem in unresolved}
+    return [problem for problem in problems if problem.location not in places] if places else problems
+
+
+class _Replacement:
+    def __init__(self, variables: Variables, document: Document) -> None:
+        self._variables = variables
+        self._document = document
+        self.problems: list[Problem] = []
+
+    def value(self, value: Any, path: tuple[str | int, ...]) -> Any:
+        if isinstance(value, str):
+            return self._string(value, path) if "${" in value else value
+        if isinstance(value, dict):
+            return {key: self.value(member, (*path, key)) for key, member in value.items()}
+        if isinstance(value, list):
+            return [self.value(item, (*path, index)) for index, item in enumerate(value)]
+        return value
+
+    def _string(self, text: str, path: Steps) -> Scalar:
+        values, known = self._variables.values, len(self.problems)
+        whole = _PLACEHOLDER.fullmatch(text)
+        if whole and whole[1] in values:
+            return values[whole[1]]
+        replaced = _PLACEHOLDER.sub(lambda match: self._part(match, path), text)
+        return replaced if len(self.problems) == known else text
+
+    def _part(self, match: re.Match[str], path: Steps) -> str:
+        if match[0] == "$${":
+            return "${"
+        name = match[1]
+        if name is None:
+            self._problem(path, "${ begins a placeholder, and no name and } follow", f"write ${{name}}, or {_LITERAL}")
+        elif name in self._variables.values:
+            value = self._variables.values[name]
+            return value if isinstance(value, str) else flow(value)
+        else:
+            self._problem(path, f"the variable {shown(name)} is not declared", f"{self._declared()}, or {_LITERAL}")
+        return match[0]
+
+    def _problem(self, path: Steps, message: str, hint: str) -> None:
+        self.problems.append(Problem(self._document.location(path), message, hint))
+
+    def _declared(self) -> str:
+        values = self._variables.values
+        return f"declared are {', '.join(sorted(values))}" if values else self._variables.absence

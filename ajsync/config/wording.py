@@ -1,0 +1,65 @@
+"""How messages speak of values and names: what kind they are, how they are shown, what was probably meant."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable
+
+from ajsync.schedule.quoting import quote, shorten
+
+_KINDS: dict[type, str] = {
+    str: "a string",
+    bool: "a truth value",
+    int: "an integer",
+    float: "a number",
+    list: "a list",
+    dict: "a mapping",
+    type(None): "empty",
+}
+_KINDS_OF_SCHEMA = {
+    "string": "a string",
+    "boolean": "true or false",
+    "integer": "an integer",
+    "number": "a number",
+    "array": "a list",
+    "object": "a mapping",
+    "null": "null",
+}
+
+
+def kind(value: object) -> str:
+    """What YAML calls such a value, with its article."""
+    return _KINDS[type(value)]
+
+
+def kind_of_schema(types: str | Iterable[str]) -> str:
+    """What the `type` of a JSON Schema asks for, with its article."""
+    return choice([_KINDS_OF_SCHEMA[name] for name in ([types] if isinstance(types, str) else types)])
+
+
+def shown(value: object) -> str:
+    """A value in few characters: strings in double quotes, collections only by their kind."""
+    if isinstance(value, str):
+        return quote(value)
+    if isinstance(value, dict | list):
+        return kind(value)
+    return shorten(json.dumps(value))
+
+
+def flow(value: object) -> str:
+    """A value as YAML writes it on one line."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def choice(words: Iterable[str]) -> str:
+    """`a`, `a or b`, `a, b or c`."""
+    *others, last = words
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def suggestion(word: str, known: Collection[str]) -> str:
+    """What was probably meant by a word that is not known, or all that could be."""
+    from difflib import get_close_matches  # only where something is wrong
+
+    nearest = get_close_matches(word, known, n=1)
+    return f"did you mean {quote(nearest[0])}?" if nearest else f"known are {', '.join(sorted(known))}"
