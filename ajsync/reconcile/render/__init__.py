@@ -1,0 +1,24 @@
+"""Renderings of a plan, one file each: pure functions from plan, refusals and options to text.
+
+>>> RENDERERS["text"](plan, refusals(plan, limits), RenderOptions(now=now))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ajsync.reconcile.render.github import render_github
+from ajsync.reconcile.render.interface import Renderer, RenderOptions
+from ajsync.reconcile.render.json import render_json
+from ajsync.reconcile.render.markdown import render_markdown
+from ajsync.reconcile.render.text import render_text
+
+__all__ = ["RENDERERS", "RenderOptions", "Renderer"]
+
+RENDERERS: Mapping[str, Renderer] = {
+    "text": render_text,
+    "json": render_json,
+    "markdown": render_markdown,
+    "github": render_github,
+}
+"""Each rendering by its name, as an option of the command line takes it; the first is the default."""

@@ -1,0 +1,118 @@
+"""Follow the files: apply again whenever they change, and every so often, in case the bucket has drifted from them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from ajsync.asyncjobs.bucket import ConfigurationBucket
+from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.errors import AjsyncError, InvalidError, UnreachableError
+from ajsync.reconcile.apply import Result, apply
+from ajsync.reconcile.gates import Limits, refusals
+from ajsync.reconcile.plan import Plan
+from ajsync.reconcile.rewrite import finish_interrupted
+from ajsync.reconcile.survey import survey
+
+log = logging.getLogger(__name__)
+
+RETRY_SECONDS = 5.0
+"""How soon to try again after the server could not be reached, or something was left undone."""
+_NAMED = 20
+"""How many changes are logged by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """What the files want, once they are valid."""
+
+    owner: str
+    tasks: Mapping[str, ScheduledTask]
+    digest: str
+    limits: Limits
+    adopt: bool
+
+
+class Follower:
+    """Keeps the bucket equal to what `load` gives; an invalid configuration leaves the last good one in force."""
+
+    def __init__(
+        self,
+        desired: Desired,
+        load: Callable[[], Desired],
+        open_bucket: Callable[[], Awaitable[ConfigurationBucket]],
+        stop: asyncio.Event,
+    ) -> None:
+        self._load = load
+        self._open_bucket = open_bucket
+        self._stop = stop
+        self._desired = desired
+        self._said = ""
+
+    async def run(self, changed: asyncio.Event, resync: float) -> None:
+        """Reconcile now, whenever `changed` is set, and every `resync` seconds, until stopped."""
+        while not self._stop.is_set():
+            whole = await self._reconcile()
+            await self._wait(changed, resync if whole else min(resync, RETRY_SECONDS))
+            if changed.is_set():
+                changed.clear()
+                self._reload()
+
+    async def _reconcile(self) -> bool:
+        """Plan and apply once; False if that is worth trying again soon."""
+        desired = self._desired
+        try:
+            bucket = await self._open_bucket()
+            finished = await finish_interrupted(bucket, desired.owner)
+            if finished:
+                log.info("Brought back %d schedules that an interrupted apply had left deleted", len(finished))
+            plan, _ = await survey(
+                bucket, desired.tasks, owner=desired.owner, digest=desired.digest, adopt=desired.adopt
+            )
+            against = refusals(plan, desired.limits)
+            if against:
+                self._say_once(logging.ERROR, "Not applied: " + " ".join(map(str, against)))
+                return True
+            if not plan.changes:
+                self._say_once(logging.INFO, f"In step: {plan.unchanged} schedules are as the files say")
+                return True
+            return self._report(plan, await apply(bucket, plan, now=time.time_ns(), stop=self._stop))
+        except UnreachableError as error:
+            self._say_once(logging.WARNING, f"Not applied: {error} Trying again.")
+        except AjsyncError as error:
+            self._say_once(logging.ERROR, f"Not applied: {error}")
+        return False
+
+    def _reload(self) -> None:
+        try:
+            self._desired = self._load()
+        except InvalidError as error:
+            log.error("The files are not valid, the last good configuration stays in force:\n%s", error)
+        else:
+            log.info("The files changed: %d schedules", len(self._desired.tasks))
+        self._said = ""
+
+    def _report(self, plan: Plan, result: Result) -> bool:
+        self._said = ""
+        done = result.with_status("done")
+        for outcome in done[:_NAMED]:
+            log.info("%s %s", type(outcome.change).__name__, outcome.change.name)
+        for outcome in result.with_status("failed")[:_NAMED]:
+            log.error("Failed: %s", outcome.error)
+        log.info("Applied %d of %d changes", len(done), len(plan.changes))
+        return result.error is None
+
+    def _say_once(self, level: int, text: str) -> None:
+        """Log what would otherwise be said again at each resync."""
+        if text != self._said:
+            log.log(level, "%s", text)
+        self._said = text
+
+    async def _wait(self, changed: asyncio.Event, seconds: float) -> None:
+        waits = [asyncio.ensure_future(event.wait()) for event in (changed, self._stop)]
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for each in waits:
+            each.cancel()

@@ -1,0 +1,83 @@
+"""Safety gates: reasons not to apply a plan. Each looks at the plan alone, and names the option that opens it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ajsync.errors import ConflictError, GateError
+from ajsync.reconcile.plan import Delete, Plan
+
+_PERCENT_FROM = 10
+"""Per cent of a handful say nothing: only from so many owned schedules on does that gate look."""
+_NAMED = 5
+"""How many names a message lists before it counts the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How far a plan may go; from `safety` in `ajsync.yaml` and from the options of the command."""
+
+    max_delete: int
+    max_delete_percent: int
+    allow_empty: bool
+    allow_deletes: int = 0
+    """Up to so many deletes pass both delete gates: the option `--allow-deletes`."""
+
+
+def refusals(plan: Plan, limits: Limits) -> tuple[ConflictError | GateError, ...]:
+    """Every reason not to apply this plan, the gravest first; empty when it may be applied."""
+    return tuple(_refusals(plan, limits))
+
+
+def _refusals(plan: Plan, limits: Limits) -> Iterator[ConflictError | GateError]:
+    yield from _conflicts(plan)
+    deletes = plan.count(Delete)
+    if not plan.desired and deletes and not limits.allow_empty:
+        yield GateError(
+            f"The files hold no schedule at all, and {_counted(deletes)} would be deleted. "
+            "If that is meant, pass --allow-empty (or set safety.allow_empty)."
+        )
+    if deletes <= limits.allow_deletes:
+        return
+    if deletes > limits.max_delete:
+        yield GateError(
+            f"{_counted(deletes)} would be deleted, more than safety.max_delete allows ({limits.max_delete}). "
+            f"If that is meant, pass --allow-deletes {deletes}."
+        )
+    elif plan.owned >= _PERCENT_FROM and deletes * 100 > limits.max_delete_percent * plan.owned:
+        yield GateError(
+            f"{deletes} of the {plan.owned} schedules of {plan.owner} would be deleted, more than "
+            f"safety.max_delete_percent allows ({limits.max_delete_percent} %). "
+            f"If that is meant, pass --allow-deletes {deletes}."
+        )
+
+
+def _conflicts(plan: Plan) -> Iterator[ConflictError]:
+    unmanaged = [conflict.name for conflict in plan.conflicts if conflict.kind == "unmanaged"]
+    if unmanaged:
+        yield ConflictError(
+            f"In the bucket already, and managed by nobody: {_listed(unmanaged)}. "
+            "If the files shall take them over, pass --adopt."
+        )
+    foreign = [f"{conflict.name} ({conflict.detail})" for conflict in plan.conflicts if conflict.kind == "foreign"]
+    if foreign:
+        yield ConflictError(
+            f"These names belong to other owners: {_listed(foreign)}. "
+            "Choose other names, or let their owners remove them first."
+        )
+    unreadable = [conflict.name for conflict in plan.conflicts if conflict.kind == "unreadable"]
+    if unreadable:
+        yield ConflictError(
+            f"The bucket holds something that is not a scheduled task under: {_listed(unreadable)}. "
+            "ajsync does not overwrite it; look at it with 'ajsync view', and delete it if it is of no use."
+        )
+
+
+def _counted(deletes: int) -> str:
+    return "1 schedule" if deletes == 1 else f"{deletes} schedules"
+
+
+def _listed(names: list[str]) -> str:
+    rest = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")

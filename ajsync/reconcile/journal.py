@@ -1,0 +1,93 @@
+"""The journal: what an apply is about to delete and make again, kept in the bucket so that a crash loses no schedule.
+
+Beside a Go scheduler an update is a delete and a create. The key `ajsync.journal.OWNER` holds both values before the
+first delete and goes after the last create; whoever finds it finishes what it says.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ajsync.asyncjobs.live import Entry, Live
+from ajsync.asyncjobs.model import ScheduledTask, decode_scheduled_task, encode_scheduled_task
+from ajsync.errors import StoredValueError
+
+_FORMAT = 1
+_FRAME_BYTES = 64
+"""More than the JSON around one entry takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One schedule on its way from one value to another."""
+
+    name: str
+    before: ScheduledTask
+    after: ScheduledTask
+
+
+def journal_key(owner: str) -> str:
+    """The bucket's key of the journal of `owner`."""
+    return f"ajsync.journal.{owner}"
+
+
+def encode_journal(steps: Iterable[Step]) -> bytes:
+    """The value that the key holds while `steps` are under way."""
+    entries = b",".join(
+        b'{"before":%b,"after":%b}' % (encode_scheduled_task(step.before), encode_scheduled_task(step.after))
+        for step in steps
+    )
+    return b'{"format":%d,"updates":[%b]}' % (_FORMAT, entries)
+
+
+def decode_journal(data: bytes) -> tuple[Step, ...]:
+    """Read a journal. Raises StoredValueError where it is none."""
+    try:
+        value = json.loads(data)
+        if value["format"] != _FORMAT:
+            raise StoredValueError(f"its format is {value['format']!r}, and this ajsync knows {_FORMAT}")
+        return tuple(_decode_step(step) for step in value["updates"])
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        if isinstance(error, StoredValueError):
+            raise
+        raise StoredValueError(f"not a journal: {error!r}") from None
+
+
+def split_steps(steps: Iterable[Step], *, max_bytes: int, max_steps: int) -> Iterable[list[Step]]:
+    """Cut `steps` into journals of at most so many bytes and steps; one that is too large alone stands alone."""
+    chunk: list[Step] = []
+    size = _FRAME_BYTES
+    for step in steps:
+        weight = len(encode_scheduled_task(step.before)) + len(encode_scheduled_task(step.after)) + _FRAME_BYTES
+        if chunk and (size + weight > max_bytes or len(chunk) >= max_steps):
+            yield chunk
+            chunk, size = [], _FRAME_BYTES
+        chunk.append(step)
+        size += weight
+    if chunk:
+        yield chunk
+
+
+def unfinished(steps: Iterable[Step], live: Live) -> tuple[Step, ...]:
+    """The steps whose schedule was deleted and not made again."""
+    return tuple(step for step in steps if step.name not in live.entries)
+
+
+def with_journal(live: Live, steps: Iterable[Step]) -> Live:
+    """What the bucket will hold once `steps` are finished, so that a plan counts them as there."""
+    entries: Mapping[str, Entry] = {
+        step.name: Entry(step.name, live.deleted.get(step.name, 0), step.after) for step in unfinished(steps, live)
+    }
+    return replace(live, entries={**live.entries, **entries}) if entries else live
+
+
+def _decode_step(value: Mapping[str, Any]) -> Step:
+    name = value["after"]["name"]
+    return Step(
+        name,
+        decode_scheduled_task(name, json.dumps(value["before"]).encode()),
+        decode_scheduled_task(name, json.dumps(value["after"]).encode()),
+    )

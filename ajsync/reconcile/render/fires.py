@@ -1,0 +1,89 @@
+"""When the schedules of a plan fire next; each distinct schedule is searched once, however many share it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.asyncjobs.timestamp import NANOSECONDS
+from ajsync.errors import ScheduleError
+from ajsync.reconcile.render.untrusted import visible_sentence
+from ajsync.schedule import Timetable, format_duration_short, parse
+
+_COUNT = 3
+"""How many fires of a schedule are shown."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MINUTE, _HOUR, _DAY, _WEEK = 60, 3_600, 86_400, 604_800
+
+
+@dataclass(frozen=True, slots=True)
+class Fires:
+    """The next fires of one schedule."""
+
+    times: tuple[datetime, ...]
+    """In the schedule's zone; empty where it never fires, or where they cannot be told."""
+    lines: tuple[str, ...]
+    """The same for people, with the time until then; or why there are none."""
+    amiss: bool = False
+    """True if it has no fires although it should."""
+
+
+class FireTimes:
+    """The next fires after an instant, for many schedules."""
+
+    def __init__(self, now: datetime) -> None:
+        # In UTC, since Python subtracts two instants of one zone by their wall clocks.
+        self._now = now.astimezone(UTC)
+        self._known: dict[tuple[str, int], Fires] = {}
+
+    def of(self, task: ScheduledTask) -> Fires:
+        """The next fires of `task`; an `@every` has them only when it was stored before and so has its phase."""
+        try:
+            timetable = parse(task.schedule)
+        except ScheduleError as error:
+            return Fires((), (visible_sentence(f"cannot be told: {error}"),), amiss=True)
+        key = (task.schedule, task.created_at if timetable.is_every else 0)
+        fires = self._known.get(key)
+        if fires is None:
+            fires = self._known[key] = self._search(timetable, task.created_at)
+        return fires
+
+    def _search(self, timetable: Timetable, created_at: int) -> Fires:
+        if timetable.is_every and not created_at:
+            return Fires((), (f"every {format_duration_short(timetable.interval)}, counted from its creation",))
+        anchor = _EPOCH + timedelta(seconds=created_at // NANOSECONDS)
+        times = tuple(_next(timetable, self._now, anchor))
+        if not times:
+            return Fires((), ("never fires",), amiss=True)
+        timespec = "seconds" if any(time.second for time in times) else "minutes"
+        return Fires(times, tuple(self._line(time, timespec) for time in times))
+
+    def _line(self, time: datetime, timespec: str) -> str:
+        stamp = time.isoformat(" ", timespec)
+        return f"{_WEEKDAYS[time.weekday()]} {stamp[:-6]} {stamp[-6:]}  {until(time - self._now)}"
+
+
+def until(delta: timedelta) -> str:
+    """How long that is, as people say it: `in 3 h 12 min`; the largest unit and the one below it."""
+    seconds = int(delta.total_seconds())
+    if seconds < _MINUTE:
+        return f"in {seconds} s"
+    if seconds < _HOUR:
+        return f"in {seconds // _MINUTE} min"
+    if seconds < _DAY:
+        rest = seconds % _HOUR // _MINUTE
+        return f"in {seconds // _HOUR} h" + (f" {rest} min" if rest else "")
+    rest = seconds % _DAY // _HOUR
+    return f"in {seconds // _DAY} d" + (f" {rest} h" if rest and seconds < _WEEK else "")
+
+
+def _next(timetable: Timetable, after: datetime, anchor: datetime) -> Iterator[datetime]:
+    for _ in range(_COUNT):
+        found = timetable.next_anchored(after, anchor)
+        if found is None:
+            return
+        yield found
+        after = found

@@ -1,0 +1,95 @@
+"""A plan for programs; `schemas/plan.schema.json` is its description."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.errors import AjsyncError, ConflictError, Location
+from ajsync.reconcile.fields import changed_fields, stored_object
+from ajsync.reconcile.plan import Change, Conflict, Plan
+from ajsync.reconcile.render.fires import FireTimes
+from ajsync.reconcile.render.interface import RenderOptions
+from ajsync.reconcile.render.payload import payload_digest
+from ajsync.reconcile.render.wording import ACTIONS, REMEDIES, action_of
+
+_FORMAT = 1
+
+
+def render_json(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOptions) -> str:
+    """Show a plan as a JSON document, in ASCII: what others wrote cannot steer the terminal that it is printed to."""
+    fires = FireTimes(options.now)
+    document = {
+        "format": _FORMAT,
+        "now": options.now.isoformat(),
+        "target": {"bucket": plan.target.bucket, "created": plan.target.created},
+        "owner": plan.owner,
+        "digest": plan.digest,
+        "applicable": not refusals and not plan.conflicts,
+        "summary": _summary(plan),
+        "refusals": [_refusal(refusal) for refusal in refusals],
+        "conflicts": [_conflict(conflict, options) for conflict in plan.conflicts],
+        "changes": [_change(change, fires, options) for change in plan.changes],
+        "unreadable": [{"name": name, "reason": reason} for name, reason in plan.unreadable],
+    }
+    return json.dumps(document, indent=2)
+
+
+def _summary(plan: Plan) -> dict[str, int]:
+    return {
+        **{action.verb: plan.count(action.kind) for action in ACTIONS},
+        "unchanged": plan.unchanged,
+        "conflicts": len(plan.conflicts),
+        "unmanaged": plan.unmanaged,
+        "foreign": plan.foreign,
+        "unreadable": len(plan.unreadable),
+        "desired": plan.desired,
+        "owned": plan.owned,
+    }
+
+
+def _refusal(refusal: AjsyncError) -> dict[str, str]:
+    return {"kind": "conflict" if isinstance(refusal, ConflictError) else "gate", "message": str(refusal)}
+
+
+def _conflict(conflict: Conflict, options: RenderOptions) -> dict[str, Any]:
+    return {
+        "name": conflict.name,
+        "kind": conflict.kind,
+        "detail": conflict.detail,
+        "message": str(conflict),
+        "remedy": REMEDIES[conflict.kind],
+        "location": _location(options.locations.get(conflict.name)),
+    }
+
+
+def _change(change: Change, fires: FireTimes, options: RenderOptions) -> dict[str, Any]:
+    before, after = change.before, change.after
+    changed = changed_fields(before, after) if before is not None and after is not None else ()
+    return {
+        "action": action_of(change).verb,
+        "name": change.name,
+        "revision": change.revision,
+        "fields": [field.name for field in changed],
+        "before": _task(before, options.show_payload),
+        "after": _task(after, options.show_payload),
+        "next": [time.isoformat() for time in fires.of(after).times] if after is not None else [],
+        "location": _location(options.locations.get(change.name)),
+    }
+
+
+def _task(task: ScheduledTask | None, show_payload: bool) -> dict[str, Any] | None:
+    if task is None:
+        return None
+    value = stored_object(task)
+    if not task.created_at:
+        del value["created_at"]  # it gets one when it is stored
+    if task.payload is not None and not show_payload:
+        value["payload"] = {"bytes": len(task.payload), "sha256": payload_digest(task.payload)}
+    return value
+
+
+def _location(location: Location | None) -> dict[str, Any] | None:
+    return None if location is None else {"file": location.file, "line": location.line}

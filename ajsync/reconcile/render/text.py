@@ -1,0 +1,119 @@
+"""A plan for a terminal, or for a file that a person will read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich.cells import cell_len
+
+from ajsync.errors import AjsyncError
+from ajsync.reconcile.plan import Change, Plan
+from ajsync.reconcile.render.fires import FireTimes
+from ajsync.reconcile.render.interface import RenderOptions
+from ajsync.reconcile.render.rows import LABEL, Row, change_rows, next_rows
+from ajsync.reconcile.render.style import Paint
+from ajsync.reconcile.render.untrusted import visible, visible_sentence
+from ajsync.reconcile.render.wording import (
+    ACTIONS,
+    REFUSED,
+    REMEDIES,
+    action_of,
+    change_place,
+    conflict_text,
+    gate_refusals,
+    left_alone,
+    place,
+    summary,
+)
+
+_WIDEST = 40
+"""Columns up to which old values are padded, so that their arrows stand below each other."""
+_UNREADABLE = 10
+"""How many unreadable entries are told one by one."""
+_GUTTER = "│ "
+"""Before each line of a payload: GitHub's build machine takes one that begins with `::` for a command."""
+_STYLES = {"note": "faint", "amiss": "update", "content": "", "added": "new", "removed": "old"}
+
+
+def render_text(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOptions) -> str:
+    """Show a plan in full; nothing is wrapped, and no line ends in a space."""
+    paint = Paint(options.colour)
+    lines = [*_heading(plan, paint)]
+    fires = FireTimes(options.now)
+    for change in plan.changes:
+        lines += _change(change, fires, options, paint)
+    lines += _conflicts(plan, options, paint)
+    lines += _left_alone(plan, paint)
+    lines.append(paint("strong", summary(plan)))
+    lines += _refusals(plan, refusals, paint)
+    return "\n".join(lines)
+
+
+def _heading(plan: Plan, paint: Paint) -> Iterator[str]:
+    bucket, owner = visible(plan.target.bucket), visible(plan.owner)
+    yield f"Bucket {paint('strong', bucket)}, owner {paint('strong', owner)}"
+    used = [action for action in ACTIONS if plan.count(action.kind)]
+    if used:
+        yield "   ".join(f"{paint(action.verb, action.symbol)} {action.verb}" for action in used)
+    yield ""
+
+
+def _change(change: Change, fires: FireTimes, options: RenderOptions, paint: Paint) -> Iterator[str]:
+    action = action_of(change)
+    where = change_place(change, options.locations)
+    heading = f"{paint(action.verb, action.symbol)} {paint('strong', visible(change.name))}"
+    yield f"{heading}  {paint('faint', where)}" if where else heading
+    rows = change_rows(change, show_payload=options.show_payload)
+    width = min(max((cell_len(row.before) for row in rows if row.before is not None), default=0), _WIDEST)
+    for row in (*rows, *next_rows(change, fires)):
+        yield _row(row, width, paint)
+    yield ""
+
+
+def _row(row: Row, width: int, paint: Paint) -> str:
+    label = f"    {row.label:<{LABEL}}"
+    if row.before is not None:
+        padding = " " * (width - cell_len(row.before))
+        return f"{label}{paint('old', row.before)}{padding} {paint('faint', '→')} {paint('new', row.text)}"
+    if row.tone == "value":
+        return label + row.text
+    text = paint(_STYLES[row.tone], row.text)
+    if row.tone in ("note", "amiss"):
+        return label + text
+    return f"{label}{paint('faint', _GUTTER)}{text}".rstrip()
+
+
+def _conflicts(plan: Plan, options: RenderOptions, paint: Paint) -> Iterator[str]:
+    if not plan.conflicts:
+        return
+    yield paint("alarm", "Conflicts: while there is one, nothing is applied.")
+    for kind, remedy in REMEDIES.items():
+        found = [conflict for conflict in plan.conflicts if conflict.kind == kind]
+        for conflict in found:
+            where = place(conflict.name, options.locations)
+            line = f"  {paint('alarm', '!')} {conflict_text(conflict)}"
+            yield f"{line}  {paint('faint', where)}" if where else line
+        if found:
+            yield f"    {remedy}"
+    yield ""
+
+
+def _left_alone(plan: Plan, paint: Paint) -> Iterator[str]:
+    phrase, unreadable = left_alone(plan)
+    if not phrase:
+        return
+    yield f"Left alone: {phrase}."
+    for name, reason in unreadable[:_UNREADABLE]:
+        yield f"  {paint('faint', '·')} {visible(name)}: {paint('faint', visible_sentence(reason))}".rstrip()
+    if len(unreadable) > _UNREADABLE:
+        yield f"    and {len(unreadable) - _UNREADABLE} more"
+    yield ""
+
+
+def _refusals(plan: Plan, refusals: Sequence[AjsyncError], paint: Paint) -> Iterator[str]:
+    if not refusals:
+        return
+    yield ""
+    yield paint("alarm", REFUSED)
+    for refusal in gate_refusals(plan, refusals):
+        yield f"  {paint('alarm', '•')} {refusal}"

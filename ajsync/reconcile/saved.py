@@ -1,0 +1,217 @@
+"""Saved plans: a plan in a file, to be looked at, approved, and applied later, exactly as it was made or not at all.
+
+The file holds full values, payloads too, so it is its owner's alone to read. Its checksum finds accidents and edits by
+hand; it is no signature.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from ajsync.asyncjobs.live import Target
+from ajsync.asyncjobs.model import ScheduledTask, decode_scheduled_task
+from ajsync.errors import InvalidError, StalePlanError, StoredValueError, UsageError
+from ajsync.reconcile.fields import stored_object
+from ajsync.reconcile.plan import Adopt, Change, Conflict, Create, Delete, Plan, Update
+from ajsync.reconcile.render.untrusted import visible, visible_sentence
+from ajsync.reconcile.render.wording import action_of
+
+_VERSION = 1
+_COUNTS = ("desired", "owned", "unchanged", "unmanaged", "foreign")
+_KINDS: tuple[Literal["unmanaged", "foreign", "unreadable"], ...] = ("unmanaged", "foreign", "unreadable")
+_AGAIN = "Make it again with 'ajsync plan --out'."
+_NAMED = 5
+"""How many names a message lists before it counts the rest."""
+_T = TypeVar("_T")
+
+
+def save_plan(plan: Plan, path: Path) -> None:
+    """Write a plan to a file that only its owner can read; it is there as a whole or not at all.
+
+    Raises UsageError where the file cannot be written.
+    """
+    content = _encode_plan(plan)
+    document = {"ajsync_plan": _VERSION, "sha256": _checksum(content), "plan": content}
+    try:
+        _write_private(path, json.dumps(document).encode() + b"\n")
+    except OSError as error:
+        raise UsageError(f"The plan cannot be saved to {path}: {error.strerror or error}.") from None
+
+
+def load_plan(path: Path) -> Plan:
+    """Read a plan that `save_plan` wrote.
+
+    Raises UsageError where the file cannot be read, InvalidError where it is not exactly what was saved.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"The plan {path} cannot be read: {error.strerror or error}.") from None
+    try:
+        return _decode_document(data)
+    except StoredValueError as error:
+        problem = visible_sentence(str(error))
+        raise InvalidError(f"{path} is not a saved plan that can be applied: {problem}. {_AGAIN}") from None
+
+
+def check_plan(plan: Plan, *, target: Target, owner: str, digest: str) -> None:
+    """See that a saved plan is for this bucket and made from these files. Raises StalePlanError saying what differs."""
+    differences = []
+    if plan.target.bucket != target.bucket:
+        differences.append(f"it is for the bucket {visible(plan.target.bucket)}, and this is {visible(target.bucket)}")
+    elif plan.target != target:
+        differences.append(
+            f"the bucket {visible(target.bucket)} was made anew at {visible(target.created)}, "
+            f"and the plan is for the one that was made at {visible(plan.target.created)}"
+        )
+    if plan.owner != owner:
+        differences.append(f"it is for the owner {visible(plan.owner)}, and the files belong to {visible(owner)}")
+    elif plan.digest != digest:
+        differences.append("the files, or the variables in them, have changed since it was made")
+    if differences:
+        raise _stale("; ".join(differences))
+
+
+def check_revisions(plan: Plan, fresh: Plan) -> None:
+    """See that each key of a saved plan still has its revision. Raises StalePlanError naming those that have not.
+
+    `fresh` is the plan as it would be made now. Without --adopt it has a conflict where the saved plan adopts: then the
+    revision shows only when it is written.
+    """
+    now = {change.name: change.revision for change in fresh.changes}
+    unknown = {conflict.name for conflict in fresh.conflicts if conflict.kind == "unmanaged"}
+    stale = [
+        visible(change.name)
+        for change in plan.changes
+        if now.get(change.name) != change.revision and not (isinstance(change, Adopt) and change.name in unknown)
+    ]
+    if stale:
+        names = ", ".join(stale[:_NAMED]) + (f" and {len(stale) - _NAMED} more" if len(stale) > _NAMED else "")
+        raise _stale(f"in the bucket these are no longer as they were when it was made: {names}")
+
+
+def _stale(difference: str) -> StalePlanError:
+    return StalePlanError(f"The saved plan does not fit any more: {difference}. {_AGAIN}")
+
+
+def _write_private(path: Path, data: bytes) -> None:
+    # mkstemp makes the file with mode 0600, so there is no instant at which others could open it.
+    descriptor, name = tempfile.mkstemp(prefix=".ajsync-plan-", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _checksum(content: object) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _encode_plan(plan: Plan) -> dict[str, Any]:
+    return {
+        "target": {"bucket": plan.target.bucket, "created": plan.target.created},
+        "owner": plan.owner,
+        "digest": plan.digest,
+        "changes": [_encode_change(change) for change in plan.changes],
+        "conflicts": [
+            {"name": conflict.name, "kind": conflict.kind, "detail": conflict.detail} for conflict in plan.conflicts
+        ],
+        **{name: getattr(plan, name) for name in _COUNTS},
+        "unreadable": [{"name": name, "reason": reason} for name, reason in plan.unreadable],
+    }
+
+
+def _encode_change(change: Change) -> dict[str, Any]:
+    return {
+        "action": action_of(change).verb,
+        "name": change.name,
+        "revision": change.revision,
+        "before": None if change.before is None else stored_object(change.before),
+        "after": None if change.after is None else stored_object(change.after),
+    }
+
+
+def _decode_document(data: bytes) -> Plan:
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError):
+        raise StoredValueError("it is not JSON, or not all of it") from None
+    if not isinstance(document, dict) or "ajsync_plan" not in document:
+        raise StoredValueError("it is something else")
+    if document["ajsync_plan"] != _VERSION:
+        raise StoredValueError(
+            f"it is of format {visible(str(document['ajsync_plan']))}, and this ajsync knows {_VERSION}"
+        )
+    _members(document, "ajsync_plan", "sha256", "plan")
+    if document["sha256"] != _checksum(document["plan"]):
+        raise StoredValueError("it was changed after it was saved, its checksum does not fit")
+    return _decode_plan(document["plan"])
+
+
+def _decode_plan(value: Any) -> Plan:
+    _members(value, "target", "owner", "digest", "changes", "conflicts", "unreadable", *_COUNTS)
+    target = value["target"]
+    _members(target, "bucket", "created")
+    return Plan(
+        target=Target(_typed(target["bucket"], str), _typed(target["created"], str)),
+        owner=_typed(value["owner"], str),
+        digest=_typed(value["digest"], str),
+        changes=tuple(map(_decode_change, _typed(value["changes"], list))),
+        conflicts=tuple(map(_decode_conflict, _typed(value["conflicts"], list))),
+        unreadable=tuple(map(_decode_unreadable, _typed(value["unreadable"], list))),
+        **{name: _typed(value[name], int) for name in _COUNTS},
+    )
+
+
+def _decode_change(value: Any) -> Change:
+    _members(value, "action", "name", "revision", "before", "after")
+    name, revision = _typed(value["name"], str), _typed(value["revision"], int)
+    before, after = _decode_task(name, value["before"]), _decode_task(name, value["after"])
+    match value["action"], before, after:
+        case "create", None, ScheduledTask() as after:
+            return Create(name, after, revision)
+        case "update", ScheduledTask() as before, ScheduledTask() as after:
+            return Update(name, before, after, revision)
+        case "adopt", ScheduledTask() as before, ScheduledTask() as after:
+            return Adopt(name, before, after, revision)
+        case "delete", ScheduledTask() as before, None:
+            return Delete(name, before, revision)
+    raise StoredValueError(f"the change of {visible(name)} is not one of create, update, adopt and delete")
+
+
+def _decode_task(name: str, value: Any) -> ScheduledTask | None:
+    return None if value is None else decode_scheduled_task(name, json.dumps(value).encode())
+
+
+def _decode_conflict(value: Any) -> Conflict:
+    _members(value, "name", "kind", "detail")
+    for kind in _KINDS:
+        if value["kind"] == kind:
+            return Conflict(_typed(value["name"], str), kind, _typed(value["detail"], str))
+    raise StoredValueError("a conflict of it is of no known kind")
+
+
+def _decode_unreadable(value: Any) -> tuple[str, str]:
+    _members(value, "name", "reason")
+    return _typed(value["name"], str), _typed(value["reason"], str)
+
+
+def _members(value: Any, *names: str) -> None:
+    if not isinstance(value, dict) or value.keys() != set(names):
+        raise StoredValueError(f"it does not have exactly the members {', '.join(names)} where it should")
+
+
+def _typed(value: Any, kind: type[_T]) -> _T:
+    if type(value) is not kind:
+        raise StoredValueError(f"it has {type(value).__name__} where {kind.__name__} should be")
+    return value

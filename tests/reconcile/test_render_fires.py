@@ -1,0 +1,80 @@
+"""The next fires of the schedules of a plan."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from ajsync.reconcile.render.fires import FireTimes, until
+from tests.reconcile.samples import CREATED_AT, NOW
+from tests.tasks import task
+
+TIMES = FireTimes(NOW)
+
+
+def test_the_next_three_are_in_the_zone_of_the_schedule() -> None:
+    fires = TIMES.of(task("A", schedule="CRON_TZ=Europe/Malta @monthly"))
+    assert [time.isoformat() for time in fires.times] == [
+        "2026-12-01T00:00:00+01:00",
+        "2027-01-01T00:00:00+01:00",
+        "2027-02-01T00:00:00+01:00",
+    ]
+    assert fires.lines[0] == "Tue 2026-12-01 00:00 +01:00  in 6 d 17 h"
+
+
+def test_the_time_until_then_is_right_across_a_change_of_the_clocks() -> None:
+    evening = datetime(2026, 10, 24, 12, tzinfo=ZoneInfo("Europe/Malta"))
+    fires = FireTimes(evening).of(task("A", schedule="CRON_TZ=Europe/Malta 0 12 25 10 *"))
+    assert fires.lines[0] == "Sun 2026-10-25 12:00 +01:00  in 1 d 1 h"
+
+
+def test_one_that_never_fires_says_so() -> None:
+    fires = TIMES.of(task("A", schedule="0 0 30 2 *"))
+    assert (fires.times, fires.lines, fires.amiss) == ((), ("never fires",), True)
+
+
+def test_a_new_every_has_no_phase_yet() -> None:
+    fires = TIMES.of(task("A", schedule="@every 90s"))
+    assert (fires.times, fires.lines, fires.amiss) == ((), ("every 1m30s, counted from its creation",), False)
+
+
+def test_a_stored_every_counts_from_its_creation() -> None:
+    fires = TIMES.of(task("A", schedule="@every 10m", created_at=CREATED_AT))
+    assert fires.lines[0] == "Tue 2026-11-24 05:49:53 +00:00  in 2 min"
+
+
+def test_a_schedule_that_cannot_be_read_says_why_on_one_line() -> None:
+    fires = TIMES.of(task("A", schedule="61 * * *\n*"))
+    assert fires.amiss
+    (line,) = fires.lines
+    assert line.startswith("cannot be told: minute: 61 is above the maximum")
+    assert line.isprintable()
+
+
+def test_equal_schedules_are_searched_once() -> None:
+    times = FireTimes(NOW)
+    one = times.of(task("A", schedule="5 4 * * *", created_at=1))
+    assert times.of(task("B", schedule="5 4 * * *", queue="OTHER", created_at=2)) is one
+
+
+@pytest.mark.parametrize(
+    ("delta", "words"),
+    [
+        (timedelta(seconds=45), "in 45 s"),
+        (timedelta(minutes=12, seconds=59), "in 12 min"),
+        (timedelta(hours=3, minutes=12), "in 3 h 12 min"),
+        (timedelta(hours=3), "in 3 h"),
+        (timedelta(days=6, hours=17, minutes=5), "in 6 d 17 h"),
+        (timedelta(days=2), "in 2 d"),
+        (timedelta(days=40, hours=3), "in 40 d"),
+    ],
+)
+def test_the_time_until_a_fire_is_told_in_its_two_largest_units(delta: timedelta, words: str) -> None:
+    assert until(delta) == words
+
+
+def test_the_answer_does_not_depend_on_the_zone_of_now() -> None:
+    one = task("A", schedule="CRON_TZ=Asia/Kolkata @hourly")
+    assert FireTimes(NOW.astimezone(ZoneInfo("Asia/Kolkata"))).of(one) == TIMES.of(one)

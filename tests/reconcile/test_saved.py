@@ -1,0 +1,241 @@
+"""Saved plans come back exactly as they were, or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import tempfile
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ajsync.asyncjobs.live import Target
+from ajsync.errors import InvalidError, StalePlanError, UsageError
+from ajsync.reconcile.plan import Adopt, Conflict, Plan
+from ajsync.reconcile.saved import _checksum, check_plan, check_revisions, load_plan, save_plan
+from tests.reconcile.samples import create, delete, full_plan, large_plan, make_plan, plans, update
+from tests.tasks import OWNER, TARGET, task
+
+DIGEST = "d" * 64
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    """A saved plan."""
+    path = tmp_path / "change.plan"
+    save_plan(full_plan(), path)
+    return path
+
+
+@given(plans())
+def test_any_plan_comes_back_as_it_was(plan: Plan) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "change.plan"
+        save_plan(plan, path)
+        assert load_plan(path) == plan
+
+
+def test_a_large_plan_comes_back_as_it_was(tmp_path: Path) -> None:
+    plan = large_plan(2_000)
+    save_plan(plan, tmp_path / "p")
+    assert load_plan(tmp_path / "p") == plan
+
+
+def test_only_its_owner_can_read_it_from_the_first_instant_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    modes: list[int] = []
+    really = os.fsync
+
+    def look(descriptor: int) -> None:
+        modes.append(stat.S_IMODE(os.fstat(descriptor).st_mode))
+        really(descriptor)
+
+    monkeypatch.setattr(os, "fsync", look)
+    path = tmp_path / "p"
+    path.write_text("an older one, for all to read")
+    path.chmod(0o666)
+    before = os.umask(0)
+    try:
+        save_plan(full_plan(), path)
+    finally:
+        os.umask(before)
+    assert modes == [0o600]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_failed_save_leaves_the_older_plan_and_nothing_else(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(UsageError, match=r"cannot be saved to .*: No space left on device"):
+        save_plan(make_plan(), saved)
+    monkeypatch.undo()
+    assert load_plan(saved) == full_plan()
+    assert not list(saved.parent.glob(".ajsync*"))
+
+
+@pytest.mark.parametrize("where", ["missing/p", "."])
+def test_a_place_where_no_file_can_be_is_wrong_usage(tmp_path: Path, where: str) -> None:
+    with pytest.raises(UsageError, match="cannot be saved"):
+        save_plan(full_plan(), tmp_path / where)
+    with pytest.raises(UsageError, match="cannot be read"):
+        load_plan(tmp_path / where)
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
+
+
+def test_a_truncated_plan_is_refused_wherever_it_ends(saved: Path) -> None:
+    data = saved.read_bytes().rstrip()
+    for length in range(0, len(data), 97):
+        saved.write_bytes(data[:length])
+        with pytest.raises(
+            InvalidError, match="not a saved plan that can be applied: it is not JSON, or not all of it"
+        ):
+            load_plan(saved)
+
+
+@given(st.data())
+def test_an_edited_plan_is_refused_wherever_it_was_edited(data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "p"
+        save_plan(full_plan(), path)
+        content = bytearray(path.read_bytes())
+        position = data.draw(st.integers(0, len(content) - 1))
+        content[position] = data.draw(st.integers(0, 255).filter(lambda byte: byte != content[position]))
+        path.write_bytes(content)
+        with suppress(InvalidError):
+            assert load_plan(path) == full_plan()  # only white space, or another spelling of the same
+
+
+def test_an_edited_value_is_named_as_such(saved: Path) -> None:
+    saved.write_text(saved.read_text().replace('"revision": 12', '"revision": 13'))
+    with pytest.raises(InvalidError, match="it was changed after it was saved"):
+        load_plan(saved)
+
+
+@pytest.mark.parametrize("version", [0, 2, "1", None, [], "\x1b[31m"])
+def test_a_plan_of_another_format_is_refused(saved: Path, version: object) -> None:
+    saved.write_text(json.dumps({**json.loads(saved.read_text()), "ajsync_plan": version}))
+    with pytest.raises(InvalidError, match=r"it is of format .*, and this ajsync knows 1") as caught:
+        load_plan(saved)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("content", [b"{}", b"[]", b"1", b"null", b'"x"', b'{"schedules": {}}'])
+def test_something_else_is_refused(saved: Path, content: bytes) -> None:
+    saved.write_bytes(content)
+    with pytest.raises(InvalidError, match="it is something else"):
+        load_plan(saved)
+
+
+@pytest.mark.parametrize("content", [b"", b"schedules: {}", b"\xff\xfe\x00", b"[" * 100_000, b'{"ajsync_plan": 1'])
+def test_what_is_not_json_is_refused(saved: Path, content: bytes) -> None:
+    saved.write_bytes(content)
+    with pytest.raises(InvalidError, match="it is not JSON, or not all of it"):
+        load_plan(saved)
+
+
+def _edit(*path: str | int, to: object = None, drop: bool = False) -> Any:
+    def edit(plan: Any) -> None:
+        for step in path[:-1]:
+            plan = plan[step]
+        if drop:
+            del plan[path[-1]]
+        else:
+            plan[path[-1]] = to
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        _edit("owner", drop=True),
+        _edit("extra", to=1),
+        _edit("owner", to=None),
+        _edit("unchanged", to=True),
+        _edit("unchanged", to=1.0),
+        _edit("target", to="CHORIA_AJ_CONFIGURATION"),
+        _edit("changes", to={}),
+        _edit("changes", 0, "action", to="replace"),
+        _edit("changes", 0, "action", to="delete"),
+        _edit("changes", 0, "action", to=["create"]),
+        _edit("changes", 0, "name", to="ANOTHER"),
+        _edit("changes", 0, "name", to=7),
+        _edit("changes", 0, "after", to=None),
+        _edit("changes", 0, "after", "queue", to=7),
+        _edit("changes", 0, "after", "payload", to="%"),
+        _edit("changes", 0, "after", "ajsync", "catchup", to="some"),
+        _edit("changes", 0, "revision", to="0"),
+        _edit("changes", 0, "before", drop=True),
+        _edit("conflicts", 0, "kind", to="odd"),
+        _edit("conflicts", 0, to="CLEANUP"),
+        _edit("unreadable", 0, to=["BROKEN", "not JSON"]),
+    ],
+)
+def test_a_plan_of_the_wrong_shape_is_refused_even_with_a_fitting_checksum(saved: Path, edit: Any) -> None:
+    document = json.loads(saved.read_text())
+    edit(document["plan"])
+    document["sha256"] = _checksum(document["plan"])
+    saved.write_text(json.dumps(document))
+    with pytest.raises(InvalidError, match="is not a saved plan that can be applied"):
+        load_plan(saved)
+
+
+def test_a_plan_fits_what_it_was_made_from() -> None:
+    check_plan(full_plan(), target=TARGET, owner=OWNER, digest=DIGEST)
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        (
+            {"target": Target("OTHER", TARGET.created)},
+            "it is for the bucket CHORIA_AJ_CONFIGURATION, and this is OTHER",
+        ),
+        (
+            {"target": replace(TARGET, created="2027-01-01T00:00:00Z")},
+            "the bucket CHORIA_AJ_CONFIGURATION was made anew at 2027-01-01T00:00:00Z, "
+            f"and the plan is for the one that was made at {TARGET.created}",
+        ),
+        ({"owner": "others", "digest": "e"}, "it is for the owner team, and the files belong to others"),
+        ({"digest": "e"}, "the files, or the variables in them, have changed since it was made"),
+    ],
+)
+def test_a_stale_plan_says_what_differs_and_what_to_do(now: dict[str, Any], said: str) -> None:
+    with pytest.raises(StalePlanError) as caught:
+        check_plan(full_plan(), **{"target": TARGET, "owner": OWNER, "digest": DIGEST, **now})
+    assert str(caught.value) == f"The saved plan does not fit any more: {said}. Make it again with 'ajsync plan --out'."
+
+
+def test_a_stale_plan_says_all_that_differs() -> None:
+    with pytest.raises(StalePlanError, match=r"it is for the bucket .*; the files"):
+        check_plan(full_plan(), target=Target("OTHER", ""), owner=OWNER, digest="e")
+
+
+def test_a_plan_whose_keys_are_as_they_were_is_not_stale() -> None:
+    check_revisions(make_plan(create("A")), make_plan(create("A"), delete("B")))
+
+
+def test_a_plan_is_stale_once_a_key_has_another_revision() -> None:
+    changed = update(task("C"), max_tries=1)
+    now = make_plan(create("A"), replace(changed, revision=99))
+    with pytest.raises(StalePlanError, match="these are no longer as they were when it was made: B, C"):
+        check_revisions(make_plan(create("A"), delete("B"), changed), now)
+
+
+def test_a_stale_plan_names_a_few_keys_and_counts_the_rest() -> None:
+    with pytest.raises(StalePlanError, match="JOB_000004 and 7 more"):
+        check_revisions(large_plan(12), make_plan())
+
+
+def test_an_adoption_is_not_stale_for_want_of_the_option_adopt() -> None:
+    adoption = make_plan(Adopt("A", task("A", owner=None), task("A"), 3))
+    check_revisions(adoption, make_plan(conflicts=(Conflict("A", "unmanaged"),)))
+    with pytest.raises(StalePlanError):
+        check_revisions(adoption, make_plan(conflicts=(Conflict("A", "foreign", "others"),)))
