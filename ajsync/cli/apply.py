@@ -1,0 +1,174 @@
+"""`ajsync apply`: make the bucket equal to the files, once or again and again."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ajsync.cli.options import (
+    Duration,
+    Files,
+    Opened,
+    Server,
+    files_options,
+    gate_options,
+    server_options,
+    show_payload_option,
+)
+from ajsync.errors import UsageError
+
+if TYPE_CHECKING:
+    from ajsync.config import Configuration
+    from ajsync.reconcile.apply import Result
+    from ajsync.reconcile.plan import Plan
+
+
+@click.command()
+@click.argument("plan_file", metavar="[PLAN]", required=False, type=click.Path(path_type=Path, dir_okay=False))
+@files_options
+@server_options
+@gate_options
+@show_payload_option
+@click.option("-y", "--yes", is_flag=True, help="Apply without asking.")
+@click.option("--create-bucket", is_flag=True, help="Make the bucket if it is missing.")
+@click.option(
+    "--replicas", type=click.IntRange(1, 5), default=1, show_default=True, help="Of a bucket that is made now."
+)
+@click.option("--memory", is_flag=True, help="Keep a bucket that is made now in memory.")
+@click.option("--watch", is_flag=True, help="Go on, and apply again whenever the files change.")
+@click.option(
+    "--resync",
+    type=Duration(),
+    default=300.0,
+    show_default="5m",
+    help="With --watch: how often to look for drift in the bucket.",
+)
+def command(
+    plan_file: Path | None,
+    files: Files,
+    server: Server,
+    opened: Opened,
+    show_payload: bool,
+    yes: bool,
+    create_bucket: bool,
+    replicas: int,
+    memory: bool,
+    watch: bool,
+    resync: float,
+) -> None:
+    """Make the bucket equal to the files: creates, updates and deletes what this owner has.
+
+    On a terminal the plan is shown and confirmed first; elsewhere --yes is needed. A PLAN saved by 'plan --out' is
+    applied without asking, and only if bucket and files are still what it was made from.
+
+    \b
+    Examples:
+      ajsync apply
+      ajsync apply --yes --environment prod
+      ajsync apply change.plan
+      ajsync apply --yes --watch --resync 5m
+    """
+    if watch and plan_file:
+        raise UsageError("--watch follows the files; it does not go with a saved plan.")
+    if watch and not yes:
+        raise UsageError("--watch applies whatever the files say, without asking: pass --yes too.")
+    creation = (replicas, memory) if create_bucket else None
+    if watch:
+        from ajsync.cli.watch import follow_files
+
+        follow_files(files, server, opened, creation, resync)
+        return
+    _apply_once(plan_file, files, server, opened, show_payload, yes, creation)
+
+
+def _apply_once(
+    plan_file: Path | None,
+    files: Files,
+    server: Server,
+    opened: Opened,
+    show_payload: bool,
+    yes: bool,
+    creation: tuple[int, bool] | None,
+) -> None:
+    from ajsync.cli.output import print_plan
+    from ajsync.cli.session import limits, load, run
+    from ajsync.reconcile.gates import refusals
+
+    configuration = load(files)
+    plan = run(_prepare(configuration, server, opened, creation))
+    if plan_file is not None and plan.changes:
+        plan = _saved(plan_file, plan)
+    against = refusals(plan, limits(configuration, opened))
+    print_plan(plan, against, style="text", show_payload=show_payload, locations=configuration.locations)
+    if against:
+        raise click.exceptions.Exit(against[0].exit_code)
+    if not plan.changes:
+        return
+    if not yes and plan_file is None:
+        _confirm(len(plan.changes))
+    _report(run(_carry_out(plan, configuration, server)))
+
+
+async def _prepare(
+    configuration: Configuration, server: Server, opened: Opened, creation: tuple[int, bool] | None
+) -> Plan:
+    from ajsync.cli.output import say
+    from ajsync.cli.session import connected, open_or_create
+    from ajsync.reconcile.rewrite import finish_interrupted
+    from ajsync.reconcile.survey import survey
+
+    async with connected(server, configuration.context) as connection:
+        bucket = await open_or_create(connection, creation)
+        finished = await finish_interrupted(bucket, configuration.owner)
+        if finished:
+            say(f"Brought back {len(finished)} schedules that an interrupted apply had left deleted.")
+        plan, _ = await survey(
+            bucket,
+            configuration.tasks,
+            owner=configuration.owner,
+            digest=configuration.digest,
+            adopt=opened.adopt,
+        )
+        return plan
+
+
+def _saved(plan_file: Path, fresh: Plan) -> Plan:
+    """The saved plan, if bucket, owner, files and revisions are what it was made from."""
+    from ajsync.reconcile.saved import check_plan, check_revisions, load_plan
+
+    saved = load_plan(plan_file)
+    check_plan(saved, target=fresh.target, owner=fresh.owner, digest=fresh.digest)
+    check_revisions(saved, fresh)
+    return saved
+
+
+def _confirm(changes: int) -> None:
+    if not sys.stdin.isatty():
+        raise UsageError("There is no terminal to confirm on: pass --yes, or apply a plan saved by 'plan --out'.")
+    if not click.confirm(f"Apply {changes} changes?" if changes > 1 else "Apply this change?", err=True):
+        click.echo("Nothing was applied.", err=True)
+        raise click.exceptions.Exit(1)
+
+
+async def _carry_out(plan: Plan, configuration: Configuration, server: Server) -> Result:
+    import time
+
+    from ajsync.cli.output import progress
+    from ajsync.cli.session import opened_bucket, stop_on_signals
+    from ajsync.reconcile.apply import apply
+
+    stop = stop_on_signals()
+    async with opened_bucket(server, configuration.context) as bucket:
+        with progress(len(plan.changes)) as advance:
+            return await apply(bucket, plan, now=time.time_ns(), on_done=advance, stop=stop)
+
+
+def _report(result: Result) -> None:
+    from ajsync.cli.output import print_result
+
+    print_result(result)
+    if result.error is not None:
+        raise result.error

@@ -1,0 +1,123 @@
+"""Options that several commands share, so that each has one name and one help text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import click
+
+from ajsync.errors import ScheduleError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Duration(click.ParamType[float]):
+    """A Go duration such as `5m` or `1h30m`; the command gets seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Parse the text; numbers are defaults, in seconds already."""
+        from ajsync.schedule import parse_duration
+
+        if isinstance(value, float):
+            return value
+        try:
+            seconds = parse_duration(value) / 1e9
+        except ScheduleError as error:
+            self.fail(str(error), param, ctx)
+        if seconds <= 0:
+            self.fail(f"{value!r} is not longer than nothing", param, ctx)
+        return seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Which configuration to load."""
+
+    config: Path | None
+    environment: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Which server to connect to, and how long to try."""
+
+    context: str | None
+    server: str | None
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The gates that the user opens by name."""
+
+    adopt: bool
+    allow_deletes: int
+    allow_empty: bool
+
+
+def _grouped(kind: Callable[..., Any], into: str, *options: Callable[[F], F]) -> Callable[[F], F]:
+    """Give a command `options`, whose values arrive together as one `kind` in its argument `into`."""
+    names = list(kind.__dataclass_fields__)  # type: ignore[attr-defined]  # a dataclass
+
+    def decorate(function: F) -> F:
+        from functools import wraps
+
+        @wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            kwargs[into] = kind(**{name: kwargs.pop(name) for name in names})
+            return function(*args, **kwargs)
+
+        decorated = cast("F", call)
+        for option in reversed(options):
+            decorated = option(decorated)
+        return decorated
+
+    return decorate
+
+
+files_options = _grouped(
+    Files,
+    "files",
+    click.option(
+        "-c",
+        "--config",
+        type=click.Path(path_type=Path),
+        help="The project file. [default: ajsync.yaml here or in a folder above]",
+    ),
+    click.option("-e", "--environment", metavar="NAME", help="The environment of the project file to use."),
+)
+
+server_options = _grouped(
+    Server,
+    "server",
+    click.option(
+        "--context",
+        metavar="NAME",
+        help="The NATS context. [default: the project's, then $CONTEXT, then AJC]",
+    ),
+    click.option("--server", metavar="URL", help="Connect there, without any context."),
+    click.option("--timeout", type=Duration(), default=5.0, show_default="5s", help="How long connecting may take."),
+)
+
+gate_options = _grouped(
+    Opened,
+    "opened",
+    click.option("--adopt", is_flag=True, help="Take over schedules of nobody that the files name."),
+    click.option(
+        "--allow-deletes",
+        type=click.IntRange(min=0),
+        default=0,
+        metavar="N",
+        help="Let up to N deletes pass, whatever 'safety' says.",
+    ),
+    click.option("--allow-empty", is_flag=True, help="Let files without any schedule delete all that is owned."),
+)
+
+show_payload_option = click.option(
+    "--show-payload", is_flag=True, help="Show payloads, which are otherwise a size and a digest."
+)

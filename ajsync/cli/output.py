@@ -1,0 +1,78 @@
+"""What the commands print: the plan and data on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import click
+
+from ajsync.cli.terminal import has_colour, paint
+from ajsync.errors import AjsyncError, Location
+from ajsync.reconcile.apply import Result
+from ajsync.reconcile.plan import Adopt, Create, Delete, Plan, Update
+
+_FAILURES_SHOWN = 20
+
+
+def print_plan(
+    plan: Plan,
+    against: Sequence[AjsyncError],
+    *,
+    style: str,
+    show_payload: bool,
+    locations: Mapping[str, Location],
+) -> None:
+    """Print a plan, and what is against it, on standard output."""
+    from ajsync.reconcile.render import RENDERERS, RenderOptions
+
+    options = RenderOptions(
+        now=datetime.now(UTC), show_payload=show_payload, locations=locations, colour=has_colour(sys.stdout)
+    )
+    click.echo(RENDERERS[style](plan, against, options), color=True)
+
+
+def say(text: str) -> None:
+    """Tell what happened, on standard error."""
+    click.echo(text, err=True)
+
+
+def warn(text: str) -> None:
+    """Warn, on standard error."""
+    paint("Warning:", "yellow", text)
+
+
+def print_result(result: Result) -> None:
+    """Say what an apply did, and name what it could not do."""
+    failed = result.with_status("failed")
+    for outcome in failed[:_FAILURES_SHOWN]:
+        paint("Failed:", "red", str(outcome.error))
+    if len(failed) > _FAILURES_SHOWN:
+        click.echo(f"… and {len(failed) - _FAILURES_SHOWN} more failed.", err=True)
+    done = [outcome.change for outcome in result.with_status("done")]
+    if done:
+        click.echo(f"Applied: {counts(done)}.")
+
+
+def counts(changes: list[Create | Update | Adopt | Delete]) -> str:
+    """How many changes of each kind, in words; kinds without any are left out."""
+    words = ((Create, "created"), (Update, "updated"), (Adopt, "adopted"), (Delete, "deleted"))
+    numbers = ((sum(isinstance(change, kind) for change in changes), word) for kind, word in words)
+    return ", ".join(f"{number} {word}" for number, word in numbers if number)
+
+
+@contextmanager
+def progress(total: int) -> Iterator[Callable[[], None]]:
+    """A progress bar on a terminal's standard error, nothing elsewhere; call what it yields for each change done."""
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("Applying"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda: bar.advance(task)

@@ -1,0 +1,88 @@
+"""`ajsync plan`: show how the files differ from the bucket."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ajsync.cli.options import Files, Opened, Server, files_options, gate_options, server_options, show_payload_option
+
+_CHANGES_PENDING = 2
+
+
+@click.command()
+@files_options
+@server_options
+@gate_options
+@show_payload_option
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["text", "json", "markdown", "github"]),
+    default="text",
+    show_default=True,
+    help="For people, machines, a pull request's comment, or a workflow's annotations.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Save the plan for 'ajsync apply FILE'. It holds the payloads: mode 0600.",
+)
+@click.option("--detailed-exitcode", is_flag=True, help="End with 2 when there are changes.")
+def command(
+    files: Files,
+    server: Server,
+    opened: Opened,
+    show_payload: bool,
+    style: str,
+    out: Path | None,
+    detailed_exitcode: bool,
+) -> None:
+    """Show how the files differ from the bucket; nothing is changed.
+
+    Ends with 0 when the plan can be applied, and with the exit code that 'apply' would end with when a gate or a
+    conflict is in its way.
+
+    \b
+    Examples:
+      ajsync plan
+      ajsync plan --environment prod --detailed-exitcode
+      ajsync plan --format markdown > comment.md
+      ajsync plan --out change.plan && ajsync apply change.plan
+    """
+    from ajsync.cli.output import print_plan, warn
+    from ajsync.cli.session import limits, load, opened_bucket, run
+    from ajsync.reconcile.gates import refusals
+    from ajsync.reconcile.plan import Plan
+    from ajsync.reconcile.survey import survey
+
+    configuration = load(files)
+
+    async def main() -> tuple[Plan, tuple[str, ...]]:
+        async with opened_bucket(server, configuration.context) as bucket:
+            return await survey(
+                bucket,
+                configuration.tasks,
+                owner=configuration.owner,
+                digest=configuration.digest,
+                adopt=opened.adopt,
+            )
+
+    plan, interrupted = run(main())
+    if interrupted:
+        warn(
+            f"An apply was interrupted and left {len(interrupted)} schedules deleted "
+            f"({', '.join(interrupted[:5])}{', …' if len(interrupted) > 5 else ''}). "
+            "The next 'ajsync apply' brings them back first; this plan counts them as there."
+        )
+    against = refusals(plan, limits(configuration, opened))
+    print_plan(plan, against, style=style, show_payload=show_payload, locations=configuration.locations)
+    if out is not None:
+        from ajsync.reconcile.saved import save_plan
+
+        save_plan(plan, out)
+    if against:
+        raise click.exceptions.Exit(against[0].exit_code)
+    if detailed_exitcode and plan.changes:
+        raise click.exceptions.Exit(_CHANGES_PENDING)

@@ -1,0 +1,97 @@
+"""What the commands that talk to a server have in common: configuration, connection, bucket and signals."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from ajsync import config
+from ajsync.asyncjobs.bucket import ConfigurationBucket
+from ajsync.asyncjobs.connection import Connection, connect
+from ajsync.asyncjobs.context import Context, context_for_server, load_context
+from ajsync.cli.options import Files, Opened, Server
+from ajsync.config import Configuration, load_configuration
+from ajsync.errors import UsageError
+from ajsync.reconcile.gates import Limits
+
+T = TypeVar("T")
+
+
+def load(files: Files, *, empty: bool = False) -> Configuration:
+    """The configuration that the options name; with `empty` it may have no schedules file yet."""
+    return load_configuration(Path.cwd(), project=files.config, environment=files.environment, empty=empty)
+
+
+def configured_context(files: Files) -> str | None:
+    """The context that the project names, where there is a project; the commands that only look do without one."""
+    return config.load_context(Path.cwd(), project=files.config, environment=files.environment)
+
+
+def limits(configuration: Configuration, opened: Opened) -> Limits:
+    """The gates: what the configuration says, and what the user opened."""
+    safety = configuration.safety
+    return Limits(
+        max_delete=safety.max_delete,
+        max_delete_percent=safety.max_delete_percent,
+        allow_empty=safety.allow_empty or opened.allow_empty,
+        allow_deletes=opened.allow_deletes,
+    )
+
+
+def chosen_context(server: Server, configured: str | None) -> Context:
+    """The context that the options name, else the configuration, else the environment."""
+    if server.server is not None:
+        if server.context is not None:
+            raise UsageError("--server and --context exclude each other: a context names its own server.")
+        return context_for_server(server.server)
+    return load_context(server.context or configured)
+
+
+@asynccontextmanager
+async def connected(server: Server, configured: str | None = None) -> AsyncIterator[Connection]:
+    """A connection as the options say."""
+    async with connect(chosen_context(server, configured), timeout=server.timeout) as connection:
+        yield connection
+
+
+@asynccontextmanager
+async def opened_bucket(server: Server, configured: str | None = None) -> AsyncIterator[ConfigurationBucket]:
+    """The configuration bucket, on a connection as the options say."""
+    async with connected(server, configured) as connection:
+        yield await ConfigurationBucket.open(connection)
+
+
+async def open_or_create(connection: Connection, creation: tuple[int, bool] | None) -> ConfigurationBucket:
+    """The bucket; where it is missing it is made with `creation` (replicas, in memory), if that is given."""
+    if creation is None:
+        return await ConfigurationBucket.open(connection)
+    replicas, memory = creation
+    bucket, made = await ConfigurationBucket.create(connection, replicas=replicas, memory=memory)
+    if made:
+        click.echo(f"Made the bucket {bucket.target.bucket}.", err=True)
+    return bucket
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Run a command's coroutine."""
+    return asyncio.run(main)
+
+
+def stop_on_signals() -> asyncio.Event:
+    """An event that the first SIGINT or SIGTERM sets; a second one of the same kind ends the process at once."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def on_signal(sig: signal.Signals) -> None:
+        stop.set()
+        loop.remove_signal_handler(sig)
+
+    for sig in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(sig, on_signal, sig)
+    return stop

@@ -1,0 +1,60 @@
+"""The real command as a process of its own: run to its end, or in the background until a condition holds."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+DEADLINE_SECONDS = 60.0
+"""Much longer than anything here takes, even on a machine that does five other things."""
+
+
+def ajsync(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run `ajsync` in `folder` to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "ajsync", *arguments],
+        cwd=folder,
+        env=_environment(environment),
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=DEADLINE_SECONDS,
+    )
+
+
+@contextmanager
+def background(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Run `ajsync` in `folder` while the block runs; what is left of it then is killed."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "ajsync", *arguments],
+        cwd=folder,
+        env=_environment({}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str] | None = None) -> None:
+    """Wait until something holds; it never will once the `process` that is to bring it about has ended."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not condition():
+        if process is not None and process.poll() is not None:
+            output, errors = process.communicate()
+            raise AssertionError(f"it ended with {process.returncode}:\n{output}\n{errors}")
+        assert time.monotonic() < deadline, "it took too long"
+        time.sleep(0.01)
+
+
+def _environment(extra: dict[str, str]) -> dict[str, str]:
+    return {**os.environ, "PYTHONWARNINGS": "error", **extra}

@@ -1,0 +1,337 @@
+"""`ajsync plan` and `ajsync apply` as a user runs them: real processes, real files, a real server."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.processes import ajsync, background, wait_until
+from tests.conftest import StartServer
+from tests.nats_server import NatsServer
+from tests.values import put_values
+
+SCHEDULES = """\
+schedules:
+  DAILY:
+    schedule: "@daily"
+    task_type: report:daily
+    payload: {a: 1}
+  HOURLY:
+    schedule: 5 * * * *
+    task_type: report:hourly
+    timezone: Europe/Malta
+"""
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project of two schedules."""
+    folder = tmp_path / "project"
+    (folder / "schedules").mkdir(parents=True)
+    (folder / "ajsync.yaml").write_text("owner: team\n")
+    (folder / "schedules" / "a.yaml").write_text(SCHEDULES)
+    return folder
+
+
+@pytest.fixture
+def run(project: Path, server: NatsServer) -> Run:
+    """Run a command of ajsync in the project, against the server."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return ajsync(project, *arguments, "--server", server.url)
+
+    return run
+
+
+@pytest.fixture
+def applied(run: Run) -> None:
+    """The project's schedules are in the bucket."""
+    done = run("apply", "--yes", "--create-bucket")
+    assert done.returncode == 0, done.stderr
+
+
+def write(project: Path, text: str) -> None:
+    (project / "schedules" / "a.yaml").write_text(text)
+
+
+def test_a_missing_bucket_is_never_made_silently(run: Run) -> None:
+    for command in (["plan"], ["apply", "--yes"], ["list"]):
+        done = run(*command)
+        assert done.returncode == 7
+        assert "does not exist" in done.stderr
+        assert "--create-bucket" in done.stderr
+
+
+def test_plan_apply_plan_ends_with_nothing_to_do(run: Run) -> None:
+    made = run("apply", "--yes", "--create-bucket")
+    assert "Made the bucket CHORIA_AJ_CONFIGURATION." in made.stderr
+    assert "Applied: 2 created." in made.stdout
+    again = run("plan", "--detailed-exitcode")
+    assert (again.returncode, again.stderr) == (0, "")
+    assert "No changes." in again.stdout
+
+
+@pytest.mark.usefixtures("applied")
+def test_changes_pending_end_with_2_only_when_asked_for(run: Run, project: Path) -> None:
+    write(project, SCHEDULES.replace("@daily", "@weekly"))
+    assert run("plan").returncode == 0
+    done = run("plan", "--detailed-exitcode")
+    assert done.returncode == 2
+    assert "@daily" in done.stdout
+    assert "@weekly" in done.stdout
+
+
+def test_invalid_files_end_with_3_and_every_problem_with_its_place(run: Run, project: Path) -> None:
+    write(project, SCHEDULES.replace("5 * * * *", "61 * * * *"))
+    (project / "schedules" / "b.yaml").write_text("schedules: [")
+    for command in (["validate"], ["plan"], ["apply", "--yes"]):
+        done = ajsync(project, *command)
+        assert done.returncode == 3
+        assert "schedules/a.yaml:7:" in done.stderr
+        assert "schedules/b.yaml:2:" in done.stderr
+        assert "2 problems" in done.stderr
+
+
+def test_a_wrong_call_ends_with_64(project: Path) -> None:
+    for command in (
+        ["plan", "--no-such-option"],
+        ["no-such-command"],
+        ["apply", "--watch"],
+        ["apply", "x.plan", "--watch", "--yes"],
+        ["plan", "--server", "nats://127.0.0.1:1", "--context", "X"],
+    ):
+        done = ajsync(project, *command)
+        assert done.returncode == 64, done
+
+
+def test_no_server_ends_with_7_and_says_why(project: Path) -> None:
+    done = ajsync(project, "plan", "--server", "nats://127.0.0.1:1")
+    assert done.returncode == 7
+    assert "refused" in done.stderr.lower()
+    assert "Traceback" not in done.stderr
+
+
+def test_a_wrong_password_ends_with_7_and_does_not_show_it(start_server: StartServer, project: Path) -> None:
+    server = start_server("authorization { user: u, password: right }")
+    done = ajsync(project, "plan", "--server", server.url.replace("://", "://u:wrongsecret@"))
+    assert done.returncode == 7
+    assert "Authorization Violation" in done.stderr
+    assert "wrongsecret" not in done.stderr
+
+
+@pytest.mark.usefixtures("applied")
+def test_a_gate_ends_with_4_and_names_its_option(run: Run, project: Path) -> None:
+    write(project, "schedules: {}\n")
+    refused = run("apply", "--yes")
+    assert refused.returncode == 4
+    assert "--allow-empty" in refused.stdout + refused.stderr
+    assert run("plan").returncode == 4
+    done = run("apply", "--yes", "--allow-empty")
+    assert "Applied: 2 deleted." in done.stdout
+
+
+def put_value(server: NatsServer, name: str, value: str) -> None:
+    put_values(server.url, {name: value.encode()})
+
+
+UNMANAGED = json.dumps(
+    {
+        "name": "DAILY",
+        "schedule": "@daily",
+        "queue": "DEFAULT",
+        "task_type": "report:daily",
+        "payload": None,
+        "max_tries": 10,
+        "created_at": "2026-11-23T14:09:53.885345525Z",
+    }
+)
+
+
+def test_what_nobody_manages_is_a_conflict_until_it_is_adopted(run: Run, server: NatsServer) -> None:
+    run("init", "--bucket")
+    put_value(server, "DAILY", UNMANAGED)
+    refused = run("apply", "--yes")
+    assert refused.returncode == 5
+    assert "--adopt" in refused.stdout
+    assert run("plan").returncode == 5
+    assert "Applied: 1 created, 1 adopted." in run("apply", "--yes", "--adopt").stdout
+    assert json.loads(run("view", "DAILY", "--json").stdout)["created_at"] == "2026-11-23T14:09:53.885345525Z"
+    assert run("plan", "--detailed-exitcode").returncode == 0
+
+
+@pytest.mark.usefixtures("applied")
+def test_values_that_are_no_schedules_are_listed_and_left_alone(run: Run, server: NatsServer) -> None:
+    put_value(server, "BROKEN", "{not json \x1b[31m")
+    assert "BROKEN" in run("list").stderr
+    plan = run("plan", "--detailed-exitcode")
+    assert plan.returncode == 0
+    assert "BROKEN" in plan.stdout
+    assert "\x1b" not in plan.stdout + run("list").stderr
+    assert run("view", "BROKEN").returncode == 1
+
+
+@pytest.mark.usefixtures("applied")
+def test_a_saved_plan_is_private_and_applies_once(run: Run, project: Path) -> None:
+    write(project, SCHEDULES.replace("@daily", "@weekly"))
+    assert run("plan", "--out", "change.plan").returncode == 0
+    assert stat.S_IMODE((project / "change.plan").stat().st_mode) == 0o600
+    assert "Applied: 1 updated." in run("apply", "change.plan").stdout
+    again = run("apply", "change.plan")
+    assert again.returncode == 0
+    assert "No changes." in again.stdout
+
+
+@pytest.mark.usefixtures("applied")
+def test_a_saved_plan_is_stale_once_files_or_keys_have_changed(run: Run, project: Path, server: NatsServer) -> None:
+    write(project, SCHEDULES.replace("@daily", "@weekly"))
+    run("plan", "--out", "change.plan")
+    write(project, SCHEDULES.replace("@daily", "@monthly"))
+    stale = run("apply", "change.plan")
+    assert stale.returncode == 5
+    write(project, SCHEDULES.replace("@daily", "@weekly"))
+    changed = json.loads(run("view", "DAILY", "--json").stdout)
+    put_value(server, "DAILY", json.dumps({**changed, "max_tries": 4}))
+    stale = run("apply", "change.plan")
+    assert stale.returncode == 5
+    assert json.loads(run("view", "DAILY", "--json").stdout)["max_tries"] == 4
+
+
+def test_without_a_terminal_apply_wants_yes(run: Run) -> None:
+    run("init", "--bucket")
+    done = run("apply")
+    assert done.returncode == 64
+    assert "--yes" in done.stderr
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("n\n", 1)])
+def test_on_a_terminal_apply_asks(project: Path, run: Run, server: NatsServer, answer: str, code: int) -> None:
+    run("init", "--bucket")
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ajsync", "apply", "--server", server.url],
+        cwd=project,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    shown = b""
+    while b"Apply 2 changes?" not in shown:
+        shown += os.read(ours, 4096)
+    os.write(ours, answer.encode())
+    try:
+        while data := os.read(ours, 4096):
+            shown += data
+    except OSError:  # the other end is closed
+        pass
+    os.close(ours)
+    assert process.wait(10) == code
+    assert (b"2 created" in shown) == (code == 0)
+    assert b"\x1b[" in shown  # colour
+
+
+@pytest.mark.usefixtures("applied")
+def test_list_and_view_show_what_is_stored(run: Run) -> None:
+    table = run("list").stdout
+    assert "2 Scheduled Task(s)" in table
+    assert "CRON_TZ=Europe/Malta 5 * * * *" in table
+    assert run("list", "--names").stdout == "DAILY\nHOURLY\n"
+    stored = json.loads(run("list", "--json").stdout)
+    assert [task["ajsync"]["owner"] for task in stored] == ["team", "team"]
+    view = run("view", "DAILY", "--show-payload").stdout
+    assert "Task Type: report:daily" in view
+    assert '{"a":1}' in view
+    missing = run("view", "DALY")
+    assert missing.returncode == 1
+    assert "Did you mean DAILY?" in missing.stderr
+
+
+def schedules(run: Run) -> dict[str, str]:
+    return {task["name"]: task["schedule"] for task in json.loads(run("list", "--json").stdout)}
+
+
+def test_watch_applies_edits_keeps_the_last_good_files_and_stops_cleanly(
+    project: Path, run: Run, server: NatsServer
+) -> None:
+    arguments = ("apply", "--watch", "--yes", "--create-bucket", "--server", server.url)
+    with background(project, *arguments) as process:
+        wait_until(lambda: run("list").returncode == 0, process)
+        wait_until(lambda: schedules(run).get("DAILY") == "@daily", process)
+        # As an editor saves: a new file renamed over the old one.
+        (project / "schedules" / ".a.yaml.swp").write_text(SCHEDULES.replace("@daily", "@weekly"))
+        (project / "schedules" / ".a.yaml.swp").rename(project / "schedules" / "a.yaml")
+        wait_until(lambda: schedules(run).get("DAILY") == "@weekly", process)
+        write(project, "schedules: [")
+        (project / "schedules" / "b.yaml").write_text(SCHEDULES.replace("DAILY", "B").replace("HOURLY", "C"))
+        write(project, "schedules: [broken")
+        # The files are read again for this one, and still invalid; then they are mended.
+        write(project, SCHEDULES.replace("@daily", "@monthly"))
+        wait_until(lambda: schedules(run).get("DAILY") == "@monthly", process)
+        wait_until(lambda: "B" in schedules(run), process)
+        process.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        assert process.wait(10) == 0
+        assert time.monotonic() - began < 5
+        assert "Stopped" in (process.stderr.read() if process.stderr else "")
+
+
+def test_watch_says_that_an_invalid_edit_changes_nothing(project: Path, run: Run, server: NatsServer) -> None:
+    with background(project, "apply", "--watch", "--yes", "--create-bucket", "--server", server.url) as process:
+        wait_until(lambda: run("list").returncode == 0 and "DAILY" in schedules(run), process)
+        write(project, "schedules: [")
+        assert process.stderr is not None
+        seen = ""
+        while "last good configuration stays in force" not in seen:
+            line = process.stderr.readline()
+            assert line, seen
+            seen += line
+        assert schedules(run) == {"DAILY": "@daily", "HOURLY": "CRON_TZ=Europe/Malta 5 * * * *"}
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+
+
+def test_watch_follows_the_swap_of_a_config_map(tmp_path: Path, run: Run, server: NatsServer) -> None:
+    mount = tmp_path / "mount"
+    for version, text in (("..1", SCHEDULES), ("..2", SCHEDULES.replace("@daily", "@weekly"))):
+        (mount / version).mkdir(parents=True)
+        (mount / version / "ajsync.yaml").write_text("owner: team\nfiles: ['*.schedules.yaml']\n")
+        (mount / version / "a.schedules.yaml").write_text(text)
+    (mount / "..data").symlink_to("..1")
+    for name in ("ajsync.yaml", "a.schedules.yaml"):
+        (mount / name).symlink_to(f"..data/{name}")
+    with background(mount, "apply", "--watch", "--yes", "--create-bucket", "--server", server.url) as process:
+        wait_until(lambda: run("list").returncode == 0 and schedules(run).get("DAILY") == "@daily", process)
+        (mount / "..data_tmp").symlink_to("..2")
+        (mount / "..data_tmp").rename(mount / "..data")
+        wait_until(lambda: schedules(run).get("DAILY") == "@weekly", process)
+
+
+def test_watch_mends_drift(project: Path, run: Run, server: NatsServer) -> None:
+    arguments = ("apply", "--watch", "--yes", "--create-bucket", "--resync", "200ms", "--server", server.url)
+    with background(project, *arguments) as process:
+        wait_until(lambda: run("list").returncode == 0 and "DAILY" in schedules(run), process)
+        changed = json.loads(run("view", "DAILY", "--json").stdout)
+        put_value(server, "DAILY", json.dumps({**changed, "schedule": "@yearly"}))
+        wait_until(lambda: schedules(run).get("DAILY") == "@daily", process)
+
+
+def test_watch_goes_on_when_the_server_comes_back(project: Path, run: Run, server: NatsServer) -> None:
+    arguments = ("apply", "--watch", "--yes", "--create-bucket", "--resync", "500ms", "--server", server.url)
+    with background(project, *arguments) as process:
+        wait_until(lambda: run("list").returncode == 0 and "DAILY" in schedules(run), process)
+        server.stop()
+        write(project, SCHEDULES.replace("@daily", "@weekly"))
+        server.start()
+        wait_until(lambda: schedules(run).get("DAILY") == "@weekly", process)

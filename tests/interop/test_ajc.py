@@ -1,0 +1,137 @@
+"""Beside the real `ajc`: each reads what the other writes, and an update leaves its scheduler firing once.
+
+Skipped where there is no `ajc` on PATH.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import nats
+import pytest
+from nats.js.errors import NotFoundError
+
+from tests.cli.processes import ajsync, wait_until
+from tests.nats_server import NatsServer
+
+pytestmark = pytest.mark.skipif(shutil.which("ajc") is None, reason="the Go command ajc is not on PATH")
+
+Run = Callable[..., str]
+
+SCHEDULES = """\
+schedules:
+  TICK:
+    schedule: "@every 2s"
+    queue: EMAIL
+    task_type: email:old
+    payload: hello
+    deadline: 1h10m
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, home: Path, server: NatsServer, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project, and the NATS context AJC that both commands find by themselves."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home))  # ajc looks up the home folder of the user, not $HOME
+    contexts = home / "nats" / "context"
+    contexts.mkdir(parents=True)
+    (contexts / "AJC.json").write_text(json.dumps({"url": server.url}))
+    folder = tmp_path / "project"
+    (folder / "schedules").mkdir(parents=True)
+    (folder / "ajsync.yaml").write_text("owner: team\n")
+    (folder / "schedules" / "a.yaml").write_text(SCHEDULES)
+    return folder
+
+
+@pytest.fixture
+def ajc(folder: Path) -> Run:
+    """Run `ajc` to its end and return what it prints."""
+
+    def run(*arguments: str) -> str:
+        done = subprocess.run(["ajc", *arguments], capture_output=True, text=True, cwd=folder)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
+
+
+def run(folder: Path, *arguments: str) -> str:
+    done = ajsync(folder, *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_ajc_shows_what_ajsync_applied(folder: Path, ajc: Run) -> None:
+    run(folder, "apply", "--yes", "--create-bucket")
+    assert ajc("tasks", "cron", "list", "--names").split() == ["TICK"]
+    theirs = json.loads(ajc("tasks", "cron", "view", "TICK", "--json"))
+    ours = json.loads(run(folder, "view", "TICK", "--json"))
+    assert theirs == {key: value for key, value in ours.items() if key != "ajsync"}
+
+
+def test_ajsync_shows_adopts_and_keeps_what_ajc_added(folder: Path, ajc: Run) -> None:
+    options = ("--queue", "EMAIL", "--payload", "hello", "--deadline", "1h10m")
+    ajc("tasks", "cron", "add", "TICK", "every 2s", "email:old", *options)
+    before = json.loads(ajc("tasks", "cron", "view", "TICK", "--json"))
+    assert ajsync(folder, "plan").returncode == 5
+    assert "1 adopted" in run(folder, "apply", "--yes", "--adopt")
+    assert json.loads(ajc("tasks", "cron", "view", "TICK", "--json")) == before
+    ajc("tasks", "cron", "add", "THEIRS", "daily", "email:new")
+    run(folder, "apply", "--yes")
+    assert sorted(ajc("tasks", "cron", "list", "--names").split()) == ["THEIRS", "TICK"]
+
+
+def test_a_bucket_that_ajsync_made_is_one_that_ajc_takes(folder: Path, ajc: Run) -> None:
+    run(folder, "init", "--bucket")
+    assert "No Scheduled Tasks found" in ajc("tasks", "cron", "list")
+
+
+def test_a_bucket_that_ajc_made_is_one_that_ajsync_takes(folder: Path, ajc: Run) -> None:
+    ajc("tasks", "cron", "list")
+    assert "there already" in run(folder, "init", "--bucket")
+    assert "No Scheduled Tasks found" in run(folder, "list")
+
+
+async def created_types(url: str) -> Counter[str]:
+    """How many tasks of each type there are."""
+    client = await nats.connect(url)
+    try:
+        subscription = await client.jetstream().subscribe("CHORIA_AJ.T.*", ordered_consumer=True)
+    except NotFoundError:  # the scheduler has not made the stream yet
+        await client.close()
+        return Counter()
+    pending = (await subscription.consumer_info()).num_pending
+    types = Counter([json.loads((await subscription.next_msg()).data)["type"] for _ in range(pending or 0)])
+    await client.close()
+    return types
+
+
+def test_an_update_under_a_running_go_scheduler_fires_the_new_schedule_only(
+    folder: Path, ajc: Run, server: NatsServer
+) -> None:
+    ajc("queues", "add", "EMAIL")
+    run(folder, "apply", "--yes", "--create-bucket")
+    with (folder / "scheduler.log").open("w") as log:
+        process = subprocess.Popen(["ajc", "tasks", "cron", "scheduler", "dev1"], stderr=log, stdout=log)
+    try:
+
+        def types() -> Counter[str]:
+            return asyncio.run(created_types(server.url))
+
+        wait_until(lambda: types()["email:old"] >= 2)
+        (folder / "schedules" / "a.yaml").write_text(SCHEDULES.replace("email:old", "email:new"))
+        assert "1 updated" in run(folder, "apply", "--yes")
+        old = types()["email:old"]
+        wait_until(lambda: types()["email:new"] >= 4)
+        assert types()["email:old"] <= old + 1
+    finally:
+        process.terminate()
+        process.wait(10)
+    # After a plain put of the new value it would have gone on with the old schedule too.
+    assert types()["email:old"] <= old + 1
