@@ -5,10 +5,6 @@ A read that fails or ends early raises; it never looks like a bucket with fewer 
 
 from __future__ import annotations
 
-import base64
-from dataclasses import dataclass
-from typing import Any
-
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
@@ -22,28 +18,14 @@ from ajsync.asyncjobs.names import (
     CONSUMER_MARK,
     SCHEDULE_SUBJECT,
 )
-from ajsync.asyncjobs.timestamp import parse_timestamp
+from ajsync.asyncjobs.streams import STREAM_NOT_FOUND, LastMessage, last_message, make_stream
 from ajsync.errors import BucketNotFoundError, StoredValueError, UnreachableError
 
-_STREAM_NOT_FOUND = 10059
-_STREAM_NAME_IN_USE = 10058
-_MESSAGE_NOT_FOUND = 10037
 _READ_ATTEMPTS = 3
 _READ_SILENCE_SECONDS = 3.0
 # A pull is answered as fast as the server can write, and it cuts off a client that has 64 MiB still to take.
 _PULL_BYTES = 8 * 1024 * 1024
 _PULL_MESSAGES = 2000
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """The last message of one key."""
-
-    revision: int
-    data: bytes
-    deleted: bool
-    stored_at: int
-    """Nanoseconds since 1970, by the server's clock."""
 
 
 class ConfigurationBucket:
@@ -60,7 +42,7 @@ class ConfigurationBucket:
         try:
             info = await connection.jetstream_request(f"STREAM.INFO.{CONFIGURATION_STREAM}", {})
         except JetStreamError as error:
-            if error.err_code != _STREAM_NOT_FOUND:
+            if error.err_code != STREAM_NOT_FOUND:
                 raise
             raise BucketNotFoundError(
                 f"The bucket {CONFIGURATION_BUCKET} does not exist on this server and account. "
@@ -75,18 +57,8 @@ class ConfigurationBucket:
         cls, connection: Connection, *, replicas: int = 1, memory: bool = False
     ) -> tuple[ConfigurationBucket, bool]:
         """Open the bucket, after making it as asyncjobs does where it is missing; True if it was made now."""
-        try:
-            return await cls.open(connection), False
-        except BucketNotFoundError:
-            pass
-        config = bucket_configuration(replicas=replicas, memory=memory)
-        try:
-            await connection.jetstream_request(f"STREAM.CREATE.{CONFIGURATION_STREAM}", config)
-        except JetStreamError as error:
-            if error.err_code != _STREAM_NAME_IN_USE:  # somebody else was faster: that one will do
-                raise
-            return await cls.open(connection), False
-        return await cls.open(connection), True
+        made = await make_stream(connection, CONFIGURATION_STREAM, replicas=replicas, memory=memory)
+        return await cls.open(connection), made
 
     async def read(self) -> Live:
         """Read every scheduled task and delete marker. Raises UnreachableError when it cannot be read to the end."""
@@ -99,25 +71,9 @@ class ConfigurationBucket:
             f"{_READ_ATTEMPTS} times in a row; nothing was changed. Try again when the server is healthy."
         )
 
-    async def get(self, key: str) -> Value | None:
+    async def get(self, key: str) -> LastMessage | None:
         """The last message of `key`, from the stream's leader; None where it was never written."""
-        subject = CONFIGURATION_SUBJECT + key
-        try:
-            reply = await self.connection.jetstream_request(
-                f"STREAM.MSG.GET.{CONFIGURATION_STREAM}", {"last_by_subj": subject}
-            )
-        except JetStreamError as error:
-            if error.err_code == _MESSAGE_NOT_FOUND:
-                return None
-            raise
-        message = reply["message"]
-        headers = base64.b64decode(message.get("hdrs", ""))
-        return Value(
-            revision=message["seq"],
-            data=base64.b64decode(message.get("data", "")),
-            deleted=b"KV-Operation:" in headers,
-            stored_at=parse_timestamp(message["time"]),
-        )
+        return await last_message(self.connection, CONFIGURATION_STREAM, CONFIGURATION_SUBJECT + key)
 
     def subject(self, key: str) -> str:
         """Where a write of `key` is published."""
@@ -218,26 +174,3 @@ def _decode_entry(name: str, revision: int, data: bytes) -> Entry:
         return Entry(name, revision, decode_scheduled_task(name, data))
     except StoredValueError as error:
         return Entry(name, revision, None, str(error))
-
-
-def bucket_configuration(*, replicas: int, memory: bool) -> dict[str, Any]:
-    """The stream configuration that asyncjobs gives to its bucket, recorded in tests/golden/streams.json."""
-    return {
-        "name": CONFIGURATION_STREAM,
-        "description": "Choria Async Jobs Configuration",
-        "subjects": [f"{CONFIGURATION_SUBJECT}>"],
-        "retention": "limits",
-        "max_consumers": -1,
-        "max_msgs": -1,
-        "max_bytes": -1,
-        "max_age": 0,
-        "max_msgs_per_subject": 1,
-        "max_msg_size": -1,
-        "discard": "new",
-        "storage": "memory" if memory else "file",
-        "num_replicas": replicas,
-        "duplicate_window": 120_000_000_000,
-        "allow_direct": True,
-        "deny_delete": True,
-        "allow_rollup_hdrs": True,
-    }

@@ -66,12 +66,11 @@ class ScheduledTask:
 def encode_scheduled_task(task: ScheduledTask) -> bytes:
     """The bytes that Go's `json.Marshal` gives for the same fields, and the `ajsync` object behind them."""
     deadline = f'"deadline":{task.deadline},' if task.deadline else ""
-    payload = "null" if task.payload is None else f'"{base64.b64encode(task.payload).decode()}"'
     managed = "" if task.managed is None else f',"ajsync":{_encode_managed(task.managed)}'
     return (
-        f'{{"name":{_encode_string(task.name)},"schedule":{_encode_string(task.schedule)},'
-        f'"queue":{_encode_string(task.queue)},"task_type":{_encode_string(task.task_type)},"payload":{payload},'
-        f'{deadline}"max_tries":{task.max_tries},"created_at":"{format_timestamp(task.created_at)}"{managed}}}'
+        f'{{"name":{encode_string(task.name)},"schedule":{encode_string(task.schedule)},'
+        f'"queue":{encode_string(task.queue)},"task_type":{encode_string(task.task_type)},'
+        f'"payload":{encode_bytes(task.payload)},{deadline}"max_tries":{task.max_tries},"created_at":"{format_timestamp(task.created_at)}"{managed}}}'
     ).encode()
 
 
@@ -80,36 +79,29 @@ def decode_scheduled_task(name: str, data: bytes) -> ScheduledTask:
 
     The grammar of the schedule is not checked: an entry whose schedule never parses is still an entry with an owner.
     """
-    try:
-        value = json.loads(data)
-    except ValueError as error:  # also UnicodeDecodeError
-        raise StoredValueError(f"not JSON: {error}") from None
-    except RecursionError:
-        raise StoredValueError("not JSON that can be read: nested too deep") from None
-    if not isinstance(value, dict):
-        raise StoredValueError(f"not a JSON object but {_kind(value)}")
+    value = decode_object(data)
     if value.get("name") != name or not SCHEDULE_NAME.fullmatch(name):
         raise StoredValueError(f"its name is {value.get('name')!r}, its key is for {name!r}")
     managed = value.get("ajsync")
     return ScheduledTask(
         name=name,
-        schedule=_member(value, "schedule", str),
-        queue=_member(value, "queue", str),
-        task_type=_member(value, "task_type", str),
-        payload=_decode_payload(value.get("payload")),
-        deadline=_member(value, "deadline", int, 0),
-        max_tries=_member(value, "max_tries", int, 0),
-        created_at=_decode_created(value.get("created_at")),
+        schedule=member(value, "schedule", str),
+        queue=member(value, "queue", str),
+        task_type=member(value, "task_type", str),
+        payload=bytes_member(value, "payload"),
+        deadline=member(value, "deadline", int, 0),
+        max_tries=member(value, "max_tries", int, 0),
+        created_at=instant_member(value, "created_at"),
         managed=None if managed is None else _decode_managed(managed),
     )
 
 
 def _encode_managed(managed: Managed) -> str:
-    members = [f'"owner":{_encode_string(managed.owner)}']
+    members = [f'"owner":{encode_string(managed.owner)}']
     if managed.source:
-        members.append(f'"source":{_encode_string(managed.source)}')
+        members.append(f'"source":{encode_string(managed.source)}')
     if managed.description:
-        members.append(f'"description":{_encode_string(managed.description)}')
+        members.append(f'"description":{encode_string(managed.description)}')
     if managed.catchup != DEFAULT_CATCHUP:
         members.append(f'"catchup":"{managed.catchup}"')
     if managed.catchup_window:
@@ -124,17 +116,17 @@ def _encode_managed(managed: Managed) -> str:
 def _decode_managed(value: object) -> Managed:
     if not isinstance(value, dict):
         raise StoredValueError(f'its member "ajsync" is not an object but {_kind(value)}')
-    owner = _member(value, "owner", str)
+    owner = member(value, "owner", str)
     if not OWNER_NAME.fullmatch(owner):
         raise StoredValueError(f"its owner {owner!r} is not a valid owner")
     return Managed(
         owner=owner,
-        source=_member(value, "source", str, ""),
-        description=_member(value, "description", str, ""),
+        source=member(value, "source", str, ""),
+        description=member(value, "description", str, ""),
         catchup=_choice(value, "catchup", DEFAULT_CATCHUP, get_args(Catchup)),
-        catchup_window=_member(value, "catchup_window", int, 0),
+        catchup_window=member(value, "catchup_window", int, 0),
         overlap=_choice(value, "overlap", DEFAULT_OVERLAP, get_args(Overlap)),
-        jitter=_member(value, "jitter", int, 0),
+        jitter=member(value, "jitter", int, 0),
     )
 
 
@@ -147,10 +139,29 @@ _encode_json_string = json.JSONEncoder(ensure_ascii=False).encode
 _is_plain = re.compile(r"[A-Za-z0-9 _:,./*@=+-]*").fullmatch
 
 
-def _encode_string(text: str) -> str:
+def encode_string(text: str) -> str:
+    """The JSON string that Go's encoder writes for `text`, with its quotes."""
     if _is_plain(text):
         return f'"{text}"'
     return _encode_json_string(text).translate(_GO_ESCAPES)
+
+
+def encode_bytes(data: bytes | None) -> str:
+    """The JSON that Go's encoder writes for bytes: base64 in a string, or null."""
+    return "null" if data is None else f'"{base64.b64encode(data).decode()}"'
+
+
+def decode_object(data: bytes) -> dict[str, Any]:
+    """Read a JSON object. Raises StoredValueError for anything else."""
+    try:
+        value = json.loads(data)
+    except ValueError as error:  # also UnicodeDecodeError
+        raise StoredValueError(f"not JSON: {error}") from None
+    except RecursionError:
+        raise StoredValueError("not JSON that can be read: nested too deep") from None
+    if not isinstance(value, dict):
+        raise StoredValueError(f"not a JSON object but {_kind(value)}")
+    return value
 
 
 _REQUIRED: Any = object()
@@ -159,42 +170,47 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _T = TypeVar("_T")
 
 
-def _member(value: dict[str, Any], member: str, kind: type[_T], default: _T = _REQUIRED) -> _T:
-    found = value.get(member, default)
+def member(value: dict[str, Any], name: str, kind: type[_T], default: _T = _REQUIRED) -> _T:
+    """The member `name` of a JSON object, `default` where it is not there. Raises StoredValueError if not a `kind`."""
+    found = value.get(name, default)
     if found is _REQUIRED:
-        raise StoredValueError(f'it has no member "{member}"')
+        raise StoredValueError(f'it has no member "{name}"')
     if type(found) is not kind:
-        raise StoredValueError(f'its member "{member}" is {_kind(found)}, not {_KINDS[kind]}')
+        raise StoredValueError(f'its member "{name}" is {_kind(found)}, not {_KINDS[kind]}')
     if isinstance(found, str) and not found.isascii():
         return cast("_T", _SURROGATE.sub("\ufffd", found))
     return found
 
 
-def _choice(value: dict[str, Any], member: str, default: Any, allowed: tuple[str, ...]) -> Any:
-    found = _member(value, member, str, default)
+def _choice(value: dict[str, Any], name: str, default: Any, allowed: tuple[str, ...]) -> Any:
+    found = member(value, name, str, default)
     if found not in allowed:
-        raise StoredValueError(f'its member "{member}" is {found!r}, not one of {", ".join(allowed)}')
+        raise StoredValueError(f'its member "{name}" is {found!r}, not one of {", ".join(allowed)}')
     return found
 
 
-def _decode_payload(value: object) -> bytes | None:
-    if value is None:
+def bytes_member(value: dict[str, Any], name: str) -> bytes | None:
+    """The bytes whose base64 is the member `name`; None where it is null or not there. Raises StoredValueError."""
+    found = value.get(name)
+    if found is None:
         return None
-    if not isinstance(value, str):
-        raise StoredValueError(f'its member "payload" is {_kind(value)}, not base64 in a string')
+    if not isinstance(found, str):
+        raise StoredValueError(f'its member "{name}" is {_kind(found)}, not base64 in a string')
     try:
-        return base64.b64decode(value, validate=True)
+        return base64.b64decode(found, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise StoredValueError(f'its member "payload" is not base64: {error}') from None
+        raise StoredValueError(f'its member "{name}" is not base64: {error}') from None
 
 
-def _decode_created(value: object) -> int:
-    if not isinstance(value, str):
-        raise StoredValueError(f'its member "created_at" is {_kind(value)}, not a time')
+def instant_member(value: dict[str, Any], name: str) -> int:
+    """The instant of the member `name`, in nanoseconds since 1970. Raises StoredValueError where it is none."""
+    found = value.get(name)
+    if not isinstance(found, str):
+        raise StoredValueError(f'its member "{name}" is {_kind(found)}, not a time')
     try:
-        return parse_timestamp(value)
+        return parse_timestamp(found)
     except ValueError as error:
-        raise StoredValueError(f'its member "created_at" is {error}') from None
+        raise StoredValueError(f'its member "{name}" is {error}') from None
 
 
 _KINDS: dict[type, str] = {

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from nats.aio.msg import Msg
 from nats.errors import ConnectionClosedError, MaxPayloadError, OutboundBufferLimitError
 
-from ajsync.asyncjobs.connection import Connection
+from ajsync.asyncjobs.connection import Connection, JetStreamError
 
 WINDOW = 1000
 """Writes under way at once: more gains nothing on one connection, and a lost connection leaves this many open."""
@@ -85,6 +85,18 @@ async def publish_all(
             await subscription.unsubscribe()
     run.take_rest()
     return [answer or NO_ANSWER for answer in run.answers]
+
+
+async def publish_one(connection: Connection, write: Write, *, timeout: float) -> Answer:
+    """Store one message within `timeout` seconds; the answer is its sequence, or a conflict.
+
+    Raises JetStreamError where it is refused otherwise, UnreachableError where nobody answers, NotPermittedError.
+    """
+    msg = await connection.request(write.subject, write.data, timeout=timeout, headers=dict(write.headers))
+    answer = _read_answer(msg)
+    if answer.error and not answer.conflict:
+        raise JetStreamError(write.subject, 0, answer.code, answer.error)
+    return answer
 
 
 class _Run:

@@ -18,12 +18,16 @@ NANOSECONDS = 1_000_000_000
 """Nanoseconds in a second."""
 
 
-@lru_cache(maxsize=64)  # what one apply creates has one time of creation
 def format_timestamp(instant: int) -> str:
     """Format nanoseconds since 1970 as Go's `time.RFC3339Nano` does in UTC: trailing zeros dropped, `Z`."""
     seconds, fraction = divmod(instant, NANOSECONDS)
-    text = (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
+    text = _format_second(seconds)
     return f"{text}.{fraction:09d}".rstrip("0") + "Z" if fraction else text + "Z"
+
+
+@lru_cache(maxsize=256)  # what is created or due together has the same second
+def _format_second(seconds: int) -> str:
+    return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
 
 
 def parse_timestamp(text: str) -> int:

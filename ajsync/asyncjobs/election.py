@@ -1,0 +1,85 @@
+"""The election that all schedulers of an account take part in, the Go ones too: one key that expires unless refreshed.
+
+Here are its operations on the wire; when to use which is the scheduler's matter.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from ajsync.asyncjobs.connection import Connection, JetStreamError
+from ajsync.asyncjobs.events import leader_elected_event, leader_election_subject
+from ajsync.asyncjobs.ids import new_id
+from ajsync.asyncjobs.publisher import Write, publish_one
+from ajsync.asyncjobs.streams import ELECTIONS_STREAM, last_message
+
+log = logging.getLogger(__name__)
+
+COMPONENT = "task_scheduler"
+ELECTION_SUBJECT = f"$KV.CHORIA_AJ_ELECTIONS.{COMPONENT}"
+TTL_SECONDS = 10.0
+"""Without a refresh for so long the key expires."""
+GO_CAMPAIGN_SECONDS = 7.5
+"""How often the Go scheduler campaigns; it fires from its second success on, when the one before has stepped down."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """Who holds the key."""
+
+    holder: str | None
+    """None where nobody does: never held, expired, or given back."""
+    revision: int
+    """Of the key's last message: what a write has to expect; 0 where there is none."""
+    given_back: bool = False
+    """The last holder deleted the key, which only ours do."""
+
+
+class Election:
+    """The key of the election, on one connection."""
+
+    def __init__(self, connection: Connection, name: str) -> None:
+        self._connection = connection
+        self._name = name
+
+    async def read(self) -> Holding:
+        """Who holds the key now, by the word of the stream's leader."""
+        message = await last_message(self._connection, ELECTIONS_STREAM, ELECTION_SUBJECT)
+        if message is None:
+            return Holding(None, 0)
+        if message.deleted:
+            return Holding(None, message.revision, given_back=True)
+        return Holding(message.data.decode("utf-8", "replace"), message.revision)
+
+    async def last_revision(self) -> int:
+        """The revision of the last write to the whole bucket, expired or not; 0 where there never was one."""
+        info = await self._connection.jetstream_request(f"STREAM.INFO.{ELECTIONS_STREAM}")
+        revision: int = info["state"]["last_seq"]
+        return revision
+
+    async def take(self, revision: int, *, timeout: float) -> int | None:
+        """Take or refresh the key: write our name if it is at `revision` still. The new revision, None if it is not.
+
+        Raises UnreachableError where there is no answer within `timeout` seconds.
+        """
+        return await self._store(self._name.encode(), {}, revision, timeout)
+
+    async def give_back(self, revision: int, *, timeout: float) -> bool:
+        """Delete the key if it is at `revision` still, so that another can take it at once."""
+        return await self._store(b"", {"KV-Operation": "DEL"}, revision, timeout) is not None
+
+    async def announce(self) -> None:
+        """Publish that we lead."""
+        event = leader_elected_event(self._name, COMPONENT, new_id())
+        await self._connection.client.publish(leader_election_subject(COMPONENT), event)
+
+    async def _store(self, data: bytes, headers: dict[str, str], revision: int, timeout: float) -> int | None:
+        expected = {"Nats-Expected-Last-Subject-Sequence": str(revision)}
+        subject = f"{self._connection.publish_prefix}{ELECTION_SUBJECT}"
+        try:
+            answer = await publish_one(self._connection, Write(subject, data, {**headers, **expected}), timeout=timeout)
+        except JetStreamError as error:
+            log.warning("The election's key was not written: %s", error)
+            return None
+        return None if answer.conflict else answer.sequence

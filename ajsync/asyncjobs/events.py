@@ -1,0 +1,51 @@
+"""Lifecycle events: what `ajc` and whoever else listens is told of tasks and elections, published without an answer."""
+
+from __future__ import annotations
+
+from ajsync.asyncjobs.ids import id_seconds
+from ajsync.asyncjobs.model import encode_string
+from ajsync.asyncjobs.tasks import Task
+from ajsync.asyncjobs.timestamp import NANOSECONDS, format_timestamp
+
+
+def task_state_subject(task_id: str) -> str:
+    """The subject of the events of a task."""
+    return f"CHORIA_AJ.E.task_state.{task_id}"
+
+
+def task_state_event(task: Task, *, age: int, event_id: str) -> bytes:
+    """The event that the task came into its state, `age` nanoseconds after it was created.
+
+    The event's time is that of its id. Raises ValueError where `event_id` is not a KSUID.
+    """
+    return task_state_event_prefix(task, event_id) + b"%d}" % age
+
+
+def task_state_event_prefix(task: Task, event_id: str) -> bytes:
+    """All of the event but the age, which is known last: append `b"%d}" % age`, in nanoseconds, to have the event.
+
+    Go leaves an age of exactly 0 out and reads one that is there as the same. Raises as `task_state_event`.
+    """
+    queue = f'"queue":{encode_string(task.queue)},' if task.queue else ""
+    last_error = f'"last_error":{encode_string(task.last_err)},' if task.last_err else ""
+    return (
+        f'{_head("task_state", event_id)}"task_id":{encode_string(task.id)},"state":{encode_string(task.state)},'
+        f'"tries":{task.tries},{queue}"task_type":{encode_string(task.type)},{last_error}"task_age":'
+    ).encode()
+
+
+def leader_election_subject(component: str) -> str:
+    """The subject of the events of an election."""
+    return f"CHORIA_AJ.E.leader_election.{component}"
+
+
+def leader_elected_event(name: str, component: str, event_id: str) -> bytes:
+    """The event that `name` won the election of `component`. Raises ValueError where `event_id` is not a KSUID."""
+    return (
+        f'{_head("leader_elected", event_id)}"name":{encode_string(name)},"component":{encode_string(component)}}}'
+    ).encode()
+
+
+def _head(kind: str, event_id: str) -> str:
+    time = format_timestamp(id_seconds(event_id) * NANOSECONDS)
+    return f'{{"event_id":"{event_id}","type":"io.choria.asyncjobs.v1.{kind}","timestamp":"{time}",'

@@ -1,0 +1,114 @@
+"""The streams of asyncjobs: what each is made with, how it is made where it is missing, and a subject's last message.
+
+The configurations are those that the Go tool gives, recorded in tests/golden/streams.json.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import Any
+
+from ajsync.asyncjobs.connection import Connection, JetStreamError
+from ajsync.asyncjobs.names import CONFIGURATION_STREAM
+from ajsync.asyncjobs.timestamp import parse_timestamp
+
+ELECTIONS_STREAM = "KV_CHORIA_AJ_ELECTIONS"
+TASKS_STREAM = "CHORIA_AJ_TASKS"
+
+STREAM_NOT_FOUND = 10059
+"""JetStream's error code."""
+_STREAM_NAME_IN_USE = 10058
+_MESSAGE_NOT_FOUND = 10037
+_TWO_MINUTES = 120_000_000_000
+_TEN_SECONDS = 10_000_000_000
+
+
+def stream_configuration(stream: str, *, replicas: int = 1, memory: bool = False) -> dict[str, Any]:
+    """The configuration that asyncjobs gives to one of its three streams."""
+    return {
+        "retention": "limits",
+        "max_consumers": -1,
+        "max_msgs": -1,
+        "max_bytes": -1,
+        "max_msgs_per_subject": 1,
+        "max_msg_size": -1,
+        "storage": "memory" if memory else "file",
+        "num_replicas": replicas,
+        **_OWN[stream],
+        "name": stream,
+    }
+
+
+def _bucket(bucket: str, description: str, ttl: int) -> dict[str, Any]:
+    return {
+        "description": description,
+        "subjects": [f"$KV.{bucket}.>"],
+        "discard": "new",
+        "max_age": ttl,
+        "duplicate_window": min(ttl, _TWO_MINUTES) or _TWO_MINUTES,
+        "allow_direct": True,
+        "deny_delete": True,
+        "allow_rollup_hdrs": True,
+    }
+
+
+_OWN: dict[str, dict[str, Any]] = {
+    CONFIGURATION_STREAM: _bucket("CHORIA_AJ_CONFIGURATION", "Choria Async Jobs Configuration", 0),
+    ELECTIONS_STREAM: _bucket("CHORIA_AJ_ELECTIONS", "Choria Async Jobs Leader Elections", _TEN_SECONDS),
+    TASKS_STREAM: {
+        "description": "Choria Async Jobs Tasks",
+        "subjects": ["CHORIA_AJ.T.*"],
+        "discard": "old",
+        "max_age": 0,
+        "duplicate_window": _TWO_MINUTES,
+    },
+}
+
+
+async def make_stream(connection: Connection, stream: str, *, replicas: int = 1, memory: bool = False) -> bool:
+    """Make one of the three streams if it is missing; True if it was made now."""
+    try:
+        await connection.jetstream_request(f"STREAM.INFO.{stream}")
+        return False
+    except JetStreamError as error:
+        if error.err_code != STREAM_NOT_FOUND:
+            raise
+    try:
+        config = stream_configuration(stream, replicas=replicas, memory=memory)
+        await connection.jetstream_request(f"STREAM.CREATE.{stream}", config)
+    except JetStreamError as error:
+        if error.err_code != _STREAM_NAME_IN_USE:  # somebody else was faster: that one will do
+            raise
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class LastMessage:
+    """The last message of a subject."""
+
+    revision: int
+    data: bytes
+    deleted: bool
+    """It is a delete marker of a bucket."""
+    stored_at: int
+    """Nanoseconds since 1970, by the server's clock."""
+
+
+async def last_message(connection: Connection, stream: str, subject: str) -> LastMessage | None:
+    """The last message of `subject` by the word of the stream's leader; None where there is none."""
+    try:
+        reply = await connection.jetstream_request(f"STREAM.MSG.GET.{stream}", {"last_by_subj": subject})
+    except JetStreamError as error:
+        if error.err_code == _MESSAGE_NOT_FOUND:
+            return None
+        raise
+    message = reply["message"]
+    headers = base64.b64decode(message.get("hdrs", ""))
+    return LastMessage(
+        revision=message["seq"],
+        data=base64.b64decode(message.get("data", "")),
+        deleted=b"KV-Operation:" in headers,
+        stored_at=parse_timestamp(message["time"]),
+    )

@@ -1,0 +1,144 @@
+"""Tasks and work items: what a fire publishes, as Go's asyncjobs writes and reads it.
+
+A fire is a pure function of a scheduled task and the instant at which it was due, so all that it publishes can be
+encoded before (reference: "A task" of the asyncjobs wire format).
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+
+from ajsync.asyncjobs.ids import fire_task_id
+from ajsync.asyncjobs.model import (
+    DEFAULT_MAX_TRIES,
+    ScheduledTask,
+    bytes_member,
+    decode_object,
+    encode_bytes,
+    encode_string,
+    instant_member,
+    member,
+)
+from ajsync.asyncjobs.names import QUEUE_NAME, TASK_TYPE
+from ajsync.asyncjobs.timestamp import format_timestamp
+from ajsync.errors import StoredValueError
+
+NEW = "new"
+ACTIVE = "active"
+RETRY = "retry"
+EXPIRED = "expired"
+TERMINATED = "terminated"
+COMPLETE = "complete"
+QUEUE_ERROR = "queue_error"
+"""No work item could be stored: nothing handles the task until somebody retries it by hand."""
+BLOCKED = "blocked"
+UNREACHABLE = "unreachable"
+
+UNFINISHED = frozenset({NEW, ACTIVE, RETRY, BLOCKED})
+"""The states of a task that may still be handled without anybody's doing."""
+
+_LAST_INSTANT = 2**63 - 1
+"""Go's nanoseconds end in 2262; a later deadline has no signature that a worker can check."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task, without what workers add to it: results, dependencies and the time of the last try."""
+
+    id: str
+    type: str
+    queue: str
+    created: int
+    """Nanoseconds since 1970."""
+    payload: bytes | None = None
+    """None is JSON null."""
+    deadline: int = 0
+    """Nanoseconds since 1970 after which no worker starts it; 0 means none."""
+    max_tries: int = DEFAULT_MAX_TRIES
+    state: str = NEW
+    tries: int = 0
+    last_err: str = ""
+    signature: str = ""
+    """Ed25519 in hex; empty means none."""
+
+
+def task_for_fire(scheduled: ScheduledTask, due: int, *, ajc_payloads: bool = False) -> Task:
+    """The task that `scheduled` makes at `due`, in nanoseconds since 1970; unsigned.
+
+    With `ajc_payloads` the payload is what the Go scheduler makes of it (wire format, "Defects of the Go scheduler",
+    3). Raises ValueError where no task that workers can handle comes of it, be it the entry's fault (StoredValueError)
+    or the instant's.
+    """
+    # Both become part of a subject, and anybody who may write to the bucket chose them.
+    if not QUEUE_NAME.fullmatch(scheduled.queue):
+        raise StoredValueError(f"its queue {scheduled.queue!r} is not a valid name of a queue")
+    if not TASK_TYPE.fullmatch(scheduled.task_type):
+        raise StoredValueError(f"its task_type {scheduled.task_type!r} is not a valid task type")
+    deadline = due + scheduled.deadline if scheduled.deadline > 0 else 0
+    if deadline > _LAST_INSTANT:
+        raise StoredValueError(f"its deadline of {scheduled.deadline} ns is too far away")
+    if scheduled.max_tries > _LAST_INSTANT:
+        raise StoredValueError(f"its max_tries {scheduled.max_tries} is more than a worker can count")
+    return Task(
+        id=fire_task_id(scheduled.name, due),
+        type=scheduled.task_type,
+        queue=scheduled.queue,
+        created=due,
+        payload=_ajc_payload(scheduled.payload) if ajc_payloads else scheduled.payload,
+        deadline=deadline,
+        max_tries=scheduled.max_tries if scheduled.max_tries > 0 else DEFAULT_MAX_TRIES,
+    )
+
+
+def encode_task(task: Task) -> bytes:
+    """The bytes that Go's `json.Marshal` gives for the same fields."""
+    deadline = f'"deadline":"{format_timestamp(task.deadline)}",' if task.deadline else ""
+    last_err = f',"last_err":{encode_string(task.last_err)}' if task.last_err else ""
+    signature = f',"signature":{encode_string(task.signature)}' if task.signature else ""
+    return (
+        f'{{"id":{encode_string(task.id)},"type":{encode_string(task.type)},"queue":{encode_string(task.queue)},'
+        f'"payload":{encode_bytes(task.payload)},{deadline}"max_tries":{task.max_tries},'
+        f'"state":{encode_string(task.state)},"created":"{format_timestamp(task.created)}",'
+        f'"tries":{task.tries}{last_err}{signature}}}'
+    ).encode()
+
+
+def decode_task(data: bytes) -> Task:
+    """Read the message of a task; a state that is not known stays as it is. Raises StoredValueError where it is none.
+
+    What workers add is not read, so a task that they have handled must not be written back.
+    """
+    value = decode_object(data)
+    return Task(
+        id=member(value, "id", str),
+        type=member(value, "type", str),
+        queue=member(value, "queue", str),
+        created=instant_member(value, "created"),
+        payload=bytes_member(value, "payload"),
+        deadline=0 if value.get("deadline") is None else instant_member(value, "deadline"),
+        max_tries=member(value, "max_tries", int, 0),
+        state=member(value, "state", str),
+        tries=member(value, "tries", int, 0),
+        last_err=member(value, "last_err", str, ""),
+        signature=member(value, "signature", str, ""),
+    )
+
+
+def task_subject(task_id: str) -> str:
+    """The subject of a task."""
+    return f"CHORIA_AJ.T.{task_id}"
+
+
+def work_item(task_id: str) -> bytes:
+    """The message that makes a worker of the queue handle the task."""
+    return f'{{"kind":0,"job":"{task_id}"}}'.encode()
+
+
+def work_item_subject(queue: str, task_id: str) -> str:
+    """The subject of a task's work item."""
+    return f"CHORIA_AJ.Q.{queue}.{task_id}"
+
+
+def _ajc_payload(payload: bytes | None) -> bytes:
+    return b"null" if payload is None else b'"%b"' % base64.b64encode(payload)
