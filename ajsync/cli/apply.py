@@ -11,10 +11,13 @@ import click
 from ajsync.cli.options import (
     Duration,
     Files,
+    Fires,
     Opened,
     Server,
     files_options,
     gate_options,
+    log_format_option,
+    scheduler_options,
     server_options,
     show_payload_option,
 )
@@ -40,12 +43,21 @@ if TYPE_CHECKING:
 @click.option("--memory", is_flag=True, help="Keep a bucket that is made now in memory.")
 @click.option("--watch", is_flag=True, help="Go on, and apply again whenever the files change.")
 @click.option(
+    "--scheduler",
+    is_flag=False,
+    flag_value="",
+    metavar="[NAME]",
+    help="With --watch: run the scheduler NAME too; of several, the leader alone applies.",
+)
+@click.option(
     "--resync",
     type=Duration(),
     default=300.0,
     show_default="5m",
     help="With --watch: how often to look for drift in the bucket.",
 )
+@scheduler_options
+@log_format_option
 def command(
     plan_file: Path | None,
     files: Files,
@@ -57,7 +69,10 @@ def command(
     replicas: int,
     memory: bool,
     watch: bool,
+    scheduler: str | None,
     resync: float,
+    fires: Fires,
+    log_format: str,
 ) -> None:
     """Make the bucket equal to the files: creates, updates and deletes what this owner has.
 
@@ -70,16 +85,23 @@ def command(
       ajsync apply --yes --environment prod
       ajsync apply change.plan
       ajsync apply --yes --watch --resync 5m
+      ajsync apply --yes --watch --scheduler --monitor 8080
     """
     if watch and plan_file:
         raise UsageError("--watch follows the files; it does not go with a saved plan.")
     if watch and not yes:
         raise UsageError("--watch applies whatever the files say, without asking: pass --yes too.")
+    if scheduler is not None and not watch:
+        raise UsageError("--scheduler goes on, as --watch does: pass --watch too, or run 'ajsync scheduler'.")
+    if fires.monitor is not None and scheduler is None:
+        raise UsageError("--monitor shows what a scheduler does: pass --scheduler too.")
     creation = (replicas, memory) if create_bucket else None
     if watch:
+        from ajsync.cli.logs import start_logging
         from ajsync.cli.watch import follow_files
 
-        follow_files(files, server, opened, creation, resync)
+        start_logging(log_format)
+        follow_files(files, server, opened, creation, resync, scheduler, fires)
         return
     _apply_once(plan_file, files, server, opened, show_payload, yes, creation)
 

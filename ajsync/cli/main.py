@@ -21,6 +21,7 @@ COMMANDS = {
     "list": "List the schedules in the bucket.",
     "view": "Show one schedule of the bucket.",
     "export": "Write the schedules of the bucket as YAML.",
+    "scheduler": "Turn what is due into tasks, elected among several.",
     "dev": "Run a NATS server for trying things out.",
 }
 """Each sub-command and its short help, so that `ajsync --help` imports none of them."""

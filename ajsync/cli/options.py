@@ -60,6 +60,18 @@ class Opened:
     allow_empty: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Fires:
+    """How to fire."""
+
+    monitor: str | None
+    takeover_after: float
+    grace: float
+    catchup_window: float
+    sign: Path | None
+    ajc_payloads: bool
+
+
 def _grouped(kind: Callable[..., Any], into: str, *options: Callable[[F], F]) -> Callable[[F], F]:
     """Give a command `options`, whose values arrive together as one `kind` in its argument `into`."""
     names = list(kind.__dataclass_fields__)  # type: ignore[attr-defined]  # a dataclass
@@ -120,4 +132,50 @@ gate_options = _grouped(
 
 show_payload_option = click.option(
     "--show-payload", is_flag=True, help="Show payloads, which are otherwise a size and a digest."
+)
+
+scheduler_options = _grouped(
+    Fires,
+    "fires",
+    click.option(
+        "--monitor",
+        metavar="[HOST:]PORT",
+        help="Serve metrics, health and a status page there; a bare port is on loopback.",
+    ),
+    click.option(
+        "--takeover-after",
+        type=Duration(),
+        default=3.0,
+        show_default="3s",
+        help="Replace a leader that has been silent for so long.",
+    ),
+    click.option(
+        "--grace",
+        type=Duration(),
+        default=30.0,
+        show_default="30s",
+        help="Fire what is late by no more than this, whatever its catch-up policy.",
+    ),
+    click.option(
+        "--catchup-window",
+        type=Duration(),
+        default=3600.0,
+        show_default="1h",
+        help="How far catch-up looks back, where a schedule does not say.",
+    ),
+    click.option(
+        "--sign",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="SEEDFILE",
+        help="Sign tasks with the Ed25519 seed in this file.",
+    ),
+    click.option("--ajc-payloads", is_flag=True, help="Wrap payloads in JSON once more, as the Go scheduler does."),
+)
+
+log_format_option = click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Logs for people or for machines.",
 )

@@ -51,13 +51,14 @@ def command(
       ajsync plan --format markdown > comment.md
       ajsync plan --out change.plan && ajsync apply change.plan
     """
+    from ajsync.cli.annotations import annotated, in_repository
     from ajsync.cli.output import print_plan, warn
     from ajsync.cli.session import limits, load, opened_bucket, run
     from ajsync.reconcile.gates import refusals
     from ajsync.reconcile.plan import Plan
     from ajsync.reconcile.survey import survey
 
-    configuration = load(files)
+    configuration = annotated(files) if style == "github" else load(files)
 
     async def main() -> tuple[Plan, tuple[str, ...]]:
         async with opened_bucket(server, configuration.context) as bucket:
@@ -77,7 +78,8 @@ def command(
             "The next 'ajsync apply' brings them back first; this plan counts them as there."
         )
     against = refusals(plan, limits(configuration, opened))
-    print_plan(plan, against, style=style, show_payload=show_payload, locations=configuration.locations)
+    locations = in_repository(configuration.locations) if style == "github" else configuration.locations
+    print_plan(plan, against, style=style, show_payload=show_payload, locations=locations)
     if out is not None:
         from ajsync.reconcile.saved import save_plan
 

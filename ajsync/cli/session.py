@@ -17,7 +17,7 @@ from ajsync.asyncjobs.connection import Connection, connect
 from ajsync.asyncjobs.context import Context, context_for_server, load_context
 from ajsync.cli.options import Files, Opened, Server
 from ajsync.config import Configuration, load_configuration
-from ajsync.errors import UsageError
+from ajsync.errors import AjsyncError, UsageError
 from ajsync.reconcile.gates import Limits
 
 T = TypeVar("T")
@@ -79,8 +79,17 @@ async def open_or_create(connection: Connection, creation: tuple[int, bool] | No
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run a command's coroutine."""
-    return asyncio.run(main)
+    """Run a command's coroutine; of errors in several of its tasks the first one that is ours is raised."""
+    try:
+        return asyncio.run(main)
+    except BaseExceptionGroup as group:
+        ours = group.subgroup(AjsyncError)
+        while ours is not None:
+            first = ours.exceptions[0]
+            if isinstance(first, AjsyncError):
+                raise first from None
+            ours = first
+        raise
 
 
 def stop_on_signals() -> asyncio.Event:

@@ -9,7 +9,15 @@ from ajsync.cli.options import Files, files_options
 
 @click.command()
 @files_options
-def command(files: Files) -> None:
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["text", "github"]),
+    default="text",
+    show_default=True,
+    help="For people, or with a workflow's annotations too.",
+)
+def command(files: Files, style: str) -> None:
     """Check ajsync.yaml and every schedules file, without a server.
 
     Every problem of every file is reported, as file:line:column. The exit code is 3 if there is one.
@@ -18,12 +26,18 @@ def command(files: Files) -> None:
     Examples:
       ajsync validate
       ajsync validate --environment prod
+      ajsync validate --format github
     """
     from pathlib import Path
 
-    from ajsync.config import load_configuration
+    if style == "github":
+        from ajsync.cli.annotations import annotated
 
-    configuration = load_configuration(Path.cwd(), project=files.config, environment=files.environment)
+        configuration = annotated(files)
+    else:
+        from ajsync.config import load_configuration
+
+        configuration = load_configuration(Path.cwd(), project=files.config, environment=files.environment)
     suspended = f", {len(configuration.suspended)} of them suspended" if configuration.suspended else ""
     total = len(configuration.tasks) + len(configuration.suspended)
     click.echo(f"Valid: {total} schedules of {configuration.owner}{suspended}.")

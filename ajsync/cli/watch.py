@@ -1,15 +1,16 @@
-"""`ajsync apply --watch`: apply, and again whenever the files change."""
+"""`ajsync apply --watch`: apply, and again whenever the files change; with a scheduler beside it if that is wanted."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
 import logging
-import sys
+import os
+from contextlib import AsyncExitStack
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.connection import connect
-from ajsync.cli.options import Files, Opened, Server
+from ajsync.cli.options import Files, Fires, Opened, Server
 from ajsync.cli.session import chosen_context, limits, load, open_or_create, run, stop_on_signals
 from ajsync.config import Configuration
 from ajsync.config.watch import FileWatcher, folders_of
@@ -19,23 +20,27 @@ log = logging.getLogger(__name__)
 
 
 def follow_files(
-    files: Files, server: Server, opened: Opened, creation: tuple[int, bool] | None, resync: float
+    files: Files,
+    server: Server,
+    opened: Opened,
+    creation: tuple[int, bool] | None,
+    resync: float,
+    scheduler: str | None,
+    fires: Fires,
 ) -> None:
-    """Follow the files until SIGINT or SIGTERM."""
+    """Follow the files until SIGINT or SIGTERM; `scheduler` is the name of one that runs beside, "" for the default."""
     gc.enable()  # this command stays
-    start_logging()
-    run(_follow(files, server, opened, creation, resync))
-
-
-def start_logging() -> None:
-    """Log to standard error, a line each."""
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"
-    )
+    run(_follow(files, server, opened, creation, resync, scheduler, fires))
 
 
 async def _follow(
-    files: Files, server: Server, opened: Opened, creation: tuple[int, bool] | None, resync: float
+    files: Files,
+    server: Server,
+    opened: Opened,
+    creation: tuple[int, bool] | None,
+    resync: float,
+    scheduler_name: str | None,
+    fires: Fires,
 ) -> None:
     stop = stop_on_signals()
     configuration = load(files)
@@ -46,17 +51,28 @@ async def _follow(
         configuration = load(files)
         return _desired(configuration, opened)
 
-    async with connect(context, timeout=server.timeout, reconnect_timeout=None) as connection:
+    async with AsyncExitStack() as stack:
+        connection = await stack.enter_async_context(connect(context, timeout=server.timeout, reconnect_timeout=None))
 
         async def open_bucket() -> ConfigurationBucket:
             return await open_or_create(connection, creation)
 
         follower = Follower(_desired(configuration, opened), reload, open_bucket, stop)
         watcher = FileWatcher(lambda: folders_of(configuration), stop)
+        jobs = [watcher.run(), follower.run(watcher.changed, resync)]
+        if scheduler_name is not None:
+            from ajsync.cli.schedule_loop import monitored, scheduler_settings
+
+            name = scheduler_name or os.environ.get("AJC_SCHEDULER_NAME")
+            settings = scheduler_settings(name, fires, creation[0] if creation else 1)
+            scheduler = await stack.enter_async_context(monitored(connection, settings, fires.monitor))
+            scheduler.on_lead = watcher.changed.set
+            follower.may_apply = lambda: scheduler.leads
+            jobs.append(scheduler.run(stop))
         log.info("Following %d files of %s; stop with Ctrl-C", len(configuration.sources), configuration.owner)
         async with asyncio.TaskGroup() as group:
-            group.create_task(watcher.run())
-            group.create_task(follower.run(watcher.changed, resync))
+            for job in jobs:
+                group.create_task(job)
     log.info("Stopped")
 
 

@@ -72,7 +72,9 @@ class Document:
                     sources = value.value if isinstance(value, yaml.SequenceNode) else [value]
                     for source in sources:
                         pairs = self._pairs(source) | pairs
-            own = {key.value: (key, value) for key, value in reversed(mapping.value) if not _is_merge(key)}
+            # Reversed, so that of a key that stands twice the first is found; keys that are no scalars are left out.
+            members = [pair for pair in reversed(mapping.value) if isinstance(pair[0], yaml.ScalarNode)]
+            own = {key.value: (key, value) for key, value in members if not _is_merge(key)}
             pairs = self._members[id(mapping)] = pairs | own
         return pairs
 

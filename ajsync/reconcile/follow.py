@@ -49,6 +49,8 @@ class Follower:
         self._load = load
         self._open_bucket = open_bucket
         self._stop = stop
+        self.may_apply: Callable[[], bool] = lambda: True
+        """False while another does it: of several schedulers that follow the files the leader alone applies."""
         self._desired = desired
         self._said = ""
 
@@ -63,6 +65,9 @@ class Follower:
 
     async def _reconcile(self) -> bool:
         """Plan and apply once; False if that is worth trying again soon."""
+        if not self.may_apply():
+            self._say_once(logging.INFO, "Standing by: the leader applies")
+            return True
         desired = self._desired
         try:
             bucket = await self._open_bucket()

@@ -45,9 +45,14 @@ def background(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]
             process.kill()
 
 
-def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str] | None = None) -> None:
+def wait_until(
+    condition: Callable[[], bool],
+    process: subprocess.Popen[str] | None = None,
+    *,
+    seconds: float = DEADLINE_SECONDS,
+) -> None:
     """Wait until something holds; it never will once the `process` that is to bring it about has ended."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
+    deadline = time.monotonic() + seconds
     while not condition():
         if process is not None and process.poll() is not None:
             output, errors = process.communicate()

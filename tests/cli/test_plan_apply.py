@@ -104,6 +104,22 @@ def test_invalid_files_end_with_3_and_every_problem_with_its_place(run: Run, pro
         assert "2 problems" in done.stderr
 
 
+def test_invalid_files_become_annotations_from_the_root_of_the_repository(project: Path) -> None:
+    write(project, SCHEDULES.replace("5 * * * *", "61 * * * *"))
+    for command in ("plan", "validate"):
+        done = ajsync(project, command, "--format", "github", GITHUB_WORKSPACE=str(project.parent))
+        assert done.returncode == 3
+        assert done.stdout.startswith("::error file=project/schedules/a.yaml,line=7,title=ajsync%3A invalid::schedule")
+        assert "61 is above the maximum" in done.stderr
+
+
+def test_changes_become_annotations_from_the_root_of_the_repository(project: Path, server: NatsServer) -> None:
+    ajsync(project, "init", "--bucket", "--server", server.url)
+    plan = ("plan", "--format", "github", "--server", server.url)
+    done = ajsync(project, *plan, GITHUB_WORKSPACE=str(project.parent))
+    assert "::notice file=project/schedules/a.yaml,line=2,title=ajsync%3A create DAILY::" in done.stdout
+
+
 def test_a_wrong_call_ends_with_64(project: Path) -> None:
     for command in (
         ["plan", "--no-such-option"],

@@ -204,6 +204,12 @@ def test_every_value_and_every_key_has_a_place() -> None:
     assert found.location(("e", "f"), of_key=True) == Location("f", 6, 3)
 
 
+def test_places_are_known_beside_keys_that_are_wrong() -> None:
+    found = parse_document(b"? [a]\n: b\nc: 1\nc: 2\n", "f", [])
+    assert found is not None
+    assert found.location(("c",)) == Location("f", 3, 4)
+
+
 def test_a_path_that_is_not_there_is_the_whole_file() -> None:
     assert read("a: 1").location(("b", 3)) == Location("f", 1, 1)
     assert document.Document("f", None, False, None).location() == Location("f", 1, 1)

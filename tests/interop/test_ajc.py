@@ -1,16 +1,11 @@
-"""Beside the real `ajc`: each reads what the other writes, and an update leaves its scheduler firing once.
-
-Skipped where there is no `ajc` on PATH.
-"""
+"""Beside the real `ajc`: each reads what the other writes, and an update leaves its scheduler firing once."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import nats
@@ -18,11 +13,8 @@ import pytest
 from nats.js.errors import NotFoundError
 
 from tests.cli.processes import ajsync, wait_until
+from tests.interop.conftest import Run
 from tests.nats_server import NatsServer
-
-pytestmark = pytest.mark.skipif(shutil.which("ajc") is None, reason="the Go command ajc is not on PATH")
-
-Run = Callable[..., str]
 
 SCHEDULES = """\
 schedules:
@@ -35,30 +27,10 @@ schedules:
 """
 
 
-@pytest.fixture
-def folder(tmp_path: Path, home: Path, server: NatsServer, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project, and the NATS context AJC that both commands find by themselves."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(home))  # ajc looks up the home folder of the user, not $HOME
-    contexts = home / "nats" / "context"
-    contexts.mkdir(parents=True)
-    (contexts / "AJC.json").write_text(json.dumps({"url": server.url}))
-    folder = tmp_path / "project"
-    (folder / "schedules").mkdir(parents=True)
-    (folder / "ajsync.yaml").write_text("owner: team\n")
+@pytest.fixture(autouse=True)
+def schedules(folder: Path) -> None:
+    """The project's only schedule."""
     (folder / "schedules" / "a.yaml").write_text(SCHEDULES)
-    return folder
-
-
-@pytest.fixture
-def ajc(folder: Path) -> Run:
-    """Run `ajc` to its end and return what it prints."""
-
-    def run(*arguments: str) -> str:
-        done = subprocess.run(["ajc", *arguments], capture_output=True, text=True, cwd=folder)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    return run
 
 
 def run(folder: Path, *arguments: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Literal
 
-from ajsync.errors import AjsyncError, ConflictError, Location
+from ajsync.errors import AjsyncError, ConflictError, Location, Problem
 from ajsync.reconcile.plan import Adopt, Change, Create, Delete, Plan, Update
 from ajsync.reconcile.render.fires import FireTimes
 from ajsync.reconcile.render.interface import RenderOptions
@@ -40,6 +40,16 @@ def render_github(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOp
             _sum(plan, len(others) - (_MOST - 1)),
         ]
     )
+
+
+def render_problems(problems: Sequence[Problem]) -> str:
+    """Show what is wrong in the files as at most ten errors, the last of which sums up."""
+    errors = (_command("error", "ajsync: invalid", _told(problem), problem.location) for problem in problems)
+    return "\n".join(_limited("error", len(problems), errors))
+
+
+def _told(problem: Problem) -> str:
+    return visible_sentence(problem.message + (f"; {problem.hint}" if problem.hint else ""))
 
 
 def _errors(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOptions) -> Iterator[str]:

@@ -1,0 +1,72 @@
+"""Run a scheduler, with its monitor beside it."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from ajsync.asyncjobs.connection import Connection, connect
+from ajsync.asyncjobs.context import Context
+from ajsync.asyncjobs.signing import load_signer
+from ajsync.asyncjobs.timestamp import NANOSECONDS
+from ajsync.cli.options import Fires
+from ajsync.cli.session import stop_on_signals
+from ajsync.errors import UsageError
+from ajsync.scheduler.scheduler import Scheduler, Settings
+
+log = logging.getLogger(__name__)
+
+_LEAST_TAKEOVER_SECONDS = 2.0
+"""A leader is heard once a second."""
+
+
+def scheduler_settings(name: str | None, fires: Fires, replicas: int) -> Settings:
+    """The settings that the options make."""
+    if fires.takeover_after < _LEAST_TAKEOVER_SECONDS:
+        raise UsageError(f"--takeover-after is at least {_LEAST_TAKEOVER_SECONDS:g}s: a leader is heard once a second.")
+    return Settings(
+        name=name or socket.gethostname(),
+        takeover_after=fires.takeover_after,
+        grace=int(fires.grace * NANOSECONDS),
+        catchup_window=int(fires.catchup_window * NANOSECONDS),
+        ajc_payloads=fires.ajc_payloads,
+        signer=load_signer(fires.sign) if fires.sign else None,
+        replicas=replicas,
+    )
+
+
+async def run_scheduler(context: Context, settings: Settings, monitor_at: str | None, timeout: float) -> None:
+    """Run one scheduler until a signal, on a connection that is never given up; `timeout` in seconds for the first."""
+    stop = stop_on_signals()
+    name = f"ajsync scheduler {settings.name}"
+    async with (
+        connect(context, name=name, timeout=timeout, reconnect_timeout=None) as connection,
+        monitored(connection, settings, monitor_at) as scheduler,
+    ):
+        await scheduler.run(stop)
+    log.info("Stopped")
+
+
+@asynccontextmanager
+async def monitored(connection: Connection, settings: Settings, monitor_at: str | None) -> AsyncIterator[Scheduler]:
+    """A scheduler, and while the block runs its monitor, if one is wanted."""
+    scheduler = Scheduler(connection, settings)
+    async with AsyncExitStack() as stack:
+        if monitor_at is not None:
+            try:
+                from ajsync.scheduler.monitor import monitor, parse_monitor
+            except ModuleNotFoundError as error:
+                raise UsageError(f"--monitor needs {error.name}: pip install 'ajsync[monitor]'.") from None
+            from ajsync.scheduler.overview import status_of, unhealthy
+
+            try:
+                address = parse_monitor(monitor_at)
+            except ValueError as error:
+                raise UsageError(f"--monitor: {error}") from None
+            url = await stack.enter_async_context(
+                monitor(address, scheduler.metrics, lambda: status_of(scheduler), lambda: unhealthy(scheduler))
+            )
+            log.info("Monitoring at %s", url)
+        yield scheduler

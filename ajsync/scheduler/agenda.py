@@ -1,0 +1,268 @@
+"""The agenda: which schedule is due when. Pure: time enters as an argument, and nothing is given out twice.
+
+Schedules with the same times share one timetable, whose next instant is computed once and waits in a heap.
+
+What is due follows from the history of the bucket alone, so that every scheduler that has seen the same history gives
+out the same fires: under a value is due what lies after the moment in which that value was stored, up to and with the
+moment in which it was replaced or deleted.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from itertools import count
+
+from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.asyncjobs.timestamp import NANOSECONDS
+from ajsync.schedule import Timetable, parse
+
+FOREVER = 2**63 - 1
+CAME_BACK_WITHIN = 60 * NANOSECONDS
+"""An entry that is deleted and comes back within this, with its old time of creation, goes on where it was: beside a Go
+scheduler an update is a delete and a create."""
+_MILLISECOND = 1_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Entry:
+    """One value of one schedule, and the time in which it counts."""
+
+    __slots__ = ("since", "task", "times", "until")
+
+    def __init__(self, task: ScheduledTask, times: Times, since: int) -> None:
+        self.task = task
+        self.times = times
+        self.since = since
+        """Nothing is due at or before this instant."""
+        self.until = FOREVER
+        """Nothing is due after this instant: the entry was replaced or deleted then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fire:
+    """A schedule that is due at an instant, in nanoseconds since 1970."""
+
+    due: int
+    entry: Entry
+
+    @property
+    def task(self) -> ScheduledTask:
+        """The schedule's value."""
+        return self.entry.task
+
+    @property
+    def stands(self) -> bool:
+        """False once a change to the schedule, made before the fire was due, has taken it back."""
+        return self.due <= self.entry.until
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """When schedules are due; those with equal `Times` are due together."""
+
+    timetable: Timetable
+    phase: int
+    """Of an `@every`: nanoseconds that its due instants have above whole intervals; 0 for all others."""
+    offset: int
+    """Nanoseconds that jitter adds to each instant."""
+
+    def next(self, after: int) -> int | None:
+        """The first instant strictly after `after`, or None."""
+        start = after - self.offset
+        if interval := self.timetable.interval:
+            return self.phase + ((start - self.phase) // interval + 1) * interval + self.offset
+        # Cron's instants are whole seconds, so that the one after a part of a second is the one after the whole.
+        found = self.timetable.next(_EPOCH + timedelta(seconds=start // NANOSECONDS))
+        if found is None:
+            return None
+        return (found - _EPOCH) // timedelta(seconds=1) * NANOSECONDS + self.offset
+
+    def between(self, after: int, until: int) -> Iterator[int]:
+        """The instants in (`after`, `until`]."""
+        due = self.next(after)
+        while due is not None and due <= until:
+            yield due
+            due = self.next(due)
+
+
+def times_of(task: ScheduledTask) -> Times:
+    """When `task` is due. Raises ScheduleError."""
+    timetable = parse(task.schedule)
+    phase = task.created_at // NANOSECONDS * NANOSECONDS % timetable.interval if timetable.interval else 0
+    return Times(timetable, phase, jitter_offset(task))
+
+
+def jitter_offset(task: ScheduledTask) -> int:
+    """How much later than its schedule says `task` is due: whole milliseconds below its jitter, by its name."""
+    steps = task.managed.jitter // _MILLISECOND if task.managed else 0
+    if not steps:
+        return 0
+    return int.from_bytes(sha256(task.name.encode()).digest()[:8]) % steps * _MILLISECOND
+
+
+class _Group:
+    """The entries that are due together."""
+
+    __slots__ = ("members", "times")
+
+    def __init__(self, times: Times) -> None:
+        self.times = times
+        self.members: dict[str, Entry] = {}
+
+
+class Agenda:
+    """Gives out each fire once, in the order in which they are due."""
+
+    def __init__(self, position: int) -> None:
+        self.position = position
+        """Everything due at or before this instant has been given out."""
+        self._entries: dict[str, Entry] = {}
+        self._deleted: dict[str, tuple[int, int]] = {}
+        """Name → time of creation and of deletion, of what may come back."""
+        self._groups: dict[Times, _Group] = {}
+        self._heap: list[tuple[int, int, _Group]] = []
+        self._extra: list[tuple[int, int, Entry]] = []
+        """Fires that belong to no group any more, or not yet."""
+        self._serial = count()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def entries(self) -> Iterator[Entry]:
+        """The entries that count now."""
+        return iter(self._entries.values())
+
+    def load(self, task: ScheduledTask, stored_at: int) -> None:
+        """Take in a value that was there before this agenda was: what it was due up to the position is not its matter.
+
+        Raises ScheduleError.
+        """
+        self._add(task, max(stored_at, self.position))
+
+    def put(self, task: ScheduledTask, stored_at: int) -> None:
+        """Take in the value that was stored for a name at this instant, new or changed. Raises ScheduleError.
+
+        What is due after that instant is given out even where the position has passed it: the change may be news late.
+        On an error the name has no entry any more.
+        """
+        came_back = self._deleted.pop(task.name, None)
+        self._end(task.name, stored_at)
+        since = stored_at
+        if came_back is not None:
+            created_at, deleted_at = came_back
+            if created_at == task.created_at and stored_at - deleted_at <= CAME_BACK_WITHIN:
+                since = deleted_at
+        entry = self._add(task, since)
+        self._add_extra(entry, since, self.position)
+
+    def remove(self, name: str, deleted_at: int) -> bool:
+        """Take out a name that was deleted at this instant; False if there is none."""
+        entry = self._end(name, deleted_at)
+        if entry is None:
+            return False
+        self._deleted[name] = (entry.task.created_at, deleted_at)
+        return True
+
+    def next_due(self) -> int | None:
+        """When something may be due next; None if nothing ever is."""
+        self._drop_empty()
+        instants = [heap[0][0] for heap in (self._heap, self._extra) if heap]
+        return min(instants, default=None)
+
+    def upcoming(self, count: int) -> list[Fire]:
+        """The next so many fires, without giving them out."""
+        self._drop_empty()
+        fires = [Fire(due, entry) for due, _, entry in heapq.nsmallest(count, self._extra)]
+        # Each group that is among the first has at least one fire, so that no more of them are needed.
+        heap = heapq.nsmallest(count, self._heap)
+        while heap and len(fires) < count + len(self._extra):
+            due, serial, group = heapq.heappop(heap)
+            if due == FOREVER:
+                break
+            fires += [Fire(due, entry) for entry in group.members.values() if entry.since < due]
+            following = group.times.next(due)
+            if following is not None:
+                heapq.heappush(heap, (following, serial, group))
+        fires.sort(key=lambda fire: (fire.due, fire.task.name))
+        return fires[:count]
+
+    def advance(self, until: int) -> list[Fire]:
+        """Everything due up to `until` and not given out, in order of instant and name; the position moves there."""
+        fires: list[Fire] = []
+        while self._extra and self._extra[0][0] <= until:
+            due, _, entry = heapq.heappop(self._extra)
+            fires.append(Fire(due, entry))
+        self._drop_empty()
+        while self._heap and self._heap[0][0] <= until:
+            due, _, group = heapq.heappop(self._heap)
+            fires += [Fire(due, entry) for entry in group.members.values() if entry.since < due]
+            self._schedule(group, due)
+            self._drop_empty()
+        self.position = max(self.position, until)
+        self._forget_deleted()
+        fires.sort(key=lambda fire: (fire.due, fire.task.name))
+        return fires
+
+    def give_back(self, fires: Iterable[Fire]) -> None:
+        """Take back fires that were given out and not fired: they are due again, whatever the position."""
+        for fire in fires:
+            heapq.heappush(self._extra, (fire.due, next(self._serial), fire.entry))
+
+    def skip(self, until: int) -> None:
+        """Give out nothing any more of what is due at or before `until`."""
+        self._extra = [item for item in self._extra if item[0] > until]
+        heapq.heapify(self._extra)
+        self._drop_empty()
+        while self._heap and self._heap[0][0] <= until:
+            _, _, group = heapq.heappop(self._heap)
+            self._schedule(group, until)
+            self._drop_empty()
+        self.position = max(self.position, until)
+        self._forget_deleted()
+
+    def _add(self, task: ScheduledTask, since: int) -> Entry:
+        times = times_of(task)
+        entry = self._entries[task.name] = Entry(task, times, since)
+        group = self._groups.get(times)
+        if group is None:
+            group = self._groups[times] = _Group(times)
+            self._schedule(group, self.position)
+        group.members[task.name] = entry
+        return entry
+
+    def _end(self, name: str, at: int) -> Entry | None:
+        """End the entry of a name; what it was due before that and is not given out yet stays."""
+        entry = self._entries.pop(name, None)
+        if entry is None:
+            return None
+        entry.until = at
+        del self._groups[entry.times].members[name]
+        self._add_extra(entry, max(self.position, entry.since), at)
+        return entry
+
+    def _add_extra(self, entry: Entry, after: int, until: int) -> None:
+        for due in entry.times.between(after, until):
+            heapq.heappush(self._extra, (due, next(self._serial), entry))
+
+    def _schedule(self, group: _Group, after: int) -> None:
+        due = group.times.next(after)
+        if due is None:
+            due = FOREVER
+        heapq.heappush(self._heap, (due, next(self._serial), group))
+
+    def _forget_deleted(self) -> None:
+        if self._deleted:
+            oldest = self.position - CAME_BACK_WITHIN
+            self._deleted = {name: when for name, when in self._deleted.items() if when[1] >= oldest}
+
+    def _drop_empty(self) -> None:
+        while self._heap and not self._heap[0][2].members:
+            _, _, group = heapq.heappop(self._heap)
+            del self._groups[group.times]

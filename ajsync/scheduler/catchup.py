@@ -1,0 +1,58 @@
+"""Catch-up: what becomes of fires that nobody was there for. Pure.
+
+What is late by no more than the grace is fired, all of it: a change of leaders loses nothing. What is older follows
+each schedule's own policy, within its window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ajsync.asyncjobs.timestamp import NANOSECONDS
+from ajsync.scheduler.agenda import Entry, Fire
+
+_FIRST_LOOK_BACK = 300 * NANOSECONDS
+_FARTHER = 4
+"""Each look back is so much longer than the last: a dense schedule needs one, a sparse one must not take thousands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A time in which nobody fired, in nanoseconds since 1970."""
+
+    after: int
+    """Up to this instant everything was fired."""
+    until: int
+    """From after this instant on everything is fired whatever the policy: now, less the grace."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """What one schedule missed in a gap, oldest first."""
+
+    fire: tuple[Fire, ...]
+    skipped: int
+    """How many fires its policy lets go; of those before its window there is no count."""
+
+
+def catch_up(entry: Entry, gap: Gap, window: int) -> Missed:
+    """What `entry` missed in `gap`; `window` (nanoseconds) counts where it names none."""
+    managed = entry.task.managed
+    policy = managed.catchup if managed else "latest"
+    window = (managed.catchup_window if managed else 0) or window
+    start = max(gap.after, entry.since, gap.until - window)
+    dues = list(entry.times.between(start, min(gap.until, entry.until)))
+    kept = {"none": dues[:0], "latest": dues[-1:], "all": dues}[policy]
+    return Missed(tuple(Fire(due, entry) for due in kept), len(dues) - len(kept))
+
+
+def previous_dues(entry: Entry, due: int) -> Iterator[int]:
+    """The instants at which `entry` was due before `due`, newest first."""
+    span = _FIRST_LOOK_BACK
+    until = due - 1
+    while until > entry.since:
+        after = max(until - span, entry.since)
+        yield from reversed(list(entry.times.between(after, until)))
+        until = after
+        span *= _FARTHER

@@ -1,0 +1,289 @@
+"""Metrics: the names of the Go tool, which dashboards and alerts know, counted rightly, and ours beside them.
+
+prometheus-client would write a counter `enqueue_count` as `enqueue_count_total`, so Prometheus' text format is written
+here, and a scheduler without a monitor needs no such client.
+
+Everything is counted in plain dictionaries by the thread that runs the loop, and is cheap enough for thousands of fires
+at one instant.
+"""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, repeat
+from typing import Literal
+
+from ajsync import __version__
+from ajsync.asyncjobs.timestamp import NANOSECONDS
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+ELECTION = "task_scheduler"
+"""The election's name in the metrics, which is its key in the bucket."""
+MISSED_REASONS = ("deadline", "catchup", "overlap", "unstored")
+"""Why a fire made no task: past its deadline; let go by its catch-up policy; its previous task isn't finished; it could
+not be stored in time."""
+TAKEOVER_KINDS = ("vacant", "handover", "silent")
+"""How a scheduler came to lead: nobody did; the leader stopped and said so; the leader, one of ours, fell silent."""
+LATENESS_BUCKETS = (
+    *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
+    *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0),
+)
+"""Seconds: from what an idle scheduler reaches to what only catch-up has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One name that `/metrics` can show; `labels` in the order of the alphabet, as Go writes them."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    labels: tuple[str, ...]
+    help: str
+
+
+_PAUSED = Metric("choria_asyncjobs_task_scheduler_paused", "gauge", (), "Indicates if the scheduler is paused")
+_SCHEDULES = Metric(
+    "choria_asyncjobs_task_scheduler_schedules_total", "gauge", (), "Indicates how many schedules are known"
+)
+_SCHEDULED = Metric(
+    "choria_asyncjobs_task_scheduler_scheduled_count",
+    "counter",
+    ("queue", "type"),
+    "Indicates how many times a task was created by the scheduler",
+)
+_SCHEDULE_ERRORS = Metric(
+    "choria_asyncjobs_task_scheduler_schedule_error_count",
+    "counter",
+    ("queue", "type"),
+    "Indicates how many times a task failed to create",
+)
+_CAMPAIGNS = Metric(
+    "choria_asyncjobs_election_campaigns",
+    "counter",
+    ("election", "identity", "state"),
+    "The number of campaigns a specific candidate voted in",
+)
+_LEADER = Metric(
+    "choria_asyncjobs_election_leader",
+    "gauge",
+    ("election", "identity"),
+    "Indicates if a specific instance is the current leader",
+)
+_INTERVAL = Metric(
+    "choria_asyncjobs_election_interval_seconds",
+    "gauge",
+    ("election", "identity"),
+    "The number of seconds between campaigns",
+)
+_ENQUEUED = Metric(
+    "choria_asyncjobs_queue_enqueue_count", "counter", ("queue",), "The number of jobs that were enqueued"
+)
+_ENQUEUE_ERRORS = Metric(
+    "choria_asyncjobs_queue_enqueue_error_count", "counter", ("queue",), "The number of jobs that failed to enqueued"
+)
+_TASK_UPDATES = Metric(
+    "choria_asyncjobs_task_update_total", "counter", ("state",), "The number of task updates that succeeded"
+)
+_LATENESS = Metric(
+    "ajsync_scheduler_lateness_seconds",
+    "histogram",
+    (),
+    "Seconds from the instant at which a schedule was due to the ack of its task",
+)
+_MISSED = Metric(
+    "ajsync_scheduler_missed_total",
+    "counter",
+    ("reason",),
+    f"Fires that made no task, by reason: {', '.join(MISSED_REASONS)}",
+)
+_DUPLICATES = Metric(
+    "ajsync_scheduler_duplicates_total", "counter", (), "Fires whose task was there already, and was not made twice"
+)
+_TAKEOVERS = Metric(
+    "ajsync_scheduler_takeovers_total",
+    "counter",
+    ("kind",),
+    f"Times that this scheduler came to lead, by what it found: {', '.join(TAKEOVER_KINDS)}",
+)
+_RETRIES = Metric(
+    "ajsync_scheduler_retries_total", "counter", (), "Fires that were tried again after an error of the server"
+)
+_REPAIRED = Metric(
+    "ajsync_scheduler_repaired_total", "counter", (), "Fires whose task was there, and whose work item was sent again"
+)
+_WATERMARK_AGE = Metric(
+    "ajsync_scheduler_watermark_age_seconds",
+    "gauge",
+    (),
+    "Seconds since the instant up to which all fires are acked",
+)
+_CLOCK_SKEW = Metric(
+    "ajsync_scheduler_clock_skew_seconds", "gauge", (), "Seconds by which this clock is ahead of the server's"
+)
+_IN_FLIGHT = Metric(
+    "ajsync_scheduler_in_flight", "gauge", (), "Fires that are being written and have not been acked yet"
+)
+_INVALID = Metric(
+    "ajsync_scheduler_invalid_schedules", "gauge", (), "Entries of the bucket that are not valid schedules"
+)
+_BUILD = Metric("ajsync_build_info", "gauge", ("version",), "Always 1; the label says which version runs")
+
+METRICS: tuple[Metric, ...] = (
+    *(_PAUSED, _SCHEDULES, _SCHEDULED, _SCHEDULE_ERRORS, _CAMPAIGNS, _LEADER, _INTERVAL),
+    *(_ENQUEUED, _ENQUEUE_ERRORS, _TASK_UPDATES),
+    *(_LATENESS, _MISSED, _DUPLICATES, _TAKEOVERS, _RETRIES, _REPAIRED),
+    *(_WATERMARK_AGE, _CLOCK_SKEW, _IN_FLIGHT, _INVALID, _BUILD),
+)
+"""Every metric, the Go tool's first. Those with labels appear once there is something to count."""
+
+_Series = dict[tuple[str, ...], float]
+
+
+class Metrics:
+    """What one scheduler counts. Each method counts for one name, but for `leading` and `expect`; none blocks."""
+
+    def __init__(self, name: str, clock: Callable[[], int] = time.time_ns) -> None:
+        """`name` is the scheduler's, its identity in the election; `clock` gives nanoseconds since 1970."""
+        self._clock = clock
+        self._candidate = (ELECTION, name)
+        self._watermark: int | None = None
+        self._late: Counter[int] = Counter()
+        self._lateness_sum = 0.0
+        self._series: dict[Metric, _Series] = {metric: defaultdict(int) for metric in METRICS}
+        for metric in (_SCHEDULES, _DUPLICATES, _RETRIES, _REPAIRED, _IN_FLIGHT, _INVALID):
+            self._series[metric][()] = 0
+        # A series that begins at 1 hides its first event from rate() and increase(), so what is known begins at 0.
+        self._series[_MISSED].update({(reason,): 0 for reason in MISSED_REASONS})
+        self._series[_TAKEOVERS].update({(kind,): 0 for kind in TAKEOVER_KINDS})
+        self._series[_BUILD][(__version__,)] = 1
+        self.leading(False)
+        # What is counted by the thousand is looked up once.
+        self._scheduled = self._series[_SCHEDULED]
+        self._enqueued = self._series[_ENQUEUED]
+
+    def leading(self, leads: bool) -> None:
+        """Whether this scheduler is the leader; one that isn't is paused."""
+        self._series[_PAUSED][()] = int(not leads)
+        self._series[_LEADER][self._candidate] = int(leads)
+
+    def campaigned(self, state: Literal["candidate", "leader"]) -> None:
+        """One campaign, by the state in which it was begun: a leader's refresh is one, too."""
+        self._series[_CAMPAIGNS][*self._candidate, state] += 1
+
+    def interval(self, seconds: float) -> None:
+        """The time between campaigns."""
+        self._series[_INTERVAL][self._candidate] = seconds
+
+    def schedules(self, count: int) -> None:
+        """How many valid schedules are known."""
+        self._series[_SCHEDULES][()] = count
+
+    def invalid_schedules(self, count: int) -> None:
+        """How many entries are not valid schedules."""
+        self._series[_INVALID][()] = count
+
+    def expect(self, queue: str, task_type: str) -> None:
+        """A schedule for these is known: its counters begin at 0, so that its first fire and error are seen."""
+        for metric in (_SCHEDULED, _SCHEDULE_ERRORS):
+            self._series[metric].setdefault((queue, task_type), 0)
+        for metric in (_ENQUEUED, _ENQUEUE_ERRORS):
+            self._series[metric].setdefault((queue,), 0)
+
+    def fired(self, counts: Mapping[tuple[str, str], int]) -> None:
+        """Tasks that were created, by queue and type."""
+        scheduled = self._scheduled
+        for key, count in counts.items():
+            scheduled[key] += count
+
+    def failed(self, queue: str, task_type: str, count: int = 1) -> None:
+        """Fires that could not create their task or its work item."""
+        self._series[_SCHEDULE_ERRORS][queue, task_type] += count
+
+    def enqueued(self, counts: Mapping[str, int]) -> None:
+        """Work items that were stored, by queue."""
+        enqueued = self._enqueued
+        for queue, count in counts.items():
+            enqueued[(queue,)] += count
+
+    def enqueue_failed(self, queue: str, count: int = 1) -> None:
+        """Work items that were not stored."""
+        self._series[_ENQUEUE_ERRORS][(queue,)] += count
+
+    def tasks_updated(self, state: str, count: int = 1) -> None:
+        """Tasks that were stored in this state: `new` at a fire, `queue_error` when the queue refused."""
+        self._series[_TASK_UPDATES][(state,)] += count
+
+    def lateness(self, seconds: Sequence[float]) -> None:
+        """How late fires were. Less than 0, from a clock that was set back, counts as 0."""
+        if seconds and min(seconds) < 0:
+            seconds = [max(each, 0.0) for each in seconds]
+        self._late.update(map(bisect_left, repeat(LATENESS_BUCKETS), seconds))
+        self._lateness_sum += sum(seconds)
+
+    def missed(self, reason: str, count: int = 1) -> None:
+        """Fires that made no task, for one of `MISSED_REASONS`."""
+        self._series[_MISSED][(reason,)] += count
+
+    def duplicates(self, count: int = 1) -> None:
+        """Fires whose task was there already."""
+        self._series[_DUPLICATES][()] += count
+
+    def takeover(self, kind: str) -> None:
+        """This scheduler came to lead, in one of `TAKEOVER_KINDS`."""
+        self._series[_TAKEOVERS][(kind,)] += 1
+
+    def retried(self, count: int = 1) -> None:
+        """Fires that were tried again."""
+        self._series[_RETRIES][()] += count
+
+    def repaired(self, count: int = 1) -> None:
+        """Fires whose missing work item was sent."""
+        self._series[_REPAIRED][()] += count
+
+    def watermark(self, instant: int | None) -> None:
+        """Up to when all fires are acked, in nanoseconds since 1970; the age is reckoned when somebody asks."""
+        self._watermark = instant
+
+    def clock_skew(self, seconds: float) -> None:
+        """By how much this clock is ahead of the server's."""
+        self._series[_CLOCK_SKEW][()] = seconds
+
+    def in_flight(self, count: int) -> None:
+        """How many fires are being written."""
+        self._series[_IN_FLIGHT][()] = count
+
+    def exposition(self) -> bytes:
+        """Everything in Prometheus' text format, of `CONTENT_TYPE`."""
+        self._series[_WATERMARK_AGE] = self._watermark_age()
+        lines = [line for metric in METRICS for line in self._lines(metric)]
+        return "".join(lines).encode("utf-8", "replace")
+
+    def _watermark_age(self) -> _Series:
+        return {} if self._watermark is None else {(): (self._clock() - self._watermark) / NANOSECONDS}
+
+    def _lines(self, metric: Metric) -> Iterator[str]:
+        series = self._series[metric]
+        if not series and metric.kind != "histogram":
+            return
+        yield f"# HELP {metric.name} {metric.help}\n# TYPE {metric.name} {metric.kind}\n"
+        if metric.kind == "histogram":
+            yield from self._histogram_lines(metric.name)
+        elif not metric.labels:
+            yield f"{metric.name} {series[()]}\n"
+        else:
+            head = metric.name + "{" + ",".join(f'{label}="%s"' for label in metric.labels) + "} "
+            for values, value in series.items():
+                yield f"{head % tuple(each.translate(_ESCAPES) for each in values)}{value}\n"
+
+    def _histogram_lines(self, name: str) -> Iterator[str]:
+        counts = list(accumulate(self._late[index] for index in range(len(LATENESS_BUCKETS) + 1)))
+        for bound, count in zip(LATENESS_BUCKETS, counts, strict=False):
+            yield f'{name}_bucket{{le="{bound:g}"}} {count}\n'
+        yield f'{name}_bucket{{le="+Inf"}} {counts[-1]}\n{name}_sum {self._lateness_sum}\n{name}_count {counts[-1]}\n'
+
+
+_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})

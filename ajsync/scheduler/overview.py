@@ -1,0 +1,65 @@
+"""How a scheduler is at this moment, for its monitor."""
+
+from __future__ import annotations
+
+import time
+
+from ajsync import __version__
+from ajsync.asyncjobs.timestamp import NANOSECONDS
+from ajsync.scheduler.scheduler import Scheduler
+from ajsync.scheduler.status import SHOWN, Role, Status, UpcomingFire
+
+_STOOD_STILL_SECONDS = 10.0
+"""A loop that has not looked at its clock for so long is not healthy."""
+
+
+def status_of(scheduler: Scheduler) -> Status:
+    """The status that the page shows."""
+    now = scheduler.clock()
+    connection = scheduler.connection
+    mark = scheduler.watermark
+    reason = _not_ready(scheduler)
+    fires = [*(scheduler.term.upcoming(SHOWN) if scheduler.term else ()), *scheduler.agenda.upcoming(SHOWN)]
+    upcoming = sorted((fire for fire in fires if fire.due > now and fire.stands), key=lambda fire: fire.due)
+    return Status(
+        name=scheduler.settings.name,
+        role=_role(scheduler),
+        leader=scheduler.leadership.holder if scheduler.leadership else None,
+        since=scheduler.since,
+        connected=connection.client.is_connected,
+        server=connection.url,
+        schedules=len(scheduler.agenda),
+        watermark=mark.instant if mark else None,
+        watermark_age=(now - mark.instant) / NANOSECONDS if mark else None,
+        clock_skew=scheduler.clock_skew,
+        upcoming=tuple(UpcomingFire(fire.task.name, fire.task.queue, fire.due) for fire in upcoming[:SHOWN]),
+        recent=scheduler.records.history.recent(),
+        problems=scheduler.records.problems,
+        ready=not reason,
+        reason=reason,
+        version=__version__,
+        now=now,
+    )
+
+
+def unhealthy(scheduler: Scheduler) -> str | None:
+    """Why the process should be restarted; None while it is well. A server that is away is no reason."""
+    if scheduler.term is not None:
+        asleep = time.monotonic() - scheduler.term.awake_at
+        if asleep > _STOOD_STILL_SECONDS:
+            return f"the loop has stood still for {asleep:.0f} s"
+    return None
+
+
+def _role(scheduler: Scheduler) -> Role:
+    if not scheduler.loaded:
+        return "starting"
+    if scheduler.leads:
+        return "leader"
+    return "waiting" if scheduler.waits else "stand-by"
+
+
+def _not_ready(scheduler: Scheduler) -> str:
+    if not scheduler.connection.client.is_connected:
+        return "there is no connection to the server"
+    return "" if scheduler.loaded else "the schedules are not loaded yet"

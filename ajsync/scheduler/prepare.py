@@ -1,0 +1,69 @@
+"""Prepare a fire: all that it publishes is encoded before the instant, so that at the instant it is only written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ajsync.asyncjobs.events import task_state_event_prefix, task_state_subject
+from ajsync.asyncjobs.frames import header_block, store_frame
+from ajsync.asyncjobs.ids import new_id
+from ajsync.asyncjobs.tasks import (
+    Task,
+    encode_task,
+    task_for_fire,
+    task_subject,
+    work_item,
+    work_item_subject,
+)
+from ajsync.asyncjobs.timestamp import NANOSECONDS
+from ajsync.scheduler.agenda import Fire
+
+Sign = Callable[[Task], str]
+
+
+@dataclass(slots=True, eq=False)
+class Prepared:
+    """A fire, ready to be written."""
+
+    fire: Fire
+    serial: int
+    task: Task
+    task_frame: bytes
+    item_frame: bytes
+    event_prefix: bytes
+    """Of the event's frame: the subject and a space; what follows is the length and the body."""
+    event_body: bytes
+    """Without the age of the task, which is known when it is published."""
+
+
+class Preparer:
+    """Encodes fires; their acknowledgements come to `inbox` with the serial of each."""
+
+    def __init__(self, inbox: str, sign: Sign | None = None, *, ajc_payloads: bool = False) -> None:
+        self._inbox = inbox
+        self._sign = sign
+        self._ajc_payloads = ajc_payloads
+        self._serial = 0
+
+    def prepare(self, fire: Fire) -> Prepared:
+        """Encode `fire`. Raises ValueError where no task comes of it that workers can handle."""
+        task = task_for_fire(fire.task, fire.due, ajc_payloads=self._ajc_payloads)
+        if self._sign is not None:
+            task = replace(task, signature=self._sign(task))
+        serial = self._serial = self._serial + 1
+        headers = header_block({"Nats-Expected-Last-Subject-Sequence": "0", "Nats-Msg-Id": task.id})
+        return Prepared(
+            fire=fire,
+            serial=serial,
+            task=task,
+            task_frame=store_frame(task_subject(task.id), f"{self._inbox}.t.{serial}", headers, encode_task(task)),
+            item_frame=store_frame(
+                work_item_subject(task.queue, task.id),
+                f"{self._inbox}.i.{serial}",
+                header_block({"Nats-Msg-Id": task.id}),
+                work_item(task.id),
+            ),
+            event_prefix=f"PUB {task_state_subject(task.id)} ".encode(),
+            event_body=task_state_event_prefix(task, new_id(fire.due // NANOSECONDS)),
+        )

@@ -1,0 +1,137 @@
+"""What happened: outcomes of fires into metrics, history and the list of schedules with problems."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.asyncjobs.timestamp import NANOSECONDS
+from ajsync.scheduler.agenda import Fire
+from ajsync.scheduler.firing import Outcome
+from ajsync.scheduler.metrics import Metrics
+from ajsync.scheduler.status import FireRecord, FireState, History, ScheduleProblem
+
+log = logging.getLogger(__name__)
+
+_TOLD_AT_ONCE = 20
+"""Of more tasks than this at a time only the number is logged: a log line costs more than a fire."""
+
+
+class Records:
+    """Keeps what monitors show."""
+
+    def __init__(self, metrics: Metrics, clock: Callable[[], int] = time.time_ns) -> None:
+        self.history = History()
+        self._metrics = metrics
+        self._clock = clock
+        self._problems: dict[str, ScheduleProblem] = {}
+        self._invalid: set[str] = set()
+        self.made: dict[str, int] = {}
+        """Of schedules that skip overlaps: when the last fire that has a task was due."""
+
+    @property
+    def problems(self) -> tuple[ScheduleProblem, ...]:
+        """The schedules with problems, by name."""
+        return tuple(self._problems[name] for name in sorted(self._problems))
+
+    def schedules(self, count: int) -> None:
+        """So many schedules are known."""
+        self._metrics.schedules(count)
+
+    def expect(self, task: ScheduledTask) -> None:
+        """A schedule is known that may fire."""
+        self._metrics.expect(task.queue, task.task_type)
+
+    def invalid(self, name: str, problem: str) -> None:
+        """An entry is not a schedule."""
+        self._invalid.add(name)
+        self._metrics.invalid_schedules(len(self._invalid))
+        self._complain(name, problem)
+
+    def mended(self, name: str) -> None:
+        """An entry was replaced or deleted, and its problems with it."""
+        if name in self._invalid:
+            self._invalid.remove(name)
+            self._metrics.invalid_schedules(len(self._invalid))
+        self._problems.pop(name, None)
+
+    def unfit(self, fire: Fire, problem: str) -> None:
+        """No task can be made of a fire."""
+        self._metrics.failed(fire.task.queue, fire.task.task_type)
+        self._complain(fire.task.name, problem)
+        log.error("The scheduled task %s makes no task: %s", fire.task.name, problem)
+
+    def missed(self, fires: Iterable[Fire], state: FireState, reason: str, detail: str) -> None:
+        """Fires make no task, for a reason that the metrics know."""
+        records = [_record(fire, "", None, state, detail) for fire in fires]
+        self._metrics.missed(reason, len(records))
+        self.history.append_many(records[-self.history.size :])
+
+    def settled(self, outcomes: list[Outcome]) -> None:
+        """Fires have ended."""
+        metrics = self._metrics
+        created = [outcome for outcome in outcomes if outcome.state == "created"]
+        tasks = [outcome.prepared.task for outcome in created]
+        metrics.fired(Counter((task.queue, task.type) for task in tasks))
+        metrics.enqueued(Counter(task.queue for task in tasks))
+        metrics.tasks_updated("new", len(tasks))
+        metrics.lateness([outcome.lateness / NANOSECONDS for outcome in created])
+        for outcome in outcomes:
+            if outcome.state != "created":
+                self._count(outcome)
+            task = outcome.prepared.fire.task
+            if task.managed is not None and task.managed.overlap == "skip" and outcome.state != "missed":
+                self.made[task.name] = max(outcome.prepared.fire.due, self.made.get(task.name, 0))
+        self.history.append_many(
+            _record(
+                outcome.prepared.fire,
+                outcome.prepared.task.id,
+                outcome.lateness / NANOSECONDS if outcome.lateness else None,
+                outcome.state,
+                outcome.detail,
+            )
+            for outcome in outcomes[-self.history.size :]
+        )
+        if len(created) > _TOLD_AT_ONCE:
+            log.info("Created %d tasks", len(created))
+            return
+        for outcome in created:
+            name, made = outcome.prepared.fire.task.name, outcome.prepared.task
+            log.info("Created task %s of type %s on queue %s for %s", made.id, made.type, made.queue, name)
+
+    def _count(self, outcome: Outcome) -> None:
+        task, metrics = outcome.prepared.task, self._metrics
+        match outcome.state:
+            case "exists":
+                metrics.duplicates()
+            case "repaired":
+                metrics.duplicates()
+                metrics.repaired()
+                metrics.enqueued({task.queue: 1})
+            case "queue_error":
+                if outcome.lateness:  # its task was made, as new first
+                    metrics.tasks_updated("new")
+                metrics.failed(task.queue, task.type)
+                metrics.enqueue_failed(task.queue)
+                metrics.tasks_updated("queue_error")
+                self._complain(outcome.prepared.fire.task.name, f"the queue {task.queue} does not exist")
+            case "missed":
+                metrics.failed(task.queue, task.type)
+                metrics.missed("unstored")
+                self._complain(outcome.prepared.fire.task.name, outcome.detail)
+
+    def _complain(self, name: str, problem: str) -> None:
+        known = self._problems.get(name)
+        if known is not None and known.problem == problem:
+            self._problems[name] = replace(known, count=known.count + 1)
+        else:
+            self._problems[name] = ScheduleProblem(name, problem, 1, self._clock())
+
+
+def _record(fire: Fire, task_id: str, lateness: float | None, state: FireState, detail: str) -> FireRecord:
+    task = fire.task
+    return FireRecord(task.name, task.queue, task.task_type, task_id, fire.due, lateness, state, detail)

@@ -1,0 +1,204 @@
+"""The scheduler: follows the bucket, takes part in the election, and while it leads turns what is due into tasks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from ajsync.asyncjobs.bucket import ConfigurationBucket
+from ajsync.asyncjobs.connection import Connection
+from ajsync.asyncjobs.names import CONFIGURATION_STREAM, SCHEDULE_SUBJECT
+from ajsync.asyncjobs.signing import Signer
+from ajsync.asyncjobs.streams import ELECTIONS_STREAM, TASKS_STREAM, make_stream
+from ajsync.asyncjobs.timestamp import NANOSECONDS, parse_timestamp
+from ajsync.asyncjobs.watch import Watch
+from ajsync.errors import UnreachableError
+from ajsync.scheduler.agenda import Agenda
+from ajsync.scheduler.firing import Firing
+from ajsync.scheduler.leadership import Leadership, Term
+from ajsync.scheduler.metrics import Metrics
+from ajsync.scheduler.prepare import Preparer
+from ajsync.scheduler.records import Records
+from ajsync.scheduler.schedules import Schedules
+from ajsync.scheduler.term import TermRunner
+from ajsync.scheduler.watermark import Watermark
+
+log = logging.getLogger(__name__)
+
+_SKEW_SECONDS = 10.0
+_REFRESH_ENDS_SECONDS = 0.25
+"""A refresh under way is waited for at the end of a term: its revision is needed to give the key back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a scheduler behaves."""
+
+    name: str
+    """In logs and in the election; ideally unique."""
+    takeover_after: float = 3.0
+    """Seconds of silence after which a stand-by replaces a leader of ours."""
+    grace: int = 30 * NANOSECONDS
+    """Nanoseconds: what is late by no more is fired whatever the policy."""
+    catchup_window: int = 3600 * NANOSECONDS
+    """Nanoseconds: how far catch-up looks back where a schedule does not say."""
+    ajc_payloads: bool = False
+    """Wrap payloads in JSON once more, as the Go scheduler does."""
+    signer: Signer | None = None
+    replicas: int = 1
+    """Of streams that are made now."""
+
+
+class Scheduler:
+    """One scheduler on one connection."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        settings: Settings,
+        *,
+        metrics: Metrics | None = None,
+        clock: Callable[[], int] = time.time_ns,
+    ) -> None:
+        """`clock` gives nanoseconds since 1970."""
+        self.settings = settings
+        self.metrics = metrics or Metrics(settings.name)
+        self.records = Records(self.metrics)
+        self.connection = connection
+        self.clock = clock
+        self.agenda = Agenda(clock())
+        self.leadership: Leadership | None = None
+        self.term: TermRunner | None = None
+        """While we lead."""
+        self.loaded = False
+        self.waits = False
+        """We won, and hold back until a leader that is not ours has stepped down."""
+        self.since = clock()
+        """When the present role began."""
+        self.clock_skew: float | None = None
+        """Seconds by which this clock is ahead of the server's."""
+        self.watermark: Watermark | None = None
+        self.on_lead: Callable[[], None] = lambda: None
+        """Called when a term begins."""
+
+    @property
+    def leads(self) -> bool:
+        """Whether this scheduler fires now."""
+        return self.term is not None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until stopped; then what is under way is finished and the leadership given back."""
+        settings = self.settings
+        bucket = await self._open()
+        self.leadership = Leadership(
+            bucket,
+            settings.name,
+            takeover_after=settings.takeover_after,
+            metrics=self.metrics,
+            on_watermark=self._follow_watermark,
+        )
+        log.info("Starting leader election as %s", settings.name)
+        schedules = Schedules(self.agenda, self.records)
+        watch = Watch(self.connection, CONFIGURATION_STREAM, [f"{SCHEDULE_SUBJECT}*"], schedules.see)
+        firing = Firing(
+            self.connection,
+            self.records.settled,
+            give_up_after=settings.catchup_window,
+            on_retry=self.metrics.retried,
+            clock=self.clock,
+        )
+        helpers = [asyncio.create_task(each) for each in (watch.run(), firing.run(), self._measure_skew())]
+        try:
+            await _first(watch.loaded, stop)
+            schedules.all_loaded()
+            self.loaded = not stop.is_set()
+            await self._lead_again_and_again(bucket, firing, stop)
+        finally:
+            for each in helpers:
+                each.cancel()
+            await asyncio.gather(*helpers, return_exceptions=True)
+        for each in helpers:
+            if not each.cancelled() and (error := each.exception()) is not None:
+                raise error
+
+    async def _open(self) -> ConfigurationBucket:
+        """The bucket, after making the streams that are missing, as the Go tool does."""
+        replicas = self.settings.replicas
+        for stream in (CONFIGURATION_STREAM, ELECTIONS_STREAM, TASKS_STREAM):
+            if await make_stream(self.connection, stream, replicas=replicas):
+                log.info("Made the stream %s with %d replica(s)", stream, replicas)
+        return await ConfigurationBucket.open(self.connection)
+
+    async def _lead_again_and_again(self, bucket: ConfigurationBucket, firing: Firing, stop: asyncio.Event) -> None:
+        assert self.leadership is not None
+        signer = self.settings.signer
+        # One for all terms: acknowledgements of an earlier one must not fit a fire of this one.
+        preparer = Preparer(firing.inbox, signer.sign if signer else None, ajc_payloads=self.settings.ajc_payloads)
+        while not stop.is_set():
+            term = await self.leadership.campaign(stop)
+            if term is None:
+                return
+            lost, ended = asyncio.Event(), asyncio.Event()
+            holding = asyncio.create_task(self.leadership.hold(lost, ended))
+            try:
+                self.waits = term.wait > 0
+                await _first(lost, stop, timeout=term.wait)
+                self.waits = False
+                if not lost.is_set() and not stop.is_set():
+                    after = self.clock() if term.after is None else term.after
+                    await self._lead(TermRunner(self, bucket, firing, preparer, lost, after), term, stop)
+            finally:
+                ended.set()
+                await asyncio.wait((holding,), timeout=_REFRESH_ENDS_SECONDS)
+                holding.cancel()
+                await asyncio.gather(holding, return_exceptions=True)
+            if stop.is_set() and not lost.is_set():
+                await self.leadership.give_back()
+
+    async def _lead(self, runner: TermRunner, term: Term, stop: asyncio.Event) -> None:
+        assert self.leadership is not None
+        if term.after is None:
+            self.agenda.skip(self.clock())
+        self.term, self.since = runner, self.clock()
+        self.metrics.leading(True)
+        self.metrics.takeover(term.kind)
+        log.info("Became leader, tasks will be scheduled")
+        self.on_lead()
+        try:
+            await self.leadership.announce()
+            await runner.run(stop)
+        finally:
+            self.term, self.since = None, self.clock()
+            self.metrics.leading(False)
+            if not stop.is_set():
+                log.info("Lost leadership, tasks will not be scheduled")
+
+    def _follow_watermark(self, watermark: Watermark) -> None:
+        """What another leader has fired is not ours to fire."""
+        self.watermark = watermark
+        self.metrics.watermark(watermark.instant)
+        self.agenda.skip(watermark.instant)
+
+    async def _measure_skew(self) -> None:
+        while True:
+            with suppress(UnreachableError):
+                asked = self.clock()
+                info = await self.connection.jetstream_request(f"STREAM.INFO.{CONFIGURATION_STREAM}")
+                answered = self.clock()
+                if "ts" in info:  # since server 2.10
+                    skew = (asked + answered) / 2 - parse_timestamp(info["ts"])
+                    self.clock_skew = skew / NANOSECONDS
+                    self.metrics.clock_skew(self.clock_skew)
+            await asyncio.sleep(_SKEW_SECONDS)
+
+
+async def _first(*events: asyncio.Event, timeout: float | None = None) -> None:
+    """Wait for the first of some events, or for `timeout` seconds."""
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    await asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+    for each in waits:
+        each.cancel()

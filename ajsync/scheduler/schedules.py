@@ -1,0 +1,62 @@
+"""The schedules that the bucket holds, as its watch tells of them: into the agenda, or onto the list of problems."""
+
+from __future__ import annotations
+
+import logging
+
+from ajsync.asyncjobs.model import decode_scheduled_task
+from ajsync.asyncjobs.names import SCHEDULE_SUBJECT
+from ajsync.asyncjobs.watch import Seen
+from ajsync.errors import ScheduleError, StoredValueError
+from ajsync.scheduler.agenda import Agenda
+from ajsync.scheduler.records import Records
+
+log = logging.getLogger(__name__)
+
+_TOLD_AT_START = 100
+"""So many schedules are logged by name while the bucket is read for the first time."""
+
+
+class Schedules:
+    """Keeps an agenda in step with the bucket; one bad entry never stops the others."""
+
+    def __init__(self, agenda: Agenda, records: Records) -> None:
+        self._agenda = agenda
+        self._records = records
+        self._loading = True
+        self._told = 0
+
+    def see(self, seen: Seen) -> None:
+        """Take in one change of the bucket."""
+        name = seen.subject.removeprefix(SCHEDULE_SUBJECT)
+        self._records.mended(name)
+        if seen.data is None:
+            if self._agenda.remove(name, seen.stored_at):
+                log.info("Removed scheduled task %s", name)
+        else:
+            self._put(name, seen, seen.data)
+        self._records.schedules(len(self._agenda))
+
+    def all_loaded(self) -> None:
+        """The bucket was read for the first time."""
+        self._loading = False
+        if self._told > _TOLD_AT_START:
+            log.info("… and %d more", self._told - _TOLD_AT_START)
+        log.info("Loaded %d scheduled task(s)", len(self._agenda))
+
+    def _put(self, name: str, seen: Seen, data: bytes) -> None:
+        try:
+            task = decode_scheduled_task(name, data)
+            if seen.initial:
+                self._agenda.load(task, seen.stored_at)
+            else:
+                self._agenda.put(task, seen.stored_at)
+        except (StoredValueError, ScheduleError) as error:
+            self._agenda.remove(name, seen.stored_at)
+            self._records.invalid(name, str(error))
+            log.error("The scheduled task %r is not valid and will not fire: %s", name, error)
+            return
+        self._records.expect(task)
+        self._told += 1
+        if not self._loading or self._told <= _TOLD_AT_START:
+            log.info("Registered a new item %s on queue %s: %s", name, task.queue, task.schedule)

@@ -1,0 +1,264 @@
+"""A term: what a leader does from the moment in which it may fire until it may not.
+
+It looks a few seconds ahead on the agenda, prepares what it finds, writes each fire at its instant, and once a second
+the watermark: up to when everything has been fired.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import logging
+import time
+from collections import deque
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ajsync.asyncjobs.bucket import ConfigurationBucket
+from ajsync.asyncjobs.connection import JetStreamError
+from ajsync.asyncjobs.publisher import Write, publish_one
+from ajsync.asyncjobs.timestamp import NANOSECONDS
+from ajsync.errors import UnreachableError
+from ajsync.scheduler.agenda import Fire
+from ajsync.scheduler.catchup import Gap, catch_up
+from ajsync.scheduler.firing import Firing
+from ajsync.scheduler.overlap import Overlap
+from ajsync.scheduler.prepare import Prepared, Preparer
+from ajsync.scheduler.watermark import WATERMARK_KEY, Watermark, encode_watermark
+
+if TYPE_CHECKING:
+    from ajsync.scheduler.scheduler import Scheduler
+
+log = logging.getLogger(__name__)
+
+AHEAD = 3 * NANOSECONDS
+"""How far a leader looks ahead: ten thousand fires take a fifth of a second to prepare."""
+_SLICE = 250
+"""Fires that are prepared, or schedules that are caught up with, before the next look at the clock: about 5 ms."""
+_LONGEST_SLEEP_SECONDS = 0.5
+_WATERMARK_SECONDS = 1.0
+_DRAIN_SECONDS = 0.7
+"""A stop by signal takes less than a second."""
+
+
+class TermRunner:
+    """Fires for one term."""
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        bucket: ConfigurationBucket,
+        firing: Firing,
+        preparer: Preparer,
+        lost: asyncio.Event,
+        after: int,
+    ) -> None:
+        """Everything due at or before `after` (nanoseconds since 1970) is fired, or not ours to fire."""
+        self._scheduler = scheduler
+        self._bucket = bucket
+        self._firing = firing
+        self._preparer = preparer
+        self._lost = lost
+        self._ended = asyncio.Event()
+        self._overlap = Overlap(scheduler.connection, scheduler.records)
+        self._unprepared: deque[Fire] = deque()
+        self._prepared: list[tuple[int, int, Prepared]] = []
+        """A heap by due instant and serial."""
+        self._catching_up: Iterator[None] | None = None
+        self._caught_up_to = 0
+        """Nothing due after this instant is settled while the catch-up goes on."""
+        self._dispatched = after
+        """Everything due up to this instant has been handed to the firing."""
+        self._looked_at = after
+        """The agenda's fires up to this instant are taken; at the start of a term it may be ahead of that."""
+        self.awake_at = time.monotonic()
+        self._mark_revision = 0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Fire until the lease is lost or `stop` is set; then finish, or give back, what is under way."""
+        marking = asyncio.create_task(self._keep_watermark())
+        try:
+            while not self._lost.is_set() and not stop.is_set():
+                if not await self._still_ours():
+                    break
+                self._step()
+                await self._sleep(stop)
+        finally:
+            marking.cancel()
+            await asyncio.gather(marking, return_exceptions=True)
+        if stop.is_set() and not self._lost.is_set():
+            await self._finish()
+        held = [*self._unprepared, *(item[2].fire for item in self._prepared), *self._overlap.abandon()]
+        self._scheduler.agenda.give_back([*self._firing.abandon(), *held])
+
+    def upcoming(self, count: int) -> list[Fire]:
+        """The next fires that this term has taken off the agenda already."""
+        held = [item[2].fire for item in heapq.nsmallest(count, self._prepared)]
+        return sorted([*held, *self._unprepared], key=lambda fire: fire.due)[:count]
+
+    def __len__(self) -> int:
+        """How many fires are under way."""
+        return len(self._firing) + len(self._overlap)
+
+    async def _still_ours(self) -> bool:
+        """Ask whether the key is still ours, where this process may have stood still for long."""
+        now = time.monotonic()
+        stood_still, self.awake_at = now - self.awake_at, now
+        if stood_still <= self._scheduler.settings.takeover_after / 2:
+            return True
+        log.warning("Stood still for %.1f s; checking the leadership", stood_still)
+        assert self._scheduler.leadership is not None
+        if await self._scheduler.leadership.check():
+            self.awake_at = time.monotonic()
+            return True
+        self._lost.set()
+        return False
+
+    def _step(self) -> None:
+        """One look at the clock: catch up, look ahead, prepare some, fire what is due."""
+        now = self._scheduler.clock()
+        self._look_for_gap(now)
+        if self._catching_up is not None and next(self._catching_up, self) is self:
+            self._catching_up = None
+        self._unprepared.extend(self._scheduler.agenda.advance(now + AHEAD))
+        self._prepare_some()
+        due: list[Prepared] = []
+        while self._prepared and self._prepared[0][0] <= now:
+            due.append(heapq.heappop(self._prepared)[2])
+        if due:
+            self._dispatch(due, now)
+        # Something due may not be prepared yet; what is prepared is dispatched in order of due instants.
+        late = min((fire.due for fire in self._unprepared), default=now + 1) if self._unprepared else now + 1
+        self._dispatched = max(self._dispatched, min(now, late - 1))
+
+    def _look_for_gap(self, now: int) -> None:
+        """What fell due long ago follows the policies: after an outage, a pause, or a leap of the clock."""
+        agenda, settings = self._scheduler.agenda, self._scheduler.settings
+        gap = Gap(min(agenda.position, self._looked_at), now - settings.grace)
+        self._looked_at = now + AHEAD
+        if gap.after >= gap.until:
+            return
+        if self._catching_up is not None:  # that of an earlier gap comes first
+            deque(self._catching_up, maxlen=0)
+        log.warning("Nothing was fired for %.0f s; catching up", (now - gap.after) / NANOSECONDS)
+        entries = list(agenda.entries())
+        agenda.skip(gap.until)
+        self._caught_up_to = gap.after
+
+        def slices() -> Iterator[None]:
+            skipped = caught = 0
+            for number, entry in enumerate(entries, 1):
+                missed = catch_up(entry, gap, settings.catchup_window)
+                self._unprepared.extend(missed.fire)
+                caught += len(missed.fire)
+                skipped += missed.skipped
+                if number % _SLICE == 0:
+                    yield
+            self._scheduler.metrics.missed("catchup", skipped)
+            log.info("Caught up: %d fires made good, %d let go by their policies", caught, skipped)
+
+        self._catching_up = slices()
+
+    def _prepare_some(self) -> None:
+        for _ in range(min(_SLICE, len(self._unprepared))):
+            fire = self._unprepared.popleft()
+            try:
+                prepared = self._preparer.prepare(fire)
+            except ValueError as error:
+                self._scheduler.records.unfit(fire, str(error))
+                continue
+            heapq.heappush(self._prepared, (fire.due, prepared.serial, prepared))
+
+    def _dispatch(self, due: list[Prepared], now: int) -> None:
+        """Hand over what stands and is in time; what must not overlap is looked at first."""
+        standing = [prepared for prepared in due if prepared.fire.stands]
+        expired = [each for each in standing if each.task.deadline and each.task.deadline < now]
+        if expired:
+            fires = [each.fire for each in expired]
+            self._scheduler.records.missed(fires, "missed", "deadline", "its deadline has passed")
+            standing = [each for each in standing if not each.task.deadline or each.task.deadline >= now]
+        ready = [each for each in standing if not self._overlap.concerns(each)]
+        self._firing.start(ready)
+        if len(ready) < len(standing):
+            for each in standing:
+                if self._overlap.concerns(each):
+                    self._overlap.check(each, lambda prepared: self._firing.start([prepared]))
+
+    async def _sleep(self, stop: asyncio.Event) -> None:
+        """Until the next thing to do."""
+        if self._unprepared or self._catching_up is not None:
+            await asyncio.sleep(0)
+            return
+        now = self._scheduler.clock()
+        instants = [now + int(_LONGEST_SLEEP_SECONDS * NANOSECONDS)]
+        if self._prepared:
+            instants.append(self._prepared[0][0])
+        following = self._scheduler.agenda.next_due()
+        if following is not None:
+            instants.append(following - AHEAD)
+        wait = (min(instants) - now) / NANOSECONDS
+        if wait > 0:
+            waits = [asyncio.ensure_future(event.wait()) for event in (stop, self._lost)]
+            await asyncio.wait(waits, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
+            for each in waits:
+                each.cancel()
+        else:
+            await asyncio.sleep(0)
+
+    def instant(self) -> int:
+        """Up to when everything is fired and acknowledged."""
+        unsettled = [fire.due for fire in self._firing.unsettled()]
+        unsettled += [fire.due for fire in self._overlap.unsettled()]
+        unsettled += [fire.due for fire in self._unprepared]
+        unsettled += [item[0] for item in self._prepared[:1]]
+        reached = min([self._dispatched, *(due - 1 for due in unsettled)])
+        return min(reached, self._caught_up_to) if self._catching_up is not None else reached
+
+    async def _keep_watermark(self) -> None:
+        found = await self._read_mark_revision()
+        while found is None:
+            await asyncio.sleep(_WATERMARK_SECONDS)
+            found = await self._read_mark_revision()
+        self._mark_revision = found
+        while True:
+            await self._write_watermark()
+            await asyncio.sleep(_WATERMARK_SECONDS)
+
+    async def _read_mark_revision(self) -> int | None:
+        try:
+            message = await self._bucket.get(WATERMARK_KEY)
+        except UnreachableError:
+            return None
+        return message.revision if message is not None else 0
+
+    async def _write_watermark(self) -> None:
+        assert self._scheduler.leadership is not None
+        leadership = self._scheduler.leadership
+        mark = Watermark(leadership.name, self.instant(), leadership.revision)
+        headers = {"Nats-Expected-Last-Subject-Sequence": str(self._mark_revision)}
+        write = Write(self._bucket.subject(WATERMARK_KEY), encode_watermark(mark), headers)
+        try:
+            answer = await publish_one(self._bucket.connection, write, timeout=_WATERMARK_SECONDS)
+        except JetStreamError as error:
+            log.error("The watermark was not written: %s", error)
+            return
+        except UnreachableError:
+            return  # the lease says the same, and louder
+        if answer.conflict:
+            # Our own write whose answer was lost, or another leader's: the lease tells which.
+            found = await self._read_mark_revision()
+            if not await leadership.check():
+                self._lost.set()
+            elif found is not None:
+                self._mark_revision = found
+            return
+        self._mark_revision = answer.sequence
+        self._scheduler.watermark = mark
+        self._scheduler.metrics.watermark(mark.instant)
+        self._scheduler.metrics.in_flight(len(self))
+
+    async def _finish(self) -> None:
+        """Finish what is under way, and leave the watermark for whoever comes next."""
+        if not await self._firing.drain(_DRAIN_SECONDS):
+            log.warning("Stopping with %d fires under way; the next leader finishes them", len(self))
+        await self._write_watermark()

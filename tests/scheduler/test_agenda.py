@@ -1,0 +1,264 @@
+"""The agenda gives out each fire once, and what it gives out follows from the history of the bucket alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ajsync.asyncjobs.model import Managed, ScheduledTask
+from ajsync.asyncjobs.timestamp import NANOSECONDS as SECOND
+from ajsync.errors import ScheduleError
+from ajsync.scheduler.agenda import Agenda, Fire, jitter_offset, times_of
+from tests.tasks import OWNER, task
+
+START = int(datetime(2026, 11, 24, 12, 0, tzinfo=UTC).timestamp()) * SECOND
+MINUTE = 60 * SECOND
+
+
+def at(seconds: float) -> int:
+    return START + int(seconds * SECOND)
+
+
+def agenda(*tasks: ScheduledTask, position: float = 0) -> Agenda:
+    made = Agenda(at(position))
+    for each in tasks:
+        made.load(each, START - MINUTE)
+    return made
+
+
+def seconds(fires: list[Fire]) -> list[tuple[str, float]]:
+    """Name and second of each fire, counted from the start."""
+    return [(fire.task.name, (fire.due - START) / SECOND) for fire in fires]
+
+
+def test_schedules_with_the_same_times_are_due_together_and_in_the_order_of_their_names() -> None:
+    made = agenda(task("B", schedule="* * * * *"), task("A", schedule="* * * * *"), task("C", schedule="@every 90s"))
+    assert seconds(made.advance(at(120))) == [("A", 60), ("B", 60), ("C", 90), ("A", 120), ("B", 120)]
+    assert made.advance(at(120)) == []
+    assert made.next_due() == at(180)
+
+
+def test_an_every_has_its_phase_from_its_creation() -> None:
+    one = task("A", schedule="@every 10s", created_at=at(-3.4))
+    assert seconds(agenda(one).advance(at(20))) == [("A", 6), ("A", 16)]
+    assert seconds(agenda(one, position=100).advance(at(120))) == [("A", 106), ("A", 116)]
+
+
+def test_an_empty_agenda_has_nothing_due() -> None:
+    assert agenda().next_due() is None
+    made = agenda(task("A", schedule="* * * * *"))
+    made.remove("A", at(1))
+    assert made.next_due() is None
+    assert made.advance(at(600)) == []
+
+
+def test_a_schedule_that_never_fires_is_no_harm() -> None:
+    made = agenda(task("NEVER", schedule="0 0 30 2 *"), task("A", schedule="* * * * *"))
+    assert seconds(made.advance(at(60))) == [("A", 60)]
+
+
+def test_an_invalid_schedule_is_an_error_and_leaves_no_entry() -> None:
+    made = agenda(task("A", schedule="* * * * *"))
+    with pytest.raises(ScheduleError):
+        made.put(task("A", schedule="61 * * * *"), at(1))
+    assert "A" not in made
+    assert made.advance(at(600)) == []
+
+
+def test_nothing_is_due_before_the_value_that_says_so_was_stored() -> None:
+    made = agenda(position=-3600)
+    made.load(task("A", schedule="* * * * *"), at(30))
+    assert seconds(made.advance(at(120))) == [("A", 60), ("A", 120)]
+
+
+def test_a_change_counts_from_the_moment_in_which_it_was_stored() -> None:
+    made = agenda(task("A", schedule="* * * * *"))
+    made.put(task("A", schedule="@every 7s", created_at=START), at(90))
+    assert seconds(made.advance(at(110))) == [("A", 60), ("A", 91), ("A", 98), ("A", 105)]
+
+
+def test_a_change_takes_back_what_was_given_out_ahead_and_is_due_after_it() -> None:
+    made = agenda(task("A", schedule="* * * * *"))
+    ahead = made.advance(at(120))
+    made.put(task("A", schedule="@every 50s", created_at=START), at(90))
+    assert [(fire.due, fire.stands) for fire in ahead] == [(at(60), True), (at(120), False)]
+    assert seconds(made.advance(at(150))) == [("A", 100), ("A", 150)]
+
+
+def test_a_deletion_takes_back_what_is_due_after_it() -> None:
+    made = agenda(task("A", schedule="* * * * *"))
+    ahead = made.advance(at(120))
+    made.remove("A", at(90))
+    assert [fire.stands for fire in ahead] == [True, False]
+    assert not made.remove("A", at(91))
+
+
+def test_what_was_due_before_a_deletion_is_still_given_out() -> None:
+    made = agenda(task("A", schedule="* * * * *"))
+    made.remove("A", at(61))
+    assert seconds(made.advance(at(600))) == [("A", 60)]
+
+
+def test_what_comes_back_within_a_minute_with_its_time_of_creation_goes_on_where_it_was() -> None:
+    made = agenda(task("A", schedule="* * * * *", created_at=START))
+    made.advance(at(58))
+    made.remove("A", at(59))
+    made.advance(at(62))
+    made.put(task("A", schedule="* * * * *", queue="NEW", created_at=START), at(61))
+    (fire,) = made.advance(at(62))
+    assert (fire.due, fire.task.queue) == (at(60), "NEW")
+
+
+@pytest.mark.parametrize(("created", "back"), [(1, 61), (0, 120)])
+def test_what_comes_back_later_or_is_another_begins_anew(created: int, back: float) -> None:
+    made = agenda(task("A", schedule="* * * * *", created_at=START))
+    made.remove("A", at(59))
+    made.put(task("A", schedule="* * * * *", created_at=START + created), at(back))
+    assert seconds(made.advance(at(180))) == [("A", 120), ("A", 180)][-1 if back == 120 else 0 :]
+
+
+def test_what_is_given_back_is_due_again() -> None:
+    made = agenda(task("A", schedule="* * * * *"))
+    fires = made.advance(at(60))
+    made.advance(at(90))
+    made.give_back(fires)
+    assert made.next_due() == at(60)
+    assert made.advance(at(60)) == fires
+    assert made.position == at(90)
+
+
+def test_what_is_skipped_is_not_given_out() -> None:
+    made = agenda(task("A", schedule="* * * * *"))
+    made.give_back(agenda(task("B", schedule="* * * * *")).advance(at(60)))
+    made.skip(at(119))
+    assert seconds(made.advance(at(120))) == [("A", 120)]
+
+
+def test_jitter_spreads_by_the_name_and_is_the_same_everywhere() -> None:
+    spread = [task(f"N{n}", schedule="* * * * *", managed=Managed(OWNER, jitter=30 * SECOND)) for n in range(50)]
+    offsets = [jitter_offset(each) for each in spread]
+    assert len(set(offsets)) > 40
+    assert all(0 <= offset < 30 * SECOND for offset in offsets)
+    assert jitter_offset(spread[0]) == 22_652_000_000
+    fires = agenda(*spread).advance(at(90))
+    assert sorted(fire.due for fire in fires) == sorted(at(60) + offset for offset in offsets)
+
+
+SCHEDULES = ["* * * * *", "*/2 * * * *", "@every 7s", "@every 45s", "@hourly", "CRON_TZ=Asia/Kolkata 31 17 * * *"]
+NAMES = ["A", "B", "C"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something that happens to the bucket, at a second."""
+
+    second: int
+    name: str
+    schedule: str | None
+    jitter: int
+
+    def happen(self, agenda: Agenda) -> None:
+        moment = START + self.second * SECOND + 1
+        if self.schedule is None:
+            agenda.remove(self.name, moment)
+        else:
+            managed = Managed(OWNER, jitter=self.jitter * SECOND)
+            agenda.put(task(self.name, schedule=self.schedule, created_at=START, managed=managed), moment)
+
+
+STEPS = st.lists(
+    st.builds(
+        Step,
+        st.integers(0, 600),
+        st.sampled_from(NAMES),
+        st.none() | st.sampled_from(SCHEDULES),
+        st.sampled_from([0, 0, 20]),
+    ),
+    max_size=12,
+).map(lambda steps: sorted(steps, key=lambda step: step.second))
+
+
+def one_leader(steps: list[Step], until: int) -> list[tuple[int, str, str]]:
+    """What a leader fires that looks at each second, after what has happened in it."""
+    made = Agenda(START - 1)
+    fired: list[Fire] = []
+    rest = list(steps)
+    for second in range(until + 1):
+        fired += [fire for fire in made.advance(at(second)) if fire.stands]
+        while rest and rest[0].second == second:
+            rest.pop(0).happen(made)
+    return described(fired)
+
+
+def described(fires: list[Fire]) -> list[tuple[int, str, str]]:
+    return sorted((fire.due, fire.task.name, fire.task.schedule) for fire in fires)
+
+
+@given(STEPS, st.lists(st.integers(0, 700), max_size=6), st.integers(0, 10))
+def test_whatever_terms_leaders_have_together_they_fire_what_one_leader_would(
+    steps: list[Step], handovers: list[int], ahead: int
+) -> None:
+    """Each was a stand-by from the start, takes over from the watermark of the one before, and looks seconds ahead."""
+    until = 700
+    fired: list[Fire] = []
+    began = 0
+    for end in sorted({*handovers, until}):
+        made = Agenda(START - 1)
+        rest = [*steps]
+        for second in range(began):  # the others lead, and this one follows their watermark
+            made.advance(at(second))
+            while rest and rest[0].second == second:
+                rest.pop(0).happen(made)
+        prepared: list[Fire] = []
+        for second in range(began, end + 1):
+            prepared += made.advance(at(min(second + ahead, until)))
+            fired += [fire for fire in prepared if fire.due <= at(second) and fire.stands]
+            prepared = [fire for fire in prepared if fire.due > at(second)]
+            while rest and rest[0].second == second:
+                rest.pop(0).happen(made)
+        began = end + 1
+    assert described(fired) == one_leader(steps, until)
+
+
+@given(STEPS, st.lists(st.integers(0, 700), max_size=6))
+def test_what_a_leader_gives_back_another_term_of_it_fires(steps: list[Step], handovers: list[int]) -> None:
+    """One scheduler leads again and again; at the end of a term it gives back what it holds and has not fired."""
+    until = 700
+    made = Agenda(START - 1)
+    rest = [*steps]
+    fired: list[Fire] = []
+    held: list[Fire] = []
+    for second in range(until + 1):
+        held += made.advance(at(min(second + 10, until)))
+        if second in handovers:
+            made.give_back(held)
+            held = made.advance(at(min(second + 10, until)))
+        fired += [fire for fire in held if fire.due <= at(second) and fire.stands]
+        held = [fire for fire in held if fire.due > at(second)]
+        while rest and rest[0].second == second:
+            rest.pop(0).happen(made)
+    assert described(fired) == one_leader(steps, until)
+
+
+@given(STEPS, st.lists(st.integers(0, 700), max_size=8))
+def test_a_stand_by_that_follows_a_watermark_holds_exactly_what_lies_after_it(
+    steps: list[Step], watermarks: list[int]
+) -> None:
+    made = Agenda(START - 1)
+    events: list[tuple[int, Callable[[Agenda], object]]] = [(step.second, step.happen) for step in steps]
+    last = max(watermarks, default=-1)
+    # A watermark is seen some time after it was written.
+    events += [(mark + 5, lambda agenda, mark=mark: agenda.advance(at(mark))) for mark in watermarks]  # type: ignore[misc]
+    for _, happen in sorted(events, key=lambda event: event[0]):
+        happen(made)
+    left = described([fire for fire in made.advance(at(700)) if fire.stands])
+    assert left == [fire for fire in one_leader(steps, 700) if fire[0] > at(last)]
+
+
+def test_entries_without_a_time_of_creation_have_times_all_the_same() -> None:
+    assert times_of(task("A", schedule="@every 1h")).next(START) == START + 3600 * SECOND

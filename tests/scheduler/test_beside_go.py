@@ -1,0 +1,110 @@
+"""Beside a Go scheduler: leadership passes in both directions, and both never fire at once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from ajsync.asyncjobs.connection import Connection, connect
+from ajsync.asyncjobs.context import context_for_server
+from ajsync.asyncjobs.election import ELECTION_SUBJECT
+from ajsync.asyncjobs.model import encode_scheduled_task
+from ajsync.asyncjobs.names import CONFIGURATION_STREAM, SCHEDULE_SUBJECT
+from ajsync.asyncjobs.publisher import Write, publish_one
+from ajsync.asyncjobs.streams import ELECTIONS_STREAM, TASKS_STREAM, last_message, make_stream
+from ajsync.scheduler.scheduler import Scheduler, Settings
+from tests.nats_server import NatsServer
+from tests.scheduler.go_scheduler import GoScheduler
+from tests.tasks import task
+
+pytestmark = pytest.mark.anyio
+
+
+@asynccontextmanager
+async def running(connection: Connection, name: str) -> AsyncIterator[Scheduler]:
+    """One of ours, until the block ends; then it is stopped by its signal."""
+    scheduler = Scheduler(connection, Settings(name))
+    stop = asyncio.Event()
+    job = asyncio.create_task(scheduler.run(stop))
+    try:
+        yield scheduler
+    finally:
+        stop.set()
+        await job
+
+
+async def until_leads(scheduler: Scheduler) -> None:
+    async with asyncio.timeout(40):
+        while not scheduler.leads:
+            await asyncio.sleep(0.01)
+
+
+async def prepare(connection: Connection) -> None:
+    """The streams, a queue, and a schedule that is due every second."""
+    for stream in (CONFIGURATION_STREAM, ELECTIONS_STREAM, TASKS_STREAM):
+        await make_stream(connection, stream)
+    queue = {"name": "CHORIA_AJ_Q_EMAIL", "subjects": ["CHORIA_AJ.Q.EMAIL.>"], "retention": "workqueue"}
+    await connection.jetstream_request("STREAM.CREATE.CHORIA_AJ_Q_EMAIL", queue)
+    value = encode_scheduled_task(task("TICK", schedule="@every 1s"))
+    await publish_one(connection, Write(f"{SCHEDULE_SUBJECT}TICK", value, {}), timeout=5)
+
+
+async def test_leadership_passes_to_a_go_scheduler_and_back_and_both_never_fire_at_once(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection, connect(context_for_server(server.url)) as other:
+        await prepare(connection)
+        go = GoScheduler(other.client, "go1")
+        async with running(connection, "ours1") as ours:
+            await until_leads(ours)
+            go.start()
+            async with asyncio.timeout(10):
+                while len(ours.records.history.recent()) < 2:
+                    await asyncio.sleep(0.05)
+            first_of_ours = [record.due / 1e9 for record in ours.records.history.recent()]
+            assert go.fired == []
+        first_of_ours = [record.due / 1e9 for record in ours.records.history.recent()] or first_of_ours
+        async with asyncio.timeout(40):
+            await go.leads.wait()
+        async with running(connection, "ours2") as ours:
+            async with asyncio.timeout(10):
+                while len(go.fired) < 2:
+                    await asyncio.sleep(0.05)
+            assert not ours.leads
+            await go.stop()
+            stopped_at = time.time()
+            held = await last_message(connection, ELECTIONS_STREAM, ELECTION_SUBJECT)
+            assert held is not None
+            assert held.data == b"go1"
+            await until_leads(ours)
+            # Its key ran out first, and then another Go scheduler would have waited for one campaign.
+            assert time.time() - held.stored_at / 1e9 > 10 + 7
+            async with asyncio.timeout(10):
+                while not ours.records.history.recent():
+                    await asyncio.sleep(0.05)
+            second_of_ours = [record.due / 1e9 for record in ours.records.history.recent()]
+        assert max(first_of_ours) < min(go.fired)
+        assert max(go.fired) <= stopped_at
+        # What fell due while the Go scheduler led, or may have, is not caught up with.
+        assert min(second_of_ours) > stopped_at + 7
+
+
+async def test_a_go_scheduler_that_leads_is_never_pushed_aside_by_silence(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection, connect(context_for_server(server.url)) as other:
+        await prepare(connection)
+        # A watermark of an earlier term under the very name that the Go scheduler has.
+        async with running(connection, "host1") as ours:
+            await until_leads(ours)
+        go = GoScheduler(other.client, "host1")
+        go.start()
+        async with asyncio.timeout(40):
+            await go.leads.wait()
+        async with running(connection, "host2") as ours:
+            fired = len(go.fired)
+            async with asyncio.timeout(20):
+                while len(go.fired) < fired + 6:  # twice the time after which one of ours would be replaced
+                    assert not ours.leads
+                    await asyncio.sleep(0.05)
+        await go.stop()
