@@ -139,6 +139,7 @@ async def _prepare(
 ) -> Plan:
     from ajsync.cli.output import say
     from ajsync.cli.session import connected, open_or_create
+    from ajsync.reconcile.render.wording import counted
     from ajsync.reconcile.rewrite import finish_interrupted
     from ajsync.reconcile.survey import survey
 
@@ -146,7 +147,7 @@ async def _prepare(
         bucket = await open_or_create(connection, creation)
         finished = await finish_interrupted(bucket, configuration.owner)
         if finished:
-            say(f"Brought back {len(finished)} schedules that an interrupted apply had left deleted.")
+            say(f"Brought back {counted(len(finished), 'schedule')} that an interrupted apply had left deleted.")
         plan, _ = await survey(
             bucket,
             configuration.tasks,

@@ -49,6 +49,7 @@ def command(names: tuple[str, ...], files: Files, server: Server, output: Path |
     from ajsync.cli.output import say
     from ajsync.cli.session import load, opened_bucket, run
     from ajsync.config.export import export_yaml
+    from ajsync.reconcile.render.wording import counted
 
     configuration = load(files, empty=True)
     held = {*configuration.tasks, *configuration.suspended} if output else set()
@@ -65,7 +66,10 @@ def command(names: tuple[str, ...], files: Files, server: Server, output: Path |
         texts[path] = exported.text
         skipped |= exported.skipped
     _write(texts)
-    say(f"Wrote {len(tasks) - len(skipped)} schedules" + (f", {len(held)} are in files already." if held else "."))
+    say(
+        f"Wrote {counted(len(tasks) - len(skipped), 'schedule')}"
+        + (f", {len(held)} are in files already." if held else ".")
+    )
     for name, reason in sorted(skipped.items()):
         say(f"Not written: {name}: {reason}")
     if output is not None:

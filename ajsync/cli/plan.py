@@ -56,6 +56,7 @@ def command(
     from ajsync.cli.session import limits, load, opened_bucket, run
     from ajsync.reconcile.gates import refusals
     from ajsync.reconcile.plan import Plan
+    from ajsync.reconcile.render.wording import counted
     from ajsync.reconcile.survey import survey
 
     configuration = annotated(files) if style == "github" else load(files)
@@ -73,7 +74,7 @@ def command(
     plan, interrupted = run(main())
     if interrupted:
         warn(
-            f"An apply was interrupted and left {len(interrupted)} schedules deleted "
+            f"An apply was interrupted and left {counted(len(interrupted), 'schedule')} deleted "
             f"({', '.join(interrupted[:5])}{', …' if len(interrupted) > 5 else ''}). "
             "The next 'ajsync apply' brings them back first; this plan counts them as there."
         )

@@ -30,8 +30,8 @@ log = logging.getLogger(__name__)
 
 WATCHER_SECONDS = 15.0
 """How long to wait for watchers that are not ours; the server drops one that hangs after 5 s."""
-AT_WORK_SECONDS = 30.0
-"""A journal younger than this may belong to an apply that is still running: it gets this long to finish by itself."""
+AT_WORK_SECONDS = 20.0
+"""A journal younger than this may belong to an apply that is still running; longer than that waits for watchers."""
 _JOURNAL_BYTES = 512 * 1024
 _JOURNAL_STEPS = 500
 """So few schedules are out of the bucket at a time."""

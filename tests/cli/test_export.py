@@ -68,7 +68,7 @@ def test_without_adopt_it_says_how_to_take_over_what_is_nobodys(project: Path, s
 def test_what_the_files_hold_already_is_not_written_again(project: Path, server: NatsServer) -> None:
     ajsync(project, "export", "OURS", "-o", "schedules/ours.yaml", "--server", server.url)
     done = ajsync(project, "export", "-o", "schedules/rest.yaml", "--server", server.url)
-    assert "Wrote 1 schedules, 1 are in files already." in done.stderr
+    assert "Wrote 1 schedule, 1 are in files already." in done.stderr
     assert "OURS" not in (project / "schedules" / "rest.yaml").read_text()
 
 
