@@ -8,12 +8,13 @@ help:
 	@echo "make demo    watch ajsync work, against a server of its own"
 	@echo "make test    run every test against real servers"
 	@echo "make lint    check style and types"
+	@echo "make soak    break leaders and servers for a quarter of an hour"
 	@echo "make bench   measure against the floors"
 	@echo "make docs    write the reference pages from the schemas and the commands' help"
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[server,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
 
 .PHONY: demo
@@ -22,14 +23,22 @@ demo: $(VENV)/.installed
 
 .PHONY: lint
 lint: $(VENV)/.installed
-	$(BIN)/ruff format --check ajsync tests
-	$(BIN)/ruff check ajsync tests
+	$(BIN)/ruff format --check ajsync tests docs
+	$(BIN)/ruff check ajsync tests docs
 	$(BIN)/mypy
 
 .PHONY: test
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest
 
+.PHONY: soak
+soak: $(VENV)/.installed
+	$(BIN)/python -m pytest -s -o 'python_files=soak_*.py' tests/soak
+
 .PHONY: bench
 bench: $(VENV)/.installed
 	$(BIN)/python -m tests.bench
+
+.PHONY: docs
+docs: $(VENV)/.installed
+	$(BIN)/python docs/generate.py

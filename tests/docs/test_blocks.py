@@ -1,0 +1,192 @@
+"""Whatever a page shows is valid: files, command lines, links; and the CI recipes run."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import yaml
+
+from ajsync.cli.main import COMMANDS, cli
+from ajsync.config import load_configuration
+from tests.cli.processes import DEADLINE_SECONDS
+from tests.conftest import StartServer
+from tests.docs.pages import DOCS, PAGES, ROOT, Block, blocks, headings
+from tests.docs.users import PASSWORD, PASSWORD_VARIABLES, authorization
+
+PLAN_PAGE = DOCS / "plan-and-apply.md"
+YAML = [block for page in PAGES for block in blocks(page, "yaml")]
+COMMAND = re.compile(r"^ *(?:\$ |- |run: |.*&& )?(ajsync [a-z][^;&|>#\n]*)", re.MULTILINE)
+"""In a block; what a shell makes of the rest of the line is not looked at."""
+
+
+def files_of(language: str) -> list[Block]:
+    """The blocks that are a schedules file or an `ajsync.yaml`."""
+    return [block for block in YAML if re.search(rf"^{language}:", block.text, re.MULTILINE)]
+
+
+@pytest.mark.parametrize("block", files_of("schedules"), ids=str)
+def test_every_schedules_file_of_a_page_is_valid(block: Block, tmp_path: Path) -> None:
+    variables = "variables: {stage: PROD, tries: 5, paused: false}"
+    (tmp_path / "ajsync.yaml").write_text(f"owner: team\nfiles: [a.yaml]\nenvironments: {{prod: {{{variables}}}}}\n")
+    (tmp_path / "a.yaml").write_text(block.text)
+    configuration = load_configuration(tmp_path, environment="prod")
+    assert configuration.tasks
+
+
+@pytest.mark.parametrize("block", files_of("owner"), ids=str)
+def test_every_project_file_of_a_page_is_valid(block: Block, tmp_path: Path) -> None:
+    (tmp_path / "ajsync.yaml").write_text(block.text)
+    (tmp_path / "schedules").mkdir()
+    (tmp_path / "schedules" / "a.yaml").write_text("schedules: {}\n")
+    for environment in ("dev", "prod"):
+        load_configuration(tmp_path, environment=environment)
+
+
+def test_every_yaml_block_of_a_page_is_checked() -> None:
+    recipes = blocks(PLAN_PAGE, "yaml", below="CI")
+    assert len(recipes) == 2
+    assert {*map(str, YAML)} == {*map(str, files_of("schedules")), *map(str, files_of("owner")), *map(str, recipes)}
+
+
+def command_lines() -> Iterator[tuple[Path, str]]:
+    """The command lines in the blocks of all pages and in their text."""
+    for page in PAGES:
+        shown = [block.text for language in ("sh", "yaml", "console", "text") for block in blocks(page, language)]
+        lines = [line for text in shown for line in COMMAND.findall(text)]
+        for line in lines + re.findall(r"`(ajsync [a-z][^`]*)`", page.read_text()):
+            yield page, " ".join(line.split())
+
+
+def test_every_command_line_of_a_page_is_one_that_ajsync_takes() -> None:
+    lines = [*command_lines()]
+    assert len(lines) > 50
+    for page, line in lines:
+        name, *arguments = shlex.split(re.sub(r"\$\([^)]*\)", "X", line))[1:]
+        with click.Context(cli) as context:
+            command = cli.get_command(context, name)
+            assert command is not None, (page, line)
+            if arguments:  # else it is the name of the command and no more
+                command.make_context(name, arguments, parent=context)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_option_of_a_page_exists(page: Path) -> None:
+    with click.Context(cli) as context:
+        commands = [cli.get_command(context, name) for name in COMMANDS]
+    known = {option for command in commands if command for parameter in command.params for option in parameter.opts}
+    named = set(re.findall(r"`[^`\n]*?(--[a-z-]+)[^`\n]*`", page.read_text()))
+    assert named - known - OPTIONS_OF_OTHERS == set()
+
+
+OPTIONS_OF_OTHERS = frozenset(("--help", "--payload"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", page.read_text()):
+        file, _, anchor = target.partition("#")
+        if "://" in file:
+            continue
+        linked = (page.parent / file) if file else page
+        assert linked.exists(), target
+        if anchor:
+            assert anchor in {slug(heading) for heading in headings(linked)}, target
+
+
+def slug(heading: str) -> str:
+    """The anchor that GitHub gives to a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_with_a_table_of_contents_lists_its_sections(page: Path) -> None:
+    text = page.read_text()
+    listed = re.findall(r"^- \[[^\]]+\]\(#([^)]+)\)$", text, re.MULTILINE)
+    sections = [slug(heading) for heading in re.findall(r"^## (.+)$", text, re.MULTILINE)]
+    assert listed in ([], sections)
+
+
+@pytest.fixture
+def repository(tmp_path: Path, start_server: StartServer, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository as the recipes want it: schedules, and a context for each user in `ci`."""
+    for variable in (*PASSWORD_VARIABLES, "NATS_PASSWORD"):
+        monkeypatch.setenv(variable, PASSWORD)
+    server = start_server(authorization())
+    folder = tmp_path / "repository"
+    (folder / "schedules").mkdir(parents=True)
+    (folder / "ajsync.yaml").write_text("owner: team\n")
+    (folder / "schedules" / "a.yaml").write_text("schedules: {A: {schedule: daily, task_type: x}}\n")
+    (shown,) = blocks(PLAN_PAGE, "json", below="CI")
+    contexts = folder / "ci" / "nats" / "context"
+    contexts.mkdir(parents=True)
+    for name, user in (("nats-prod", "plan"), ("nats-prod-apply", "apply"), ("admin", "")):
+        text = shown.text.replace("ajsync-plan", f"ajsync-{user}").replace("ajsync_plan", f"ajsync_{user}")
+        own = {"url": server.url} if user else {"url": server.url, "user": "admin", "inbox_prefix": "_INBOX"}
+        (contexts / f"{name}.json").write_text(json.dumps({**json.loads(text), **own}))
+    step(folder, "ajsync init --bucket --context admin")
+    return folder
+
+
+def step(folder: Path, script: str) -> str:
+    """Run a step of a job; its output."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "XDG_CONFIG_HOME": "ci", "GITHUB_STEP_SUMMARY": "summary.md"}
+    done = subprocess.run(
+        ["bash", "-e", "-o", "pipefail", "-c", script],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=DEADLINE_SECONDS,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_recipe_for_github_plans_and_applies(repository: Path) -> None:
+    (recipe,) = blocks(PLAN_PAGE, "yaml", below="GitHub Actions")
+    workflow: dict[str, Any] = yaml.safe_load(recipe.text)
+    assert workflow["env"] == {"XDG_CONFIG_HOME": "ci"}
+    steps = {
+        job: [each["run"] for each in workflow["jobs"][job]["steps"] if "ajsync " in each.get("run", "")]
+        for job in ("plan", "apply")
+    }
+    annotate, summarise = (script for script in steps["plan"] if not script.startswith("pip"))
+    assert "::notice file=schedules/a.yaml,line=1" in step(repository, annotate)
+    step(repository, summarise)
+    assert (repository / "summary.md").read_text().startswith("<!-- ajsync plan team -->\n### ajsync plan for `team`")
+    (apply,) = (script for script in steps["apply"] if not script.startswith("pip"))
+    assert "Applied: 1 created." in step(repository, apply)
+    assert "No changes." in step(repository, "ajsync plan --detailed-exitcode --context nats-prod")
+
+
+def test_the_recipe_for_gitlab_applies_the_plan_that_it_saved(repository: Path) -> None:
+    (recipe,) = blocks(PLAN_PAGE, "yaml", below="GitLab")
+    jobs: dict[str, Any] = yaml.safe_load(recipe.text)
+    assert jobs["variables"] == {"XDG_CONFIG_HOME": "ci"}
+    for job in ("merge-request", "plan"):
+        assert "Plan: 1 to create" in step(repository, "\n".join(jobs[job]["script"]))
+    assert jobs["plan"]["artifacts"]["paths"] == ["change.plan"]
+    assert "Applied: 1 created." in step(repository, "\n".join(jobs["apply"]["script"]))
+
+
+def test_the_pages_name_no_machine_and_no_registry() -> None:
+    for page in PAGES:
+        for url in re.findall(r"\w+://[^\s)\"'>]+", page.read_text()):
+            host = re.sub(r"^\w+://|[/:`].*$", "", url)
+            assert host in ALLOWED_HOSTS or url.startswith("env://"), url
+    assert not [page for page in PAGES if str(ROOT) in page.read_text()]
+
+
+ALLOWED_HOSTS = frozenset(("github.com", "keepachangelog.com", "semver.org", "nats.example.net", "127.0.0.1", "…"))

@@ -1,0 +1,115 @@
+"""What the README shows is what happens."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.cli.processes import DEADLINE_SECONDS, ajsync, background, wait_until
+from tests.docs.pages import README, ROOT, blocks
+from tests.nats_server import NatsServer
+
+CONTEXT = Path(".config", "nats", "context", "ajsync-dev.json")
+
+
+def quick_start() -> list[str]:
+    """The commands of the quick start, one block each."""
+    return [block.text.strip() for block in blocks(README, "sh", below="Quick start")]
+
+
+def shell(folder: Path, script: str) -> str:
+    """Run a script as a user's shell would, with this `ajsync` on the PATH; its output."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["sh", "-e", "-c", script],
+        cwd=folder,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=DEADLINE_SECONDS,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
+@contextmanager
+def dev_server(folder: Path, home: Path) -> Iterator[None]:
+    """`ajsync dev` as in a second terminal, once it can be reached."""
+    with background(folder, "dev") as process:
+        wait_until((home / CONTEXT).exists, process)
+        yield
+        process.terminate()
+        process.wait(DEADLINE_SECONDS)
+
+
+def test_the_quick_start_works_as_it_is_written(tmp_path: Path, home: Path) -> None:
+    make, dev, apply, again = quick_start()
+    assert dev == "ajsync dev"
+    assert "Wrote ajsync.yaml" in shell(tmp_path, make)
+    folder = tmp_path / "my-schedules"
+    with dev_server(folder, home):
+        output = shell(folder, apply)
+        assert "No changes." in shell(folder, again)
+    for line in ("Valid: 2 schedules of my-team", "Plan: 1 to create", "Applied: 1 created.", "1 Scheduled Task(s)"):
+        assert line in output
+    assert '{"format":"pdf","recipients":["team@example.net"]}' in output
+
+
+def test_the_plan_is_the_one_of_the_example(tmp_path: Path, server: NatsServer) -> None:
+    (shown,) = blocks(README, "console")
+    command, _, plan = shown.text.partition("\n")
+    assert command == "$ ajsync plan"
+    project = tmp_path / "quickstart"
+    shutil.copytree(ROOT / "examples" / "quickstart", project)
+    assert ajsync(project, "apply", "--yes", "--create-bucket", "--server", server.url).returncode == 0
+    edit(project / "schedules" / "email.yaml", r"30 7 \* \* mon", "30 8 * * mon")
+    edit(project / "schedules" / "reports.yaml", r"  REPORT_STOCK:(\n    .*)+\n\n", "")
+    edit(project / "schedules" / "reports.yaml", r"\n    # .*\n    suspend: true", "")
+    done = ajsync(project, "plan", "--server", server.url)
+    assert without_times(done.stdout) == without_times(plan)
+
+
+def edit(file: Path, pattern: str, replacement: str) -> None:
+    text, count = re.subn(pattern, replacement, file.read_text())
+    assert count == 1
+    file.write_text(text)
+
+
+def without_times(plan: str) -> str:
+    """A plan without what depends on the time at which it is made."""
+    return re.sub(r"\w{3} \d{4}-\d\d-\d\d (\d\d:\d\d) .*", r"\1", plan)
+
+
+def test_what_is_to_be_installed_is_in_the_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for requirement in re.findall(r"pip install '?([^\s']+)", README.read_text()):
+        name, _, extra = requirement.rstrip("]").partition("[")
+        assert name == project["name"]
+        assert not extra or extra in project["optional-dependencies"]
+
+
+def test_the_make_targets_exist() -> None:
+    targets = re.findall(r"^make (\w+)", blocks(README, "sh", below="See it work")[0].text, re.MULTILINE)
+    assert targets == ["demo", "test"]
+    for target in targets:
+        assert f"\n{target}: " in (ROOT / "Makefile").read_text()
+
+
+@pytest.fixture(autouse=True)
+def no_context_left(home: Path) -> Iterator[None]:
+    """The quick start's server takes its context away."""
+    yield
+    with contextlib.suppress(FileNotFoundError):
+        assert [*(home / CONTEXT).parent.iterdir()] == []

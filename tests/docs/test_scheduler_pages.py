@@ -1,0 +1,176 @@
+"""What docs/scheduler.md and docs/monitoring.md show is what a running scheduler says."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import signal
+from pathlib import Path
+from typing import Any, get_args
+
+import aiohttp
+import nats
+import pytest
+
+from ajsync.asyncjobs import election
+from ajsync.asyncjobs.model import ScheduledTask, encode_scheduled_task
+from ajsync.asyncjobs.names import CONFIGURATION_STREAM, SCHEDULE_SUBJECT
+from ajsync.asyncjobs.streams import ELECTIONS_STREAM, TASKS_STREAM, stream_configuration
+from ajsync.asyncjobs.timestamp import NANOSECONDS
+from ajsync.scheduler import leadership, term
+from ajsync.scheduler.metrics import METRICS, MISSED_REASONS, Metrics
+from ajsync.scheduler.scheduler import Settings
+from ajsync.scheduler.status import FireState, Role
+from tests.cli.processes import background
+from tests.docs.pages import DOCS, blocks, rows
+from tests.nats_server import NatsServer
+from tests.tasks import task
+
+pytestmark = pytest.mark.anyio
+
+PAGE = DOCS / "scheduler.md"
+MONITORING = DOCS / "monitoring.md"
+SCHEDULES = (
+    task("EMAIL_TICK", schedule="@every 1s", queue="EMAIL", task_type="email:tick"),
+    task("REPORT_TICK", schedule="@every 1s", queue="REPORTS", task_type="report:tick"),
+)
+DEADLINE_SECONDS = 30
+
+
+async def prepare(server: NatsServer, *schedules: ScheduledTask) -> None:
+    """The configuration bucket with schedules, and one queue."""
+    client = await nats.connect(server.url)
+    configs = [stream_configuration(stream) for stream in (CONFIGURATION_STREAM, ELECTIONS_STREAM, TASKS_STREAM)]
+    queue = {"name": "CHORIA_AJ_Q_EMAIL", "subjects": ["CHORIA_AJ.Q.EMAIL.>"], "retention": "workqueue"}
+    for config in (*configs, queue):
+        answer = await client.request(f"$JS.API.STREAM.CREATE.{config['name']}", json.dumps(config).encode())
+        assert b'"error"' not in answer.data
+    for schedule in schedules:
+        await client.jetstream().publish(SCHEDULE_SUBJECT + schedule.name, encode_scheduled_task(schedule))
+    await client.close()
+
+
+async def ask(url: str) -> tuple[int, str]:
+    async with aiohttp.ClientSession() as session, session.get(url) as response:
+        return response.status, await response.text()
+
+
+async def until_fired(url: str) -> dict[str, Any]:
+    """The status of a scheduler, once each of its schedules has fired."""
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while True:
+            status: dict[str, Any] = json.loads((await ask(f"{url}api/status"))[1])
+            if {fire["name"] for fire in status["recent"]} == {each.name for each in SCHEDULES}:
+                return status
+            await asyncio.sleep(0.05)
+
+
+def shape(value: object) -> object:
+    """The names in JSON in their order and the types of its values; of a list the first entry stands for all."""
+    if isinstance(value, dict):
+        return [(name, shape(member)) for name, member in value.items()]
+    if isinstance(value, list):
+        return [shape(value[0])]
+    if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\dT", value):
+        return "instant"
+    return type(value).__name__
+
+
+async def read_log(stream: Any, text: str) -> list[str]:
+    """The lines that a scheduler logs, up to and with the one that holds `text`."""
+    lines: list[str] = []
+    while not lines or text not in lines[-1]:
+        line = await asyncio.to_thread(stream.readline)
+        assert line, lines
+        lines.append(line.rstrip("\n"))
+    return lines
+
+
+async def test_the_status_on_the_page_is_what_a_leader_says(server: NatsServer, tmp_path: Path) -> None:
+    (shown,) = blocks(MONITORING, "json")
+    await prepare(server, *SCHEDULES)
+    with background(tmp_path, "scheduler", "dev1", "--server", server.url, "--monitor", "0") as process:
+        first = (await read_log(process.stderr, "Monitoring at"))[-1]
+        url = first.partition("Monitoring at ")[2]
+        status = await until_fired(url)
+        for path, *_ in rows(MONITORING, "The monitor"):
+            assert (await ask(url + path.strip("`/")))[0] == 200, path
+    created = [fire for fire in status["recent"] if fire["state"] == "created"]
+    assert shape(json.loads(shown.text)) == shape({**status, "recent": created})
+
+
+def test_the_page_knows_each_member_role_and_state() -> None:
+    table = {row[0].strip("`"): row[1] for row in rows(MONITORING, "The status as JSON")}
+    assert set(re.findall(r"`([a-z-]+)`", table["role"])) == {*get_args(Role)} - {"stopping"}
+    (states,) = (told for name, told in table.items() if name.startswith("state"))
+    assert set(re.findall(r"`([a-z_]+)`", states)) == {*get_args(FireState)} - {"retrying"}
+
+
+def expressions() -> list[str]:
+    return [line for block in blocks(MONITORING, "promql") for line in block.text.splitlines()]
+
+
+@pytest.mark.parametrize("expression", expressions())
+def test_an_alert_names_metrics_and_labels_that_there_are(expression: str) -> None:
+    known = {metric.name: metric for metric in METRICS}
+    found = re.findall(r"\b((?:ajsync|choria)_\w+|up\b)(?:\{([^}]*)\})?", expression)
+    assert found
+    for name, labels in found:
+        metric = known.get(name) or known.get(name.removesuffix("_bucket"))
+        allowed = {"job"} if metric is None else {*metric.labels}
+        assert metric is not None or name == "up", name
+        assert metric is None or (metric.kind == "histogram") == name.endswith("_bucket")
+        assert set(re.findall(r"(\w+)=", labels)) <= allowed
+    for reasons in re.findall(r'reason=~"([^"]+)"', expression):
+        assert {*reasons.split("|")} <= {*MISSED_REASONS}
+    for grouped in re.findall(r"by \(([^)]*)\)", expression):
+        names = {label.strip() for label in grouped.split(",")} - {"le"}
+        assert any(names <= {*metric.labels} for metric in METRICS if metric.name in expression.replace("_bucket", ""))
+
+
+def test_counters_of_an_alert_are_there_before_anything_is_counted() -> None:
+    metrics = Metrics("a")
+    metrics.expect("EMAIL", "email:tick")
+    text = metrics.exposition().decode()
+    for expression in expressions():
+        for name in re.findall(r"increase\((\w+)", expression):
+            assert f"\n{name}{{" in text, name
+
+
+FIGURES = {
+    "expires {:g} s after its last refresh": election.TTL_SECONDS,
+    "refreshes it every {:g} s": leadership.REFRESH_SECONDS,
+    "It stops firing {:g} s after its last refresh": election.TTL_SECONDS - leadership.REFRESH_SECONDS,
+    "leader of ours waits {:g} s more": election.GO_CAMPAIGN_SECONDS,
+    "for `--takeover-after`, {:g} s unless it is set": Settings("").takeover_after,
+    "by no more than `--grace`, {:g} s unless": Settings("").grace / NANOSECONDS,
+    "or than `--catchup-window`, {:g} h,": Settings("").catchup_window / NANOSECONDS / 3600,
+    "prepared up to {:g} s before": term.AHEAD / NANOSECONDS,
+}
+
+
+@pytest.mark.parametrize("text", FIGURES)
+def test_the_figures_of_the_page_are_those_of_the_code(text: str) -> None:
+    assert text.format(FIGURES[text]) in " ".join(PAGE.read_text().split())
+
+
+def masked(line: str) -> str:
+    """A line of a log without times, ids and ports."""
+    line = re.sub(r'\d\d:\d\d:\d\d|"time": "[^"]+"', "TIME", line)
+    return re.sub(r"\b[0-9A-Za-z]{27}\b", "ID", re.sub(r"127\.0\.0\.1:\d+", "ADDRESS", line))
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+async def test_the_log_on_the_page_is_what_a_scheduler_logs(server: NatsServer, tmp_path: Path, style: str) -> None:
+    logs = blocks(PAGE, "text", below="Logs")
+    (shown,) = (block for block in logs if block.text.startswith("{") == (style == "json"))
+    await prepare(server, *SCHEDULES)
+    options = ("--server", server.url, "--monitor", "0", "--log-format", style)
+    with background(tmp_path, "scheduler", "dev1", *options) as process:
+        logged = await read_log(process.stderr, "Created task")
+        process.send_signal(signal.SIGTERM)
+        logged += await read_log(process.stderr, "Stopped")
+        assert process.wait(10) == 0
+    missing = {masked(line) for line in shown.text.splitlines()} - {masked(line) for line in logged}
+    assert not missing

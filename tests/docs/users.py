@@ -1,0 +1,73 @@
+"""The users of docs/permissions.md, some with a permission less or more, and the NATS contexts they connect with."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from ajsync.asyncjobs.context import Context, load_context
+from tests.docs.pages import DOCS, blocks
+from tests.nats_server import NatsServer
+
+PAGE = DOCS / "permissions.md"
+STREAM = "KV_CHORIA_AJ_CONFIGURATION"
+API = "$JS.API."
+KEYS = "$KV.CHORIA_AJ_CONFIGURATION."
+CREATE = f'"{API}STREAM.CREATE.{STREAM}"'
+OWNER = "team"
+PASSWORD = "s3cret"
+PASSWORD_VARIABLES = tuple(f"AJSYNC_{user}_PASSWORD" for user in ("PLAN", "APPLY", "INIT", "SCHEDULER"))
+"""In the environment of the server."""
+
+_NAME = re.compile(r"user: (\S+)")
+_PUBLISH = re.compile(r'^ +("\$.*")$', re.MULTILINE)
+_INBOX = re.compile(r"(_INBOX\w*)\.>")
+
+SHOWN: Mapping[str, str] = {
+    _NAME.findall(block.text)[0]: block.text.replace("OWNER", OWNER) for block in blocks(PAGE, "conf")
+}
+"""Each block of the page, by the name of its user."""
+_PLAN, _APPLY = SHOWN["ajsync-plan"], SHOWN["ajsync-apply"]
+
+WITHOUT: Mapping[str, str] = {
+    f"plan-without-{number}": _PLAN.replace(line, "") for number, line in enumerate(_PUBLISH.findall(_PLAN))
+}
+"""The user for `plan`, each time without one of its permissions."""
+
+ALTERED: Mapping[str, str] = {
+    **WITHOUT,
+    "apply-without-list": _APPLY.replace(f'"{API}CONSUMER.LIST.{STREAM}"', ""),
+    "apply-without-journal": _APPLY.replace(f'"{KEYS}ajsync.journal.{OWNER}"', ""),
+    "apply-without-keys": _APPLY.replace(f'"{KEYS}scheduled_tasks.*"', ""),
+    "apply-and-create": _APPLY.replace("publish: [", f"publish: [ {CREATE}"),
+}
+
+
+def authorization() -> str:
+    """The configuration of a server for an administrator and all these users."""
+    users = [f"{{ user: admin, password: {PASSWORD} }}", *SHOWN.values()]
+    users += [_NAME.sub(f"user: {name}", user) for name, user in ALTERED.items()]
+    listed = "\n".join(users)
+    return f"authorization {{ users: [ {listed} ] }}"
+
+
+def write_contexts(home: Path, server: NatsServer, users: Mapping[str, str], **members: str) -> None:
+    """Write the context of the page for each user, with the inbox that the user may subscribe to."""
+    (shown,) = blocks(PAGE, "json")
+    folder = home / ".config" / "nats" / "context"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, user in users.items():
+        own = {"url": server.url, "user": name, "inbox_prefix": _INBOX.findall(user)[0]}
+        (folder / f"{name}.json").write_text(json.dumps({**json.loads(shown.text), **own, **members}))
+
+
+def write_all_contexts(home: Path, server: NatsServer) -> None:
+    """Write a context for each user of `authorization`."""
+    write_contexts(home, server, {"admin": "_INBOX.>", **SHOWN, **ALTERED})
+
+
+def context(name: str) -> Context:
+    """One of the contexts that were written."""
+    return load_context(name, environ={"HOME": str(Path.home()), "NATS_PASSWORD": PASSWORD})

@@ -1,0 +1,338 @@
+"""The permissions in docs/permissions.md, on a server that has exactly these: enough for each user, and no more."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import nats
+import pytest
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from ajsync.asyncjobs import bucket as bucket_module
+from ajsync.asyncjobs.bucket import ConfigurationBucket
+from ajsync.asyncjobs.connection import connect
+from ajsync.errors import UnreachableError
+from ajsync.reconcile.survey import survey
+from ajsync.reconcile.writing import KeyWrite, write_keys
+from tests.cli.processes import ajsync, wait_until
+from tests.conftest import StartServer
+from tests.docs.users import (
+    ALTERED,
+    API,
+    CREATE,
+    KEYS,
+    OWNER,
+    PASSWORD,
+    PASSWORD_VARIABLES,
+    STREAM,
+    WITHOUT,
+    authorization,
+    context,
+    write_all_contexts,
+    write_contexts,
+)
+from tests.go_watcher import go_watcher
+from tests.nats_server import NatsServer
+from tests.tasks import task
+
+pytestmark = pytest.mark.anyio
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(autouse=True)
+def passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the blocks of the page take from the server's environment."""
+    for variable in PASSWORD_VARIABLES:
+        monkeypatch.setenv(variable, PASSWORD)
+
+
+@pytest.fixture
+def secured(start_server: StartServer, home: Path) -> NatsServer:
+    """A server that knows the users of the page and an administrator, each with a NATS context of its name."""
+    server = start_server(authorization())
+    write_all_contexts(home, server)
+    return server
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project still without schedules."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "ajsync.yaml").write_text(f"owner: {OWNER}\nfiles: [schedules.yaml]\n")
+    return folder
+
+
+@pytest.fixture
+def run(project: Path) -> Run:
+    """Run a command of ajsync in the project, as a user."""
+
+    def run(user: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return ajsync(project, *arguments, "--context", user, NATS_PASSWORD=PASSWORD)
+
+    return run
+
+
+def want(project: Path, **schedules: str) -> None:
+    """Let the files hold these schedules."""
+    members = {name: {"schedule": schedule, "task_type": "x"} for name, schedule in schedules.items()}
+    (project / "schedules.yaml").write_text(json.dumps({"schedules": members}))
+
+
+def held(run: Run) -> dict[str, str]:
+    """Name → schedule of what the bucket holds."""
+    return {task["name"]: task["schedule"] for task in json.loads(run("admin", "list", "--json").stdout)}
+
+
+@pytest.fixture
+def filled(secured: NatsServer, project: Path) -> NatsServer:
+    """The bucket holds the schedules A and B of the project, and the files another A, no B, and C."""
+    asyncio.run(fill())
+    want(project, A="@hourly", C="@daily")
+    return secured
+
+
+async def fill() -> None:
+    async with connect(context("admin")) as connection:
+        bucket, _ = await ConfigurationBucket.create(connection)
+        tasks = [task(name, owner=OWNER, queue="DEFAULT", task_type="x") for name in ("A", "B")]
+        await write_keys(bucket, [KeyWrite(each.name, 0, each) for each in tasks])
+
+
+@asynccontextmanager
+async def client(server: NatsServer, user: str, refusals: list[str]) -> AsyncIterator[Client]:
+    """A client of nats-py as this user; what the server refuses goes to `refusals`."""
+
+    async def on_error(error: Exception) -> None:
+        refusals.append(str(error))
+
+    inbox = context(user).inbox_prefix.encode()
+    connection = await nats.connect(server.url, user=user, password=PASSWORD, inbox_prefix=inbox, error_cb=on_error)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+def test_the_plan_user_sees_what_is_pending(filled: NatsServer, run: Run) -> None:
+    done = run("ajsync-plan", "plan", "--detailed-exitcode")
+    assert (done.returncode, done.stderr) == (2, "")
+    assert "1 to create, 1 to update, 0 to adopt, 1 to delete" in done.stdout
+    assert run("ajsync-plan", "list", "--names").stdout == "A\nB\n"
+    assert run("ajsync-plan", "view", "A").returncode == 0
+    assert "@daily" in run("ajsync-plan", "export", "B").stdout
+
+
+@pytest.mark.parametrize(
+    ("schedules", "refused"),
+    [
+        ({"A": "@daily", "B": "@daily", "C": "@daily"}, f"{KEYS}scheduled_tasks.C"),
+        ({"A": "@hourly", "B": "@daily"}, f"{API}CONSUMER.LIST.{STREAM}"),
+        ({"A": "@daily"}, f"{KEYS}scheduled_tasks.B"),
+    ],
+    ids=["create", "update", "delete"],
+)
+def test_the_server_refuses_an_apply_of_the_plan_user(
+    filled: NatsServer, project: Path, run: Run, schedules: dict[str, str], refused: str
+) -> None:
+    want(project, **schedules)
+    done = run("ajsync-plan", "apply", "--yes")
+    assert done.returncode == 7
+    assert f'Permissions Violation for Publish to "{refused}"' in done.stderr
+    assert held(run) == {"A": "@daily", "B": "@daily"}
+
+
+def test_the_apply_user_creates_updates_and_deletes(filled: NatsServer, run: Run) -> None:
+    done = run("ajsync-apply", "apply", "--yes")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Applied: 1 created, 1 updated, 1 deleted." in done.stdout
+    assert held(run) == {"A": "@hourly", "C": "@daily"}
+    assert run("ajsync-apply", "plan", "--detailed-exitcode").returncode == 0
+
+
+async def test_the_apply_user_updates_beside_a_go_scheduler(filled: NatsServer, project: Path, run: Run) -> None:
+    async with connect(context("admin")) as connection, go_watcher(connection) as watcher:
+        await watcher.until("A", ["@daily"])
+        want(project, A="@hourly", B="@daily")
+        for user in ("apply-without-list", "apply-without-journal"):
+            refused = await asyncio.to_thread(run, user, "apply", "--yes")
+            assert refused.returncode == 7
+            assert "Permissions Violation" in refused.stderr
+        want(project, A="@hourly")
+        done = await asyncio.to_thread(run, "ajsync-apply", "apply", "--yes")
+        assert (done.returncode, done.stderr) == (0, "")
+        await watcher.until("A", ["@hourly"])
+        await watcher.until("B", [])
+
+
+@pytest.mark.parametrize("user", WITHOUT)
+async def test_each_permission_of_the_plan_user_is_needed(
+    filled: NatsServer, user: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bucket_module, "_READ_SILENCE_SECONDS", 0.1)
+    async with connect(context(user)) as connection:
+        with pytest.raises(UnreachableError):
+            await survey(await ConfigurationBucket.open(connection), {}, owner=OWNER, digest="")
+    assert f'user:{user}" - Publish Violation' in filled.log
+
+
+def test_without_the_keys_an_apply_is_refused(filled: NatsServer, run: Run) -> None:
+    assert run("apply-without-keys", "apply", "--yes").returncode == 7
+
+
+async def test_the_apply_user_leaves_no_consumer_behind(filled: NatsServer, run: Run) -> None:
+    async with client(filled, "admin", []) as admin:
+        for user, left in (("ajsync-apply", 0), ("ajsync-plan", 1)):
+            await asyncio.to_thread(run, user, "plan")
+            assert len(await admin.jetstream().consumers_info(STREAM)) == left
+
+
+def test_only_who_may_make_the_bucket_makes_it(secured: NatsServer, project: Path, run: Run) -> None:
+    want(project, A="@daily")
+    for user, *command in (("ajsync-plan", "init", "--bucket"), ("ajsync-apply", "apply", "--yes", "--create-bucket")):
+        refused = run(user, *command)
+        assert refused.returncode == 7
+        assert f"Permissions Violation for Publish to {CREATE}" in refused.stderr
+    assert "Made the bucket" in run("ajsync-init", "init", "--bucket").stdout
+    assert run("ajsync-init", "plan").returncode == 7
+
+
+def test_with_one_permission_more_the_apply_user_makes_the_bucket(secured: NatsServer, project: Path, run: Run) -> None:
+    want(project, A="@daily")
+    done = run("apply-and-create", "apply", "--yes", "--create-bucket")
+    assert done.returncode == 0, done.stderr
+    assert held(run) == {"A": "@daily"}
+
+
+def test_on_a_leaf_node_the_subjects_have_the_prefix_of_the_domain(
+    start_server: StartServer, tmp_path: Path, home: Path, project: Path, run: Run
+) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    direct = ALTERED["apply-and-create"]
+    prefixed = direct.replace(f'"{API}', '"$JS.hub.API.').replace('"$KV.', '"$JS.hub.API.$KV.')
+    joint = f"users: [ {{ user: leaf, password: {PASSWORD} }}, {direct} ]"
+    hub = start_server(
+        f"{domain('hub', tmp_path)}\nauthorization {{ {joint} }}\nleafnodes {{ listen: 127.0.0.1:{port} }}",
+        jetstream=False,
+    )
+    remote = f'leafnodes {{ remotes: [ {{ url: "nats://leaf:{PASSWORD}@127.0.0.1:{port}" }} ] }}'
+    leaf = start_server(
+        f"{domain('leaf', tmp_path)}\nauthorization {{ users: [ {prefixed} ] }}\n{remote}", jetstream=False
+    )
+    write_contexts(home, hub, {"hub": direct}, user="ajsync-apply", jetstream_domain="hub")
+    write_contexts(home, leaf, {"leaf": prefixed}, user="ajsync-apply", jetstream_domain="hub")
+    want(project, A="@daily", B="@daily")
+    done = run("hub", "apply", "--yes", "--create-bucket")
+    assert done.returncode == 0, done.stderr
+    want(project, A="@hourly", C="@daily")
+    wait_until(lambda: run("leaf", "plan").returncode == 0)  # until the leaf node has joined the hub
+    done = run("leaf", "apply", "--yes")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert run("hub", "plan", "--detailed-exitcode").returncode == 0
+
+
+def domain(name: str, folder: Path) -> str:
+    return f"server_name: {name}\njetstream {{ domain: {name}, store_dir: {json.dumps(str(folder / name))} }}"
+
+
+FORBIDDEN = [
+    "$KV.OTHER.key",
+    f"{API}STREAM.INFO.KV_OTHER",
+    f"{API}STREAM.MSG.GET.KV_OTHER",
+    f"{API}DIRECT.GET.KV_OTHER.$KV.OTHER.key",
+    f"{API}CONSUMER.CREATE.KV_OTHER.x.$KV.OTHER.key",
+    f"{API}CONSUMER.CREATE.{STREAM}.x.{KEYS}>",
+    f"{API}CONSUMER.CREATE.{STREAM}",
+    f"{API}CONSUMER.DURABLE.CREATE.{STREAM}.x",
+    f"{API}STREAM.DELETE.{STREAM}",
+    f"{API}STREAM.PURGE.{STREAM}",
+    f"{API}STREAM.UPDATE.{STREAM}",
+    f"{API}STREAM.MSG.DELETE.{STREAM}",
+    f"{API}STREAM.CREATE.KV_NEW",
+    f"{KEYS}other",
+    f"{KEYS}ajsync.journal.another",
+    "$KV.CHORIA_AJ_ELECTIONS.task_scheduler",
+    "CHORIA_AJ.T.x",
+    "CHORIA_AJ.Q.EMAIL.x",
+]
+UNSEEN = [">", "_INBOX.>", "_INBOX_another.>", f"{KEYS}>", "CHORIA_AJ.>"]
+
+
+@pytest.mark.parametrize("user", ["ajsync-plan", "ajsync-apply"])
+async def test_neither_user_touches_anything_else(filled: NatsServer, user: str, run: Run) -> None:
+    before = held(run)
+    async with client(filled, "admin", []) as admin:
+        await admin.jetstream().create_key_value(bucket="OTHER")
+    refusals: list[str] = []
+    async with client(filled, user, refusals) as connection:
+        for subject in FORBIDDEN:
+            await connection.publish(subject, b"{}")
+        for subject in UNSEEN:
+            await connection.subscribe(subject)
+        async with asyncio.timeout(10):
+            while len(refusals) < len(FORBIDDEN) + len(UNSEEN):
+                await asyncio.sleep(0.01)
+    for kind, subjects in (("publish", FORBIDDEN), ("subscription", UNSEEN)):
+        for subject in subjects:
+            assert any(f'violation for {kind} to "{subject.lower()}"' in refusal for refusal in refusals), subject
+    assert held(run) == before
+
+
+async def ask(connection: Client, subject: str, body: object) -> dict[str, object]:
+    answer: dict[str, object] = json.loads((await connection.request(API + subject, json.dumps(body).encode())).data)
+    return answer
+
+
+async def test_the_page_is_honest_about_what_the_plan_user_can_read_and_send(filled: NatsServer) -> None:
+    received: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def receive(msg: Msg) -> None:
+        if not received.done():
+            received.set_result(msg.data)
+
+    async with client(filled, "admin", []) as admin, client(filled, "ajsync-plan", []) as connection:
+        await admin.publish(f"{KEYS}ajsync.journal.another", b"journal")
+        await admin.subscribe("anywhere", cb=receive)
+        await admin.flush()
+        found = await ask(connection, f"STREAM.MSG.GET.{STREAM}", {"last_by_subj": f"{KEYS}ajsync.journal.another"})
+        message = found["message"]
+        assert isinstance(message, dict)
+        assert base64.b64decode(message["data"]) == b"journal"
+        keys = f"{KEYS}scheduled_tasks.*"
+        consumer = {"name": "x", "deliver_subject": "anywhere", "ack_policy": "none", "filter_subject": keys}
+        made = await ask(connection, f"CONSUMER.CREATE.{STREAM}.x.{keys}", {"stream_name": STREAM, "config": consumer})
+        assert "error" not in made
+        assert b'"name":"A"' in await asyncio.wait_for(received, 10)
+
+
+async def test_the_page_is_honest_about_what_the_apply_user_can_destroy(filled: NatsServer, run: Run) -> None:
+    async with client(filled, "ajsync-apply", []) as connection:
+        await connection.request(f"{KEYS}scheduled_tasks.X", b"", headers={"Nats-Rollup": "all"})
+    assert held(run) == {}
+
+
+async def test_the_page_is_honest_about_consumers_of_others(filled: NatsServer) -> None:
+    keys = f"{KEYS}scheduled_tasks.*"
+    config = {"name": "x", "deliver_subject": "here", "ack_policy": "none", "filter_subject": keys}
+    async with client(filled, "admin", []) as admin, client(filled, "ajsync-plan", []) as connection:
+        await ask(admin, f"CONSUMER.CREATE.{STREAM}.x.{keys}", {"stream_name": STREAM, "config": config})
+        changed = {"stream_name": STREAM, "action": "update", "config": {**config, "deliver_subject": "there"}}
+        assert "error" not in await ask(connection, f"CONSUMER.CREATE.{STREAM}.x.{keys}", changed)
+
+
+async def test_the_page_is_honest_about_who_may_make_the_bucket(secured: NatsServer) -> None:
+    copying = {"name": STREAM, "sources": [{"name": "KV_OTHER"}]}
+    async with client(secured, "admin", []) as admin, client(secured, "ajsync-init", []) as connection:
+        await admin.jetstream().create_key_value(bucket="OTHER")
+        assert "error" not in await ask(connection, f"STREAM.CREATE.{STREAM}", copying)
