@@ -19,7 +19,7 @@ from ajsync.asyncjobs.names import (
     SCHEDULE_SUBJECT,
 )
 from ajsync.asyncjobs.streams import STREAM_NOT_FOUND, LastMessage, last_message, make_stream
-from ajsync.errors import BucketNotFoundError, StoredValueError, UnreachableError
+from ajsync.errors import BucketNotFoundError, NotPermittedError, StoredValueError, UnreachableError
 
 _READ_ATTEMPTS = 3
 _READ_SILENCE_SECONDS = 3.0
@@ -110,6 +110,7 @@ class ConfigurationBucket:
             return []
         client = self.connection.client
         inbox = client.new_inbox()
+        subject = f"{self.connection.api_prefix}CONSUMER.MSG.NEXT.{CONFIGURATION_STREAM}.{consumer}"
         subscription = await client.subscribe(inbox, pending_msgs_limit=-1, pending_bytes_limit=-1)
         messages: list[Msg] = []
         asked = 0
@@ -117,10 +118,11 @@ class ConfigurationBucket:
             while True:
                 if asked - len(messages) <= self._pull_messages // 2:
                     body = f'{{"batch":{self._pull_messages},"expires":{int(_READ_SILENCE_SECONDS * 1e9)}}}'.encode()
-                    subject = f"{self.connection.api_prefix}CONSUMER.MSG.NEXT.{CONFIGURATION_STREAM}.{consumer}"
                     await client.publish(subject, body, inbox)
                     asked += self._pull_messages
                 message = await self._next(subscription)
+                if message is None and (reason := self.connection.permission_reason(subject)):
+                    raise NotPermittedError(f"The server does not let us read the bucket: {reason}.")
                 if message is None or not message.reply.startswith("$JS.ACK."):
                     return None
                 # The last tokens are stream sequence, consumer sequence, time, pending, and with a domain a random one.
@@ -165,11 +167,12 @@ class ConfigurationBucket:
             if message.headers and message.headers.get("KV-Operation") in ("DEL", "PURGE"):
                 deleted[name] = revision
             else:
-                entries[name] = _decode_entry(name, revision, message.data)
+                entries[name] = decode_entry(name, revision, message.data)
         return Live(self.target, entries, deleted)
 
 
-def _decode_entry(name: str, revision: int, data: bytes) -> Entry:
+def decode_entry(name: str, revision: int, data: bytes) -> Entry:
+    """The entry of a key that holds `data`, be that a scheduled task or not."""
     try:
         return Entry(name, revision, decode_scheduled_task(name, data))
     except StoredValueError as error:

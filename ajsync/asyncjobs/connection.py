@@ -116,8 +116,11 @@ class Connection:
 
     def permission_reason(self, subject: str) -> str | None:
         """The server's latest word that we may not publish or subscribe to `subject`, or None."""
+        # A server of a domain names the subject that it maps ours to.
+        mapped = subject.removeprefix(self.publish_prefix) if self.publish_prefix else subject
+        subjects = (subject, mapped if mapped.startswith("$KV.") else f"$JS.API.{mapped}")
         for kind, pattern in reversed(self._violations):
-            if _matches(pattern, subject.lower()):
+            if any(_matches(pattern, each.lower()) for each in subjects):
                 return _violation(kind, pattern, subject)
         return None
 
@@ -221,14 +224,13 @@ class Connection:
             kind, pattern = found[1].title(), found[2]
             self._violations.append((kind, pattern))
             for refused, subject in self._waiting.items():
-                published = kind == "Publish" and pattern == subject.lower()
-                reason = _violation(kind, pattern, subject) if published else self._inbox_reason()
+                reason = self.permission_reason(subject) if kind == "Publish" else self._inbox_reason()
                 if reason and not refused.done():
                     refused.set_result(reason)
-        elif text != self._trouble and self._stage == "open":  # attempts to reconnect repeat theirs
-            self._trouble = text
-        else:
+            return  # whoever published or asked says so, once and with its context
+        if text == self._trouble or self._stage != "open":  # attempts to reconnect repeat theirs
             return
+        self._trouble = text
         _log.warning("%s says: %s", self.url, text, extra={"server": self.url})
 
     async def _on_disconnected(self) -> None:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from ajsync.reconcile.apply import Result
     from ajsync.reconcile.plan import Plan
 
+_RESYNC_SECONDS = 300.0
+
 
 @click.command()
 @click.argument("plan_file", metavar="[PLAN]", required=False, type=click.Path(path_type=Path, dir_okay=False))
@@ -37,9 +39,7 @@ if TYPE_CHECKING:
 @show_payload_option
 @click.option("-y", "--yes", is_flag=True, help="Apply without asking.")
 @click.option("--create-bucket", is_flag=True, help="Make the bucket if it is missing.")
-@click.option(
-    "--replicas", type=click.IntRange(1, 5), default=1, show_default=True, help="Of a bucket that is made now."
-)
+@click.option("--replicas", type=click.IntRange(1, 5), help="Of a bucket that is made now. [default: 1]")
 @click.option("--memory", is_flag=True, help="Keep a bucket that is made now in memory.")
 @click.option("--watch", is_flag=True, help="Go on, and apply again whenever the files change.")
 @click.option(
@@ -52,9 +52,7 @@ if TYPE_CHECKING:
 @click.option(
     "--resync",
     type=Duration(),
-    default=300.0,
-    show_default="5m",
-    help="With --watch: how often to look for drift in the bucket.",
+    help="With --watch: how often to look for drift in the bucket. [default: 5m]",
 )
 @scheduler_options
 @log_format_option
@@ -66,11 +64,11 @@ def command(
     show_payload: bool,
     yes: bool,
     create_bucket: bool,
-    replicas: int,
+    replicas: int | None,
     memory: bool,
     watch: bool,
     scheduler: str | None,
-    resync: float,
+    resync: float | None,
     fires: Fires,
     log_format: str,
 ) -> None:
@@ -95,13 +93,17 @@ def command(
         raise UsageError("--scheduler goes on, as --watch does: pass --watch too, or run 'ajsync scheduler'.")
     if fires.monitor is not None and scheduler is None:
         raise UsageError("--monitor shows what a scheduler does: pass --scheduler too.")
-    creation = (replicas, memory) if create_bucket else None
+    if not create_bucket and (replicas is not None or memory):
+        raise UsageError("--replicas and --memory are about a bucket that is made now: pass --create-bucket too.")
+    if resync is not None and not watch:
+        raise UsageError("--resync is how often --watch looks again: pass --watch too.")
+    creation = (replicas or 1, memory) if create_bucket else None
     if watch:
         from ajsync.cli.logs import start_logging
         from ajsync.cli.watch import follow_files
 
         start_logging(log_format)
-        follow_files(files, server, opened, creation, resync, scheduler, fires)
+        follow_files(files, server, opened, creation, resync or _RESYNC_SECONDS, scheduler, fires)
         return
     _apply_once(plan_file, files, server, opened, show_payload, yes, creation)
 
@@ -118,11 +120,15 @@ def _apply_once(
     from ajsync.cli.output import print_plan
     from ajsync.cli.session import limits, load, run
     from ajsync.reconcile.gates import refusals
+    from ajsync.reconcile.plan import Adopt
 
     configuration = load(files)
-    plan = run(_prepare(configuration, server, opened, creation))
-    if plan_file is not None and plan.changes:
-        plan = _saved(plan_file, plan)
+    saved = _load_saved(plan_file)
+    # A saved adoption was decided when the plan was made.
+    adopt = opened.adopt or (saved is not None and any(isinstance(change, Adopt) for change in saved.changes))
+    plan = run(_prepare(configuration, server, adopt, creation))
+    if saved is not None:
+        plan = _still_fits(saved, plan)
     against = refusals(plan, limits(configuration, opened))
     print_plan(plan, against, style="text", show_payload=show_payload, locations=configuration.locations)
     if against:
@@ -135,7 +141,7 @@ def _apply_once(
 
 
 async def _prepare(
-    configuration: Configuration, server: Server, opened: Opened, creation: tuple[int, bool] | None
+    configuration: Configuration, server: Server, adopt: bool, creation: tuple[int, bool] | None
 ) -> Plan:
     from ajsync.cli.output import say
     from ajsync.cli.session import connected, open_or_create
@@ -153,17 +159,24 @@ async def _prepare(
             configuration.tasks,
             owner=configuration.owner,
             digest=configuration.digest,
-            adopt=opened.adopt,
+            adopt=adopt,
         )
         return plan
 
 
-def _saved(plan_file: Path, fresh: Plan) -> Plan:
-    """The saved plan, if bucket, owner, files and revisions are what it was made from."""
-    from ajsync.reconcile.saved import check_plan, check_revisions, load_plan
+def _load_saved(plan_file: Path | None) -> Plan | None:
+    from ajsync.reconcile.saved import load_plan
 
-    saved = load_plan(plan_file)
+    return None if plan_file is None else load_plan(plan_file)
+
+
+def _still_fits(saved: Plan, fresh: Plan) -> Plan:
+    """The saved plan, if bucket, owner, files and revisions are what it was made from; nothing to do if it is done."""
+    from ajsync.reconcile.saved import check_plan, check_revisions
+
     check_plan(saved, target=fresh.target, owner=fresh.owner, digest=fresh.digest)
+    if fresh.empty:
+        return fresh
     check_revisions(saved, fresh)
     return saved
 

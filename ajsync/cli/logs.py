@@ -28,3 +28,4 @@ def start_logging(style: str = "text") -> None:
     else:
         handler.setFormatter(logging.Formatter("%(levelname)s[%(asctime)s] %(message)s", "%H:%M:%S"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)  # it counts changes, most of them of no matter

@@ -86,6 +86,9 @@ def command(
 
         save_plan(plan, out)
     if against:
+        if style != "text":  # the reasons stand in the plan, which may have gone into a file
+            for refusal in against:
+                warn(str(refusal))
         raise click.exceptions.Exit(against[0].exit_code)
     if detailed_exitcode and plan.changes:
         raise click.exceptions.Exit(_CHANGES_PENDING)

@@ -15,6 +15,7 @@ from ajsync.cli.session import chosen_context, limits, load, open_or_create, run
 from ajsync.config import Configuration
 from ajsync.config.watch import FileWatcher, folders_of
 from ajsync.reconcile.follow import Desired, Follower
+from ajsync.reconcile.render.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,8 @@ async def _follow(
             scheduler.on_lead = watcher.changed.set
             follower.may_apply = lambda: scheduler.leads
             jobs.append(scheduler.run(stop))
-        log.info("Following %d files of %s; stop with Ctrl-C", len(configuration.sources), configuration.owner)
+        files_read = counted(len(configuration.sources), "file")
+        log.info("Following %s of %s; stop with Ctrl-C", files_read, configuration.owner)
         async with asyncio.TaskGroup() as group:
             for job in jobs:
                 group.create_task(job)

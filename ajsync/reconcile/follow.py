@@ -6,19 +6,23 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.errors import AjsyncError, InvalidError, UnreachableError
 from ajsync.reconcile.apply import Result, apply
 from ajsync.reconcile.gates import Limits, refusals
-from ajsync.reconcile.plan import Plan
+from ajsync.reconcile.plan import Delete, Plan
+from ajsync.reconcile.render.wording import counted
 from ajsync.reconcile.rewrite import finish_interrupted
 from ajsync.reconcile.survey import survey
 
 log = logging.getLogger(__name__)
 
+SETTLE_SECONDS = 3.0
+"""Deletes wait until the files have not changed for so long: one that is moved, or checked out anew, is gone for a
+moment only."""
 RETRY_SECONDS = 5.0
 """How soon to try again after the server could not be reached, or something was left undone."""
 _NAMED = 20
@@ -52,6 +56,8 @@ class Follower:
         self.may_apply: Callable[[], bool] = lambda: True
         """False while another does it: of several schedulers that follow the files the leader alone applies."""
         self._desired = desired
+        self._changed_at = -SETTLE_SECONDS
+        """When the files last changed, by the monotonic clock; what they said at the start counts at once."""
         self._said = ""
 
     async def run(self, changed: asyncio.Event, resync: float) -> None:
@@ -73,7 +79,7 @@ class Follower:
             bucket = await self._open_bucket()
             finished = await finish_interrupted(bucket, desired.owner)
             if finished:
-                log.info("Brought back %d schedules that an interrupted apply had left deleted", len(finished))
+                log.info("Brought back %s that an apply had left deleted", counted(len(finished), "schedule"))
             plan, _ = await survey(
                 bucket, desired.tasks, owner=desired.owner, digest=desired.digest, adopt=desired.adopt
             )
@@ -82,9 +88,14 @@ class Follower:
                 self._say_once(logging.ERROR, "Not applied: " + " ".join(map(str, against)))
                 return True
             if not plan.changes:
-                self._say_once(logging.INFO, f"In step: {plan.unchanged} schedules are as the files say")
+                self._say_once(logging.INFO, f"In step: {counted(plan.unchanged, 'schedule')} as the files say")
                 return True
-            return self._report(plan, await apply(bucket, plan, now=time.time_ns(), stop=self._stop))
+            settled = time.monotonic() - self._changed_at >= SETTLE_SECONDS
+            if not settled:
+                plan = replace(plan, changes=tuple(each for each in plan.changes if not isinstance(each, Delete)))
+            if not plan.changes:
+                return False  # deletes alone, which wait
+            return self._report(plan, await apply(bucket, plan, now=time.time_ns(), stop=self._stop)) and settled
         except UnreachableError as error:
             self._say_once(logging.WARNING, f"Not applied: {error} Trying again.")
         except AjsyncError as error:
@@ -96,9 +107,10 @@ class Follower:
             self._desired = self._load()
         except InvalidError as error:
             log.error("The files are not valid, the last good configuration stays in force:\n%s", error)
-        else:
-            log.info("The files changed: %d schedules", len(self._desired.tasks))
+            return
+        self._changed_at = time.monotonic()
         self._said = ""
+        log.info("The files were read: %s", counted(len(self._desired.tasks), "schedule"))
 
     def _report(self, plan: Plan, result: Result) -> bool:
         self._said = ""

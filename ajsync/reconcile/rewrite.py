@@ -15,7 +15,14 @@ from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.publisher import publish_all
 from ajsync.asyncjobs.timestamp import NANOSECONDS
 from ajsync.asyncjobs.watchers import wait_until_delivered
-from ajsync.errors import AjsyncError, ConflictError, InvalidError, StoredValueError, UnreachableError
+from ajsync.errors import (
+    AjsyncError,
+    ConflictError,
+    InvalidError,
+    NotPermittedError,
+    StoredValueError,
+    UnreachableError,
+)
 from ajsync.reconcile.journal import (
     Step,
     decode_journal,
@@ -75,7 +82,9 @@ class Rewriter:
                 continue
             at = await self._write_journal(at, data)
             results = await self._rewrite_chunk(chunk, expected, on_written)
-            settled = all(result.error is None or isinstance(result.error, ConflictError) for result in results)
+            # A conflict or a refused deletion leaves the schedule where it is: the journal need not keep it.
+            kept = (ConflictError, NotPermittedError)
+            settled = all(result.error is None or isinstance(result.error, kept) for result in results)
             for each in zip(chunk, results, strict=True):
                 yield each
             if not settled:
