@@ -5,10 +5,13 @@ A read that fails or ends early raises; it never looks like a bucket with fewer 
 
 from __future__ import annotations
 
+import logging
+import time
+
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from ajsync.asyncjobs.connection import Connection, JetStreamError
+from ajsync.asyncjobs.connection import REQUEST_SECONDS, Connection, JetStreamError
 from ajsync.asyncjobs.live import Entry, Live, Target
 from ajsync.asyncjobs.model import decode_scheduled_task
 from ajsync.asyncjobs.names import (
@@ -20,6 +23,8 @@ from ajsync.asyncjobs.names import (
 )
 from ajsync.asyncjobs.streams import STREAM_NOT_FOUND, LastMessage, last_message, make_stream
 from ajsync.errors import BucketNotFoundError, NotPermittedError, StoredValueError, UnreachableError
+
+_log = logging.getLogger(__name__)
 
 _READ_ATTEMPTS = 3
 _READ_SILENCE_SECONDS = 3.0
@@ -62,24 +67,36 @@ class ConfigurationBucket:
 
     async def read(self) -> Live:
         """Read every scheduled task and delete marker. Raises UnreachableError when it cannot be read to the end."""
+        return self._decode(await self._read_all(headers_only=False))
+
+    async def names(self) -> tuple[str, ...]:
+        """The names of all scheduled tasks, read without their values; raises as `read`."""
+        messages = await self._read_all(headers_only=True)
+        stored = {message.subject[len(SCHEDULE_SUBJECT) :]: not _is_deletion(message) for message in messages}
+        return tuple(name for name, is_there in stored.items() if is_there)
+
+    async def _read_all(self, *, headers_only: bool) -> list[Msg]:
+        start = time.perf_counter()
         for _ in range(_READ_ATTEMPTS):
-            messages = await self._read_once()
+            messages = await self._read_once(headers_only)
             if messages is not None:
-                return self._decode(messages)
+                milliseconds = (time.perf_counter() - start) * 1000
+                _log.info("read %s keys of %s in %.0f ms", f"{len(messages):,}", self.target.bucket, milliseconds)
+                return messages
         raise UnreachableError(
             f"The bucket {CONFIGURATION_BUCKET} could not be read to its end, "
             f"{_READ_ATTEMPTS} times in a row; nothing was changed. Try again when the server is healthy."
         )
 
-    async def get(self, key: str) -> LastMessage | None:
+    async def get(self, key: str, *, timeout: float = REQUEST_SECONDS) -> LastMessage | None:
         """The last message of `key`, from the stream's leader; None where it was never written."""
-        return await last_message(self.connection, CONFIGURATION_STREAM, CONFIGURATION_SUBJECT + key)
+        return await last_message(self.connection, CONFIGURATION_STREAM, CONFIGURATION_SUBJECT + key, timeout=timeout)
 
     def subject(self, key: str) -> str:
         """Where a write of `key` is published."""
         return f"{self.connection.publish_prefix}{CONFIGURATION_SUBJECT}{key}"
 
-    async def _read_once(self) -> list[Msg] | None:
+    async def _read_once(self, headers_only: bool) -> list[Msg] | None:
         name = f"ajsync-{self.connection.client.new_inbox().rpartition('.')[2]}"
         subject = f"{SCHEDULE_SUBJECT}*"
         info = await self.connection.jetstream_request(
@@ -93,6 +110,7 @@ class ConfigurationBucket:
                     "deliver_policy": "last_per_subject",
                     "ack_policy": "none",
                     "filter_subject": subject,
+                    "headers_only": headers_only,
                     "inactive_threshold": 30_000_000_000,
                     "num_replicas": 1,
                     "mem_storage": True,
@@ -164,11 +182,15 @@ class ConfigurationBucket:
             revision = int(tokens[5] if len(tokens) == 9 else tokens[7])
             entries.pop(name, None)
             deleted.pop(name, None)
-            if message.headers and message.headers.get("KV-Operation") in ("DEL", "PURGE"):
+            if _is_deletion(message):
                 deleted[name] = revision
             else:
                 entries[name] = decode_entry(name, revision, message.data)
         return Live(self.target, entries, deleted)
+
+
+def _is_deletion(message: Msg) -> bool:
+    return message.headers is not None and message.headers.get("KV-Operation") in ("DEL", "PURGE")
 
 
 def decode_entry(name: str, revision: int, data: bytes) -> Entry:

@@ -49,6 +49,10 @@ class JetStreamError(UnreachableError):
         self.description = description
 
 
+class NobodyAnswersError(UnreachableError):
+    """No service, and no stream, takes a subject."""
+
+
 @asynccontextmanager
 async def connect(
     context: Context,
@@ -139,7 +143,7 @@ class Connection:
         try:
             return await self._exchange(subject, payload, timeout, headers)
         except nats.errors.NoRespondersError:
-            raise UnreachableError(f"Nobody answers {subject} at {self.url}.") from None
+            raise NobodyAnswersError(f"Nobody answers {subject} at {self.url}.") from None
 
     async def jetstream_request(
         self, api_subject: str, body: Mapping[str, object] | None = None, *, timeout: float = REQUEST_SECONDS
@@ -150,6 +154,7 @@ class Connection:
         answer, NotPermittedError where the server refuses the request.
         """
         payload = b"" if body is None else json.dumps(body).encode()
+        _log.debug("asking %s%s", self.api_prefix, api_subject)
         try:
             answer = json.loads((await self._exchange(self.api_prefix + api_subject, payload, timeout, None)).data)
         except nats.errors.NoRespondersError:
@@ -336,12 +341,15 @@ async def _connect(context: Context, name: str, timeout: float, reconnect_timeou
         servers = [*context.servers[number:], *context.servers[:number]]  # it tries the first and reconnects to all
         seconds = max((deadline - loop.time()) / (len(context.servers) - number), _LEAST_SECONDS)
         connection = Connection(context, url, reconnect_timeout)
+        _log.info("connecting to %s%s", url, f", as the context {context.name} says" if context.name else "")
         try:
             await connection._open(servers, options, seconds)
         except (_AttemptError, OSError, ValueError, nats.errors.Error) as error:  # ValueError: a first line without end
             cause = error.cause if isinstance(error, _AttemptError) else error
             failures.append(failure_of(cause, context, seconds, connection.client.asks_for_certificate))
+            _log.info("not connected to %s: %s", url, failures[-1].reason)
         else:
+            _log.info("connected to %s, nats-server %s", url, connection.server_version)
             return connection
     reasons = "; ".join(f"{failure.reason} at {url}" for failure, url in zip(failures, context.servers, strict=True))
     advice = " ".join(dict.fromkeys(failure.advice for failure in failures))

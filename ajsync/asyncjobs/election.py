@@ -5,16 +5,13 @@ Here are its operations on the wire; when to use which is the scheduler's matter
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 
-from ajsync.asyncjobs.connection import Connection, JetStreamError
+from ajsync.asyncjobs.connection import REQUEST_SECONDS, Connection
 from ajsync.asyncjobs.events import leader_elected_event, leader_election_subject
 from ajsync.asyncjobs.ids import new_id
 from ajsync.asyncjobs.publisher import Write, publish_one
 from ajsync.asyncjobs.streams import ELECTIONS_STREAM, last_message
-
-log = logging.getLogger(__name__)
 
 COMPONENT = "task_scheduler"
 ELECTION_SUBJECT = f"$KV.CHORIA_AJ_ELECTIONS.{COMPONENT}"
@@ -43,9 +40,9 @@ class Election:
         self._connection = connection
         self._name = name
 
-    async def read(self) -> Holding:
+    async def read(self, *, timeout: float = REQUEST_SECONDS) -> Holding:
         """Who holds the key now, by the word of the stream's leader."""
-        message = await last_message(self._connection, ELECTIONS_STREAM, ELECTION_SUBJECT)
+        message = await last_message(self._connection, ELECTIONS_STREAM, ELECTION_SUBJECT, timeout=timeout)
         if message is None:
             return Holding(None, 0)
         if message.deleted:
@@ -61,7 +58,7 @@ class Election:
     async def take(self, revision: int, *, timeout: float) -> int | None:
         """Take or refresh the key: write our name if it is at `revision` still. The new revision, None if it is not.
 
-        Raises UnreachableError where there is no answer within `timeout` seconds.
+        Raises UnreachableError where there is no answer within `timeout` seconds, or one that says neither.
         """
         return await self._store(self._name.encode(), {}, revision, timeout)
 
@@ -77,9 +74,5 @@ class Election:
     async def _store(self, data: bytes, headers: dict[str, str], revision: int, timeout: float) -> int | None:
         expected = {"Nats-Expected-Last-Subject-Sequence": str(revision)}
         subject = f"{self._connection.publish_prefix}{ELECTION_SUBJECT}"
-        try:
-            answer = await publish_one(self._connection, Write(subject, data, {**headers, **expected}), timeout=timeout)
-        except JetStreamError as error:
-            log.warning("The election's key was not written: %s", error)
-            return None
+        answer = await publish_one(self._connection, Write(subject, data, {**headers, **expected}), timeout=timeout)
         return None if answer.conflict else answer.sequence

@@ -6,9 +6,13 @@ that leans on the inside of nats-py is in `write_frames`.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 from ajsync.asyncjobs.connection import Connection
+
+_WRITE_BYTES = 256 * 1024
+"""At once: others who write on the same connection have their turn in between."""
 
 
 def publish_frame(subject: str, data: bytes) -> bytes:
@@ -45,3 +49,34 @@ async def write_frames(connection: Connection, frames: Sequence[bytes]) -> bool:
     await client._send_command(b"".join(frames))
     await client._flush_pending()
     return True
+
+
+class FrameWriter:
+    """Writes frames in their order, as fast as the server takes them; what comes while there is none is lost."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._frames: list[bytes] = []
+        self._waiting = asyncio.Event()
+
+    def add(self, frame: bytes) -> None:
+        """Have a frame written soon."""
+        self._frames.append(frame)
+        self._waiting.set()
+
+    def clear(self) -> None:
+        """Forget what is not written yet."""
+        self._frames.clear()
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        while True:
+            await self._waiting.wait()
+            self._waiting.clear()
+            frames, self._frames = self._frames, []
+            size = begin = 0
+            for end, frame in enumerate(frames, 1):
+                size += len(frame)
+                if size >= _WRITE_BYTES or end == len(frames):
+                    await write_frames(self._connection, frames[begin:end])
+                    size, begin = 0, end

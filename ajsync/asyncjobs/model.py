@@ -10,6 +10,7 @@ import base64
 import binascii
 import json
 import re
+import sys
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast, get_args
 
@@ -19,6 +20,8 @@ from ajsync.errors import StoredValueError
 
 Catchup = Literal["none", "latest", "all"]
 Overlap = Literal["allow", "skip"]
+_CATCHUPS: tuple[Catchup, ...] = get_args(Catchup)
+_OVERLAPS: tuple[Overlap, ...] = get_args(Overlap)
 
 DEFAULT_CATCHUP: Catchup = "latest"
 DEFAULT_OVERLAP: Overlap = "allow"
@@ -26,6 +29,12 @@ DEFAULT_MAX_TRIES = 10
 """What asyncjobs gives to a task that names no maximum."""
 MIN_DEADLINE = 30 * NANOSECONDS
 """The shortest deadline that asyncjobs accepts."""
+
+
+def rounded_deadline(nanoseconds: int) -> int:
+    """A deadline as asyncjobs stores it: rounded to seconds, half of one upwards."""
+    # Go rounds half of a second away from zero; what is negative is too short anyhow.
+    return (nanoseconds + NANOSECONDS // 2) // NANOSECONDS * NANOSECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +94,10 @@ def decode_scheduled_task(name: str, data: bytes) -> ScheduledTask:
     managed = value.get("ajsync")
     return ScheduledTask(
         name=name,
-        schedule=member(value, "schedule", str),
-        queue=member(value, "queue", str),
-        task_type=member(value, "task_type", str),
+        # What many entries share is kept once: a scheduler holds tens of thousands of them for as long as it runs.
+        schedule=sys.intern(member(value, "schedule", str)),
+        queue=sys.intern(member(value, "queue", str)),
+        task_type=sys.intern(member(value, "task_type", str)),
         payload=bytes_member(value, "payload"),
         deadline=member(value, "deadline", int, 0),
         max_tries=member(value, "max_tries", int, 0),
@@ -120,12 +130,12 @@ def _decode_managed(value: object) -> Managed:
     if not OWNER_NAME.fullmatch(owner):
         raise StoredValueError(f"its owner {owner!r} is not a valid owner")
     return Managed(
-        owner=owner,
-        source=member(value, "source", str, ""),
+        owner=sys.intern(owner),
+        source=sys.intern(member(value, "source", str, "")),
         description=member(value, "description", str, ""),
-        catchup=_choice(value, "catchup", DEFAULT_CATCHUP, get_args(Catchup)),
+        catchup=_choice(value, "catchup", DEFAULT_CATCHUP, _CATCHUPS),
         catchup_window=member(value, "catchup_window", int, 0),
-        overlap=_choice(value, "overlap", DEFAULT_OVERLAP, get_args(Overlap)),
+        overlap=_choice(value, "overlap", DEFAULT_OVERLAP, _OVERLAPS),
         jitter=member(value, "jitter", int, 0),
     )
 
@@ -144,6 +154,16 @@ def encode_string(text: str) -> str:
     if _is_plain(text):
         return f'"{text}"'
     return _encode_json_string(text).translate(_GO_ESCAPES)
+
+
+def encode_json(value: object) -> bytes:
+    """The JSON that Go's encoder writes for a value of JSON's own types, in UTF-8.
+
+    Raises ValueError for what JSON cannot hold: infinity, NaN, half a surrogate pair, a value that contains itself;
+    TypeError for other types.
+    """
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True)
+    return text.translate(_GO_ESCAPES).encode()
 
 
 def encode_bytes(data: bytes | None) -> str:

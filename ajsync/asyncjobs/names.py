@@ -20,6 +20,9 @@ QUEUE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 TASK_TYPE = re.compile(r"[A-Za-z0-9_:-]+")
 OWNER_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
+DEFAULT_QUEUE = "DEFAULT"
+"""The queue that asyncjobs uses where none is named."""
+
 
 def schedule_key(name: str) -> str:
     """The bucket's key of the scheduled task `name`."""

@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from nats.aio.msg import Msg
-from nats.errors import ConnectionClosedError, MaxPayloadError, OutboundBufferLimitError
 
 from ajsync.asyncjobs.connection import Connection, JetStreamError
+from ajsync.asyncjobs.frames import header_block, store_frame, write_frames
 
 WINDOW = 1000
 """Writes under way at once: more gains nothing on one connection, and a lost connection leaves this many open."""
@@ -26,7 +26,8 @@ RESEND_SECONDS = 3.0
 PATIENCE_SECONDS = 30.0
 """Silence after which the writes still open are given up."""
 _TICK_SECONDS = 0.1
-_FLUSH_EVERY = 100
+_BATCH_BYTES = 64 * 1024
+"""Written at a time: the server stores one batch while the next is made."""
 
 WRONG_SEQUENCE = frozenset({10071, 10164})
 """JetStream's error codes for "the last sequence of this subject is not what you expected"."""
@@ -114,11 +115,8 @@ class _Run:
 
     async def drive(self, inbox: str, patience: float) -> None:
         silent_since = sent_at = time.monotonic()
-        while True:
-            try:
-                await self._fill_window(inbox)
-            except ConnectionClosedError:
-                return
+        while not self.connection.client.is_closed:
+            await self._fill_window(inbox)
             if self.exhausted and not self.again and not self.under_way:
                 return
             try:
@@ -151,23 +149,29 @@ class _Run:
         return len(self.answers) - 1, write
 
     async def _fill_window(self, inbox: str) -> None:
-        publish = self.connection.client.publish
-        while len(self.under_way) < WINDOW and (item := self._next()) is not None:
+        while batch := self._begin_batch(inbox):
+            if not await write_frames(self.connection, [*batch.values()]):  # disconnected
+                self.again.extendleft((index, self.under_way.pop(index)) for index in reversed(batch))
+                return
+            await asyncio.sleep(0)  # nats-py writes to the socket only while nobody else runs
+
+    def _begin_batch(self, inbox: str) -> dict[int, bytes]:
+        """The frames of some of the next writes, which are under way from now on, by their index."""
+        batch: dict[int, bytes] = {}
+        size = 0
+        while size < _BATCH_BYTES and len(self.under_way) < WINDOW and (item := self._next()) is not None:
             index, write = item
             if self.answers[index] is not None:
                 continue
-            self.under_way[index] = write
-            try:
-                await publish(write.subject, write.data, f"{inbox}.{index}", dict(write.headers))
-            except OutboundBufferLimitError:  # disconnected, and the client's buffer is full
-                del self.under_way[index]
-                self.again.appendleft(item)
-                return
-            except MaxPayloadError:
+            headers = header_block(write.headers)
+            if len(headers) + len(write.data) > self.connection.max_payload:  # the server throws out who sends that
                 limit = self.connection.max_payload
                 self._settle(index, Answer(error=f"larger than the server takes ({limit} bytes)"))
-            if index % _FLUSH_EVERY == 0:
-                await asyncio.sleep(0)  # nats-py writes to the socket only while nobody else runs
+                continue
+            self.under_way[index] = write
+            batch[index] = store_frame(write.subject, f"{inbox}.{index}", headers, write.data)
+            size += len(batch[index])
+        return batch
 
     async def receive(self, msg: Msg) -> None:
         self._settle(int(msg.subject.rpartition(".")[2]), _read_answer(msg))

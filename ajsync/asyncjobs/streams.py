@@ -9,7 +9,7 @@ import base64
 from dataclasses import dataclass
 from typing import Any
 
-from ajsync.asyncjobs.connection import Connection, JetStreamError
+from ajsync.asyncjobs.connection import REQUEST_SECONDS, Connection, JetStreamError
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM
 from ajsync.asyncjobs.timestamp import parse_timestamp
 
@@ -96,10 +96,13 @@ class LastMessage:
     """Nanoseconds since 1970, by the server's clock."""
 
 
-async def last_message(connection: Connection, stream: str, subject: str) -> LastMessage | None:
+async def last_message(
+    connection: Connection, stream: str, subject: str, *, timeout: float = REQUEST_SECONDS
+) -> LastMessage | None:
     """The last message of `subject` by the word of the stream's leader; None where there is none."""
+    request = {"last_by_subj": subject}
     try:
-        reply = await connection.jetstream_request(f"STREAM.MSG.GET.{stream}", {"last_by_subj": subject})
+        reply = await connection.jetstream_request(f"STREAM.MSG.GET.{stream}", request, timeout=timeout)
     except JetStreamError as error:
         if error.err_code == _MESSAGE_NOT_FOUND:
             return None
@@ -112,3 +115,9 @@ async def last_message(connection: Connection, stream: str, subject: str) -> Las
         deleted=b"KV-Operation:" in headers,
         stored_at=parse_timestamp(message["time"]),
     )
+
+
+async def takes(connection: Connection, subject: str, *, timeout: float) -> bool:
+    """Whether any stream is to store what is published to `subject`; it may have no leader just now."""
+    reply = await connection.jetstream_request("STREAM.NAMES", {"subject": subject}, timeout=timeout)
+    return bool(reply.get("streams"))

@@ -35,6 +35,9 @@ QUEUE_ERROR = "queue_error"
 BLOCKED = "blocked"
 UNREACHABLE = "unreachable"
 
+NO_RESPONDERS = "nats: no responders available for request"
+"""What the Go implementation stores as the error of a task whose queue does not exist."""
+
 UNFINISHED = frozenset({NEW, ACTIVE, RETRY, BLOCKED})
 """The states of a task that may still be handled without anybody's doing."""
 

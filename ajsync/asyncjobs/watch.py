@@ -54,35 +54,39 @@ class Watch:
         self._stream = stream
         self._subjects = list(subjects)
         self._on_seen = on_seen
-        self._known: dict[str, int] = {}
-        """Subject → revision of what was seen and is not deleted."""
+        self._known: dict[str, tuple[int, int]] = {}
+        """Subject → revision and time of what was seen and is not deleted: a stream made anew counts from 1 again."""
         self.loaded = asyncio.Event()
         """Set once everything that is there has been seen."""
 
     async def run(self) -> None:
         """Watch until cancelled."""
-        created = ""
+        created = trouble = ""
         while True:
             try:
                 info = await self._connection.jetstream_request(f"STREAM.INFO.{self._stream}")
                 if created and info["created"] != created:
                     log.warning("The stream %s was made anew; listing it again", self._stream)
-                    # Its revisions begin anew too, and say nothing about what is known.
-                    self._known = dict.fromkeys(self._known, 0)
-                created = info["created"]
+                created, trouble = info["created"], ""
+                began = time.monotonic()
                 await _Pass(self, created).run()
+                if time.monotonic() - began < _RETRY_SECONDS:
+                    await asyncio.sleep(_RETRY_SECONDS)
             except UnreachableError as error:
-                log.warning("Cannot follow %s: %s Trying again.", self._stream, error)
+                if str(error) != trouble:  # once, however long it takes
+                    log.warning("Cannot follow %s: %s Trying again.", self._stream, error)
+                trouble = str(error)
                 await asyncio.sleep(_RETRY_SECONDS)
 
     def _take(self, seen: Seen) -> None:
-        if self._known.get(seen.subject) == seen.revision:
+        version = (seen.revision, seen.stored_at)
+        if self._known.get(seen.subject) == version:
             return
         if seen.data is None:
             if self._known.pop(seen.subject, None) is None:
                 return  # a delete marker of something that was never known
         else:
-            self._known[seen.subject] = seen.revision
+            self._known[seen.subject] = version
         self._on_seen(seen)
 
     def _vanish(self, present: set[str]) -> None:
@@ -91,6 +95,18 @@ class Watch:
         for subject in [subject for subject in self._known if subject not in present]:
             self._take(Seen(subject, 0, now, None, initial=False))
         self.loaded.set()
+
+
+def delivery(reply: str) -> tuple[int, int, int, int]:
+    """What the reply subject of a message says: stream sequence, consumer sequence, time stored, messages to come.
+
+    It is `$JS.ACK.STREAM.CONSUMER.DELIVERED.` and these, or, where the server names the domain and the account,
+    `$JS.ACK.DOMAIN.ACCOUNT.STREAM.CONSUMER.DELIVERED.`, these, and maybe a random token.
+    """
+    tokens = reply.split(".")
+    first = 5 if len(tokens) == 9 else 7
+    revision, sequence, stored_at, pending = map(int, tokens[first : first + 4])
+    return revision, sequence, stored_at, pending
 
 
 class _Pass:
@@ -126,6 +142,7 @@ class _Pass:
                         return
                 await self._tick()
         finally:
+            self._broken.set()  # what still comes is the next pass' matter, which lists it
             if not client.is_closed:
                 await subscription.unsubscribe()
                 subject = f"{self._connection.api_prefix}CONSUMER.DELETE.{self._watch._stream}.{self._consumer}"
@@ -170,9 +187,7 @@ class _Pass:
         if not msg.reply.startswith("$JS.ACK."):
             await self._control(msg)
             return
-        tokens = msg.reply.split(".")
-        first = 5 if len(tokens) == 9 else 7  # with a domain there are two tokens more
-        revision, sequence, stored_at, pending = map(int, tokens[first : first + 4])
+        revision, sequence, stored_at, pending = delivery(msg.reply)
         if self._broken.is_set() or sequence != self._sequence + 1:
             self._broken.set()
             return
@@ -190,9 +205,13 @@ class _Pass:
         """A heartbeat, which says what we should have got, or a question whether we can take more."""
         headers = msg.headers or {}
         last = headers.get("Nats-Last-Consumer")
+        stalled = headers.get("Nats-Consumer-Stalled")
         if last is not None and int(last) != self._sequence:
             self._broken.set()
-        answer = headers.get("Nats-Consumer-Stalled") or msg.reply
+        elif last is not None and not stalled and self._present is not None:
+            # It is idle, and yet less came than was to come: the stream was purged meanwhile.
+            self._broken.set()
+        answer = stalled or msg.reply
         if answer:
             await self._connection.client.publish(answer, b"")
 

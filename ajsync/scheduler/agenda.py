@@ -139,12 +139,17 @@ class Agenda:
         """The entries that count now."""
         return iter(self._entries.values())
 
+    def entries_until(self, until: int) -> list[Entry]:
+        """The entries that count now, and those that were replaced or deleted with something still to fire by then."""
+        ended = {id(entry): entry for due, _, entry in self._extra if due <= until and entry.until != FOREVER}
+        return [*self._entries.values(), *ended.values()]
+
     def load(self, task: ScheduledTask, stored_at: int) -> None:
         """Take in a value that was there before this agenda was: what it was due up to the position is not its matter.
 
         Raises ScheduleError.
         """
-        self._add(task, max(stored_at, self.position))
+        self._add(task, stored_at)
 
     def put(self, task: ScheduledTask, stored_at: int) -> None:
         """Take in the value that was stored for a name at this instant, new or changed. Raises ScheduleError.

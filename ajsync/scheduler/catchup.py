@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ajsync.asyncjobs.timestamp import NANOSECONDS
-from ajsync.scheduler.agenda import Entry, Fire
+from ajsync.scheduler.agenda import Entry, Fire, Times
 
 _FIRST_LOOK_BACK = 300 * NANOSECONDS
+_LONGEST_LOOK_BACK = 20 * 365 * 86_400 * NANOSECONDS
 _FARTHER = 4
 """Each look back is so much longer than the last: a dense schedule needs one, a sparse one must not take thousands."""
 
@@ -47,12 +48,13 @@ def catch_up(entry: Entry, gap: Gap, window: int) -> Missed:
     return Missed(tuple(Fire(due, entry) for due in kept), len(dues) - len(kept))
 
 
-def previous_dues(entry: Entry, due: int) -> Iterator[int]:
-    """The instants at which `entry` was due before `due`, newest first."""
+def previous_dues(times: Times, due: int, since: int | None = None) -> Iterator[int]:
+    """The instants before `due` at which such a schedule was due, newest first: those after `since`, or of 20 years."""
     span = _FIRST_LOOK_BACK
     until = due - 1
-    while until > entry.since:
-        after = max(until - span, entry.since)
-        yield from reversed(list(entry.times.between(after, until)))
+    earliest = due - _LONGEST_LOOK_BACK if since is None else since
+    while until > earliest:
+        after = max(until - span, earliest)
+        yield from reversed(list(times.between(after, until)))
         until = after
         span *= _FARTHER

@@ -14,22 +14,20 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import Literal
 
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from ajsync.asyncjobs.connection import Connection
-from ajsync.asyncjobs.events import task_state_event_prefix
-from ajsync.asyncjobs.frames import header_block, store_frame, write_frames
-from ajsync.asyncjobs.ids import new_id
+from ajsync.asyncjobs.frames import FrameWriter
 from ajsync.asyncjobs.publisher import WRONG_SEQUENCE
-from ajsync.asyncjobs.streams import TASKS_STREAM, last_message
-from ajsync.asyncjobs.tasks import NEW, QUEUE_ERROR, decode_task, encode_task, task_subject
+from ajsync.asyncjobs.streams import TASKS_STREAM, last_message, takes
+from ajsync.asyncjobs.tasks import NEW, NO_RESPONDERS, decode_task, task_subject, work_item_subject
 from ajsync.asyncjobs.timestamp import NANOSECONDS
 from ajsync.errors import StoredValueError, UnreachableError
 from ajsync.scheduler.agenda import Fire
+from ajsync.scheduler.complaints import Complaints
+from ajsync.scheduler.flight import Flight, Outcome, Stage, State
 from ajsync.scheduler.prepare import Prepared
 
 log = logging.getLogger(__name__)
@@ -37,44 +35,14 @@ log = logging.getLogger(__name__)
 WINDOW = 1000
 """Fires under way at once: more gains nothing, and a lost connection leaves this many to be written again."""
 ACK_SECONDS = 3.0
-"""Silence after which a message is written again."""
+"""Silence after which a fire is put off, so that it does not take up the window."""
 _FIRST_BACK_OFF_SECONDS = 0.25
 _LONGEST_BACK_OFF_SECONDS = 5.0
 _TICK_SECONDS = 0.25
-_WRITE_BYTES = 256 * 1024
 _REPEATED_ITEM_AFTER = 100 * NANOSECONDS
 """A queue recognises a repeated work item for two minutes."""
-_NO_RESPONDERS = "nats: no responders available for request"
-"""What the Go tool stores as the error when a queue does not exist."""
-
-State = Literal["created", "repaired", "exists", "queue_error", "missed"]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a fire."""
-
-    prepared: Prepared
-    state: State
-    lateness: int
-    """Nanoseconds from the due instant to the task's ack; 0 where the task was there already or was never made."""
-    detail: str = ""
-
-
-class _Flight:
-    """A fire under way."""
-
-    __slots__ = ("attempts", "existed", "lateness", "prepared", "sent_at", "sequence", "stage")
-
-    def __init__(self, prepared: Prepared) -> None:
-        self.prepared = prepared
-        self.stage: Literal["t", "i", "m"] = "t"
-        """What is to be acknowledged: the task, the work item, or the mark that its queue is missing."""
-        self.sent_at = 0.0
-        self.attempts = 0
-        self.existed = False
-        self.sequence = 0
-        self.lateness = 0
+_LOOK_SECONDS = 1.0
+"""For a look whether a queue exists: a cluster that recovers does not answer, and it is soon asked again."""
 
 
 class Firing:
@@ -89,7 +57,7 @@ class Firing:
         on_retry: Callable[[int], None] = lambda _count: None,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
-        """A fire that is late by more than `give_up_after` nanoseconds, or past its deadline, is not tried again."""
+        """A fire is not tried for longer than `give_up_after` nanoseconds, nor past its deadline."""
         self.inbox: str = connection.client.new_inbox()
         """Where the acknowledgements of what a `Preparer` makes have to go."""
         self._connection = connection
@@ -97,16 +65,18 @@ class Firing:
         self._on_retry = on_retry
         self._give_up_after = give_up_after
         self._clock = clock
-        self._queue: deque[_Flight] = deque()
-        self._sent: dict[int, _Flight] = {}
-        self._later: list[tuple[float, int, _Flight]] = []
-        self._out: list[bytes] = []
+        self._queue: deque[Flight] = deque()
+        self._sent: dict[int, Flight] = {}
+        self._later: list[tuple[float, int, Flight]] = []
+        """A heap of what was put off, by the time at which to try again and the serial."""
+        self._out = FrameWriter(connection)
+        """What is lost with a connection is written again when its ack fails to come."""
         self._outcomes: list[Outcome] = []
-        self._writing = asyncio.Event()
         self._delivering = False
         self._reconnects = 0
-        self._complained: dict[str, float] = {}
-        self._checks: set[asyncio.Task[None]] = set()
+        self._complaints = Complaints(log)
+        self._looks: set[asyncio.Task[None]] = set()
+        self._looks_for_queues: dict[str, asyncio.Task[bool]] = {}
 
     def __len__(self) -> int:
         """How many fires are not settled."""
@@ -121,22 +91,29 @@ class Firing:
         )
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._write())
+                group.create_task(self._out.run())
                 group.create_task(self._mind())
         finally:
+            for look in (*self._looks, *self._looks_for_queues.values()):
+                look.cancel()
             if not client.is_closed:
                 with suppress(Exception):
                     await subscription.unsubscribe()
 
     def start(self, fires: Iterable[Prepared]) -> None:
         """Begin to fire."""
-        self._queue.extend(map(_Flight, fires))
+        now = self._clock()
+        for prepared in fires:
+            flight = Flight(prepared, now + self._give_up_after)
+            if flight.until < now:
+                self._settle(flight, "missed", "its deadline has passed")
+            else:
+                self._queue.append(flight)
         self._fill()
 
     def unsettled(self) -> Iterator[Fire]:
         """The fires that have no outcome yet."""
-        for flight in (*self._queue, *self._sent.values(), *(item[2] for item in self._later)):
-            yield flight.prepared.fire
+        return (flight.prepared.fire for flight in self._flights())
 
     def abandon(self) -> list[Fire]:
         """Stop caring for everything under way, and return it."""
@@ -148,135 +125,177 @@ class Firing:
         return fires
 
     async def drain(self, timeout: float) -> bool:
-        """Wait until everything under way is settled; False if it is not within `timeout` seconds."""
+        """Wait at most `timeout` seconds for what is under way; False if anything is left, what was put off too."""
         deadline = time.monotonic() + timeout
-        while self._queue or self._sent:
+        while self._queue or self._sent or self._outcomes:
             if time.monotonic() > deadline:
                 return False
             await asyncio.sleep(0.005)
         return not self._later
+
+    def _flights(self) -> Iterator[Flight]:
+        yield from self._queue
+        yield from self._sent.values()
+        yield from (item[2] for item in self._later)
 
     def _fill(self) -> None:
         now = time.monotonic()
         while self._queue and len(self._sent) < WINDOW:
             self._send(self._queue.popleft(), now)
 
-    def _send(self, flight: _Flight, now: float) -> None:
-        prepared = flight.prepared
+    def _send(self, flight: Flight, now: float) -> None:
+        """Write what is to be acknowledged next."""
         flight.sent_at = now
         flight.attempts += 1
-        self._sent[prepared.serial] = flight
+        self._sent[flight.prepared.serial] = flight
         if flight.stage == "t":
-            self._out.append(prepared.task_frame)
-        elif flight.stage == "i":
-            self._out.append(prepared.item_frame)
+            self._out.add(flight.prepared.task_frame)
+        elif flight.stage == "m":
+            self._out.add(flight.mark_frames(self.inbox, self._clock(), NO_RESPONDERS))
+        elif flight.unsure and self._is_old(flight):
+            self._look_at(flight)
         else:
-            self._out.append(self._mark_frame(flight))
-        self._writing.set()
+            self._out.add(flight.prepared.item_frame)
 
     async def _receive(self, msg: Msg) -> None:
-        _, kind, serial = msg.subject.rsplit(".", 2)
+        _, stage, serial = msg.subject.rsplit(".", 2)
         flight = self._sent.get(int(serial))
-        if flight is None or flight.stage != kind:
-            return  # of a fire that was written twice, or abandoned
+        if flight is None or flight.stage != stage:
+            return  # of a message that was written twice, or of a fire that was abandoned
         data = msg.data
         if not data:
-            self._refused(flight, "nobody takes it", missing=(msg.headers or {}).get("Status") == "503")
+            missing = (msg.headers or {}).get("Status") == "503"
+            if missing and stage == "i":
+                self._look_for_queue(flight)
+            else:
+                self._put_off(flight, "no stream takes it" if missing else "its answer is empty")
         elif b'"error"' in data:
             error = json.loads(data)["error"]
-            if kind == "t" and error.get("err_code") in WRONG_SEQUENCE:
-                self._task_stored(flight, data, new=False)
-            else:
-                self._refused(flight, error.get("description", "unknown error"))
-        elif kind == "t":
-            self._task_stored(flight, data, new=b'"duplicate"' not in data)
-        elif kind == "i":
-            new = b'"duplicate"' not in data
-            self._settle(flight, "created" if not flight.existed else "repaired" if new else "exists")
-        else:
-            self._settle(flight, "queue_error", _NO_RESPONDERS)
-
-    def _task_stored(self, flight: _Flight, data: bytes, *, new: bool) -> None:
-        prepared = flight.prepared
-        # What was written twice may find its own first writing, whose ack was lost and whose event was never sent.
-        if new or flight.attempts > 1:
-            age = flight.lateness = self._clock() - prepared.fire.due
-            self._out.append(_event_frame(prepared.event_prefix, prepared.event_body, age))
-        if new:
+            if stage == "i" or error.get("err_code") not in WRONG_SEQUENCE:
+                self._put_off(flight, error.get("description", "unknown error"))
+            elif stage == "t":
+                self._task_stored(flight, found=True)
+            else:  # somebody has handled the task after all, or it has our mark, whose ack was lost
+                self._settle(flight, "queue_error", NO_RESPONDERS)
+        elif stage == "t":
             flight.sequence = json.loads(data)["seq"]
+            self._task_stored(flight, found=b'"duplicate"' in data)
+        elif stage == "i":
+            sent = b'"duplicate"' not in data
+            self._settle(flight, "created" if flight.made else "repaired" if sent else "exists")
         else:
-            flight.existed = True
-            if self._clock() - prepared.fire.due > _REPEATED_ITEM_AFTER:
-                self._look_at(flight)
-                return
-        self._send_item(flight)
+            self._settle(flight, "queue_error", NO_RESPONDERS)
 
-    def _look_at(self, flight: _Flight) -> None:
-        """Send the work item of an old task only if nobody has handled that.
+    def _task_stored(self, flight: Flight, *, found: bool) -> None:
+        # What was written twice has found its own first writing, whose ack was lost.
+        flight.made = flight.unsure or not found
+        if flight.made:
+            flight.lateness = self._clock() - flight.prepared.fire.due
+        if found and self._is_old(flight):
+            self._look_at(flight)
+        else:
+            self._tell(flight)
+            self._send_item(flight)
+
+    def _is_old(self, flight: Flight) -> bool:
+        return self._clock() - flight.prepared.fire.due > _REPEATED_ITEM_AFTER
+
+    def _look_at(self, flight: Flight) -> None:
+        """Send the work item only if nobody has handled the task.
 
         The queue forgets the item's id after two minutes, and a worker would run again what was terminated.
         """
-        check = asyncio.create_task(self._look(flight))
-        self._checks.add(check)
-        check.add_done_callback(self._checks.discard)
+        look = asyncio.create_task(self._look(flight, flight.stage))
+        flight.stage = "look"
+        self._looks.add(look)
+        look.add_done_callback(self._looks.discard)
 
-    async def _look(self, flight: _Flight) -> None:
-        task_id = flight.prepared.task.id
+    async def _look(self, flight: Flight, stage: Stage) -> None:
+        reason, state = "", NEW
         try:
-            message = await last_message(self._connection, TASKS_STREAM, task_subject(task_id))
-            state = decode_task(message.data).state if message is not None else NEW
+            message = await last_message(self._connection, TASKS_STREAM, task_subject(flight.prepared.task.id))
+            if message is not None:
+                state = decode_task(message.data).state
         except (UnreachableError, StoredValueError) as error:
-            if flight.prepared.serial in self._sent:
-                self._refused(flight, str(error))
-            return
+            reason = str(error)
         if self._sent.get(flight.prepared.serial) is not flight:
-            return  # abandoned meanwhile
-        if state == NEW:
+            return  # abandoned meanwhile, or given up
+        flight.stage = stage
+        if reason:
+            self._put_off(flight, reason)
+        elif state == NEW:
+            if stage == "t":
+                self._tell(flight)
             self._send_item(flight)
         else:
-            self._settle(flight, "exists")
+            self._settle(flight, "created" if flight.made else "exists")
 
-    def _send_item(self, flight: _Flight) -> None:
-        prepared = flight.prepared
-        flight.stage = "i"
+    def _tell(self, flight: Flight) -> None:
+        """Publish that the task is new, if we made it."""
+        if flight.made:
+            self._out.add(flight.event_frame())
+
+    def _send_item(self, flight: Flight) -> None:
+        flight.stage, flight.unsure = "i", False
         flight.sent_at = time.monotonic()
-        self._out.append(prepared.item_frame)
-        self._writing.set()
+        self._out.add(flight.prepared.item_frame)
 
-    def _refused(self, flight: _Flight, reason: str, *, missing: bool = False) -> None:
-        task = flight.prepared.task
-        if missing and flight.stage == "i":
-            name = flight.prepared.fire.task.name
-            self._complain(f"The queue {task.queue} does not exist: {name} made a task in vain")
-            if flight.existed or not flight.sequence:
-                self._settle(flight, "queue_error", _NO_RESPONDERS)
-                return
-            flight.stage = "m"
+    def _look_for_queue(self, flight: Flight) -> None:
+        """Nobody takes the work item: there is no queue, or it has no leader while a cluster recovers."""
+        queue = flight.prepared.task.queue
+        look = self._looks_for_queues.get(queue)
+        if look is None:  # one for all that are answered the same meanwhile
+            subject = work_item_subject(queue, flight.prepared.task.id)
+            look = asyncio.create_task(takes(self._connection, subject, timeout=_LOOK_SECONDS))
+            self._looks_for_queues[queue] = look
+            look.add_done_callback(lambda _done: self._looks_for_queues.pop(queue))
+        flight.stage = "look"
+        look.add_done_callback(lambda done: None if done.cancelled() else self._queue_looked_for(flight, done))
+
+    def _queue_looked_for(self, flight: Flight, look: asyncio.Task[bool]) -> None:
+        error = look.exception()
+        if self._sent.get(flight.prepared.serial) is not flight:
+            return  # abandoned meanwhile, or given up
+        flight.stage = "i"
+        if error:
+            self._put_off(flight, str(error))
+        elif look.result():
+            self._put_off(flight, "the queue does not answer")
+        else:
+            self._queue_is_missing(flight)
+
+    def _queue_is_missing(self, flight: Flight) -> None:
+        prepared = flight.prepared
+        text = f"The queue {prepared.task.queue} does not exist: no worker gets the task of {prepared.fire.task.name}"
+        self._complaints.tell(text, "missing", prepared.task.queue)
+        if flight.sequence:
+            flight.stage, flight.unsure = "m", False
             self._send(flight, time.monotonic())
-            return
-        del self._sent[flight.prepared.serial]
-        what = {"t": "the task", "i": "the work item", "m": "the mark"}[flight.stage]
-        self._complain(f"{what} of {flight.prepared.fire.task.name} was not stored: {reason}; trying again")
+        else:  # the task was there before, and may have been handled
+            self._settle(flight, "queue_error", NO_RESPONDERS)
+
+    def _put_off(self, flight: Flight, reason: str) -> None:
+        """Try again later; meanwhile others have the room."""
+        prepared = flight.prepared
+        del self._sent[prepared.serial]
+        flight.put_off = reason
+        what = f"Work items of the queue {prepared.task.queue}" if flight.stage == "i" else "Tasks"
+        text = f"{what} are not stored: {reason}; trying again, as for {prepared.fire.task.name}"
+        self._complaints.tell(text, what, reason if "Permissions" not in reason else "permissions")
         wait = min(_FIRST_BACK_OFF_SECONDS * 2 ** min(flight.attempts, 10), _LONGEST_BACK_OFF_SECONDS)
-        heapq.heappush(self._later, (time.monotonic() + wait, flight.prepared.serial, flight))
+        heapq.heappush(self._later, (time.monotonic() + wait, prepared.serial, flight))
         self._on_retry(1)
         self._fill()
 
-    def _mark_frame(self, flight: _Flight) -> bytes:
-        """The task once more, as one that could not be enqueued, and the event that says so."""
-        task = replace(flight.prepared.task, state=QUEUE_ERROR, last_err=_NO_RESPONDERS)
-        headers = header_block({"Nats-Expected-Last-Subject-Sequence": str(flight.sequence)})
-        body = task_state_event_prefix(task, new_id(self._clock() // NANOSECONDS))
-        event = _event_frame(flight.prepared.event_prefix, body, self._clock() - flight.prepared.fire.due)
-        reply = f"{self.inbox}.m.{flight.prepared.serial}"
-        return store_frame(task_subject(task.id), reply, headers, encode_task(task)) + event
-
-    def _settle(self, flight: _Flight, state: State, detail: str = "") -> None:
-        self._sent.pop(flight.prepared.serial, None)
-        self._outcomes.append(Outcome(flight.prepared, state, flight.lateness, detail))
+    def _settle(self, flight: Flight, state: State, detail: str = "") -> None:
+        prepared = flight.prepared
+        self._sent.pop(prepared.serial, None)
+        self._outcomes.append(flight.outcome(state, detail))
         if not self._delivering:
             self._delivering = True
             asyncio.get_running_loop().call_soon(self._deliver)
+        if prepared.settled is not None:
+            prepared.settled.set_result(state)
         if self._queue and len(self._sent) <= WINDOW // 2:
             self._fill()
 
@@ -285,64 +304,56 @@ class Firing:
         outcomes, self._outcomes = self._outcomes, []
         self._on_settled(outcomes)
 
-    async def _write(self) -> None:
-        while True:
-            await self._writing.wait()
-            self._writing.clear()
-            frames, self._out = self._out, []
-            size = begin = 0
-            for end, frame in enumerate(frames, 1):
-                size += len(frame)
-                if size >= _WRITE_BYTES or end == len(frames):
-                    # What is not written now is written again when its ack fails to come.
-                    await write_frames(self._connection, frames[begin:end])
-                    size, begin = 0, end
-
     async def _mind(self) -> None:
         """Write again what was not acknowledged, and give up what is too late."""
         while True:
             await asyncio.sleep(_TICK_SECONDS)
-            client = self._connection.client
-            now = time.monotonic()
-            reconnected = client.stats["reconnects"] != self._reconnects
-            self._reconnects = client.stats["reconnects"]
             self._give_up()
-            if not client.is_connected:
+            client = self._connection.client
+            if client.is_connected:
+                reconnected = client.stats["reconnects"] != self._reconnects
+                self._reconnects = client.stats["reconnects"]
+                self._mind_silence(reconnected)
+                self._try_again()
+                self._fill()
+
+    def _mind_silence(self, reconnected: bool) -> None:
+        now = time.monotonic()
+        for flight in [*self._sent.values()]:
+            if flight.stage == "look":  # ends by itself
                 continue
-            silent = [each for each in self._sent.values() if reconnected or now - each.sent_at > ACK_SECONDS]
-            for flight in silent:
-                self._explain(flight)
+            if reconnected:
+                flight.unsure = True
                 self._send(flight, now)
-            while self._later and self._later[0][0] <= now:
-                self._queue.append(heapq.heappop(self._later)[2])
-            if silent:
-                self._on_retry(len(silent))
-            self._fill()
+                self._on_retry(1)
+            elif now - flight.sent_at > ACK_SECONDS:
+                flight.unsure = True
+                self._put_off(flight, self._denied(flight) or "the server does not answer")
+
+    def _try_again(self) -> None:
+        """Bring back what was put off long enough, and leave half of the window to others."""
+        now = time.monotonic()
+        room = WINDOW // 2 - sum(bool(flight.put_off) for flight in self._sent.values())
+        while room > 0 and self._later and self._later[0][0] <= now:
+            self._send(heapq.heappop(self._later)[2], now)
+            room -= 1
 
     def _give_up(self) -> None:
         now = self._clock()
-        for flight in [*self._sent.values(), *(item[2] for item in self._later)]:
-            due, deadline = flight.prepared.fire.due, flight.prepared.task.deadline
-            if (deadline and now > deadline) or now - due > self._give_up_after:
-                self._later = [item for item in self._later if item[2] is not flight]
-                heapq.heapify(self._later)
-                self._settle(flight, "missed", "it could not be stored in time")
+        late = [flight for flight in self._flights() if flight.until < now]
+        if not late:
+            return
+        self._queue = deque(flight for flight in self._queue if flight.until >= now)
+        self._later = [item for item in self._later if item[2].until >= now]
+        heapq.heapify(self._later)
+        for flight in late:
+            reason = flight.put_off or "the server does not answer"
+            if flight.sequence and flight.stage != "m":
+                self._out.add(flight.mark_frames(self.inbox, now, reason))
+            self._settle(flight, "missed", f"it could not be stored in time: {reason}")
 
-    def _explain(self, flight: _Flight) -> None:
-        for subject in (task_subject(flight.prepared.task.id), f"CHORIA_AJ.Q.{flight.prepared.task.queue}.x"):
-            if reason := self._connection.permission_reason(subject):
-                self._complain(f"{reason}; trying again")
-
-    def _complain(self, text: str) -> None:
-        """Log what may happen a thousand times a second, and say it once in ten seconds."""
-        now = time.monotonic()
-        if now - self._complained.get(text, -60) > 10:
-            self._complained[text] = now
-            log.error("%s", text)
-        if len(self._complained) > 1000:
-            self._complained.clear()
-
-
-def _event_frame(prefix: bytes, body: bytes, age: int) -> bytes:
-    data = b"%b%d}" % (body, age)
-    return b"%b%d\r\n%b\r\n" % (prefix, len(data), data)
+    def _denied(self, flight: Flight) -> str | None:
+        """The server's word that we may not write this."""
+        task = flight.prepared.task
+        subject = work_item_subject(task.queue, task.id) if flight.stage == "i" else task_subject(task.id)
+        return self._connection.permission_reason(subject)

@@ -17,7 +17,7 @@ from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.election import GO_CAMPAIGN_SECONDS, TTL_SECONDS, Election, Holding
 from ajsync.errors import StoredValueError, UnreachableError
 from ajsync.scheduler.metrics import Metrics
-from ajsync.scheduler.watermark import WATERMARK_KEY, Watermark, decode_watermark
+from ajsync.scheduler.watermark import WATERMARK_KEY, Stored, Watermark, decode_watermark
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +26,7 @@ POLL_SECONDS = 0.25
 """How often a stand-by looks at key and watermark: a watch would be faster, but can stall for seconds after a restart,
 and make a living leader look silent."""
 _ANSWER_SECONDS = 2.0
+"""A stream that has no leader at the moment never answers; it is soon asked again."""
 _RETRY_SECONDS = 0.5
 _STEP_DOWN_SECONDS = TTL_SECONDS - REFRESH_SECONDS
 """Without a refresh for so long the key may soon be somebody else's."""
@@ -43,6 +44,8 @@ class Term:
     """Everything due up to this instant (nanoseconds since 1970) was fired by ours; None: nothing to catch up with."""
     wait: float
     """Seconds to wait before firing, so that a leader that is not ours has stepped down."""
+    mark: Stored
+    """The watermark as the leader before us left it."""
 
 
 class Leadership:
@@ -72,16 +75,12 @@ class Leadership:
         self._confirmed_at = 0.0
         self._unanswered = False
         self._refreshing = asyncio.Lock()
-        self._seen: tuple[str | None, int] = (None, 0)
-        self._revision_before = 0
-        """Of the holder's refresh before the one last seen: a leader may die between refresh and watermark."""
-        self._mark: Watermark | None = None
+        self._mark_revision = 0
         self._mark_changed_at = time.monotonic()
 
     async def campaign(self, stop: asyncio.Event) -> Term | None:
         """Try until we hold the key; None once stopped."""
         unreachable = ""
-        self._seen = (None, 0)
         self._mark_changed_at = time.monotonic()
         while not stop.is_set():
             try:
@@ -99,12 +98,16 @@ class Leadership:
 
     async def hold(self, lost: asyncio.Event, ended: asyncio.Event) -> None:
         """Refresh the key until `ended` is set; `lost` is set when it is not ours any more."""
-        while not ended.is_set() and not lost.is_set():
-            fresh = await self._refresh()
+        fresh: bool | None = True
+        while True:
+            await _sleep(REFRESH_SECONDS if fresh else _RETRY_SECONDS, ended)
+            if ended.is_set():
+                return
+            left = self._confirmed_at + _STEP_DOWN_SECONDS - time.monotonic()
+            fresh = await self._refresh(min(left, _ANSWER_SECONDS)) if left > 0 else False
             if fresh is False or time.monotonic() - self._confirmed_at > _STEP_DOWN_SECONDS:
                 lost.set()
                 return
-            await _sleep(REFRESH_SECONDS if fresh else _RETRY_SECONDS, ended)
 
     async def check(self) -> bool:
         """Whether the key is ours at this moment, after a time in which this process may have stood still."""
@@ -121,68 +124,65 @@ class Leadership:
         except UnreachableError as error:
             log.warning("The leadership could not be given back, it expires in %d s: %s", TTL_SECONDS, error)
 
-    async def _try(self) -> Term | None:
-        holding = await self._election.read()
-        mark = await self._read_mark()
-        self._observe(holding, mark)
-        if holding.holder is None:
-            self._metrics.campaigned("candidate")
-            inherited = await self._was_ours(holding, mark)
-            if not await self._take(holding):
-                return None
-            return self._term("handover" if holding.given_back else "vacant", mark, inherited)
-        silent = time.monotonic() - self._mark_changed_at
-        if not self._is_ours(holding, mark) or silent < self._takeover_after:
-            return None
-        log.warning("The leader %s has been silent for %.1f s, taking over", holding.holder, silent)
-        self._metrics.campaigned("candidate")
-        return self._term("silent", mark, inherited=True) if await self._take(holding) else None
+    async def read_mark(self) -> Stored:
+        """The watermark as it is stored now."""
+        message = await self._bucket.get(WATERMARK_KEY, timeout=_ANSWER_SECONDS)
+        if message is None:
+            return Stored(None, 0, 0)
+        mark = None
+        try:
+            mark = None if message.deleted else decode_watermark(message.data)
+        except StoredValueError as error:
+            log.error("The key %s is %s; it is taken for none", WATERMARK_KEY, error)
+        return Stored(mark, message.revision, message.stored_at)
 
-    def _term(self, kind: Kind, mark: Watermark | None, inherited: bool) -> Term:
+    async def _try(self) -> Term | None:
+        holding = await self._election.read(timeout=_ANSWER_SECONDS)
+        stored = await self._read_and_follow()
+        mark = stored.watermark
+        self.holder = holding.holder
+        kind: Kind
+        if holding.holder is None:
+            kind, inherited = "handover" if holding.given_back else "vacant", await self._was_ours(holding, mark)
+        elif self._is_silent(holding, mark):
+            kind, inherited = "silent", True
+        else:
+            return None
+        self._metrics.campaigned("candidate")
+        if not await self._take(holding):
+            return None
         if inherited:
-            return Term(kind, mark.instant if mark else None, 0.0)
-        return Term(kind, None, GO_CAMPAIGN_SECONDS)
+            return Term(kind, mark.instant if mark else None, 0.0, stored)
+        return Term(kind, None, GO_CAMPAIGN_SECONDS, stored)
 
     async def _was_ours(self, holding: Holding, mark: Watermark | None) -> bool:
         """Whether the last holder of a key that nobody holds was one of ours, or there never was one."""
-        last = await self._election.last_revision()
-        if last == 0:
+        if holding.given_back:  # which only ours do
             return True
-        # Ours delete the key when they stop. A leader that died wrote the bucket last, and its watermark says so.
-        return holding.given_back or (mark is not None and mark.election in (last, self._revision_before or last))
+        last = await self._election.last_revision()
+        return last == 0 or (mark is not None and _is_close(mark, last))
 
-    def _is_ours(self, holding: Holding, mark: Watermark | None) -> bool:
-        """Whether the holder writes watermarks: one of an earlier term of the same name does not count."""
-        return (
-            mark is not None
-            and mark.leader == holding.holder
-            and mark.election in (holding.revision, self._revision_before)
-        )
+    def _is_silent(self, holding: Holding, mark: Watermark | None) -> bool:
+        """Whether the holder is one of ours and does not fire any more."""
+        if holding.holder == self.name and holding.revision == self.revision:
+            return True  # we ourselves, who stepped down while the server was away
+        if mark is None or mark.leader != holding.holder or not _is_close(mark, holding.revision):
+            return False
+        silent = time.monotonic() - self._mark_changed_at
+        if silent < self._takeover_after:
+            return False
+        log.warning("The leader %s has been silent for %.1f s, taking over", holding.holder, silent)
+        return True
 
-    def _observe(self, holding: Holding, mark: Watermark | None) -> None:
-        holder, revision = self._seen
-        if holding.holder is not None:
-            if holding.holder != holder:
-                self._revision_before = 0
-            elif holding.revision != revision:
-                self._revision_before = revision
-            self._seen = (holding.holder, holding.revision)
-        self.holder = holding.holder
-        if mark != self._mark:
-            self._mark = mark
+    async def _read_and_follow(self) -> Stored:
+        stored = await self.read_mark()
+        # Not by its value: while a fire cannot be stored, a leader that lives writes the same again and again.
+        if stored.revision != self._mark_revision:
+            self._mark_revision = stored.revision
             self._mark_changed_at = time.monotonic()
-            if mark is not None:
-                self._on_watermark(mark)
-
-    async def _read_mark(self) -> Watermark | None:
-        message = await self._bucket.get(WATERMARK_KEY)
-        if message is None or message.deleted:
-            return None
-        try:
-            return decode_watermark(message.data)
-        except StoredValueError as error:
-            log.error("The key %s is %s; it is taken for none", WATERMARK_KEY, error)
-            return None
+            if stored.watermark is not None:
+                self._on_watermark(stored.watermark)
+        return stored
 
     async def _take(self, holding: Holding) -> bool:
         asked_at = time.monotonic()
@@ -193,26 +193,36 @@ class Leadership:
         self.holder = self.name
         return True
 
-    async def _refresh(self) -> bool | None:
+    async def _refresh(self, timeout: float = _ANSWER_SECONDS) -> bool | None:
         """Refresh the key; None where nobody answered."""
         async with self._refreshing:
             self._metrics.campaigned("leader")
             asked_at = time.monotonic()
             try:
-                revision = await self._election.take(self.revision, timeout=_ANSWER_SECONDS)
+                revision = await self._election.take(self.revision, timeout=timeout)
                 if revision is None and self._unanswered:
                     # A refresh whose answer was lost may have been stored: then the key is at its revision.
-                    holding = await self._election.read()
+                    holding = await self._election.read(timeout=_ANSWER_SECONDS)
                     if holding.holder == self.name:
                         revision = holding.revision
             except UnreachableError as error:
-                log.warning("The leadership could not be refreshed: %s", error)
+                if not self._unanswered:
+                    log.warning("The leadership could not be refreshed: %s", error)
                 self._unanswered = True
                 return None
             if revision is None:
                 return False
             self.revision, self._confirmed_at, self._unanswered = revision, asked_at, False
             return True
+
+
+def _is_close(mark: Watermark, revision: int) -> bool:
+    """Whether nobody but the leader that wrote `mark` can have fired up to this write of the election's key.
+
+    It is the one that the mark names, or the next: a refresh by a leader that died before its next mark, or the first
+    write of a Go scheduler, which fires from its second on.
+    """
+    return revision - mark.election in (0, 1)
 
 
 async def _sleep(seconds: float, wake: asyncio.Event) -> None:

@@ -19,7 +19,8 @@ def status_of(scheduler: Scheduler) -> Status:
     connection = scheduler.connection
     mark = scheduler.watermark
     reason = _not_ready(scheduler)
-    fires = [*(scheduler.term.upcoming(SHOWN) if scheduler.term else ()), *scheduler.agenda.upcoming(SHOWN)]
+    taken = scheduler.term.upcoming(SHOWN) if scheduler.term is not None else []
+    fires = [*taken, *scheduler.agenda.upcoming(SHOWN)]
     upcoming = sorted((fire for fire in fires if fire.due > now and fire.stands), key=lambda fire: fire.due)
     return Status(
         name=scheduler.settings.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -17,9 +18,15 @@ from ajsync.asyncjobs.tasks import (
     work_item_subject,
 )
 from ajsync.asyncjobs.timestamp import NANOSECONDS
+from ajsync.errors import StoredValueError
 from ajsync.scheduler.agenda import Fire
 
 Sign = Callable[[Task], str]
+
+_LONGEST_QUEUE = 200
+"""Characters: no stream has a longer name, and the server throws out whoever sends it a subject of thousands."""
+_SLACK_BYTES = 200
+"""By which the task may grow when it is marked as one whose queue is missing."""
 
 
 @dataclass(slots=True, eq=False)
@@ -35,13 +42,19 @@ class Prepared:
     """Of the event's frame: the subject and a space; what follows is the length and the body."""
     event_body: bytes
     """Without the age of the task, which is known when it is published."""
+    settled: asyncio.Future[str] | None = None
+    """For whoever has to know when it has an outcome, and which."""
 
 
 class Preparer:
     """Encodes fires; their acknowledgements come to `inbox` with the serial of each."""
 
-    def __init__(self, inbox: str, sign: Sign | None = None, *, ajc_payloads: bool = False) -> None:
+    def __init__(
+        self, inbox: str, sign: Sign | None = None, *, ajc_payloads: bool = False, max_payload: int = 1024 * 1024
+    ) -> None:
+        """`max_payload` is the most bytes that the server takes: it throws out whoever sends more."""
         self._inbox = inbox
+        self._max_bytes = max_payload - _SLACK_BYTES
         self._sign = sign
         self._ajc_payloads = ajc_payloads
         self._serial = 0
@@ -49,15 +62,20 @@ class Preparer:
     def prepare(self, fire: Fire) -> Prepared:
         """Encode `fire`. Raises ValueError where no task comes of it that workers can handle."""
         task = task_for_fire(fire.task, fire.due, ajc_payloads=self._ajc_payloads)
+        if len(task.queue) > _LONGEST_QUEUE:
+            raise StoredValueError(f"its queue's name of {len(task.queue)} characters is too long")
         if self._sign is not None:
             task = replace(task, signature=self._sign(task))
         serial = self._serial = self._serial + 1
         headers = header_block({"Nats-Expected-Last-Subject-Sequence": "0", "Nats-Msg-Id": task.id})
+        data = encode_task(task)
+        if len(headers) + len(data) > self._max_bytes:
+            raise StoredValueError(f"its task of {len(data)} bytes is larger than the server takes")
         return Prepared(
             fire=fire,
             serial=serial,
             task=task,
-            task_frame=store_frame(task_subject(task.id), f"{self._inbox}.t.{serial}", headers, encode_task(task)),
+            task_frame=store_frame(task_subject(task.id), f"{self._inbox}.t.{serial}", headers, data),
             item_frame=store_frame(
                 work_item_subject(task.queue, task.id),
                 f"{self._inbox}.i.{serial}",

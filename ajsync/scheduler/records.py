@@ -11,7 +11,7 @@ from dataclasses import replace
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.timestamp import NANOSECONDS
 from ajsync.scheduler.agenda import Fire
-from ajsync.scheduler.firing import Outcome
+from ajsync.scheduler.flight import Outcome
 from ajsync.scheduler.metrics import Metrics
 from ajsync.scheduler.status import FireRecord, FireState, History, ScheduleProblem
 
@@ -30,8 +30,6 @@ class Records:
         self._clock = clock
         self._problems: dict[str, ScheduleProblem] = {}
         self._invalid: set[str] = set()
-        self.made: dict[str, int] = {}
-        """Of schedules that skip overlaps: when the last fire that has a task was due."""
 
     @property
     def problems(self) -> tuple[ScheduleProblem, ...]:
@@ -75,22 +73,24 @@ class Records:
         """Fires have ended."""
         metrics = self._metrics
         created = [outcome for outcome in outcomes if outcome.state == "created"]
-        tasks = [outcome.prepared.task for outcome in created]
-        metrics.fired(Counter((task.queue, task.type) for task in tasks))
-        metrics.enqueued(Counter(task.queue for task in tasks))
-        metrics.tasks_updated("new", len(tasks))
-        metrics.lateness([outcome.lateness / NANOSECONDS for outcome in created])
+        metrics.fired(Counter((outcome.prepared.task.queue, outcome.prepared.task.type) for outcome in created))
+        metrics.enqueued(Counter(outcome.prepared.task.queue for outcome in created))
+        lateness = [outcome.lateness / NANOSECONDS for outcome in outcomes if outcome.made]
+        metrics.tasks_updated("new", len(lateness))
+        metrics.lateness(lateness)
         for outcome in outcomes:
             if outcome.state != "created":
                 self._count(outcome)
-            task = outcome.prepared.fire.task
-            if task.managed is not None and task.managed.overlap == "skip" and outcome.state != "missed":
-                self.made[task.name] = max(outcome.prepared.fire.due, self.made.get(task.name, 0))
+            elif self._problems:  # what could not be fired can be again
+                self._problems.pop(outcome.prepared.fire.task.name, None)
+        if self._problems:
+            for outcome in created:
+                self._overcome(outcome.prepared.fire.task.name)
         self.history.append_many(
             _record(
                 outcome.prepared.fire,
                 outcome.prepared.task.id,
-                outcome.lateness / NANOSECONDS if outcome.lateness else None,
+                outcome.lateness / NANOSECONDS if outcome.made else None,
                 outcome.state,
                 outcome.detail,
             )
@@ -113,8 +113,6 @@ class Records:
                 metrics.repaired()
                 metrics.enqueued({task.queue: 1})
             case "queue_error":
-                if outcome.lateness:  # its task was made, as new first
-                    metrics.tasks_updated("new")
                 metrics.failed(task.queue, task.type)
                 metrics.enqueue_failed(task.queue)
                 metrics.tasks_updated("queue_error")
@@ -123,6 +121,10 @@ class Records:
                 metrics.failed(task.queue, task.type)
                 metrics.missed("unstored")
                 self._complain(outcome.prepared.fire.task.name, outcome.detail)
+
+    def _overcome(self, name: str) -> None:
+        if name not in self._invalid:  # that a value fired which it had before mends nothing
+            self._problems.pop(name, None)
 
     def _complain(self, name: str, problem: str) -> None:
         known = self._problems.get(name)

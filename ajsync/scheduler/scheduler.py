@@ -82,6 +82,8 @@ class Scheduler:
         self.clock_skew: float | None = None
         """Seconds by which this clock is ahead of the server's."""
         self.watermark: Watermark | None = None
+        self.on_loaded: Callable[[], None] = lambda: None
+        """Called once every schedule that the bucket holds is known."""
         self.on_lead: Callable[[], None] = lambda: None
         """Called when a term begins."""
 
@@ -102,6 +104,9 @@ class Scheduler:
             on_watermark=self._follow_watermark,
         )
         log.info("Starting leader election as %s", settings.name)
+        mark = (await self.leadership.read_mark()).watermark
+        if mark is not None:  # what is due since then may be ours to fire, though nobody of us was there
+            self.agenda = Agenda(mark.instant)
         schedules = Schedules(self.agenda, self.records)
         watch = Watch(self.connection, CONFIGURATION_STREAM, [f"{SCHEDULE_SUBJECT}*"], schedules.see)
         firing = Firing(
@@ -111,19 +116,16 @@ class Scheduler:
             on_retry=self.metrics.retried,
             clock=self.clock,
         )
-        helpers = [asyncio.create_task(each) for each in (watch.run(), firing.run(), self._measure_skew())]
-        try:
+        async with asyncio.TaskGroup() as group:  # where one of them fails, all of it does, and is restarted
+            helpers = [group.create_task(each) for each in (watch.run(), firing.run(), self._measure_skew())]
             await _first(watch.loaded, stop)
-            schedules.all_loaded()
-            self.loaded = not stop.is_set()
-            await self._lead_again_and_again(bucket, firing, stop)
-        finally:
+            if not stop.is_set():
+                schedules.all_loaded()
+                self.loaded = True
+                self.on_loaded()
+                await self._lead_again_and_again(bucket, firing, stop)
             for each in helpers:
                 each.cancel()
-            await asyncio.gather(*helpers, return_exceptions=True)
-        for each in helpers:
-            if not each.cancelled() and (error := each.exception()) is not None:
-                raise error
 
     async def _open(self) -> ConfigurationBucket:
         """The bucket, after making the streams that are missing, as the Go tool does."""
@@ -137,27 +139,36 @@ class Scheduler:
         assert self.leadership is not None
         signer = self.settings.signer
         # One for all terms: acknowledgements of an earlier one must not fit a fire of this one.
-        preparer = Preparer(firing.inbox, signer.sign if signer else None, ajc_payloads=self.settings.ajc_payloads)
+        preparer = Preparer(
+            firing.inbox,
+            signer.sign if signer else None,
+            ajc_payloads=self.settings.ajc_payloads,
+            max_payload=self.connection.max_payload,
+        )
         while not stop.is_set():
             term = await self.leadership.campaign(stop)
             if term is None:
                 return
             lost, ended = asyncio.Event(), asyncio.Event()
+            runner = TermRunner(self, bucket, firing, preparer, term, lost)
             holding = asyncio.create_task(self.leadership.hold(lost, ended))
             try:
                 self.waits = term.wait > 0
+                if self.waits:
+                    log.info("Won the election; waiting %.1f s for a leader that is not ours to step down", term.wait)
                 await _first(lost, stop, timeout=term.wait)
                 self.waits = False
                 if not lost.is_set() and not stop.is_set():
-                    after = self.clock() if term.after is None else term.after
-                    await self._lead(TermRunner(self, bucket, firing, preparer, lost, after), term, stop)
+                    await self._lead(runner, term, stop)
             finally:
                 ended.set()
                 await asyncio.wait((holding,), timeout=_REFRESH_ENDS_SECONDS)
                 holding.cancel()
                 await asyncio.gather(holding, return_exceptions=True)
-            if stop.is_set() and not lost.is_set():
+            # A key that is given back says that ours fired up to the watermark: true only of a term that wrote one.
+            if stop.is_set() and not lost.is_set() and runner.marked:
                 await self.leadership.give_back()
+                log.info("Gave the leadership back")
 
     async def _lead(self, runner: TermRunner, term: Term, stop: asyncio.Event) -> None:
         assert self.leadership is not None
@@ -173,6 +184,7 @@ class Scheduler:
             await runner.run(stop)
         finally:
             self.term, self.since = None, self.clock()
+            self.metrics.in_flight(0)
             self.metrics.leading(False)
             if not stop.is_set():
                 log.info("Lost leadership, tasks will not be scheduled")

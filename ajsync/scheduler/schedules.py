@@ -6,6 +6,7 @@ import logging
 
 from ajsync.asyncjobs.model import decode_scheduled_task
 from ajsync.asyncjobs.names import SCHEDULE_SUBJECT
+from ajsync.asyncjobs.timestamp import NANOSECONDS
 from ajsync.asyncjobs.watch import Seen
 from ajsync.errors import ScheduleError, StoredValueError
 from ajsync.scheduler.agenda import Agenda
@@ -15,6 +16,10 @@ log = logging.getLogger(__name__)
 
 _TOLD_AT_START = 100
 """So many schedules are logged by name while the bucket is read for the first time."""
+_OLD_NEWS = 3600 * NANOSECONDS
+"""A value that was stored longer ago and is told only now comes from a backup, and fires nothing in retrospect."""
+_LONGEST_JITTER = 2**63 - 1
+"""The longest duration that Go knows; with a longer one no calendar can tell when a schedule is due."""
 
 
 class Schedules:
@@ -47,10 +52,12 @@ class Schedules:
     def _put(self, name: str, seen: Seen, data: bytes) -> None:
         try:
             task = decode_scheduled_task(name, data)
-            if seen.initial:
+            if task.managed is not None and not 0 <= task.managed.jitter <= _LONGEST_JITTER:
+                raise StoredValueError(f"its jitter of {task.managed.jitter} ns is not between 0 and 292 years")
+            if seen.initial and name not in self._agenda:  # it may change while the bucket is read
                 self._agenda.load(task, seen.stored_at)
             else:
-                self._agenda.put(task, seen.stored_at)
+                self._agenda.put(task, max(seen.stored_at, self._agenda.position - _OLD_NEWS))
         except (StoredValueError, ScheduleError) as error:
             self._agenda.remove(name, seen.stored_at)
             self._records.invalid(name, str(error))

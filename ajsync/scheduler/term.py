@@ -19,11 +19,13 @@ from ajsync.asyncjobs.connection import JetStreamError
 from ajsync.asyncjobs.publisher import Write, publish_one
 from ajsync.asyncjobs.timestamp import NANOSECONDS
 from ajsync.errors import UnreachableError
-from ajsync.scheduler.agenda import Fire
+from ajsync.scheduler.agenda import Entry, Fire
 from ajsync.scheduler.catchup import Gap, catch_up
-from ajsync.scheduler.firing import Firing
+from ajsync.scheduler.firing import WINDOW, Firing
+from ajsync.scheduler.leadership import Term
 from ajsync.scheduler.overlap import Overlap
 from ajsync.scheduler.prepare import Prepared, Preparer
+from ajsync.scheduler.repair import Repair
 from ajsync.scheduler.watermark import WATERMARK_KEY, Watermark, encode_watermark
 
 if TYPE_CHECKING:
@@ -34,9 +36,16 @@ log = logging.getLogger(__name__)
 AHEAD = 3 * NANOSECONDS
 """How far a leader looks ahead: ten thousand fires take a fifth of a second to prepare."""
 _SLICE = 250
-"""Fires that are prepared, or schedules that are caught up with, before the next look at the clock: about 5 ms."""
+"""Fires that are prepared before the next look at the clock: about 5 ms."""
+_SLICE_SECONDS = 0.005
+"""So long catch-up looks back before the next look at the clock."""
+_BACKLOG_SLEEP_SECONDS = 0.02
 _LONGEST_SLEEP_SECONDS = 0.5
 _WATERMARK_SECONDS = 1.0
+_BEGUN_AFTER_MARK = 10 * NANOSECONDS
+"""So long a leader may fire after the last watermark that it could store: until its lease ends."""
+_MARK_AFTER_SECOND = NANOSECONDS // 5
+_LEAST_MARK_SECONDS = 0.3
 _DRAIN_SECONDS = 0.7
 """A stop by signal takes less than a second."""
 
@@ -50,10 +59,10 @@ class TermRunner:
         bucket: ConfigurationBucket,
         firing: Firing,
         preparer: Preparer,
+        term: Term,
         lost: asyncio.Event,
-        after: int,
     ) -> None:
-        """Everything due at or before `after` (nanoseconds since 1970) is fired, or not ours to fire."""
+        """`lost` is set when the lease is."""
         self._scheduler = scheduler
         self._bucket = bucket
         self._firing = firing
@@ -61,21 +70,35 @@ class TermRunner:
         self._lost = lost
         self._ended = asyncio.Event()
         self._overlap = Overlap(scheduler.connection, scheduler.records)
+        self._repair = Repair(scheduler.connection, self._make_good, self._let_go)
         self._unprepared: deque[Fire] = deque()
+        self._backlog: deque[Fire] = deque()
+        """What catch-up makes good."""
         self._prepared: list[tuple[int, int, Prepared]] = []
         """A heap by due instant and serial."""
         self._catching_up: Iterator[None] | None = None
         self._caught_up_to = 0
         """Nothing due after this instant is settled while the catch-up goes on."""
-        self._dispatched = after
+        self._dispatched = 0
         """Everything due up to this instant has been handed to the firing."""
-        self._looked_at = after
+        self._looked_at = 0
         """The agenda's fires up to this instant are taken; at the start of a term it may be ahead of that."""
+        self._after = term.after
         self.awake_at = time.monotonic()
-        self._mark_revision = 0
+        self._awake_by_the_clock = 0
+        self.marked = False
+        """Whether this term has written a watermark."""
+        self._mark_revision = term.mark.revision
+        self._begun_until = term.mark.stored_at + _BEGUN_AFTER_MARK
+        """What was due after this instant the leader before us has not begun."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Fire until the lease is lost or `stop` is set; then finish, or give back, what is under way."""
+        now = self._scheduler.clock()
+        self._dispatched = self._looked_at = now if self._after is None else self._after
+        self.awake_at, self._awake_by_the_clock = time.monotonic(), now
+        # Before the first fire: a stand-by has to know a leader of ours when that dies at once.
+        await self._write_watermark()
         marking = asyncio.create_task(self._keep_watermark())
         try:
             while not self._lost.is_set() and not stop.is_set():
@@ -88,7 +111,8 @@ class TermRunner:
             await asyncio.gather(marking, return_exceptions=True)
         if stop.is_set() and not self._lost.is_set():
             await self._finish()
-        held = [*self._unprepared, *(item[2].fire for item in self._prepared), *self._overlap.abandon()]
+        self._repair.abandon()
+        held = [*self._unprepared, *self._backlog, *(item[2].fire for item in self._prepared), *self._overlap.abandon()]
         self._scheduler.agenda.give_back([*self._firing.abandon(), *held])
 
     def upcoming(self, count: int) -> list[Fire]:
@@ -98,18 +122,20 @@ class TermRunner:
 
     def __len__(self) -> int:
         """How many fires are under way."""
-        return len(self._firing) + len(self._overlap)
+        return len(self._firing) + len(self._overlap) + len(self._repair)
 
     async def _still_ours(self) -> bool:
         """Ask whether the key is still ours, where this process may have stood still for long."""
-        now = time.monotonic()
-        stood_still, self.awake_at = now - self.awake_at, now
+        now, clock = time.monotonic(), self._scheduler.clock()
+        # A host that was suspended knows it by its clock only.
+        stood_still = max(now - self.awake_at, (clock - self._awake_by_the_clock) / NANOSECONDS)
+        self.awake_at, self._awake_by_the_clock = now, clock
         if stood_still <= self._scheduler.settings.takeover_after / 2:
             return True
         log.warning("Stood still for %.1f s; checking the leadership", stood_still)
         assert self._scheduler.leadership is not None
         if await self._scheduler.leadership.check():
-            self.awake_at = time.monotonic()
+            self.awake_at, self._awake_by_the_clock = time.monotonic(), self._scheduler.clock()
             return True
         self._lost.set()
         return False
@@ -123,45 +149,67 @@ class TermRunner:
         self._unprepared.extend(self._scheduler.agenda.advance(now + AHEAD))
         self._prepare_some()
         due: list[Prepared] = []
-        while self._prepared and self._prepared[0][0] <= now:
+        # No more than can be under way at once, so that of ten thousand the first are written without delay.
+        while self._prepared and self._prepared[0][0] <= now and len(due) < WINDOW:
             due.append(heapq.heappop(self._prepared)[2])
         if due:
             self._dispatch(due, now)
         # Something due may not be prepared yet; what is prepared is dispatched in order of due instants.
-        late = min((fire.due for fire in self._unprepared), default=now + 1) if self._unprepared else now + 1
-        self._dispatched = max(self._dispatched, min(now, late - 1))
+        late = [*(fire.due for fire in self._unprepared), *(item[0] for item in self._prepared[:1])]
+        self._dispatched = max(self._dispatched, min(now, *(instant - 1 for instant in late)) if late else now)
 
     def _look_for_gap(self, now: int) -> None:
         """What fell due long ago follows the policies: after an outage, a pause, or a leap of the clock."""
         agenda, settings = self._scheduler.agenda, self._scheduler.settings
         gap = Gap(min(agenda.position, self._looked_at), now - settings.grace)
-        self._looked_at = now + AHEAD
+        self._looked_at = max(self._looked_at, now + AHEAD)  # a clock that is set back looks at nothing twice
         if gap.after >= gap.until:
             return
         if self._catching_up is not None:  # that of an earlier gap comes first
             deque(self._catching_up, maxlen=0)
         log.warning("Nothing was fired for %.0f s; catching up", (now - gap.after) / NANOSECONDS)
-        entries = list(agenda.entries())
+        entries = agenda.entries_until(gap.until)
         agenda.skip(gap.until)
         self._caught_up_to = gap.after
 
         def slices() -> Iterator[None]:
             skipped = caught = 0
-            for number, entry in enumerate(entries, 1):
+            began = time.monotonic()
+            for entry in entries:
                 missed = catch_up(entry, gap, settings.catchup_window)
-                self._unprepared.extend(missed.fire)
+                self._backlog.extend(missed.fire)
                 caught += len(missed.fire)
-                skipped += missed.skipped
-                if number % _SLICE == 0:
+                begun = self._perhaps_begun(entry, gap, missed.fire) if missed.skipped else []
+                self._repair.look_for(begun)
+                skipped += max(missed.skipped - len(begun), 0)
+                if time.monotonic() - began > _SLICE_SECONDS:
                     yield
+                    began = time.monotonic()
             self._scheduler.metrics.missed("catchup", skipped)
-            log.info("Caught up: %d fires made good, %d let go by their policies", caught, skipped)
+            log.info("Of what was missed %d fires are made good, and %d let go by their policies", caught, skipped)
 
         self._catching_up = slices()
 
+    def _perhaps_begun(self, entry: Entry, gap: Gap, fires: tuple[Fire, ...]) -> list[Fire]:
+        """What is let go, though the leader before us may have begun it."""
+        made_good = {fire.due for fire in fires}
+        until = min(self._begun_until, gap.until, entry.until)
+        dues = entry.times.between(max(gap.after, entry.since), until)
+        return [Fire(due, entry) for due in dues if due not in made_good]
+
+    def _make_good(self, begun: Fire) -> None:
+        self._backlog.append(begun)
+
+    def _let_go(self, fire: Fire) -> None:
+        self._scheduler.metrics.missed("catchup", 1)
+
     def _prepare_some(self) -> None:
-        for _ in range(min(_SLICE, len(self._unprepared))):
-            fire = self._unprepared.popleft()
+        # What is due now comes before what was missed long ago, and is not to wait behind it either.
+        source = self._unprepared
+        if not source and len(self._firing) < WINDOW:
+            source = self._backlog
+        for _ in range(min(_SLICE, len(source))):
+            fire = source.popleft()
             try:
                 prepared = self._preparer.prepare(fire)
             except ValueError as error:
@@ -186,11 +234,12 @@ class TermRunner:
 
     async def _sleep(self, stop: asyncio.Event) -> None:
         """Until the next thing to do."""
-        if self._unprepared or self._catching_up is not None:
+        if self._unprepared or self._catching_up is not None or (self._backlog and len(self._firing) < WINDOW):
             await asyncio.sleep(0)
             return
         now = self._scheduler.clock()
-        instants = [now + int(_LONGEST_SLEEP_SECONDS * NANOSECONDS)]
+        longest = _BACKLOG_SLEEP_SECONDS if self._backlog else _LONGEST_SLEEP_SECONDS
+        instants = [now + int(longest * NANOSECONDS)]
         if self._prepared:
             instants.append(self._prepared[0][0])
         following = self._scheduler.agenda.next_due()
@@ -208,25 +257,22 @@ class TermRunner:
     def instant(self) -> int:
         """Up to when everything is fired and acknowledged."""
         unsettled = [fire.due for fire in self._firing.unsettled()]
-        unsettled += [fire.due for fire in self._overlap.unsettled()]
-        unsettled += [fire.due for fire in self._unprepared]
+        unsettled += [fire.due for fire in (*self._overlap.unsettled(), *self._repair.unsettled())]
+        unsettled += [fire.due for fire in (*self._unprepared, *self._backlog)]
         unsettled += [item[0] for item in self._prepared[:1]]
         reached = min([self._dispatched, *(due - 1 for due in unsettled)])
         return min(reached, self._caught_up_to) if self._catching_up is not None else reached
 
     async def _keep_watermark(self) -> None:
-        found = await self._read_mark_revision()
-        while found is None:
-            await asyncio.sleep(_WATERMARK_SECONDS)
-            found = await self._read_mark_revision()
-        self._mark_revision = found
         while True:
+            # Just after the whole second, when most of what it has is fired: so silence is counted from the last fires.
+            wait = 1 - (self._scheduler.clock() - _MARK_AFTER_SECOND) % NANOSECONDS / NANOSECONDS
+            await asyncio.sleep(wait if wait > _LEAST_MARK_SECONDS else wait + 1)
             await self._write_watermark()
-            await asyncio.sleep(_WATERMARK_SECONDS)
 
     async def _read_mark_revision(self) -> int | None:
         try:
-            message = await self._bucket.get(WATERMARK_KEY)
+            message = await self._bucket.get(WATERMARK_KEY, timeout=_WATERMARK_SECONDS)
         except UnreachableError:
             return None
         return message.revision if message is not None else 0
@@ -253,6 +299,7 @@ class TermRunner:
                 self._mark_revision = found
             return
         self._mark_revision = answer.sequence
+        self.marked = True
         self._scheduler.watermark = mark
         self._scheduler.metrics.watermark(mark.instant)
         self._scheduler.metrics.in_flight(len(self))

@@ -23,6 +23,18 @@ class Watermark:
     """The revision of the election's key that the leader held when it wrote this."""
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the key of the watermark holds."""
+
+    watermark: Watermark | None
+    """None where there is none, or what is there cannot be read as one."""
+    revision: int
+    """What the next write has to expect; 0 where there is none."""
+    stored_at: int
+    """Nanoseconds since 1970, by the server's clock: then its leader was alive."""
+
+
 def encode_watermark(watermark: Watermark) -> bytes:
     """The value of the key."""
     value = {

@@ -1,0 +1,68 @@
+"""Enqueue a task: store it, tell of it, and put its work item into the queue, in the order of the wire format."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import replace
+
+import nats.errors
+
+from ajsync.asyncjobs.connection import REQUEST_SECONDS, Connection, NobodyAnswersError
+from ajsync.asyncjobs.events import task_state_event, task_state_subject
+from ajsync.asyncjobs.ids import new_id
+from ajsync.asyncjobs.publisher import Write, publish_one
+from ajsync.asyncjobs.tasks import (
+    NO_RESPONDERS,
+    QUEUE_ERROR,
+    Task,
+    encode_task,
+    task_subject,
+    work_item,
+    work_item_subject,
+)
+from ajsync.errors import ConflictError, EnqueueError, UnreachableError
+
+
+async def enqueue(connection: Connection, task: Task, *, timeout: float = REQUEST_SECONDS) -> None:
+    """Enqueue a new task; each of its writes may take `timeout` seconds.
+
+    Raises UnreachableError where the task was not stored, and EnqueueError where it was and its queue did not take the
+    work item: then the task's state is `queue_error`.
+    """
+    stored = await publish_one(connection, _store(task, 0), timeout=timeout)
+    if stored.conflict:
+        raise ConflictError(f"There is a task {task.id} already.")
+    await _tell(connection, task)
+    item = Write(work_item_subject(task.queue, task.id), work_item(task.id), {"Nats-Msg-Id": task.id})
+    try:
+        reason = (await publish_one(connection, item, timeout=timeout)).error
+    except NobodyAnswersError:
+        reason = NO_RESPONDERS
+    except UnreachableError as error:
+        reason = str(error)
+    if reason:
+        await _mark(connection, replace(task, state=QUEUE_ERROR, last_err=reason), stored.sequence, timeout)
+
+
+async def _mark(connection: Connection, task: Task, sequence: int, timeout: float) -> None:
+    """Store the task once more, as one without a work item, and raise EnqueueError."""
+    text = f"The task {task.id} is stored, and the queue {task.queue} did not take it: {task.last_err}"
+    try:
+        marked = await publish_one(connection, _store(task, sequence), timeout=timeout)
+    except UnreachableError as error:
+        raise EnqueueError(f"{text} Nor could the task be marked: {error}", task.id) from None
+    if marked.conflict:
+        return  # a worker has begun with it: the work item was stored, and only its ack was lost
+    await _tell(connection, task)
+    raise EnqueueError(text, task.id)
+
+
+def _store(task: Task, sequence: int) -> Write:
+    return Write(task_subject(task.id), encode_task(task), {"Nats-Expected-Last-Subject-Sequence": str(sequence)})
+
+
+async def _tell(connection: Connection, task: Task) -> None:
+    event = task_state_event(task, age=time.time_ns() - task.created, event_id=new_id())
+    with suppress(nats.errors.Error):  # nobody answers an event; without a connection the next write says so
+        await connection.client.publish(task_state_subject(task.id), event)

@@ -1,0 +1,27 @@
+"""Complaints: what may go wrong a thousand times a second is logged once in ten seconds."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+_AGAIN_AFTER_SECONDS = 10.0
+_KEPT = 1000
+
+
+class Complaints:
+    """Logs errors, each kind of them now and then."""
+
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
+        self._told: dict[tuple[str, ...], float] = {}
+
+    def tell(self, text: str, *about: str) -> None:
+        """Log `text`, unless something `about` the same was logged a moment ago."""
+        now = time.monotonic()
+        if about in self._told and now - self._told[about] < _AGAIN_AFTER_SECONDS:
+            return
+        if len(self._told) >= _KEPT:
+            self._told.clear()
+        self._told[about] = now
+        self._log.error("%s", text)

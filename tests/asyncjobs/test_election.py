@@ -1,0 +1,75 @@
+"""The election's key: one holder at a time, who refreshes it by its revision and can give it back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ajsync.asyncjobs.connection import connect
+from ajsync.asyncjobs.context import context_for_server
+from ajsync.asyncjobs.election import ELECTION_SUBJECT, Election, Holding
+from ajsync.asyncjobs.streams import ELECTIONS_STREAM, last_message, make_stream
+from ajsync.errors import UnreachableError
+from tests.nats_server import NatsServer
+
+pytestmark = pytest.mark.anyio
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+async def test_a_key_that_nobody_holds_is_taken_by_one_and_its_value_is_the_plain_name(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection:
+        await make_stream(connection, ELECTIONS_STREAM)
+        one, two = Election(connection, "one.example.net"), Election(connection, "two.example.net")
+        assert await one.read() == Holding(None, 0)
+        assert await one.last_revision() == 0
+        assert await one.take(0, timeout=5) == 1
+        assert await two.take(0, timeout=5) is None
+        assert await two.read() == Holding("one.example.net", 1)
+        found = await last_message(connection, ELECTIONS_STREAM, ELECTION_SUBJECT)
+        assert found is not None
+        assert found.data == b"one.example.net"
+
+
+async def test_a_refresh_needs_the_revision_of_the_one_before(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection:
+        await make_stream(connection, ELECTIONS_STREAM)
+        one = Election(connection, "one")
+        assert await one.take(0, timeout=5) == 1
+        assert await one.take(1, timeout=5) == 2
+        assert await one.take(1, timeout=5) is None
+        assert await one.last_revision() == 2
+
+
+async def test_a_key_that_was_given_back_can_be_taken_at_once(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection:
+        await make_stream(connection, ELECTIONS_STREAM)
+        one, two = Election(connection, "one"), Election(connection, "two")
+        revision = await one.take(0, timeout=5)
+        assert revision == 1
+        assert not await two.give_back(7, timeout=5)
+        assert await one.give_back(revision, timeout=5)
+        assert await two.read() == Holding(None, 2, given_back=True)
+        # A Go scheduler creates over a delete marker, too: with its revision, as nats.go does.
+        assert await two.take(2, timeout=5) == 3
+
+
+async def test_a_win_is_announced_as_the_go_scheduler_does(server: NatsServer) -> None:
+    recorded = json.loads((GOLDEN / "events.jsonl").read_text().splitlines()[0])
+    async with connect(context_for_server(server.url)) as connection:
+        events = await connection.client.subscribe("CHORIA_AJ.E.>")
+        await Election(connection, "dev1.example.net").announce()
+        msg = await events.next_msg(5)
+        assert msg.subject == recorded["subject"]
+        event, wanted = json.loads(msg.data), json.loads(recorded["data"])
+        assert list(event) == list(wanted)
+        for member in ("type", "name", "component"):
+            assert event[member] == wanted[member]
+
+
+async def test_without_the_bucket_nobody_can_be_elected(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection:
+        with pytest.raises(UnreachableError):
+            await Election(connection, "one").read()

@@ -1,0 +1,141 @@
+"""Fires for tests: made of nothing but a name, fired on a real server, and what it stored of them."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from nats.aio.msg import Msg
+
+from ajsync.asyncjobs.connection import Connection
+from ajsync.asyncjobs.streams import TASKS_STREAM, make_stream
+from ajsync.asyncjobs.tasks import Task
+from ajsync.asyncjobs.timestamp import NANOSECONDS as SECOND
+from ajsync.scheduler.agenda import Entry, Fire, times_of
+from ajsync.scheduler.firing import Firing
+from ajsync.scheduler.flight import Outcome
+from ajsync.scheduler.prepare import Prepared, Preparer
+from tests.tasks import task
+
+HOUR = 3600 * SECOND
+WAIT_SECONDS = 30.0
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "it does not come to be"
+        await asyncio.sleep(0.01)
+
+
+def fire(name: str = "A", *, due: int | None = None, since: int = 0, **fields: Any) -> Fire:
+    """A fire of a schedule of this name, due now unless said otherwise."""
+    scheduled = task(name, **{"schedule": "@every 1s", **fields})
+    return Fire(time.time_ns() if due is None else due, Entry(scheduled, times_of(scheduled), since))
+
+
+class ObservedFiring(Firing):
+    """A firing that keeps its outcomes, and may be made deaf to acknowledgements."""
+
+    def __init__(self, connection: Connection, **options: Any) -> None:
+        self.outcomes: list[Outcome] = []
+        self.retries = 0
+        self.deaf: Callable[[Msg], bool] = lambda _msg: False
+        options.setdefault("give_up_after", HOUR)
+        super().__init__(connection, self.outcomes.extend, on_retry=self._count, **options)
+        self.preparer = Preparer(self.inbox)
+
+    def prepare(self, *fires: Fire) -> list[Prepared]:
+        """Encode fires."""
+        return [self.preparer.prepare(each) for each in fires]
+
+    async def fire(self, *fires: Fire) -> list[Outcome]:
+        """Fire, wait for the outcomes of these, and return them."""
+        before = len(self.outcomes)
+        self.start(self.prepare(*fires))
+        await until(lambda: len(self.outcomes) >= before + len(fires))
+        return self.outcomes[before:]
+
+    def states(self) -> dict[str, str]:
+        """What became of the fires so far, by the names of their schedules."""
+        return {outcome.prepared.fire.task.name: outcome.state for outcome in self.outcomes}
+
+    def _count(self, count: int) -> None:
+        self.retries += count
+
+    async def _receive(self, msg: Msg) -> None:
+        if not self.deaf(msg):
+            await super()._receive(msg)
+
+
+@asynccontextmanager
+async def firing(connection: Connection, **options: Any) -> AsyncIterator[ObservedFiring]:
+    """A firing that runs until the block ends; the tasks' stream is made if it is missing."""
+    await make_stream(connection, TASKS_STREAM)
+    made = ObservedFiring(connection, **options)
+    running = asyncio.create_task(made.run())
+    try:
+        yield made
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert running.cancelled(), running.exception()
+
+
+async def make_queue(connection: Connection, queue: str = "EMAIL", **config: Any) -> None:
+    """Make the stream of a queue as the Go tool does."""
+    await connection.jetstream_request(
+        f"STREAM.CREATE.CHORIA_AJ_Q_{queue}",
+        {
+            "name": f"CHORIA_AJ_Q_{queue}",
+            "subjects": [f"CHORIA_AJ.Q.{queue}.>"],
+            "retention": "workqueue",
+            "max_msgs_per_subject": 1,
+            "discard": "new",
+            "storage": "file",
+            "num_replicas": 1,
+            "duplicate_window": 120 * SECOND,
+            **config,
+        },
+    )
+
+
+async def change_stream(connection: Connection, stream: str, **config: Any) -> None:
+    """Change the configuration of a stream."""
+    info = await connection.jetstream_request(f"STREAM.INFO.{stream}")
+    await connection.jetstream_request(f"STREAM.UPDATE.{stream}", {**info["config"], **config})
+
+
+async def counts(connection: Connection, stream: str) -> tuple[int, int]:
+    """How many messages a stream holds, and how many were ever stored in it."""
+    state = (await connection.jetstream_request(f"STREAM.INFO.{stream}"))["state"]
+    return state["messages"], state["last_seq"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A message of a stream."""
+
+    subject: str
+    headers: dict[str, str]
+    data: bytes
+
+
+async def stored(connection: Connection, stream: str, subject: str) -> Stored:
+    """The last message of a subject."""
+    reply = await connection.jetstream_request(f"STREAM.MSG.GET.{stream}", {"last_by_subj": subject})
+    message = reply["message"]
+    lines = base64.b64decode(message.get("hdrs", "")).decode().split("\r\n")[1:]
+    headers = dict(line.split(": ", 1) for line in lines if line)
+    return Stored(message["subject"], headers, base64.b64decode(message.get("data", "")))
+
+
+async def handle(connection: Connection, task: Task, data: bytes) -> None:
+    """Store a task anew, as a worker does."""
+    await connection.request(f"CHORIA_AJ.T.{task.id}", data)

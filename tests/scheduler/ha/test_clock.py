@@ -1,0 +1,99 @@
+"""The host's clock leaps: what it skips is caught up with, and what it repeats does not fire twice."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import nats
+import pytest
+from nats.aio.client import Client
+
+from ajsync.asyncjobs.connection import connect
+from ajsync.asyncjobs.context import context_for_server
+from ajsync.asyncjobs.timestamp import NANOSECONDS
+from ajsync.scheduler.scheduler import Scheduler, Settings
+from tests.nats_server import NatsServer
+from tests.scheduler.ha.ledger import compare, read_items, read_tasks, rewritten
+from tests.scheduler.ha.stage import make_streams, schedule, store, until
+
+pytestmark = pytest.mark.anyio
+MINUTES = 10
+MINUTE = 60 * NANOSECONDS
+TASKS = [schedule(policy.upper(), "@every 1m", catchup=policy) for policy in ("all", "latest", "none")]
+INTERVALS = {task.name: MINUTE for task in TASKS}
+
+
+class Clock:
+    """The host's clock, and by how much somebody has set it forwards."""
+
+    def __init__(self) -> None:
+        self.ahead = 0
+
+    def __call__(self) -> int:
+        return time.time_ns() + self.ahead
+
+    def leap_to(self, instant: int) -> None:
+        """Be at this instant now."""
+        self.ahead = instant - time.time_ns()
+
+
+async def test_what_a_leap_forwards_skips_follows_the_policies(server: NatsServer) -> None:
+    async with _running(server) as (clock, scheduler, client):
+        begin = clock()
+        clock.leap_to((begin // MINUTE + MINUTES) * MINUTE + 45 * NANOSECONDS)  # later than the grace after a minute
+        await _caught_up(scheduler, clock)
+        made = Counter(each.schedule for each in await read_tasks(client))
+        assert (made["ALL"], made["LATEST"], made["NONE"]) == (MINUTES, 1, 0)
+
+
+async def test_what_a_leap_backwards_repeats_does_not_fire_twice(server: NatsServer) -> None:
+    async with _running(server) as (clock, scheduler, client):
+        begin = clock() // MINUTE * MINUTE
+        clock.leap_to(begin + MINUTE + NANOSECONDS)
+        await _caught_up(scheduler, clock)
+        clock.leap_to(begin + (1 - MINUTES) * MINUTE)
+        for minute in range(1 - MINUTES, 2):  # through all of it once more, stopping at each fire
+            clock.leap_to(begin + minute * MINUTE + NANOSECONDS)
+            await _looked_at_its_clock(scheduler)
+        made = await read_tasks(client)
+        assert {each.due for each in made} == {begin + MINUTE}
+        assert len(made) == len(TASKS)
+        clock.leap_to(begin + 2 * MINUTE + NANOSECONDS)
+        await _caught_up(scheduler, clock)
+        verdict = compare(await read_tasks(client), INTERVALS, begin + 2 * MINUTE)
+        assert verdict.clean, verdict
+        assert len(await read_items(client)) == verdict.fires == 2 * len(TASKS)
+        assert not await rewritten(client)
+
+
+@asynccontextmanager
+async def _running(server: NatsServer) -> AsyncIterator[tuple[Clock, Scheduler, Client]]:
+    """A scheduler that leads, by a clock that can be set."""
+    clock, stop = Clock(), asyncio.Event()
+    clock.leap_to(clock() // MINUTE * MINUTE + 10 * NANOSECONDS)  # far from any fire
+    client = await nats.connect(server.url)
+    await make_streams(client)
+    await store(client, TASKS)
+    async with connect(context_for_server(server.url)) as connection:
+        scheduler = Scheduler(connection, Settings("S1"), clock=clock)
+        running = asyncio.create_task(scheduler.run(stop))
+        await until(lambda: scheduler.watermark is not None, "it leads")
+        yield clock, scheduler, client
+        stop.set()
+        await running
+    await client.close()
+
+
+async def _caught_up(scheduler: Scheduler, clock: Clock) -> None:
+    """Wait until everything is fired that the clock says is due."""
+    now = clock()
+    await until(lambda: scheduler.watermark is not None and scheduler.watermark.instant >= now, "it has caught up")
+
+
+async def _looked_at_its_clock(scheduler: Scheduler) -> None:
+    begin = time.monotonic()
+    await until(lambda: scheduler.term is not None and scheduler.term.awake_at > begin + 0.05, "it looks at its clock")

@@ -1,0 +1,124 @@
+"""What was missed is made good by each schedule's policy within its window, and nothing is due before it was stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from itertools import islice
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ajsync.asyncjobs.model import Catchup, Managed, ScheduledTask
+from ajsync.asyncjobs.timestamp import NANOSECONDS as SECOND
+from ajsync.scheduler.agenda import FOREVER, Entry, Fire, jitter_offset, times_of
+from ajsync.scheduler.catchup import Gap, Missed, catch_up, previous_dues
+from tests.tasks import OWNER, task
+
+START = int(datetime(2026, 11, 24, 12, 0, tzinfo=UTC).timestamp()) * SECOND
+HOUR = 3600 * SECOND
+# Each with a plain rule for the seconds, counted from the start, at which it is due without jitter.
+RULES: dict[str, Callable[[int, int], bool]] = {
+    "* * * * *": lambda second, _created: second % 60 == 0,
+    "*/7 * * * *": lambda second, _created: second % 60 == 0 and second // 60 % 60 % 7 == 0,
+    "5 13 * * *": lambda second, _created: second % 86400 == 3900,
+    "@every 1s": lambda _second, _created: True,
+    "@every 90s": lambda second, created: (second - created) % 90 == 0,
+    "0 0 30 2 *": lambda _second, _created: False,
+}
+SECONDS = st.integers(0, 5000)
+
+
+@st.composite
+def entries(draw: st.DrawFn) -> Entry:
+    """Any entry, stored at some second and maybe replaced at another."""
+    managed = Managed(
+        OWNER,
+        catchup=draw(st.sampled_from(["none", "latest", "all"])),
+        catchup_window=draw(st.sampled_from([0, 60 * SECOND, 600 * SECOND])),
+        jitter=draw(st.sampled_from([0, 10 * SECOND, 200 * SECOND])),
+    )
+    schedule = draw(st.sampled_from(list(RULES)))
+    created = START + draw(st.integers(0, 200)) * SECOND
+    scheduled = task("A", schedule=schedule, created_at=created, managed=draw(st.sampled_from([managed, None])))
+    entry = Entry(scheduled, times_of(scheduled), START + draw(SECONDS) * SECOND)
+    entry.until = draw(st.just(FOREVER) | SECONDS.map(lambda second: START + second * SECOND))
+    return entry
+
+
+def dues(scheduled: ScheduledTask, after: int, until: int) -> list[int]:
+    """By looking at each second: the instants in (`after`, `until`] at which the schedule is due."""
+    offset, rule = jitter_offset(scheduled), RULES[scheduled.schedule]
+    created = (scheduled.created_at - START) // SECOND
+    first, last = (after - offset - START) // SECOND, (until - offset - START) // SECOND
+    instants = [START + second * SECOND + offset for second in range(first, last + 1) if rule(second, created)]
+    return [instant for instant in instants if after < instant <= until]
+
+
+def model(entry: Entry, gap: Gap, window: int) -> Missed:
+    managed = entry.task.managed
+    policy: Catchup = managed.catchup if managed is not None else "latest"
+    if managed is not None and managed.catchup_window:
+        window = managed.catchup_window
+    missed = dues(entry.task, max(gap.after, entry.since, gap.until - window), min(gap.until, entry.until))
+    made_good = missed if policy == "all" else missed[-1:] if policy == "latest" else []
+    return Missed(tuple(Fire(due, entry) for due in made_good), len(missed) - len(made_good))
+
+
+@given(entries(), SECONDS, SECONDS, st.sampled_from([300 * SECOND, HOUR]))
+def test_catch_up_is_what_looking_at_each_second_gives(entry: Entry, after: int, until: int, window: int) -> None:
+    gap = Gap(START + after * SECOND, START + until * SECOND)
+    assert catch_up(entry, gap, window) == model(entry, gap, window)
+
+
+@given(entries(), SECONDS)
+def test_previous_dues_are_all_that_were_due_before_newest_first(entry: Entry, due: int) -> None:
+    instant = START + due * SECOND
+    hour = dues(entry.task, instant - HOUR, instant - 1)[::-1]
+    assert list(islice(previous_dues(entry.times, instant), len(hour))) == hour
+
+
+def test_a_schedule_that_is_never_due_was_never_due_before() -> None:
+    assert list(previous_dues(entry_of("0 0 30 2 *", 0).times, START)) == []
+
+
+def entry_of(schedule: str, since: int, **managed: object) -> Entry:
+    scheduled = task("A", schedule=schedule, managed=Managed(OWNER, **managed))  # type: ignore[arg-type]
+    return Entry(scheduled, times_of(scheduled), since)
+
+
+def test_each_policy_makes_good_what_it_says_and_counts_the_rest() -> None:
+    gap = Gap(START, START + 600 * SECOND)
+    fired = {}
+    for policy in ("none", "latest", "all"):
+        missed = catch_up(entry_of("* * * * *", 0, catchup=policy), gap, HOUR)
+        fired[policy] = [(fire.due - START) // SECOND for fire in missed.fire], missed.skipped
+    every = list(range(60, 601, 60))
+    assert fired == {"none": ([], 10), "latest": ([600], 9), "all": (every, 0)}
+
+
+def test_nothing_is_made_good_that_was_due_before_the_schedule_was_stored() -> None:
+    gap = Gap(START, START + 600 * SECOND)
+    missed = catch_up(entry_of("* * * * *", START + 540 * SECOND, catchup="all"), gap, HOUR)
+    assert [fire.due for fire in missed.fire] == [START + 600 * SECOND]
+
+
+def test_the_latest_before_the_window_is_not_made_good() -> None:
+    gap = Gap(START - 48 * HOUR, START + 2 * HOUR)
+    noon = entry_of("0 12 * * *", 0)
+    assert catch_up(noon, gap, HOUR) == Missed((), 0)
+    assert [fire.due for fire in catch_up(noon, gap, 3 * HOUR).fire] == [START]
+    assert [fire.due for fire in catch_up(entry_of("0 12 * * *", 0, catchup_window=3 * HOUR), gap, HOUR).fire] == [
+        START
+    ]
+
+
+def test_a_sparse_schedule_finds_its_previous_due_years_ago() -> None:
+    leap = entry_of("0 0 29 2 *", START - 20 * 365 * 24 * HOUR)
+    found = [datetime.fromtimestamp(due / SECOND, UTC).year for due in previous_dues(leap.times, START)]
+    assert found == [2024, 2020, 2016, 2012, 2008]
+
+
+def test_a_dense_schedule_is_not_looked_through_to_its_beginning() -> None:
+    second = entry_of("@every 1s", START - 20 * 365 * 24 * HOUR)
+    assert list(islice(previous_dues(second.times, START), 3)) == [START - back * SECOND for back in (1, 2, 3)]

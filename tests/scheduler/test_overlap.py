@@ -1,0 +1,208 @@
+"""A schedule that skips overlaps makes no task while its previous one may still be handled, whoever made that."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ajsync.asyncjobs.connection import Connection, connect
+from ajsync.asyncjobs.context import context_for_server
+from ajsync.asyncjobs.model import Managed
+from ajsync.asyncjobs.streams import TASKS_STREAM
+from ajsync.asyncjobs.tasks import encode_task, task_for_fire
+from ajsync.asyncjobs.timestamp import NANOSECONDS as SECOND
+from ajsync.scheduler.agenda import Fire
+from ajsync.scheduler.metrics import Metrics
+from ajsync.scheduler.overlap import Overlap
+from ajsync.scheduler.records import Records
+from tests.nats_server import NatsServer
+from tests.scheduler.fires import ObservedFiring, counts, fire, firing, handle, make_queue, until
+from tests.tasks import OWNER
+
+pytestmark = pytest.mark.anyio
+
+SKIP = Managed(OWNER, overlap="skip")
+MINUTE = 60 * SECOND
+LAST_MINUTE = 0
+
+
+class Watchful:
+    """Fires that look at what came before them."""
+
+    def __init__(self, connection: Connection, fires: ObservedFiring, clock: Callable[[], int]) -> None:
+        self.records = Records(Metrics("test"))
+        self.overlap = Overlap(connection, self.records, clock)
+        self._fires = fires
+
+    def begin(self, *fires: Fire) -> None:
+        """Check fires, and fire those that may be."""
+        for prepared in self._fires.prepare(*fires):
+            assert self.overlap.concerns(prepared)
+            self.overlap.check(prepared, lambda each: self._fires.start([each]))
+
+    async def fire(self, *fires: Fire) -> list[str]:
+        """What becomes of fires."""
+        self.begin(*fires)
+        await until(lambda: all(each.due in self.told() for each in fires))
+        return [self.told()[each.due] for each in fires]
+
+    def told(self) -> dict[int, str]:
+        """What became of fires so far, by the instants at which they were due."""
+        skipped = {each.due: each.state for each in self.records.history.recent()}
+        return {**skipped, **{each.prepared.fire.due: each.state for each in self._fires.outcomes}}
+
+
+@asynccontextmanager
+async def watchful(connection: Connection, clock: Callable[[], int] = time.time_ns) -> AsyncIterator[Watchful]:
+    """Fires that look at what came before them, on queue EMAIL."""
+    await make_queue(connection)
+    async with firing(connection) as fires:
+        made = Watchful(connection, fires, clock)
+        yield made
+        made.overlap.abandon()
+
+
+@pytest.fixture(autouse=True)
+def last_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test begins in one minute and ends in another."""
+    monkeypatch.setattr(sys.modules[__name__], "LAST_MINUTE", time.time_ns() // MINUTE * MINUTE)
+
+
+def due(ago: int = 0) -> int:
+    """The last full minute, or one so many before it."""
+    return LAST_MINUTE - ago * MINUTE
+
+
+def minutely(ago: int = 0, **fields: Any) -> Fire:
+    """A fire at the last full minute, or one so many before it, of a schedule that skips overlaps."""
+    return fire(**{"schedule": "* * * * *", "due": due(ago), "managed": SKIP, **fields})
+
+
+async def left(connection: Connection, made: Fire, state: str) -> None:
+    """Have an earlier leader have fired, and a worker left the task in this state."""
+    task = task_for_fire(made.task, made.due)
+    await handle(connection, task, encode_task(replace(task, state=state)))
+
+
+@pytest.mark.parametrize("state", ["new", "active", "retry", "blocked"])
+async def test_it_is_skipped_while_the_previous_task_may_be_handled(server: NatsServer, state: str) -> None:
+    async with connect(context_for_server(server.url)) as connection, watchful(connection) as made:
+        await left(connection, minutely(1), state)
+        assert await made.fire(minutely()) == ["skipped"]
+        assert await counts(connection, TASKS_STREAM) == (1, 1)
+        (record,) = made.records.history.recent()
+        assert record.detail == f"the task {task_for_fire(minutely(1).task, due(1)).id} is not finished"
+
+
+@pytest.mark.parametrize("state", ["complete", "expired", "terminated", "queue_error", "unreachable"])
+async def test_it_fires_once_the_previous_task_is_finished(server: NatsServer, state: str) -> None:
+    async with connect(context_for_server(server.url)) as connection, watchful(connection) as made:
+        await left(connection, minutely(1), state)
+        assert await made.fire(minutely()) == ["created"]
+
+
+async def test_it_fires_where_there_was_no_task_or_none_that_can_be_read(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection, watchful(connection) as made:
+        assert await made.fire(minutely(5)) == ["created"]
+        await connection.request(f"CHORIA_AJ.T.{task_for_fire(minutely().task, due(1)).id}", b"{")
+        made.overlap._made.clear()
+        assert await made.fire(minutely()) == ["created"]
+
+
+async def test_without_memory_it_looks_beyond_fires_that_were_skipped_themselves(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection, watchful(connection) as made:
+        await left(connection, minutely(40), "active")
+        await left(connection, minutely(41), "complete")
+        assert await made.fire(minutely()) == ["skipped"]
+
+
+async def test_the_previous_fire_of_a_sparse_schedule_may_be_years_ago(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection, watchful(connection) as made:
+        year = 1_767_225_600 * SECOND  # 2026, and before it 2025
+        new_year = fire(schedule="@yearly", due=year, managed=SKIP)
+        await left(connection, replace(new_year, due=year - 365 * 24 * 60 * MINUTE), "active")
+        assert await made.fire(new_year) == ["skipped"]
+
+
+async def test_of_several_fires_at_once_the_first_makes_a_task_and_the_others_are_skipped(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection, watchful(connection) as made:
+        assert await made.fire(*(minutely(ago) for ago in (5, 4, 3, 2, 1, 0))) == ["created", *["skipped"] * 5]
+        assert await counts(connection, TASKS_STREAM) == (1, 1)
+
+
+async def test_of_several_fires_at_once_one_whose_task_is_there_and_finished_holds_up_none(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection, watchful(connection) as made:
+        await left(connection, minutely(2), "complete")
+        states = await made.fire(minutely(2), minutely(1), minutely(0))
+        assert states[0] in ("exists", "repaired")
+        assert states[1:] == ["created", "skipped"]
+
+
+async def test_other_schedules_do_not_wait(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection, watchful(connection) as made:
+        others = [minutely(name=f"S{number}") for number in range(50)]
+        made.begin(*others)
+        await until(lambda: len(made._fires.outcomes) == 50)
+        assert set(made._fires.states().values()) == {"created"}
+
+
+async def test_what_it_made_is_remembered_through_a_change_of_the_schedule(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection, watchful(connection) as made:
+        assert await made.fire(minutely(3)) == ["created"]
+        assert await made.fire(minutely(0, schedule="0 * * * *", since=due(2))) == ["skipped"]
+
+
+async def test_another_term_looks_at_what_others_made_since(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection, watchful(connection) as made:
+        assert await made.fire(minutely(3)) == ["created"]
+        await left(connection, minutely(3), "complete")
+        await left(connection, minutely(1), "active")
+        made.overlap = Overlap(connection, made.records)
+        assert await made.fire(minutely()) == ["skipped"]
+
+
+async def test_it_waits_for_a_server_that_is_away(server: NatsServer, caplog: pytest.LogCaptureFixture) -> None:
+    async with (
+        connect(context_for_server(server.url), reconnect_timeout=None) as connection,
+        watchful(connection) as made,
+    ):
+        await left(connection, minutely(1), "complete")
+        await asyncio.to_thread(server.stop)
+        made.begin(minutely())
+        assert (len(made.overlap), [each.due for each in made.overlap.unsettled()]) == (1, [due()])
+        await asyncio.to_thread(server.start)
+        await until(lambda: made.told() == {due(): "created"})
+        assert len(made.overlap) == 0
+
+
+async def test_it_is_missed_when_it_cannot_be_seen_in_time_what_came_before(server: NatsServer) -> None:
+    ahead = 0
+    async with (
+        connect(context_for_server(server.url)) as connection,
+        watchful(connection, lambda: time.time_ns() + ahead) as made,
+    ):
+        await connection.jetstream_request(f"STREAM.DELETE.{TASKS_STREAM}")
+        made.begin(minutely(deadline=600 * SECOND), minutely(name="B"))
+        ahead = 700 * SECOND
+        await until(lambda: [each.name for each in made.records.history.recent()] == ["A"])
+        ahead = 5000 * SECOND
+        await until(lambda: [each.name for each in made.records.history.recent()] == ["B", "A"])
+        assert {each.state for each in made.records.history.recent()} == {"missed"}
+
+
+async def test_what_is_abandoned_is_returned_and_not_fired(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection, watchful(connection) as made:
+        begun = [minutely(2), minutely(1), minutely(name="B")]
+        made.begin(*begun)
+        assert made.overlap.abandon() == begun
+        await connection.client.flush()
+        assert len(made.overlap) == 0
+        assert await counts(connection, TASKS_STREAM) == (0, 0)
+        assert made.told() == {}

@@ -1,0 +1,321 @@
+"""The scheduler's user in docs/permissions.md, on a server that has exactly these: enough, each needed, and no more."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import signal
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import nats
+import pytest
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from ajsync.asyncjobs.connection import connect
+from ajsync.asyncjobs.election import ELECTION_SUBJECT
+from ajsync.asyncjobs.model import Managed, ScheduledTask, encode_scheduled_task
+from ajsync.asyncjobs.names import CONFIGURATION_STREAM, SCHEDULE_SUBJECT
+from ajsync.asyncjobs.streams import ELECTIONS_STREAM, TASKS_STREAM, stream_configuration
+from ajsync.errors import AjsyncError
+from ajsync.scheduler.scheduler import Scheduler, Settings
+from tests.cli.processes import background, wait_until
+from tests.conftest import StartServer
+from tests.docs.users import API, KEYS, OWNER, PAGE, PASSWORD, PASSWORD_VARIABLES, SHOWN, context, write_contexts
+from tests.nats_server import NatsServer
+from tests.tasks import task
+
+pytestmark = pytest.mark.anyio
+
+USER = "ajsync-scheduler"
+BLOCK = SHOWN[USER]
+SUBJECT_LINE = re.compile(r'^ +("[$C].*")$', re.MULTILINE)
+ALLOWED = SUBJECT_LINE.findall(BLOCK)
+SECTION = PAGE.read_text().partition("## A user for `scheduler`")[2].partition("\n## ")[0]
+MISSING = re.findall(rf'`("{re.escape(API)}STREAM\.CREATE\.\S+")`', SECTION)
+STREAMS = (CONFIGURATION_STREAM, ELECTIONS_STREAM, TASKS_STREAM)
+DEADLINE_SECONDS = 30
+LARGE = 20
+"""Schedules whose payloads together are more than a server sends before it asks whether we can take more."""
+
+
+@pytest.fixture(autouse=True)
+def passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the block takes from the server's environment, and the context from ours."""
+    for variable in (*PASSWORD_VARIABLES, "NATS_PASSWORD"):
+        monkeypatch.setenv(variable, PASSWORD)
+
+
+def in_accounts(users: Mapping[str, str]) -> str:
+    """The configuration of a server on which each user has an account of its own, with an administrator."""
+    accounts = []
+    for name, user in users.items():
+        admin = f"{{ user: admin-{name}, password: {PASSWORD} }}"
+        accounts.append(f'"{name}": {{ jetstream: enabled, users: [ {admin}, {named(user, name)} ] }}')
+    return "accounts {\n" + "\n".join(accounts) + "\n}"
+
+
+def named(user: str, name: str) -> str:
+    return user.replace(f"user: {USER}", f"user: {name}")
+
+
+def allowed_also(more: list[str]) -> str:
+    """The block of the page with these subjects in addition."""
+    return BLOCK.replace("publish: [", "\n".join(["publish: [", *more]))
+
+
+def serve(start_server: StartServer, home: Path, users: Mapping[str, str]) -> NatsServer:
+    """A server with these users, and a NATS context for each."""
+    server = start_server(in_accounts(users))
+    write_contexts(home, server, users)
+    return server
+
+
+@asynccontextmanager
+async def client(server: NatsServer, user: str, refusals: list[str], inbox: str = "_INBOX") -> AsyncIterator[Client]:
+    """A client of nats-py as this user; what the server refuses goes to `refusals`."""
+
+    async def on_error(error: Exception) -> None:
+        refusals.append(str(error))
+
+    options: dict[str, Any] = {"user": user, "password": PASSWORD, "inbox_prefix": inbox, "error_cb": on_error}
+    connection = await nats.connect(server.url, **options)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def request(connection: Client, subject: str, body: object) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads((await connection.request(subject, json.dumps(body).encode())).data)
+    assert "error" not in answer, (subject, answer)
+    return answer
+
+
+async def prepare(admin: Client, *schedules: ScheduledTask, streams: bool = True) -> None:
+    """The streams, a queue, and schedules."""
+    if streams:
+        for stream in STREAMS:
+            await request(admin, f"{API}STREAM.CREATE.{stream}", stream_configuration(stream))
+    queue = {"name": "CHORIA_AJ_Q_EMAIL", "subjects": ["CHORIA_AJ.Q.EMAIL.>"], "retention": "workqueue"}
+    await request(admin, f"{API}STREAM.CREATE.CHORIA_AJ_Q_EMAIL", queue)
+    for schedule in schedules:
+        await admin.jetstream().publish(SCHEDULE_SUBJECT + schedule.name, encode_scheduled_task(schedule))
+
+
+TICK = task("TICK", schedule="@every 1s", queue="EMAIL", task_type="email:tick", owner=None)
+
+
+class Heard:
+    """What an administrator sees pass by."""
+
+    def __init__(self) -> None:
+        self.tasks: list[dict[str, Any]] = []
+        self.subjects: list[str] = []
+
+    async def see(self, msg: Msg) -> None:
+        self.subjects.append(msg.subject)
+        if msg.subject.startswith("CHORIA_AJ.T."):
+            self.tasks.append(json.loads(msg.data))
+
+    def fired(self, more_than: int = 0) -> bool:
+        return len(self.tasks) > more_than
+
+    def has(self, subject: str) -> bool:
+        return any(re.fullmatch(subject, each) for each in self.subjects)
+
+
+async def listen(admin: Client) -> Heard:
+    heard = Heard()
+    for subject in ("CHORIA_AJ.>", f"{KEYS}ajsync.>", ELECTION_SUBJECT):
+        await admin.subscribe(subject, cb=heard.see)
+    await admin.flush()
+    return heard
+
+
+async def last(admin: Client, stream: str, subject: str) -> dict[str, Any]:
+    found = await request(admin, f"{API}STREAM.MSG.GET.{stream}", {"last_by_subj": subject})
+    message: dict[str, Any] = found["message"]
+    return message
+
+
+async def test_the_user_leads_fires_takes_over_and_gives_the_leadership_back(
+    start_server: StartServer, home: Path, tmp_path: Path
+) -> None:
+    server = serve(start_server, home, {USER: BLOCK})
+    async with client(server, f"admin-{USER}", []) as admin:
+        await prepare(admin, TICK)
+        heard = await listen(admin)
+        with background(tmp_path, "scheduler", "one", "--context", USER) as one:
+            await asyncio.to_thread(wait_until, lambda: heard.fired(1), one)
+            with background(tmp_path, "scheduler", "two", "--context", USER) as two:
+                assert two.stderr is not None
+                while "Loaded" not in await asyncio.to_thread(two.stderr.readline):
+                    pass
+                one.kill()
+                said = ""
+                while "Became leader" not in said:
+                    said += await asyncio.to_thread(two.stderr.readline)
+                assert "The leader one has been silent" in said
+                before = len(heard.tasks)
+                await asyncio.to_thread(wait_until, lambda: heard.fired(before + 1), two)
+                two.send_signal(signal.SIGTERM)
+                assert two.wait(10) == 0
+        for subject in (
+            r"CHORIA_AJ\.Q\.EMAIL\.\w+",
+            r"CHORIA_AJ\.E\.task_state\.\w+",
+            r"CHORIA_AJ\.E\.leader_election\.task_scheduler",
+            r"\$KV\.CHORIA_AJ_CONFIGURATION\.ajsync\.watermark",
+        ):
+            assert heard.has(subject), subject
+        ids = [each["id"] for each in heard.tasks]
+        assert len(ids) == len(set(ids))
+        assert "hdrs" in await last(admin, ELECTIONS_STREAM, ELECTION_SUBJECT)  # a delete marker
+    assert "Violation" not in server.log
+
+
+async def run_until_refused(server: NatsServer, name: str) -> None:
+    """Run a scheduler as this user until the server has refused it something, or it has done all that it does."""
+    scheduled = [
+        TICK,
+        task("ALONE", schedule="@every 1s", queue="EMAIL", task_type="x", managed=Managed("team", overlap="skip")),
+        *(task(f"LARGE_{number}", schedule="@yearly", payload=bytes(300_000)) for number in range(LARGE)),
+    ]
+    async with client(server, f"admin-{name}", []) as admin:
+        await prepare(admin, *scheduled)
+    async with connect(context(name)) as connection:
+        scheduler = Scheduler(connection, Settings(name))
+        stop = asyncio.Event()
+        running = asyncio.create_task(scheduler.run(stop))
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while not (refused(server, name) or running.done() or skipped(scheduler)):
+                await asyncio.sleep(0.02)
+        stop.set()
+        result = (await asyncio.gather(running, return_exceptions=True))[0]
+        assert result is None or isinstance(result, (AjsyncError, BaseExceptionGroup)), result
+        await connection.client.flush()
+
+
+def refused(server: NatsServer, name: str) -> list[str]:
+    """What the server has refused this user."""
+    return re.findall(rf'user:{name}".*Publish Violation.*Subject "([^"]+)"', server.log)
+
+
+def skipped(scheduler: Scheduler) -> bool:
+    return any(record.state == "skipped" for record in scheduler.records.history.recent())
+
+
+async def test_each_permission_of_the_user_is_needed(start_server: StartServer, home: Path) -> None:
+    without = {f"without-{number}": BLOCK.replace(line, "") for number, line in enumerate(ALLOWED)}
+    server = serve(start_server, home, {USER: BLOCK, **without})
+    await asyncio.gather(*(run_until_refused(server, name) for name in (USER, *without)))
+    assert refused(server, USER) == []
+    for number, line in enumerate(ALLOWED):
+        found = refused(server, f"without-{number}")
+        assert found, line
+        pattern = re.escape(line.strip('"')).replace(r"\*", r"[^.]+").replace(">", ".+")
+        assert all(re.fullmatch(pattern, subject) for subject in found), (line, found)
+
+
+FORBIDDEN = [
+    f"{KEYS}scheduled_tasks.TICK",
+    f"{KEYS}ajsync.journal.team",
+    "$KV.CHORIA_AJ_ELECTIONS.other",
+    "$KV.OTHER.key",
+    "CHORIA_AJ.E.leader_election.other",
+    f"{API}STREAM.CREATE.NEW",
+    f"{API}CONSUMER.CREATE.KV_OTHER.x",
+    f"{API}CONSUMER.CREATE.{TASKS_STREAM}.x",
+    f"{API}CONSUMER.CREATE.CHORIA_AJ_Q_EMAIL.x",
+    f"{API}CONSUMER.MSG.NEXT.CHORIA_AJ_Q_EMAIL.WORKERS",
+    f"{API}STREAM.MSG.GET.CHORIA_AJ_Q_EMAIL",
+    *(
+        f"{API}STREAM.{verb}.{stream}"
+        for verb in ("CREATE", "UPDATE", "DELETE", "PURGE", "MSG.DELETE", "SNAPSHOT", "LEADER.STEPDOWN")
+        for stream in (*STREAMS, "CHORIA_AJ_Q_EMAIL")
+    ),
+]
+UNSEEN = [">", "_INBOX.>", f"{KEYS}>", "CHORIA_AJ.>", "CHORIA_AJ.T.*"]
+
+
+async def test_the_user_touches_nothing_else(start_server: StartServer, home: Path) -> None:
+    server = serve(start_server, home, {USER: BLOCK})
+    refusals: list[str] = []
+    inbox = context(USER).inbox_prefix
+    async with client(server, f"admin-{USER}", []) as admin, client(server, USER, refusals, inbox) as connection:
+        await prepare(admin, TICK)
+        for subject in FORBIDDEN:
+            await connection.publish(subject, b"{}")
+        for subject in UNSEEN:
+            await connection.subscribe(subject)
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while len(refusals) < len(FORBIDDEN) + len(UNSEEN):
+                await asyncio.sleep(0.01)
+        for kind, subjects in (("publish", FORBIDDEN), ("subscription", UNSEEN)):
+            for subject in subjects:
+                assert any(f'violation for {kind} to "{subject.lower()}"' in refusal for refusal in refusals), subject
+        for stream in STREAMS:
+            await request(admin, f"{API}STREAM.INFO.{stream}", {})
+        assert (await last(admin, CONFIGURATION_STREAM, f"{KEYS}scheduled_tasks.TICK"))["seq"] == 1
+
+
+async def test_with_the_permissions_that_the_page_adds_it_makes_the_missing_streams(
+    start_server: StartServer, home: Path, tmp_path: Path
+) -> None:
+    assert len(MISSING) == len(STREAMS)
+    users = {USER: BLOCK, "makes": allowed_also(MISSING)}
+    server = serve(start_server, home, users)
+    with background(tmp_path, "scheduler", "one", "--context", USER) as process:
+        _, said = await asyncio.to_thread(process.communicate)
+        assert process.returncode == 7
+        assert f'Permissions Violation for Publish to "{API}STREAM.CREATE.{CONFIGURATION_STREAM}"' in said
+    async with client(server, "admin-makes", []) as admin:
+        heard = await listen(admin)
+        with background(tmp_path, "scheduler", "one", "--context", "makes") as process:
+            leads = "$KV.CHORIA_AJ_CONFIGURATION.ajsync.watermark"
+            await asyncio.to_thread(wait_until, lambda: heard.has(re.escape(leads)), process)
+            await prepare(admin, TICK, streams=False)
+            await asyncio.to_thread(wait_until, heard.fired, process)
+    assert 'user:makes"' not in server.log
+
+
+async def test_with_the_permissions_of_both_users_it_follows_the_files_too(
+    start_server: StartServer, home: Path, tmp_path: Path
+) -> None:
+    both = "ajsync-both"
+    server = serve(start_server, home, {both: allowed_also(SUBJECT_LINE.findall(SHOWN["ajsync-apply"]))})
+    (tmp_path / "ajsync.yaml").write_text(f"owner: {OWNER}\nfiles: [a.yaml]\n")
+    files = tmp_path / "a.yaml"
+    files.write_text("schedules: {TICK: {schedule: '@every 1s', queue: EMAIL, task_type: one}}\n")
+    async with client(server, f"admin-{both}", []) as admin:
+        await prepare(admin)
+        heard = await listen(admin)
+        with background(tmp_path, "apply", "--watch", "--yes", "--scheduler", "--context", both) as process:
+            await asyncio.to_thread(wait_until, heard.fired, process)
+            files.write_text(files.read_text().replace("one", "two"))
+            await asyncio.to_thread(wait_until, lambda: any(each["type"] == "two" for each in heard.tasks), process)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(10) == 0
+    assert f'user:{both}"' not in server.log
+
+
+async def test_the_page_is_honest_about_what_the_user_can_destroy(start_server: StartServer, home: Path) -> None:
+    server = serve(start_server, home, {USER: BLOCK})
+    inbox = context(USER).inbox_prefix
+    async with client(server, f"admin-{USER}", []) as admin, client(server, USER, [], inbox) as connection:
+        await prepare(admin, TICK)
+        await connection.request(f"{KEYS}ajsync.watermark", b"", headers={"Nats-Rollup": "all"})
+        info = await request(admin, f"{API}STREAM.INFO.{CONFIGURATION_STREAM}", {"subjects_filter": ">"})
+        assert list(info["state"]["subjects"]) == [f"{KEYS}ajsync.watermark"]
+
+
+def test_the_page_says_what_each_subject_is_for() -> None:
+    """As the table writes them, with an ellipsis for what is left out."""
+    told = PAGE.read_text().partition("\nThe scheduler's:\n")[2].partition("\n## ")[0]
+    patterns = [re.escape(each).replace("…", ".*") for each in re.findall(r"`([$C][^`]+)`", told)]
+    for line in ALLOWED:
+        assert any(re.fullmatch(pattern, line.strip('"')) for pattern in patterns), line

@@ -1,0 +1,120 @@
+"""What happened is counted in the right metrics, kept as history, and stands on the list of problems while it lasts."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from ajsync.asyncjobs.timestamp import NANOSECONDS as SECOND
+from ajsync.scheduler.flight import Outcome, State
+from ajsync.scheduler.metrics import Metrics
+from ajsync.scheduler.prepare import Preparer
+from ajsync.scheduler.records import Records
+from tests.scheduler.fires import fire
+
+GO = "choria_asyncjobs_"
+OURS = "ajsync_scheduler_"
+NOW = 1_795_521_600 * SECOND
+
+
+def outcome(name: str, state: State, *, made: bool = False, detail: str = "", lateness: int = 0) -> Outcome:
+    return Outcome(Preparer("_INBOX.x").prepare(fire(name, due=NOW)), state, made, lateness, detail)
+
+
+def samples(metrics: Metrics) -> dict[str, float]:
+    """All samples that are not 0, by name and labels."""
+    found = {}
+    for family in text_string_to_metric_families(metrics.exposition().decode()):
+        for sample in family.samples:
+            name = sample.name.removesuffix("_total")
+            labels = ",".join(sample.labels[label] for label in sorted(sample.labels))
+            if name.startswith(("choria", "ajsync_s")) and sample.value and not name.endswith(("_bucket", "_paused")):
+                found[f"{name}{{{labels}}}" if labels else name] = sample.value
+    return found
+
+
+def test_each_outcome_is_counted_as_what_it_is() -> None:
+    metrics = Metrics("test")
+    records = Records(metrics, clock=lambda: NOW)
+    records.settled(
+        [
+            outcome("A", "created", made=True, lateness=SECOND),
+            outcome("B", "created", made=True, lateness=3 * SECOND),
+            outcome("C", "exists"),
+            outcome("D", "repaired"),
+            outcome("E", "queue_error", made=True, lateness=SECOND),
+            outcome("F", "queue_error"),
+            outcome("G", "missed", detail="it could not be stored in time: full"),
+        ]
+    )
+    assert samples(metrics) == {
+        f"{GO}task_scheduler_scheduled_count{{EMAIL,email:new}}": 2,
+        f"{GO}task_scheduler_schedule_error_count{{EMAIL,email:new}}": 3,
+        f"{GO}queue_enqueue_count{{EMAIL}}": 3,
+        f"{GO}queue_enqueue_error_count{{EMAIL}}": 2,
+        f"{GO}task_update{{new}}": 3,
+        f"{GO}task_update{{queue_error}}": 2,
+        f"{OURS}lateness_seconds_count": 3,
+        f"{OURS}lateness_seconds_sum": 5,
+        f"{OURS}duplicates": 2,
+        f"{OURS}repaired": 1,
+        f"{OURS}missed{{unstored}}": 1,
+    }
+    assert {problem.name: problem.problem for problem in records.problems} == {
+        "E": "the queue EMAIL does not exist",
+        "F": "the queue EMAIL does not exist",
+        "G": "it could not be stored in time: full",
+    }
+
+
+def test_a_problem_that_repeats_is_counted_since_it_first_came() -> None:
+    now = NOW
+    records = Records(Metrics("test"), clock=lambda: now)
+    for _ in range(3):
+        records.settled([outcome("A", "queue_error", made=True)])
+        now += 60 * SECOND
+    (problem,) = records.problems
+    assert (problem.count, problem.since) == (3, NOW)
+    records.unfit(fire("A"), "its queue is odd")
+    (problem,) = records.problems
+    assert (problem.problem, problem.count, problem.since) == ("its queue is odd", 1, now)
+
+
+def test_a_problem_ends_with_the_first_fire_that_succeeds() -> None:
+    records = Records(Metrics("test"), clock=lambda: NOW)
+    records.settled([outcome("A", "queue_error", made=True), outcome("B", "queue_error", made=True)])
+    records.settled([outcome("A", "created", made=True)])
+    assert [problem.name for problem in records.problems] == ["B"]
+
+
+def test_history_tells_the_lateness_of_what_was_made_and_the_reason_of_what_was_not() -> None:
+    records = Records(Metrics("test"), clock=lambda: NOW)
+    records.settled([outcome("A", "created", made=True, lateness=SECOND // 2), outcome("B", "exists")])
+    records.missed([fire("C", due=NOW)], "skipped", "overlap", "the task X is not finished")
+    told = [(each.name, each.state, each.lateness, each.detail) for each in records.history.recent()]
+    assert told == [
+        ("C", "skipped", None, "the task X is not finished"),
+        ("B", "exists", None, ""),
+        ("A", "created", 0.5, ""),
+    ]
+
+
+def test_history_keeps_the_last_of_many() -> None:
+    records = Records(Metrics("test"), clock=lambda: NOW)
+    records.settled([outcome(f"S{number}", "created", made=True) for number in range(500)])
+    records.missed([fire(f"M{number}") for number in range(20)], "missed", "deadline", "its deadline has passed")
+    recent = records.history.recent()
+    assert [each.name for each in recent[:21]] == [*(f"M{number}" for number in reversed(range(20))), "S499"]
+    assert len(recent) == records.history.size
+
+
+def test_of_many_tasks_at_once_only_the_number_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    records = Records(Metrics("test"), clock=lambda: NOW)
+    made = outcome("A", "created", made=True)
+    records.settled([made])
+    assert caplog.messages == [f"Created task {made.prepared.task.id} of type email:new on queue EMAIL for A"]
+    records.settled([outcome(f"S{number}", "created", made=True) for number in range(500)])
+    assert caplog.messages[1:] == ["Created 500 tasks"]

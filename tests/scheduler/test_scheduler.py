@@ -1,0 +1,296 @@
+"""A scheduler by itself: it fires what the bucket says, from the moment in which it says so, and tells the truth."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from ajsync.asyncjobs.connection import Connection, connect
+from ajsync.asyncjobs.context import context_for_server
+from ajsync.asyncjobs.election import ELECTION_SUBJECT
+from ajsync.asyncjobs.model import Managed, encode_scheduled_task
+from ajsync.asyncjobs.names import CONFIGURATION_STREAM, CONFIGURATION_SUBJECT
+from ajsync.asyncjobs.streams import ELECTIONS_STREAM, TASKS_STREAM, last_message
+from ajsync.asyncjobs.tasks import encode_task
+from ajsync.asyncjobs.timestamp import NANOSECONDS as SECOND
+from ajsync.scheduler.metrics import Metrics
+from ajsync.scheduler.overview import status_of, unhealthy
+from ajsync.scheduler.watermark import WATERMARK_KEY, Watermark, decode_watermark
+from tests.nats_server import NatsServer
+from tests.scheduler.fires import counts, handle, make_queue, until
+from tests.scheduler.running import delete, leading, put, put_data, running, tasks, wait_for_tasks
+from tests.tasks import OWNER, task
+
+pytestmark = pytest.mark.anyio
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+STREAMS = (CONFIGURATION_STREAM, ELECTIONS_STREAM, TASKS_STREAM)
+QUEUE_STREAM = "CHORIA_AJ_Q_EMAIL"
+
+
+async def watermark(connection: Connection) -> Watermark:
+    found = await last_message(connection, CONFIGURATION_STREAM, CONFIGURATION_SUBJECT + WATERMARK_KEY)
+    assert found is not None
+    return decode_watermark(found.data)
+
+
+def values(metrics: Metrics, name: str) -> dict[str, float]:
+    """The samples of a metric, by its labels."""
+    families = text_string_to_metric_families(metrics.exposition().decode())
+    samples = [sample for family in families for sample in family.samples if sample.name in (name, f"{name}_total")]
+    return {",".join(sample.labels[each] for each in sorted(sample.labels)): sample.value for sample in samples}
+
+
+async def test_missing_streams_are_made_as_asyncjobs_makes_them(server: NatsServer) -> None:
+    golden = json.loads((GOLDEN / "streams.json").read_text())
+    async with connect(context_for_server(server.url)) as connection, leading(server.url):
+        for stream in STREAMS:
+            config = (await connection.jetstream_request(f"STREAM.INFO.{stream}"))["config"]
+            wanted = {key: value for key, value in golden[stream]["config"].items() if key != "metadata"}
+            assert {key: config.get(key) for key in wanted} == wanted
+
+
+async def test_the_leader_is_announced_and_the_key_holds_its_plain_name(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection:
+        events = await connection.client.subscribe("CHORIA_AJ.E.leader_election.task_scheduler")
+        await connection.client.flush()
+        async with leading(server.url, "dev1.example.net"):
+            event = json.loads((await events.next_msg(10)).data)
+            assert (event["type"], event["name"]) == ("io.choria.asyncjobs.v1.leader_elected", "dev1.example.net")
+            found = await last_message(connection, ELECTIONS_STREAM, ELECTION_SUBJECT)
+            assert found is not None
+            assert found.data == b"dev1.example.net"
+
+
+async def test_what_is_added_live_fires_at_its_first_instant_and_then_at_each(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection, leading(server.url):
+        await make_queue(connection)
+        _, stored_at = await put(connection, "A")
+        found = await wait_for_tasks(connection, 3)
+        assert stored_at < found[0].created <= stored_at + SECOND
+        assert {later.created - made.created for made, later in pairwise(found)} == {SECOND}
+        assert (await counts(connection, QUEUE_STREAM))[0] >= 3
+
+
+async def test_a_changed_schedule_fires_its_old_value_up_to_the_change_and_its_new_one_after_it(
+    server: NatsServer,
+) -> None:
+    async with connect(context_for_server(server.url)) as connection, leading(server.url):
+        await make_queue(connection)
+        await put(connection, "A", task_type="old")
+        await wait_for_tasks(connection, 2, "old")
+        _, changed_at = await put(connection, "A", task_type="new")
+        await wait_for_tasks(connection, 2, "new")
+        found = await tasks(connection)
+        assert all((made.type == "old") == (made.created <= changed_at) for made in found)
+        assert {later.created - made.created for made, later in pairwise(found)} == {SECOND}
+
+
+async def test_a_deleted_schedule_fires_no_more(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection, leading(server.url) as scheduler:
+        await make_queue(connection)
+        await put(connection, "A", task_type="gone")
+        await put(connection, "B", task_type="stays")
+        await wait_for_tasks(connection, 1, "gone")
+        deleted_at = await delete(connection, "A")
+        stays = await wait_for_tasks(connection, 1, "stays")
+        await wait_for_tasks(connection, len(stays) + 2, "stays")
+        assert all(made.created <= deleted_at for made in await tasks(connection) if made.type == "gone")
+        assert len(scheduler.agenda) == 1
+
+
+async def test_bad_entries_of_every_kind_do_not_keep_the_others_from_firing(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection, leading(server.url) as scheduler:
+        await make_queue(connection)
+        await put_data(connection, "JSON", b"{")
+        await put(connection, "CRON", schedule="61 * * * *")
+        await put(connection, "QUEUE", queue="not a queue")
+        await put(connection, "LONG", queue="Q" * 5000)
+        await put(connection, "LARGE", payload=b"x" * 786_225)  # which just fits into the bucket
+        await put(connection, "GOOD")
+        await wait_for_tasks(connection, 3)
+        problems = {problem.name: problem.problem for problem in status_of(scheduler).problems}
+        assert problems.keys() == {"JSON", "CRON", "QUEUE", "LONG", "LARGE"}
+        assert "larger than the server takes" in problems["LARGE"]
+        assert {made.queue for made in await tasks(connection)} == {"EMAIL"}
+        assert connection.client.stats["reconnects"] == scheduler.connection.client.stats["reconnects"] == 0
+        await put(connection, "CRON")
+        await until(lambda: "CRON" not in {problem.name for problem in status_of(scheduler).problems})
+
+
+async def test_a_missing_queue_is_a_problem_of_its_schedules_until_it_is_there(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection, leading(server.url) as scheduler:
+        await put(connection, "A")
+        await until(lambda: bool(scheduler.records.problems))
+        (problem,) = status_of(scheduler).problems
+        assert (problem.name, problem.problem) == ("A", "the queue EMAIL does not exist")
+        await make_queue(connection)
+        await until(lambda: not scheduler.records.problems)
+        assert {made.state for made in await tasks(connection)} == {"queue_error", "new"}
+
+
+async def test_the_status_tells_the_truth(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection, leading(server.url) as scheduler:
+        await make_queue(connection)
+        await put(connection, "SECOND")
+        await put(connection, "YEAR", schedule="@yearly")
+        await wait_for_tasks(connection, 2)
+        await until(lambda: scheduler.watermark is not None and len(scheduler.records.history.recent()) >= 2)
+        status = status_of(scheduler)
+        assert (status.role, status.leader, status.name) == ("leader", "one", "one")
+        assert (status.ready, status.connected, status.schedules, status.problems) == (True, True, 2, ())
+        assert status.server == server.url
+        upcoming = [fire for fire in status.upcoming if fire.name == "SECOND"]
+        assert upcoming[0].due - status.now <= SECOND
+        assert all(fire.due > status.now for fire in upcoming)
+        assert {later.due - fire.due for fire, later in pairwise(upcoming)} == {SECOND}
+        assert len(status.upcoming) == 50
+        assert {fire.state for fire in status.recent} == {"created"}
+        assert status.recent[0].due - status.recent[1].due == SECOND
+        made = {each.id for each in await tasks(connection)}
+        assert {fire.task_id for fire in status.recent} <= made
+        assert status.watermark is not None
+        assert status.watermark <= status.now
+        assert unhealthy(scheduler) is None
+        async with running(server.url, "two") as other:
+            await until(lambda: other.leadership is not None and other.leadership.holder == "one")
+            await until(lambda: other.loaded)
+            status = status_of(other)
+            assert (status.role, status.leader, status.schedules) == ("stand-by", "one", 2)
+            assert status.ready
+
+
+async def test_what_is_counted_is_what_was_fired(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection:
+        await make_queue(connection)
+        async with leading(server.url) as scheduler:
+            await put(connection, "A")
+            await put(connection, "B", task_type="report:new")
+            await put(connection, "C", queue="NOPE")
+            await put_data(connection, "D", b"{")
+            await wait_for_tasks(connection, 3, "report:new")
+        found = await tasks(connection)
+        email = [made for made in found if made.queue == "EMAIL"]
+        errors = len(found) - len(email)
+        metrics, go = scheduler.metrics, "choria_asyncjobs_"
+        reports = sum(made.type == "report:new" for made in email)
+        assert values(metrics, f"{go}task_scheduler_scheduled_count") == {
+            "EMAIL,email:new": len(email) - reports,
+            "EMAIL,report:new": reports,
+            "NOPE,email:new": 0,
+        }
+        assert values(metrics, f"{go}task_scheduler_schedule_error_count") == {
+            "EMAIL,email:new": 0,
+            "EMAIL,report:new": 0,
+            "NOPE,email:new": errors,
+        }
+        assert values(metrics, f"{go}queue_enqueue_count") == {"EMAIL": len(email), "NOPE": 0}
+        assert values(metrics, f"{go}queue_enqueue_error_count") == {"EMAIL": 0, "NOPE": errors}
+        assert values(metrics, f"{go}task_update") == {"new": len(found), "queue_error": errors}
+        assert values(metrics, f"{go}task_scheduler_schedules_total") == {"": 3}
+        assert values(metrics, f"{go}task_scheduler_paused") == {"": 1}
+        ours = "ajsync_scheduler_"
+        assert values(metrics, f"{ours}lateness_seconds_count") == {"": len(found)}
+        assert values(metrics, f"{ours}duplicates") == values(metrics, f"{ours}repaired") == {"": 0}
+        assert values(metrics, f"{ours}retries") == {"": 0}
+        assert sum(values(metrics, f"{ours}missed").values()) == 0
+        assert values(metrics, f"{ours}invalid_schedules") == {"": 1}
+        assert values(metrics, f"{ours}takeovers") == {"vacant": 1, "handover": 0, "silent": 0}
+        assert await counts(connection, QUEUE_STREAM) == (len(email), len(email))
+
+
+async def test_a_stop_gives_the_key_back_and_leaves_the_watermark_at_that_moment(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection:
+        await make_queue(connection)
+        async with leading(server.url):
+            await put(connection, "A")
+            await wait_for_tasks(connection, 2)
+            stopped = time.time_ns()
+        found = await last_message(connection, ELECTIONS_STREAM, ELECTION_SUBJECT)
+        assert found is not None
+        assert found.deleted
+        mark = await watermark(connection)
+        assert mark.leader == "one"
+        made = [each.created for each in await tasks(connection)]
+        # Between two looks at its clock lies half a second at most.
+        assert mark.instant >= max(max(made), stopped - SECOND)
+        async with leading(server.url, "two") as scheduler:
+            later = await wait_for_tasks(connection, len(made) + 2)
+            assert [each.created - later[0].created for each in later] == [n * SECOND for n in range(len(later))]
+            assert values(scheduler.metrics, "ajsync_scheduler_takeovers")["handover"] == 1
+
+
+async def test_a_stop_before_anything_was_loaded_is_a_stop(server: NatsServer) -> None:
+    async with running(server.url) as scheduler:
+        pass
+    assert not scheduler.leads
+
+
+async def test_a_schedule_that_skips_overlaps_fires_again_once_its_task_is_finished(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection:
+        await make_queue(connection)
+        async with leading(server.url) as scheduler:
+            await put(connection, "A", managed=Managed(OWNER, overlap="skip"))
+            (first,) = await wait_for_tasks(connection, 1)
+            await until(lambda: values(scheduler.metrics, "ajsync_scheduler_missed")["overlap"] >= 2)
+        # Another leader, which remembers nothing, finds the task that the first one made.
+        async with leading(server.url, "two") as scheduler:
+            await until(lambda: values(scheduler.metrics, "ajsync_scheduler_missed")["overlap"] >= 2)
+            assert await tasks(connection) == [first]
+            await handle(connection, first, encode_task(replace(first, state="complete", tries=1)))
+            _, second = await wait_for_tasks(connection, 2)
+            assert second.created > first.created
+
+
+async def test_after_a_time_without_a_scheduler_each_policy_makes_good_what_it_says(server: NatsServer) -> None:
+    ahead = 0
+
+    def clock() -> int:
+        return time.time_ns() + ahead
+
+    minute = 60 * SECOND
+    async with connect(context_for_server(server.url)) as connection:
+        await make_queue(connection)
+        async with leading(server.url, clock=clock) as scheduler:
+            for policy in ("none", "latest", "all"):
+                managed = Managed(OWNER, catchup=policy)
+                await put(connection, policy, schedule="* * * * *", task_type=policy, managed=managed)
+            await until(lambda: len(scheduler.agenda) == 3)
+        mark = (await watermark(connection)).instant
+        # Ten minutes pass, to the middle of one: all but what is within the grace is the policies' matter.
+        ahead = (mark // minute + 10) * minute + minute // 2 + 5 * SECOND - time.time_ns()
+        started = clock()
+        missed = [each * minute for each in range(mark // minute + 1, mark // minute + 11)]
+        async with leading(server.url, "two", clock=clock) as scheduler:
+            await wait_for_tasks(connection, 10, "all")
+            await wait_for_tasks(connection, 1, "latest")
+            await until(lambda: values(scheduler.metrics, "ajsync_scheduler_missed")["catchup"] > 0)
+            found = [each for each in await tasks(connection) if mark < each.created <= started]
+            assert [each.created for each in found if each.type == "all"] == missed
+            assert [each.created for each in found if each.type == "latest"] == missed[-1:]
+            assert [each for each in found if each.type == "none"] == []
+            assert values(scheduler.metrics, "ajsync_scheduler_missed")["catchup"] == 10 + 9
+
+
+async def test_thousands_of_schedules_due_at_one_instant_all_fire(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection:
+        await make_queue(connection)
+        async with leading(server.url) as scheduler:
+            created = time.time_ns()
+            every = [task(f"S{number}", schedule="@every 3s", created_at=created) for number in range(2000)]
+            for each in every:
+                await connection.client.publish(
+                    f"{CONFIGURATION_SUBJECT}scheduled_tasks.{each.name}", encode_scheduled_task(each)
+                )
+            await until(lambda: len(scheduler.agenda) == 2000)
+            await until(lambda: sum(values(scheduler.metrics, "choria_asyncjobs_queue_enqueue_count").values()) >= 4000)
+        held, last = await counts(connection, TASKS_STREAM)
+        assert held == last
+        assert await counts(connection, QUEUE_STREAM) == (held, last)
+        assert values(scheduler.metrics, "choria_asyncjobs_queue_enqueue_count") == {"EMAIL": held}
