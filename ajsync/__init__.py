@@ -1,3 +1,107 @@
-"""ajsync keeps the schedules of Choria Asynchronous Jobs as code: YAML files, a plan, and an apply."""
+"""ajsync keeps the schedules of Choria Asynchronous Jobs as code: YAML files, a plan, and an apply.
+
+For programs, everything is here: `ajsync.connect` and what it gives, `load_config`, `plan`, `apply`, `Scheduler`, and
+the errors. A name is imported when it is first used, so that the command starts fast.
+"""
+
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from ajsync.api.client import Client, ScheduleChange, connect
+    from ajsync.api.files import apply, load_config, plan
+    from ajsync.api.task import Task
+    from ajsync.asyncjobs.model import Managed, ScheduledTask
+    from ajsync.asyncjobs.signing import Signer, load_signer
+    from ajsync.asyncjobs.tasks import Task as StoredTask
+    from ajsync.config.configuration import Configuration, Safety
+    from ajsync.errors import (
+        AjsyncError,
+        AlreadyExistsError,
+        BucketNotFoundError,
+        ConfigurationError,
+        ConflictError,
+        EnqueueError,
+        GateError,
+        InvalidError,
+        NotFoundError,
+        NotPermittedError,
+        PartiallyAppliedError,
+        ScheduleError,
+        StalePlanError,
+        StoredValueError,
+        UnreachableError,
+        UsageError,
+    )
+    from ajsync.reconcile.apply import Result
+    from ajsync.reconcile.plan import Plan
+    from ajsync.scheduler.scheduler import Scheduler
+    from ajsync.scheduler.scheduler import Settings as SchedulerSettings
+
+__all__ = [
+    "AjsyncError",
+    "AlreadyExistsError",
+    "BucketNotFoundError",
+    "Client",
+    "Configuration",
+    "ConfigurationError",
+    "ConflictError",
+    "EnqueueError",
+    "GateError",
+    "InvalidError",
+    "Managed",
+    "NotFoundError",
+    "NotPermittedError",
+    "PartiallyAppliedError",
+    "Plan",
+    "Result",
+    "Safety",
+    "ScheduleChange",
+    "ScheduleError",
+    "ScheduledTask",
+    "Scheduler",
+    "SchedulerSettings",
+    "Signer",
+    "StalePlanError",
+    "StoredTask",
+    "StoredValueError",
+    "Task",
+    "UnreachableError",
+    "UsageError",
+    "apply",
+    "connect",
+    "load_config",
+    "load_signer",
+    "plan",
+]
+
+_PLACES = {
+    "ajsync.api.client": ("Client", "ScheduleChange", "connect"),
+    "ajsync.api.files": ("apply", "load_config", "plan"),
+    "ajsync.api.task": ("Task",),
+    "ajsync.asyncjobs.model": ("Managed", "ScheduledTask"),
+    "ajsync.asyncjobs.signing": ("Signer", "load_signer"),
+    "ajsync.asyncjobs.tasks": ("StoredTask",),
+    "ajsync.config.configuration": ("Configuration", "Safety"),
+    "ajsync.reconcile.apply": ("Result",),
+    "ajsync.reconcile.plan": ("Plan",),
+    "ajsync.scheduler.scheduler": ("Scheduler", "SchedulerSettings"),
+}
+"""Where a name is, if not in `ajsync.errors`; a test compares it with the imports above."""
+_THERE = {"StoredTask": "Task", "SchedulerSettings": "Settings"}
+"""What a name is called where it is."""
+
+if not TYPE_CHECKING:  # a type checker would take every name for one that may exist
+
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module 'ajsync' has no attribute {name!r}")
+        from importlib import import_module
+
+        place = next((module for module, names in _PLACES.items() if name in names), "ajsync.errors")
+        found = globals()[name] = getattr(import_module(place), _THERE.get(name, name))
+        return found
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

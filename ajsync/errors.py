@@ -1,12 +1,15 @@
 """Every error that ajsync raises on purpose; each class carries the exit code that the command line ends with.
 
 AjsyncError                      1  unexpected
+├── NotFoundError                1  no schedule or task of that name or id
+├── EnqueueError                 1  a task was stored, and its queue refused the work item
 ├── InvalidError                 3  the input is not valid
 │   ├── ScheduleError               a schedule, duration or time zone
 │   ├── ConfigurationError          the files, with every problem found in them
 │   └── StoredValueError            a value in the bucket that is not a scheduled task
 ├── GateError                    4  a safety gate refused the plan
 ├── ConflictError                5  the bucket is not what the plan was made from
+│   ├── AlreadyExistsError          a schedule of that name is there
 │   └── StalePlanError              a saved plan that no longer fits
 ├── PartiallyAppliedError        6  some changes were made, others not
 ├── UnreachableError             7  no server, or not the one that was meant
@@ -26,6 +29,19 @@ class AjsyncError(Exception):
     """The root of all errors of ajsync. `str(error)` is one or more whole sentences for the user."""
 
     exit_code: ClassVar[int] = 1
+
+
+class NotFoundError(AjsyncError):
+    """There is no schedule of that name, or no task of that id."""
+
+
+class EnqueueError(AjsyncError):
+    """A task was stored and its queue did not take the work item, so that no worker handles it."""
+
+    def __init__(self, message: str, task_id: str) -> None:
+        super().__init__(message)
+        self.task_id = task_id
+        """Of the task, whose state says the same."""
 
 
 class InvalidError(AjsyncError):
@@ -84,6 +100,10 @@ class ConflictError(AjsyncError):
     """The bucket is not what the plan was made from, or belongs to somebody else."""
 
     exit_code = 5
+
+
+class AlreadyExistsError(ConflictError):
+    """A schedule of that name is in the bucket already."""
 
 
 class StalePlanError(ConflictError):

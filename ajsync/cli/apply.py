@@ -143,8 +143,8 @@ def _apply_once(
 async def _prepare(
     configuration: Configuration, server: Server, adopt: bool, creation: tuple[int, bool] | None
 ) -> Plan:
-    from ajsync.cli.output import say
     from ajsync.cli.session import connected, open_or_create
+    from ajsync.cli.terminal import say
     from ajsync.reconcile.render.wording import counted
     from ajsync.reconcile.rewrite import finish_interrupted
     from ajsync.reconcile.survey import survey
@@ -182,10 +182,12 @@ def _still_fits(saved: Plan, fresh: Plan) -> Plan:
 
 
 def _confirm(changes: int) -> None:
+    from ajsync.cli.terminal import say
+
     if not sys.stdin.isatty():
         raise UsageError("There is no terminal to confirm on: pass --yes, or apply a plan saved by 'plan --out'.")
     if not click.confirm(f"Apply {changes} changes?" if changes > 1 else "Apply this change?", err=True):
-        click.echo("Nothing was applied.", err=True)
+        say("Nothing was applied.")
         raise click.exceptions.Exit(1)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ajsync.asyncjobs.names import QUEUE_NAME
-from ajsync.cli.options import Files, Server, files_options, server_options
+from ajsync.cli.options import Files, Server, files_options, schedules_argument, server_options
 from ajsync.errors import PartiallyAppliedError, UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@schedules_argument
 @files_options
 @server_options
 @click.option(
@@ -46,8 +46,8 @@ def command(names: tuple[str, ...], files: Files, server: Server, output: Path |
     """
     if adopt and output is None:
         raise UsageError("--adopt takes over what is in the files: write them with --output.")
-    from ajsync.cli.output import say
     from ajsync.cli.session import load, opened_bucket, run
+    from ajsync.cli.terminal import say
     from ajsync.config.export import export_yaml
     from ajsync.reconcile.render.wording import counted
 
@@ -127,8 +127,8 @@ def _write(texts: Mapping[Path | None, str]) -> None:
 
 async def _take_over(files: Files, server: Server, written: Collection[str], adopt: bool) -> None:
     """Adopt what was written, where nothing but the owner changes by that; say what else the next plan will show."""
-    from ajsync.cli.output import say, warn
     from ajsync.cli.session import load, opened_bucket
+    from ajsync.cli.terminal import say, warn
     from ajsync.reconcile.plan import Adopt, Update
     from ajsync.reconcile.survey import survey
 

@@ -1,4 +1,4 @@
-"""Logs of the commands that stay: a line each on standard error, for people or for machines."""
+"""Logs: a line each on standard error, for people or for machines."""
 
 from __future__ import annotations
 
@@ -6,6 +6,14 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
+
+from ajsync.cli.verbosity import current
+
+_ASKED_FOR = ("ajsync.asyncjobs.bucket", "ajsync.asyncjobs.connection", "ajsync.cli.session", "ajsync.reconcile.apply")
+"""They tell each step of a command; one that stays would tell the same again and again."""
+
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
 
 class _JsonFormatter(logging.Formatter):
@@ -15,17 +23,27 @@ class _JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "msg": record.getMessage(),
         }
+        line |= {name: value for name, value in vars(record).items() if name not in _STANDARD}  # `extra=`
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        return json.dumps(line, ensure_ascii=False, default=str)
 
 
 def start_logging(style: str = "text") -> None:
-    """Log from the level INFO on to standard error; `style` is `text` or `json`."""
+    """Log to standard error as --quiet, --verbose and --debug say; `style` is `text` or `json`.
+
+    Without them it is what a command that stays logs: from the level INFO on.
+    """
     handler = logging.StreamHandler(sys.stderr)
     if style == "json":
         handler.setFormatter(_JsonFormatter())
     else:
         handler.setFormatter(logging.Formatter("%(levelname)s[%(asctime)s] %(message)s", "%H:%M:%S"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
-    logging.getLogger("watchfiles").setLevel(logging.WARNING)  # it counts changes, most of them of no matter
+    level = logging.DEBUG if current.debug else logging.ERROR if current.quiet else logging.INFO
+    # `force`, for --verbose has begun logging before the command could say in which style.
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    handler.setLevel(level)
+    for name in ("asyncio", "watchfiles"):  # which selector is used, and each change, most of them of no matter
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for name in _ASKED_FOR:
+        logging.getLogger(name).setLevel(logging.NOTSET if current.verbose or current.debug else logging.WARNING)

@@ -3,51 +3,59 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
-from importlib import import_module
 from typing import NoReturn
 
 import click
 
 from ajsync import __version__
+from ajsync.cli.group import Interrupted, LazyGroup
+from ajsync.cli.options import outer_context_option
 from ajsync.cli.terminal import paint
+from ajsync.cli.verbosity import current, reset, verbosity_options
 from ajsync.errors import AjsyncError, ConfigurationError, UsageError
+
+_INTERRUPTED = 130
+"""As a shell reports a process that SIGINT has ended."""
+COMPLETE_VARIABLE = "_AJSYNC_COMPLETE"
+"""What the shells' scripts say in the environment when they ask what could come next."""
 
 COMMANDS = {
     "init": "Write ajsync.yaml and a first schedules file.",
     "validate": "Check the files, without a server.",
+    "lint": "Find schedules that are valid and still wrong.",
     "plan": "Show how the files differ from the bucket.",
     "apply": "Make the bucket equal to the files.",
     "list": "List the schedules in the bucket.",
     "view": "Show one schedule of the bucket.",
+    "next": "Show when schedules fire next.",
+    "timeline": "Show how many fires are due when.",
+    "history": "Show what became of the fires of a schedule.",
+    "info": "Show the stores, who leads, and the backlog of each queue.",
+    "run": "Make one task of a schedule now.",
+    "add": "Add one schedule to the bucket.",
+    "delete": "Delete one schedule from the bucket.",
     "export": "Write the schedules of the bucket as YAML.",
     "scheduler": "Turn what is due into tasks, elected among several.",
     "dev": "Run a NATS server for trying things out.",
+    "completion": "Print the script that lets a shell complete commands and names.",
+    "task": "The same commands as 'ajc' spells them.",
 }
 """Each sub-command and its short help, so that `ajsync --help` imports none of them."""
 
-
-class LazyGroup(click.Group):
-    """A group whose sub-commands are imported when they are called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names, in the order of COMMANDS: the way a newcomer goes."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the module of a sub-command; its command is named `command`."""
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = import_module(f"ajsync.cli.{cmd_name}").command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the sub-commands from COMMANDS."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+CRON_ALIASES = {"a": "add", "new": "add", "v": "view", "show": "view", "rm": "delete", "del": "delete", "ls": "list"}
+"""What `ajc` calls its commands for schedules besides."""
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    table=COMMANDS,
+    aliases={**CRON_ALIASES, "t": "task", "tasks": "task"},
+    context_settings={"help_option_names": ["-h", "--help"]},
+    params=[*verbosity_options()],
+)
+@outer_context_option
 @click.version_option(__version__, "-V", "--version", prog_name="ajsync", message="%(prog)s %(version)s")
 def cli() -> None:
     """Schedules as code for Choria Asynchronous Jobs.
@@ -66,9 +74,11 @@ def cli() -> None:
     Exit codes:
       0  done, or nothing to do        5  conflict, or stale plan
       1  unexpected                    6  partially applied
-      2  changes pending               7  unreachable, or not permitted
+      2  changes, where asked for      7  unreachable, or not permitted
       3  invalid configuration        64  wrong usage
       4  refused by a gate
+
+    The options below may stand behind a command's name too.
     """
 
 
@@ -76,8 +86,15 @@ def main() -> NoReturn:
     """Run the command line; ends the process with the exit codes of the design."""
     # A command is over before garbage in cycles can matter, and looking for it in 100,000 schedules takes seconds.
     gc.disable()
+    reset()
+    if COMPLETE_VARIABLE in os.environ:
+        _complete()
     try:
         code = cli.main(standalone_mode=False)
+    except Interrupted:
+        _end_line()
+        click.echo("Interrupted.", err=True)
+        sys.exit(_INTERRUPTED)
     except click.UsageError as error:
         error.show()
         sys.exit(UsageError.exit_code)
@@ -90,14 +107,54 @@ def main() -> NoReturn:
     except AjsyncError as error:
         show_error(error)
         sys.exit(error.exit_code)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the user gets a line that says what to do
+        _show_unexpected(error)
+        sys.exit(AjsyncError.exit_code)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _complete() -> NoReturn:
+    """Answer a shell that asks what could come next: nothing, if anything goes wrong."""
+    instruction = os.environ[COMPLETE_VARIABLE]
+    if instruction.endswith("_complete"):
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123 - as long as the process: it would end in the prompt
+    status = 1
+    try:
+        cli.main(prog_name="ajsync", complete_var=COMPLETE_VARIABLE)
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else 1
+    except Exception:  # noqa: BLE001, S110 - as said
+        pass
+    sys.stdout.flush()
+    os._exit(status)  # at once: what still waits for a server that does not answer must not keep the shell waiting
+
+
+def _end_line() -> None:
+    """Leave the line on which a terminal shows `^C`."""
+    if sys.stderr.isatty():
+        click.echo(err=True)
+
+
+def _show_unexpected(error: Exception) -> None:
+    """Print what nobody has thought of; with --debug where it came from."""
+    if current.debug:
+        import traceback
+
+        traceback.print_exception(error)
+        return
+    told = f"{type(error).__name__}: {error}".splitlines()[0]
+    paint("Error:", "red", f"Unexpected {told}. The same with --debug shows where it comes from.")
 
 
 def show_error(error: AjsyncError) -> None:
     """Print an error on standard error; of the files, each problem on a line, as editors and CI read them."""
-    if isinstance(error, ConfigurationError) and len(error.problems) > 1:
+    if isinstance(error, ConfigurationError) and any(problem.location.line for problem in error.problems):
         click.echo(str(error), err=True)
         files = len({problem.location.file for problem in error.problems})
-        paint("Error:", "red", f"{len(error.problems)} problems in {files} file{'' if files == 1 else 's'}.")
+        paint("Error:", "red", f"{_counted(len(error.problems), 'problem')} in {_counted(files, 'file')}.")
         return
     paint("Error:", "red", str(error))
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

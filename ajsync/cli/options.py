@@ -92,6 +92,26 @@ def _grouped(kind: Callable[..., Any], into: str, *options: Callable[[F], F]) ->
     return decorate
 
 
+Suggestion = Callable[[click.Context, click.Parameter, str], list[str]]
+
+
+def _suggested(what: str) -> Suggestion:
+    """Let a function of `suggest` complete a value; the module is imported once a shell asks."""
+
+    def suggestion(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+        from ajsync.cli import suggest
+
+        names: list[str] = getattr(suggest, what)(ctx)
+        return [name for name in names if name.startswith(incomplete)]
+
+    return suggestion
+
+
+schedule_argument = click.argument("name", shell_complete=_suggested("schedules"))
+schedules_argument = click.argument(
+    "names", nargs=-1, metavar="[NAME]...", shell_complete=_suggested("further_schedules")
+)
+
 files_options = _grouped(
     Files,
     "files",
@@ -101,7 +121,32 @@ files_options = _grouped(
         type=click.Path(path_type=Path),
         help="The project file. [default: ajsync.yaml here or in a folder above]",
     ),
-    click.option("-e", "--environment", metavar="NAME", help="The environment of the project file to use."),
+    click.option(
+        "-e",
+        "--environment",
+        metavar="NAME",
+        shell_complete=_suggested("environments"),
+        help="The environment of the project file to use.",
+    ),
+)
+
+_OUTER_CONTEXT = "ajsync.context"
+"""Where a context that was named before the command is kept, in click's own `meta`."""
+
+
+def _keep_context(ctx: click.Context, _param: click.Parameter, name: str | None) -> None:
+    if name is not None:
+        ctx.meta[_OUTER_CONTEXT] = name
+
+
+outer_context_option = click.option(
+    "--context",
+    metavar="NAME",
+    hidden=True,
+    expose_value=False,
+    callback=_keep_context,
+    shell_complete=_suggested("contexts"),
+    help="The NATS context, named before the command as `ajc` allows.",
 )
 
 server_options = _grouped(
@@ -110,10 +155,12 @@ server_options = _grouped(
     click.option(
         "--context",
         metavar="NAME",
+        default=lambda: click.get_current_context().meta.get(_OUTER_CONTEXT),
+        shell_complete=_suggested("contexts"),
         help="The NATS context. [default: the project's, then $CONTEXT, then AJC]",
     ),
     click.option("--server", metavar="URL", help="Connect there, without any context."),
-    click.option("--timeout", type=Duration(), default=5.0, show_default="5s", help="How long connecting may take."),
+    click.option("--timeout", type=Duration(), default=5.0, help="How long connecting may take. [default: 5s]"),
 )
 
 gate_options = _grouped(
@@ -146,22 +193,19 @@ scheduler_options = _grouped(
         "--takeover-after",
         type=Duration(),
         default=3.0,
-        show_default="3s",
-        help="Replace a leader that has been silent for so long.",
+        help="Replace a leader that has been silent for so long. [default: 3s]",
     ),
     click.option(
         "--grace",
         type=Duration(),
         default=30.0,
-        show_default="30s",
-        help="Fire what is late by no more than this, whatever its catch-up policy.",
+        help="Fire what is late by no more than this, whatever its catch-up policy. [default: 30s]",
     ),
     click.option(
         "--catchup-window",
         type=Duration(),
         default=3600.0,
-        show_default="1h",
-        help="How far catch-up looks back, where a schedule does not say.",
+        help="How far catch-up looks back, where a schedule does not say. [default: 1h]",
     ),
     click.option(
         "--sign",

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 
 import click
 
-from ajsync.cli.terminal import has_colour, paint
+from ajsync.cli.terminal import conclude, has_colour, paint
+from ajsync.cli.verbosity import current
 from ajsync.errors import AjsyncError, Location
 from ajsync.reconcile.apply import Result
 from ajsync.reconcile.plan import Adopt, Create, Delete, Plan, Update
@@ -31,17 +32,14 @@ def print_plan(
     options = RenderOptions(
         now=datetime.now(UTC), show_payload=show_payload, locations=locations, colour=has_colour(sys.stdout)
     )
+    if style == "yaml":
+        from json import loads
+
+        from ajsync.cli.data import encoded
+
+        click.echo(encoded(style, loads(RENDERERS["json"](plan, against, options))))
+        return
     click.echo(RENDERERS[style](plan, against, options), color=True)
-
-
-def say(text: str) -> None:
-    """Tell what happened, on standard error."""
-    click.echo(text, err=True)
-
-
-def warn(text: str) -> None:
-    """Warn, on standard error."""
-    paint("Warning:", "yellow", text)
 
 
 def print_result(result: Result) -> None:
@@ -53,7 +51,7 @@ def print_result(result: Result) -> None:
         click.echo(f"… and {len(failed) - _FAILURES_SHOWN} more failed.", err=True)
     done = [outcome.change for outcome in result.with_status("done")]
     if done:
-        click.echo(f"Applied: {counts(done)}.")
+        conclude(f"Applied: {counts(done)}.")
 
 
 def counts(changes: list[Create | Update | Adopt | Delete]) -> str:
@@ -65,8 +63,11 @@ def counts(changes: list[Create | Update | Adopt | Delete]) -> str:
 
 @contextmanager
 def progress(total: int) -> Iterator[Callable[[], None]]:
-    """A progress bar on a terminal's standard error, nothing elsewhere; call what it yields for each change done."""
-    if not sys.stderr.isatty():
+    """A progress bar on a terminal's standard error, nothing elsewhere; call what it yields for each change done.
+
+    A bar is drawn by moving the cursor, so that a terminal that is to get no colours gets no bar either.
+    """
+    if current.quiet or not has_colour(sys.stderr):
         yield lambda: None
         return
     from rich.console import Console

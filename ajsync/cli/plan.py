@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ajsync.cli.data import format_option
 from ajsync.cli.options import Files, Opened, Server, files_options, gate_options, server_options, show_payload_option
 
 _CHANGES_PENDING = 2
@@ -16,13 +17,13 @@ _CHANGES_PENDING = 2
 @server_options
 @gate_options
 @show_payload_option
-@click.option(
-    "--format",
-    "style",
-    type=click.Choice(["text", "json", "markdown", "github"]),
-    default="text",
-    show_default=True,
-    help="For people, machines, a pull request's comment, or a workflow's annotations.",
+@format_option(
+    "text",
+    "json",
+    "yaml",
+    "markdown",
+    "github",
+    told="For people, machines, a pull request's comment, or a workflow's annotations.",
 )
 @click.option(
     "--out",
@@ -52,8 +53,9 @@ def command(
       ajsync plan --out change.plan && ajsync apply change.plan
     """
     from ajsync.cli.annotations import annotated, in_repository
-    from ajsync.cli.output import print_plan, warn
+    from ajsync.cli.output import print_plan
     from ajsync.cli.session import limits, load, opened_bucket, run
+    from ajsync.cli.terminal import warn
     from ajsync.reconcile.gates import refusals
     from ajsync.reconcile.plan import Plan
     from ajsync.reconcile.render.wording import counted

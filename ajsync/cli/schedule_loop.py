@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import socket
 from collections.abc import AsyncIterator
@@ -53,6 +54,7 @@ async def run_scheduler(context: Context, settings: Settings, monitor_at: str | 
 async def monitored(connection: Connection, settings: Settings, monitor_at: str | None) -> AsyncIterator[Scheduler]:
     """A scheduler, and while the block runs its monitor, if one is wanted."""
     scheduler = Scheduler(connection, settings)
+    scheduler.on_loaded = _look_for_garbage
     async with AsyncExitStack() as stack:
         if monitor_at is not None:
             try:
@@ -70,3 +72,12 @@ async def monitored(connection: Connection, settings: Settings, monitor_at: str 
             )
             log.info("Monitoring at %s", url)
         yield scheduler
+
+
+def _look_for_garbage() -> None:
+    """From now on, for this command stays; but never in what is loaded.
+
+    A look through 50,000 schedules takes a fifth of a second, in which nothing is fired.
+    """
+    gc.freeze()
+    gc.enable()

@@ -39,13 +39,10 @@ def command(name: str | None, files: Files, server: Server, fires: Fires, replic
       ajsync scheduler
       ajsync scheduler $(hostname -f) --monitor 8080 --context AJC
     """
-    import gc
-
     from ajsync.cli.logs import start_logging
     from ajsync.cli.schedule_loop import run_scheduler, scheduler_settings
     from ajsync.cli.session import chosen_context, configured_context, run
 
-    gc.enable()  # this command stays
     start_logging(log_format)
     settings = scheduler_settings(name, fires, replicas)
     context = chosen_context(server, configured_context(files))

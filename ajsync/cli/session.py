@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
+import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
-
-import click
 
 from ajsync import config
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.connection import Connection, connect
 from ajsync.asyncjobs.context import Context, context_for_server, load_context
 from ajsync.cli.options import Files, Opened, Server
+from ajsync.cli.terminal import say
 from ajsync.config import Configuration, load_configuration
 from ajsync.errors import AjsyncError, UsageError
 from ajsync.reconcile.gates import Limits
 
 T = TypeVar("T")
 
+_log = logging.getLogger(__name__)
+
 
 def load(files: Files, *, empty: bool = False) -> Configuration:
     """The configuration that the options name; with `empty` it may have no schedules file yet."""
-    return load_configuration(Path.cwd(), project=files.config, environment=files.environment, empty=empty)
+    start = time.perf_counter()
+    configuration = load_configuration(Path.cwd(), project=files.config, environment=files.environment, empty=empty)
+    milliseconds = (time.perf_counter() - start) * 1000
+    schedules, sources = len(configuration.tasks), len(configuration.sources)
+    _log.info("read %s schedules from %s files in %.0f ms", f"{schedules:,}", f"{sources:,}", milliseconds)
+    return configuration
 
 
 def configured_context(files: Files) -> str | None:
@@ -74,7 +82,7 @@ async def open_or_create(connection: Connection, creation: tuple[int, bool] | No
     replicas, memory = creation
     bucket, made = await ConfigurationBucket.create(connection, replicas=replicas, memory=memory)
     if made:
-        click.echo(f"Made the bucket {bucket.target.bucket}.", err=True)
+        say(f"Made the bucket {bucket.target.bucket}.")
     return bucket
 
 

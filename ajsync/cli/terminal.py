@@ -1,4 +1,4 @@
-"""Colour, where there is a terminal that wants it."""
+"""What is said beside the data, and colour where there is a terminal that wants it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import sys
 from typing import TextIO
 
 import click
+
+from ajsync.cli.verbosity import current
 
 
 def has_colour(stream: TextIO) -> bool:
@@ -19,3 +21,21 @@ def paint(label: str, colour: str, text: str) -> None:
     coloured = has_colour(sys.stderr)
     label = click.style(label, fg=colour, bold=True) if coloured else label
     click.echo(f"{label} {text}", err=True, color=coloured)
+
+
+def say(text: str) -> None:
+    """Tell something that is no error, on standard error."""
+    if not current.quiet:
+        click.echo(text, err=True)
+
+
+def warn(text: str) -> None:
+    """Warn, on standard error."""
+    if not current.quiet:
+        paint("Warning:", "yellow", text)
+
+
+def conclude(text: str) -> None:
+    """Say on standard output what was done, in a sentence that is no data: --quiet does without it."""
+    if not current.quiet:
+        click.echo(text)

@@ -30,6 +30,8 @@ def command(files: Files, style: str) -> None:
     """
     from pathlib import Path
 
+    from ajsync.cli.terminal import conclude
+
     if style == "github":
         from ajsync.cli.annotations import annotated
 
@@ -40,4 +42,4 @@ def command(files: Files, style: str) -> None:
         configuration = load_configuration(Path.cwd(), project=files.config, environment=files.environment)
     suspended = f", {len(configuration.suspended)} of them suspended" if configuration.suspended else ""
     total = len(configuration.tasks) + len(configuration.suspended)
-    click.echo(f"Valid: {total} {'schedule' if total == 1 else 'schedules'} of {configuration.owner}{suspended}.")
+    conclude(f"Valid: {total} {'schedule' if total == 1 else 'schedules'} of {configuration.owner}{suspended}.")

@@ -7,21 +7,31 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ajsync.cli.options import Files, Server, files_options, server_options, show_payload_option
-from ajsync.errors import AjsyncError
+from ajsync.cli.data import output_option, show
+from ajsync.cli.options import (
+    Files,
+    Server,
+    files_options,
+    schedule_argument,
+    server_options,
+    show_payload_option,
+)
+from ajsync.errors import AjsyncError, NotFoundError
 
 if TYPE_CHECKING:
-    from ajsync.asyncjobs.live import Live
+    from collections.abc import Iterable, Iterator
+
     from ajsync.asyncjobs.model import ScheduledTask
+    from ajsync.reconcile.single import Found
 
 
 @click.command()
-@click.argument("name")
+@schedule_argument
 @files_options
 @server_options
 @show_payload_option
-@click.option("--json", "as_json", is_flag=True, help="Print the stored value.")
-def command(name: str, files: Files, server: Server, show_payload: bool, as_json: bool) -> None:
+@output_option("the stored value", "-j")
+def command(name: str, files: Files, server: Server, show_payload: bool, output: str) -> None:
     """Show one schedule of the bucket, when it fires next and who owns it.
 
     \b
@@ -30,47 +40,46 @@ def command(name: str, files: Files, server: Server, show_payload: bool, as_json
       ajsync view EMAIL_MONTHLY_UPDATE --json
     """
     from ajsync.cli.session import configured_context, opened_bucket, run
+    from ajsync.reconcile.fields import stored_object
+    from ajsync.reconcile.single import find
 
-    async def read() -> Live:
+    async def read() -> tuple[Found, Iterable[str]]:
         async with opened_bucket(server, configured_context(files)) as bucket:
-            return await bucket.read()
+            found = await find(bucket, name)
+            return found, () if found.entry else (await bucket.read()).entries
 
-    task = _find(run(read()), name)
-    if as_json:
-        from json import dumps
-
-        from ajsync.reconcile.fields import stored_object
-
-        click.echo(dumps(stored_object(task), indent=2, ensure_ascii=False))
-        return
-    _print(task, show_payload)
+    task = readable(name, *run(read()))
+    show(output, lambda: stored_object(task), lambda: schedule_lines(task, show_payload=show_payload))
 
 
-def _find(live: Live, name: str) -> ScheduledTask:
+def readable(name: str, found: Found, names: Iterable[str]) -> ScheduledTask:
+    """The scheduled task that was found. Raises NotFoundError, with the nearest of `names`, and AjsyncError."""
     from ajsync.reconcile.render.untrusted import visible, visible_sentence
 
-    entry = live.entries.get(name)
+    entry = found.entry
     if entry is None:
         from difflib import get_close_matches
 
-        nearest = get_close_matches(name, list(live.entries), n=1)
+        nearest = get_close_matches(name, list(names), n=1)
         hint = f" Did you mean {visible(nearest[0])}?" if nearest else " 'ajsync list' shows what there is."
-        raise AjsyncError(f"There is no schedule {visible(name)} in the bucket.{hint}")
+        raise NotFoundError(f"There is no schedule {visible(name)} in the bucket.{hint}")
     if entry.task is None:
         raise AjsyncError(
             f"The value of {visible(name)} is not a scheduled task: {visible_sentence(entry.problem)} "
-            f"(revision {entry.revision}). ajsync leaves it alone."
+            f"(revision {entry.revision}). ajsync leaves it alone, unless 'ajsync delete' names it."
         )
     return entry.task
 
 
-def _print(task: ScheduledTask, show_payload: bool) -> None:
+def schedule_lines(task: ScheduledTask, *, show_payload: bool = False) -> Iterator[str]:
+    """One schedule as `ajc` prints it, with what ajsync knows of it besides."""
     from ajsync.cli.wording import created
     from ajsync.reconcile.render.fires import FireTimes
     from ajsync.reconcile.render.untrusted import escape, visible
     from ajsync.schedule import format_duration
 
-    click.echo(f"Scheduled Task {visible(task.name)} created at {created(task)}\n")
+    yield f"Scheduled Task {visible(task.name)} created at {created(task)}"
+    yield ""
     rows = [
         ("Schedule", visible(task.schedule)),
         ("Queue", visible(task.queue)),
@@ -96,7 +105,8 @@ def _print(task: ScheduledTask, show_payload: bool) -> None:
     rows += [("Next" if index == 0 else "", line) for index, line in enumerate(fires)]
     for label, text in rows:
         if text:
-            click.echo(f"{label:>21}{':' if label else ' '} {text}")
+            yield f"{label:>21}{':' if label else ' '} {text}"
     if show_payload and task.payload is not None:
         lines = task.payload.decode("utf-8", "backslashreplace").splitlines()
-        click.echo("\n" + "\n".join(escape(line) for line in lines))
+        yield ""
+        yield from map(escape, lines)

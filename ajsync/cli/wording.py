@@ -11,6 +11,11 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 def created(task: ScheduledTask) -> str:
-    """When a task was created, as `ajc` prints it: `17 Feb 22 17:40:37 UTC`."""
-    moment = datetime.fromtimestamp(task.created_at // NANOSECONDS, UTC)
-    return f"{moment:%d} {_MONTHS[moment.month - 1]} {moment:%y %H:%M:%S} UTC"  # %b would follow the locale
+    """When a task was created, as `ajc` prints it."""
+    return moment(task.created_at)
+
+
+def moment(instant: int) -> str:
+    """An instant in nanoseconds since 1970, as `ajc` prints it: `17 Feb 22 17:40:37 UTC`."""
+    time = datetime.fromtimestamp(instant // NANOSECONDS, UTC)
+    return f"{time:%d} {_MONTHS[time.month - 1]} {time:%y %H:%M:%S} UTC"  # %b would follow the locale

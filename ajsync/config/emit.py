@@ -47,6 +47,11 @@ def emit(value: Mapping[str, Any]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def emit_compact(value: Any) -> str:
+    """The text of any value that JSON has, without blank lines and without a line end behind it."""
+    return _node(value, "").removeprefix("\n").removeprefix(" ")
+
+
 def scalar(text: str) -> str:
     """A string on one line: plain, or in double quotes."""
     return text if not isinstance(text, Quoted) and _is_plain(text) else quoted(text)

@@ -10,15 +10,13 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ajsync.asyncjobs.model import MIN_DEADLINE
+from ajsync.asyncjobs.model import MIN_DEADLINE, rounded_deadline
 from ajsync.config.document import Document, Steps
 from ajsync.config.explain import Finding, explain
 from ajsync.config.schema import SCHEDULES_SCHEMA, Shape, shape, strict_schema
 from ajsync.config.wording import shown
 from ajsync.errors import Problem, ScheduleError
-from ajsync.schedule import format_duration_short, load_zone, normalise, parse, parse_duration, split_zone
-from ajsync.schedule.duration import SECOND
-from ajsync.schedule.zones import WHITE_SPACE
+from ajsync.schedule import format_duration_short, load_zone, parse, parse_duration, spell_out
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
@@ -92,25 +90,14 @@ class _NotAllowed(Exception):
         super().__init__(message)
 
 
-def _schedule(text: str) -> str:
-    """As it is stored but for the zone; whether it is right can be told only together with that."""
-    text = text.strip(WHITE_SPACE)
-    zone, rest = split_zone(text)
-    if not zone:
-        return normalise(text)
-    spelling = normalise(rest)
-    return text if spelling == rest else f"{text.split(' ')[0]} {spelling}"
-
-
 def _parsed_schedule(text: str) -> str:
-    text = _schedule(text)
+    text = spell_out(text)
     parse(text)
     return text
 
 
 def _deadline(text: str) -> int:
-    # Rounded as Go's Duration.Round does, half of a second away from zero; what is negative is too short anyhow.
-    deadline = (parse_duration(text) + SECOND // 2) // SECOND * SECOND
+    deadline = rounded_deadline(parse_duration(text))
     if deadline < MIN_DEADLINE:
         raise _NotAllowed(f"{shown(text)} is too short", f"the least is {format_duration_short(MIN_DEADLINE)}")
     return deadline
@@ -165,7 +152,7 @@ _READ: Mapping[str, Callable[[str], object]] = {
 }
 _CONVERT: Mapping[str, Callable[[Any], object]] = {
     **_READ,
-    "schedule": _schedule,
+    "schedule": spell_out,  # whether it is right can be told only together with its zone
     "max_tries": int,  # for JSON Schema 3.0 is an integer too
     "payload": _payload,
 }

@@ -43,6 +43,19 @@ def find_project(start: Path) -> Path | None:
     return next((path for folder in (start, *start.parents) if os.path.lexists(path := folder / PROJECT_FILE)), None)
 
 
+def list_environments(start: Path, project: Path | None = None) -> tuple[str, ...]:
+    """The environments that `ajsync.yaml` declares, be the rest of it valid or not; none where it cannot be read."""
+    path = find_project(start) if project is None else start / project
+    if path is None:
+        return ()
+    try:
+        document = parse_document(read_file(path, MAX_FILE_SIZE), path.name, [])
+    except Unusable:
+        return ()
+    value = document.value if document is not None else None
+    return tuple(_mapping(_mapping(value).get("environments")))
+
+
 def read_project(
     path: Path, folder: Folder, environment: str | None, checks: MemberChecks, problems: list[Problem]
 ) -> Project | None:

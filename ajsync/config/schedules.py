@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ajsync.asyncjobs.model import DEFAULT_CATCHUP, DEFAULT_MAX_TRIES, DEFAULT_OVERLAP, Managed, ScheduledTask
+from ajsync.asyncjobs.names import DEFAULT_QUEUE
 from ajsync.config.document import Document, parse_document
 from ajsync.config.explain import explain
 from ajsync.config.files import Folder, Unusable, read_file
@@ -18,9 +19,6 @@ from ajsync.config.variables import unless_unresolved
 from ajsync.config.wording import shown
 from ajsync.errors import Location, Problem, ScheduleError
 from ajsync.schedule import parse, split_zone, with_zone
-
-DEFAULT_QUEUE = "DEFAULT"
-"""The queue that asyncjobs uses where none is named."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ Whatever happens in between, a key is either as it was, or as the plan says, or 
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -17,6 +19,8 @@ from ajsync.reconcile.journal import Step
 from ajsync.reconcile.plan import Adopt, Change, Create, Delete, Plan, Update
 from ajsync.reconcile.rewrite import WATCHER_SECONDS, Rewriter
 from ajsync.reconcile.writing import KeyWrite, Written, write_keys
+
+_log = logging.getLogger(__name__)
 
 Status = Literal["done", "failed", "not attempted"]
 
@@ -74,12 +78,16 @@ async def apply(
             f"The plan was made for the bucket {plan.target.bucket} that was made at {plan.target.created}, "
             f"and this one was made at {bucket.target.created}. Make the plan again."
         )
+    start = time.perf_counter()
     run = _Run(bucket, plan, now, on_done, stop or asyncio.Event(), watcher_seconds)
     await run.phase((Create,), run.create)
     await run.phase((Update, Adopt), run.update)
     if all(outcome.status == "done" for outcome in run.outcomes.values()):
         await run.phase((Delete,), run.delete)
-    return Result(tuple(run.outcomes.get(change.name, Outcome(change, "not attempted")) for change in plan.changes))
+    result = Result(tuple(run.outcomes.get(change.name, Outcome(change, "not attempted")) for change in plan.changes))
+    done, milliseconds = len(result.with_status("done")), (time.perf_counter() - start) * 1000
+    _log.info("wrote %s keys to %s in %.0f ms", f"{done:,}", bucket.target.bucket, milliseconds)
+    return result
 
 
 class _Run:

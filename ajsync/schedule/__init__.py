@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from ajsync.schedule.duration import format_duration, format_duration_short, parse_duration
-from ajsync.schedule.grammar import normalise, parse
+from ajsync.schedule.grammar import normalise, parse, spell_out, stored_schedule
 from ajsync.schedule.timetable import Timetable
 from ajsync.schedule.zones import load_zone, split_zone, with_zone
 
@@ -18,6 +18,8 @@ __all__ = [
     "normalise",
     "parse",
     "parse_duration",
+    "spell_out",
     "split_zone",
+    "stored_schedule",
     "with_zone",
 ]

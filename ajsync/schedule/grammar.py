@@ -10,7 +10,7 @@ from ajsync.schedule.fields import parse_fields
 from ajsync.schedule.quoting import quote
 from ajsync.schedule.timetable import Timetable
 from ajsync.schedule.walltimes import WallTimes
-from ajsync.schedule.zones import ZONE_PREFIXES, load_zone, split_zone
+from ajsync.schedule.zones import WHITE_SPACE, ZONE_PREFIXES, load_zone, split_zone, with_zone
 
 _NAMED = {
     "@yearly": "0 0 1 1 *",
@@ -69,3 +69,29 @@ def normalise(text: str) -> str:
     """Give the spellings of the command line, `daily` or `every 10m`, their `@`; everything else stays as it is."""
     spelling = f"@{text}"
     return spelling if spelling in _NAMED or spelling.startswith(_EVERY) else text
+
+
+def spell_out(text: str) -> str:
+    """The schedule as it is stored, but for a zone that is given apart: trimmed, and with its `@` behind a prefix too.
+
+    Whether it is right can be told only together with the zone.
+    """
+    text = text.strip(WHITE_SPACE)
+    zone, rest = split_zone(text)
+    if not zone:
+        return normalise(text)
+    spelling = normalise(rest)
+    return text if spelling == rest else f"{text.split(' ')[0]} {spelling}"
+
+
+def stored_schedule(text: str, zone: str = "") -> str:
+    """The schedule as it is stored: spelled out, checked, and with the prefix of `zone` where a zone matters to it.
+
+    Raises ScheduleError where schedule or zone is not valid, or where both name a zone.
+    """
+    spelled = spell_out(text)
+    load_zone(zone)
+    if not spelled.startswith(_EVERY):
+        spelled = with_zone(spelled, zone)
+    parse(spelled)
+    return spelled

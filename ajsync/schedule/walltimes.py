@@ -27,22 +27,34 @@ _LONGEST_MONTH = (0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 class WallTimes:
     """The wall times that five fields match, in their order. Made in no time: the search is built when first used."""
 
-    __slots__ = ("_fields", "_iterator", "_lock")
+    __slots__ = ("_fields", "_iterator", "_last", "_lock")
 
     def __init__(self, fields: Fields) -> None:
         self._fields = fields
         self._iterator: croniter | None = None
         self._lock = Lock()  # equal schedules share one iterator, which keeps where it stands
+        self._last: tuple[datetime, datetime] | None = None
+        """The last question and its answer, which is the answer to all between, too: of thousands of schedules that
+        only their jitter tells apart one searches."""
+
+    @property
+    def fields(self) -> Fields:
+        """What each of the five fields matches."""
+        return self._fields
 
     def after(self, wall: datetime) -> datetime | None:
         """The first match in a minute after that of `wall`, both naive; None where the next eight years have none."""
+        wall = wall.replace(second=0, microsecond=0)
         with self._lock:
+            if self._last is not None and self._last[0] <= wall < self._last[1]:
+                return self._last[1]
             if self._iterator is None:
                 expression = croniter_expression(self._fields)
                 if expression is None:
                     return None
                 self._iterator = _build_iterator(expression)
-            return self._iterator.get_next(datetime, start_time=wall.replace(second=0, microsecond=0))
+            self._last = wall, self._iterator.get_next(datetime, start_time=wall)
+            return self._last[1]
 
 
 def _build_iterator(expression: str) -> croniter:

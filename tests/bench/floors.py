@@ -1,13 +1,16 @@
-"""The least that each measured command can cost: what the libraries beneath it take for the same bytes.
+"""The least that each measured thing can cost: what the libraries beneath it take for the same bytes.
 
-Run as a process (`python -m tests.bench.floors FOLDER URL`), so that it pays for its imports as a command does.
+Run as a process (`python -m tests.bench.floors plan FOLDER URL`, or `hold URL`), so that it pays for its imports as a
+command does.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import nats
@@ -20,6 +23,16 @@ from ajsync.asyncjobs.publisher import WINDOW, Write
 BUCKET = "CHORIA_AJ_CONFIGURATION"
 
 
+@dataclass(frozen=True, slots=True)
+class PlainFire:
+    """What one fire publishes, already encoded."""
+
+    task: Write
+    event_subject: str
+    event: bytes
+    item: Write
+
+
 def load_files(folder: Path) -> int:
     """Read every schedules file with PyYAML's C loader; returns how many there were."""
     paths = sorted((folder / "schedules").glob("*.yaml"))
@@ -29,18 +42,16 @@ def load_files(folder: Path) -> int:
     return len(paths)
 
 
-async def read_keys(url: str) -> int:
-    """Read every key of the bucket by one watch; returns how many there were."""
-    client = await nats.connect(url)
+async def read_keys(client: Client) -> dict[str, bytes]:
+    """Read every key of the bucket by one watch."""
     watcher = await (await client.jetstream().key_value(BUCKET)).watchall()
-    count = 0
+    found: dict[str, bytes] = {}
     async for update in watcher:
         if update is None:
             break
-        count += 1
+        found[update.key] = update.value or b""
     await watcher.stop()  # type: ignore[no-untyped-call]  # nats-py's
-    await client.close()
-    return count
+    return found
 
 
 async def publish(client: Client, writes: Sequence[Write]) -> None:
@@ -67,6 +78,62 @@ async def publish(client: Client, writes: Sequence[Write]) -> None:
     await subscription.unsubscribe()
 
 
+async def fire(client: Client, fires: Sequence[PlainFire]) -> tuple[float, list[float]]:
+    """Publish each task, and on its ack its event and its work item, in a window, with one shared reply inbox.
+
+    Returns the seconds until the last work item's ack, and until each task's.
+    """
+    inbox = client.new_inbox()
+    settled = 0
+    lateness: list[float] = []
+    progress = asyncio.Event()
+
+    async def acknowledge(msg: Msg) -> None:
+        nonlocal settled
+        assert b'"error"' not in msg.data, msg.data
+        _, kind, index = msg.subject.rsplit(".", 2)
+        if kind == "t":
+            lateness.append(time.perf_counter() - began)
+            each = fires[int(index)]
+            await client.publish(each.event_subject, each.event)
+            await client.publish(each.item.subject, each.item.data, f"{inbox}.i.{index}", dict(each.item.headers))
+        else:
+            settled += 1
+            progress.set()
+
+    subscription = await client.subscribe(f"{inbox}.*.*", cb=acknowledge)
+    await client.flush()
+    began = time.perf_counter()
+    for index, each in enumerate(fires):
+        while index - settled >= WINDOW:
+            progress.clear()
+            await progress.wait()
+        await client.publish(each.task.subject, each.task.data, f"{inbox}.t.{index}", dict(each.task.headers))
+    while settled < len(fires):
+        progress.clear()
+        await progress.wait()
+    seconds = time.perf_counter() - began
+    await subscription.unsubscribe()
+    return seconds, lateness
+
+
+async def _plan(folder: Path, url: str) -> None:
+    load_files(folder)
+    client = await nats.connect(url)
+    await read_keys(client)
+    await client.close()
+
+
+async def _hold(url: str) -> None:
+    """Keep every value as it is stored, on a connection, and do nothing."""
+    client = await nats.connect(url)
+    held = await read_keys(client)
+    print(f"Loaded {len(held)}", flush=True)
+    await asyncio.Event().wait()
+
+
 if __name__ == "__main__":
-    load_files(Path(sys.argv[1]))
-    asyncio.run(read_keys(sys.argv[2]))
+    if sys.argv[1] == "plan":
+        asyncio.run(_plan(Path(sys.argv[2]), sys.argv[3]))
+    else:
+        asyncio.run(_hold(sys.argv[2]))

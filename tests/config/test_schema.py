@@ -15,9 +15,9 @@ from referencing import Registry, Resource
 
 from ajsync.asyncjobs import model, names
 from ajsync.asyncjobs.model import Managed
+from ajsync.asyncjobs.names import DEFAULT_QUEUE
 from ajsync.config import Safety, explain, schema, schema_file
 from ajsync.config.members import MAX_PAYLOAD
-from ajsync.config.schedules import DEFAULT_QUEUE
 from ajsync.config.schema import PROJECT_SCHEMA, SCHEDULES_SCHEMA, read_schema, strict_schema
 
 SCHEMAS = (PROJECT_SCHEMA, SCHEDULES_SCHEMA)

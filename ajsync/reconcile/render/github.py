@@ -48,6 +48,15 @@ def render_problems(problems: Sequence[Problem]) -> str:
     return "\n".join(_limited("error", len(problems), errors))
 
 
+def render_findings(level: Level, findings: Sequence[tuple[str, Problem]]) -> str:
+    """Show what rules found, each with the name of its rule, as at most ten annotations, the last of which sums up."""
+    commands = (
+        _command(level, f"ajsync: {rule}", _told(problem), problem.location if problem.location.file else None)
+        for rule, problem in findings
+    )
+    return "\n".join(_limited(level, len(findings), commands))
+
+
 def _told(problem: Problem) -> str:
     return visible_sentence(problem.message + (f"; {problem.hint}" if problem.hint else ""))
 

@@ -1,0 +1,211 @@
+"""The client: schedules and tasks of one NATS account, from a program of one's own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ajsync.api.task import Task, deadline_nanoseconds, payload_bytes, stored_task
+from ajsync.asyncjobs.bucket import ConfigurationBucket, decode_entry
+from ajsync.asyncjobs.connection import CONNECT_SECONDS, RECONNECT_SECONDS, Connection
+from ajsync.asyncjobs.connection import connect as connect_to
+from ajsync.asyncjobs.context import context_for_server, load_context
+from ajsync.asyncjobs.enqueue import enqueue
+from ajsync.asyncjobs.ids import new_id
+from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.asyncjobs.names import CONFIGURATION_STREAM, SCHEDULE_SUBJECT, TASK_TYPE
+from ajsync.asyncjobs.signing import Signer
+from ajsync.asyncjobs.streams import TASKS_STREAM, last_message, make_stream
+from ajsync.asyncjobs.tasks import Task as StoredTask
+from ajsync.asyncjobs.tasks import decode_task, task_subject
+from ajsync.asyncjobs.timestamp import NANOSECONDS
+from ajsync.asyncjobs.watch import Seen, Watch
+from ajsync.errors import NotFoundError, StoredValueError, UsageError
+from ajsync.reconcile.single import add, find, find_removable, new_schedule, remove
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleChange:
+    """One schedule of the bucket as it is from now on."""
+
+    name: str
+    task: ScheduledTask | None
+    """None where it was deleted, or is not a scheduled task."""
+    problem: str = ""
+    """Why the value is not a scheduled task."""
+    initial: bool = False
+    """It was there before the watch was."""
+
+
+@asynccontextmanager
+async def connect(
+    context: str | None = None,
+    *,
+    server: str | None = None,
+    name: str = "ajsync",
+    timeout: float = CONNECT_SECONDS,
+    reconnect_timeout: float | None = RECONNECT_SECONDS,
+    signer: Signer | None = None,
+) -> AsyncIterator[Client]:
+    """A client, connected within `timeout` seconds to the NATS context `context`, or to the URL `server`.
+
+    With neither it is the context that `$CONTEXT` names, then `AJC`. `name` is what the server shows of us. A lost
+    connection comes back by itself, and is given up after `reconnect_timeout` seconds, with None never. `signer` signs
+    the tasks that are enqueued. Raises InvalidError for the context or URL, UnreachableError, NotPermittedError.
+    """
+    if server is not None and context is not None:
+        raise UsageError("server and context exclude each other: a context names its own server.")
+    chosen = load_context(context) if server is None else context_for_server(server)
+    async with connect_to(chosen, name=name, timeout=timeout, reconnect_timeout=reconnect_timeout) as connection:
+        client = Client(connection, signer)
+        try:
+            yield client
+        finally:
+            await client.end_watches()
+
+
+class Client:
+    """The schedules and tasks of one account; made by `connect`, and good for any number of coroutines at once.
+
+    Everything raises UnreachableError where the server or what it should hold is not there, and NotPermittedError where
+    the server refuses.
+    """
+
+    def __init__(self, connection: Connection, signer: Signer | None = None) -> None:
+        self.connection = connection
+        """For `ajsync.Scheduler`; its `client` is nats-py's own."""
+        self._signer = signer
+        self._bucket: ConfigurationBucket | None = None
+        self._watches: set[asyncio.Task[None]] = set()
+
+    async def prepare(self, *, replicas: int = 1, memory: bool = False) -> None:
+        """Make the bucket of schedules and the stream of tasks if they are missing; nothing else ever makes them."""
+        for stream in (CONFIGURATION_STREAM, TASKS_STREAM):
+            await make_stream(self.connection, stream, replicas=replicas, memory=memory)
+
+    async def bucket(self) -> ConfigurationBucket:
+        """The bucket of schedules. Raises BucketNotFoundError where it does not exist."""
+        if self._bucket is None:
+            self._bucket = await ConfigurationBucket.open(self.connection)
+        return self._bucket
+
+    async def new_scheduled_task(
+        self, name: str, schedule: str, queue: str, task: Task, *, timezone: str = "", owner: str | None = None
+    ) -> ScheduledTask:
+        """Add a schedule that makes `task` in `queue` whenever it is due, and return it as stored.
+
+        `schedule` is five fields, `@daily` and the like, or `@every 10m`, read in `timezone`, an IANA name. It belongs
+        to nobody, or to `owner`, whose next apply deletes it unless the files name it. Raises AlreadyExistsError,
+        ScheduleError, InvalidError.
+        """
+        scheduled = new_schedule(
+            name,
+            schedule,
+            queue,
+            task.type,
+            payload=payload_bytes(task),
+            deadline=deadline_nanoseconds(task),
+            max_tries=task.max_tries,
+            timezone=timezone,
+            owner=owner,
+        )
+        return await add(await self.bucket(), scheduled, now=time.time_ns())
+
+    async def load_scheduled_task_by_name(self, name: str) -> ScheduledTask:
+        """The schedule of that name. Raises NotFoundError, and StoredValueError for a value that is none."""
+        entry = (await find(await self.bucket(), name)).entry
+        if entry is None:
+            raise NotFoundError(f"There is no schedule {name!r} in the bucket.")
+        if entry.task is None:
+            raise StoredValueError(f"The value of {name!r} is not a scheduled task: {entry.problem}.")
+        return entry.task
+
+    async def remove_scheduled_task(self, name: str, *, owner: str | None = None) -> None:
+        """Delete a schedule of nobody, or one of `owner`.
+
+        Raises NotFoundError, and ConflictError where it belongs to somebody else or is changed meanwhile.
+        """
+        bucket = await self.bucket()
+        await remove(bucket, await find_removable(bucket, name, owner=owner))
+
+    async def scheduled_tasks(self) -> tuple[ScheduledTask, ...]:
+        """All schedules, by name; values that are not scheduled tasks are logged and left out."""
+        live = await (await self.bucket()).read()
+        for name, entry in sorted(live.entries.items()):
+            if entry.task is None:
+                log.warning("The value of %r is not a scheduled task: %s", name, entry.problem)
+        return tuple(entry.task for _, entry in sorted(live.entries.items()) if entry.task is not None)
+
+    async def watch(self) -> AsyncIterator[ScheduleChange]:
+        """Follow the schedules: first each that is there, then each change of one, whatever happens to the server.
+
+        Ends with the client. Raises UnreachableError once the connection is given up.
+        """
+        await self.bucket()
+        changes: asyncio.Queue[Seen | None] = asyncio.Queue()
+        following = Watch(self.connection, CONFIGURATION_STREAM, [f"{SCHEDULE_SUBJECT}*"], changes.put_nowait)
+        running = asyncio.create_task(following.run())
+        self._watches.add(running)
+        lost = self.connection.lost
+
+        def wake(_done: asyncio.Future[Any]) -> None:
+            changes.put_nowait(None)
+
+        running.add_done_callback(wake)
+        lost.add_done_callback(wake)
+        try:
+            while (seen := await changes.get()) is not None:
+                yield _change(seen)
+            if lost.done():
+                raise lost.result()
+            if not running.cancelled():
+                running.result()
+        finally:
+            lost.remove_done_callback(wake)
+            running.cancel()
+            await asyncio.wait((running,))
+            self._watches.discard(running)
+
+    async def end_watches(self) -> None:
+        """End what `watch` has under way; `connect` does so when its block ends."""
+        for running in self._watches:
+            running.cancel()
+        if self._watches:
+            await asyncio.wait(self._watches)
+
+    async def enqueue_task(self, queue: str, task: Task) -> StoredTask:
+        """Make one task in `queue` now, and return it as stored, with its id.
+
+        Raises EnqueueError where it was stored and the queue did not take its work item, for example since there is no
+        such queue; InvalidError for what cannot be a task.
+        """
+        now = time.time_ns()
+        stored = stored_task(task, queue, task_id=new_id(now // NANOSECONDS), now=now)
+        if self._signer is not None:
+            stored = replace(stored, signature=self._signer.sign(stored))
+        await enqueue(self.connection, stored)
+        return stored
+
+    async def load_task_by_id(self, task_id: str) -> StoredTask:
+        """The task as it is now. Raises NotFoundError, and StoredValueError for a message that is no task."""
+        found = None
+        if TASK_TYPE.fullmatch(task_id):  # ids have the same characters
+            found = await last_message(self.connection, TASKS_STREAM, task_subject(task_id))
+        if found is None:
+            raise NotFoundError(f"There is no task {task_id!r}.")
+        return decode_task(found.data)
+
+
+def _change(seen: Seen) -> ScheduleChange:
+    name = seen.subject.removeprefix(SCHEDULE_SUBJECT)
+    if seen.data is None:
+        return ScheduleChange(name, None, initial=seen.initial)
+    entry = decode_entry(name, seen.revision, seen.data)
+    return ScheduleChange(name, entry.task, entry.problem, seen.initial)

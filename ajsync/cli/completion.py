@@ -1,0 +1,37 @@
+"""`ajsync completion`: the script that lets a shell complete commands, options and names."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def command(shell: str) -> None:
+    """Print the script that lets a shell complete commands, options, schedules, contexts and environments.
+
+    Schedules are looked up in the bucket, for a second at the most.
+
+    \b
+    bash 4.4 or newer, in ~/.bashrc:
+      source <(ajsync completion bash)
+
+    \b
+    zsh, in a folder of $fpath, before compinit runs:
+      ajsync completion zsh > "${fpath[1]}/_ajsync"
+    or in ~/.zshrc, after compinit:
+      source <(ajsync completion zsh)
+
+    \b
+    fish:
+      ajsync completion fish > ~/.config/fish/completions/ajsync.fish
+
+    A new shell has it. The script asks the 'ajsync' that is called, so a new version of that needs no new script.
+    """
+    from click.shell_completion import get_completion_class
+
+    from ajsync.cli.main import COMPLETE_VARIABLE, cli
+
+    kind = get_completion_class(shell)
+    assert kind is not None
+    click.echo(kind(cli, {}, "ajsync", COMPLETE_VARIABLE).source(), nl=False)

@@ -1,0 +1,83 @@
+"""A group of commands of which only the one that is called gets imported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import copy
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ajsync.cli.verbosity import verbosity_options
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+
+class Interrupted(Exception):
+    """The user has pressed Ctrl-C."""
+
+
+class LazyGroup(click.Group):
+    """A group whose sub-commands are imported when they are called, each in a module of `ajsync.cli` of its name."""
+
+    def __init__(self, *args: Any, table: Mapping[str, str], aliases: Mapping[str, str], **kwargs: Any) -> None:
+        """`table` has the sub-commands and their short helps, `aliases` further names of them."""
+        super().__init__(*args, **kwargs)
+        self.table = table
+        self.aliases = aliases
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order of the table: the way a newcomer goes."""
+        return list(self.table)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module of a sub-command; its command is named `command`, and gets the options of verbosity too."""
+        name = self.aliases.get(cmd_name, cmd_name)
+        if name not in self.table:
+            return None
+        command = copy(import_module(f"ajsync.cli.{name}").command)
+        known = {flag for param in command.params for flag in param.opts}
+        command.params = [*command.params, *verbosity_options(known, hidden=True)]
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The sub-command under its own name, so that its usage line and errors show that one."""
+        if not ctx.resilient_parsing and args[0] not in self.table and args[0] not in self.aliases:
+            self._fail_with_nearest(ctx, args[0])
+        name, command, rest = super().resolve_command(ctx, args)
+        return self.aliases.get(name, name) if name else name, command, rest
+
+    def _fail_with_nearest(self, ctx: click.Context, name: str) -> None:
+        from difflib import get_close_matches
+
+        nearest = get_close_matches(name, list(self.table), n=1)
+        if nearest:
+            ctx.fail(f"There is no command {name!r}. Did you mean '{ctx.command_path} {nearest[0]}'?")
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the sub-command; Ctrl-C raises Interrupted, which click does not tell from a closed input."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Interrupted from None
+        except click.Abort as error:  # click's questions catch it themselves
+            if isinstance(error.__context__, KeyboardInterrupt):
+                raise Interrupted from None
+            raise
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Offer sub-commands from the table, without an import for each, and options as click does."""
+        from click.shell_completion import CompletionItem
+
+        names = [CompletionItem(name, help=told) for name, told in self.table.items() if name.startswith(incomplete)]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the sub-commands from the table."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self.table.items()))

@@ -1,0 +1,193 @@
+"""`ajsync history`: what became of the fires of one schedule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import TYPE_CHECKING
+
+import click
+
+from ajsync.cli.data import output_option, show
+from ajsync.cli.moments import Zone
+from ajsync.cli.options import Files, Server, files_options, schedule_argument, server_options
+from ajsync.cli.terminal import say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ajsync.asyncjobs.model import ScheduledTask
+    from ajsync.inspect.history import PastFire
+    from ajsync.reconcile.render.style import Paint
+
+_STYLES = {
+    "new": "update",
+    "active": "update",
+    "retry": "update",
+    "blocked": "update",
+    "complete": "create",
+}
+"""The style of each state of a task that is no failure."""
+
+
+@dataclass(frozen=True, slots=True)
+class _History:
+    task: ScheduledTask
+    fires: Sequence[PastFire]
+
+
+@click.command()
+@schedule_argument
+@click.option("--last", type=click.IntRange(1, 1000), default=20, show_default=True, help="Due instants to look at.")
+@click.option(
+    "--timezone", "zone", type=Zone(), metavar="ZONE", help="Show times in this zone. [default: the schedule's own]"
+)
+@output_option("an object")
+@files_options
+@server_options
+def command(name: str, last: int, zone: tzinfo | None, output: str, files: Files, server: Server) -> None:
+    """Show when a schedule was due and what became of its tasks, newest first.
+
+    The id of a task follows from the schedule's name and the due instant, so that the fires of 'ajsync scheduler' are
+    found in the stream of tasks for as long as that keeps them. A Go scheduler gives random ids: its fires, and those
+    of 'ajsync run', are not found.
+
+    Lateness is the time from the due instant to the storing of the task. Once a worker has touched the task only a
+    bound of it is left, shown as ≤.
+
+    \b
+    Examples:
+      ajsync history EMAIL_MONTHLY_UPDATE
+      ajsync history EMAIL_MONTHLY_UPDATE --last 100 --json | jq '.fires[] | select(.state == "expired")'
+    """
+    from ajsync.cli.session import run
+
+    found = run(_read(name, last, files, server))
+    show(output, lambda: _document(found, zone), lambda: _table(found, zone))
+    if output == "table":
+        _say_why(found.fires)
+
+
+async def _read(name: str, last: int, files: Files, server: Server) -> _History:
+    import time
+
+    from ajsync.asyncjobs.names import schedule_key
+    from ajsync.cli.session import configured_context, opened_bucket
+    from ajsync.cli.source import stored_task
+    from ajsync.inspect.history import read_history
+
+    async with opened_bucket(server, configured_context(files)) as bucket:
+        task = await stored_task(bucket, name)
+        message = await bucket.get(schedule_key(name))
+        now = time.time_ns()
+        fires = await read_history(
+            bucket.connection, task, stored_at=message.stored_at if message else now, now=now, last=last
+        )
+    return _History(task, fires)
+
+
+def _table(found: _History, zone: tzinfo | None) -> Iterator[str]:
+    from ajsync.cli.table import stdout_paint, stdout_width
+    from ajsync.reconcile.render.untrusted import visible
+
+    paint = stdout_paint()
+    name, schedule, queue = (visible(text) for text in (found.task.name, found.task.schedule, found.task.queue))
+    yield f"{paint('strong', name)}  {schedule}  in the queue {queue}"
+    yield ""
+    if not found.fires:
+        yield "It was not due yet."
+        return
+    width = stdout_width()
+    head, *lines = _lines(found, zone, width, paint)
+    yield head
+    for line, fire in zip(lines, found.fires, strict=True):
+        yield line
+        if width is not None and fire.last_error:  # in a pipe it is a column, so that a line tells all of a fire
+            yield f"    {paint('alarm', visible(fire.last_error))}"
+
+
+def _lines(found: _History, zone: tzinfo | None, width: int | None, paint: Paint) -> list[str]:
+    from ajsync.cli.moments import common_offset, in_zone, shown
+    from ajsync.cli.table import Cell, Column, table
+    from ajsync.reconcile.render.untrusted import visible
+
+    dues = [in_zone(fire.due, zone or _own_zone(found.task)) for fire in found.fires]
+    offset = common_offset(dues)
+    columns = (
+        Column(f"Due ({offset})" if offset else "Due"),
+        Column("Lateness", right=True),
+        Column("State"),
+        Column("Tries", right=True),
+        Column("Task"),
+        Column("Last error"),
+    )
+    rows = [
+        (
+            shown(due, offset=not offset),
+            _lateness(fire),
+            Cell(visible(fire.state), _STYLES.get(fire.state, "alarm")) if fire.state else Cell("no task", "faint"),
+            str(fire.tries) if fire.state else "",
+            fire.task_id if fire.state else "",
+            visible(fire.last_error) if fire.last_error and width is None else "",
+        )
+        for due, fire in zip(dues, found.fires, strict=True)
+    ]
+    return table(columns, rows, width=width, paint=paint)
+
+
+def _say_why(fires: Sequence[PastFire]) -> None:
+    """Say what a fire without a task means."""
+    missing = [fire for fire in fires if not fire.state]
+    if not missing:
+        return
+    text = (
+        f"\n{len(missing)} of {len(fires)} have no task of an ajsync scheduler: a Go scheduler fired, whose tasks have "
+        "random ids, or nobody did, or the task was skipped, deleted, or is older than the stream keeps."
+    )
+    if any(fire.earlier_value for fire in missing):
+        text += " Before the last change of the entry its schedule may have been another."
+    say(text)
+
+
+def _lateness(fire: PastFire) -> str:
+    if fire.lateness is None:
+        return ""
+    return ("≤ " if fire.at_most else "") + _span(fire.lateness / 1e9)
+
+
+def _span(seconds: float) -> str:
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _document(found: _History, zone: tzinfo | None) -> dict[str, object]:
+    from ajsync.cli.moments import in_zone
+
+    return {
+        "name": found.task.name,
+        "schedule": found.task.schedule,
+        "queue": found.task.queue,
+        "fires": [
+            {
+                "due": in_zone(fire.due, zone or _own_zone(found.task)).isoformat(),
+                "task_id": fire.task_id,
+                "state": fire.state or None,
+                "tries": fire.tries if fire.state else None,
+                "last_error": fire.last_error or None,
+                "lateness_seconds": None if fire.lateness is None else fire.lateness / 1e9,
+                "lateness_is_bound": fire.at_most,
+                "before_last_change": fire.earlier_value,
+            }
+            for fire in found.fires
+        ],
+    }
+
+
+def _own_zone(task: ScheduledTask) -> tzinfo:
+    from ajsync.schedule import parse
+
+    return parse(task.schedule).zone_info

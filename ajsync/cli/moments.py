@@ -1,0 +1,76 @@
+"""Instants and time zones on the command line: read from options, and printed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
+
+import click
+
+from ajsync.errors import ScheduleError
+
+_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_MICROSECOND = 1_000
+"""Nanoseconds."""
+
+
+class Zone(click.ParamType[tzinfo]):
+    """The name of a time zone such as `Europe/Malta`."""
+
+    name = "zone"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tzinfo:
+        """Find the zone."""
+        from ajsync.schedule import load_zone
+
+        try:
+            return load_zone(value)
+        except ScheduleError as error:
+            self.fail(str(error), param, ctx)
+
+
+from_option = click.option(
+    "--from", "start", metavar="TIME", help="An RFC 3339 time, or a date in the zone. [default: now]"
+)
+
+
+def read_start(text: str | None, zone: tzinfo | None) -> datetime:
+    """The aware instant of `--from`, now without it; a date is the first instant of that day in `zone`, or in UTC."""
+    if text is None:
+        return datetime.now(UTC)
+    from ajsync.asyncjobs.timestamp import parse_timestamp
+
+    try:
+        if _DATE.fullmatch(text):
+            return datetime.fromisoformat(text).replace(tzinfo=zone or UTC)
+        nanoseconds = parse_timestamp(text)
+    except ValueError as error:
+        example = "write for example 2026-03-29, 2026-03-29T02:00:00Z or 2026-03-29T02:00:00+01:00"
+        raise click.BadParameter(f"{error}; {example}", param_hint="'--from'") from None
+    return _EPOCH + timedelta(microseconds=nanoseconds // _MICROSECOND)
+
+
+def nanoseconds(moment: datetime) -> int:
+    """Nanoseconds since 1970 of an aware instant."""
+    return (moment - _EPOCH) // timedelta(microseconds=1) * _MICROSECOND
+
+
+def in_zone(instant: int, zone: tzinfo) -> datetime:
+    """An instant in nanoseconds since 1970, as the clocks of a zone show it."""
+    return (_EPOCH + timedelta(microseconds=instant // _MICROSECOND)).astimezone(zone)
+
+
+def shown(moment: datetime, *, seconds: bool = True, offset: bool = True) -> str:
+    """An aware instant for people, to the second or minute: `Sun 2026-03-29 03:30:00 +02:00`."""
+    stamp = moment.isoformat(" ", "seconds" if seconds or moment.second else "minutes")
+    return f"{_WEEKDAYS[moment.weekday()]} {stamp[:-6]}" + (f" {stamp[-6:]}" if offset else "")
+
+
+def common_offset(moments: Iterable[datetime]) -> str:
+    """The offset from UTC that all these have, such as `+02:00`; "" where they differ."""
+    offsets = {moment.isoformat()[-6:] for moment in moments}
+    return offsets.pop() if len(offsets) == 1 else ""

@@ -1,0 +1,114 @@
+"""History: what became of the fires of one schedule.
+
+The id of a fire's task follows from the schedule's name and the due instant, so that its tasks are found without any
+record of them. A Go scheduler gives random ids: its fires cannot be found.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from ajsync.asyncjobs.connection import Connection, JetStreamError
+from ajsync.asyncjobs.ids import KSUID_EPOCH, fire_task_id
+from ajsync.asyncjobs.model import ScheduledTask, decode_object, instant_member
+from ajsync.asyncjobs.streams import STREAM_NOT_FOUND, TASKS_STREAM, LastMessage, last_message
+from ajsync.asyncjobs.tasks import NEW, decode_task, task_subject
+from ajsync.asyncjobs.timestamp import NANOSECONDS
+from ajsync.errors import StoredValueError
+from ajsync.scheduler.agenda import times_of
+from ajsync.scheduler.catchup import previous_dues
+
+_AT_ONCE = 100
+"""Questions to the server under way at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class PastFire:
+    """A due instant and the task that was made at it."""
+
+    due: int
+    """Nanoseconds since 1970."""
+    task_id: str
+    state: str = ""
+    """Of the task; empty where there is no task with this id."""
+    tries: int = 0
+    last_error: str = ""
+    lateness: int | None = None
+    """Nanoseconds from the due instant to the moment in which the task was stored; None where there is no task."""
+    at_most: bool = False
+    """The lateness is a bound: a worker has written the task since, and the server keeps the last time only."""
+    earlier_value: bool = False
+    """It was due before the entry had its present value, whose schedule may not be the one that counted."""
+
+
+def past_dues(task: ScheduledTask, now: int, last: int) -> list[int]:
+    """The last instants up to `now` at which `task` was due since its creation, newest first; at most `last`.
+
+    Raises ScheduleError.
+    """
+    since = max(task.created_at, KSUID_EPOCH * NANOSECONDS)
+    return list(islice(previous_dues(times_of(task), now + 1, since), last))
+
+
+def past_fire(name: str, due: int, message: LastMessage | None, stored_at: int) -> PastFire:
+    """What the message of its task tells of a fire; `stored_at` is when the entry got its present value."""
+    task_id = fire_task_id(name, due)
+    earlier = due <= stored_at
+    if message is None:
+        return PastFire(due, task_id, earlier_value=earlier)
+    try:
+        task = decode_task(message.data)
+    except StoredValueError as error:
+        return PastFire(due, task_id, state="unreadable", last_error=str(error), earlier_value=earlier)
+    return PastFire(
+        due=due,
+        task_id=task_id,
+        state=task.state,
+        tries=task.tries,
+        last_error=task.last_err,
+        lateness=max(min(_written(message, task.tries)) - due, 0),
+        at_most=task.state != NEW,
+        earlier_value=earlier,
+    )
+
+
+async def read_history(
+    connection: Connection, task: ScheduledTask, *, stored_at: int, now: int, last: int
+) -> list[PastFire]:
+    """The last fires of `task` up to `now`, newest first, with what the stream of tasks holds of them.
+
+    Raises ScheduleError, and as `Connection.jetstream_request`.
+    """
+    limit = asyncio.Semaphore(_AT_ONCE)
+
+    async def look_up(due: int) -> PastFire:
+        async with limit:
+            message = await _task_message(connection, fire_task_id(task.name, due))
+        return past_fire(task.name, due, message, stored_at)
+
+    async with asyncio.TaskGroup() as group:
+        looks = [group.create_task(look_up(due)) for due in past_dues(task, now, last)]
+    return [look.result() for look in looks]
+
+
+async def _task_message(connection: Connection, task_id: str) -> LastMessage | None:
+    try:
+        return await last_message(connection, TASKS_STREAM, task_subject(task_id))
+    except JetStreamError as error:
+        if error.err_code == STREAM_NOT_FOUND:  # no scheduler has ever made a task
+            return None
+        raise
+
+
+def _written(message: LastMessage, tries: int) -> Iterator[int]:
+    """Instants at which the task was there already; the first is the tightest bound that is left."""
+    yield message.stored_at
+    value = decode_object(message.data)
+    if tries == 1 and value.get("tried") is not None:  # only of the last try is the time kept
+        try:
+            yield instant_member(value, "tried")
+        except StoredValueError:
+            return

@@ -1,0 +1,174 @@
+"""Information: the state of everything that asyncjobs keeps on the server, and who leads."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ajsync.asyncjobs.connection import Connection, JetStreamError
+from ajsync.asyncjobs.names import CONFIGURATION_STREAM
+from ajsync.asyncjobs.streams import ELECTIONS_STREAM, STREAM_NOT_FOUND, TASKS_STREAM, last_message
+from ajsync.asyncjobs.timestamp import parse_timestamp
+
+QUEUE_STREAM_PREFIX = "CHORIA_AJ_Q_"
+_ELECTION_PREFIX = "$KV.CHORIA_AJ_ELECTIONS."
+_QUEUE_SUBJECTS = "CHORIA_AJ.Q.>"
+_WORKERS = "WORKERS"
+_CONSUMER_NOT_FOUND = 10014
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """A stream of asyncjobs."""
+
+    entries: int
+    size: int
+    """Bytes."""
+    memory: bool
+    replicas: int
+    max_age: int
+    """Nanoseconds after which an entry is removed; 0 means never."""
+    first_at: int
+    """When its oldest entry was stored, in nanoseconds since 1970; 0 where it is empty."""
+    last_at: int
+    """The same of its newest entry."""
+    max_entries: int
+    """-1 means unlimited."""
+    discard_old: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """The consumer that the workers of a queue share."""
+
+    max_tries: int
+    """-1 means unlimited."""
+    run_time: int
+    """Nanoseconds after which an item is given to another worker."""
+    max_concurrent: int
+    waiting: int
+    """Items that no worker has been given yet."""
+    in_progress: int
+    """Items that a worker has and has not finished."""
+    redelivered: int
+    """Of those in progress, how many were given out before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A work queue."""
+
+    name: str
+    storage: Storage
+    workers: Workers | None
+    """None where nobody has made the consumer yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Information:
+    """What there is; a storage is None where it does not exist."""
+
+    tasks: Storage | None
+    configuration: Storage | None
+    elections: Storage | None
+    leaders: Mapping[str, str]
+    """Election → who holds it now."""
+    queues: tuple[Queue, ...]
+    """By name."""
+
+
+async def read_information(connection: Connection) -> Information:
+    """Ask the server for all of it; nothing is made. Raises as `Connection.jetstream_request`."""
+    elections = await _storage(connection, ELECTIONS_STREAM)
+    queues = [
+        Queue(name, storage_of(info), await _workers(connection, name)) async for name, info in _queues(connection)
+    ]
+    return Information(
+        tasks=await _storage(connection, TASKS_STREAM),
+        configuration=await _storage(connection, CONFIGURATION_STREAM),
+        elections=elections,
+        leaders=await _leaders(connection) if elections else {},
+        queues=tuple(sorted(queues, key=lambda queue: queue.name)),
+    )
+
+
+async def queue_names(connection: Connection) -> frozenset[str]:
+    """The names of the queues that exist."""
+    return frozenset([name async for name, _ in _queues(connection)])
+
+
+def storage_of(info: Mapping[str, Any]) -> Storage:
+    """What the server's description of a stream tells."""
+    config, state = info["config"], info["state"]
+    entries = state["messages"]
+    return Storage(
+        entries=entries,
+        size=state["bytes"],
+        memory=config["storage"] == "memory",
+        replicas=config["num_replicas"],
+        max_age=config.get("max_age", 0),
+        first_at=parse_timestamp(state["first_ts"]) if entries else 0,
+        last_at=parse_timestamp(state["last_ts"]) if entries else 0,
+        max_entries=config["max_msgs"],
+        discard_old=config["discard"] == "old",
+    )
+
+
+def workers_of(info: Mapping[str, Any]) -> Workers:
+    """What the server's description of a consumer tells."""
+    config = info["config"]
+    return Workers(
+        max_tries=config.get("max_deliver", -1),
+        run_time=config.get("ack_wait", 0),
+        max_concurrent=config.get("max_ack_pending", 0),
+        waiting=info["num_pending"],
+        in_progress=info["num_ack_pending"],
+        redelivered=info["num_redelivered"],
+    )
+
+
+async def _storage(connection: Connection, stream: str) -> Storage | None:
+    try:
+        return storage_of(await connection.jetstream_request(f"STREAM.INFO.{stream}"))
+    except JetStreamError as error:
+        if error.err_code == STREAM_NOT_FOUND:
+            return None
+        raise
+
+
+async def _leaders(connection: Connection) -> dict[str, str]:
+    info = await connection.jetstream_request(
+        f"STREAM.INFO.{ELECTIONS_STREAM}", {"subjects_filter": f"{_ELECTION_PREFIX}>"}
+    )
+    leaders: dict[str, str] = {}
+    for subject in sorted(info["state"].get("subjects") or {}):
+        message = await last_message(connection, ELECTIONS_STREAM, subject)
+        if message is not None and not message.deleted:
+            leaders[subject.removeprefix(_ELECTION_PREFIX)] = message.data.decode("utf-8", "replace")
+    return leaders
+
+
+async def _queues(connection: Connection) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+    """Name and description of each queue, as the pages of the server's answer hold them."""
+    offset = 0
+    while True:
+        page = await connection.jetstream_request("STREAM.LIST", {"subject": _QUEUE_SUBJECTS, "offset": offset})
+        streams = page.get("streams") or []
+        for info in streams:
+            stream = info["config"]["name"]
+            if stream.startswith(QUEUE_STREAM_PREFIX):
+                yield stream.removeprefix(QUEUE_STREAM_PREFIX), info
+        offset += len(streams)
+        if not streams or offset >= page["total"]:
+            return
+
+
+async def _workers(connection: Connection, queue: str) -> Workers | None:
+    try:
+        info = await connection.jetstream_request(f"CONSUMER.INFO.{QUEUE_STREAM_PREFIX}{queue}.{_WORKERS}")
+    except JetStreamError as error:
+        if error.err_code == _CONSUMER_NOT_FOUND:
+            return None
+        raise
+    return workers_of(info)

@@ -1,0 +1,225 @@
+"""The rules of lint: one table at the end, and above it a check for each."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.asyncjobs.timestamp import NANOSECONDS
+from ajsync.inspect.clock_changes import Effect
+from ajsync.inspect.lint import Material, Rule, Said, Subject, each
+from ajsync.inspect.minutes import MINUTE, due_in_minute, fires_by_minute, grouped
+from ajsync.schedule import format_duration_short, parse_duration, split_zone
+from ajsync.schedule.duration import HOUR, SECOND
+
+_DAY = 24 * HOUR
+_STEP = re.compile(r"[*?]/\+?0*([1-9][0-9]{0,2})")
+_STEPPED = (("minute", 60), ("hour", 24))
+"""The fields that come to the same end each time, and how many values they have."""
+_EVERY = "@every "
+
+
+def _unreadable(found: Material) -> Iterator[Said]:
+    for name, reason in found.unreadable.items():
+        yield Said(name, f"cannot be read: {reason.rstrip('.')}", "it never fires: apply it anew, or delete it")
+
+
+def _never_fires(subject: Subject) -> Iterator[Said]:
+    if subject.facts.first is None:
+        yield Said(
+            subject.task.name, f"{_schedule(subject)} never fires", "no date has such a day, or no day such a time"
+        )
+
+
+def _leap_day_only(subject: Subject) -> Iterator[Said]:
+    if subject.facts.leap_days_only:
+        year = subject.facts.first.year if subject.facts.first else 0
+        message = f"{_schedule(subject)} fires on 29 February only, next in {year}"
+        yield Said(subject.task.name, message, "for each end of February write the 28th, or the 1st of March")
+
+
+def _unknown_queue(found: Material) -> Iterator[Said]:
+    if found.queues is None:
+        return
+    from difflib import get_close_matches
+
+    for subject in found.subjects:
+        queue = subject.task.queue
+        if queue not in found.queues:
+            nearest = get_close_matches(queue, list(found.queues), n=1)
+            hint = f"did you mean {nearest[0]}?" if nearest else f"make it with 'ajc queues add {queue}'"
+            yield Said(subject.task.name, f"the queue {queue} does not exist, so its tasks become queue_error", hint)
+
+
+def _deadline_over_interval(subject: Subject) -> Iterator[Said]:
+    task = subject.task
+    gap = subject.facts.shortest_gap
+    # With `overlap: skip` there are never two of them.
+    if task.deadline <= 0 or gap is None or (task.managed and task.managed.overlap == "skip"):
+        return
+    interval = _nanoseconds(gap.length)
+    if task.deadline > interval:
+        yield Said(
+            task.name,
+            f"its deadline of {_duration(task.deadline)} is longer than the {_duration(interval)} to the next fire, "
+            "so that tasks pile up while no worker takes them",
+            "shorten the deadline, or set overlap: skip",
+        )
+
+
+def _overlap_without_deadline(subject: Subject) -> Iterator[Said]:
+    task = subject.task
+    if task.managed and task.managed.overlap == "skip" and task.deadline <= 0:
+        message = "it has overlap: skip and no deadline, so one task that never ends stops it for good"
+        yield Said(task.name, message, "give it a deadline")
+
+
+def _jitter_over_interval(subject: Subject) -> Iterator[Said]:
+    task = subject.task
+    gap = subject.facts.shortest_gap
+    if task.managed is None or not task.managed.jitter or gap is None:
+        return
+    interval = _nanoseconds(gap.length)
+    if task.managed.jitter >= interval:
+        message = (
+            f"its jitter of {_duration(task.managed.jitter)} reaches over the {_duration(interval)} to the next fire"
+        )
+        yield Said(task.name, message, "shorten the jitter")
+
+
+def _day_or_weekday(subject: Subject) -> Iterator[Said]:
+    fields = subject.facts.fields
+    if fields is None or fields.day.star or fields.weekday.star:
+        return
+    if fields.day.values and fields.weekday.values and len(fields.day.values) < 31 and len(fields.weekday.values) < 7:
+        message = f"{_schedule(subject)} names days of the month and of the week: it fires on either, not only on both"
+        yield Said(subject.task.name, message, "put * in one of the two, and let the task itself check the other")
+
+
+def _every_over_a_day(subject: Subject) -> Iterator[Said]:
+    if subject.facts.timetable.interval > _DAY:
+        message = (
+            f"{_schedule(subject)} counts from the creation of the entry, and in a Go scheduler from its last start"
+        )
+        yield Said(subject.task.name, message, "name days and hours in five fields")
+
+
+def _every_rounded(subject: Subject) -> Iterator[Said]:
+    timetable = subject.facts.timetable
+    if not timetable.is_every:
+        return
+    written = parse_duration(split_zone(timetable.text)[1].removeprefix(_EVERY))
+    if written != timetable.interval:
+        message = f"{_schedule(subject)} fires every {_duration(timetable.interval)}: whole seconds count, at least one"
+        yield Said(subject.task.name, message, f"write @every {_duration(timetable.interval)}")
+
+
+def _uneven_step(subject: Subject) -> Iterator[Said]:
+    if subject.facts.fields is None:
+        return
+    for (field, size), text in zip(_STEPPED, split_zone(subject.task.schedule)[1].split(), strict=False):
+        step = _STEP.fullmatch(text)
+        if step and int(step[1]) < size and size % int(step[1]):
+            rest = size - (size - 1) // int(step[1]) * int(step[1])
+            message = f"{text} starts anew with each {'hour' if field == 'minute' else 'day'}: the last step is {rest}"
+            yield Said(subject.task.name, f"{message} {field}{'s' if rest > 1 else ''} long", _even(size, int(step[1])))
+
+
+def _even(size: int, step: int) -> str:
+    nearest = min((each for each in range(1, size + 1) if size % each == 0), key=lambda each: abs(each - step))
+    return f"*/{nearest} is even"
+
+
+def _no_timezone(subject: Subject) -> Iterator[Said]:
+    zone = split_zone(subject.task.schedule)[0]
+    if zone in ("", "Local") and subject.facts.follows_zone:
+        message = f"{_schedule(subject)} has no zone: ajsync reads it in UTC, a Go scheduler in the zone of its host"
+        yield Said(subject.task.name, message, "set timezone, if only to UTC")
+
+
+def _skipped_by_dst(subject: Subject) -> Iterator[Said]:
+    for effect in _first(subject, "skipped"):
+        when = f"{effect.walls[0]:%Y-%m-%d %H:%M}"
+        message = (
+            f"{when} does not exist in {subject.facts.timetable.zone}: the clocks go forward, and it does not fire"
+        )
+        yield Said(subject.task.name, message, "choose an hour that every day has, or the zone UTC")
+
+
+def _doubled_by_dst(subject: Subject) -> Iterator[Said]:
+    for effect in _first(subject, "doubled"):
+        when = f"{effect.walls[0]:%Y-%m-%d %H:%M}"
+        message = f"{when} comes twice in {subject.facts.timetable.zone}: the clocks go back, and it fires both times"
+        yield Said(subject.task.name, message, "choose an hour that comes once, or the zone UTC")
+
+
+def _first(subject: Subject, kind: str) -> list[Effect]:
+    """The first effect of a kind; the next year has the same again."""
+    return [effect for effect in subject.facts.effects if effect.kind == kind][:1]
+
+
+def _herd(found: Material) -> Iterator[Said]:
+    # Jitter is the remedy, so whoever has some is not one of the herd.
+    tasks = [subject.task for subject in found.subjects if not (subject.task.managed and subject.task.managed.jitter)]
+    if len(tasks) < found.herd:
+        return
+    schedules = grouped(tasks)
+    start = found.now // MINUTE * MINUTE + MINUTE
+    crowded = {m: n for m, n in fires_by_minute(schedules, start, start + _DAY).items() if n >= found.herd}
+    # An `@every` of a few seconds fires often in a minute, and is no herd by itself.
+    for minute, _ in sorted(crowded.items(), key=lambda item: (-item[1], item[0])):
+        names = due_in_minute(schedules, minute)
+        if len(names) < found.herd:
+            continue
+        when = datetime.fromtimestamp(minute * 60, UTC)
+        others = f", and many in {len(crowded) - 1} other minutes of that day" if len(crowded) > 1 else ""
+        message = f"{len(names)} schedules are due in the minute {when:%Y-%m-%d %H:%M} UTC{others}"
+        yield Said(names[0], message, "give them jitter, or minutes of their own")
+        return
+
+
+def _same_task(found: Material) -> Iterator[Said]:
+    alike: dict[tuple[object, ...], list[ScheduledTask]] = defaultdict(list)
+    for subject in found.subjects:
+        task = subject.task
+        alike[task.schedule, task.queue, task.task_type, task.payload].append(task)
+    for first, *others in alike.values():
+        for task in others:
+            message = f"makes the same task as {first.name}: schedule, queue, type and payload are alike"
+            yield Said(task.name, message, "remove one of them")
+
+
+def _schedule(subject: Subject) -> str:
+    return f'"{split_zone(subject.task.schedule)[1]}"'
+
+
+def _duration(nanoseconds: int) -> str:
+    return format_duration_short(nanoseconds // SECOND * SECOND or nanoseconds)
+
+
+def _nanoseconds(span: timedelta) -> int:
+    return int(span.total_seconds()) * NANOSECONDS
+
+
+RULES = (
+    Rule("unreadable", "error", "a value in the bucket is not a valid schedule", _unreadable),
+    Rule("never-fires", "error", "no date and time match", each(_never_fires)),
+    Rule("unknown-queue", "error", "its queue does not exist; with --online", _unknown_queue),
+    Rule("leap-day-only", "warning", "it fires on 29 February only", each(_leap_day_only)),
+    Rule("day-or-weekday", "warning", "days of month and week: either matches", each(_day_or_weekday)),
+    Rule("deadline-over-interval", "warning", "tasks can outlive the next fire", each(_deadline_over_interval)),
+    Rule("jitter-over-interval", "warning", "jitter reaches over the next fire", each(_jitter_over_interval)),
+    Rule("overlap-without-deadline", "warning", "one stuck task stops it for good", each(_overlap_without_deadline)),
+    Rule("every-over-a-day", "warning", "@every of days has no fixed hour", each(_every_over_a_day)),
+    Rule("every-rounded", "warning", "@every counts whole seconds", each(_every_rounded)),
+    Rule("skipped-by-dst", "warning", "clocks going forward skip a fire", each(_skipped_by_dst)),
+    Rule("doubled-by-dst", "warning", "clocks going back double a fire", each(_doubled_by_dst)),
+    Rule("herd", "warning", "many are due in one minute, without jitter", _herd),
+    Rule("same-task", "warning", "two schedules make the same task", _same_task),
+    Rule("no-timezone", "notice", "a Go scheduler reads it in its host's zone", each(_no_timezone)),
+    Rule("uneven-step", "notice", "a step such as */7 is not even", each(_uneven_step)),
+)
+"""Every rule, the gravest first; the names are for `--rule` and `--ignore`."""

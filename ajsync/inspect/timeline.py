@@ -1,0 +1,175 @@
+"""The timeline: how many fires are due when, which minutes are crowded, and which schedules need a look."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.asyncjobs.timestamp import NANOSECONDS
+from ajsync.inspect.clock_changes import ClockChanges, Effect
+from ajsync.inspect.minutes import MINUTE, Grouped, due_in_minute, fires_by_minute, grouped
+
+_BUSIEST = 5
+"""So many crowded minutes are named."""
+_YEAR = timedelta(days=365)
+_DAY_SLOTS_FROM = 15 * 24
+"""Hours from which on a slot is a day."""
+_SLOT_MINUTES = ((2, 5), (6, 15), (48, 60), (_DAY_SLOTS_FROM, 360))
+"""For spans of up to so many hours, slots of so many minutes."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A piece of the span, and how many fires are due in it."""
+
+    start: datetime
+    """In the zone of the timeline."""
+    fires: int
+
+
+@dataclass(frozen=True, slots=True)
+class BusyMinute:
+    """A minute in which several schedules are due."""
+
+    start: datetime
+    fires: int
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Affected:
+    """A schedule that a change of the clocks takes a fire from, or gives one twice."""
+
+    name: str
+    schedule: str
+    zone: str
+    effect: Effect
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """What is due in a span of time."""
+
+    start: datetime
+    until: datetime
+    """Not part of the span."""
+    schedules: int
+    """How many there are, without the invalid ones."""
+    fires: int
+    slots: tuple[Slot, ...]
+    minutes: tuple[int, ...]
+    """Fires by the minute of the hour, 60 numbers."""
+    busiest: tuple[BusyMinute, ...]
+    """The minutes in which most is due, most first; none in which fewer than two fires are."""
+    never: Mapping[str, str]
+    """Name → schedule, of those that never fire."""
+    affected: tuple[Affected, ...]
+    """What changes of the clocks do within a year from the start."""
+    invalid: Mapping[str, str]
+    """Name → reason, of those whose schedule cannot be read."""
+
+
+def timeline(tasks: Iterable[ScheduledTask], start: datetime, hours: int, zone: tzinfo) -> Timeline:
+    """What is due in the `hours` from `start` on, which is aware, in slots of the wall clock of `zone`."""
+    start = start.astimezone(zone)
+    bounds = _bounds(start, hours)
+    until = _plus(start, timedelta(hours=hours))
+    schedules = grouped(tasks)
+    counts = fires_by_minute(schedules, _nanoseconds(start), _nanoseconds(until))
+    return Timeline(
+        start=start,
+        until=until,
+        schedules=len(schedules),
+        fires=counts.total(),
+        slots=tuple(_slots(bounds, counts)),
+        minutes=_by_minute_of_hour(counts, zone),
+        busiest=tuple(_busiest(schedules, counts, zone)),
+        never={
+            task.name: task.schedule
+            for times, members in schedules.groups.items()
+            if times.next(_nanoseconds(start) - 1) is None
+            for task in members
+        },
+        affected=tuple(_affected(schedules, start)),
+        invalid=schedules.invalid,
+    )
+
+
+def slot_start(moment: datetime, hours: int) -> datetime:
+    """The beginning of the slot that an aware moment lies in, by its own wall clock."""
+    if hours > _DAY_SLOTS_FROM:
+        return moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    minutes = _slot_minutes(hours)
+    into = timedelta(
+        minutes=(moment.hour * 60 + moment.minute) % minutes, seconds=moment.second, microseconds=moment.microsecond
+    )
+    return _plus(moment, -into)
+
+
+def _bounds(start: datetime, hours: int) -> list[datetime]:
+    """Where the slots begin; the first may begin before `start`."""
+    until = _plus(start, timedelta(hours=hours))
+    bounds = [slot_start(start, hours)]
+    while True:
+        if hours > _DAY_SLOTS_FROM:
+            # By wall clock: a day is an hour shorter or longer where the clocks change.
+            following = bounds[-1] + timedelta(days=1)
+        else:
+            following = _plus(bounds[-1], timedelta(minutes=_slot_minutes(hours)))
+        if following.timestamp() >= until.timestamp():
+            return bounds
+        bounds.append(following)
+
+
+def _slot_minutes(hours: int) -> int:
+    return next(minutes for most, minutes in _SLOT_MINUTES if hours <= most)
+
+
+def _slots(bounds: list[datetime], counts: Counter[int]) -> Iterator[Slot]:
+    starts = [_nanoseconds(bound) // MINUTE for bound in bounds]
+    fires = [0] * len(bounds)
+    for minute, count in counts.items():
+        fires[bisect_right(starts, minute) - 1] += count
+    yield from map(Slot, bounds, fires)
+
+
+def _by_minute_of_hour(counts: Counter[int], zone: tzinfo) -> tuple[int, ...]:
+    minutes = [0] * 60
+    for minute, count in counts.items():
+        minutes[_moment(minute, zone).minute] += count
+    return tuple(minutes)
+
+
+def _busiest(schedules: Grouped, counts: Counter[int], zone: tzinfo) -> Iterator[BusyMinute]:
+    for minute, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:_BUSIEST]:
+        if count > 1:
+            yield BusyMinute(_moment(minute, zone), count, tuple(due_in_minute(schedules, minute)))
+
+
+def _affected(schedules: Grouped, start: datetime) -> list[Affected]:
+    changes = ClockChanges(start, start.astimezone(UTC) + _YEAR)
+    found = [
+        Affected(task.name, task.schedule, times.timetable.zone, effect)
+        for times, members in schedules.groups.items()
+        for effect in changes.effects(times.timetable)
+        for task in members
+    ]
+    return sorted(found, key=lambda each: (each.effect.change.at, each.name))
+
+
+def _moment(minute: int, zone: tzinfo) -> datetime:
+    return (_EPOCH + timedelta(minutes=minute)).astimezone(zone)
+
+
+def _nanoseconds(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1) * (NANOSECONDS // 1_000_000)
+
+
+def _plus(moment: datetime, span: timedelta) -> datetime:
+    """So much later by a stop-watch; Python adds to the wall clock."""
+    return (moment.astimezone(UTC) + span).astimezone(moment.tzinfo)

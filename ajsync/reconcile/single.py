@@ -1,0 +1,220 @@
+"""One schedule by its name: found, added and deleted, as plans of one change that go through the apply of all others.
+
+What an apply beside a Go scheduler has deleted and not made again yet counts as there: the journal has it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from ajsync.asyncjobs.bucket import ConfigurationBucket, decode_entry
+from ajsync.asyncjobs.live import Entry, Live, Target
+from ajsync.asyncjobs.model import (
+    DEFAULT_MAX_TRIES,
+    MIN_DEADLINE,
+    Managed,
+    ScheduledTask,
+    decode_object,
+    rounded_deadline,
+)
+from ajsync.asyncjobs.names import (
+    CONFIGURATION_STREAM,
+    CONFIGURATION_SUBJECT,
+    OWNER_NAME,
+    QUEUE_NAME,
+    SCHEDULE_NAME,
+    TASK_TYPE,
+    schedule_key,
+)
+from ajsync.errors import AlreadyExistsError, ConflictError, InvalidError, NotFoundError, StoredValueError
+from ajsync.reconcile.apply import apply
+from ajsync.reconcile.journal import Step, journal_key
+from ajsync.reconcile.plan import Create, Delete, plan
+from ajsync.reconcile.rewrite import finish_interrupted, read_journal
+from ajsync.reconcile.writing import KeyWrite, write_keys
+from ajsync.schedule import format_duration_short, parse_duration, stored_schedule
+
+_KEY = re.compile(r"[A-Za-z0-9_=/-]+")
+"""What a key may hold: more than a name may, since a value that is no schedule can be found and deleted too."""
+_DAYS = re.compile(r"(?:([0-9]+)w)?(?:([0-9]+)d)?(.*)", re.DOTALL)
+_HOURS_IN_DAY = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What there is under one name."""
+
+    target: Target
+    entry: Entry | None
+    """The value; None where there is none."""
+    marker: int = 0
+    """Revision that the key is at while it holds no value: of its delete marker, 0 where it was never written."""
+    owner: str | None = None
+    """Whom the value belongs to, also one that is not a scheduled task; None for nobody."""
+    under_way: bool = False
+    """An apply of the owner has deleted it for an update, and its journal holds the value to come."""
+
+
+def new_schedule(
+    name: str,
+    schedule: str,
+    queue: str,
+    task_type: str,
+    *,
+    payload: bytes | None = None,
+    deadline: int = 0,
+    max_tries: int = DEFAULT_MAX_TRIES,
+    timezone: str = "",
+    owner: str | None = None,
+) -> ScheduledTask:
+    """The scheduled task that `add` stores, by the rules of the Go tool; without an owner it is managed by nobody.
+
+    `schedule` may lack its `@`. `deadline` is in nanoseconds and becomes whole seconds; 0 means none. Raises
+    InvalidError, of a schedule or zone ScheduleError.
+    """
+    for what, value, pattern, allowed in (
+        ("name", name, SCHEDULE_NAME, "letters, digits, _ and -"),
+        ("queue", queue, QUEUE_NAME, "letters, digits, _ and -"),
+        ("task type", task_type, TASK_TYPE, "letters, digits, _, - and :"),
+        ("owner", owner, OWNER_NAME, "letters, digits, _ and -"),
+    ):
+        if value is not None and not pattern.fullmatch(value):
+            raise InvalidError(f"The {what} {value!r} is not valid: allowed are {allowed}.")
+    rounded = rounded_deadline(deadline)
+    if deadline and rounded < MIN_DEADLINE:
+        given, least = format_duration_short(deadline), format_duration_short(MIN_DEADLINE)
+        raise InvalidError(f"The deadline {given} is too short: the least is {least}.")
+    if max_tries < 1:
+        raise InvalidError(f"The task must be tried at least once, not {max_tries} times.")
+    managed = None if owner is None else Managed(owner)
+    stored = stored_schedule(schedule, timezone)
+    return ScheduledTask(name, stored, queue, task_type, payload, rounded, max_tries, managed=managed)
+
+
+def parse_deadline(text: str) -> int:
+    """The nanoseconds of a deadline on a command line: a Go duration, before which the Go tool takes `1w` and `1d` too.
+
+    Raises ScheduleError.
+    """
+    match = _DAYS.fullmatch(text)
+    weeks, days, rest = match.groups() if match else (None, None, text)
+    if not weeks and not days:
+        return parse_duration(text)
+    hours = (int(weeks or 0) * 7 + int(days or 0)) * _HOURS_IN_DAY
+    return parse_duration(f"{hours}h{rest}")
+
+
+async def find(bucket: ConfigurationBucket, name: str) -> Found:
+    """What there is under `name`."""
+    if not _KEY.fullmatch(name):
+        return Found(bucket.target, None)
+    found = await _look(bucket, name)
+    if found.entry is None:
+        step = await _journalled(bucket, name)
+        if step is not None:
+            owner = step.after.managed.owner if step.after.managed else None
+            entry = Entry(name, found.marker, step.after)
+            return replace(found, entry=entry, owner=owner, under_way=True)
+        # An apply that made it again between the two reads has left no journal.
+        found = await _look(bucket, name)
+    return found
+
+
+async def add(bucket: ConfigurationBucket, task: ScheduledTask, *, now: int) -> ScheduledTask:
+    """Store a new schedule, and return it as stored. `now`, in nanoseconds since 1970, becomes its `created_at`.
+
+    Raises AlreadyExistsError where the name is taken, whoever has it.
+    """
+    found = await find(bucket, task.name)
+    if found.entry is not None:
+        whose = "managed by nobody" if found.owner is None else f"the owner's {found.owner}"
+        raise AlreadyExistsError(f"The schedule {task.name} already exists, and is {whose}. Nothing was changed.")
+    try:
+        await _carry_out(bucket, found, Create(task.name, task, found.marker), now)
+    except ConflictError:
+        raise AlreadyExistsError(f"The schedule {task.name} already exists: somebody added it just now.") from None
+    return replace(task, created_at=now)
+
+
+async def find_removable(bucket: ConfigurationBucket, name: str, *, owner: str | None = None) -> Found:
+    """The value to delete, after checking that `owner` may: None for what nobody owns, else the owner by name.
+
+    What an interrupted apply of `owner` had left deleted is brought back first. Raises NotFoundError, and
+    ConflictError where it belongs to somebody else.
+    """
+    found = await find(bucket, name)
+    if found.entry is None:
+        raise NotFoundError(f"There is no schedule {name!r} in the bucket.")
+    if found.owner != owner:
+        raise ConflictError(_not_yours(found, name, owner))
+    if found.under_way and owner is not None:
+        await finish_interrupted(bucket, owner)
+        return await find_removable(bucket, name, owner=owner)
+    return found
+
+
+async def remove(bucket: ConfigurationBucket, found: Found) -> None:
+    """Delete what `find_removable` found, if it is still what it was then. Raises ConflictError where it is not."""
+    entry = found.entry
+    assert entry is not None
+    if entry.task is not None:
+        await _carry_out(bucket, found, Delete(entry.name, entry.task, entry.revision), 0)
+        return
+    (written,) = await write_keys(bucket, [KeyWrite(entry.name, entry.revision, None)])
+    if written.error is not None:
+        raise written.error
+
+
+async def _look(bucket: ConfigurationBucket, name: str) -> Found:
+    message = await bucket.get(schedule_key(name))
+    if message is None or message.deleted:
+        return Found(bucket.target, None, message.revision if message else 0)
+    entry = decode_entry(name, message.revision, message.data)
+    return Found(bucket.target, entry, owner=_owner(entry, message.data))
+
+
+def _owner(entry: Entry, data: bytes) -> str | None:
+    if entry.task is not None:
+        return entry.task.managed.owner if entry.task.managed else None
+    # A value that cannot be read may be of a newer ajsync, and still says whose it is.
+    try:
+        managed = decode_object(data).get("ajsync")
+    except StoredValueError:
+        return None
+    return None if managed is None else str(managed.get("owner") if isinstance(managed, dict) else managed)
+
+
+async def _journalled(bucket: ConfigurationBucket, name: str) -> Step | None:
+    """The update of `name` that the journal of some owner holds."""
+    subjects = f"{CONFIGURATION_SUBJECT}{journal_key('*')}"
+    info = await bucket.connection.jetstream_request(
+        f"STREAM.INFO.{CONFIGURATION_STREAM}", {"subjects_filter": subjects}
+    )
+    for subject in info["state"].get("subjects") or {}:
+        for step in await read_journal(bucket, subject.rpartition(".")[2]):
+            if step.name == name:
+                return step
+    return None
+
+
+def _not_yours(found: Found, name: str, owner: str | None) -> str:
+    if found.owner is None:
+        return f"{name} is managed by nobody, not by {owner}: delete it without naming an owner."
+    entry = found.entry
+    source = entry.task.managed.source if entry and entry.task and entry.task.managed else ""
+    whose = f"{name} belongs to the owner {found.owner}" + (f", from {source!r}" if source else "")
+    if owner is not None:
+        return f"{whose}, not to {owner}."
+    return (
+        f"{whose}, whose next apply would bring it back: remove it from the files instead. "
+        f"To delete it all the same, name the owner: --owner {found.owner}."
+    )
+
+
+async def _carry_out(bucket: ConfigurationBucket, found: Found, change: Create | Delete, now: int) -> None:
+    nothing = plan({}, Live(found.target, {}, {}), owner=found.owner or "", digest="")
+    result = await apply(bucket, replace(nothing, changes=(change,)), now=now)
+    for outcome in result.outcomes:
+        if outcome.error is not None:
+            raise outcome.error

@@ -1,0 +1,255 @@
+"""The client: what the Go API does with schedules and tasks, in Python."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from nats.aio.msg import Msg
+
+import ajsync
+from ajsync.asyncjobs import signing
+from ajsync.asyncjobs.model import encode_scheduled_task
+from ajsync.asyncjobs.names import SCHEDULE_SUBJECT
+from tests.conftest import StartServer
+from tests.nats_server import NatsServer
+from tests.scheduler.fires import make_queue
+from tests.tasks import task
+
+pytestmark = pytest.mark.anyio
+
+MONTHLY = ajsync.Task("email:monthly", {"to": "<all>"}, deadline=timedelta(hours=12), max_tries=3)
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+@pytest.fixture
+async def client(server: NatsServer) -> AsyncIterator[ajsync.Client]:
+    """A client of a server that has the bucket and the stream of tasks."""
+    async with ajsync.connect(server=server.url) as connected:
+        await connected.prepare()
+        yield connected
+
+
+async def put(client: ajsync.Client, name: str, value: bytes) -> None:
+    """Store a value behind the client's back."""
+    await client.connection.request(SCHEDULE_SUBJECT + name, value)
+
+
+async def test_a_schedule_is_added_loaded_listed_and_removed(client: ajsync.Client) -> None:
+    made = await client.new_scheduled_task("A", "monthly", "EMAIL", MONTHLY, timezone="Europe/Malta")
+    assert made.created_at > 0
+    assert made == await client.load_scheduled_task_by_name("A")
+    assert made == ajsync.ScheduledTask(
+        name="A",
+        schedule="CRON_TZ=Europe/Malta @monthly",
+        queue="EMAIL",
+        task_type="email:monthly",
+        payload=b'{"to":"\\u003call\\u003e"}',  # as Go escapes it
+        deadline=12 * 3600 * 10**9,
+        max_tries=3,
+        created_at=made.created_at,
+    )
+    assert await client.scheduled_tasks() == (made,)
+    await client.remove_scheduled_task("A")
+    assert await client.scheduled_tasks() == ()
+    with pytest.raises(ajsync.NotFoundError, match="no schedule 'A'"):
+        await client.load_scheduled_task_by_name("A")
+    assert (await client.new_scheduled_task("A", "@daily", "EMAIL", MONTHLY)).schedule == "@daily"
+
+
+@pytest.mark.parametrize(
+    ("error", "task"),
+    [
+        (ajsync.InvalidError, ajsync.Task("bad type")),
+        (ajsync.InvalidError, ajsync.Task("a", deadline=timedelta(seconds=29.4))),
+        (ajsync.InvalidError, ajsync.Task("a", deadline=timedelta(0))),
+        (ajsync.InvalidError, ajsync.Task("a", max_tries=0)),
+        (ajsync.InvalidError, ajsync.Task("a", {"when": timedelta(1)})),
+        (ajsync.InvalidError, ajsync.Task("a", float("inf"))),
+    ],
+)
+async def test_what_cannot_be_a_task_is_refused_before_anything_is_stored(
+    client: ajsync.Client, error: type[ajsync.AjsyncError], task: ajsync.Task
+) -> None:
+    with pytest.raises(error):
+        await client.new_scheduled_task("A", "@daily", "EMAIL", task)
+    assert await client.scheduled_tasks() == ()
+
+
+async def test_a_schedule_that_cannot_be_is_refused(client: ajsync.Client) -> None:
+    with pytest.raises(ajsync.ScheduleError, match="61"):
+        await client.new_scheduled_task("A", "61 * * * *", "EMAIL", MONTHLY)
+    with pytest.raises(ajsync.ScheduleError, match="time zone"):
+        await client.new_scheduled_task("A", "@daily", "EMAIL", MONTHLY, timezone="Europe/Maltaa")
+    with pytest.raises(ajsync.InvalidError, match="queue"):
+        await client.new_scheduled_task("A", "@daily", "E.*", MONTHLY)
+
+
+async def test_bytes_are_carried_as_they_are_and_text_as_json(client: ajsync.Client) -> None:
+    made = [
+        (await client.new_scheduled_task(f"A{number}", "@daily", "EMAIL", ajsync.Task("a", payload))).payload
+        for number, payload in enumerate([b"\x00{", "text", None, 0])
+    ]
+    assert made == [b"\x00{", b'"text"', None, b"0"]
+
+
+async def test_what_files_own_is_removed_only_by_naming_the_owner(client: ajsync.Client) -> None:
+    await client.new_scheduled_task("A", "@daily", "EMAIL", MONTHLY, owner="team")
+    for owner in (None, "other"):
+        with pytest.raises(ajsync.ConflictError, match="belongs to the owner team"):
+            await client.remove_scheduled_task("A", owner=owner)
+    await client.remove_scheduled_task("A", owner="team")
+
+
+async def test_a_value_that_is_no_schedule_is_named_and_left_out(
+    client: ajsync.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    await put(client, "BROKEN", b"{")
+    with pytest.raises(ajsync.StoredValueError, match="not JSON"):
+        await client.load_scheduled_task_by_name("BROKEN")
+    assert await client.scheduled_tasks() == ()
+    assert "'BROKEN'" in caplog.text
+
+
+async def test_a_missing_bucket_is_said_and_never_made(server: NatsServer) -> None:
+    async with ajsync.connect(server=server.url) as client:
+        for _ in range(2):
+            with pytest.raises(ajsync.BucketNotFoundError):
+                await client.new_scheduled_task("A", "@daily", "EMAIL", MONTHLY)
+
+
+async def test_context_and_server_exclude_each_other() -> None:
+    with pytest.raises(ajsync.UsageError):
+        async with ajsync.connect("AJC", server="nats://127.0.0.1:1"):
+            pass
+
+
+async def test_watch_gives_what_is_there_and_then_each_change(client: ajsync.Client) -> None:
+    await client.new_scheduled_task("A", "@daily", "EMAIL", MONTHLY)
+    seen = []
+    async with asyncio.timeout(20), aclosing(client.watch()) as changes:  # type: ignore[type-var]  # it is a generator
+        async for change in changes:
+            seen.append((change.name, change.task and change.task.schedule, change.initial))
+            match len(seen):
+                case 1:
+                    await client.new_scheduled_task("B", "@hourly", "EMAIL", MONTHLY)
+                case 2:
+                    await client.remove_scheduled_task("A")
+                case 3:
+                    await put(client, "C", b"{")
+                case 4:
+                    assert "not JSON" in change.problem
+                    break
+    assert seen == [("A", "@daily", True), ("B", "@hourly", False), ("A", None, False), ("C", None, False)]
+
+
+async def test_a_watch_goes_on_when_the_server_comes_back(server: NatsServer, client: ajsync.Client) -> None:
+    async with asyncio.timeout(30):
+        changes = client.watch()
+        await client.new_scheduled_task("A", "@daily", "EMAIL", MONTHLY)
+        assert (await anext(changes)).name == "A"
+        server.restart()
+        async with ajsync.connect(server=server.url) as other:
+            await other.new_scheduled_task("B", "@daily", "EMAIL", MONTHLY)
+        assert (await anext(changes)).name == "B"
+
+
+async def test_a_watch_raises_once_its_connection_is_given_up(server: NatsServer) -> None:
+    async with ajsync.connect(server=server.url, reconnect_timeout=0.2) as client:
+        await client.prepare()
+        following = asyncio.ensure_future(anext(client.watch()))
+        await asyncio.sleep(0)
+        server.stop()
+        with pytest.raises(ajsync.UnreachableError):
+            await asyncio.wait_for(following, 20)
+
+
+async def test_a_watch_ends_with_its_client(server: NatsServer) -> None:
+    async with ajsync.connect(server=server.url) as client:
+        await client.prepare()
+        await client.new_scheduled_task("A", "@daily", "EMAIL", MONTHLY)
+        changes = client.watch()
+        await anext(changes)
+    with pytest.raises(StopAsyncIteration):
+        await asyncio.wait_for(anext(changes), 5)
+
+
+async def test_an_enqueue_writes_the_task_the_event_and_the_work_item_in_this_order(client: ajsync.Client) -> None:
+    await make_queue(client.connection, "EMAIL")
+    heard: list[Msg] = []
+
+    async def hear(msg: Msg) -> None:
+        heard.append(msg)
+
+    await client.connection.client.subscribe("CHORIA_AJ.>", cb=hear)
+    sent = await client.enqueue_task("EMAIL", replace(MONTHLY, payload=b"\x00"))
+    await client.connection.client.flush()
+    subjects = [msg.subject for msg in heard]
+    assert subjects == [
+        f"CHORIA_AJ.T.{sent.id}",
+        f"CHORIA_AJ.E.task_state.{sent.id}",
+        f"CHORIA_AJ.Q.EMAIL.{sent.id}",
+    ]
+    assert (heard[0].headers or {})["Nats-Expected-Last-Subject-Sequence"] == "0"
+    assert (heard[2].headers or {})["Nats-Msg-Id"] == sent.id
+    event = json.loads(heard[1].data)
+    assert (event["type"], event["state"]) == ("io.choria.asyncjobs.v1.task_state", "new")
+    assert json.loads(heard[2].data) == {"kind": 0, "job": sent.id}
+    assert await client.load_task_by_id(sent.id) == sent
+    assert (sent.state, sent.payload, sent.max_tries) == ("new", b"\x00", 3)
+    assert sent.deadline - sent.created == 12 * 3600 * 10**9
+
+
+async def test_a_task_whose_queue_does_not_exist_is_marked_and_raised(client: ajsync.Client) -> None:
+    states: asyncio.Queue[Msg] = asyncio.Queue()
+    await client.connection.client.subscribe("CHORIA_AJ.E.>", cb=states.put)
+    with pytest.raises(ajsync.EnqueueError, match="no responders") as error:
+        await client.enqueue_task("NONE", MONTHLY)
+    found = await client.load_task_by_id(error.value.task_id)
+    assert (found.state, found.last_err) == ("queue_error", str(error.value).partition("take it: ")[2])
+    told = [json.loads((await asyncio.wait_for(states.get(), 5)).data) for _ in range(2)]
+    assert [event["state"] for event in told] == ["new", "queue_error"]
+    assert told[1]["last_error"] == found.last_err
+
+
+async def test_without_the_stream_of_tasks_nothing_is_enqueued(server: NatsServer) -> None:
+    async with ajsync.connect(server=server.url) as client:
+        with pytest.raises(ajsync.UnreachableError):
+            await client.enqueue_task("EMAIL", MONTHLY)
+
+
+async def test_a_signer_signs_what_is_enqueued(server: NatsServer, tmp_path: Path) -> None:
+    golden = json.loads((GOLDEN / "signed.json").read_text())
+    (tmp_path / "seed").write_text(golden["seed_hex"])
+    async with ajsync.connect(server=server.url, signer=ajsync.load_signer(tmp_path / "seed")) as client:
+        await client.prepare()
+        await make_queue(client.connection, "EMAIL")
+        sent = await client.enqueue_task("EMAIL", MONTHLY)
+        assert signing.verify(await client.load_task_by_id(sent.id), golden["public_hex"])
+
+
+@pytest.mark.parametrize("task_id", ["3MXiQ50XkIKKCQ860QXjVY9hkMK", "*", "a.b", ""])
+async def test_a_task_that_is_not_there_is_not_found(client: ajsync.Client, task_id: str) -> None:
+    with pytest.raises(ajsync.NotFoundError):
+        await client.load_task_by_id(task_id)
+
+
+async def test_a_refusal_of_the_server_is_not_permitted(start_server: StartServer) -> None:
+    user = '{ user: u, password: p, permissions: { publish: { deny: "$KV.>" } } }'
+    server = start_server(f"authorization {{ users: [ {user} ] }}")
+    async with ajsync.connect(server=server.url.replace("://", "://u:p@")) as client:
+        await client.prepare()
+        with pytest.raises(ajsync.NotPermittedError, match="Permissions Violation"):
+            await client.new_scheduled_task("A", "@daily", "EMAIL", MONTHLY)
+
+
+async def test_values_of_others_come_back_as_they_are(client: ajsync.Client) -> None:
+    theirs = task("A", owner="team", created_at=1_795_442_993_885_345_525)
+    await put(client, "A", encode_scheduled_task(theirs))
+    assert await client.load_scheduled_task_by_name("A") == theirs

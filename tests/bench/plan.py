@@ -1,0 +1,106 @@
+"""What plan and apply cost: start-up, a plan without changes, an apply of creates, and memory."""
+
+from __future__ import annotations
+
+import gc
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from ajsync.asyncjobs.connection import connect
+from ajsync.asyncjobs.context import context_for_server
+from ajsync.asyncjobs.model import encode_scheduled_task
+from ajsync.asyncjobs.names import schedule_key
+from ajsync.config import load_configuration
+from ajsync.reconcile.apply import apply
+from ajsync.reconcile.survey import survey
+from ajsync.reconcile.writing import compare_and_set
+from tests.bench import floors
+from tests.bench.content import QUEUES, empty_bucket
+from tests.bench.report import in_turn, line, process_seconds, report
+
+
+def write_project(folder: Path, schedules: int, files: int) -> None:
+    """A project of so many schedules in so many files, each with the members that real ones have."""
+    (folder / "schedules").mkdir(parents=True)
+    (folder / "ajsync.yaml").write_text("owner: bench\n")
+    for file in range(files):
+        lines = ["defaults: {timezone: Europe/Malta}", "schedules:"]
+        for number in range(schedules // files):
+            lines += [
+                f"  JOB_{file:04}_{number:04}:",
+                f'    schedule: "{number % 60} {number % 24} * * *"',
+                f"    queue: {QUEUES[number % 4]}",
+                f"    task_type: report:{number % 10}",
+                "    deadline: 12h",
+                "    max_tries: 3",
+                f"    description: Report {number} of file {file}",
+                f"    payload: {{segment: all, number: {number}}}",
+            ]
+        (folder / "schedules" / f"{file:04}.yaml").write_text("\n".join(lines) + "\n")
+
+
+def bench_start_up(ajsync: str, rounds: int) -> None:
+    """`ajsync --help` against the imports that nobody can do without."""
+    imports = (sys.executable, "-c", "import nats, yaml, click")
+    process_seconds(ajsync, "--help")
+    process_seconds(*imports)
+    report(
+        "start-up of ajsync --help",
+        in_turn(rounds, lambda: process_seconds(ajsync, "--help"), lambda: process_seconds(*imports)),
+        1.2,
+    )
+
+
+async def bench_apply(folder: Path, url: str, rounds: int) -> None:
+    """Applying creates against publishing the same messages; leaves the bucket filled."""
+    configuration = load_configuration(folder)
+    ours, floor = [], []
+    async with connect(context_for_server(url)) as connection:
+        for _ in range(rounds):
+            now = time.time_ns()
+            bucket = await empty_bucket(connection)
+            writes = [
+                compare_and_set(bucket, schedule_key(task.name), 0, encode_scheduled_task(task))
+                for task in configuration.tasks.values()
+            ]
+            gc.collect()
+            began = time.perf_counter()
+            await floors.publish(connection.client, writes)
+            floor.append(time.perf_counter() - began)
+            bucket = await empty_bucket(connection)
+            plan, _ = await survey(bucket, configuration.tasks, owner="bench", digest=configuration.digest)
+            gc.collect()
+            began = time.perf_counter()
+            result = await apply(bucket, plan, now=now)
+            ours.append(time.perf_counter() - began)
+            assert result.error is None
+    report(f"apply of {len(configuration.tasks):,} creates", (ours, floor), 2.0)
+
+
+def bench_plan(ajsync: str, folder: Path, url: str, schedules: int, rounds: int) -> None:
+    """A plan without changes against loading the same files and reading the same keys."""
+    plan = (ajsync, "plan", "--config", str(folder / "ajsync.yaml"), "--server", url)
+    floor = (sys.executable, "-m", "tests.bench.floors", "plan", str(folder), url)
+    report(
+        f"no-op plan of {schedules:,} schedules",
+        in_turn(rounds, lambda: process_seconds(*plan), lambda: process_seconds(*floor)),
+        2.5,
+    )
+
+
+def bench_plan_memory(ajsync: str, folder: Path, url: str, schedules: int) -> None:
+    """The most memory that a plan without changes holds at once."""
+    plan = (ajsync, "plan", "--config", str(folder / "ajsync.yaml"), "--server", url)
+    line(f"memory of a no-op plan of {schedules:,} schedules", f"{_peak_memory(*plan):.0f} MiB")
+
+
+def _peak_memory(*command: str) -> float:
+    """The most memory that a process has held at once, in MiB."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return usage.ru_maxrss / 1024

@@ -1,0 +1,56 @@
+"""The next fires of many schedules."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ajsync.asyncjobs.timestamp import format_timestamp, parse_timestamp
+from ajsync.inspect.fires import NextFires, next_fires
+from tests.tasks import task
+
+MIDNIGHT = parse_timestamp("2027-03-01T00:00:00Z")
+MINUTE = 60_000_000_000
+
+
+def dues(found: NextFires) -> list[str]:
+    return [format_timestamp(due) for due in found.dues]
+
+
+def test_a_fire_at_the_start_itself_counts() -> None:
+    (found,) = next_fires([task("A", schedule="@daily")], MIDNIGHT, 2)
+    assert dues(found) == ["2027-03-01T00:00:00Z", "2027-03-02T00:00:00Z"]
+    (found,) = next_fires([task("A", schedule="@daily")], MIDNIGHT + 1, 1)
+    assert dues(found) == ["2027-03-02T00:00:00Z"]
+
+
+def test_jitter_moves_each_fire_by_what_the_scheduler_moves_it() -> None:
+    plain = task("A", schedule="@daily")
+    assert plain.managed is not None
+    jittered = replace(plain, managed=replace(plain.managed, jitter=30 * MINUTE))
+    (found,) = next_fires([jittered], MIDNIGHT, 3)
+    (first, second, third) = found.dues
+    assert 0 < first - MIDNIGHT < 30 * MINUTE
+    assert second - first == third - second == 24 * 60 * MINUTE
+
+
+def test_an_every_has_the_phase_of_its_creation_and_none_before_it() -> None:
+    stored, new = next_fires(
+        [
+            task("A", schedule="@every 10m", created_at=MIDNIGHT + 3 * MINUTE + 5),
+            task("A", schedule="@every 10m", created_at=0),
+        ],
+        MIDNIGHT,
+        1,
+    )
+    assert dues(stored) == ["2027-03-01T00:03:00Z"]
+    assert (new.dues, new.reason, new.amiss) == ((), "every 10m, counted from its creation", False)
+
+
+def test_a_schedule_that_never_fires_or_is_not_valid_says_so_and_stops_no_other() -> None:
+    never, invalid, sound = next_fires(
+        [task("A", schedule="0 0 30 2 *"), task("B", schedule="61 * * * *"), task("C")], MIDNIGHT, 1
+    )
+    assert (never.dues, never.reason, never.amiss) == ((), "never fires", True)
+    assert invalid.amiss
+    assert "61 is above the maximum" in invalid.reason
+    assert len(sound.dues) == 1
