@@ -23,8 +23,8 @@ demo: $(VENV)/.installed
 
 .PHONY: lint
 lint: $(VENV)/.installed
-	$(BIN)/ruff format --check ajsync tests docs
-	$(BIN)/ruff check ajsync tests docs
+	$(BIN)/ruff format --check ajsync tests docs action
+	$(BIN)/ruff check ajsync tests docs action
 	$(BIN)/mypy
 
 .PHONY: test
