@@ -8,7 +8,7 @@ help:
 	@echo "make demo    watch ajsync work, against a server of its own"
 	@echo "make test    run every test against real servers"
 	@echo "make lint    check style and types"
-	@echo "make soak    break leaders and servers for a quarter of an hour"
+	@echo "make soak    break leaders and servers for ten minutes"
 	@echo "make bench   measure against the floors"
 	@echo "make docs    write the reference pages from the schemas and the commands' help"
 
@@ -29,7 +29,7 @@ lint: $(VENV)/.installed
 
 .PHONY: test
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 4 --dist worksteal
 
 .PHONY: soak
 soak: $(VENV)/.installed

@@ -11,7 +11,7 @@ import time
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from ajsync.asyncjobs.connection import REQUEST_SECONDS, Connection, JetStreamError
+from ajsync.asyncjobs.connection import PERMISSIONS, REQUEST_SECONDS, Connection, JetStreamError
 from ajsync.asyncjobs.live import Entry, Live, Target
 from ajsync.asyncjobs.model import decode_scheduled_task
 from ajsync.asyncjobs.names import (
@@ -140,7 +140,7 @@ class ConfigurationBucket:
                     asked += self._pull_messages
                 message = await self._next(subscription)
                 if message is None and (reason := self.connection.permission_reason(subject)):
-                    raise NotPermittedError(f"The server does not let us read the bucket: {reason}.")
+                    raise NotPermittedError(f"The server does not let us read the bucket: {reason}. {PERMISSIONS}")
                 if message is None or not message.reply.startswith("$JS.ACK."):
                     return None
                 # The last tokens are stream sequence, consumer sequence, time, pending, and with a domain a random one.

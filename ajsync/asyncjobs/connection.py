@@ -31,6 +31,9 @@ RECONNECT_SECONDS = 30.0
 _CLOSE_SECONDS = 1.0
 _LEAST_SECONDS = 0.1
 """For the last of several servers when the others have used up the time."""
+PERMISSIONS = "The page 'Permissions' of the documentation lists what a user of ajsync needs."
+_LATER = "Try again when the server is healthy."
+_CORRECT = 'Correct "url", "jetstream_domain" or "jetstream_api_prefix" in the context.'
 _NO_JETSTREAM = {10039, 10076}
 """Not enabled for the account, and not enabled at all."""
 
@@ -162,7 +165,7 @@ class Connection:
         except ValueError:
             answer = None
         if not isinstance(answer, dict):
-            raise UnreachableError(f"What answers {self.api_prefix}{api_subject} at {self.url} is not JetStream.")
+            raise UnreachableError(f"What answers {self.api_prefix}{api_subject} at {self.url} is not JetStream. {_CORRECT}")
         if isinstance(error := answer.get("error"), dict):
             if error.get("err_code") in _NO_JETSTREAM:
                 raise UnreachableError(self._no_jetstream())
@@ -211,7 +214,7 @@ class Connection:
             raise TimeoutError
         except TimeoutError:
             down = "" if self.client.is_connected else f"; the connection is down: {self._trouble}"
-            raise UnreachableError(f"{self.url} did not answer {subject} within {timeout:g} s{down}.") from None
+            raise UnreachableError(f"{self.url} did not answer {subject} within {timeout:g} s{down}. {_LATER}") from None
         except nats.errors.NoRespondersError:
             raise
         except (OSError, nats.errors.Error) as error:
@@ -257,11 +260,11 @@ class Connection:
         self._keep_waiting()
         if self._stage == "open" and not self.lost.done():
             reason = error_text(self.client.last_error) if self.client.last_error else self._trouble
-            self.lost.set_result(UnreachableError(f"The server {self.url} closed the connection: {reason}."))
+            self.lost.set_result(UnreachableError(f"The server {self.url} closed the connection: {reason}. {_LATER}"))
 
     def _give_up(self) -> None:
         waited = f"did not come back within {self._reconnect_timeout:g} s: {self._trouble}"
-        self.lost.set_result(UnreachableError(f"The connection to {self.url} was lost and {waited}."))
+        self.lost.set_result(UnreachableError(f"The connection to {self.url} was lost and {waited}. {_LATER}"))
         self._given_up = asyncio.ensure_future(self.client.close())
 
     def _keep_waiting(self) -> None:
@@ -279,7 +282,7 @@ class Connection:
         return None
 
     def _not_permitted(self, subject: str, reason: str) -> NotPermittedError:
-        return NotPermittedError(f"The server {self.url} does not let us ask {subject}: {reason}.")
+        return NotPermittedError(f"The server {self.url} does not let us ask {subject}: {reason}. {PERMISSIONS}")
 
     def _no_jetstream(self) -> str:
         if self.publish_prefix:

@@ -93,7 +93,10 @@ def load_context(name: str | None = None, *, environ: Mapping[str, str] = os.env
     """
     name = name or environ.get("CONTEXT") or DEFAULT_CONTEXT
     if not _is_name(name):
-        raise InvalidError(f"{name!r} cannot be the name of a NATS context, which holds no / and \\ and no two dots.")
+        raise InvalidError(
+            f"{name!r} cannot be the name of a NATS context, which holds no / and \\ and no two dots. "
+            "'nats context ls' shows those that exist."
+        )
     path = context_folder(environ) / f"{name}.json"
     try:
         value = json.loads(path.read_bytes())
@@ -102,7 +105,7 @@ def load_context(name: str | None = None, *, environ: Mapping[str, str] = os.env
     except OSError as error:
         raise InvalidError(f"The NATS context {name} cannot be read from {path}: {error.strerror}.") from None
     except (ValueError, RecursionError) as error:  # also UnicodeDecodeError, and a name that no file can have
-        raise InvalidError(f"The NATS context {name} in {path} is not valid JSON: {error}.") from None
+        raise InvalidError(f"The NATS context {name} in {path} is not valid JSON: {error}. Correct it there.") from None
     try:
         return _read(value, name, path, environ)
     except _ContextProblem as problem:

@@ -34,4 +34,6 @@ def command(shell: str) -> None:
 
     kind = get_completion_class(shell)
     assert kind is not None
-    click.echo(kind(cli, {}, "ajsync", COMPLETE_VARIABLE).source(), nl=False)
+    script = kind(cli, {}, "ajsync", COMPLETE_VARIABLE).source()
+    # click's script for fish would cut a description at its first comma.
+    click.echo(script.replace('string split "," $', 'string split --max 1 "," $'), nl=False)

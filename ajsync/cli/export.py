@@ -75,7 +75,9 @@ def command(names: tuple[str, ...], files: Files, server: Server, output: Path |
     if output is not None:
         run(_take_over(files, server, tasks.keys() - skipped.keys(), adopt))
     if skipped:
-        raise PartiallyAppliedError(f"{len(skipped)} schedules cannot be written as YAML, and stay as they are.")
+        raise PartiallyAppliedError(
+            f"{len(skipped)} schedules cannot be written as YAML, and stay as they are; 'ajsync view' shows each."
+        )
 
 
 def _chosen(
@@ -91,10 +93,10 @@ def _chosen(
         return {name: task for name, task in ours.items() if name not in held}
     for name in names:
         if name in held:
-            raise UsageError(f"{name} is in the files already.")
+            raise UsageError(f"{name} is in the files already: without --output it is written all the same.")
         if name not in ours:
             why = "is not a schedule of this owner or of nobody" if name in entries else "is not in the bucket"
-            raise UsageError(f"{name} {why}.")
+            raise UsageError(f"{name} {why}. 'ajsync list' shows what there is.")
     return {name: ours[name] for name in names}
 
 
@@ -113,7 +115,7 @@ def _by_file(tasks: Mapping[str, ScheduledTask], output: Path | None) -> dict[Pa
 def _write(texts: Mapping[Path | None, str]) -> None:
     existing = [str(path) for path in texts if path is not None and path.exists()]
     if existing:
-        raise UsageError(f"Nothing was written: {', '.join(existing)} exists already.")
+        raise UsageError(f"Nothing was written: {', '.join(existing)} exists already. Name another with --output.")
     for path, text in texts.items():
         if path is None:
             click.echo(text, nl=False)

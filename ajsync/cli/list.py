@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +52,10 @@ def command(files: Files, server: Server, names: bool, output: str, create_bucke
         listed = [task.name for task in tasks]
         show(output, lambda: listed, lambda: listed)
     else:
-        show(output, lambda: _document(tasks), lambda: _table(tasks))
+        fires = _upcoming(tasks) if output == "table" else []
+        show(output, lambda: _document(tasks), lambda: _table(tasks, fires))
+        if output == "table":
+            _say_amiss(tasks, fires)
     _say_unreadable(live)
 
 
@@ -63,19 +65,22 @@ def _document(tasks: list[ScheduledTask]) -> list[dict[str, Any]]:
     return [stored_object(task) for task in tasks]
 
 
-def _table(tasks: list[ScheduledTask]) -> Iterator[str]:
-    """The lines of the table; what is amiss is said once they are printed."""
+def _upcoming(tasks: list[ScheduledTask]) -> list[Fires]:
     from ajsync.reconcile.render.fires import FireTimes
+
+    fires = FireTimes(datetime.now(UTC))
+    return [fires.of(task) for task in tasks]
+
+
+def _table(tasks: list[ScheduledTask], fires: list[Fires]) -> list[str]:
+    rows = [_cells(task, found) for task, found in zip(tasks, fires, strict=True)]
+    return _lines(rows, f"{len(tasks)} Scheduled Task(s)") if rows else ["No Scheduled Tasks found"]
+
+
+def _say_amiss(tasks: list[ScheduledTask], fires: list[Fires]) -> None:
     from ajsync.reconcile.render.untrusted import visible
 
-    if not tasks:
-        yield "No Scheduled Tasks found"
-        return
-    fires = FireTimes(datetime.now(UTC))
-    upcoming = [fires.of(task) for task in tasks]
-    rows = [_cells(task, found) for task, found in zip(tasks, upcoming, strict=True)]
-    yield from _lines(rows, f"{len(tasks)} Scheduled Task(s)")
-    amiss = [(task, found) for task, found in zip(tasks, upcoming, strict=True) if found.amiss]
+    amiss = [(task, found) for task, found in zip(tasks, fires, strict=True) if found.amiss]
     if amiss:
         say("These do not fire:")
     for task, found in amiss:

@@ -102,6 +102,7 @@ def main() -> NoReturn:
         error.show()
         sys.exit(1)
     except click.Abort:
+        _end_line()
         click.echo("Aborted.", err=True)
         sys.exit(1)
     except AjsyncError as error:
@@ -130,7 +131,7 @@ def _complete() -> NoReturn:
 
 
 def _end_line() -> None:
-    """Leave the line on which a terminal shows `^C`."""
+    """Leave the line of a terminal on which a question or `^C` stands."""
     if sys.stderr.isatty():
         click.echo(err=True)
 

@@ -21,14 +21,17 @@ _STYLE = re.compile("\x1b\\[[0-9;]*m")
 def page(lines: Iterable[str]) -> None:
     """Print lines, which keep their colours; through the pager where a terminal is too low for them."""
     lines = list(lines)
+    if not lines:
+        return
     text = "\n".join(lines)
     if not (_too_low(lines) and _shown_by_pager(text)):
         click.echo(text, color=True)
 
 
 def _too_low(lines: Sequence[str]) -> bool:
-    """True if standard output is a terminal that shows less than these lines and the prompt below them."""
-    if current.no_pager or not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
+    """True if somebody sits at a terminal that shows less than these lines and the prompt below them."""
+    # Without a terminal to type on, as in some jobs of CI, nobody could leave the pager.
+    if current.no_pager or not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
         return False
     width, height = shutil.get_terminal_size()
     rows = 0

@@ -69,7 +69,7 @@ async def _enqueue(name: str, signer: Signer | None, ajc_payloads: bool, files: 
         try:
             task = task_for_fire(scheduled, now, ajc_payloads=ajc_payloads)
         except StoredValueError as error:
-            raise AjsyncError(f"No task can be made of {name}: {error}.") from None
+            raise AjsyncError(f"No task can be made of {name}: {error}. 'ajsync view {name}' shows it.") from None
         task = replace(task, id=new_id(now // NANOSECONDS))  # that of a fire would pass for one in the history
         if signer is not None:
             task = replace(task, signature=signer.sign(task))

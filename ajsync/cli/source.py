@@ -22,6 +22,8 @@ class Source:
 
     place: str
     """Where they are, in words."""
+    listing: str
+    """The command that lists them."""
     tasks: Sequence[ScheduledTask]
     """By name; those of files have never been stored, so they have no time of creation."""
     unreadable: Mapping[str, str]
@@ -32,13 +34,14 @@ def read_source(files: Files, server: Server, *, from_files: bool) -> Source:
     """The schedules of the files, or of the bucket."""
     if from_files:
         tasks = load(files).tasks
-        return Source("the files", [tasks[name] for name in sorted(tasks)], {})
+        return Source("the files", "ajsync next --files", [tasks[name] for name in sorted(tasks)], {})
 
     async def read() -> Source:
         async with opened_bucket(server, configured_context(files)) as bucket:
             entries = sorted((await bucket.read()).entries.items())
         return Source(
             "the bucket",
+            "ajsync list",
             [entry.task for _, entry in entries if entry.task is not None],
             {name: entry.problem for name, entry in entries if entry.task is None},
         )
@@ -54,12 +57,13 @@ def chosen(source: Source, names: Collection[str]) -> Sequence[ScheduledTask]:
     for name in names:
         if name in source.unreadable:
             raise AjsyncError(
-                f"The value of {visible(name)} is not a scheduled task: {visible_sentence(source.unreadable[name])}."
+                f"The value of {visible(name)} is not a scheduled task: {visible_sentence(source.unreadable[name])}. "
+                f"'ajsync delete' removes it, if it is of no use."
             )
         if name not in by_name:
             nearest = get_close_matches(name, list(by_name), n=1)
-            hint = f" Did you mean {visible(nearest[0])}?" if nearest else ""
-            raise NotFoundError(f"There is no schedule {visible(name)} in {source.place}.{hint}")
+            hint = f"Did you mean {visible(nearest[0])}?" if nearest else f"'{source.listing}' shows what there is."
+            raise NotFoundError(f"There is no schedule {visible(name)} in {source.place}. {hint}")
     return [by_name[name] for name in dict.fromkeys(names)]
 
 

@@ -54,7 +54,7 @@ class Result:
         kinds = {type(outcome.error) for outcome in failed if outcome.error is not None}
         counts = f"{done} done, {len(failed)} failed, {left} not attempted"
         if not done and len(kinds) == 1:
-            return kinds.pop()(f"Nothing was applied: {counts}.")
+            return kinds.pop()(f"Nothing was applied: {counts}. Run 'ajsync plan' to see how things are now.")
         return PartiallyAppliedError(f"Partially applied: {counts}. Run 'ajsync plan' to see what is left to do.")
 
 
@@ -76,7 +76,7 @@ async def apply(
     if bucket.target != plan.target:
         raise StalePlanError(
             f"The plan was made for the bucket {plan.target.bucket} that was made at {plan.target.created}, "
-            f"and this one was made at {bucket.target.created}. Make the plan again."
+            f"and this one was made at {bucket.target.created}. Make the plan again with 'ajsync plan'."
         )
     start = time.perf_counter()
     run = _Run(bucket, plan, now, on_done, stop or asyncio.Event(), watcher_seconds)

@@ -39,6 +39,7 @@ _KEY = re.compile(r"[A-Za-z0-9_=/-]+")
 """What a key may hold: more than a name may, since a value that is no schedule can be found and deleted too."""
 _DAYS = re.compile(r"(?:([0-9]+)w)?(?:([0-9]+)d)?(.*)", re.DOTALL)
 _HOURS_IN_DAY = 24
+_INSTEAD = "Nothing was changed; 'ajsync view {}' shows it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +130,11 @@ async def add(bucket: ConfigurationBucket, task: ScheduledTask, *, now: int) -> 
     found = await find(bucket, task.name)
     if found.entry is not None:
         whose = "managed by nobody" if found.owner is None else f"the owner's {found.owner}"
-        raise AlreadyExistsError(f"The schedule {task.name} already exists, and is {whose}. Nothing was changed.")
+        raise AlreadyExistsError(f"The schedule {task.name} already exists, and is {whose}. {_INSTEAD.format(task.name)}")
     try:
         await _carry_out(bucket, found, Create(task.name, task, found.marker), now)
     except ConflictError:
-        raise AlreadyExistsError(f"The schedule {task.name} already exists: somebody added it just now.") from None
+        raise AlreadyExistsError(f"The schedule {task.name} already exists: somebody added it just now. {_INSTEAD.format(task.name)}") from None
     return replace(task, created_at=now)
 
 
@@ -145,7 +146,7 @@ async def find_removable(bucket: ConfigurationBucket, name: str, *, owner: str |
     """
     found = await find(bucket, name)
     if found.entry is None:
-        raise NotFoundError(f"There is no schedule {name!r} in the bucket.")
+        raise NotFoundError(f"There is no schedule {name!r} in the bucket. 'ajsync list' shows what there is.")
     if found.owner != owner:
         raise ConflictError(_not_yours(found, name, owner))
     if found.under_way and owner is not None:
@@ -205,7 +206,7 @@ def _not_yours(found: Found, name: str, owner: str | None) -> str:
     source = entry.task.managed.source if entry and entry.task and entry.task.managed else ""
     whose = f"{name} belongs to the owner {found.owner}" + (f", from {source!r}" if source else "")
     if owner is not None:
-        return f"{whose}, not to {owner}."
+        return f"{whose}, not to {owner}: only --owner {found.owner} deletes it."
     return (
         f"{whose}, whose next apply would bring it back: remove it from the files instead. "
         f"To delete it all the same, name the owner: --owner {found.owner}."

@@ -264,7 +264,7 @@ class Agenda:
 
     def _forget_deleted(self) -> None:
         if self._deleted:
-            oldest = self.position - CAME_BACK_WITHIN
+            oldest = self.position - 2 * CAME_BACK_WITHIN  # the position of a leader is ahead of the clock
             self._deleted = {name: when for name, when in self._deleted.items() if when[1] >= oldest}
 
     def _drop_empty(self) -> None:

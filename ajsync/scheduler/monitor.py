@@ -22,6 +22,7 @@ from ajsync.scheduler.page import CONTENT_SECURITY_POLICY, page
 from ajsync.scheduler.status import Status, status_json
 
 LOOPBACK = "127.0.0.1"
+_ELSEWHERE = "Choose another place with --monitor."
 _CLOSING_SECONDS = 0.5
 """What an answer under way may still take when the scheduler stops: the next leader waits for that."""
 _ADDRESS = re.compile(r"(?:(?:\[(?P<six>[^\[\]]*)\]|(?P<host>[^\[\]:]*)):)?(?P<port>[0-9]+)", re.ASCII)
@@ -80,7 +81,7 @@ async def monitor(
         try:
             await web.TCPSite(runner, host, port).start()
         except (OSError, UnicodeError) as error:
-            raise UsageError(f"The monitor cannot listen on {_shown(host, port)}: {_reason(error)}.") from None
+            raise UsageError(f"The monitor cannot listen on {_shown(host, port)}: {_reason(error)}. {_ELSEWHERE}") from None
         yield f"http://{_shown(host, runner.addresses[0][1])}/"
     finally:
         await runner.cleanup()

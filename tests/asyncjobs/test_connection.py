@@ -351,7 +351,8 @@ class TestAsking:
             reason = 'Permissions Violation for Publish to "Mixed.Case"'
             with pytest.raises(NotPermittedError) as caught:
                 await connection.request("Mixed.Case", timeout=FOREVER)
-            assert str(caught.value) == f"The server {server.url} does not let us ask Mixed.Case: {reason}."
+            says = f"The server {server.url} does not let us ask Mixed.Case: {reason}. The page 'Permissions' "
+            assert str(caught.value).startswith(says)
             assert connection.permission_reason("Mixed.Case") == reason
             assert connection.permission_reason("Other") is None
 
@@ -386,7 +387,7 @@ class TestAsking:
     async def test_no_answer_in_time(self, server: NatsServer) -> None:
         async with connect(context_of(server)) as connection:
             await connection.client.subscribe("slow")
-            with pytest.raises(UnreachableError, match=r"did not answer slow within 0\.1 s\.$"):
+            with pytest.raises(UnreachableError, match=r"did not answer slow within 0\.1 s\. Try again"):
                 await connection.request("slow", timeout=0.1)
 
     async def test_too_much(self, server: NatsServer) -> None:
@@ -539,7 +540,7 @@ class TestLosingTheServer:
             assert server.process is not None
             server.process.send_signal(signal.SIGHUP)
             says = str(await connection.lost)
-        assert says.endswith("did not come back within 0.3 s: authorization violation.")
+        assert "did not come back within 0.3 s: authorization violation. Try again" in says
 
     async def test_an_error_that_nats_knows_no_way_back_from_is_told(
         self, listen: Callable[[bytes], Awaitable[tuple[str, bytearray]]]
@@ -548,4 +549,4 @@ class TestLosingTheServer:
         url, _ = await listen(info + b"PONG\r\n-ERR 'Unknown Protocol Operation'\r\n")
         async with connect(context_for_server(url), reconnect_timeout=0) as connection:
             says = str(await connection.lost)
-        assert says == f"The server {url} closed the connection: unknown protocol operation."
+        assert says.startswith(f"The server {url} closed the connection: unknown protocol operation. Try again")

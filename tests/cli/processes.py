@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -43,6 +44,13 @@ def background(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]
             yield process
         finally:
             process.kill()
+
+
+@contextmanager
+def silent_server() -> Iterator[str]:
+    """The address of a server that lets clients connect, and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"nats://127.0.0.1:{listener.getsockname()[1]}"
 
 
 def wait_until(

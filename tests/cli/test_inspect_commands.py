@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +18,7 @@ from ajsync.asyncjobs.tasks import decode_task, encode_task, task_for_fire, task
 from ajsync.asyncjobs.timestamp import parse_timestamp
 from tests.cli.inspected import fill, schedules, with_client
 from tests.cli.processes import ajsync
+from tests.cli.terminals import on_terminal
 from tests.nats_server import NatsServer
 from tests.values import put
 
@@ -233,28 +231,3 @@ def test_on_a_terminal_there_are_blocks_and_colour_and_no_color_takes_the_colour
     assert "█" in coloured
     assert "█" in plain
     assert max(map(len, plain.partition("Changes of the clocks")[0].splitlines())) <= 80
-
-
-def on_terminal(*arguments: str, **environment: str) -> str:
-    """What a command prints on a terminal of 80 columns."""
-    leader, follower = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "ajsync", *arguments],
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "80", "LC_ALL": "C.UTF-8", **environment},
-        stdin=follower,
-        stdout=follower,
-        stderr=follower,
-    )
-    os.close(follower)
-    output = b""
-    while True:
-        try:
-            piece = os.read(leader, 65536)
-        except OSError:  # the process has ended, and with it the terminal
-            break
-        output += piece
-        if not piece:
-            break
-    os.close(leader)
-    assert process.wait(60) == 0, output
-    return output.decode()

@@ -36,7 +36,9 @@ def project(tmp_path: Path, server: NatsServer) -> Path:
     async def make_queue() -> None:
         client = await nats.connect(server.url)
         await client.jetstream().add_stream(
-            StreamConfig(name="CHORIA_AJ_Q_EMAIL", subjects=["CHORIA_AJ.Q.EMAIL.>"], retention=RetentionPolicy.WORK_QUEUE)
+            StreamConfig(
+                name="CHORIA_AJ_Q_EMAIL", subjects=["CHORIA_AJ.Q.EMAIL.>"], retention=RetentionPolicy.WORK_QUEUE
+            )
         )
         await client.close()
 

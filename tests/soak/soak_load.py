@@ -1,4 +1,4 @@
-"""Two thousand fires a second for two minutes, while every twenty seconds the leader is killed."""
+"""Two thousand fires a second: for two minutes while every twenty seconds the leader is killed, then a minute more."""
 
 from __future__ import annotations
 

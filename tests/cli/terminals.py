@@ -1,0 +1,95 @@
+"""A real terminal for a command, and somebody who reads and types there."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from tests.cli.processes import DEADLINE_SECONDS
+
+
+class Terminal:
+    """A command on a terminal of its own, 80 columns wide."""
+
+    def __init__(
+        self,
+        *command: str,
+        folder: Path | None = None,
+        lines: int = 24,
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self._ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, 80, 0, 0))
+        self.process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env={**_without_size(), "TERM": "xterm", "LC_ALL": "C.UTF-8", "PYTHONWARNINGS": "error", **environment},
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # so that Ctrl-C reaches it
+        )
+        os.close(theirs)
+        self.shown = ""
+        """Everything that was printed until now."""
+
+    def type(self, keys: str) -> None:
+        """Press keys."""
+        os.write(self._ours, keys.encode())
+
+    def wait_for(self, text: str, *, after: int = 0) -> None:
+        """Read until a text has been printed, behind the first `after` characters."""
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while text not in self.shown[after:]:
+            assert time.monotonic() < deadline, self.shown
+            if select.select([self._ours], [], [], 0.2)[0]:
+                assert self._read(), self.shown
+
+    def end(self, keys: str = "") -> int:
+        """Read until the command ends, and return its exit code; press keys until then.
+
+        Once is not enough: what is typed in the instant before a program reads the keyboard may reach nobody.
+        """
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while self.process.poll() is None and time.monotonic() < deadline:
+            self.type(keys)
+            if select.select([self._ours], [], [], 0.1)[0]:
+                self._read()
+        self.process.kill()
+        while self._read():
+            pass
+        os.close(self._ours)
+        return self.process.wait()
+
+    def _read(self) -> bool:
+        try:
+            piece = os.read(self._ours, 65536)
+        except OSError:  # the process has ended, and with it the terminal
+            return False
+        self.shown += piece.decode(errors="replace")
+        return bool(piece)
+
+
+def on_terminal(*arguments: str, code: int = 0, folder: Path | None = None, **environment: str) -> str:
+    """What `ajsync` prints on a terminal of 80 columns, without a pager."""
+    terminal = Terminal(
+        sys.executable, "-m", "ajsync", *arguments, folder=folder, environment={"PAGER": "cat", **environment}
+    )
+    assert terminal.end() == code, terminal.shown
+    return terminal.shown
+
+
+def _without_size() -> dict[str, str]:
+    """The environment, but for what says that the terminal has another size."""
+    return {name: value for name, value in os.environ.items() if name not in ("LINES", "COLUMNS")}
