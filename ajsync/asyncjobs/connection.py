@@ -165,7 +165,9 @@ class Connection:
         except ValueError:
             answer = None
         if not isinstance(answer, dict):
-            raise UnreachableError(f"What answers {self.api_prefix}{api_subject} at {self.url} is not JetStream. {_CORRECT}")
+            raise UnreachableError(
+                f"What answers {self.api_prefix}{api_subject} at {self.url} is not JetStream. {_CORRECT}"
+            )
         if isinstance(error := answer.get("error"), dict):
             if error.get("err_code") in _NO_JETSTREAM:
                 raise UnreachableError(self._no_jetstream())
@@ -214,7 +216,9 @@ class Connection:
             raise TimeoutError
         except TimeoutError:
             down = "" if self.client.is_connected else f"; the connection is down: {self._trouble}"
-            raise UnreachableError(f"{self.url} did not answer {subject} within {timeout:g} s{down}. {_LATER}") from None
+            raise UnreachableError(
+                f"{self.url} did not answer {subject} within {timeout:g} s{down}. {_LATER}"
+            ) from None
         except nats.errors.NoRespondersError:
             raise
         except (OSError, nats.errors.Error) as error:

@@ -130,11 +130,15 @@ async def add(bucket: ConfigurationBucket, task: ScheduledTask, *, now: int) -> 
     found = await find(bucket, task.name)
     if found.entry is not None:
         whose = "managed by nobody" if found.owner is None else f"the owner's {found.owner}"
-        raise AlreadyExistsError(f"The schedule {task.name} already exists, and is {whose}. {_INSTEAD.format(task.name)}")
+        raise AlreadyExistsError(
+            f"The schedule {task.name} already exists, and is {whose}. {_INSTEAD.format(task.name)}"
+        )
     try:
         await _carry_out(bucket, found, Create(task.name, task, found.marker), now)
     except ConflictError:
-        raise AlreadyExistsError(f"The schedule {task.name} already exists: somebody added it just now. {_INSTEAD.format(task.name)}") from None
+        raise AlreadyExistsError(
+            f"The schedule {task.name} already exists: somebody added it just now. {_INSTEAD.format(task.name)}"
+        ) from None
     return replace(task, created_at=now)
 
 

@@ -81,7 +81,9 @@ async def monitor(
         try:
             await web.TCPSite(runner, host, port).start()
         except (OSError, UnicodeError) as error:
-            raise UsageError(f"The monitor cannot listen on {_shown(host, port)}: {_reason(error)}. {_ELSEWHERE}") from None
+            raise UsageError(
+                f"The monitor cannot listen on {_shown(host, port)}: {_reason(error)}. {_ELSEWHERE}"
+            ) from None
         yield f"http://{_shown(host, runner.addresses[0][1])}/"
     finally:
         await runner.cleanup()
