@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -44,6 +45,12 @@ def start_server(tmp_path: Path) -> Iterator[StartServer]:
 def server(start_server: StartServer) -> NatsServer:
     """A fresh server with JetStream and without users."""
     return start_server()
+
+
+@pytest.fixture(autouse=True)
+def log_level() -> None:
+    """Logs as Python has them at first, whatever a command that a test called in this process has set."""
+    logging.getLogger().setLevel(logging.WARNING)
 
 
 @pytest.fixture(autouse=True)

@@ -46,7 +46,7 @@ def demo(temporary: Path, path: Path | None = None) -> Iterator[subprocess.Popen
 
 
 def server_pid(temporary: Path) -> int:
-    (ports,) = temporary.rglob("*.ports")
+    (ports,) = temporary.glob("ajsync-demo.*/quickstart/.ajsync/dev/ports/*.ports")
     return int(ports.stem.rpartition("_")[2])
 
 
@@ -75,7 +75,7 @@ def test_a_demo_that_is_interrupted_leaves_nothing_behind(
     temporary: Path, send: Callable[[int, int], None], sig: signal.Signals, status: int
 ) -> None:
     with demo(temporary) as process:
-        wait_until(lambda: any(temporary.rglob("ajsync-dev.json")), process)
+        wait_until(lambda: any(temporary.glob("ajsync-demo.*/config/nats/context/ajsync-dev.json")), process)
         pid = server_pid(temporary)
         send(process.pid, sig)
         output, _ = process.communicate(timeout=DEADLINE_SECONDS)

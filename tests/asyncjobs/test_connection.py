@@ -305,7 +305,8 @@ class TestFailingToConnect:
         file.write_text("-----BEGIN NATS USER JWT-----\na.b.c\n------END NATS USER JWT------\n")
         assert f"creds {file} holds no nkey seed" in await failure(context_of(server, creds=file))
         assert '"ca" must be PEM' in await failure(context_of(server, ca=file))
-        file.write_text(Key(nkeys.PREFIX_BYTE_USER).seed[:-1] + "A")
+        seed = Key(nkeys.PREFIX_BYTE_USER).seed
+        file.write_text(f"{seed[:30]}{'A' if seed[30] != 'A' else 'B'}{seed[31:]}")
         assert f"nkey {file} holds no nkey seed" in await failure(context_of(server, nkey=file))
         assert f"{file} holds no JWT" in await failure(context_of(server, creds=file))
         file.write_bytes(b"\xff\xfe")
