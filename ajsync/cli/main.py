@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from typing import NoReturn
 
@@ -92,6 +93,7 @@ def main() -> NoReturn:
     try:
         code = cli.main(standalone_mode=False)
     except Interrupted:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever presses Ctrl-C twice gets no traceback for it
         _end_line()
         click.echo("Interrupted.", err=True)
         sys.exit(_INTERRUPTED)

@@ -57,13 +57,16 @@ class Terminal:
                 assert self._read(), self.shown
 
     def end(self, keys: str = "") -> int:
-        """Read until the command ends, and return its exit code; press keys until then.
+        """Read until the command ends, and return its exit code; press keys, and again every second.
 
         Once is not enough: what is typed in the instant before a program reads the keyboard may reach nobody.
         """
         deadline = time.monotonic() + DEADLINE_SECONDS
+        pressed = 0.0
         while self.process.poll() is None and time.monotonic() < deadline:
-            self.type(keys)
+            if time.monotonic() - pressed > 1:
+                self.type(keys)
+                pressed = time.monotonic()
             if select.select([self._ours], [], [], 0.1)[0]:
                 self._read()
         self.process.kill()

@@ -76,7 +76,7 @@ def test_a_command_is_completed_without_importing_any(project: Path) -> None:
 
 
 def test_schedules_of_the_bucket_are_offered_where_one_is_asked_for(offered: Offered, context: str) -> None:
-    for command in ("view", "delete", "history", "run", "next", "export", "task cron rm"):
+    for command in ("view", "run", "export", "task cron rm"):
         assert offered(f"ajsync {command} --context {context} N") == ["NEVER", "NIGHTLY"], command
     assert offered(f"ajsync --context {context} view T") == ["TICK"]
     assert offered(f"ajsync delete --context {context} B") == ["BAD", "BROKEN"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ajsync.cli.data import encoded
+from ajsync.cli.main import main
 from ajsync.config.document import parse_document
 from tests.cli.inspected import fill
-from tests.cli.processes import ajsync
 from tests.nats_server import NatsServer
 
 Run = Callable[..., str]
@@ -29,16 +31,21 @@ DOCUMENTS = st.recursive(
 
 
 @pytest.fixture
-def run(tmp_path: Path, server: NatsServer) -> Run:
-    """Standard output of a command in a project, against a server with schedules."""
+def run(tmp_path: Path, server: NatsServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """What a command prints in a project: its `main`, in this process, since others start slowly."""
     fill(server.url)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(gc, "disable", lambda: None)  # what a command may do to its process, and not to the tests'
     (tmp_path / "ajsync.yaml").write_text("owner: team\nfiles: ['a.yaml']\n")
     (tmp_path / "a.yaml").write_text("schedules: {NIGHTLY: {schedule: '@daily', task_type: a}}\n")
 
     def run(*arguments: str, code: int = 0) -> str:
-        done = ajsync(tmp_path, *arguments, "--server", server.url)
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout if not code else done.stderr
+        monkeypatch.setattr(sys, "argv", ["ajsync", *arguments, "--server", server.url])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        output, errors = capsys.readouterr()
+        assert ended.value.code == code, errors
+        return errors if code else output
 
     return run
 

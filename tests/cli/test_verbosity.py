@@ -105,17 +105,15 @@ def test_a_reader_who_leaves_early_is_no_error(project: Path, server: NatsServer
 def test_ctrl_c_ends_with_130_and_a_line(project: Path, silent: str) -> None:
     terminal = Terminal(*AJSYNC, "list", "--verbose", "--server", silent, "--timeout", "1h", folder=project)
     terminal.wait_for("connecting to")
-    terminal.type("\x03")
-    assert terminal.end() == 130
+    assert terminal.end("\x03") == 130
     assert terminal.shown.splitlines()[-2:] == ["^C", "Interrupted."]
 
 
 def test_ctrl_c_at_a_question_ends_with_130_and_the_end_of_input_with_1(project: Path, server: NatsServer) -> None:
-    for key, again, code, line in (("\x03", "", 130, "Interrupted."), ("\x04", "\x04", 1, "Aborted.")):
+    for key, code, line in (("\x03", 130, "Interrupted."), ("\x04", 1, "Aborted.")):
         terminal = Terminal(*AJSYNC, "delete", "TICK", "--owner", "team", "--server", server.url, folder=project)
         terminal.wait_for("[y/N]: ")
-        terminal.type(key)
-        assert terminal.end(again) == code
+        assert terminal.end(key) == code
         assert terminal.shown.splitlines()[-1] == line
 
 
