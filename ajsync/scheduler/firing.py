@@ -10,6 +10,7 @@ import asyncio
 import heapq
 import json
 import logging
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -38,6 +39,7 @@ ACK_SECONDS = 3.0
 """Silence after which a fire is put off, so that it does not take up the window."""
 _FIRST_BACK_OFF_SECONDS = 0.25
 _LONGEST_BACK_OFF_SECONDS = 5.0
+_SEQUENCE = re.compile(rb'"seq": ?(\d+)')
 _TICK_SECONDS = 0.25
 _REPEATED_ITEM_AFTER = 100 * NANOSECONDS
 """A queue recognises a repeated work item for two minutes."""
@@ -178,7 +180,8 @@ class Firing:
             else:  # somebody has handled the task after all, or it has our mark, whose ack was lost
                 self._settle(flight, "queue_error", NO_RESPONDERS)
         elif stage == "t":
-            flight.sequence = json.loads(data)["seq"]
+            stored = _SEQUENCE.search(data)  # of each fire, where json.loads takes five times as long
+            flight.sequence = int(stored[1]) if stored else json.loads(data)["seq"]
             self._task_stored(flight, found=b'"duplicate"' in data)
         elif stage == "i":
             sent = b'"duplicate"' not in data
