@@ -141,7 +141,7 @@ def test_counters_of_an_alert_are_there_before_anything_is_counted() -> None:
 FIGURES = {
     "expires {:g} s after its last refresh": election.TTL_SECONDS,
     "refreshes it every {:g} s": leadership.REFRESH_SECONDS,
-    "It steps down {:g} to 10 s after its last refresh": election.TTL_SECONDS - leadership.REFRESH_SECONDS,
+    "It steps down {:g} s after its last refresh": election.TTL_SECONDS - leadership.REFRESH_SECONDS,
     "leader of ours waits {:g} s more": election.GO_CAMPAIGN_SECONDS,
     "for `--takeover-after`, {:g} s unless it is set": Settings("").takeover_after,
     "by no more than `--grace`, {:g} s unless": Settings("").grace / NANOSECONDS,
