@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.asyncjobs.waiting import first_of
 from ajsync.errors import AjsyncError, InvalidError, UnreachableError
 from ajsync.reconcile.apply import Result, apply
 from ajsync.reconcile.gates import Limits, refusals
@@ -64,7 +65,7 @@ class Follower:
         """Reconcile now, whenever `changed` is set, and every `resync` seconds, until stopped."""
         while not self._stop.is_set():
             whole = await self._reconcile()
-            await self._wait(changed, resync if whole else min(resync, RETRY_SECONDS))
+            await first_of(changed, self._stop, timeout=resync if whole else min(resync, RETRY_SECONDS))
             if changed.is_set():
                 changed.clear()
                 self._reload()
@@ -127,9 +128,3 @@ class Follower:
         if text != self._said:
             log.log(level, "%s", text)
         self._said = text
-
-    async def _wait(self, changed: asyncio.Event, seconds: float) -> None:
-        waits = [asyncio.ensure_future(event.wait()) for event in (changed, self._stop)]
-        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        for each in waits:
-            each.cancel()

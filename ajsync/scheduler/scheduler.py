@@ -15,6 +15,7 @@ from ajsync.asyncjobs.names import CONFIGURATION_STREAM, SCHEDULE_SUBJECT
 from ajsync.asyncjobs.signing import Signer
 from ajsync.asyncjobs.streams import ELECTIONS_STREAM, TASKS_STREAM, make_stream
 from ajsync.asyncjobs.timestamp import NANOSECONDS, parse_timestamp
+from ajsync.asyncjobs.waiting import first_of
 from ajsync.asyncjobs.watch import Watch
 from ajsync.errors import UnreachableError
 from ajsync.scheduler.agenda import Agenda
@@ -118,7 +119,7 @@ class Scheduler:
         )
         async with asyncio.TaskGroup() as group:  # where one of them fails, all of it does, and is restarted
             helpers = [group.create_task(each) for each in (watch.run(), firing.run(), self._measure_skew())]
-            await _first(watch.loaded, stop)
+            await first_of(watch.loaded, stop)
             if not stop.is_set():
                 schedules.all_loaded()
                 self.loaded = True
@@ -156,7 +157,7 @@ class Scheduler:
                 self.waits = term.wait > 0
                 if self.waits:
                     log.info("Won the election; waiting %.1f s for a leader that is not ours to step down", term.wait)
-                await _first(lost, stop, timeout=term.wait)
+                await first_of(lost, stop, timeout=term.wait)
                 self.waits = False
                 if not lost.is_set() and not stop.is_set():
                     await self._lead(runner, term, stop)
@@ -206,11 +207,3 @@ class Scheduler:
                     self.clock_skew = skew / NANOSECONDS
                     self.metrics.clock_skew(self.clock_skew)
             await asyncio.sleep(_SKEW_SECONDS)
-
-
-async def _first(*events: asyncio.Event, timeout: float | None = None) -> None:
-    """Wait for the first of some events, or for `timeout` seconds."""
-    waits = [asyncio.ensure_future(event.wait()) for event in events]
-    await asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-    for each in waits:
-        each.cancel()

@@ -18,6 +18,7 @@ from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.connection import JetStreamError
 from ajsync.asyncjobs.publisher import Write, publish_one
 from ajsync.asyncjobs.timestamp import NANOSECONDS
+from ajsync.asyncjobs.waiting import first_of
 from ajsync.errors import UnreachableError
 from ajsync.scheduler.agenda import Entry, Fire
 from ajsync.scheduler.catchup import Gap, catch_up
@@ -68,7 +69,6 @@ class TermRunner:
         self._firing = firing
         self._preparer = preparer
         self._lost = lost
-        self._ended = asyncio.Event()
         self._overlap = Overlap(scheduler.connection, scheduler.records)
         self._repair = Repair(scheduler.connection, self._make_good, self._let_go)
         self._unprepared: deque[Fire] = deque()
@@ -247,10 +247,7 @@ class TermRunner:
             instants.append(following - AHEAD)
         wait = (min(instants) - now) / NANOSECONDS
         if wait > 0:
-            waits = [asyncio.ensure_future(event.wait()) for event in (stop, self._lost)]
-            await asyncio.wait(waits, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
-            for each in waits:
-                each.cancel()
+            await first_of(stop, self._lost, timeout=wait)
         else:
             await asyncio.sleep(0)
 
