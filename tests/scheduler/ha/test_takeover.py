@@ -27,12 +27,12 @@ async def test_another_takes_over_and_each_fire_happens_once(
 
 async def test_a_leader_whose_fires_are_refused_is_not_taken_for_silent(tmp_path: Path, server: NatsServer) -> None:
     refused = schedule("REFUSED", "@every 1s", queue="FULL")
-    setting = stage(tmp_path / "stage", [server.port], [*every_second(), refused], "--takeover-after", "2s")
+    setting = stage(tmp_path / "stage", [server.port], [*every_second(), refused], "--takeover-after", "4s")
     async with setting as scene:
         await make_queue(scene.client, "FULL", max_msgs=1)
         leader = await scene.leads()
         stuck_at = await scene.watermark()
-        await scene.fires(seconds=6)
+        await scene.fires(seconds=12)
         assert await scene.holder() == leader.name
         assert await scene.watermark() <= stuck_at + 2 * NANOSECONDS
         assert not any(member.said("silent") for member in scene.members.values())
