@@ -169,7 +169,7 @@ class ConfigurationBucket:
     async def _forget(self, consumer: str) -> None:
         """Delete our consumer; when that fails the server does so itself after the inactive threshold."""
         subject = f"{self.connection.api_prefix}CONSUMER.DELETE.{CONFIGURATION_STREAM}.{consumer}"
-        if self.connection.client.is_connected:
+        if self.connection.is_connected:
             await self.connection.client.publish(subject, b"")
 
     def _decode(self, messages: list[Msg]) -> Live:

@@ -116,6 +116,11 @@ class Connection:
         return self.client.max_payload
 
     @property
+    def is_connected(self) -> bool:
+        """False while the server is away."""
+        return bool(self.client.is_connected)
+
+    @property
     def server_version(self) -> str:
         """Such as `2.15.1`."""
         version = self.client.connected_server_version
@@ -215,7 +220,7 @@ class Connection:
                 return answer.result()
             raise TimeoutError
         except TimeoutError:
-            down = "" if self.client.is_connected else f"; the connection is down: {self._trouble}"
+            down = "" if self.is_connected else f"; the connection is down: {self._trouble}"
             raise UnreachableError(
                 f"{self.url} did not answer {subject} within {timeout:g} s{down}. {_LATER}"
             ) from None

@@ -18,6 +18,7 @@ from nats.aio.msg import Msg
 
 from ajsync.asyncjobs.connection import Connection, JetStreamError
 from ajsync.asyncjobs.frames import header_block, store_frame, write_frames
+from ajsync.asyncjobs.waiting import set_within
 
 WINDOW = 1000
 """Writes under way at once: more gains nothing on one connection, and a lost connection leaves this many open."""
@@ -119,20 +120,18 @@ class _Run:
             await self._fill_window(inbox)
             if self.exhausted and not self.again and not self.under_way:
                 return
-            try:
-                await asyncio.wait_for(self.progress.wait(), _TICK_SECONDS)
-            except TimeoutError:
-                now = time.monotonic()
-                self._settle_refused()
-                if now - silent_since > patience or self.connection.lost.done():
-                    return
-                if now - sent_at > RESEND_SECONDS and self.connection.client.is_connected:
-                    self.again.extend(self.under_way.items())
-                    self.under_way.clear()
-                    sent_at = now
-            else:
+            if await set_within(self.progress, _TICK_SECONDS):
                 self.progress.clear()
                 silent_since = sent_at = time.monotonic()
+                continue
+            now = time.monotonic()
+            self._settle_refused()
+            if now - silent_since > patience or self.connection.lost.done():
+                return
+            if now - sent_at > RESEND_SECONDS and self.connection.is_connected:
+                self.again.extend(self.under_way.items())
+                self.under_way.clear()
+                sent_at = now
 
     def take_rest(self) -> None:
         """Count the writes that were not begun: they have no answer either."""

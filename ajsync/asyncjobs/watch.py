@@ -10,13 +10,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from nats.aio.msg import Msg
 
 from ajsync.asyncjobs.connection import Connection
 from ajsync.asyncjobs.names import CONSUMER_MARK
+from ajsync.asyncjobs.waiting import set_within
 from ajsync.errors import UnreachableError
 
 log = logging.getLogger(__name__)
@@ -140,7 +140,7 @@ class _Pass:
                     info = await self._connection.jetstream_request(f"STREAM.INFO.{self._watch._stream}")
                     if info["created"] != self._created:
                         return
-                await self._tick()
+                await set_within(self._broken, _TICK_SECONDS)
         finally:
             self._broken.set()  # what still comes is the next pass' matter, which lists it
             if not client.is_closed:
@@ -148,10 +148,6 @@ class _Pass:
                 subject = f"{self._connection.api_prefix}CONSUMER.DELETE.{self._watch._stream}.{self._consumer}"
                 if client.is_connected and self._consumer:
                     await client.publish(subject, b"")
-
-    async def _tick(self) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._broken.wait(), _TICK_SECONDS)
 
     async def _create(self, inbox: str) -> None:
         stream = self._watch._stream

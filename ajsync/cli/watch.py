@@ -58,7 +58,7 @@ async def _follow(
         async def open_bucket() -> ConfigurationBucket:
             return await open_or_create(connection, creation)
 
-        follower = Follower(_desired(configuration, opened), reload, open_bucket, stop)
+        follower = Follower(_desired(configuration, opened), reload, connection, open_bucket, stop)
         watcher = FileWatcher(lambda: folders_of(configuration), stop)
         jobs = [watcher.run(), follower.run(watcher.changed, resync)]
         if scheduler_name is not None:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
+from ajsync.asyncjobs.connection import Connection
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.waiting import first_of
 from ajsync.errors import AjsyncError, InvalidError, UnreachableError
@@ -26,6 +27,9 @@ SETTLE_SECONDS = 3.0
 moment only."""
 RETRY_SECONDS = 5.0
 """How soon to try again after the server could not be reached, or something was left undone."""
+_FINISH_SECONDS = 5.0
+"""A stop waits so long for an apply under way, which may have deleted what it is about to make again."""
+_TICK_SECONDS = 0.1
 _NAMED = 20
 """How many changes are logged by name."""
 
@@ -48,10 +52,12 @@ class Follower:
         self,
         desired: Desired,
         load: Callable[[], Desired],
+        connection: Connection,
         open_bucket: Callable[[], Awaitable[ConfigurationBucket]],
         stop: asyncio.Event,
     ) -> None:
         self._load = load
+        self._connection = connection
         self._open_bucket = open_bucket
         self._stop = stop
         self.may_apply: Callable[[], bool] = lambda: True
@@ -64,11 +70,28 @@ class Follower:
     async def run(self, changed: asyncio.Event, resync: float) -> None:
         """Reconcile now, whenever `changed` is set, and every `resync` seconds, until stopped."""
         while not self._stop.is_set():
-            whole = await self._reconcile()
+            whole = await self._reconcile_unless_stopped()
             await first_of(changed, self._stop, timeout=resync if whole else min(resync, RETRY_SECONDS))
             if changed.is_set():
                 changed.clear()
                 self._reload()
+
+    async def _reconcile_unless_stopped(self) -> bool:
+        """`_reconcile`; when stopped meanwhile it may finish, while the server is there to finish it with."""
+        work, stopped = asyncio.ensure_future(self._reconcile()), asyncio.ensure_future(self._stop.wait())
+        try:
+            await asyncio.wait((work, stopped), return_when=asyncio.FIRST_COMPLETED)
+            deadline = time.monotonic() + _FINISH_SECONDS
+            while not work.done() and self._connection.is_connected and time.monotonic() < deadline:
+                await asyncio.wait((work,), timeout=_TICK_SECONDS)
+            if work.done():
+                return work.result()
+            log.warning("Stopping in the middle of an apply; the next one goes on from there")
+            return False
+        finally:
+            for each in (work, stopped):
+                each.cancel()
+            await asyncio.wait((work, stopped))
 
     async def _reconcile(self) -> bool:
         """Plan and apply once; False if that is worth trying again soon."""

@@ -15,6 +15,7 @@ from typing import Literal
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.election import GO_CAMPAIGN_SECONDS, TTL_SECONDS, Election, Holding
+from ajsync.asyncjobs.waiting import set_within
 from ajsync.errors import StoredValueError, UnreachableError
 from ajsync.scheduler.metrics import Metrics
 from ajsync.scheduler.watermark import WATERMARK_KEY, Stored, Watermark, decode_watermark
@@ -29,6 +30,7 @@ _ANSWER_SECONDS = 2.0
 """A stream that has no leader at the moment never answers; it is soon asked again."""
 _RETRY_SECONDS = 0.5
 _STEP_DOWN_SECONDS = TTL_SECONDS - REFRESH_SECONDS
+_GIVE_BACK_SECONDS = 1.0
 """Without a refresh for so long the key may soon be somebody else's."""
 
 Kind = Literal["vacant", "handover", "silent"]
@@ -93,15 +95,14 @@ class Leadership:
                     log.warning("Cannot take part in the election: %s", error)
                 unreachable = str(error)
                 self._mark_changed_at = time.monotonic()  # silence that nobody listened to is none
-            await _sleep(POLL_SECONDS, stop)
+            await set_within(stop, POLL_SECONDS)
         return None
 
     async def hold(self, lost: asyncio.Event, ended: asyncio.Event) -> None:
         """Refresh the key until `ended` is set; `lost` is set when it is not ours any more."""
         fresh: bool | None = True
         while True:
-            await _sleep(REFRESH_SECONDS if fresh else _RETRY_SECONDS, ended)
-            if ended.is_set():
+            if await set_within(ended, REFRESH_SECONDS if fresh else _RETRY_SECONDS):
                 return
             left = self._confirmed_at + _STEP_DOWN_SECONDS - time.monotonic()
             fresh = await self._refresh(min(left, _ANSWER_SECONDS)) if left > 0 else False
@@ -119,10 +120,15 @@ class Leadership:
 
     async def give_back(self) -> None:
         """Let another take the key at once. Not an error where it is not ours any more, or nobody answers."""
-        try:
-            await self._election.give_back(self.revision, timeout=1.0)
-        except UnreachableError as error:
-            log.warning("The leadership could not be given back, it expires in %d s: %s", TTL_SECONDS, error)
+        reason = "the server is away"
+        if self._bucket.connection.is_connected:
+            try:
+                if await self._election.give_back(self.revision, timeout=_GIVE_BACK_SECONDS):
+                    log.info("Gave the leadership back")
+                return
+            except UnreachableError as error:
+                reason = str(error)
+        log.warning("The leadership could not be given back, it expires in %d s: %s", TTL_SECONDS, reason)
 
     async def read_mark(self) -> Stored:
         """The watermark as it is stored now."""
@@ -223,10 +229,3 @@ def _is_close(mark: Watermark, revision: int) -> bool:
     write of a Go scheduler, which fires from its second on.
     """
     return revision - mark.election in (0, 1)
-
-
-async def _sleep(seconds: float, wake: asyncio.Event) -> None:
-    try:
-        await asyncio.wait_for(wake.wait(), seconds)
-    except TimeoutError:
-        return

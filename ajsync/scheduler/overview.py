@@ -27,7 +27,7 @@ def status_of(scheduler: Scheduler) -> Status:
         role=_role(scheduler),
         leader=scheduler.leadership.holder if scheduler.leadership else None,
         since=scheduler.since,
-        connected=connection.client.is_connected,
+        connected=connection.is_connected,
         server=connection.url,
         schedules=len(scheduler.agenda),
         watermark=mark.instant if mark else None,
@@ -61,6 +61,6 @@ def _role(scheduler: Scheduler) -> Role:
 
 
 def _not_ready(scheduler: Scheduler) -> str:
-    if not scheduler.connection.client.is_connected:
+    if not scheduler.connection.is_connected:
         return "there is no connection to the server"
     return "" if scheduler.loaded else "the schedules are not loaded yet"

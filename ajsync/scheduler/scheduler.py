@@ -169,7 +169,6 @@ class Scheduler:
             # A key that is given back says that ours fired up to the watermark: true only of a term that wrote one.
             if stop.is_set() and not lost.is_set() and runner.marked:
                 await self.leadership.give_back()
-                log.info("Gave the leadership back")
 
     async def _lead(self, runner: TermRunner, term: Term, stop: asyncio.Event) -> None:
         assert self.leadership is not None

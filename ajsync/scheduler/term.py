@@ -303,6 +303,8 @@ class TermRunner:
 
     async def _finish(self) -> None:
         """Finish what is under way, and leave the watermark for whoever comes next."""
-        if not await self._firing.drain(_DRAIN_SECONDS):
+        connected = self._scheduler.connection.is_connected
+        if not await self._firing.drain(_DRAIN_SECONDS if connected else 0):
             log.warning("Stopping with %d fires under way; the next leader finishes them", len(self))
-        await self._write_watermark()
+        if connected:
+            await self._write_watermark()

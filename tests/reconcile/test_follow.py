@@ -1,0 +1,84 @@
+"""Following the files, where the server goes away in the middle of an apply, and comes back or does not."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from ajsync.asyncjobs.bucket import ConfigurationBucket
+from ajsync.asyncjobs.connection import connect
+from ajsync.asyncjobs.context import context_for_server
+from ajsync.reconcile.follow import Desired, Follower
+from ajsync.reconcile.gates import Limits
+from tests.nats_server import NatsServer
+from tests.tasks import OWNER, desired, task
+
+pytestmark = pytest.mark.anyio
+
+MANY = 30_000
+"""So many take long enough to write that something can happen meanwhile."""
+
+
+@asynccontextmanager
+async def applying(server: NatsServer) -> AsyncIterator[tuple[asyncio.Task[None], asyncio.Event]]:
+    """A follower in the middle of its first apply, and what stops it."""
+    wanted = desired([task(f"JOB_{number:05}") for number in range(MANY)])
+    files = Desired(OWNER, wanted, "d", Limits(max_delete=10, max_delete_percent=50, allow_empty=False), adopt=False)
+    stop = asyncio.Event()
+    async with (
+        connect(context_for_server(server.url), reconnect_timeout=None) as connection,
+        connect(context_for_server(server.url)) as other,
+    ):
+        bucket, _ = await ConfigurationBucket.create(other)
+
+        async def open_bucket() -> ConfigurationBucket:
+            return await ConfigurationBucket.open(connection)
+
+        follower = Follower(files, lambda: files, connection, open_bucket, stop)
+        running = asyncio.create_task(follower.run(asyncio.Event(), 60))
+        try:
+            while not await bucket.names():
+                await asyncio.sleep(0)
+            yield running, stop
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+
+async def names(server: NatsServer) -> set[str]:
+    async with connect(context_for_server(server.url)) as connection:
+        return {*await (await ConfigurationBucket.open(connection)).names()}
+
+
+async def test_stopped_while_the_server_is_away_it_does_not_wait_for_it(server: NatsServer) -> None:
+    async with applying(server) as (running, stop):
+        server.stop()
+        stop.set()
+        async with asyncio.timeout(10):  # where the writes would be tried again for half a minute
+            await running
+    server.start()
+    assert 0 < len(await names(server)) < MANY
+
+
+async def test_stopped_while_the_server_hangs_it_does_not_wait_for_long(server: NatsServer) -> None:
+    async with applying(server) as (running, stop):
+        assert server.process is not None
+        server.process.send_signal(signal.SIGSTOP)
+        stop.set()
+        async with asyncio.timeout(15):
+            await running
+        server.process.send_signal(signal.SIGCONT)
+    assert 0 < len(await names(server)) < MANY
+
+
+async def test_an_apply_that_lost_its_server_goes_on_when_that_is_back(server: NatsServer) -> None:
+    async with applying(server):
+        server.stop()
+        server.start()
+        async with asyncio.timeout(60):
+            while len(await names(server)) < MANY:
+                await asyncio.sleep(0.1)
