@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ajsync.config import Configuration
     from ajsync.reconcile.apply import Result
     from ajsync.reconcile.plan import Plan
+    from ajsync.reconcile.saved import SavedPlan
 
 _RESYNC_SECONDS = 300.0
 
@@ -120,15 +121,15 @@ def _apply_once(
     from ajsync.cli.output import print_plan
     from ajsync.cli.session import limits, load, run
     from ajsync.reconcile.gates import refusals
-    from ajsync.reconcile.plan import Adopt
+    from ajsync.reconcile.saved import load_plan
 
     configuration = load(files)
-    saved = _load_saved(plan_file)
-    # A saved adoption was decided when the plan was made.
-    adopt = opened.adopt or (saved is not None and any(isinstance(change, Adopt) for change in saved.changes))
-    plan = run(_prepare(configuration, server, adopt, creation))
+    saved = None if plan_file is None else load_plan(plan_file)
     if saved is not None:
-        plan = _still_fits(saved, plan)
+        opened = _opened_also(opened, saved)
+    plan = run(_prepare(configuration, server, opened.adopt, creation))
+    if saved is not None:
+        plan = _still_fits(saved.plan, plan)
     against = refusals(plan, limits(configuration, opened))
     print_plan(plan, against, style="text", show_payload=show_payload, locations=configuration.locations)
     if against:
@@ -164,10 +165,15 @@ async def _prepare(
         return plan
 
 
-def _load_saved(plan_file: Path | None) -> Plan | None:
-    from ajsync.reconcile.saved import load_plan
+def _opened_also(opened: Opened, saved: SavedPlan) -> Opened:
+    """The gates that are opened now, and those that were when the plan was made: it was approved with them."""
+    from ajsync.reconcile.plan import Adopt
 
-    return None if plan_file is None else load_plan(plan_file)
+    return Opened(
+        adopt=opened.adopt or saved.plan.count(Adopt) > 0,
+        allow_deletes=max(opened.allow_deletes, saved.allow_deletes),
+        allow_empty=opened.allow_empty or saved.allow_empty,
+    )
 
 
 def _still_fits(saved: Plan, fresh: Plan) -> Plan:

@@ -84,9 +84,9 @@ def command(
     locations = in_repository(configuration.locations) if style == "github" else configuration.locations
     print_plan(plan, against, style=style, show_payload=show_payload, locations=locations)
     if out is not None:
-        from ajsync.reconcile.saved import save_plan
+        from ajsync.reconcile.saved import SavedPlan, save_plan
 
-        save_plan(plan, out)
+        save_plan(SavedPlan(plan, opened.allow_deletes, opened.allow_empty), out)
     if against:
         if style != "text":  # the reasons stand in the plan, which may have gone into a file
             for refusal in against:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -30,12 +31,22 @@ _NAMED = 5
 _T = TypeVar("_T")
 
 
-def save_plan(plan: Plan, path: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class SavedPlan:
+    """A plan, and the gates that were opened when it was made."""
+
+    plan: Plan
+    allow_deletes: int = 0
+    allow_empty: bool = False
+
+
+def save_plan(saved: SavedPlan, path: Path) -> None:
     """Write a plan to a file that only its owner can read; it is there as a whole or not at all.
 
     Raises UsageError where the file cannot be written.
     """
-    content = _encode_plan(plan)
+    opened = {"allow_deletes": saved.allow_deletes, "allow_empty": saved.allow_empty}
+    content = {**_encode_plan(saved.plan), "opened": opened}
     document = {"ajsync_plan": _VERSION, "sha256": _checksum(content), "plan": content}
     try:
         _write_private(path, json.dumps(document).encode() + b"\n")
@@ -43,7 +54,7 @@ def save_plan(plan: Plan, path: Path) -> None:
         raise UsageError(f"The plan cannot be saved to {path}: {error.strerror or error}.") from None
 
 
-def load_plan(path: Path) -> Plan:
+def load_plan(path: Path) -> SavedPlan:
     """Read a plan that `save_plan` wrote.
 
     Raises UsageError where the file cannot be read, InvalidError where it is not exactly what was saved.
@@ -80,16 +91,10 @@ def check_plan(plan: Plan, *, target: Target, owner: str, digest: str) -> None:
 def check_revisions(plan: Plan, fresh: Plan) -> None:
     """See that each key of a saved plan still has its revision. Raises StalePlanError naming those that have not.
 
-    `fresh` is the plan as it would be made now. Without --adopt it has a conflict where the saved plan adopts: then the
-    revision shows only when it is written.
+    `fresh` is the plan as it would be made now, with adoptions if the saved one has some.
     """
     now = {change.name: change.revision for change in fresh.changes}
-    unknown = {conflict.name for conflict in fresh.conflicts if conflict.kind == "unmanaged"}
-    stale = [
-        visible(change.name)
-        for change in plan.changes
-        if now.get(change.name) != change.revision and not (isinstance(change, Adopt) and change.name in unknown)
-    ]
+    stale = [visible(change.name) for change in plan.changes if now.get(change.name) != change.revision]
     if stale:
         names = ", ".join(stale[:_NAMED]) + (f" and {len(stale) - _NAMED} more" if len(stale) > _NAMED else "")
         raise _stale(f"in the bucket these are no longer as they were when it was made: {names}")
@@ -141,7 +146,7 @@ def _encode_change(change: Change) -> dict[str, Any]:
     }
 
 
-def _decode_document(data: bytes) -> Plan:
+def _decode_document(data: bytes) -> SavedPlan:
     try:
         document = json.loads(data)
     except (ValueError, RecursionError):
@@ -158,11 +163,13 @@ def _decode_document(data: bytes) -> Plan:
     return _decode_plan(document["plan"])
 
 
-def _decode_plan(value: Any) -> Plan:
-    _members(value, "target", "owner", "digest", "changes", "conflicts", "unreadable", *_COUNTS)
+def _decode_plan(value: Any) -> SavedPlan:
+    _members(value, "target", "owner", "digest", "changes", "conflicts", "unreadable", "opened", *_COUNTS)
+    opened = value["opened"]
+    _members(opened, "allow_deletes", "allow_empty")
     target = value["target"]
     _members(target, "bucket", "created")
-    return Plan(
+    plan = Plan(
         target=Target(_typed(target["bucket"], str), _typed(target["created"], str)),
         owner=_typed(value["owner"], str),
         digest=_typed(value["digest"], str),
@@ -171,6 +178,7 @@ def _decode_plan(value: Any) -> Plan:
         unreadable=tuple(map(_decode_unreadable, _typed(value["unreadable"], list))),
         **{name: _typed(value[name], int) for name in _COUNTS},
     )
+    return SavedPlan(plan, _typed(opened["allow_deletes"], int), _typed(opened["allow_empty"], bool))
 
 
 def _decode_change(value: Any) -> Change:

@@ -210,6 +210,16 @@ def test_a_saved_plan_is_private_and_applies_once(run: Run, project: Path) -> No
 
 
 @pytest.mark.usefixtures("applied")
+def test_the_gates_that_a_saved_plan_was_made_with_stay_open(run: Run, project: Path) -> None:
+    write(project, "schedules: {}\n")
+    assert run("plan", "--out", "refused.plan").returncode == 4
+    assert run("apply", "refused.plan").returncode == 4
+    assert run("plan", "--out", "change.plan", "--allow-empty", "--allow-deletes", "9").returncode == 0
+    assert run("apply", "change.plan").returncode == 0
+    assert run("list", "--names").stdout == ""
+
+
+@pytest.mark.usefixtures("applied")
 def test_a_saved_plan_is_stale_once_files_or_keys_have_changed(run: Run, project: Path, server: NatsServer) -> None:
     write(project, SCHEDULES.replace("@daily", "@weekly"))
     run("plan", "--out", "change.plan")
