@@ -1,4 +1,5 @@
-"""The agenda: which schedule is due when. Pure: time enters as an argument, and nothing is given out twice.
+"""The agenda: which schedule is due when. Pure: time enters as an argument, and nothing is given out twice unless it is
+told to go back.
 
 Schedules with the same times share one timetable, whose next instant is computed once and waits in a heap.
 
@@ -115,7 +116,7 @@ class _Group:
 
 
 class Agenda:
-    """Gives out each fire once, in the order in which they are due."""
+    """Gives out each fire once, in the order in which they are due, unless it is told to go back."""
 
     def __init__(self, position: int) -> None:
         self.position = position
@@ -231,6 +232,15 @@ class Agenda:
             self._drop_empty()
         self.position = max(self.position, until)
         self._forget_deleted()
+
+    def rewind(self, to: int) -> None:
+        """Give out once more what is due after `to`."""
+        self._extra = [item for item in self._extra if item[0] <= to or item[2].until != FOREVER]
+        heapq.heapify(self._extra)
+        self._heap.clear()
+        for group in self._groups.values():
+            self._schedule(group, to)
+        self.position = to
 
     def _add(self, task: ScheduledTask, since: int) -> Entry:
         times = times_of(task)

@@ -30,8 +30,8 @@ _ANSWER_SECONDS = 2.0
 """A stream that has no leader at the moment never answers; it is soon asked again."""
 _RETRY_SECONDS = 0.5
 _STEP_DOWN_SECONDS = TTL_SECONDS - REFRESH_SECONDS
-_GIVE_BACK_SECONDS = 1.0
 """Without a refresh for so long the key may soon be somebody else's."""
+_GIVE_BACK_SECONDS = 1.0
 
 Kind = Literal["vacant", "handover", "silent"]
 """How we came to lead: nobody did; the leader gave the key back; the leader, one of ours, fell silent."""

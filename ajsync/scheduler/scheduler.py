@@ -31,6 +31,8 @@ from ajsync.scheduler.watermark import Watermark
 log = logging.getLogger(__name__)
 
 _SKEW_SECONDS = 10.0
+"""How often the clocks are compared."""
+_MUCH_SKEW_SECONDS = 1.0
 _REFRESH_ENDS_SECONDS = 0.25
 """A refresh under way is waited for at the end of a term: its revision is needed to give the key back."""
 
@@ -196,6 +198,7 @@ class Scheduler:
         self.agenda.skip(watermark.instant)
 
     async def _measure_skew(self) -> None:
+        told = False
         while True:
             with suppress(UnreachableError):
                 asked = self.clock()
@@ -205,4 +208,9 @@ class Scheduler:
                     skew = (asked + answered) / 2 - parse_timestamp(info["ts"])
                     self.clock_skew = skew / NANOSECONDS
                     self.metrics.clock_skew(self.clock_skew)
+                    if abs(self.clock_skew) > _MUCH_SKEW_SECONDS and not told:
+                        told = True
+                        where, when = ("ahead of", "early") if skew > 0 else ("behind", "late")
+                        off = abs(self.clock_skew)
+                        log.warning("This clock is %.1f s %s the server's: tasks come so much too %s", off, where, when)
             await asyncio.sleep(_SKEW_SECONDS)

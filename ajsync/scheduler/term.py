@@ -45,6 +45,8 @@ _LONGEST_SLEEP_SECONDS = 0.5
 _WATERMARK_SECONDS = 1.0
 _BEGUN_AFTER_MARK = 10 * NANOSECONDS
 """So long a leader may fire after the last watermark that it could store: until its lease ends."""
+_CORRECTED = 3600 * NANOSECONDS
+"""A clock that is set back by more was wrong before. Less is waited out."""
 _MARK_AFTER_SECOND = NANOSECONDS // 5
 _LEAST_MARK_SECONDS = 0.3
 _DRAIN_SECONDS = 0.7
@@ -97,6 +99,7 @@ class TermRunner:
         now = self._scheduler.clock()
         self._dispatched = self._looked_at = now if self._after is None else self._after
         self.awake_at, self._awake_by_the_clock = time.monotonic(), now
+        self._mind_correction(now)
         # Before the first fire: a stand-by has to know a leader of ours when that dies at once.
         await self._write_watermark()
         marking = asyncio.create_task(self._keep_watermark())
@@ -143,6 +146,7 @@ class TermRunner:
     def _step(self) -> None:
         """One look at the clock: catch up, look ahead, prepare some, fire what is due."""
         now = self._scheduler.clock()
+        self._mind_correction(now)
         self._look_for_gap(now)
         if self._catching_up is not None and next(self._catching_up, self) is self:
             self._catching_up = None
@@ -157,6 +161,25 @@ class TermRunner:
         # Something due may not be prepared yet; what is prepared is dispatched in order of due instants.
         late = [*(fire.due for fire in self._unprepared), *(item[0] for item in self._prepared[:1])]
         self._dispatched = max(self._dispatched, min(now, *(instant - 1 for instant in late)) if late else now)
+
+    def _mind_correction(self, now: int) -> None:
+        """Go back where this clock, or that of the leader before us, was far ahead and is not any more.
+
+        What was fired then is found, and not fired again; all else would be silent until the clock is there once more.
+        """
+        agenda = self._scheduler.agenda
+        ahead = max(agenda.position, self._looked_at, self._dispatched) - now
+        if ahead <= _CORRECTED:
+            return
+        log.warning("The clock was set back by %d s; going back with it", ahead / NANOSECONDS)
+        to = self._dispatched if self._dispatched <= now else now - self._scheduler.settings.grace
+        self._catching_up = None
+        self._unprepared = deque(fire for fire in self._unprepared if fire.due <= to)
+        self._backlog = deque(fire for fire in self._backlog if fire.due <= to)
+        self._prepared = [item for item in self._prepared if item[0] <= to]
+        heapq.heapify(self._prepared)
+        agenda.rewind(to)
+        self._looked_at = self._dispatched = to
 
     def _look_for_gap(self, now: int) -> None:
         """What fell due long ago follows the policies: after an outage, a pause, or a leap of the clock."""

@@ -139,6 +139,20 @@ def test_what_is_skipped_is_not_given_out() -> None:
     assert seconds(made.advance(at(120))) == [("A", 120)]
 
 
+def test_what_it_goes_back_over_is_given_out_once_more() -> None:
+    made = agenda(task("A", schedule="* * * * *"), task("B", schedule="* * * * *"), task("GONE", schedule="* * * * *"))
+    made.remove("GONE", at(65))
+    overdue = made.advance(at(60))
+    made.advance(at(3600))
+    made.give_back(overdue)
+    made.put(task("B", schedule="* * * * *", task_type="new"), at(100))
+    made.rewind(at(120))
+    assert made.position == at(120)
+    again = made.advance(at(180))
+    assert seconds(again) == [("A", 60), ("B", 60), ("GONE", 60), ("B", 120), ("A", 180), ("B", 180)]
+    assert again[-1].task.task_type == "new"
+
+
 def test_jitter_spreads_by_the_name_and_is_the_same_everywhere() -> None:
     spread = [task(f"N{n}", schedule="* * * * *", managed=Managed(OWNER, jitter=30 * SECOND)) for n in range(50)]
     offsets = [jitter_offset(each) for each in spread]

@@ -22,6 +22,8 @@ from tests.scheduler.ha.stage import make_streams, schedule, store, until
 
 pytestmark = pytest.mark.anyio
 MINUTES = 10
+HOURS = 5
+"""Longer than what is waited out."""
 MINUTE = 60 * NANOSECONDS
 TASKS = [schedule(policy.upper(), "@every 1m", catchup=policy) for policy in ("all", "latest", "none")]
 INTERVALS = {task.name: MINUTE for task in TASKS}
@@ -70,6 +72,49 @@ async def test_what_a_leap_backwards_repeats_does_not_fire_twice(server: NatsSer
         assert not await rewritten(client)
 
 
+async def test_a_clock_that_was_far_ahead_and_is_corrected_goes_on_at_once(server: NatsServer) -> None:
+    async with _running(server) as (clock, scheduler, client):
+        begin = clock() // MINUTE * MINUTE
+        clock.leap_to(begin + HOURS * 60 * MINUTE + NANOSECONDS)
+        await _caught_up(scheduler, clock)
+        ahead = {each.due for each in await read_tasks(client)}
+        clock.leap_to(begin + MINUTE + NANOSECONDS)
+        await _caught_up(scheduler, clock)
+        made = await read_tasks(client)
+        assert Counter(each.schedule for each in made if each.due == begin + MINUTE) == Counter([*INTERVALS])
+        assert {each.due for each in made} == ahead | {begin + MINUTE}
+        assert len(await read_items(client)) == len(made)
+        assert not await rewritten(client)
+
+
+async def test_who_takes_over_from_a_leader_that_was_far_ahead_goes_by_its_own_clock(server: NatsServer) -> None:
+    async with _running(server) as (clock, scheduler, client):
+        begin = clock() // MINUTE * MINUTE
+        clock.leap_to(begin + HOURS * 60 * MINUTE + NANOSECONDS)
+        await _caught_up(scheduler, clock)
+        ahead = await read_tasks(client)
+    async with _running(server) as (clock, scheduler, client):
+        clock.leap_to(begin + MINUTE + NANOSECONDS)
+        await _caught_up(scheduler, clock)
+        made = await read_tasks(client)
+        assert {each.due for each in made} == {*(each.due for each in ahead), begin + MINUTE}
+        assert len(await read_items(client)) == len(made)
+
+
+@pytest.mark.parametrize(("ahead", "told"), [(-90, "90.0 s behind the server's"), (90, "90.0 s ahead of the server's")])
+async def test_a_clock_that_is_not_the_servers_is_told_of(
+    server: NatsServer, caplog: pytest.LogCaptureFixture, ahead: int, told: str
+) -> None:
+    async with connect(context_for_server(server.url)) as connection:
+        stop = asyncio.Event()
+        scheduler = Scheduler(connection, Settings("S1"), clock=lambda: time.time_ns() + ahead * NANOSECONDS)
+        running = asyncio.create_task(scheduler.run(stop))
+        await until(lambda: scheduler.clock_skew is not None, "it has compared them")
+        stop.set()
+        await running
+    assert told in caplog.text
+
+
 @asynccontextmanager
 async def _running(server: NatsServer) -> AsyncIterator[tuple[Clock, Scheduler, Client]]:
     """A scheduler that leads, by a clock that can be set."""
@@ -91,7 +136,10 @@ async def _running(server: NatsServer) -> AsyncIterator[tuple[Clock, Scheduler, 
 async def _caught_up(scheduler: Scheduler, clock: Clock) -> None:
     """Wait until everything is fired that the clock says is due."""
     now = clock()
-    await until(lambda: scheduler.watermark is not None and scheduler.watermark.instant >= now, "it has caught up")
+    await until(
+        lambda: scheduler.watermark is not None and now <= scheduler.watermark.instant < now + MINUTE,
+        "it has caught up",
+    )
 
 
 async def _looked_at_its_clock(scheduler: Scheduler) -> None:
