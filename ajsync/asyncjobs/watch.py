@@ -1,7 +1,7 @@
 """Follow keys of a stream live: what is there first, then each change, without a gap, whatever happens to the server.
 
 An ordered consumer of its own: when a message is missing, a heartbeat fails to come, the connection was lost or the
-stream was made anew, everything is listed again and compared with what is known.
+stream was purged or made anew, everything is listed again and compared with what is known.
 """
 
 from __future__ import annotations
@@ -121,6 +121,8 @@ class _Pass:
         self._present: set[str] | None = set()
         """The subjects listed so far; None once the listing is whole."""
         self._heard = time.monotonic()
+        self._purged = False
+        """Something known was not there at the last check; once only may be a change on its way to us."""
         self._broken = asyncio.Event()
 
     async def run(self) -> None:
@@ -137,8 +139,7 @@ class _Pass:
                     return
                 if now - checked > _CHECK_SECONDS:
                     checked = now
-                    info = await self._connection.jetstream_request(f"STREAM.INFO.{self._watch._stream}")
-                    if info["created"] != self._created:
+                    if not await self._is_whole():
                         return
                 await set_within(self._broken, _TICK_SECONDS)
         finally:
@@ -148,6 +149,15 @@ class _Pass:
                 subject = f"{self._connection.api_prefix}CONSUMER.DELETE.{self._watch._stream}.{self._consumer}"
                 if client.is_connected and self._consumer:
                     await client.publish(subject, b"")
+
+    async def _is_whole(self) -> bool:
+        """Whether the stream is the same still, and has not been purged, which a consumer does not hear of."""
+        info = await self._connection.jetstream_request(f"STREAM.INFO.{self._watch._stream}")
+        if info["created"] != self._created:
+            return False
+        oldest = min((revision for revision, _ in self._watch._known.values()), default=info["state"]["first_seq"])
+        purged, self._purged = self._purged, oldest < info["state"]["first_seq"]
+        return not (purged and self._purged)
 
     async def _create(self, inbox: str) -> None:
         stream = self._watch._stream

@@ -194,6 +194,20 @@ async def test_a_purge_in_the_midst_of_the_listing_does_not_keep_it_from_ending(
         assert promised
 
 
+async def test_a_purge_of_the_stream_is_told_as_deletions(server: NatsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch_module, "_CHECK_SECONDS", 0.2)
+    async with connect(context_for_server(server.url)) as connection:
+        await ConfigurationBucket.create(connection)
+        await put(connection, {"A": b"1", "B": b"1"})
+        async with watching(connection) as watch:
+            await watch.until(watch.loaded.is_set)
+            await connection.jetstream_request(f"STREAM.PURGE.{CONFIGURATION_STREAM}")
+            await watch.until(lambda: not watch.state())
+            await put(connection, {"B": b"2"})
+            await watch.until(lambda: watch.state() == {"B": b"2"})
+            assert sorted(watch.told()[2:4], key=str) == [("A", None), ("B", None)]
+
+
 async def test_twenty_thousand_large_entries_are_all_told(server: NatsServer) -> None:
     async with connect(context_for_server(server.url)) as connection:
         await ConfigurationBucket.create(connection)
