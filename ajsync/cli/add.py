@@ -7,6 +7,7 @@ from typing import BinaryIO
 import click
 
 from ajsync.asyncjobs.names import DEFAULT_QUEUE
+from ajsync.cli.moments import Zone
 from ajsync.cli.options import Files, Server, files_options, server_options
 from ajsync.errors import UsageError
 
@@ -26,7 +27,13 @@ from ajsync.errors import UsageError
 @click.option(
     "--tries", type=click.IntRange(min=0), default=0, metavar="N", help="How often a task is tried. [default: 10]"
 )
-@click.option("--timezone", default="", metavar="ZONE", help="The zone of the schedule, such as Europe/Malta.")
+@click.option(
+    "--timezone",
+    default="",
+    metavar="ZONE",
+    shell_complete=Zone().shell_complete,
+    help="The zone of the schedule, such as Europe/Malta.",
+)
 @click.option("--owner", metavar="NAME", help="Make it a schedule of this owner. [default: of nobody]")
 @click.option("--create-bucket", is_flag=True, help="Make the bucket if it is missing.")
 def command(

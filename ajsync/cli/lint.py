@@ -13,6 +13,8 @@ from ajsync.cli.options import Files, Server, files_options, server_options
 from ajsync.errors import InvalidError, Location
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from ajsync.inspect.lint import Finding, Rule
     from ajsync.reconcile.render.style import Paint
 
@@ -40,6 +42,16 @@ class _RuleName(click.ParamType[str]):
             hint = f"did you mean {nearest[0]}?" if nearest else "'ajsync lint --help' lists them"
             self.fail(f"there is no rule {value!r}; {hint}", param, ctx)
         return str(value)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Offer the rules that begin so and were not given yet, with what they find."""
+        from click.shell_completion import CompletionItem
+
+        from ajsync.inspect.rules import RULES
+
+        given = ctx.params.get(param.name or "") or ()
+        rules = [rule for rule in RULES if rule.name.startswith(incomplete) and rule.name not in given]
+        return [CompletionItem(rule.name, help=rule.told) for rule in rules]
 
 
 class _LintCommand(click.Command):

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ajsync.errors import ScheduleError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -31,6 +34,14 @@ class Zone(click.ParamType[tzinfo]):
             return load_zone(value)
         except ScheduleError as error:
             self.fail(str(error), param, ctx)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Offer the zones that begin so."""
+        from click.shell_completion import CompletionItem
+
+        from ajsync.cli.suggest import zones
+
+        return [CompletionItem(name) for name in zones() if name.startswith(incomplete)]
 
 
 from_option = click.option(

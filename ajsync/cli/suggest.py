@@ -1,10 +1,12 @@
-"""What a shell is offered behind TAB: names of schedules, contexts and environments.
+"""What a shell is offered behind TAB: names of schedules, contexts, environments and time zones.
 
 A server that does not answer soon is as good as none. What goes wrong is not told: a prompt has no place for it.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
@@ -15,6 +17,8 @@ from ajsync.cli.options import Files, Server
 
 _SECONDS = 1.0
 """For whatever a server has to do with; then the user gets the prompt back."""
+_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
+"""What shells and commands take for nothing but a name; a `$(...)` that others wrote would run."""
 
 
 def contexts(ctx: click.Context) -> list[str]:
@@ -28,7 +32,14 @@ def environments(ctx: click.Context) -> list[str]:
     """The environments of `ajsync.yaml`, be the rest of it valid or not."""
     from ajsync.config.project import list_environments
 
-    return list(list_environments(Path.cwd(), ctx.params.get("config")))
+    return _plain(list_environments(Path.cwd(), ctx.params.get("config")))
+
+
+def zones() -> list[str]:
+    """The time zones by their IANA names."""
+    from zoneinfo import available_timezones
+
+    return sorted(available_timezones() - {"localtime"})  # a file of some machines, and no such name
 
 
 def schedules(ctx: click.Context) -> list[str]:
@@ -36,7 +47,7 @@ def schedules(ctx: click.Context) -> list[str]:
     if ctx.params.get("from_files"):
         from ajsync.cli.session import load
 
-        return sorted(load(_files(ctx)).tasks)
+        return _plain(sorted(load(_files(ctx)).tasks))
     return _stored(ctx)
 
 
@@ -70,7 +81,11 @@ def _stored(ctx: click.Context) -> list[str]:
     thread = Thread(target=work, daemon=True)
     thread.start()
     thread.join(_SECONDS)
-    return list(found)
+    return _plain(found)
+
+
+def _plain(names: Iterable[str]) -> list[str]:
+    return [name for name in names if _PLAIN.fullmatch(name)]
 
 
 def _files(ctx: click.Context) -> Files:

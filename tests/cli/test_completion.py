@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from ajsync.inspect.rules import RULES
 from tests.cli.inspected import fill
 from tests.cli.processes import DEADLINE_SECONDS, ajsync, silent_server
 from tests.cli.terminals import Terminal
 from tests.nats_server import NatsServer
+from tests.values import put_values
 
 Offered = Callable[[str], list[str]]
 
@@ -91,6 +93,30 @@ def test_contexts_are_offered_from_disk_and_environments_from_the_project(offere
     assert offered("ajsync --context on") == ["one"]
     assert offered("ajsync plan --environment ") == ["prod", "staging"]
     assert offered("ajsync plan -e p") == ["prod"]
+
+
+def test_time_zones_and_rules_are_offered(offered: Offered) -> None:
+    for command in ("next", "timeline", "history A", "add A @daily b", "task cron add A @daily b"):
+        assert offered(f"ajsync {command} --timezone Europe/Ma") == [
+            "Europe/Madrid",
+            "Europe/Malta",
+            "Europe/Mariehamn",
+        ]
+    assert offered("ajsync lint --rule never") == ["never-fires"]
+    assert offered("ajsync lint --ignore leap-day-only --ignore ") == [
+        rule.name for rule in RULES if rule.name != "leap-day-only"
+    ]
+
+
+def test_a_name_that_a_shell_would_run_or_a_command_take_for_an_option_is_not_offered(
+    offered: Offered, project: Path, context: str, server: NatsServer
+) -> None:
+    names = ["$(id)", "`id`", "A;id", "A&id", "A|id", "A'B", 'A"B', "-rf", "--force", "\x1b[31m", "\u202eA", "GOOD"]
+    put_values(server.url, dict.fromkeys(names, b"{}"))
+    everything = offered(f"ajsync view --context {context} ")
+    assert everything == ["BAD", "BROKEN", "EVIL", "GOOD", "NEVER", "NIGHTLY", "TICK"]
+    (project / "ajsync.yaml").write_text("owner: team\nenvironments: {'$(id)': {}, '-x': {}, prod: {}}\n")
+    assert offered("ajsync plan -e ") == ["prod"]
 
 
 def test_nothing_is_offered_and_nothing_said_where_something_is_wrong(
