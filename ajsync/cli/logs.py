@@ -5,15 +5,31 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from copy import copy
 from datetime import UTC, datetime
 
 from ajsync.cli.verbosity import current
+from ajsync.reconcile.render.untrusted import escape
 
 _ASKED_FOR = ("ajsync.asyncjobs.bucket", "ajsync.asyncjobs.connection", "ajsync.cli.session", "ajsync.reconcile.apply")
 """They tell each step of a command; one that stays would tell the same again and again."""
 
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+
+
+class _TextFormatter(logging.Formatter):
+    """Whatever a message quotes of others can neither steer a terminal nor pass for a line of ours."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        quoting = copy(record)
+        if isinstance(record.args, tuple):
+            quoting.args = tuple(escape(each) if isinstance(each, str) else each for each in record.args)
+        return super().format(quoting)
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        record.message = "\n".join(map(escape, record.message.split("\n")))
+        return super().formatMessage(record)
 
 
 class _JsonFormatter(logging.Formatter):
@@ -26,7 +42,8 @@ class _JsonFormatter(logging.Formatter):
         line |= {name: value for name, value in vars(record).items() if name not in _STANDARD}  # `extra=`
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
+        text = json.dumps(line, ensure_ascii=False, default=str)
+        return text if text.isprintable() else json.dumps(line, default=str)
 
 
 def start_logging(style: str = "text") -> None:
@@ -38,7 +55,7 @@ def start_logging(style: str = "text") -> None:
     if style == "json":
         handler.setFormatter(_JsonFormatter())
     else:
-        handler.setFormatter(logging.Formatter("%(levelname)s[%(asctime)s] %(message)s", "%H:%M:%S"))
+        handler.setFormatter(_TextFormatter("%(levelname)s[%(asctime)s] %(message)s", "%H:%M:%S"))
     level = logging.DEBUG if current.debug else logging.ERROR if current.quiet else logging.INFO
     # `force`, for --verbose has begun logging before the command could say in which style.
     logging.basicConfig(level=level, handlers=[handler], force=True)

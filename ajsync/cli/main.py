@@ -145,18 +145,27 @@ def _show_unexpected(error: Exception) -> None:
 
         traceback.print_exception(error)
         return
-    told = f"{type(error).__name__}: {error}".splitlines()[0]
+    from ajsync.reconcile.render.untrusted import escape
+
+    told = escape(f"{type(error).__name__}: {error}".splitlines()[0])
     paint("Error:", "red", f"Unexpected {told}. The same with --debug shows where it comes from.")
 
 
 def show_error(error: AjsyncError) -> None:
-    """Print an error on standard error; of the files, each problem on a line, as editors and CI read them."""
+    """Print an error on standard error; of the files, each problem on a line, as editors and CI read them.
+
+    Whatever an error quotes of files, bucket or server, nothing of it steers a terminal or begins a line.
+    """
+    from ajsync.reconcile.render.untrusted import escape
+
+    texts = error.problems if isinstance(error, ConfigurationError) else (error,)
+    shown = "\n".join(escape(str(text)) for text in texts)
     if isinstance(error, ConfigurationError) and any(problem.location.line for problem in error.problems):
-        click.echo(str(error), err=True)
+        click.echo(shown, err=True)
         files = len({problem.location.file for problem in error.problems})
         paint("Error:", "red", f"{_counted(len(error.problems), 'problem')} in {_counted(files, 'file')}.")
         return
-    paint("Error:", "red", str(error))
+    paint("Error:", "red", shown)
 
 
 def _counted(count: int, noun: str) -> str:

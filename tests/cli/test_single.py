@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from ajsync.cli.main import main
+from tests.cli.inspected import HOSTILE
 from tests.nats_server import NatsServer
 from tests.values import put_values
 
@@ -110,6 +111,16 @@ def test_what_files_own_is_deleted_only_by_naming_the_owner(run: Run) -> None:
     missing = run("delete", "A", "-f")
     assert (missing.returncode, missing.stdout) == (1, "")
     assert "There is no schedule 'A'" in missing.stderr
+
+
+def test_an_owner_whom_others_wrote_does_not_steer_the_terminal(run: Run, server: NatsServer) -> None:
+    run("add", "A", "@daily", "a", "--owner", "team")
+    value = {**json.loads(run("view", "A", "--json").stdout), "ajsync": {"owner": f"{HOSTILE}\n::error::x"}}
+    put_values(server.url, {"A": json.dumps(value).encode()})
+    refused = run("delete", "A", "--force")
+    assert refused.returncode == 5
+    assert refused.stderr.removesuffix("\n").isprintable()
+    assert "\\x1b[2J" in refused.stderr
 
 
 def test_without_a_terminal_delete_wants_force(run: Run) -> None:

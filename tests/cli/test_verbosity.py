@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.inspected import fill
+from tests.cli.inspected import HOSTILE, fill
 from tests.cli.processes import ajsync, background, silent_server
 from tests.cli.terminals import Terminal, on_terminal
 from tests.nats_server import NatsServer
+from tests.tasks import task
+from tests.values import put
 
 SCHEDULES = "schedules:\n" + "".join(f"  S{n:02}: {{schedule: '@daily', task_type: a}}\n" for n in range(40))
 AJSYNC = (sys.executable, "-m", "ajsync")
@@ -72,6 +75,25 @@ def test_debug_tells_each_request_also_as_ajc_spells_the_command(project: Path, 
     told = ajsync(project, "task", "cron", "list", "--debug", "--server", server.url)
     assert "asking $JS.API.STREAM.INFO.KV_CHORIA_AJ_CONFIGURATION" in told.stderr
     assert told.returncode == 0
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_what_others_wrote_does_not_steer_the_terminal_from_the_logs(
+    project: Path, server: NatsServer, style: str
+) -> None:
+    put(server.url, [task("EVIL", queue=f"{HOSTILE}\n::error::x", schedule="@daily", created_at=1)])
+    words = ("scheduler", "one", "--log-format", style, "--server", server.url)
+    with background(project, *words) as process:
+        assert process.stderr is not None
+        lines = [process.stderr.readline()]
+        while "Loaded" not in lines[-1]:
+            lines.append(process.stderr.readline())
+            assert lines[-1], lines
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+    assert all(line.removesuffix("\n").isprintable() for line in lines)
+    assert not any(line.startswith("::error::") for line in lines)
+    assert sum("EVIL on queue" in line for line in lines) == 1
 
 
 def test_quiet_and_verbose_exclude_each_other(project: Path) -> None:
