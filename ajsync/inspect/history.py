@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from itertools import islice
 
 from ajsync.asyncjobs.connection import Connection, JetStreamError
-from ajsync.asyncjobs.ids import KSUID_EPOCH, fire_task_id
+from ajsync.asyncjobs.ids import fire_task_id
 from ajsync.asyncjobs.model import ScheduledTask, decode_object, instant_member
 from ajsync.asyncjobs.streams import STREAM_NOT_FOUND, TASKS_STREAM, LastMessage, last_message
 from ajsync.asyncjobs.tasks import NEW, decode_task, task_subject
-from ajsync.asyncjobs.timestamp import NANOSECONDS
 from ajsync.errors import StoredValueError
 from ajsync.scheduler.agenda import times_of
 from ajsync.scheduler.catchup import previous_dues
@@ -49,8 +48,7 @@ def past_dues(task: ScheduledTask, now: int, last: int) -> list[int]:
 
     Raises ScheduleError.
     """
-    since = max(task.created_at, KSUID_EPOCH * NANOSECONDS)
-    return list(islice(previous_dues(times_of(task), now + 1, since), last))
+    return list(islice(previous_dues(times_of(task), now + 1, task.created_at), last))
 
 
 def past_fire(name: str, due: int, message: LastMessage | None, stored_at: int) -> PastFire:
@@ -89,8 +87,9 @@ async def read_history(
             message = await _task_message(connection, fire_task_id(task.name, due))
         return past_fire(task.name, due, message, stored_at)
 
+    dues = past_dues(task, now, last)
     async with asyncio.TaskGroup() as group:
-        looks = [group.create_task(look_up(due)) for due in past_dues(task, now, last)]
+        looks = [group.create_task(look_up(due)) for due in dues]
     return [look.result() for look in looks]
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ajsync.asyncjobs.ids import KSUID_EPOCH
 from ajsync.asyncjobs.timestamp import NANOSECONDS
 from ajsync.scheduler.agenda import Entry, Fire, Times
 
 _FIRST_LOOK_BACK = 300 * NANOSECONDS
-_LONGEST_LOOK_BACK = 20 * 365 * 86_400 * NANOSECONDS
 _FARTHER = 4
 """Each look back is so much longer than the last: a dense schedule needs one, a sparse one must not take thousands."""
 
@@ -48,11 +48,11 @@ def catch_up(entry: Entry, gap: Gap, window: int) -> Missed:
     return Missed(tuple(Fire(due, entry) for due in kept), len(dues) - len(kept))
 
 
-def previous_dues(times: Times, due: int, since: int | None = None) -> Iterator[int]:
-    """The instants before `due` at which such a schedule was due, newest first: those after `since`, or of 20 years."""
+def previous_dues(times: Times, due: int, since: int = 0) -> Iterator[int]:
+    """The instants before `due` and after `since` at which such a schedule was due and a task can be, newest first."""
     span = _FIRST_LOOK_BACK
     until = due - 1
-    earliest = due - _LONGEST_LOOK_BACK if since is None else since
+    earliest = max(since, KSUID_EPOCH * NANOSECONDS - 1)  # no id can hold an earlier one
     while until > earliest:
         after = max(until - span, earliest)
         yield from reversed(list(times.between(after, until)))

@@ -63,7 +63,7 @@ class Overlap:
         prepared.settled.add_done_callback(partial(self._remember, prepared.fire))
         task = asyncio.create_task(self._check(prepared, prepared.settled, before, start))
         self._checks[task] = prepared
-        task.add_done_callback(lambda done: self._checks.pop(done, None))
+        task.add_done_callback(partial(self._end, prepared))
 
     def unsettled(self) -> Iterator[Fire]:
         """The fires that are being looked at."""
@@ -76,6 +76,17 @@ class Overlap:
             task.cancel()
         self._checks.clear()
         return fires
+
+    def _end(self, prepared: Prepared, check: asyncio.Task[None]) -> None:
+        """A check is over; of a mistake of ours the fires after this one must not have to wait for ever."""
+        self._checks.pop(check, None)
+        if check.cancelled() or (error := check.exception()) is None:
+            return
+        name = prepared.fire.task.name
+        log.error("Cannot see whether the previous task of %s is finished", name, exc_info=error)
+        if prepared.settled is not None and not prepared.settled.done():
+            self._records.missed([prepared.fire], "missed", "unstored", repr(error))
+            prepared.settled.set_result("missed")
 
     def _remember(self, fire: Fire, settled: asyncio.Future[str]) -> None:
         if settled.result() not in ("skipped", "missed"):

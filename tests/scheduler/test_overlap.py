@@ -14,10 +14,12 @@ import pytest
 
 from ajsync.asyncjobs.connection import Connection, connect
 from ajsync.asyncjobs.context import context_for_server
+from ajsync.asyncjobs.ids import fire_task_id
 from ajsync.asyncjobs.model import Managed
 from ajsync.asyncjobs.streams import TASKS_STREAM
 from ajsync.asyncjobs.tasks import encode_task, task_for_fire
 from ajsync.asyncjobs.timestamp import NANOSECONDS as SECOND
+from ajsync.scheduler import overlap
 from ajsync.scheduler.agenda import Fire
 from ajsync.scheduler.metrics import Metrics
 from ajsync.scheduler.overlap import Overlap
@@ -129,6 +131,29 @@ async def test_the_previous_fire_of_a_sparse_schedule_may_be_years_ago(server: N
         new_year = fire(schedule="@yearly", due=year, managed=SKIP)
         await left(connection, replace(new_year, due=year - 365 * 24 * 60 * MINUTE), "active")
         assert await made.fire(new_year) == ["skipped"]
+
+
+@pytest.mark.parametrize("schedule", ["@yearly", "@every 2000h", "0 0 1 1,4,7,10 *", "0 0 29 2 *"])
+async def test_a_sparse_schedule_without_any_task_before_fires(server: NatsServer, schedule: str) -> None:
+    async with connect(context_for_server(server.url)) as connection, watchful(connection) as made:
+        assert await made.fire(fire(schedule=schedule, due=due(), managed=SKIP)) == ["created"]
+
+
+async def test_a_mistake_of_ours_at_one_fire_does_not_hold_up_the_next(
+    server: NatsServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    mistakes = iter([ValueError("a mistake")])
+
+    def mistaken(name: str, instant: int) -> str:
+        if mistake := next(mistakes, None):
+            raise mistake
+        return fire_task_id(name, instant)
+
+    async with connect(context_for_server(server.url)) as connection, watchful(connection) as made:
+        monkeypatch.setattr(overlap, "fire_task_id", mistaken)
+        first, second = await made.fire(minutely(1), minutely(0))
+        assert (first, second) == ("missed", "created")
+    assert "Cannot see whether the previous task of" in caplog.text
 
 
 async def test_of_several_fires_at_once_the_first_makes_a_task_and_the_others_are_skipped(server: NatsServer) -> None:
