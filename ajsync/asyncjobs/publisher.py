@@ -47,7 +47,7 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of a write: stored at `sequence`, or refused with `error`; with neither, nobody answered."""
+    """What became of a write: stored at `sequence`, or refused with `error`, which `NO_ANSWER` has too."""
 
     sequence: int = 0
     error: str = ""
@@ -112,23 +112,25 @@ class _Run:
         self.again: deque[tuple[int, Write]] = deque()
         self.under_way: dict[int, Write] = {}
         self.exhausted = False
+        self.heard_at = 0.0
+        """When the last answer came, by the monotonic clock."""
         self.progress = asyncio.Event()
+        """There is room in the window again."""
 
     async def drive(self, inbox: str, patience: float) -> None:
-        silent_since = sent_at = time.monotonic()
+        sent_at = self.heard_at = time.monotonic()
         while not self.connection.client.is_closed:
             await self._fill_window(inbox)
             if self.exhausted and not self.again and not self.under_way:
                 return
             if await set_within(self.progress, _TICK_SECONDS):
                 self.progress.clear()
-                silent_since = sent_at = time.monotonic()
                 continue
             now = time.monotonic()
             self._settle_refused()
-            if now - silent_since > patience or self.connection.lost.done():
+            if now - self.heard_at > patience or self.connection.lost.done():
                 return
-            if now - sent_at > RESEND_SECONDS and self.connection.is_connected:
+            if now - max(sent_at, self.heard_at) > RESEND_SECONDS and self.connection.is_connected:
                 self.again.extend(self.under_way.items())
                 self.under_way.clear()
                 sent_at = now
@@ -173,6 +175,7 @@ class _Run:
         return batch
 
     async def receive(self, msg: Msg) -> None:
+        self.heard_at = time.monotonic()
         self._settle(int(msg.subject.rpartition(".")[2]), _read_answer(msg))
 
     def _settle(self, index: int, answer: Answer) -> None:

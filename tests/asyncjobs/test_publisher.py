@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from nats.aio.msg import Msg
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.connection import connect
@@ -100,3 +101,22 @@ async def test_writes_to_a_server_that_stays_away_end_without_an_answer(server: 
         server.stop()
         answers = await publish_all(connection, [expecting(f"k{number}", 0) for number in range(10)], patience=0.5)
         assert [answer.error for answer in answers] == ["the server did not answer"] * 10
+
+
+async def test_answers_that_come_slowly_are_no_silence(server: NatsServer) -> None:
+    """As long as something comes nothing is given up, though the window has no room for more meanwhile."""
+    answered = 0
+
+    async def answer(msg: Msg) -> None:
+        nonlocal answered
+        answered += 1
+        if answered <= 100:
+            await asyncio.sleep(0.02)
+        await msg.respond(b'{"stream":"SLOW","seq":%d}' % answered)
+
+    async with connect(context_for_server(server.url)) as connection, connect(context_for_server(server.url)) as slow:
+        await slow.client.subscribe("slow.*", cb=answer)
+        await slow.client.flush()
+        answers = await publish_all(connection, [Write(f"slow.{n}", b"", {}) for n in range(600)], patience=1)
+    assert not [each for each in answers if each.error]
+    assert answered == 600
