@@ -74,10 +74,16 @@ async def _read(name: str, last: int, files: Files, server: Server) -> _History:
     from ajsync.asyncjobs.names import schedule_key
     from ajsync.cli.session import configured_context, opened_bucket
     from ajsync.cli.source import stored_task
+    from ajsync.errors import InvalidError, ScheduleError
     from ajsync.inspect.history import read_history
+    from ajsync.schedule import parse
 
     async with opened_bucket(server, configured_context(files)) as bucket:
         task = await stored_task(bucket, name)
+        try:
+            parse(task.schedule)
+        except ScheduleError as error:
+            raise InvalidError(f"{name} has a schedule that is not valid, and so was never due: {error}.") from None
         message = await bucket.get(schedule_key(name))
         now = time.time_ns()
         fires = await read_history(

@@ -11,8 +11,10 @@ from ajsync.cli.data import output_option, show
 from ajsync.cli.options import Files, Server, files_options, schedule_argument, server_options
 
 if TYPE_CHECKING:
+    from ajsync.asyncjobs.connection import Connection
     from ajsync.asyncjobs.signing import Signer
     from ajsync.asyncjobs.tasks import Task
+    from ajsync.errors import EnqueueError
 
 
 @click.command()
@@ -61,7 +63,7 @@ async def _enqueue(name: str, signer: Signer | None, ajc_payloads: bool, files: 
     from ajsync.asyncjobs.timestamp import NANOSECONDS
     from ajsync.cli.session import configured_context, opened_bucket
     from ajsync.cli.source import stored_task
-    from ajsync.errors import AjsyncError, StoredValueError
+    from ajsync.errors import AjsyncError, EnqueueError, StoredValueError
 
     async with opened_bucket(server, configured_context(files)) as bucket:
         scheduled = await stored_task(bucket, name)
@@ -73,5 +75,22 @@ async def _enqueue(name: str, signer: Signer | None, ajc_payloads: bool, files: 
         task = replace(task, id=new_id(now // NANOSECONDS))  # that of a fire would pass for one in the history
         if signer is not None:
             task = replace(task, signature=signer.sign(task))
-        await enqueue(bucket.connection, task)
+        try:
+            await enqueue(bucket.connection, task)
+        except EnqueueError as error:
+            raise await _with_remedy(bucket.connection, task, error) from None
     return task
+
+
+async def _with_remedy(connection: Connection, task: Task, error: EnqueueError) -> EnqueueError:
+    """The error, and what to do about it where the queue does not exist."""
+    from ajsync.errors import EnqueueError, UnreachableError
+    from ajsync.inspect.information import queue_names
+
+    try:
+        names = await queue_names(connection)
+    except UnreachableError:
+        return error
+    if task.queue in names:
+        return error
+    return EnqueueError(f"{error}. There is no such queue: make it with 'ajc queues add {task.queue}'.", task.id)

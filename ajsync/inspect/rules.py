@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.asyncjobs.tasks import task_for_fire
 from ajsync.asyncjobs.timestamp import NANOSECONDS
 from ajsync.inspect.clock_changes import Effect
 from ajsync.inspect.lint import Material, Rule, Said, Subject, each
@@ -25,6 +26,16 @@ _EVERY = "@every "
 def _unreadable(found: Material) -> Iterator[Said]:
     for name, reason in found.unreadable.items():
         yield Said(name, f"cannot be read: {reason.rstrip('.')}", "it never fires: apply it anew, or delete it")
+
+
+def _no_task(found: Material) -> Iterator[Said]:
+    for subject in found.subjects:
+        try:
+            task_for_fire(subject.task, found.now)
+        except ValueError as error:
+            yield Said(
+                subject.task.name, f"no task can be made of it: {error}", "it never fires: apply it anew, or delete it"
+            )
 
 
 def _never_fires(subject: Subject) -> Iterator[Said]:
@@ -206,6 +217,7 @@ def _nanoseconds(span: timedelta) -> int:
 
 RULES = (
     Rule("unreadable", "error", "a value in the bucket is not a valid schedule", _unreadable),
+    Rule("no-task", "error", "queue, type, deadline or tries are not valid", _no_task),
     Rule("never-fires", "error", "no date and time match", each(_never_fires)),
     Rule("unknown-queue", "error", "its queue does not exist; with --online", _unknown_queue),
     Rule("leap-day-only", "warning", "it fires on 29 February only", each(_leap_day_only)),

@@ -148,7 +148,7 @@ def test_run_into_a_queue_that_does_not_exist_is_an_error_and_marks_the_task(run
     task = decode_task(stored(server, task_id))
     assert task.state == "queue_error"
     assert task.last_err
-    assert "EMIAL" in done.stderr
+    assert "make it with 'ajc queues add EMIAL'" in done.stderr
 
 
 def test_run_makes_nothing_of_what_is_no_schedule(run: Run) -> None:
@@ -188,7 +188,7 @@ def test_history_finds_the_tasks_of_our_scheduler_by_their_ids(run: Run, server:
 def test_history_of_what_was_never_due_and_of_what_does_not_exist(run: Run) -> None:
     assert "It was not due yet." in run("history", "NEVER").stdout
     assert "There is no schedule NOSUCH" in run("history", "NOSUCH", code=1).stderr
-    assert "61 is above the maximum" in run("history", "BAD", code=3).stderr
+    assert "BAD has a schedule that is not valid" in run("history", "BAD", code=3).stderr
 
 
 def test_info_says_what_ajc_info_says_and_the_backlog(run: Run, server: NatsServer) -> None:

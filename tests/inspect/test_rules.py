@@ -27,6 +27,10 @@ def managed(**fields: Any) -> dict[str, Any]:
 
 
 CASES: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = {
+    "no-task": (
+        [{"queue": "A B"}, {"queue": ""}, {"task_type": "a.b"}, {"deadline": 2**63 - 1}, {"max_tries": 2**64}],
+        [{"queue": "A-B"}, {"task_type": "a:b"}, {"deadline": HOUR}, {"max_tries": 0}],
+    ),
     "never-fires": (
         [{"schedule": "0 0 30 2 *"}, {"schedule": "0 0 31 4,6 *"}, {"schedule": ", * * * *"}],
         [{"schedule": "0 0 29 2 *"}, {"schedule": "@yearly"}, {"schedule": "@every 1h"}],
