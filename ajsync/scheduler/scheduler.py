@@ -69,8 +69,8 @@ class Scheduler:
     ) -> None:
         """`clock` gives nanoseconds since 1970."""
         self.settings = settings
-        self.metrics = metrics or Metrics(settings.name)
-        self.records = Records(self.metrics)
+        self.metrics = metrics or Metrics(settings.name, clock=clock)
+        self.records = Records(self.metrics, clock=clock)
         self.connection = connection
         self.clock = clock
         self.agenda = Agenda(clock())

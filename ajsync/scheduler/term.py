@@ -71,7 +71,7 @@ class TermRunner:
         self._firing = firing
         self._preparer = preparer
         self._lost = lost
-        self._overlap = Overlap(scheduler.connection, scheduler.records)
+        self._overlap = Overlap(scheduler.connection, scheduler.records, scheduler.clock)
         self._repair = Repair(scheduler.connection, self._make_good, self._let_go)
         self._unprepared: deque[Fire] = deque()
         self._backlog: deque[Fire] = deque()

@@ -276,6 +276,8 @@ async def test_after_a_time_without_a_scheduler_each_policy_makes_good_what_it_s
             assert [each.created for each in found if each.type == "latest"] == missed[-1:]
             assert [each for each in found if each.type == "none"] == []
             assert values(scheduler.metrics, "ajsync_scheduler_missed")["catchup"] == 10 + 9
+            age = "ajsync_scheduler_watermark_age_seconds"
+            await until(lambda: 0 <= values(scheduler.metrics, age)[""] < 60)
 
 
 async def test_thousands_of_schedules_due_at_one_instant_all_fire(server: NatsServer) -> None:
