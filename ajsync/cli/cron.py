@@ -10,6 +10,7 @@ import click
 from ajsync.cli.group import LazyGroup
 from ajsync.cli.main import COMMANDS, CRON_ALIASES
 from ajsync.cli.options import outer_context_option
+from ajsync.cli.task import OUTER_SEED, outer_signing_options
 
 
 class AjcGroup(LazyGroup):
@@ -44,11 +45,15 @@ def _further_flags(command: click.Command) -> Iterator[click.Option]:
     aliases=CRON_ALIASES,
     # The Go tool makes the bucket whenever it is missing.
     context_settings={"default_map": {"add": {"create_bucket": True}, "list": {"create_bucket": True}}},
+    params=outer_signing_options(),
 )
 @outer_context_option
-def command() -> None:
+@click.pass_context
+def command(ctx: click.Context) -> None:
     """The commands for schedules as 'ajc' spells them.
 
     They are those of ajsync and have its options too. As in 'ajc', 'add' and 'list' make the bucket when it is missing;
     --sign and --verify, which 'ajc' takes everywhere, change nothing but for the --sign of the scheduler.
     """
+    if OUTER_SEED in ctx.meta:
+        ctx.default_map = {**(ctx.default_map or {}), "scheduler": {"sign": ctx.meta[OUTER_SEED]}}

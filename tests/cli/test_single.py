@@ -196,6 +196,14 @@ def test_a_script_for_ajc_may_use_its_flags_where_it_likes(call: Run, home: Path
     assert refused.returncode == 1
 
 
+def test_the_signing_flags_of_ajc_may_stand_before_the_command_too(run: Run) -> None:
+    for words in (("tasks", "--sign", "x", "--verify", "y", "cron"), ("task", "cron", "--sign", "x", "--verify", "y")):
+        assert run(*words, "list").stdout == "No Scheduled Tasks found\n"
+        refused = run(*words, "scheduler", "one")
+        assert refused.returncode == 3
+        assert "The signing seed x cannot be read" in refused.stderr
+
+
 def test_help_and_aliases_import_no_command(tmp_path: Path) -> None:
     script = "import sys; from ajsync.cli.main import cli; cli(['--help'], standalone_mode=False); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, check=True)
