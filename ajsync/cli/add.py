@@ -7,6 +7,7 @@ from typing import BinaryIO
 import click
 
 from ajsync.asyncjobs.names import DEFAULT_QUEUE
+from ajsync.cli.data import output_option, show
 from ajsync.cli.moments import Zone
 from ajsync.cli.options import Files, Server, files_options, server_options
 from ajsync.errors import UsageError
@@ -36,6 +37,7 @@ from ajsync.errors import UsageError
 )
 @click.option("--owner", metavar="NAME", help="Make it a schedule of this owner. [default: of nobody]")
 @click.option("--create-bucket", is_flag=True, help="Make the bucket if it is missing.")
+@output_option("the stored value")
 def command(
     name: str,
     schedule: str,
@@ -50,6 +52,7 @@ def command(
     timezone: str,
     owner: str | None,
     create_bucket: bool,
+    output: str,
 ) -> None:
     """Add one schedule to the bucket: each time it is due, a task of TYPE is made.
 
@@ -68,6 +71,7 @@ def command(
     from ajsync.asyncjobs.model import DEFAULT_MAX_TRIES, ScheduledTask, encode_json
     from ajsync.cli.session import configured_context, connected, open_or_create, run
     from ajsync.cli.view import schedule_lines
+    from ajsync.reconcile.fields import stored_object
     from ajsync.reconcile.single import add, new_schedule, parse_deadline
 
     if payload is not None and payload_file is not None:
@@ -91,4 +95,5 @@ def command(
             bucket = await open_or_create(connection, (1, False) if create_bucket else None)
             return await add(bucket, task, now=time.time_ns())
 
-    click.echo("\n".join(schedule_lines(run(store()))))
+    stored = run(store())
+    show(output, lambda: stored_object(stored), lambda: schedule_lines(stored))

@@ -76,6 +76,12 @@ def test_what_is_added_is_shown_as_ajc_shows_it_and_stored_as_ajc_stores_it(run:
     }
 
 
+def test_what_is_added_is_data_where_that_is_asked_for(run: Run) -> None:
+    added = run("add", "A", "@daily", "email:new", "-o", "json")
+    assert added.returncode == 0
+    assert added.stdout == run("view", "A", "--json").stdout
+
+
 def test_a_payload_file_is_carried_byte_for_byte(run: Run, tmp_path: Path) -> None:
     (tmp_path / "payload").write_bytes(b"\x00\xff\n")
     assert run("add", "A", "@daily", "a", "--payload-file", "payload").returncode == 0
