@@ -10,10 +10,14 @@ import click
 
 from ajsync.cli.data import output_option, show
 from ajsync.cli.options import Files, Server, files_options, server_options
+from ajsync.cli.table import stdout_width
 from ajsync.cli.terminal import has_colour, say
 
 _FRAME = 64
 """More than the lines and headings of the table take."""
+_COLUMNS = ("Name", "Schedule", "Queue", "Task Type", "Created", "Owner", "Next")
+_DISPENSABLE = ("Created", "Owner", "Task Type", "Queue")
+"""What a narrow terminal does without, the first of them first: a table of broken words tells nobody anything."""
 
 if TYPE_CHECKING:
     from ajsync.asyncjobs.live import Live
@@ -31,7 +35,7 @@ def command(files: Files, server: Server, names: bool, output: str, create_bucke
     """List the schedules in the bucket: all of them, whoever owns them.
 
     Schedules that cannot fire, and values in the bucket that are not scheduled tasks, are listed below the table, with
-    the reason.
+    the reason. A terminal that is too narrow for all columns does without some; a pipe and --output have everything.
 
     \b
     Examples:
@@ -107,11 +111,11 @@ def _lines(rows: list[list[str]], title: str) -> list[str]:
     from rich.table import Table
 
     table = Table(box=ROUNDED)
-    table.add_column("Name", no_wrap=True)
-    for column in ("Schedule", "Queue", "Task Type", "Created", "Owner", "Next"):
-        table.add_column(column, overflow="fold")
+    shown = _fitting(rows, stdout_width())
+    for index, width in shown.items():
+        table.add_column(_COLUMNS[index], width=width, overflow="fold", no_wrap=_COLUMNS[index] == "Name")
     for row in rows:
-        table.add_row(*map(escape, row))
+        table.add_row(*(escape(row[index]) for index in shown))
     # A pipe has no width: nothing is wrapped there.
     widest = sum(max(map(len, column)) for column in zip(*rows, strict=True))
     console = Console(
@@ -123,6 +127,31 @@ def _lines(rows: list[list[str]], title: str) -> list[str]:
     first, *rest = capture.get().splitlines()
     heading = f"│{title.center(len(first) - 2)}│"
     return [first.replace("┬", "─"), heading, first.replace("╭", "├").replace("╮", "┤"), *rest]
+
+
+def _fitting(rows: list[list[str]], width: int | None) -> dict[int, int | None]:
+    """The columns that have room in `width`, by their index, and how wide each is; None leaves that to the table."""
+    if width is None:
+        return dict.fromkeys(range(len(_COLUMNS)))
+    from rich.cells import cell_len
+
+    columns = [[title, *cells] for title, *cells in zip(_COLUMNS, *rows, strict=True)]
+    whole = [max(map(cell_len, column)) for column in columns]
+    words = [max(cell_len(word) for cell in column for word in cell.split()) for column in columns]
+    words[0] = whole[0]  # a name is never wrapped
+    for count in range(len(_DISPENSABLE) + 1):
+        shown = [index for index, title in enumerate(_COLUMNS) if title not in _DISPENSABLE[:count]]
+        spare = width - sum(words[index] + 3 for index in shown) - 1  # a line and two spaces for each, and a last line
+        if spare >= 0:
+            break
+    else:
+        return dict.fromkeys(shown)
+    widths: dict[int, int | None] = {}
+    for index in shown:
+        more = min(whole[index] - words[index], spare)
+        widths[index] = words[index] + more
+        spare -= more
+    return widths
 
 
 def _say_unreadable(live: Live) -> None:
