@@ -10,7 +10,7 @@ import click
 
 from ajsync.cli.data import encoded, format_option
 from ajsync.cli.options import Files, Server, files_options, server_options
-from ajsync.errors import InvalidError, Location
+from ajsync.errors import InvalidError, Location, UsageError
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -24,6 +24,8 @@ _MOST_OF_RULE = 10
 _INDENT = "    "
 _LEAST_WIDTH = 20
 _SEVERITIES = ("error", "warning", "notice")
+_OF_SERVER = "unknown-queue"
+"""The rule that finds nothing as long as nobody asks the server."""
 
 
 class _RuleName(click.ParamType[str]):
@@ -123,6 +125,8 @@ def command(
     """
     from ajsync.inspect.rules import RULES
 
+    if _OF_SERVER in only and not online:
+        raise UsageError(f"--rule {_OF_SERVER} needs --online, which asks the server which queues exist.")
     rules = [rule for rule in RULES if (not only or rule.name in only) and rule.name not in ignore]
     linted = _lint(rules, herd, files, server, bucket=bucket, online=online, annotate=style == "github")
     if style in _PRINTERS:

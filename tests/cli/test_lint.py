@@ -67,6 +67,10 @@ def test_a_rule_that_does_not_exist_is_wrong_usage_and_the_nearest_is_named(proj
     assert "did you mean never-fires?" in lint(project, "--ignore", "never-fire", code=64).stderr
 
 
+def test_a_rule_that_has_to_ask_the_server_does_not_find_nothing_without_asking(project: Path) -> None:
+    assert "needs --online" in lint(project, "--rule", "unknown-queue", code=64).stderr
+
+
 def test_json_holds_everything(project: Path) -> None:
     found = json.loads(lint(project, "--format", "json", code=3).stdout)
     assert found["summary"] == {"error": 1, "warning": 1, "notice": 0}
