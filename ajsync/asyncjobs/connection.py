@@ -9,19 +9,18 @@ import asyncio
 import json
 import logging
 import math
-import re
-from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Literal
 
 import nats.errors
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from ajsync.asyncjobs.context import Context
-from ajsync.asyncjobs.failure import REFUSED, Failure, error_text, failure_of
+from ajsync.asyncjobs.failure import Failure, error_text, failure_of
 from ajsync.asyncjobs.login import cannot_connect, login_options
+from ajsync.asyncjobs.nats_client import NatsClient
+from ajsync.asyncjobs.violations import Violations
 from ajsync.errors import NotPermittedError, UnreachableError
 
 CONNECT_SECONDS = 5.0
@@ -32,6 +31,7 @@ _CLOSE_SECONDS = 1.0
 _LEAST_SECONDS = 0.1
 """For the last of several servers when the others have used up the time."""
 PERMISSIONS = "The page 'Permissions' of the documentation lists what a user of ajsync needs."
+_NO_TROUBLE = "no reason given"
 _LATER = "Try again when the server is healthy."
 _CORRECT = 'Correct "url", "jetstream_domain" or "jetstream_api_prefix" in the context.'
 _NO_JETSTREAM = {10039, 10076}
@@ -85,7 +85,7 @@ class Connection:
         self.context = context
         self.url = url
         """The server that we are, or were last, connected to."""
-        self.client = _Client(tls_wanted=context.wants_tls)
+        self.client = NatsClient(tls_wanted=context.wants_tls)
         self.lost: asyncio.Future[UnreachableError] = asyncio.get_running_loop().create_future()
         """Done, with the reason, once the connection has gone for good without `close`."""
         self._reconnect_timeout = reconnect_timeout
@@ -93,7 +93,7 @@ class Connection:
         self._giving_up: asyncio.TimerHandle | None = None
         self._given_up: asyncio.Task[None] | None = None
         self._trouble = _NO_TROUBLE
-        self._violations: deque[tuple[str, str]] = deque(maxlen=256)
+        self._violations = Violations()
         self._waiting: dict[asyncio.Future[str], str] = {}
 
     @property
@@ -130,11 +130,7 @@ class Connection:
         """The server's latest word that we may not publish or subscribe to `subject`, or None."""
         # A server of a domain names the subject that it maps ours to.
         mapped = subject.removeprefix(self.publish_prefix) if self.publish_prefix else subject
-        subjects = (subject, mapped if mapped.startswith("$KV.") else f"$JS.API.{mapped}")
-        for kind, pattern in reversed(self._violations):
-            if any(_matches(pattern, each.lower()) for each in subjects):
-                return _violation(kind, pattern, subject)
-        return None
+        return self._violations.reason(subject, also=mapped if mapped.startswith("$KV.") else f"$JS.API.{mapped}")
 
     async def request(
         self,
@@ -184,7 +180,7 @@ class Connection:
     async def close(self) -> None:
         """Send what has been published, and leave; it is no error when the server has gone. Takes a second at most."""
         self._stage = "closing"
-        self._keep_waiting()
+        self._cancel_giving_up()
         with suppress(OSError, nats.errors.Error):  # OSError: also TimeoutError
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await (self._given_up or self.client.close())
@@ -237,9 +233,7 @@ class Connection:
         if self._stage == "opening":
             raise _AttemptError(error)  # which ends the attempt, where nats-py would try again without end
         text = error_text(error)
-        if found := _VIOLATION.match(text):
-            kind, pattern = found[1].title(), found[2]
-            self._violations.append((kind, pattern))
+        if kind := self._violations.note(text):
             for refused, subject in self._waiting.items():
                 reason = self.permission_reason(subject) if kind == "Publish" else self._inbox_reason()
                 if reason and not refused.done():
@@ -254,19 +248,19 @@ class Connection:
         if self._stage != "open" or self.lost.done():
             return
         _log.warning("lost the connection to %s", self.url, extra={"server": self.url})
-        self._violations.clear()  # whoever lets us in again says anew what we may not
+        self._violations.clear()
         if self._reconnect_timeout is not None and self._giving_up is None:
             self._giving_up = asyncio.get_running_loop().call_later(self._reconnect_timeout, self._give_up)
 
     async def _on_reconnected(self) -> None:
-        self._keep_waiting()
+        self._cancel_giving_up()
         self._trouble = _NO_TROUBLE
         if server := self.client.connected_url:
             self.url = server.geturl()
         _log.warning("connected again, to %s", self.url, extra={"server": self.url})
 
     async def _on_closed(self) -> None:
-        self._keep_waiting()
+        self._cancel_giving_up()
         if self._stage == "open" and not self.lost.done():
             reason = error_text(self.client.last_error) if self.client.last_error else self._trouble
             self.lost.set_result(UnreachableError(f"The server {self.url} closed the connection: {reason}. {_LATER}"))
@@ -276,19 +270,13 @@ class Connection:
         self.lost.set_result(UnreachableError(f"The connection to {self.url} was lost and {waited}. {_LATER}"))
         self._given_up = asyncio.ensure_future(self.client.close())
 
-    def _keep_waiting(self) -> None:
+    def _cancel_giving_up(self) -> None:
         if self._giving_up is not None:
             self._giving_up.cancel()
             self._giving_up = None
 
     def _inbox_reason(self) -> str | None:
-        """Why no answer reaches us, if the server refused the one subscription that nats-py has for answers."""
-        prefix = self.context.inbox_prefix or "_INBOX"
-        for kind, pattern in self._violations:
-            if kind == "Subscription" and pattern.startswith(f"{prefix.lower()}.") and pattern.endswith(".*"):
-                remedy = 'name a prefix that its user may subscribe to as "inbox_prefix" in the context'
-                return f'Permissions Violation for Subscription to "{prefix}.>", where answers arrive; {remedy}'
-        return None
+        return self._violations.inbox_reason(self.context.inbox_prefix or "_INBOX")
 
     def _not_permitted(self, subject: str, reason: str) -> NotPermittedError:
         return NotPermittedError(f"The server {self.url} does not let us ask {subject}: {reason}. {PERMISSIONS}")
@@ -298,42 +286,6 @@ class Connection:
             named = "jetstream_domain" if self.context.jetstream_domain else "jetstream_api_prefix"
             return f'No JetStream answers {self.api_prefix}> at {self.url}. Correct "{named}" in the context.'
         return f"JetStream is not enabled at {self.url} for this account. Enable it in the server's configuration."
-
-
-class _Client(Client):
-    """nats-py's client, with habits of nats.go; the tests fail where a release of nats-py takes one away."""
-
-    def __init__(self, *, tls_wanted: bool) -> None:
-        super().__init__()
-        self._tls_wanted = tls_wanted
-        self.asks_for_certificate = False
-        """Whether the server wants TLS with a certificate of ours."""
-
-    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
-        # nats-py encrypts only where the server insists, and would send a password in the clear that tls:// protects.
-        if initial_connection and self._tls_wanted and not info.get("tls_required"):
-            if not info.get("tls_available"):
-                raise nats.errors.SecureConnWantedError
-            info["tls_required"] = True
-        self.asks_for_certificate = bool(info.get("tls_verify"))
-        await super()._process_info(info, initial_connection)
-
-    async def _process_connect_init(self) -> None:
-        try:
-            await super()._process_connect_init()
-        except BaseException:  # nats-py opens the next socket and forgets this one, or waits for it without end
-            if self._transport is not None:
-                self._transport.close()  # type: ignore[no-untyped-call]  # nats-py leaves it without types
-            raise
-
-    async def _process_err(self, err_msg: str) -> None:
-        # nats-py closes for good when a JWT expires or a user changes, though its renewed file may let us in again.
-        if REFUSED.match(err_msg):
-            error = nats.errors.Error(err_msg)
-            await self._error_cb(error)
-            await self._process_op_err(error)
-        else:
-            await super()._process_err(err_msg)
 
 
 class _AttemptError(Exception):
@@ -367,23 +319,3 @@ async def _connect(context: Context, name: str, timeout: float, reconnect_timeou
     advice = " ".join(dict.fromkeys(failure.advice for failure in failures))
     refused = any(failure.refused for failure in failures)
     raise (NotPermittedError if refused else UnreachableError)(f"{cannot_connect(context)} {reasons}. {advice}")
-
-
-_NO_TROUBLE = "no reason given"
-_VIOLATION = re.compile(r'permissions violation for (publish|subscription) to "([^"]*)"', re.IGNORECASE)
-
-
-def _violation(kind: str, pattern: str, subject: str) -> str:
-    """The server's own words, which nats-py hands on in lower case."""
-    return f'Permissions Violation for {kind} to "{subject if pattern == subject.lower() else pattern}"'
-
-
-def _matches(pattern: str, subject: str) -> bool:
-    """Whether `pattern`, in which `*` is any token and `>` any rest, takes in `subject`."""
-    wanted, tokens = pattern.split("."), subject.split(".")
-    for place, token in enumerate(wanted):
-        if token == ">":
-            return len(tokens) > place
-        if place >= len(tokens) or token not in ("*", tokens[place]):
-            return False
-    return len(wanted) == len(tokens)

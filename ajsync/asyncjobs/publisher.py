@@ -33,7 +33,8 @@ _BATCH_BYTES = 64 * 1024
 WRONG_SEQUENCE = frozenset({10071, 10164})
 """JetStream's error codes for "the last sequence of this subject is not what you expected"."""
 _NO_RESPONDERS = "503"
-_STORED = re.compile(rb'"seq": ?(\d+)')
+STORED_AT = re.compile(rb'"seq": ?(\d+)')
+"""In the answer to what was stored: json.loads takes five times as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +202,7 @@ def _read_answer(msg: Msg) -> Answer:
         status = (msg.headers or {}).get("Status", "")
         what = "no stream takes this subject" if status == _NO_RESPONDERS else f"unexpected status {status}"
         return Answer(error=what)
-    stored = _STORED.search(msg.data)
+    stored = STORED_AT.search(msg.data)
     if stored is not None and b'"error"' not in msg.data:
         return Answer(sequence=int(stored[1]))
     reply = json.loads(msg.data)

@@ -10,25 +10,24 @@ import asyncio
 import heapq
 import json
 import logging
-import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from ajsync.asyncjobs.connection import Connection
 from ajsync.asyncjobs.frames import FrameWriter
-from ajsync.asyncjobs.publisher import WRONG_SEQUENCE
-from ajsync.asyncjobs.streams import TASKS_STREAM, last_message, takes
-from ajsync.asyncjobs.tasks import NEW, NO_RESPONDERS, decode_task, task_subject, work_item_subject
+from ajsync.asyncjobs.publisher import STORED_AT, WRONG_SEQUENCE
+from ajsync.asyncjobs.tasks import NEW, NO_RESPONDERS, task_subject, work_item_subject
 from ajsync.asyncjobs.timestamp import NANOSECONDS
-from ajsync.errors import StoredValueError, UnreachableError
 from ajsync.scheduler.agenda import Fire
 from ajsync.scheduler.complaints import Complaints
 from ajsync.scheduler.flight import Flight, Outcome, Stage, State
+from ajsync.scheduler.lookups import Lookups
 from ajsync.scheduler.prepare import Prepared
 
 log = logging.getLogger(__name__)
@@ -39,12 +38,9 @@ ACK_SECONDS = 3.0
 """Silence after which a fire is put off, so that it does not take up the window."""
 _FIRST_BACK_OFF_SECONDS = 0.25
 _LONGEST_BACK_OFF_SECONDS = 5.0
-_SEQUENCE = re.compile(rb'"seq": ?(\d+)')
 _TICK_SECONDS = 0.25
 _REPEATED_ITEM_AFTER = 100 * NANOSECONDS
 """A queue recognises a repeated work item for two minutes."""
-_LOOK_SECONDS = 1.0
-"""For a look whether a queue exists: a cluster that recovers does not answer, and it is soon asked again."""
 
 
 class Firing:
@@ -77,8 +73,7 @@ class Firing:
         self._delivering = False
         self._reconnects = 0
         self._complaints = Complaints(log)
-        self._looks: set[asyncio.Task[None]] = set()
-        self._looks_for_queues: dict[str, asyncio.Task[bool]] = {}
+        self._lookups = Lookups(connection)
 
     def __len__(self) -> int:
         """How many fires are not settled."""
@@ -96,8 +91,7 @@ class Firing:
                 group.create_task(self._out.run())
                 group.create_task(self._mind())
         finally:
-            for look in (*self._looks, *self._looks_for_queues.values()):
-                look.cancel()
+            self._lookups.cancel()
             if not client.is_closed:
                 with suppress(Exception):
                     await subscription.unsubscribe()
@@ -180,7 +174,7 @@ class Firing:
             else:  # somebody has handled the task after all, or it has our mark, whose ack was lost
                 self._settle(flight, "queue_error", NO_RESPONDERS)
         elif stage == "t":
-            stored = _SEQUENCE.search(data)  # of each fire, where json.loads takes five times as long
+            stored = STORED_AT.search(data)
             flight.sequence = int(stored[1]) if stored else json.loads(data)["seq"]
             self._task_stored(flight, found=b'"duplicate"' in data)
         elif stage == "i":
@@ -208,24 +202,15 @@ class Firing:
 
         The queue forgets the item's id after two minutes, and a worker would run again what was terminated.
         """
-        look = asyncio.create_task(self._look(flight, flight.stage))
-        flight.stage = "look"
-        self._looks.add(look)
-        look.add_done_callback(self._looks.discard)
+        stage, flight.stage = flight.stage, "look"
+        self._lookups.task_state(flight.prepared.task.id, partial(self._looked_at, flight, stage))
 
-    async def _look(self, flight: Flight, stage: Stage) -> None:
-        reason, state = "", NEW
-        try:
-            message = await last_message(self._connection, TASKS_STREAM, task_subject(flight.prepared.task.id))
-            if message is not None:
-                state = decode_task(message.data).state
-        except (UnreachableError, StoredValueError) as error:
-            reason = str(error)
+    def _looked_at(self, flight: Flight, stage: Stage, state: str, trouble: str) -> None:
         if self._sent.get(flight.prepared.serial) is not flight:
             return  # abandoned meanwhile, or given up
         flight.stage = stage
-        if reason:
-            self._put_off(flight, reason)
+        if trouble:
+            self._put_off(flight, trouble)
         elif state == NEW:
             if stage == "t":
                 self._tell(flight)
@@ -245,25 +230,16 @@ class Firing:
 
     def _look_for_queue(self, flight: Flight) -> None:
         """Nobody takes the work item: there is no queue, or it has no leader while a cluster recovers."""
-        queue = flight.prepared.task.queue
-        look = self._looks_for_queues.get(queue)
-        if look is None:  # one for all that are answered the same meanwhile
-            subject = work_item_subject(queue, flight.prepared.task.id)
-            look = asyncio.create_task(takes(self._connection, subject, timeout=_LOOK_SECONDS))
-            self._looks_for_queues[queue] = look
-            look.add_done_callback(lambda _done: self._looks_for_queues.pop(queue))
         flight.stage = "look"
-        look.add_done_callback(lambda done: None if done.cancelled() else self._queue_looked_for(flight, done))
+        task = flight.prepared.task
+        self._lookups.queue_exists(task.queue, task.id, partial(self._queue_looked_for, flight))
 
-    def _queue_looked_for(self, flight: Flight, look: asyncio.Task[bool]) -> None:
-        error = look.exception()
+    def _queue_looked_for(self, flight: Flight, found: bool, trouble: str) -> None:
         if self._sent.get(flight.prepared.serial) is not flight:
             return  # abandoned meanwhile, or given up
         flight.stage = "i"
-        if error:
-            self._put_off(flight, str(error))
-        elif look.result():
-            self._put_off(flight, "the queue does not answer")
+        if trouble or found:
+            self._put_off(flight, trouble or "the queue does not answer")
         else:
             self._queue_is_missing(flight)
 

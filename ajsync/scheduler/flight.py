@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ajsync.asyncjobs.events import task_state_event_prefix
-from ajsync.asyncjobs.frames import header_block, store_frame
+from ajsync.asyncjobs.frames import header_block, publish_frame, store_frame
 from ajsync.asyncjobs.ids import new_id
 from ajsync.asyncjobs.tasks import QUEUE_ERROR, encode_task, task_subject
 from ajsync.asyncjobs.timestamp import NANOSECONDS
@@ -89,4 +89,4 @@ class Flight:
 
 def _event_frame(prepared: Prepared, body: bytes, age: int) -> bytes:
     data = b"%b%d}" % (body, age)
-    return b"%b%d\r\n%b\r\n" % (prepared.event_prefix, len(data), data)
+    return publish_frame(prepared.event_subject, data)

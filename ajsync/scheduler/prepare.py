@@ -38,8 +38,7 @@ class Prepared:
     task: Task
     task_frame: bytes
     item_frame: bytes
-    event_prefix: bytes
-    """Of the event's frame: the subject and a space; what follows is the length and the body."""
+    event_subject: str
     event_body: bytes
     """Without the age of the task, which is known when it is published."""
     settled: asyncio.Future[str] | None = None
@@ -82,6 +81,6 @@ class Preparer:
                 header_block({"Nats-Msg-Id": task.id}),
                 work_item(task.id),
             ),
-            event_prefix=f"PUB {task_state_subject(task.id)} ".encode(),
+            event_subject=task_state_subject(task.id),
             event_body=task_state_event_prefix(task, new_id(fire.due // NANOSECONDS)),
         )

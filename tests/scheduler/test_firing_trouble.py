@@ -291,16 +291,16 @@ async def test_a_look_at_an_old_task_that_ends_after_its_fire_was_abandoned_does
         await abandoned.wait()
         return await last_message(connection, stream, subject)
 
-    monkeypatch.setattr("ajsync.scheduler.firing.last_message", look_late)
+    monkeypatch.setattr("ajsync.scheduler.lookups.last_message", look_late)
     async with connect(context_for_server(server.url)) as connection, firing(connection) as fires:
         await make_queue(connection)
         (prepared,) = fires.prepare(fire(due=time.time_ns() - 200 * SECOND))
         await handle(connection, prepared.task, encode_task(prepared.task))
         fires.start([prepared])
-        await until(lambda: bool(fires._looks))
+        await until(lambda: bool(fires._lookups._tasks))
         assert fires.abandon() == [prepared.fire]
         abandoned.set()
-        await until(lambda: not fires._looks)
+        await until(lambda: not fires._lookups._tasks)
         await connection.client.flush()
         assert await counts(connection, EMAIL_STREAM) == (0, 0)
         assert fires.outcomes == []

@@ -22,7 +22,7 @@ def test_two_that_prepare_the_same_fire_make_the_same_task_and_the_same_messages
     assert one.task.id == fire_task_id("A", DUE)
     assert one.task_frame.replace(b"_INBOX.one", b"_INBOX.two") == two.task_frame
     assert one.item_frame.replace(b"_INBOX.one", b"_INBOX.two") == two.item_frame
-    assert one.event_prefix == two.event_prefix
+    assert one.event_subject == two.event_subject
 
 
 def test_a_task_is_created_at_the_instant_and_its_deadline_counts_from_there() -> None:
