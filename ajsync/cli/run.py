@@ -57,13 +57,14 @@ async def _enqueue(name: str, signer: Signer | None, ajc_payloads: bool, files: 
     import time
     from dataclasses import replace
 
+    from ajsync.asyncjobs.connection import NobodyAnswersError
     from ajsync.asyncjobs.enqueue import enqueue
     from ajsync.asyncjobs.ids import new_id
     from ajsync.asyncjobs.tasks import task_for_fire
     from ajsync.asyncjobs.timestamp import NANOSECONDS
     from ajsync.cli.session import configured_context, opened_bucket
     from ajsync.cli.source import stored_task
-    from ajsync.errors import AjsyncError, EnqueueError, StoredValueError
+    from ajsync.errors import AjsyncError, EnqueueError, StoredValueError, UnreachableError
 
     async with opened_bucket(server, configured_context(files)) as bucket:
         scheduled = await stored_task(bucket, name)
@@ -77,6 +78,11 @@ async def _enqueue(name: str, signer: Signer | None, ajc_payloads: bool, files: 
             task = replace(task, signature=signer.sign(task))
         try:
             await enqueue(bucket.connection, task)
+        except NobodyAnswersError:
+            raise UnreachableError(
+                "Nothing was made, since no stream takes tasks on this server and account. 'ajsync scheduler' makes it "
+                "when it starts, and 'ajc tasks initialize' does."
+            ) from None
         except EnqueueError as error:
             raise await _with_remedy(bucket.connection, task, error) from None
     return task

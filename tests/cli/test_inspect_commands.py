@@ -151,6 +151,14 @@ def test_run_into_a_queue_that_does_not_exist_is_an_error_and_marks_the_task(run
     assert "make it with 'ajc queues add EMIAL'" in done.stderr
 
 
+def test_run_without_the_stream_of_tasks_says_what_makes_it(run: Run, server: NatsServer) -> None:
+    async def delete(client: Client) -> None:
+        await client.jetstream().delete_stream("CHORIA_AJ_TASKS")
+
+    with_client(server.url, delete)
+    assert "no stream takes tasks" in run("run", "TICK", code=7).stderr
+
+
 def test_run_makes_nothing_of_what_is_no_schedule(run: Run) -> None:
     assert "Did you mean TICK?" in run("run", "TIK", code=1).stderr
     assert "is not a scheduled task" in run("run", "BROKEN", code=1).stderr
