@@ -77,7 +77,12 @@ def command(
     if payload is not None and payload_file is not None:
         raise UsageError("--payload and --payload-file exclude each other.")
     # As in the Go tool, a text that is empty is no payload, and no number of tries is the usual one.
-    carried = payload_file.read() if payload_file else encode_json(payload) if payload else None
+    try:
+        carried = payload_file.read() if payload_file else encode_json(payload) if payload else None
+    except UnicodeEncodeError:
+        raise UsageError(
+            "--payload is no text in UTF-8: put it into a file, and pass that as --payload-file."
+        ) from None
     task = new_schedule(
         name,
         schedule,

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_YEARS = range(1970, 2262)
+"""Those that fit into nanoseconds as Go counts them."""
 _MICROSECOND = 1_000
 """Nanoseconds."""
 
@@ -57,12 +59,15 @@ def read_start(text: str | None, zone: tzinfo | None) -> datetime:
 
     try:
         if _DATE.fullmatch(text):
-            return datetime.fromisoformat(text).replace(tzinfo=zone or UTC)
-        nanoseconds = parse_timestamp(text)
+            moment = datetime.fromisoformat(text).replace(tzinfo=zone or UTC)
+        else:
+            moment = _EPOCH + timedelta(microseconds=parse_timestamp(text) // _MICROSECOND)
+        if moment.year not in _YEARS:
+            raise ValueError(f"the year {moment.year} is not between {_YEARS[0]} and {_YEARS[-1]}")
     except ValueError as error:
         example = "write for example 2026-03-29, 2026-03-29T02:00:00Z or 2026-03-29T02:00:00+01:00"
         raise click.BadParameter(f"{error}; {example}", param_hint="'--from'") from None
-    return _EPOCH + timedelta(microseconds=nanoseconds // _MICROSECOND)
+    return moment
 
 
 def nanoseconds(moment: datetime) -> int:

@@ -23,7 +23,9 @@ def test_a_time_names_its_offset_itself() -> None:
     assert read_start("2027-07-01T00:00:00.5Z", None).microsecond == 500_000
 
 
-@pytest.mark.parametrize("text", ["", "tomorrow", "2027-13-01", "2027-07-01T00:00:00", "10:00", "2027-7-1"])
+@pytest.mark.parametrize(
+    "text", ["", "tomorrow", "2027-13-01", "2027-07-01T00:00:00", "10:00", "2027-7-1", "0001-01-01", "9999-12-30"]
+)
 def test_anything_else_is_an_error_that_says_what_would_be_right(text: str) -> None:
     with pytest.raises(click.BadParameter, match="write for example 2026-03-29"):
         read_start(text, None)

@@ -99,6 +99,7 @@ def test_what_cannot_be_added_ends_with_the_code_of_its_reason(run: Run) -> None
         (3, "The name 'a:b' is not valid", ("a:b", "@daily", "a")),
         (64, "--tries", ("B", "@daily", "a", "--tries", "-1")),
         (64, "Missing argument", ("B", "@daily")),
+        (64, "--payload-file", ("B", "@daily", "a", "--payload", "\udcff")),
     ):
         done = run("add", *arguments)
         assert (done.returncode, done.stdout) == (code, ""), arguments
