@@ -175,24 +175,28 @@ async def read_journal(bucket: ConfigurationBucket, owner: str) -> tuple[Step, .
 async def finish_interrupted(bucket: ConfigurationBucket, owner: str) -> tuple[str, ...]:
     """Finish what the journal of `owner` says an earlier apply left undone; returns the names that were made again.
 
-    A young journal may belong to an apply that is running: that one gets `AT_WORK_SECONDS` to finish by itself.
+    A young journal may belong to an apply that is running: that one gets `AT_WORK_SECONDS` to finish by itself. How old
+    it is depends on two clocks, and one that is behind the server's must not make us wait longer than that.
     """
     key = journal_key(owner)
-    waiting = False
+    revision, deadline, waiting = 0, 0.0, False
     while True:
         found = await bucket.get(key)
         if found is None or found.deleted:
             return ()
         steps = _decode(owner, found.data)
-        age = (time.time_ns() - found.stored_at) / NANOSECONDS
-        if age >= AT_WORK_SECONDS:
+        if found.revision != revision:
+            age = (time.time_ns() - found.stored_at) / NANOSECONDS
+            revision, deadline = found.revision, time.monotonic() + AT_WORK_SECONDS - max(age, 0.0)
+        left = deadline - time.monotonic()
+        if left <= 0:
             break
         if not waiting:
             waiting = True
             log.warning(
                 "An apply of %s seems to be at work, or was cut off a moment ago; waiting up to %d s for it.",
                 owner,
-                AT_WORK_SECONDS - age,
+                left,
             )
         await asyncio.sleep(_POLL_SECONDS)
     live = await bucket.read()

@@ -347,6 +347,18 @@ async def test_a_young_journal_is_given_time_to_finish_by_itself(
         assert "seems to be at work" in caplog.text
 
 
+async def test_a_clock_behind_the_servers_does_not_make_the_next_run_wait_for_it(
+    server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rewrite, "AT_WORK_SECONDS", 0.5)
+    async with opened(server.url) as bucket:
+        await applied(bucket, task("A"))
+        await leave_interrupted(bucket, Step("A", task("A"), task("A", schedule="@hourly")))
+        an_hour_ago = time.time_ns() - 3600 * 10**9
+        monkeypatch.setattr(time, "time_ns", lambda: an_hour_ago)
+        assert await asyncio.wait_for(finish_interrupted(bucket, OWNER), 60) == ("A",)
+
+
 async def test_while_another_apply_of_the_owner_is_at_work_updates_wait_for_another_run(server: NatsServer) -> None:
     async with opened(server.url) as bucket, opened(server.url) as theirs:
         await applied(bucket, task("A"))
