@@ -43,13 +43,15 @@ class SavedPlan:
 def save_plan(saved: SavedPlan, path: Path) -> None:
     """Write a plan to a file that only its owner can read; it is there as a whole or not at all.
 
-    Raises UsageError where the file cannot be written.
+    Raises UsageError where the file cannot be written, or is a device or a pipe.
     """
+    if path.exists() and not path.is_file():  # the plan would take its place: no more /dev/null for anybody
+        raise UsageError(f"The plan cannot be saved to {path}: it is not a regular file.")
     opened = {"allow_deletes": saved.allow_deletes, "allow_empty": saved.allow_empty}
     content = {**_encode_plan(saved.plan), "opened": opened}
     document = {"ajsync_plan": _VERSION, "sha256": _checksum(content), "plan": content}
     try:
-        _write_private(path, json.dumps(document).encode() + b"\n")
+        _write_private(Path(os.path.realpath(path)), json.dumps(document).encode() + b"\n")
     except OSError as error:
         raise UsageError(f"The plan cannot be saved to {path}: {error.strerror or error}.") from None
 

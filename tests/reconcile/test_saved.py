@@ -88,6 +88,22 @@ def test_a_place_where_no_file_can_be_is_wrong_usage(tmp_path: Path, where: str)
     assert [path.name for path in tmp_path.iterdir()] == ["home"]
 
 
+def test_a_pipe_or_a_device_is_never_replaced_by_a_plan(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(UsageError, match="not a regular file"):
+        save_plan(SavedPlan(full_plan()), pipe)
+    assert pipe.is_fifo()
+
+
+def test_a_plan_that_is_saved_through_a_link_leaves_the_link(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to("plan")
+    save_plan(SavedPlan(full_plan()), link)
+    assert link.is_symlink()
+    assert load_plan(tmp_path / "plan").plan == full_plan()
+
+
 def test_a_truncated_plan_is_refused_wherever_it_ends(saved: Path) -> None:
     data = saved.read_bytes().rstrip()
     for length in range(0, len(data), 97):
