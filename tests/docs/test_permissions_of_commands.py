@@ -1,0 +1,88 @@
+"""What docs/permissions.md says that some commands need besides: it is enough, and each line of it is needed."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+import ajsync
+from ajsync.asyncjobs.bucket import ConfigurationBucket
+from ajsync.asyncjobs.election import ELECTION_SUBJECT
+from ajsync.asyncjobs.streams import ELECTIONS_STREAM, make_stream
+from ajsync.reconcile.writing import KeyWrite, write_keys
+from tests.cli.processes import ajsync as run_ajsync
+from tests.conftest import StartServer
+from tests.docs.pages import rows
+from tests.docs.users import PAGE, PASSWORD, PASSWORD_VARIABLES, SHOWN, write_contexts
+from tests.nats_server import NatsServer
+from tests.scheduler.fires import make_queue
+from tests.tasks import task
+
+NEEDS = {
+    command.strip("`"): re.findall("`([^`]+)`", subjects)
+    for command, subjects in rows(PAGE, "What some commands need besides")
+}
+ONE_LESS = [(command, subject) for command, subjects in NEEDS.items() for subject in subjects]
+AN_HOUR = 3600 * 10**9
+
+
+@pytest.fixture(autouse=True)
+def passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the blocks of the page take from the server's environment, and the contexts from ours."""
+    for variable in (*PASSWORD_VARIABLES, "NATS_PASSWORD"):
+        monkeypatch.setenv(variable, PASSWORD)
+
+
+def serve(start_server: StartServer, home: Path, subjects: list[str]) -> NatsServer:
+    """A server with the user for `plan` who may publish to these subjects also, and all that the commands look at."""
+    listed = "\n".join(f'"{subject}"' for subject in subjects)
+    user = SHOWN["ajsync-plan"].replace("publish: [", f"publish: [\n{listed}\n")
+    server = start_server(f"authorization {{ users: [ {{ user: admin, password: {PASSWORD} }}, {user} ] }}")
+    write_contexts(home, server, {"admin": "_INBOX.>", "ajsync-plan": user})
+    asyncio.run(fill())
+    return server
+
+
+async def fill() -> None:
+    async with ajsync.connect(context="admin") as client:
+        await client.prepare()
+        await make_stream(client.connection, ELECTIONS_STREAM)
+        await client.connection.request(ELECTION_SUBJECT, b"leader")
+        await make_queue(client.connection, "EMAIL")
+        made = task("A", schedule="* * * * *", queue="EMAIL", created_at=time.time_ns() - AN_HOUR)
+        await write_keys(await ConfigurationBucket.open(client.connection), [KeyWrite("A", 0, made)])
+
+
+def run(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
+    """Run the command of a row as the user, in a project with one schedule."""
+    (folder / "ajsync.yaml").write_text("owner: team\nfiles: [schedules.yaml]\n")
+    (folder / "schedules.yaml").write_text("schedules: {A: {schedule: '@daily', queue: EMAIL, task_type: x}}\n")
+    return run_ajsync(folder, *command.replace("NAME", "A").split(), "--context", "ajsync-plan")
+
+
+def refused(server: NatsServer) -> bool:
+    return 'user:ajsync-plan" - Publish Violation' in server.log
+
+
+@pytest.mark.parametrize("command", NEEDS)
+def test_a_command_works_with_what_the_page_says(
+    start_server: StartServer, home: Path, tmp_path: Path, command: str
+) -> None:
+    server = serve(start_server, home, NEEDS[command])
+    done = run(tmp_path, command)
+    assert done.returncode == 0, done.stderr
+    assert not refused(server)
+
+
+@pytest.mark.parametrize(("command", "subject"), ONE_LESS)
+def test_each_permission_of_a_command_is_needed(
+    start_server: StartServer, home: Path, tmp_path: Path, command: str, subject: str
+) -> None:
+    server = serve(start_server, home, [each for each in NEEDS[command] if each != subject])
+    run(tmp_path, command)
+    assert refused(server)
