@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -25,7 +25,7 @@ from ajsync.asyncjobs.tasks import Task as StoredTask
 from ajsync.asyncjobs.tasks import decode_task, task_subject
 from ajsync.asyncjobs.timestamp import NANOSECONDS
 from ajsync.asyncjobs.watch import Seen, Watch
-from ajsync.errors import NotFoundError, StoredValueError, UsageError
+from ajsync.errors import NotFoundError, StoredValueError, UnreachableError, UsageError
 from ajsync.reconcile.single import add, find, find_removable, new_schedule, remove
 
 log = logging.getLogger(__name__)
@@ -84,6 +84,7 @@ class Client:
         self._signer = signer
         self._bucket: ConfigurationBucket | None = None
         self._watches: set[asyncio.Task[None]] = set()
+        self._ended = False
 
     async def prepare(self, *, replicas: int = 1, memory: bool = False) -> None:
         """Make the bucket of schedules and the stream of tasks if they are missing; nothing else ever makes them."""
@@ -143,12 +144,14 @@ class Client:
                 log.warning("The value of %r is not a scheduled task: %s", name, entry.problem)
         return tuple(entry.task for _, entry in sorted(live.entries.items()) if entry.task is not None)
 
-    async def watch(self) -> AsyncIterator[ScheduleChange]:
+    async def watch(self) -> AsyncGenerator[ScheduleChange, None]:
         """Follow the schedules: first each that is there, then each change of one, whatever happens to the server.
 
-        Ends with the client. Raises UnreachableError once the connection is given up.
+        Ends with the client. Raises UnreachableError once the connection is given up, and of a client that has ended.
         """
         await self.bucket()
+        if self._ended:
+            raise UnreachableError("The client has ended, and follows nothing any more. Connect anew.")
         changes: asyncio.Queue[Seen | None] = asyncio.Queue()
         following = Watch(self.connection, CONFIGURATION_STREAM, [f"{SCHEDULE_SUBJECT}*"], changes.put_nowait)
         running = asyncio.create_task(following.run())
@@ -174,7 +177,8 @@ class Client:
             self._watches.discard(running)
 
     async def end_watches(self) -> None:
-        """End what `watch` has under way; `connect` does so when its block ends."""
+        """End what `watch` has under way, and begin none any more; `connect` does so when its block ends."""
+        self._ended = True
         for running in self._watches:
             running.cancel()
         if self._watches:

@@ -133,7 +133,7 @@ async def test_context_and_server_exclude_each_other() -> None:
 async def test_watch_gives_what_is_there_and_then_each_change(client: ajsync.Client) -> None:
     await client.new_scheduled_task("A", "@daily", "EMAIL", MONTHLY)
     seen = []
-    async with asyncio.timeout(20), aclosing(client.watch()) as changes:  # type: ignore[type-var]  # it is a generator
+    async with asyncio.timeout(20), aclosing(client.watch()) as changes:
         async for change in changes:
             seen.append((change.name, change.task and change.task.schedule, change.initial))
             match len(seen):
@@ -178,6 +178,14 @@ async def test_a_watch_ends_with_its_client(server: NatsServer) -> None:
         await anext(changes)
     with pytest.raises(StopAsyncIteration):
         await asyncio.wait_for(anext(changes), 5)
+
+
+async def test_a_client_that_has_ended_follows_nothing(server: NatsServer) -> None:
+    async with ajsync.connect(server=server.url) as client:
+        await client.prepare()
+        await client.scheduled_tasks()
+    with pytest.raises(ajsync.UnreachableError, match="has ended"):
+        await asyncio.wait_for(anext(client.watch()), 5)
 
 
 async def test_an_enqueue_writes_the_task_the_event_and_the_work_item_in_this_order(client: ajsync.Client) -> None:
