@@ -52,7 +52,7 @@ class Firing:
         on_settled: Callable[[list[Outcome]], None],
         *,
         give_up_after: int,
-        on_retry: Callable[[int], None] = lambda _count: None,
+        on_retry: Callable[[], None] = lambda: None,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         """A fire is not tried for longer than `give_up_after` nanoseconds, nor past its deadline."""
@@ -263,7 +263,7 @@ class Firing:
         self._complaints.tell(text, what, reason if "Permissions" not in reason else "permissions")
         wait = min(_FIRST_BACK_OFF_SECONDS * 2 ** min(flight.attempts, 10), _LONGEST_BACK_OFF_SECONDS)
         heapq.heappush(self._later, (time.monotonic() + wait, prepared.serial, flight))
-        self._on_retry(1)
+        self._on_retry()
         self._fill()
 
     def _settle(self, flight: Flight, state: State, detail: str = "") -> None:
@@ -304,7 +304,7 @@ class Firing:
             if reconnected:
                 flight.unsure = True
                 self._send(flight, now)
-                self._on_retry(1)
+                self._on_retry()
             elif now - flight.sent_at > ACK_SECONDS:
                 flight.unsure = True
                 self._put_off(flight, self._denied(flight) or "the server does not answer")

@@ -11,13 +11,12 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.election import GO_CAMPAIGN_SECONDS, TTL_SECONDS, Election, Holding
 from ajsync.asyncjobs.waiting import set_within
 from ajsync.errors import StoredValueError, UnreachableError
-from ajsync.scheduler.metrics import Metrics
+from ajsync.scheduler.metrics import Metrics, TakeoverKind
 from ajsync.scheduler.watermark import WATERMARK_KEY, Stored, Watermark, decode_watermark
 
 log = logging.getLogger(__name__)
@@ -33,15 +32,12 @@ _STEP_DOWN_SECONDS = TTL_SECONDS - REFRESH_SECONDS
 """Without a refresh for so long the key may soon be somebody else's."""
 _GIVE_BACK_SECONDS = 1.0
 
-Kind = Literal["vacant", "handover", "silent"]
-"""How we came to lead: nobody did; the leader gave the key back; the leader, one of ours, fell silent."""
-
 
 @dataclass(frozen=True, slots=True)
 class Term:
     """A term of ours that begins."""
 
-    kind: Kind
+    kind: TakeoverKind
     after: int | None
     """Everything due up to this instant (nanoseconds since 1970) was fired by ours; None: nothing to catch up with."""
     wait: float
@@ -147,7 +143,7 @@ class Leadership:
         stored = await self._read_and_follow()
         mark = stored.watermark
         self.holder = holding.holder
-        kind: Kind
+        kind: TakeoverKind
         if holding.holder is None:
             kind, inherited = "handover" if holding.given_back else "vacant", await self._was_ours(holding, mark)
         elif self._is_silent(holding, mark):

@@ -15,7 +15,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, repeat
-from typing import Literal
+from typing import Literal, get_args
 
 from ajsync import __version__
 from ajsync.asyncjobs.timestamp import NANOSECONDS
@@ -23,11 +23,13 @@ from ajsync.asyncjobs.timestamp import NANOSECONDS
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 ELECTION = "task_scheduler"
 """The election's name in the metrics, which is its key in the bucket."""
-MISSED_REASONS = ("deadline", "catchup", "overlap", "unstored")
+MissedReason = Literal["deadline", "catchup", "overlap", "unstored"]
 """Why a fire made no task: past its deadline; let go by its catch-up policy; its previous task isn't finished; it could
 not be stored in time."""
-TAKEOVER_KINDS = ("vacant", "handover", "silent")
+TakeoverKind = Literal["vacant", "handover", "silent"]
 """How a scheduler came to lead: nobody did; the leader stopped and said so; the leader, one of ours, fell silent."""
+MISSED_REASONS: tuple[MissedReason, ...] = get_args(MissedReason)
+TAKEOVER_KINDS: tuple[TakeoverKind, ...] = get_args(TakeoverKind)
 LATENESS_BUCKETS = (
     *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
     *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0),
@@ -199,9 +201,9 @@ class Metrics:
         for key, count in counts.items():
             scheduled[key] += count
 
-    def failed(self, queue: str, task_type: str, count: int = 1) -> None:
-        """Fires that could not create their task or its work item."""
-        self._series[_SCHEDULE_ERRORS][queue, task_type] += count
+    def failed(self, queue: str, task_type: str) -> None:
+        """A fire could not create its task or its work item."""
+        self._series[_SCHEDULE_ERRORS][queue, task_type] += 1
 
     def enqueued(self, counts: Mapping[str, int]) -> None:
         """Work items that were stored, by queue."""
@@ -209,9 +211,9 @@ class Metrics:
         for queue, count in counts.items():
             enqueued[(queue,)] += count
 
-    def enqueue_failed(self, queue: str, count: int = 1) -> None:
-        """Work items that were not stored."""
-        self._series[_ENQUEUE_ERRORS][(queue,)] += count
+    def enqueue_failed(self, queue: str) -> None:
+        """A work item was not stored."""
+        self._series[_ENQUEUE_ERRORS][(queue,)] += 1
 
     def tasks_updated(self, state: str, count: int = 1) -> None:
         """Tasks that were stored in this state: `new` at a fire, `queue_error` when the queue refused."""
@@ -224,25 +226,25 @@ class Metrics:
         self._late.update(map(bisect_left, repeat(LATENESS_BUCKETS), seconds))
         self._lateness_sum += sum(seconds)
 
-    def missed(self, reason: str, count: int = 1) -> None:
-        """Fires that made no task, for one of `MISSED_REASONS`."""
+    def missed(self, reason: MissedReason, count: int = 1) -> None:
+        """Fires that made no task."""
         self._series[_MISSED][(reason,)] += count
 
-    def duplicates(self, count: int = 1) -> None:
-        """Fires whose task was there already."""
-        self._series[_DUPLICATES][()] += count
+    def duplicate(self) -> None:
+        """The task of a fire was there already."""
+        self._series[_DUPLICATES][()] += 1
 
-    def takeover(self, kind: str) -> None:
-        """This scheduler came to lead, in one of `TAKEOVER_KINDS`."""
+    def takeover(self, kind: TakeoverKind) -> None:
+        """This scheduler came to lead."""
         self._series[_TAKEOVERS][(kind,)] += 1
 
-    def retried(self, count: int = 1) -> None:
-        """Fires that were tried again."""
-        self._series[_RETRIES][()] += count
+    def retried(self) -> None:
+        """A fire was tried again."""
+        self._series[_RETRIES][()] += 1
 
-    def repaired(self, count: int = 1) -> None:
-        """Fires whose missing work item was sent."""
-        self._series[_REPAIRED][()] += count
+    def repaired(self) -> None:
+        """The missing work item of a task was sent."""
+        self._series[_REPAIRED][()] += 1
 
     def watermark(self, instant: int | None) -> None:
         """Up to when all fires are acked, in nanoseconds since 1970; the age is reckoned when somebody asks."""

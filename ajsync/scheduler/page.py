@@ -13,6 +13,7 @@ import re
 import statistics
 from collections.abc import Iterable, Sequence
 from html import escape
+from importlib.resources import files
 
 from ajsync.asyncjobs.timestamp import NANOSECONDS, format_timestamp
 from ajsync.scheduler.status import SHOWN, FireRecord, FireState, Role, ScheduleProblem, Status, UpcomingFire
@@ -23,76 +24,7 @@ _LONGEST = 300
 _PIECES = re.compile(r"[^\s_.:/-]{1,16}[\s_.:/-]?|[\s_.:/-]")
 """What a line may be broken after: a mark between the words of a name, or, where there is none, 16 characters."""
 
-_STYLE = """
-:root { color-scheme: light dark; --page: #f5f6f8; --card: #fff; --ink: #1b2430; --soft: #586474; --line: #e4e8ed;
-  --good: #12714a; --calm: #2b5f9e; --warn: #875600; --bad: #b3261e; --shade: 0 1px 2px #1b243014 }
-@media (prefers-color-scheme: dark) {
-  :root { --page: #10151b; --card: #18202a; --ink: #e4e9ef; --soft: #98a5b4; --line: #29333f;
-    --good: #5ecb9b; --calm: #84b6f4; --warn: #efb756; --bad: #ff8d83; --shade: none }
-}
-* { box-sizing: border-box }
-body { margin: 0 auto; max-width: 100rem; padding: 2rem clamp(1rem, 3vw, 3rem); background: var(--page);
-  color: var(--ink); font: 15px/1.5 system-ui, "Segoe UI", Roboto, "Helvetica Neue", sans-serif;
-  font-variant-numeric: tabular-nums; overflow-wrap: break-word }
-h1, h2, p, dl, dd { margin: 0; font-weight: inherit }
-h1 { font-size: 1.75rem; font-weight: 650; line-height: 1.25; letter-spacing: -.01em }
-h2 { font-size: 1.05rem; font-weight: 650; display: inline }
-small { color: var(--soft); font-size: .85rem }
-a { color: inherit; text-underline-offset: .2em }
-a:focus-visible { outline: 2px solid var(--calm); outline-offset: 3px }
-header { display: flex; flex-wrap: wrap; align-items: center; gap: .25rem .9rem }
-header p { flex-basis: 100%; color: var(--soft) }
-header .server { display: flex; flex-wrap: wrap; gap: 0 .4em }
-header .product { font-size: .85rem; letter-spacing: .02em }
-.badge { display: inline-flex; align-items: center; gap: .45em; white-space: nowrap; color: var(--tone) }
-.badge::before { content: ""; flex: none; width: .6em; height: .6em; border: .15em solid var(--tone) }
-.good { --tone: var(--good) } .calm { --tone: var(--calm) } .warn { --tone: var(--warn) } .bad { --tone: var(--bad) }
-.good::before { border-radius: 50%; background: var(--tone) }
-.calm::before { border-radius: 50% }
-.warn::before { transform: rotate(45deg) }
-.bad::before { background: var(--tone) }
-header > .badge { padding: .15rem .8rem; border: 1px solid; border-radius: 2rem; font-weight: 600 }
-.facts { display: grid; grid-template-columns: repeat(6, 1fr); gap: 1px; margin: 1.5rem 0;
-  overflow: hidden; border-radius: .75rem; background: var(--card); box-shadow: var(--shade) }
-.facts > div { padding: .9rem 1.1rem; box-shadow: 1px 1px var(--line) }
-dt { color: var(--soft); font-size: .85rem }
-dd { font-size: 1.2rem; font-weight: 600; line-height: 1.6rem }
-dd bdi { display: inline-block; padding: .1rem 0; font-size: 1rem; line-height: 1.35 }
-dd small { display: block; font-weight: 400; line-height: 1.5 }
-section { margin-bottom: 1.5rem; padding: 1rem 0 .5rem; overflow-x: auto; border-radius: .75rem;
-  background: var(--card); box-shadow: var(--shade) }
-section > h2 { display: block; padding: 0 1.1rem .2rem }
-section > p { padding: 0 1.1rem .6rem; color: var(--soft) }
-.columns { display: grid; grid-template-columns: minmax(0, 1fr); gap: 0 1.5rem; align-items: start }
-table { width: 100%; border-collapse: collapse }
-caption { padding: 0 1.1rem .6rem; text-align: left }
-th, td { padding: .42rem .6rem; border-top: 1px solid var(--line); text-align: left; vertical-align: top }
-th:first-child { padding-left: 1.1rem } td:last-child, th:last-child { padding-right: 1.1rem }
-thead th { border: 0; color: var(--soft); font-size: .85rem; font-weight: 400 }
-tbody th { font-weight: 550 }
-td small, th small { display: block }
-.number { text-align: right; white-space: nowrap }
-.time, .since { white-space: nowrap } .queue { min-width: 8rem }
-footer { display: flex; flex-wrap: wrap; gap: .2rem 1.5rem; color: var(--soft); font-size: .85rem }
-@media (min-width: 85rem) { .columns { grid-template-columns: minmax(0, 4fr) minmax(0, 5fr) } }
-@media (max-width: 64rem) { .facts { grid-template-columns: repeat(3, 1fr) } }
-@media (max-width: 40rem) {
-  body { padding-top: 1.25rem }
-  .facts { grid-template-columns: repeat(2, 1fr) }
-  table, caption, tbody { display: block }
-  thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) }
-  tbody tr { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 0 1rem; padding: .55rem 1.1rem;
-    border-top: 1px solid var(--line) }
-  tbody th, tbody td, tbody th:first-child, tbody td:last-child { padding: 0; border: 0 }
-  tbody td { color: var(--soft) } tbody td.number { color: inherit }
-  tbody .number { grid-area: 1 / 2 }
-  tbody .since::before { content: "since " }
-  tbody .queue, tbody .since { grid-area: 2 / 1 } .queue small { display: inline; margin-left: .6em }
-  tbody .time { grid-area: 2 / 2; text-align: right }
-  tbody .wide { grid-area: 3 / 1 / 3 / 3 }
-}
-@media print { body { background: none } section, .facts { box-shadow: none; border: 1px solid var(--line) } }
-"""
+_STYLE = files("ajsync.scheduler").joinpath("page.css").read_text("utf-8")
 _ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16' fill='none' stroke='%232b7fb0' "
     "stroke-width='2' stroke-linecap='round'%3E%3Ccircle cx='8' cy='8' r='6.5'/%3E%3Cpath d='M8 4.5V8l2.5 1.5'/%3E"
@@ -111,13 +43,11 @@ _ROLES: dict[Role, tuple[str, str]] = {
     "stand-by": ("calm", "Stand-by"),
     "waiting": ("warn", "Waiting"),
     "leader": ("good", "Leader"),
-    "stopping": ("warn", "Stopping"),
 }
 _STATES: dict[FireState, tuple[str, str]] = {
     "created": ("good", "created"),
     "repaired": ("good", "repaired"),
     "exists": ("calm", "was there"),
-    "retrying": ("warn", "retrying"),
     "skipped": ("warn", "skipped"),
     "missed": ("bad", "missed"),
     "queue_error": ("bad", "queue error"),
@@ -158,7 +88,6 @@ def _sentence(status: Status) -> str:
         "stand-by": f"{leader}; this scheduler takes over when the leader stops.",
         "waiting": "Won the election, and fires once the leader before it has surely stopped.",
         "leader": "Leads, and fires what is due.",
-        "stopping": "Finishes what is in flight, and stops.",
     }[status.role]
 
 

@@ -12,7 +12,7 @@ from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.timestamp import NANOSECONDS
 from ajsync.scheduler.agenda import Fire
 from ajsync.scheduler.flight import Outcome
-from ajsync.scheduler.metrics import Metrics
+from ajsync.scheduler.metrics import Metrics, MissedReason
 from ajsync.scheduler.status import FireRecord, FireState, History, ScheduleProblem
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class Records:
         self._complain(fire.task.name, problem)
         log.error("The scheduled task %s makes no task: %s", fire.task.name, problem)
 
-    def missed(self, fires: Iterable[Fire], state: FireState, reason: str, detail: str) -> None:
+    def missed(self, fires: Iterable[Fire], state: FireState, reason: MissedReason, detail: str) -> None:
         """Fires make no task, for a reason that the metrics know."""
         records = [_record(fire, "", None, state, detail) for fire in fires]
         self._metrics.missed(reason, len(records))
@@ -107,9 +107,9 @@ class Records:
         task, metrics = outcome.prepared.task, self._metrics
         match outcome.state:
             case "exists":
-                metrics.duplicates()
+                metrics.duplicate()
             case "repaired":
-                metrics.duplicates()
+                metrics.duplicate()
                 metrics.repaired()
                 metrics.enqueued({task.queue: 1})
             case "queue_error":

@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from ajsync.asyncjobs.timestamp import format_timestamp
 
-Role = Literal["starting", "stand-by", "waiting", "leader", "stopping"]
+Role = Literal["starting", "stand-by", "waiting", "leader"]
 """`waiting` has won the election, and holds back until the leader before it has surely stopped."""
-FireState = Literal["created", "repaired", "exists", "queue_error", "missed", "skipped", "retrying"]
+FireState = Literal["created", "repaired", "exists", "queue_error", "missed", "skipped"]
 """What became of a fire. `repaired`: its task was there and its work item was sent again; `exists`: both were there;
 `queue_error`: its queue refused the work item; `missed`: too late for its deadline or its catch-up; `skipped`: its
 previous task is not finished."""

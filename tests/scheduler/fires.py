@@ -66,8 +66,8 @@ class ObservedFiring(Firing):
         """What became of the fires so far, by the names of their schedules."""
         return {outcome.prepared.fire.task.name: outcome.state for outcome in self.outcomes}
 
-    def _count(self, count: int) -> None:
-        self.retries += count
+    def _count(self) -> None:
+        self.retries += 1
 
     async def _receive(self, msg: Msg) -> None:
         if not self.deaf(msg):

@@ -186,7 +186,7 @@ def test_each_state_is_told_in_words_and_by_a_mark_not_by_colour_alone() -> None
     records = tuple(fire(state=state) for state in get_args(FireState))
     text = page(replace(status(), recent=records))
     found = [row[4] for row in Document(text).tables["Last fires"][1:]]
-    assert found == ["created", "repaired", "was there", "queue error", "missed", "skipped", "retrying"]
+    assert found == ["created", "repaired", "was there", "queue error", "missed", "skipped"]
     for tone in {*re.findall(r'class="badge (\w+)"', text)}:
         assert f".{tone}::before" in text
 
