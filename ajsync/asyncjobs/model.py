@@ -53,6 +53,9 @@ class Managed:
     """Nanoseconds; 0 means none."""
 
 
+_UNMANAGED = Managed("")
+
+
 @dataclass(frozen=True, slots=True)
 class ScheduledTask:
     """A schedule and the properties of the tasks that it makes."""
@@ -70,6 +73,16 @@ class ScheduledTask:
     created_at: int = 0
     """Nanoseconds since 1970; set when it is first stored. Not compared."""
     managed: Managed | None = None
+
+    @property
+    def owner(self) -> str | None:
+        """Whom it belongs to; None for nobody."""
+        return self.managed.owner if self.managed else None
+
+    @property
+    def settings(self) -> Managed:
+        """What ajsync keeps of it, or the defaults that hold for what it does not manage."""
+        return self.managed or _UNMANAGED
 
 
 def encode_scheduled_task(task: ScheduledTask) -> bytes:

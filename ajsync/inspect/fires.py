@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 
+from ajsync.asyncjobs.due import Times, times_of
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.errors import ScheduleError
 from ajsync.schedule import Timetable, format_duration_short, parse
-from ajsync.scheduler.agenda import Times, times_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +48,7 @@ def _next_fires(task: ScheduledTask, start: int, count: int, known: dict[Times, 
     times = times_of(task)
     dues = known.get(times)
     if dues is None:
-        dues = known[times] = tuple(islice(instants(times, start), count))
+        dues = known[times] = tuple(islice(times.after(start - 1), count))
     if not dues:
         return NextFires(task, (), timetable, "never fires", amiss=True)
     return NextFires(task, dues, timetable)
-
-
-def instants(times: Times, start: int) -> Iterator[int]:
-    """The instants at or after `start`, without end."""
-    due = times.next(start - 1)
-    while due is not None:
-        yield due
-        due = times.next(due)

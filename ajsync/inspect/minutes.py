@@ -6,11 +6,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ajsync.asyncjobs.due import Times, times_of
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.timestamp import NANOSECONDS
 from ajsync.errors import ScheduleError
 from ajsync.schedule import Timetable
-from ajsync.scheduler.agenda import Times, times_of
 
 MINUTE = 60 * NANOSECONDS
 

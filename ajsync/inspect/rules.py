@@ -69,7 +69,7 @@ def _deadline_over_interval(subject: Subject) -> Iterator[Said]:
     task = subject.task
     gap = subject.facts.shortest_gap
     # With `overlap: skip` there are never two of them.
-    if task.deadline <= 0 or gap is None or (task.managed and task.managed.overlap == "skip"):
+    if task.deadline <= 0 or gap is None or task.settings.overlap == "skip":
         return
     interval = _nanoseconds(gap.length)
     if task.deadline > interval:
@@ -83,7 +83,7 @@ def _deadline_over_interval(subject: Subject) -> Iterator[Said]:
 
 def _overlap_without_deadline(subject: Subject) -> Iterator[Said]:
     task = subject.task
-    if task.managed and task.managed.overlap == "skip" and task.deadline <= 0:
+    if task.settings.overlap == "skip" and task.deadline <= 0:
         message = "it has overlap: skip and no deadline, so one task that never ends stops it for good"
         yield Said(task.name, message, "give it a deadline")
 
@@ -174,7 +174,7 @@ def _first(subject: Subject, kind: str) -> list[Effect]:
 
 def _herd(found: Material) -> Iterator[Said]:
     # Jitter is the remedy, so whoever has some is not one of the herd.
-    tasks = [subject.task for subject in found.subjects if not (subject.task.managed and subject.task.managed.jitter)]
+    tasks = [subject.task for subject in found.subjects if not subject.task.settings.jitter]
     if len(tasks) < found.herd:
         return
     schedules = grouped(tasks)

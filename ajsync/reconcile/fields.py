@@ -31,7 +31,7 @@ class Field:
     """How an empty value is worded: None, "" and a duration of 0."""
 
 
-OWNER = Field("owner", "text", lambda task: task.managed.owner if task.managed else None)
+OWNER = Field("owner", "text", lambda task: task.owner)
 """Differs only in an adoption, and stands in a plan's heading otherwise."""
 
 FIELDS = (
@@ -42,21 +42,21 @@ FIELDS = (
     Field("payload", "payload", lambda task: task.payload),
     Field("deadline", "duration", lambda task: task.deadline, 0),
     Field("max_tries", "number", lambda task: task.max_tries),
-    Field("catchup", "text", lambda task: task.managed.catchup if task.managed else DEFAULT_CATCHUP, DEFAULT_CATCHUP),
+    Field("catchup", "text", lambda task: task.settings.catchup, DEFAULT_CATCHUP),
     Field(
         "catchup_window",
         "duration",
-        lambda task: task.managed.catchup_window if task.managed else 0,
+        lambda task: task.settings.catchup_window,
         0,
         absent="(the scheduler's)",
     ),
-    Field("overlap", "text", lambda task: task.managed.overlap if task.managed else DEFAULT_OVERLAP, DEFAULT_OVERLAP),
-    Field("jitter", "duration", lambda task: task.managed.jitter if task.managed else 0, 0),
-    Field("description", "text", lambda task: task.managed.description if task.managed else "", ""),
+    Field("overlap", "text", lambda task: task.settings.overlap, DEFAULT_OVERLAP),
+    Field("jitter", "duration", lambda task: task.settings.jitter, 0),
+    Field("description", "text", lambda task: task.settings.description, ""),
 )
 """In the order in which they are shown."""
 
-TIMING = frozenset({"schedule", "timezone"})
+TIMING = frozenset({"schedule", "timezone", "jitter"})
 """The names of the fields that say when a schedule fires."""
 
 

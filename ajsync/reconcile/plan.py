@@ -5,12 +5,13 @@ The plan is the one thing that is shown, gated, saved and applied.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from operator import attrgetter
+from typing import Any, Literal
 
 from ajsync.asyncjobs.live import Entry, Live, Target
-from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.asyncjobs.model import Managed, ScheduledTask
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,7 @@ def plan(desired: Mapping[str, ScheduledTask], live: Live, *, owner: str, digest
 
 def entry_owner(entry: Entry) -> str | None:
     """Whom the entry belongs to; None for nobody, and for a value that cannot be read."""
-    return entry.task.managed.owner if entry.task and entry.task.managed else None
+    return entry.task.owner if entry.task else None
 
 
 def _unreadable(live: Live) -> Iterator[tuple[str, str]]:
@@ -186,22 +187,12 @@ def same(one: ScheduledTask, other: ScheduledTask) -> bool:
 
 
 def _compared(task: ScheduledTask) -> tuple[object, ...]:
-    managed = task.managed
-    return (
-        task.name,
-        task.schedule,
-        task.queue,
-        task.task_type,
-        task.payload,
-        task.deadline,
-        task.max_tries,
-        managed
-        and (
-            managed.owner,
-            managed.description,
-            managed.catchup,
-            managed.catchup_window,
-            managed.overlap,
-            managed.jitter,
-        ),
-    )
+    return _of_task(task), task.managed and _of_managed(task.managed)
+
+
+def _members(kind: type[Any], *but: str) -> Callable[[Any], object]:
+    return attrgetter(*(field.name for field in fields(kind) if field.name not in but))
+
+
+_of_task = _members(ScheduledTask, "created_at", "managed")
+_of_managed = _members(Managed, "source")

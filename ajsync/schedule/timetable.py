@@ -38,31 +38,14 @@ class Timetable:
         None where it does not fire in the eight years from `after`, or not in the years that a datetime can hold.
         Raises ValueError for a naive `after`.
         """
-        return self.next_anchored(after, after)
-
-    def next_anchored(self, after: datetime, anchor: datetime) -> datetime | None:
-        """The same, but an `@every` fires at whole intervals from `anchor`, which is floored to the second.
-
-        The anchor gives the phase and nothing more: before it an `@every` fires as well, and at it. All other schedules
-        have no phase and fire as by `next`.
-        """
-        _require_aware(after, anchor)
+        if after.utcoffset() is None:
+            raise ValueError(f"an instant needs a time zone: {after!r}")
         try:
             if self.walls is None:
-                found: datetime | None = _next_interval(timedelta(seconds=self.interval // SECOND), after, anchor)
+                whole = after.astimezone(UTC).replace(microsecond=0)
+                found: datetime | None = whole + timedelta(seconds=self.interval // SECOND)
             else:
                 found = next_instant(self.walls, self.zone_info, after)
             return found and found.astimezone(self.zone_info)
         except OverflowError:  # beyond the years that a datetime can hold
             return None
-
-
-def _next_interval(interval: timedelta, after: datetime, anchor: datetime) -> datetime:
-    start = anchor.astimezone(UTC).replace(microsecond=0)
-    return start + ((after - start) // interval + 1) * interval
-
-
-def _require_aware(*moments: datetime) -> None:
-    for moment in moments:
-        if moment.utcoffset() is None:
-            raise ValueError(f"an instant needs a time zone: {moment!r}")

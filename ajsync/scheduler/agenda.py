@@ -13,20 +13,16 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from itertools import count
 
+from ajsync.asyncjobs.due import Times, times_of
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.timestamp import NANOSECONDS
-from ajsync.schedule import Timetable, parse
 
 FOREVER = 2**63 - 1
 CAME_BACK_WITHIN = 60 * NANOSECONDS
 """An entry that is deleted and comes back within this, with its old time of creation, goes on where it was: beside a Go
 scheduler an update is a delete and a create."""
-_MILLISECOND = 1_000_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Entry:
@@ -59,50 +55,6 @@ class Fire:
     def stands(self) -> bool:
         """False once a change to the schedule, made before the fire was due, has taken it back."""
         return self.due <= self.entry.until
-
-
-@dataclass(frozen=True, slots=True)
-class Times:
-    """When schedules are due; those with equal `Times` are due together."""
-
-    timetable: Timetable
-    phase: int
-    """Of an `@every`: nanoseconds that its due instants have above whole intervals; 0 for all others."""
-    offset: int
-    """Nanoseconds that jitter adds to each instant."""
-
-    def next(self, after: int) -> int | None:
-        """The first instant strictly after `after`, or None."""
-        start = after - self.offset
-        if interval := self.timetable.interval:
-            return self.phase + ((start - self.phase) // interval + 1) * interval + self.offset
-        # Cron's instants are whole seconds, so that the one after a part of a second is the one after the whole.
-        found = self.timetable.next(_EPOCH + timedelta(seconds=start // NANOSECONDS))
-        if found is None:
-            return None
-        return (found - _EPOCH) // timedelta(seconds=1) * NANOSECONDS + self.offset
-
-    def between(self, after: int, until: int) -> Iterator[int]:
-        """The instants in (`after`, `until`]."""
-        due = self.next(after)
-        while due is not None and due <= until:
-            yield due
-            due = self.next(due)
-
-
-def times_of(task: ScheduledTask) -> Times:
-    """When `task` is due. Raises ScheduleError."""
-    timetable = parse(task.schedule)
-    phase = task.created_at // NANOSECONDS * NANOSECONDS % timetable.interval if timetable.interval else 0
-    return Times(timetable, phase, jitter_offset(task))
-
-
-def jitter_offset(task: ScheduledTask) -> int:
-    """How much later than its schedule says `task` is due: whole milliseconds below its jitter, by its name."""
-    steps = task.managed.jitter // _MILLISECOND if task.managed else 0
-    if not steps:
-        return 0
-    return int.from_bytes(sha256(task.name.encode()).digest()[:8]) % steps * _MILLISECOND
 
 
 class _Group:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ajsync.asyncjobs.due import Times
 from ajsync.asyncjobs.ids import KSUID_EPOCH
 from ajsync.asyncjobs.timestamp import NANOSECONDS
-from ajsync.scheduler.agenda import Entry, Fire, Times
+from ajsync.scheduler.agenda import Entry, Fire
 
 _FIRST_LOOK_BACK = 300 * NANOSECONDS
 _FARTHER = 4
@@ -39,12 +40,11 @@ class Missed:
 
 def catch_up(entry: Entry, gap: Gap, window: int) -> Missed:
     """What `entry` missed in `gap`; `window` (nanoseconds) counts where it names none."""
-    managed = entry.task.managed
-    policy = managed.catchup if managed else "latest"
-    window = (managed.catchup_window if managed else 0) or window
+    settings = entry.task.settings
+    window = settings.catchup_window or window
     start = max(gap.after, entry.since, gap.until - window)
     dues = list(entry.times.between(start, min(gap.until, entry.until)))
-    kept = {"none": dues[:0], "latest": dues[-1:], "all": dues}[policy]
+    kept = {"none": dues[:0], "latest": dues[-1:], "all": dues}[settings.catchup]
     return Missed(tuple(Fire(due, entry) for due in kept), len(dues) - len(kept))
 
 

@@ -52,8 +52,7 @@ class Overlap:
 
     def concerns(self, prepared: Prepared) -> bool:
         """Whether the fire depends on the previous one."""
-        managed = prepared.fire.task.managed
-        return managed is not None and managed.overlap == "skip"
+        return prepared.fire.task.settings.overlap == "skip"
 
     def check(self, prepared: Prepared, start: Callable[[Prepared], None]) -> None:
         """Look at the previous task, and `start` the fire unless that is not finished."""

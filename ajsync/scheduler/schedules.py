@@ -52,8 +52,8 @@ class Schedules:
     def _put(self, name: str, seen: Seen, data: bytes) -> None:
         try:
             task = decode_scheduled_task(name, data)
-            if task.managed is not None and not 0 <= task.managed.jitter <= _LONGEST_JITTER:
-                raise StoredValueError(f"its jitter of {task.managed.jitter} ns is not between 0 and 292 years")
+            if not 0 <= task.settings.jitter <= _LONGEST_JITTER:
+                raise StoredValueError(f"its jitter of {task.settings.jitter} ns is not between 0 and 292 years")
             if seen.initial and name not in self._agenda:  # it may change while the bucket is read
                 self._agenda.load(task, seen.stored_at)
             else:

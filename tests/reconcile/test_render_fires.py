@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from ajsync.asyncjobs.due import jitter_offset
+from ajsync.asyncjobs.model import Managed
 from ajsync.reconcile.render.fires import FireTimes, until
-from tests.reconcile.samples import CREATED_AT, NOW
-from tests.tasks import task
+from tests.reconcile.samples import CREATED_AT, HOUR, NOW
+from tests.tasks import OWNER, task
 
 TIMES = FireTimes(NOW)
 
@@ -43,6 +45,14 @@ def test_a_new_every_has_no_phase_yet() -> None:
 def test_a_stored_every_counts_from_its_creation() -> None:
     fires = TIMES.of(task("A", schedule="@every 10m", created_at=CREATED_AT))
     assert fires.lines[0] == "Tue 2026-11-24 05:49:53 +00:00  in 2 min"
+
+
+def test_jitter_moves_them_as_it_moves_the_tasks() -> None:
+    jittered = task("N1", schedule="@daily", managed=Managed(OWNER, jitter=HOUR))
+    fires = TIMES.of(jittered)
+    midnight = datetime(2026, 11, 25, tzinfo=UTC)
+    assert fires.times[0] - midnight == timedelta(microseconds=jitter_offset(jittered) / 1000)
+    assert fires.lines[0].startswith(f"Wed {fires.times[0].isoformat(' ', 'seconds')[:19]} +00:00")
 
 
 def test_a_schedule_that_cannot_be_read_says_why_on_one_line() -> None:

@@ -58,10 +58,9 @@ Bucket CHORIA_AJ_CONFIGURATION, owner team
     overlap         skip
     jitter          30s
     description     The newsletter
-    next            Tue 2026-12-01 00:00 +01:00  in 6 d 17 h
-                    Fri 2027-01-01 00:00 +01:00  in 37 d
-                    Mon 2027-02-01 00:00 +01:00  in 68 d
-                    each up to 30s later, by its jitter
+    next            Tue 2026-12-01 00:00:28 +01:00  in 6 d 17 h
+                    Fri 2027-01-01 00:00:28 +01:00  in 37 d
+                    Mon 2027-02-01 00:00:28 +01:00  in 68 d
 
 + HEARTBEAT  schedules/email.yaml:13
     schedule        @every 90s

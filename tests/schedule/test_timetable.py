@@ -129,33 +129,8 @@ def test_a_naive_instant_is_refused() -> None:
     with pytest.raises(ValueError, match="needs a time zone"):
         parse("@daily").next(NOW.replace(tzinfo=None))
     with pytest.raises(ValueError, match="needs a time zone"):
-        parse("@every 1h").next_anchored(NOW, NOW.replace(tzinfo=None))
+        parse("@every 1h").next(NOW.replace(tzinfo=None))
 
 
 def test_an_interval_runs_from_the_whole_second_of_the_question() -> None:
     assert following("@every 90s", NOW.replace(microsecond=999_999)) == NOW + timedelta(seconds=90)
-
-
-@given(INSTANTS, INSTANTS, st.integers(1, 10**6))
-def test_an_anchored_interval_fires_at_whole_intervals_from_its_anchor(
-    anchor: datetime, after: datetime, seconds: int
-) -> None:
-    interval = timedelta(seconds=seconds)
-    found = parse(f"@every {seconds}s").next_anchored(after, anchor)
-    assert found is not None
-    assert (found - anchor.replace(microsecond=0)) % interval == timedelta(0)
-    assert after < found <= after + interval
-
-
-def test_an_anchor_is_floored_to_its_second() -> None:
-    timetable = parse("@every 10m", "Europe/Malta")
-    found = timetable.next_anchored(NOW, datetime(2026, 1, 1, 0, 3, 20, 700_000, tzinfo=UTC))
-    assert found == datetime(2026, 5, 5, 10, 13, 20, tzinfo=UTC)
-
-
-@given(SCHEDULES.filter(lambda schedule: "every" not in schedule), ZONES, INSTANTS, INSTANTS)
-def test_an_anchor_means_nothing_to_a_schedule_by_the_clock(
-    schedule: str, zone: str, after: datetime, anchor: datetime
-) -> None:
-    timetable = parse(schedule, zone)
-    assert timetable.next_anchored(after, anchor) == timetable.next(after)

@@ -13,10 +13,11 @@ from typing import Any
 from nats.aio.msg import Msg
 
 from ajsync.asyncjobs.connection import Connection
+from ajsync.asyncjobs.due import times_of
 from ajsync.asyncjobs.streams import TASKS_STREAM, make_stream
 from ajsync.asyncjobs.tasks import Task
 from ajsync.asyncjobs.timestamp import NANOSECONDS as SECOND
-from ajsync.scheduler.agenda import Entry, Fire, times_of
+from ajsync.scheduler.agenda import Entry, Fire
 from ajsync.scheduler.firing import Firing
 from ajsync.scheduler.flight import Outcome
 from ajsync.scheduler.prepare import Prepared, Preparer

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ajsync.asyncjobs.due import jitter_offset, times_of
 from ajsync.asyncjobs.model import Managed, ScheduledTask
 from ajsync.asyncjobs.timestamp import NANOSECONDS as SECOND
 from ajsync.errors import ScheduleError
-from ajsync.scheduler.agenda import Agenda, Fire, jitter_offset, times_of
+from ajsync.scheduler.agenda import Agenda, Fire
 from tests.tasks import OWNER, task
 
 START = int(datetime(2026, 11, 24, 12, 0, tzinfo=UTC).timestamp()) * SECOND

@@ -9,10 +9,11 @@ from itertools import islice
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ajsync.asyncjobs.due import jitter_offset, times_of
 from ajsync.asyncjobs.ids import fire_task_id
 from ajsync.asyncjobs.model import Catchup, Managed, ScheduledTask
 from ajsync.asyncjobs.timestamp import NANOSECONDS as SECOND
-from ajsync.scheduler.agenda import FOREVER, Entry, Fire, jitter_offset, times_of
+from ajsync.scheduler.agenda import FOREVER, Entry, Fire
 from ajsync.scheduler.catchup import Gap, Missed, catch_up, previous_dues
 from tests.tasks import OWNER, task
 

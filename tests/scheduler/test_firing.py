@@ -13,12 +13,13 @@ from nats.aio.msg import Msg
 
 from ajsync.asyncjobs.connection import Connection, connect
 from ajsync.asyncjobs.context import context_for_server
+from ajsync.asyncjobs.due import times_of
 from ajsync.asyncjobs.model import decode_scheduled_task
 from ajsync.asyncjobs.signing import Signer, verify
 from ajsync.asyncjobs.streams import TASKS_STREAM
 from ajsync.asyncjobs.tasks import COMPLETE, Task, decode_task, encode_task
 from ajsync.asyncjobs.timestamp import NANOSECONDS as SECOND
-from ajsync.scheduler.agenda import Entry, Fire, times_of
+from ajsync.scheduler.agenda import Entry, Fire
 from ajsync.scheduler.prepare import Prepared, Preparer
 from tests.nats_server import NatsServer
 from tests.scheduler.fires import counts, fire, firing, handle, make_queue, stored, until

@@ -1,13 +1,13 @@
-"""When the schedules of a plan fire next; each distinct schedule is searched once, however many share it."""
+"""When schedules fire next, for people; those that are due together are searched once, however many they are."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
+from ajsync.asyncjobs.due import Times, times_of
 from ajsync.asyncjobs.model import ScheduledTask
-from ajsync.asyncjobs.timestamp import NANOSECONDS
 from ajsync.errors import ScheduleError
 from ajsync.reconcile.render.untrusted import visible_sentence
 from ajsync.schedule import Timetable, format_duration_short, parse
@@ -37,7 +37,7 @@ class FireTimes:
     def __init__(self, now: datetime) -> None:
         # In UTC, since Python subtracts two instants of one zone by their wall clocks.
         self._now = now.astimezone(UTC)
-        self._known: dict[tuple[str, int], Fires] = {}
+        self._known: dict[Times, Fires] = {}
 
     def of(self, task: ScheduledTask) -> Fires:
         """The next fires of `task`; an `@every` has them only when it was stored before and so has its phase."""
@@ -45,20 +45,20 @@ class FireTimes:
             timetable = parse(task.schedule)
         except ScheduleError as error:
             return Fires((), (visible_sentence(f"cannot be told: {error}"),), amiss=True)
-        key = (task.schedule, task.created_at if timetable.is_every else 0)
-        fires = self._known.get(key)
+        if timetable.is_every and not task.created_at:
+            return Fires((), (f"every {format_duration_short(timetable.interval)}, counted from its creation",))
+        due = times_of(task)
+        fires = self._known.get(due)
         if fires is None:
-            fires = self._known[key] = self._search(timetable, task.created_at)
+            fires = self._known[due] = self._search(due)
         return fires
 
-    def _search(self, timetable: Timetable, created_at: int) -> Fires:
-        if timetable.is_every and not created_at:
-            return Fires((), (f"every {format_duration_short(timetable.interval)}, counted from its creation",))
-        anchor = _EPOCH + timedelta(seconds=created_at // NANOSECONDS)
-        times = tuple(_next(timetable, self._now, anchor))
+    def _search(self, due: Times) -> Fires:
+        now = (self._now - _EPOCH) // timedelta(microseconds=1) * 1000
+        times = tuple(_moment(instant, due.timetable) for instant in islice(due.after(now), _COUNT))
         if not times:
             return Fires((), ("never fires",), amiss=True)
-        timespec = "seconds" if any(time.second for time in times) else "minutes"
+        timespec = "seconds" if any(time.second or time.microsecond for time in times) else "minutes"
         return Fires(times, tuple(self._line(time, timespec) for time in times))
 
     def _line(self, time: datetime, timespec: str) -> str:
@@ -80,10 +80,5 @@ def until(delta: timedelta) -> str:
     return f"in {seconds // _DAY} d" + (f" {rest} h" if rest and seconds < _WEEK else "")
 
 
-def _next(timetable: Timetable, after: datetime, anchor: datetime) -> Iterator[datetime]:
-    for _ in range(_COUNT):
-        found = timetable.next_anchored(after, anchor)
-        if found is None:
-            return
-        yield found
-        after = found
+def _moment(instant: int, timetable: Timetable) -> datetime:
+    return (_EPOCH + timedelta(microseconds=instant // 1000)).astimezone(timetable.zone_info)

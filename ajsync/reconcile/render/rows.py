@@ -13,7 +13,6 @@ from ajsync.reconcile.plan import Change
 from ajsync.reconcile.render.fires import FireTimes
 from ajsync.reconcile.render.payload import payload_diff, payload_lines
 from ajsync.reconcile.render.wording import worded
-from ajsync.schedule import format_duration_short
 
 Tone = Literal["value", "note", "amiss", "content", "added", "removed"]
 
@@ -68,12 +67,7 @@ def next_rows(change: Change, fires: FireTimes) -> list[Row]:
         return []
     found = fires.of(after)
     tone: Tone = "amiss" if found.amiss else "note"
-    rows = [Row("" if number else "next", line, tone=tone) for number, line in enumerate(found.lines)]
-    if after.managed is not None and after.managed.jitter and not found.amiss:
-        rows.append(
-            Row("", f"each up to {format_duration_short(after.managed.jitter)} later, by its jitter", tone="note")
-        )
-    return rows
+    return [Row("" if number else "next", line, tone=tone) for number, line in enumerate(found.lines)]
 
 
 def moves(before: ScheduledTask, after: ScheduledTask) -> bool:

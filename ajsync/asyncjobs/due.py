@@ -1,0 +1,67 @@
+"""When a scheduled task is due: the instants of its schedule, with the phase of an `@every` and the jitter of its name.
+
+Pure: every scheduler, and whoever shows the next fires, gets the same instants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from itertools import takewhile
+
+from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.asyncjobs.timestamp import NANOSECONDS
+from ajsync.schedule import Timetable, parse
+
+_MILLISECOND = 1_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """When schedules are due; those with equal `Times` are due together."""
+
+    timetable: Timetable
+    phase: int
+    """Of an `@every`: nanoseconds that its due instants have above whole intervals; 0 for all others."""
+    offset: int
+    """Nanoseconds that jitter adds to each instant."""
+
+    def next(self, after: int) -> int | None:
+        """The first instant strictly after `after`, or None."""
+        start = after - self.offset
+        if interval := self.timetable.interval:
+            return self.phase + ((start - self.phase) // interval + 1) * interval + self.offset
+        # Cron's instants are whole seconds, so that the one after a part of a second is the one after the whole.
+        found = self.timetable.next(_EPOCH + timedelta(seconds=start // NANOSECONDS))
+        if found is None:
+            return None
+        return (found - _EPOCH) // timedelta(seconds=1) * NANOSECONDS + self.offset
+
+    def after(self, instant: int) -> Iterator[int]:
+        """The instants strictly after one, without end."""
+        due = self.next(instant)
+        while due is not None:
+            yield due
+            due = self.next(due)
+
+    def between(self, after: int, until: int) -> Iterator[int]:
+        """The instants in (`after`, `until`]."""
+        return takewhile(lambda due: due <= until, self.after(after))
+
+
+def times_of(task: ScheduledTask) -> Times:
+    """When `task` is due. Raises ScheduleError."""
+    timetable = parse(task.schedule)
+    phase = task.created_at // NANOSECONDS * NANOSECONDS % timetable.interval if timetable.interval else 0
+    return Times(timetable, phase, jitter_offset(task))
+
+
+def jitter_offset(task: ScheduledTask) -> int:
+    """How much later than its schedule says `task` is due: whole milliseconds below its jitter, by its name."""
+    steps = task.settings.jitter // _MILLISECOND
+    if not steps:
+        return 0
+    return int.from_bytes(sha256(task.name.encode()).digest()[:8]) % steps * _MILLISECOND
