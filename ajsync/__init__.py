@@ -25,36 +25,45 @@ if TYPE_CHECKING:
         EnqueueError,
         GateError,
         InvalidError,
+        Location,
         NotFoundError,
         NotPermittedError,
         PartiallyAppliedError,
+        Problem,
         ScheduleError,
         StalePlanError,
         StoredValueError,
         UnreachableError,
         UsageError,
     )
-    from ajsync.reconcile.apply import Result
-    from ajsync.reconcile.plan import Plan
+    from ajsync.reconcile.apply import Outcome, Result
+    from ajsync.reconcile.plan import Adopt, Conflict, Create, Delete, Plan, Update
     from ajsync.scheduler.scheduler import Scheduler
     from ajsync.scheduler.scheduler import Settings as SchedulerSettings
 
 __all__ = [
+    "Adopt",
     "AjsyncError",
     "AlreadyExistsError",
     "BucketNotFoundError",
     "Client",
     "Configuration",
     "ConfigurationError",
+    "Conflict",
     "ConflictError",
+    "Create",
+    "Delete",
     "EnqueueError",
     "GateError",
     "InvalidError",
+    "Location",
     "Managed",
     "NotFoundError",
     "NotPermittedError",
+    "Outcome",
     "PartiallyAppliedError",
     "Plan",
+    "Problem",
     "Result",
     "Safety",
     "ScheduleChange",
@@ -68,6 +77,7 @@ __all__ = [
     "StoredValueError",
     "Task",
     "UnreachableError",
+    "Update",
     "UsageError",
     "apply",
     "connect",
@@ -84,8 +94,8 @@ _PLACES = {
     "ajsync.asyncjobs.signing": ("Signer", "load_signer"),
     "ajsync.asyncjobs.tasks": ("StoredTask",),
     "ajsync.config.configuration": ("Configuration", "Safety"),
-    "ajsync.reconcile.apply": ("Result",),
-    "ajsync.reconcile.plan": ("Plan",),
+    "ajsync.reconcile.apply": ("Outcome", "Result"),
+    "ajsync.reconcile.plan": ("Adopt", "Conflict", "Create", "Delete", "Plan", "Update"),
     "ajsync.scheduler.scheduler": ("Scheduler", "SchedulerSettings"),
 }
 """Where a name is, if not in `ajsync.errors`; a test compares it with the imports above."""

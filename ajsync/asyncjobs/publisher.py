@@ -19,6 +19,7 @@ from nats.aio.msg import Msg
 from ajsync.asyncjobs.connection import Connection, JetStreamError
 from ajsync.asyncjobs.frames import header_block, store_frame, write_frames
 from ajsync.asyncjobs.waiting import set_within
+from ajsync.errors import InvalidError
 
 WINDOW = 1000
 """Writes under way at once: more gains nothing on one connection, and a lost connection leaves this many open."""
@@ -56,6 +57,9 @@ class Answer:
     """JetStream's own error code, 0 where the error is not JetStream's."""
     denied: bool = False
     """The server does not permit the user to publish there."""
+    too_large: bool = False
+    sent: bool = True
+    """False where there was no server to write it to."""
 
     @property
     def conflict(self) -> bool:
@@ -64,6 +68,7 @@ class Answer:
 
 
 NO_ANSWER = Answer(error="the server did not answer")
+NOT_SENT = Answer(error="the server was away", sent=False)
 
 
 async def publish_all(
@@ -87,14 +92,19 @@ async def publish_all(
         if not connection.client.is_closed:
             await subscription.unsubscribe()
     run.take_rest()
-    return [answer or NO_ANSWER for answer in run.answers]
+    return [answer or (NOT_SENT if index in run.unsent else NO_ANSWER) for index, answer in enumerate(run.answers)]
 
 
 async def publish_one(connection: Connection, write: Write, *, timeout: float) -> Answer:
     """Store one message within `timeout` seconds; the answer is its sequence, or a conflict.
 
-    Raises JetStreamError where it is refused otherwise, UnreachableError where nobody answers, NotPermittedError.
+    Raises JetStreamError where it is refused otherwise, UnreachableError where nobody answers, NotPermittedError, and
+    InvalidError where it is larger than the server takes.
     """
+    size = len(header_block(write.headers)) + len(write.data)
+    if size > connection.max_payload:
+        limit = connection.max_payload
+        raise InvalidError(f"A message of {size} bytes is larger than the server takes ({limit} bytes).")
     msg = await connection.request(write.subject, write.data, timeout=timeout, headers=dict(write.headers))
     answer = _read_answer(msg)
     if answer.error and not answer.conflict:
@@ -112,6 +122,7 @@ class _Run:
         self.answers: list[Answer | None] = []
         self.again: deque[tuple[int, Write]] = deque()
         self.under_way: dict[int, Write] = {}
+        self.unsent: set[int] = set()
         self.exhausted = False
         self.heard_at = 0.0
         """When the last answer came, by the monotonic clock."""
@@ -138,7 +149,9 @@ class _Run:
 
     def take_rest(self) -> None:
         """Count the writes that were not begun: they have no answer either."""
+        first = len(self.answers)
         self.answers.extend(None for _ in self.writes)
+        self.unsent.update(range(first, len(self.answers)))
 
     def _next(self) -> tuple[int, Write] | None:
         if self.again:
@@ -147,14 +160,17 @@ class _Run:
         if write is None:
             self.exhausted = True
             return None
+        index = len(self.answers)
         self.answers.append(None)
-        return len(self.answers) - 1, write
+        self.unsent.add(index)
+        return index, write
 
     async def _fill_window(self, inbox: str) -> None:
         while batch := self._begin_batch(inbox):
             if not await write_frames(self.connection, [*batch.values()]):  # disconnected
                 self.again.extendleft((index, self.under_way.pop(index)) for index in reversed(batch))
                 return
+            self.unsent.difference_update(batch)
             await asyncio.sleep(0)  # nats-py writes to the socket only while nobody else runs
 
     def _begin_batch(self, inbox: str) -> dict[int, bytes]:
@@ -168,7 +184,7 @@ class _Run:
             headers = header_block(write.headers)
             if len(headers) + len(write.data) > self.connection.max_payload:  # the server throws out who sends that
                 limit = self.connection.max_payload
-                self._settle(index, Answer(error=f"larger than the server takes ({limit} bytes)"))
+                self._settle(index, Answer(error=f"larger than the server takes ({limit} bytes)", too_large=True))
                 continue
             self.under_way[index] = write
             batch[index] = store_frame(write.subject, f"{inbox}.{index}", headers, write.data)

@@ -14,7 +14,15 @@ from typing import Any, Literal
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.watchers import foreign_watchers, wait_until_delivered
-from ajsync.errors import AjsyncError, PartiallyAppliedError, StalePlanError, UnreachableError
+from ajsync.errors import (
+    AjsyncError,
+    ConflictError,
+    InvalidError,
+    NotPermittedError,
+    PartiallyAppliedError,
+    StalePlanError,
+    UnreachableError,
+)
 from ajsync.reconcile.journal import Step
 from ajsync.reconcile.plan import Adopt, Change, Create, Delete, Plan, Update
 from ajsync.reconcile.rewrite import WATCHER_SECONDS, Rewriter
@@ -23,6 +31,9 @@ from ajsync.reconcile.writing import KeyWrite, Written, write_keys
 _log = logging.getLogger(__name__)
 
 Status = Literal["done", "failed", "not attempted"]
+
+_KINDS = (NotPermittedError, UnreachableError, ConflictError, InvalidError)
+"""What a whole apply can fail for, the narrower first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +58,16 @@ class Result:
     @property
     def error(self) -> AjsyncError | None:
         """Why this was not all of it: the one kind of reason where nothing was done, else a partial apply."""
-        done, failed = len(self.with_status("done")), self.with_status("failed")
+        done, failed = len(self.with_status("done")), len(self.with_status("failed"))
         left = len(self.with_status("not attempted"))
         if not failed and not left:
             return None
-        kinds = {type(outcome.error) for outcome in failed if outcome.error is not None}
-        counts = f"{done} done, {len(failed)} failed, {left} not attempted"
-        if not done and len(kinds) == 1:
-            return kinds.pop()(f"Nothing was applied: {counts}. Run 'ajsync plan' to see how things are now.")
+        away = any(outcome.status == "not attempted" and outcome.error for outcome in self.outcomes)
+        counts = f"{done} done, {failed} failed, {left} not attempted{' while the server was away' if away else ''}"
+        errors = [outcome.error for outcome in self.outcomes if outcome.error is not None]
+        for kind in _KINDS:
+            if not done and errors and all(isinstance(error, kind) for error in errors):
+                return kind(f"Nothing was applied: {counts}. Run 'ajsync plan' to see how things are now.")
         return PartiallyAppliedError(f"Partially applied: {counts}. Run 'ajsync plan' to see what is left to do.")
 
 
@@ -151,5 +164,5 @@ class _Run:
             self._record(change, written)
 
     def _record(self, change: Change, written: Written) -> None:
-        status: Status = "done" if written.error is None else "failed"
+        status: Status = "done" if written.error is None else "failed" if written.attempted else "not attempted"
         self.outcomes[change.name] = Outcome(change, status, written.error)

@@ -74,7 +74,7 @@ class Follower:
             await first_of(changed, self._stop, timeout=resync if whole else min(resync, RETRY_SECONDS))
             if changed.is_set():
                 changed.clear()
-                self._reload()
+                await self._reload()
 
     async def _reconcile_unless_stopped(self) -> bool:
         """`_reconcile`; when stopped meanwhile it may finish, while the server is there to finish it with."""
@@ -126,9 +126,10 @@ class Follower:
             self._say_once(logging.ERROR, f"Not applied: {error}")
         return False
 
-    def _reload(self) -> None:
+    async def _reload(self) -> None:
         try:
-            self._desired = self._load()
+            # In a thread: a scheduler in this process fires while thousands of schedules are read.
+            self._desired = await asyncio.to_thread(self._load)
         except InvalidError as error:
             log.error("The files are not valid, the last good configuration stays in force:\n%s", error)
             return

@@ -126,7 +126,7 @@ class Rewriter:
         )
 
     def _too_large(self, name: str) -> AjsyncError:
-        return UnreachableError(
+        return InvalidError(
             f"{name}: its old and new value together are larger than one message of this server may be, so that it "
             "cannot be updated beside a running Go scheduler without the risk of losing it. "
             "Stop the Go schedulers for this update, or make the payload smaller."

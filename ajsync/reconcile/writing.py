@@ -13,7 +13,14 @@ from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.model import ScheduledTask, decode_scheduled_task, encode_scheduled_task
 from ajsync.asyncjobs.names import schedule_key
 from ajsync.asyncjobs.publisher import Answer, Write, publish_all
-from ajsync.errors import AjsyncError, ConflictError, NotPermittedError, StoredValueError, UnreachableError
+from ajsync.errors import (
+    AjsyncError,
+    ConflictError,
+    InvalidError,
+    NotPermittedError,
+    StoredValueError,
+    UnreachableError,
+)
 from ajsync.reconcile.plan import same
 
 
@@ -32,6 +39,8 @@ class Written:
 
     revision: int = 0
     error: AjsyncError | None = None
+    attempted: bool = True
+    """False where there was no server to write to."""
 
 
 async def write_keys(
@@ -62,6 +71,8 @@ def refusal(what: str, answer: Answer) -> AjsyncError:
     """The error for an answer that is neither a success nor a conflict."""
     if answer.denied:
         return NotPermittedError(f"{what}: the server does not permit it: {answer.error}")
+    if answer.too_large:
+        return InvalidError(f"{what}: {answer.error}; make its payload smaller")
     return UnreachableError(f"{what}: {answer.error}")
 
 
@@ -74,7 +85,7 @@ async def _judge(bucket: ConfigurationBucket, write: KeyWrite, answer: Answer) -
     if not answer.error:
         return Written(answer.sequence)
     if not answer.conflict:
-        return Written(error=refusal(write.name, answer))
+        return Written(error=refusal(write.name, answer), attempted=answer.sent)
     try:
         found = await bucket.get(schedule_key(write.name))
     except UnreachableError as error:

@@ -261,3 +261,11 @@ async def test_values_of_others_come_back_as_they_are(client: ajsync.Client) -> 
     theirs = task("A", owner="team", created_at=1_795_442_993_885_345_525)
     await put(client, "A", encode_scheduled_task(theirs))
     assert await client.load_scheduled_task_by_name("A") == theirs
+
+
+async def test_what_is_larger_than_the_server_takes_is_not_valid(client: ajsync.Client) -> None:
+    large = ajsync.Task("email:monthly", b"x" * 2_000_000)
+    with pytest.raises(ajsync.InvalidError, match="larger than the server takes"):
+        await client.enqueue_task("EMAIL", large)
+    with pytest.raises(ajsync.InvalidError, match="larger than the server takes"):
+        await client.new_scheduled_task("LARGE", "@daily", "EMAIL", large)

@@ -19,8 +19,16 @@ from ajsync.asyncjobs.connection import connect
 from ajsync.asyncjobs.context import context_for_server
 from ajsync.asyncjobs.model import ScheduledTask, decode_scheduled_task, encode_scheduled_task
 from ajsync.asyncjobs.names import schedule_key
+from ajsync.asyncjobs.publisher import WINDOW
 from ajsync.asyncjobs.watchers import wait_until_delivered
-from ajsync.errors import ConflictError, NotPermittedError, PartiallyAppliedError, StalePlanError, UnreachableError
+from ajsync.errors import (
+    ConflictError,
+    InvalidError,
+    NotPermittedError,
+    PartiallyAppliedError,
+    StalePlanError,
+    UnreachableError,
+)
 from ajsync.reconcile import rewrite
 from ajsync.reconcile.apply import Result, apply
 from ajsync.reconcile.journal import Step, encode_journal, journal_key
@@ -197,14 +205,40 @@ async def test_a_connection_lost_half_way_leaves_each_key_old_or_new_and_says_wh
 
         result = await apply(bucket, plan, now=NOW, on_done=stop_half_way)
         assert isinstance(result.error, PartiallyAppliedError)
+        assert "not attempted while the server was away" in str(result.error)
         reported = {outcome.change.name for outcome in result.with_status("done")}
         assert len(reported) >= 5000
+        assert len(result.with_status("failed")) <= WINDOW
+        assert len(result.with_status("not attempted")) > 10_000
     server.start()
     async with opened(server.url) as bucket:
         assert reported <= set(await stored(bucket))
         wanted = [task(f"N{number}") for number in range(20_000)]
         assert (await apply(bucket, await planned(bucket, wanted), now=NOW)).error is None
         assert (await planned(bucket, wanted)).empty
+
+
+async def test_a_bucket_that_goes_meanwhile_is_told_as_unreachable(server: NatsServer) -> None:
+    async with opened(server.url) as bucket:
+        await applied(bucket, task("A"))
+        plan = await planned(bucket, [task("A", schedule="@hourly")])
+        await bucket.connection.jetstream_request("STREAM.DELETE.KV_CHORIA_AJ_CONFIGURATION")
+        result = await apply(bucket, plan, now=NOW)
+        assert type(result.error) is UnreachableError
+
+
+async def test_a_schedule_larger_than_the_server_takes_stops_no_other_change(start_server: StartServer) -> None:
+    server = start_server("max_payload: 20000")
+    async with opened(server.url) as bucket:
+        await applied(bucket, task("A"))
+        large = task("LARGE", payload=b"x" * 40_000)
+        result = await applied(bucket, large, task("A", schedule="@hourly"))
+        assert await stored(bucket) == {"A": "@hourly"}
+        (failed,) = result.with_status("failed")
+        assert isinstance(failed.error, InvalidError)
+        assert "larger than the server takes (20000 bytes); make its payload smaller" in str(failed.error)
+        assert isinstance(result.error, PartiallyAppliedError)
+        assert isinstance((await applied(bucket, large)).error, InvalidError)
 
 
 async def test_a_stop_before_the_start_attempts_nothing(server: NatsServer) -> None:
