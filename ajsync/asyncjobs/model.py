@@ -102,8 +102,12 @@ def decode_scheduled_task(name: str, data: bytes) -> ScheduledTask:
     The grammar of the schedule is not checked: an entry whose schedule never parses is still an entry with an owner.
     """
     value = decode_object(data)
-    if value.get("name") != name or not SCHEDULE_NAME.fullmatch(name):
+    if value.get("name") != name:
         raise StoredValueError(f"its name is {value.get('name')!r}, its key is for {name!r}")
+    if not SCHEDULE_NAME.fullmatch(name):
+        wrong = SCHEDULE_NAME.sub("", name)[:1]
+        allowed = "only letters, digits, _ and - are allowed"
+        raise StoredValueError(f"its name holds {wrong!r}, and {allowed}" if name else "its name is empty")
     managed = value.get("ajsync")
     return ScheduledTask(
         name=name,

@@ -31,12 +31,13 @@ from ajsync.errors import AlreadyExistsError, ConflictError, InvalidError, NotFo
 from ajsync.reconcile.apply import apply
 from ajsync.reconcile.journal import Step, journal_key
 from ajsync.reconcile.plan import Create, Delete, plan
+from ajsync.reconcile.render.untrusted import visible
 from ajsync.reconcile.rewrite import finish_interrupted, read_journal
 from ajsync.reconcile.writing import KeyWrite, write_keys
 from ajsync.schedule import format_duration_short, parse_duration, stored_schedule
 
-_KEY = re.compile(r"[A-Za-z0-9_=/-]+")
-"""What a key may hold: more than a name may, since a value that is no schedule can be found and deleted too."""
+_KEY = re.compile(r"[^\s.*>\x00\ud800-\udfff]+")
+"""What can stand in a key: more than in a name, since a value that is no schedule can be found and deleted too."""
 _DAYS = re.compile(r"(?:([0-9]+)w)?(?:([0-9]+)d)?(.*)", re.DOTALL)
 _HOURS_IN_DAY = 24
 _INSTEAD = "Nothing was changed; 'ajsync view {}' shows it."
@@ -129,10 +130,8 @@ async def add(bucket: ConfigurationBucket, task: ScheduledTask, *, now: int) -> 
     """
     found = await find(bucket, task.name)
     if found.entry is not None:
-        whose = "managed by nobody" if found.owner is None else f"the owner's {found.owner}"
-        raise AlreadyExistsError(
-            f"The schedule {task.name} already exists, and is {whose}. {_INSTEAD.format(task.name)}"
-        )
+        whose = "is managed by nobody" if found.owner is None else f"belongs to the owner {visible(found.owner)}"
+        raise AlreadyExistsError(f"The schedule {task.name} already exists, and {whose}. {_INSTEAD.format(task.name)}")
     try:
         await _carry_out(bucket, found, Create(task.name, task, found.marker), now)
     except ConflictError:
@@ -204,16 +203,18 @@ async def _journalled(bucket: ConfigurationBucket, name: str) -> Step | None:
 
 
 def _not_yours(found: Found, name: str, owner: str | None) -> str:
+    name = visible(name)
     if found.owner is None:
         return f"{name} is managed by nobody, not by {owner}: delete it without naming an owner."
+    theirs = visible(found.owner)
     entry = found.entry
     source = entry.task.managed.source if entry and entry.task and entry.task.managed else ""
-    whose = f"{name} belongs to the owner {found.owner}" + (f", from {source!r}" if source else "")
+    whose = f"{name} belongs to the owner {theirs}" + (f", from {visible(source)}" if source else "")
     if owner is not None:
-        return f"{whose}, not to {owner}: only --owner {found.owner} deletes it."
+        return f"{whose}, not to {owner}: only --owner {theirs} deletes it."
     return (
         f"{whose}, whose next apply would bring it back: remove it from the files instead. "
-        f"To delete it all the same, name the owner: --owner {found.owner}."
+        f"To delete it all the same, name the owner: --owner {theirs}."
     )
 
 

@@ -116,3 +116,10 @@ def test_members_that_are_not_known_are_ignored() -> None:
 def test_any_bytes_are_a_task_or_refused(data: bytes) -> None:
     with contextlib.suppress(StoredValueError):
         decode_scheduled_task("A", data)
+
+
+def test_a_name_that_no_schedule_can_have_is_told_by_the_character_that_is_wrong() -> None:
+    with pytest.raises(StoredValueError, match=r"^its name holds ';', and only letters, digits, _ and - are allowed$"):
+        decode_scheduled_task("a;b", json.dumps({**VALID, "name": "a;b"}).encode())
+    with pytest.raises(StoredValueError, match=r"^its name is empty$"):
+        decode_scheduled_task("", json.dumps({**VALID, "name": ""}).encode())

@@ -13,7 +13,7 @@ import pytest
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.connection import connect
 from ajsync.asyncjobs.context import context_for_server
-from ajsync.asyncjobs.model import ScheduledTask, encode_json, encode_scheduled_task
+from ajsync.asyncjobs.model import Managed, ScheduledTask, encode_json, encode_scheduled_task
 from ajsync.asyncjobs.names import schedule_key
 from ajsync.asyncjobs.timestamp import parse_timestamp
 from ajsync.errors import AlreadyExistsError, ConflictError, InvalidError, NotFoundError, ScheduleError
@@ -170,7 +170,7 @@ class TestInTheBucket:
 
     async def test_what_is_not_there_cannot_be_deleted(self, bucket: ConfigurationBucket) -> None:
         await put(bucket, "scheduled_tasks.A.B", b"{}")
-        for name in ("A", "A.B", "*", ">", "", "A B"):
+        for name in ("A", "A.B", "*", ">", "", "A B", "A\x00B", "A\udcff"):
             with pytest.raises(NotFoundError):
                 await find_removable(bucket, name)
 
@@ -201,6 +201,33 @@ class TestInTheBucket:
             await find_removable(bucket, "A")
         await remove(bucket, await find_removable(bucket, "A", owner="team"))
         assert await names(bucket) == []
+
+    @pytest.mark.parametrize("name", ["a;b", "é", "a=/b", "$x"])
+    async def test_a_value_whose_name_no_schedule_can_have_is_found_and_deleted(
+        self, bucket: ConfigurationBucket, name: str
+    ) -> None:
+        await put(bucket, schedule_key(name), encode_scheduled_task(task(name, owner=None)))
+        found = await find_removable(bucket, name)
+        assert found.entry is not None
+        assert "its name holds" in found.entry.problem
+        await remove(bucket, found)
+        assert await names(bucket) == []
+
+    async def test_a_name_that_is_taken_says_whose_it_is(self, bucket: ConfigurationBucket) -> None:
+        await add(bucket, task("A"), now=NOW)
+        with pytest.raises(
+            AlreadyExistsError, match=r"^The schedule A already exists, and belongs to the owner team\."
+        ):
+            await add(bucket, task("A"), now=NOW)
+
+    async def test_whose_it_is_and_from_where_fits_on_a_line(self, bucket: ConfigurationBucket) -> None:
+        stored = task("A", managed=Managed("team", source="a\n.yaml"))
+        await put(bucket, schedule_key("A"), encode_scheduled_task(stored))
+        with pytest.raises(ConflictError, match=r'^A belongs to the owner team, from "a\\n\.yaml", whose next apply'):
+            await find_removable(bucket, "A")
+        await put(bucket, schedule_key("A"), json.dumps({"ajsync": {"owner": "x\ny"}}).encode())
+        with pytest.raises(ConflictError, match=r'--owner "x\\ny"\.$'):
+            await find_removable(bucket, "A")
 
     async def test_what_an_apply_has_under_way_is_there_though_its_key_is_deleted(
         self, bucket: ConfigurationBucket, monkeypatch: pytest.MonkeyPatch
