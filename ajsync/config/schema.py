@@ -57,7 +57,7 @@ def _strict(schema: Any, root: Mapping[str, Any]) -> Any:
     if not isinstance(schema, dict):
         return schema
     if "$ref" in schema:
-        return _strict(*_referred(schema["$ref"], root)) | {key: schema[key] for key in schema if key != "$ref"}
+        return _strict(_referred(schema["$ref"], root), root) | {key: schema[key] for key in schema if key != "$ref"}
     strict: dict[str, Any] = {}
     for keyword, value in schema.items():
         if keyword in _MAPPINGS_OF_SCHEMAS:
@@ -73,14 +73,12 @@ def _strict(schema: Any, root: Mapping[str, Any]) -> Any:
     return strict if alternatives is None else alternatives[0] | strict
 
 
-def _referred(reference: str, root: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any]]:
-    file, _, pointer = reference.partition("#")
-    if file:
-        root = read_schema(file)
+def _referred(reference: str, root: Mapping[str, Any]) -> Any:
+    """What a reference means. None leads to another file: each schema is to be usable alone."""
     part: Any = root
-    for step in pointer.split("/")[1:]:
+    for step in reference.split("/")[1:]:
         part = part[step]
-    return part, root
+    return part
 
 
 def _python_pattern(pattern: str) -> str:

@@ -14,7 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
+from ajsync.config import schema_file
 from tests.cli.processes import ajsync, background, wait_until
 from tests.conftest import StartServer
 from tests.nats_server import NatsServer
@@ -111,6 +113,17 @@ def test_invalid_files_become_annotations_from_the_root_of_the_repository(projec
         assert done.returncode == 3
         assert done.stdout.startswith("::error file=project/schedules/a.yaml,line=7,title=ajsync%3A invalid::schedule")
         assert "61 is above the maximum" in done.stderr
+
+
+def test_the_plan_for_programs_fits_its_schema_which_needs_no_other(run: Run, project: Path) -> None:
+    assert run("apply", "--yes", "--create-bucket").returncode == 0
+    write(project, SCHEDULES.replace("@daily", "@weekly").replace("HOURLY", "OTHER"))
+    schema = json.loads(schema_file("plan.schema.json").read_bytes())
+    plan = json.loads(run("plan", "--format", "json").stdout)
+    assert [change["action"] for change in plan["changes"]] == ["update", "delete", "create"]
+    Draft202012Validator(schema).validate(plan)
+    plan["changes"][0]["after"]["max_tries"] = "3"
+    assert not Draft202012Validator(schema).is_valid(plan)
 
 
 def test_changes_become_annotations_from_the_root_of_the_repository(project: Path, server: NatsServer) -> None:

@@ -58,6 +58,24 @@ def test_a_schema_is_valid_draft_2020_12(name: str) -> None:
     Draft202012Validator.check_schema(strict_schema(name))
 
 
+def test_each_schema_can_be_used_alone() -> None:
+    project = {"owner": "team", "defaults": {"max_tries": 0}, "environments": {"a": {"defaults": {"colour": "red"}}}}
+    errors = {error.message for error in Draft202012Validator(read_schema(PROJECT_SCHEMA)).iter_errors(project)}
+    assert errors == {
+        "0 is not valid under any of the given schemas",
+        "Additional properties are not allowed ('colour' was unexpected)",
+    }
+    for file in schema_file(PROJECT_SCHEMA).parent.glob("*.json"):
+        assert re.findall(r'"\$ref": "[^#]', file.read_text(encoding="utf-8")) == [], file
+
+
+def test_the_project_describes_defaults_in_the_words_of_the_schedules_files() -> None:
+    project, schedules = (read_schema(name)["$defs"] for name in (PROJECT_SCHEMA, SCHEDULES_SCHEMA))
+    shared = project.keys() - {"context", "environment"}
+    assert "defaults" in shared
+    assert {name: project[name] for name in shared} == {name: schedules[name] for name in shared}
+
+
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_a_schema_has_only_keywords_whose_errors_are_put_into_words(name: str) -> None:
     annotations = {"$schema", "$id", "title", "description", "examples", "default", "patternErrorMessage"}
