@@ -9,6 +9,7 @@ from typing import Any
 
 import nats.errors
 from nats.aio.client import Client
+from nats.aio.transport import TcpTransport
 
 from ajsync.asyncjobs.failure import REFUSED
 
@@ -38,6 +39,15 @@ class NatsClient(Client):
             if self._transport is not None:
                 self._transport.close()  # type: ignore[no-untyped-call]  # nats-py leaves it without types
             raise
+
+    def _connect_command(self) -> bytes:
+        # Whoever upgrades has to tell the streams of TLS, which nats-py does not: they would never hold back what a
+        # server sends, and asyncio would warn at each end. This is the first that is sent over TLS.
+        if isinstance(self._transport, TcpTransport) and self._transport._io_writer is not None:
+            transport = self._transport._io_writer.transport
+            if transport.get_extra_info("ssl_object") is not None and not transport.is_closing():
+                transport.get_protocol().connection_made(transport)
+        return super()._connect_command()
 
     async def _process_err(self, err_msg: str) -> None:
         # nats-py closes for good when a JWT expires or a user changes, though its renewed file may let us in again.

@@ -157,6 +157,16 @@ class TestLettingIn:
         server = start_server(certificates.tls())
         assert await works(context_of(server, ca=certificates.ca))
 
+    @pytest.mark.parametrize("first", [False, True])
+    async def test_over_tls_without_a_word_of_asyncio_whoever_ends_it(
+        self, start_server: StartServer, certificates: Certificates, caplog: pytest.LogCaptureFixture, first: bool
+    ) -> None:
+        server = start_server(certificates.tls(f"handshake_first: {str(first).lower()}"))
+        async with connect(context_of(server, ca=certificates.ca, tls_first=first), reconnect_timeout=None) as ours:
+            server.restart()
+            await until(lambda: ours.client.stats["reconnects"] == 1)
+        assert [record.getMessage() for record in caplog.records if record.name == "asyncio"] == []
+
     async def test_over_tls_with_a_certificate_of_the_client(
         self, start_server: StartServer, certificates: Certificates
     ) -> None:
