@@ -18,9 +18,9 @@ from ajsync.asyncjobs.context import context_for_server, load_context
 from ajsync.asyncjobs.enqueue import enqueue
 from ajsync.asyncjobs.ids import new_id
 from ajsync.asyncjobs.model import ScheduledTask
-from ajsync.asyncjobs.names import CONFIGURATION_STREAM, SCHEDULE_SUBJECT, TASK_TYPE
+from ajsync.asyncjobs.names import CONFIGURATION_STREAM, SCHEDULE_SUBJECT, TASK_TYPE, TASKS_STREAM
 from ajsync.asyncjobs.signing import Signer
-from ajsync.asyncjobs.streams import TASKS_STREAM, last_message, make_stream
+from ajsync.asyncjobs.streams import last_message, make_stream
 from ajsync.asyncjobs.tasks import Task as StoredTask
 from ajsync.asyncjobs.tasks import decode_task, task_subject
 from ajsync.asyncjobs.timestamp import NANOSECONDS

@@ -12,6 +12,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from ajsync.asyncjobs.connection import PERMISSIONS, REQUEST_SECONDS, Connection, JetStreamError
+from ajsync.asyncjobs.delivery import delivery, is_deletion
 from ajsync.asyncjobs.live import Entry, Live, Target
 from ajsync.asyncjobs.model import decode_scheduled_task
 from ajsync.asyncjobs.names import (
@@ -72,10 +73,11 @@ class ConfigurationBucket:
     async def names(self) -> tuple[str, ...]:
         """The names of all scheduled tasks, read without their values; raises as `read`."""
         messages = await self._read_all(headers_only=True)
-        stored = {message.subject[len(SCHEDULE_SUBJECT) :]: not _is_deletion(message) for message in messages}
+        stored = {each.subject[len(SCHEDULE_SUBJECT) :]: not is_deletion(each.headers) for _, each in messages}
         return tuple(name for name, is_there in stored.items() if is_there)
 
-    async def _read_all(self, *, headers_only: bool) -> list[Msg]:
+    async def _read_all(self, *, headers_only: bool) -> list[tuple[int, Msg]]:
+        """The last message of each key, with its revision."""
         start = time.perf_counter()
         for _ in range(_READ_ATTEMPTS):
             messages = await self._read_once(headers_only)
@@ -96,7 +98,7 @@ class ConfigurationBucket:
         """Where a write of `key` is published."""
         return f"{self.connection.publish_prefix}{CONFIGURATION_SUBJECT}{key}"
 
-    async def _read_once(self, headers_only: bool) -> list[Msg] | None:
+    async def _read_once(self, headers_only: bool) -> list[tuple[int, Msg]] | None:
         name = f"ajsync-{self.connection.client.new_inbox().rpartition('.')[2]}"
         subject = f"{SCHEDULE_SUBJECT}*"
         info = await self.connection.jetstream_request(
@@ -122,7 +124,7 @@ class ConfigurationBucket:
         finally:
             await self._forget(name)
 
-    async def _pull(self, consumer: str, expected: int) -> list[Msg] | None:
+    async def _pull(self, consumer: str, expected: int) -> list[tuple[int, Msg]] | None:
         """All messages of the consumer in order, or None when some went missing."""
         if not expected:
             return []
@@ -130,7 +132,7 @@ class ConfigurationBucket:
         inbox = client.new_inbox()
         subject = f"{self.connection.api_prefix}CONSUMER.MSG.NEXT.{CONFIGURATION_STREAM}.{consumer}"
         subscription = await client.subscribe(inbox, pending_msgs_limit=-1, pending_bytes_limit=-1)
-        messages: list[Msg] = []
+        messages: list[tuple[int, Msg]] = []
         asked = 0
         try:
             while True:
@@ -143,13 +145,11 @@ class ConfigurationBucket:
                     raise NotPermittedError(f"The server does not let us read the bucket: {reason}. {PERMISSIONS}")
                 if message is None or not message.reply.startswith("$JS.ACK."):
                     return None
-                # The last tokens are stream sequence, consumer sequence, time, pending, and with a domain a random one.
-                tokens = message.reply.split(".")
-                sequence, pending = (tokens[6], tokens[8]) if len(tokens) == 9 else (tokens[8], tokens[10])
-                messages.append(message)
-                if int(sequence) != len(messages):
+                revision, sequence, _, pending = delivery(message.reply)
+                messages.append((revision, message))
+                if sequence != len(messages):
                     return None
-                if pending == "0":
+                if not pending:
                     return messages
         finally:
             if not client.is_closed:
@@ -172,25 +172,19 @@ class ConfigurationBucket:
         if self.connection.is_connected:
             await self.connection.client.publish(subject, b"")
 
-    def _decode(self, messages: list[Msg]) -> Live:
+    def _decode(self, messages: list[tuple[int, Msg]]) -> Live:
         entries: dict[str, Entry] = {}
         deleted: dict[str, int] = {}
         cut = len(SCHEDULE_SUBJECT)
-        for message in messages:
+        for revision, message in messages:
             name = message.subject[cut:]
-            tokens = message.reply.split(".")
-            revision = int(tokens[5] if len(tokens) == 9 else tokens[7])
             entries.pop(name, None)
             deleted.pop(name, None)
-            if _is_deletion(message):
+            if is_deletion(message.headers):
                 deleted[name] = revision
             else:
                 entries[name] = decode_entry(name, revision, message.data)
         return Live(self.target, entries, deleted)
-
-
-def _is_deletion(message: Msg) -> bool:
-    return message.headers is not None and message.headers.get("KV-Operation") in ("DEL", "PURGE")
 
 
 def decode_entry(name: str, revision: int, data: bytes) -> Entry:

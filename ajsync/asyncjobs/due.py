@@ -7,16 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from itertools import takewhile
 
 from ajsync.asyncjobs.model import ScheduledTask
-from ajsync.asyncjobs.timestamp import NANOSECONDS
+from ajsync.asyncjobs.timestamp import NANOSECONDS, to_datetime, to_nanoseconds
 from ajsync.schedule import Timetable, parse
 
 _MILLISECOND = 1_000_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +33,8 @@ class Times:
         if interval := self.timetable.interval:
             return self.phase + ((start - self.phase) // interval + 1) * interval + self.offset
         # Cron's instants are whole seconds, so that the one after a part of a second is the one after the whole.
-        found = self.timetable.next(_EPOCH + timedelta(seconds=start // NANOSECONDS))
-        if found is None:
-            return None
-        return (found - _EPOCH) // timedelta(seconds=1) * NANOSECONDS + self.offset
+        found = self.timetable.next(to_datetime(start // NANOSECONDS * NANOSECONDS))
+        return None if found is None else to_nanoseconds(found) + self.offset
 
     def after(self, instant: int) -> Iterator[int]:
         """The instants strictly after one, without end."""

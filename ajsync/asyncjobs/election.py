@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from ajsync.asyncjobs.connection import REQUEST_SECONDS, Connection
 from ajsync.asyncjobs.events import leader_elected_event, leader_election_subject
 from ajsync.asyncjobs.ids import new_id
+from ajsync.asyncjobs.names import ELECTIONS_STREAM, ELECTIONS_SUBJECT, SCHEDULER_ELECTION
 from ajsync.asyncjobs.publisher import Write, publish_one
-from ajsync.asyncjobs.streams import ELECTIONS_STREAM, last_message
+from ajsync.asyncjobs.streams import last_message
 
-COMPONENT = "task_scheduler"
-ELECTION_SUBJECT = f"$KV.CHORIA_AJ_ELECTIONS.{COMPONENT}"
+ELECTION_SUBJECT = f"{ELECTIONS_SUBJECT}{SCHEDULER_ELECTION}"
 TTL_SECONDS = 10.0
 """Without a refresh for so long the key expires."""
 GO_CAMPAIGN_SECONDS = 7.5
@@ -68,8 +68,8 @@ class Election:
 
     async def announce(self) -> None:
         """Publish that we lead."""
-        event = leader_elected_event(self._name, COMPONENT, new_id())
-        await self._connection.client.publish(leader_election_subject(COMPONENT), event)
+        event = leader_elected_event(self._name, SCHEDULER_ELECTION, new_id())
+        await self._connection.client.publish(leader_election_subject(SCHEDULER_ELECTION), event)
 
     async def _store(self, data: bytes, headers: dict[str, str], revision: int, timeout: float) -> int | None:
         expected = {"Nats-Expected-Last-Subject-Sequence": str(revision)}

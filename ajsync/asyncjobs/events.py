@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from ajsync.asyncjobs.ids import id_seconds
 from ajsync.asyncjobs.model import encode_string
+from ajsync.asyncjobs.names import EVENT_SUBJECT
 from ajsync.asyncjobs.tasks import Task
 from ajsync.asyncjobs.timestamp import NANOSECONDS, format_timestamp
 
 
 def task_state_subject(task_id: str) -> str:
     """The subject of the events of a task."""
-    return f"CHORIA_AJ.E.task_state.{task_id}"
+    return f"{EVENT_SUBJECT}task_state.{task_id}"
 
 
 def task_state_event(task: Task, *, age: int, event_id: str) -> bytes:
@@ -36,7 +37,7 @@ def task_state_event_prefix(task: Task, event_id: str) -> bytes:
 
 def leader_election_subject(component: str) -> str:
     """The subject of the events of an election."""
-    return f"CHORIA_AJ.E.leader_election.{component}"
+    return f"{EVENT_SUBJECT}leader_election.{component}"
 
 
 def leader_elected_event(name: str, component: str, event_id: str) -> bytes:

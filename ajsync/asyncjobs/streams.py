@@ -10,18 +10,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from ajsync.asyncjobs.connection import REQUEST_SECONDS, Connection, JetStreamError
-from ajsync.asyncjobs.names import CONFIGURATION_STREAM
-from ajsync.asyncjobs.timestamp import parse_timestamp
-
-ELECTIONS_STREAM = "KV_CHORIA_AJ_ELECTIONS"
-TASKS_STREAM = "CHORIA_AJ_TASKS"
+from ajsync.asyncjobs.names import (
+    CONFIGURATION_BUCKET,
+    CONFIGURATION_STREAM,
+    ELECTIONS_BUCKET,
+    ELECTIONS_STREAM,
+    TASK_SUBJECT,
+    TASKS_STREAM,
+)
+from ajsync.asyncjobs.timestamp import NANOSECONDS, parse_timestamp
 
 STREAM_NOT_FOUND = 10059
 """JetStream's error code."""
 _STREAM_NAME_IN_USE = 10058
 _MESSAGE_NOT_FOUND = 10037
-_TWO_MINUTES = 120_000_000_000
-_TEN_SECONDS = 10_000_000_000
+_TWO_MINUTES = 120 * NANOSECONDS
+_TEN_SECONDS = 10 * NANOSECONDS
 
 
 def stream_configuration(stream: str, *, replicas: int = 1, memory: bool = False) -> dict[str, Any]:
@@ -54,11 +58,11 @@ def _bucket(bucket: str, description: str, ttl: int) -> dict[str, Any]:
 
 
 _OWN: dict[str, dict[str, Any]] = {
-    CONFIGURATION_STREAM: _bucket("CHORIA_AJ_CONFIGURATION", "Choria Async Jobs Configuration", 0),
-    ELECTIONS_STREAM: _bucket("CHORIA_AJ_ELECTIONS", "Choria Async Jobs Leader Elections", _TEN_SECONDS),
+    CONFIGURATION_STREAM: _bucket(CONFIGURATION_BUCKET, "Choria Async Jobs Configuration", 0),
+    ELECTIONS_STREAM: _bucket(ELECTIONS_BUCKET, "Choria Async Jobs Leader Elections", _TEN_SECONDS),
     TASKS_STREAM: {
         "description": "Choria Async Jobs Tasks",
-        "subjects": ["CHORIA_AJ.T.*"],
+        "subjects": [f"{TASK_SUBJECT}*"],
         "discard": "old",
         "max_age": 0,
         "duplicate_window": _TWO_MINUTES,

@@ -20,7 +20,7 @@ from ajsync.asyncjobs.model import (
     instant_member,
     member,
 )
-from ajsync.asyncjobs.names import QUEUE_NAME, TASK_TYPE
+from ajsync.asyncjobs.names import QUEUE_NAME, TASK_SUBJECT, TASK_TYPE, WORK_ITEM_SUBJECT
 from ajsync.asyncjobs.timestamp import format_timestamp
 from ajsync.errors import StoredValueError
 
@@ -130,7 +130,7 @@ def decode_task(data: bytes) -> Task:
 
 def task_subject(task_id: str) -> str:
     """The subject of a task."""
-    return f"CHORIA_AJ.T.{task_id}"
+    return f"{TASK_SUBJECT}{task_id}"
 
 
 def work_item(task_id: str) -> bytes:
@@ -140,7 +140,7 @@ def work_item(task_id: str) -> bytes:
 
 def work_item_subject(queue: str, task_id: str) -> str:
     """The subject of a task's work item."""
-    return f"CHORIA_AJ.Q.{queue}.{task_id}"
+    return f"{WORK_ITEM_SUBJECT}{queue}.{task_id}"
 
 
 def _ajc_payload(payload: bytes | None) -> bytes:

@@ -6,7 +6,7 @@ Python's datetime holds microseconds only, so instants on the wire are whole nan
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -16,6 +16,18 @@ _FIRST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _SECOND
 _LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _SECOND
 NANOSECONDS = 1_000_000_000
 """Nanoseconds in a second."""
+_MICROSECOND = 1_000
+"""Nanoseconds in what a datetime can hold."""
+
+
+def to_datetime(instant: int, zone: tzinfo = UTC) -> datetime:
+    """An instant in nanoseconds since 1970, as the clocks of `zone` show it, to the microsecond below."""
+    return (_EPOCH + timedelta(microseconds=instant // _MICROSECOND)).astimezone(zone)
+
+
+def to_nanoseconds(moment: datetime) -> int:
+    """Nanoseconds since 1970 of an aware instant."""
+    return (moment - _EPOCH) // timedelta(microseconds=1) * _MICROSECOND
 
 
 def format_timestamp(instant: int) -> str:

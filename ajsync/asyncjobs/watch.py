@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from nats.aio.msg import Msg
 
 from ajsync.asyncjobs.connection import Connection
+from ajsync.asyncjobs.delivery import delivery, is_deletion
 from ajsync.asyncjobs.names import CONSUMER_MARK
 from ajsync.asyncjobs.waiting import set_within
 from ajsync.errors import UnreachableError
@@ -95,18 +96,6 @@ class Watch:
         for subject in [subject for subject in self._known if subject not in present]:
             self._take(Seen(subject, 0, now, None, initial=False))
         self.loaded.set()
-
-
-def delivery(reply: str) -> tuple[int, int, int, int]:
-    """What the reply subject of a message says: stream sequence, consumer sequence, time stored, messages to come.
-
-    It is `$JS.ACK.STREAM.CONSUMER.DELIVERED.` and these, or, where the server names the domain and the account,
-    `$JS.ACK.DOMAIN.ACCOUNT.STREAM.CONSUMER.DELIVERED.`, these, and maybe a random token.
-    """
-    tokens = reply.split(".")
-    first = 5 if len(tokens) == 9 else 7
-    revision, sequence, stored_at, pending = map(int, tokens[first : first + 4])
-    return revision, sequence, stored_at, pending
 
 
 class _Pass:
@@ -198,7 +187,7 @@ class _Pass:
             self._broken.set()
             return
         self._sequence = sequence
-        deleted = (msg.headers or {}).get("KV-Operation") in ("DEL", "PURGE")
+        deleted = is_deletion(msg.headers)
         initial = self._present is not None
         if self._present is not None and not deleted:
             self._present.add(msg.subject)

@@ -113,11 +113,12 @@ def _table(found: _History, zone: tzinfo | None) -> Iterator[str]:
 
 
 def _lines(found: _History, zone: tzinfo | None, width: int | None, paint: Paint) -> list[str]:
-    from ajsync.cli.moments import common_offset, in_zone, shown
+    from ajsync.asyncjobs.timestamp import to_datetime
+    from ajsync.cli.moments import common_offset, shown
     from ajsync.cli.table import Cell, Column, table
     from ajsync.reconcile.render.untrusted import visible
 
-    dues = [in_zone(fire.due, zone or _own_zone(found.task)) for fire in found.fires]
+    dues = [to_datetime(fire.due, zone or _own_zone(found.task)) for fire in found.fires]
     offset = common_offset(dues)
     columns = (
         Column(f"Due ({offset})" if offset else "Due"),
@@ -171,7 +172,7 @@ def _span(seconds: float) -> str:
 
 
 def _document(found: _History, zone: tzinfo | None) -> dict[str, object]:
-    from ajsync.cli.moments import in_zone
+    from ajsync.asyncjobs.timestamp import to_datetime
 
     return {
         "name": found.task.name,
@@ -179,7 +180,7 @@ def _document(found: _History, zone: tzinfo | None) -> dict[str, object]:
         "queue": found.task.queue,
         "fires": [
             {
-                "due": in_zone(fire.due, zone or _own_zone(found.task)).isoformat(),
+                "due": to_datetime(fire.due, zone or _own_zone(found.task)).isoformat(),
                 "task_id": fire.task_id,
                 "state": fire.state or None,
                 "tries": fire.tries if fire.state else None,

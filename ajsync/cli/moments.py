@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,12 +15,9 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _YEARS = range(1970, 2262)
 """Those that fit into nanoseconds as Go counts them."""
-_MICROSECOND = 1_000
-"""Nanoseconds."""
 
 
 class Zone(click.ParamType[tzinfo]):
@@ -55,29 +52,19 @@ def read_start(text: str | None, zone: tzinfo | None) -> datetime:
     """The aware instant of `--from`, now without it; a date is the first instant of that day in `zone`, or in UTC."""
     if text is None:
         return datetime.now(UTC)
-    from ajsync.asyncjobs.timestamp import parse_timestamp
+    from ajsync.asyncjobs.timestamp import parse_timestamp, to_datetime
 
     try:
         if _DATE.fullmatch(text):
             moment = datetime.fromisoformat(text).replace(tzinfo=zone or UTC)
         else:
-            moment = _EPOCH + timedelta(microseconds=parse_timestamp(text) // _MICROSECOND)
+            moment = to_datetime(parse_timestamp(text))
         if moment.year not in _YEARS:
             raise ValueError(f"the year {moment.year} is not between {_YEARS[0]} and {_YEARS[-1]}")
     except ValueError as error:
         example = "write for example 2026-03-29, 2026-03-29T02:00:00Z or 2026-03-29T02:00:00+01:00"
         raise click.BadParameter(f"{error}; {example}", param_hint="'--from'") from None
     return moment
-
-
-def nanoseconds(moment: datetime) -> int:
-    """Nanoseconds since 1970 of an aware instant."""
-    return (moment - _EPOCH) // timedelta(microseconds=1) * _MICROSECOND
-
-
-def in_zone(instant: int, zone: tzinfo) -> datetime:
-    """An instant in nanoseconds since 1970, as the clocks of a zone show it."""
-    return (_EPOCH + timedelta(microseconds=instant // _MICROSECOND)).astimezone(zone)
 
 
 def shown(moment: datetime, *, seconds: bool = True, offset: bool = True) -> str:

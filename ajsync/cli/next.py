@@ -59,13 +59,14 @@ def command(
       ajsync next EMAIL_MONTHLY_UPDATE --count 12 --timezone Europe/Malta
       ajsync next --files --from 2027-03-28 --count 3
     """
-    from ajsync.cli.moments import nanoseconds, read_start
+    from ajsync.asyncjobs.timestamp import to_nanoseconds
+    from ajsync.cli.moments import read_start
     from ajsync.cli.source import chosen, read_source
     from ajsync.inspect.fires import next_fires
 
     moment = read_start(start, zone)
     source = read_source(files, server, from_files=from_files)
-    found = next_fires(chosen(source, names), nanoseconds(moment), count or (_OF_NAMED if names else _OF_ALL))
+    found = next_fires(chosen(source, names), to_nanoseconds(moment), count or (_OF_NAMED if names else _OF_ALL))
     if output != "table" or found:
         show(output, lambda: _document(found, zone), lambda: _table(found, moment, zone))
     else:
@@ -107,13 +108,14 @@ def _table(found: Sequence[NextFires], moment: datetime, zone: tzinfo | None) ->
 
 
 def _row(due: int, each: NextFires, moment: datetime, zone: tzinfo | None) -> Row:
-    from ajsync.cli.moments import in_zone, shown
+    from ajsync.asyncjobs.timestamp import to_datetime
+    from ajsync.cli.moments import shown
     from ajsync.cli.table import Cell
     from ajsync.reconcile.render.fires import until
     from ajsync.reconcile.render.untrusted import visible
     from ajsync.schedule import split_zone
 
-    when = in_zone(due, zone or _own_zone(each))
+    when = to_datetime(due, zone or _own_zone(each))
     own, schedule = split_zone(each.task.schedule)
     return (
         shown(when),
@@ -126,7 +128,7 @@ def _row(due: int, each: NextFires, moment: datetime, zone: tzinfo | None) -> Ro
 
 
 def _document(found: Sequence[NextFires], zone: tzinfo | None) -> list[dict[str, object]]:
-    from ajsync.cli.moments import in_zone
+    from ajsync.asyncjobs.timestamp import to_datetime
 
     return [
         {
@@ -134,7 +136,7 @@ def _document(found: Sequence[NextFires], zone: tzinfo | None) -> list[dict[str,
             "schedule": each.task.schedule,
             "timezone": each.timetable.zone if each.timetable else None,
             "queue": each.task.queue,
-            "next": [in_zone(due, zone or _own_zone(each)).isoformat() for due in each.dues],
+            "next": [to_datetime(due, zone or _own_zone(each)).isoformat() for due in each.dues],
             "reason": each.reason or None,
         }
         for each in found

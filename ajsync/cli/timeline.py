@@ -62,7 +62,8 @@ def command(
     """
     from datetime import UTC
 
-    from ajsync.cli.moments import nanoseconds, read_start
+    from ajsync.asyncjobs.timestamp import to_nanoseconds
+    from ajsync.cli.moments import read_start
     from ajsync.cli.source import read_source
     from ajsync.inspect.timeline import slot_start, timeline
 
@@ -71,7 +72,7 @@ def command(
     if start is None:
         moment = slot_start(moment, hours)
     source = read_source(files, server, from_files=from_files)
-    begin = nanoseconds(moment)
+    begin = to_nanoseconds(moment)
     tasks = [replace(task, created_at=begin) for task in source.tasks] if from_files else source.tasks
     found = timeline(tasks, moment, hours, zone)
     found = replace(found, invalid={**found.invalid, **source.unreadable})

@@ -15,7 +15,8 @@ from ajsync.asyncjobs.connection import Connection, JetStreamError
 from ajsync.asyncjobs.due import times_of
 from ajsync.asyncjobs.ids import fire_task_id
 from ajsync.asyncjobs.model import ScheduledTask, decode_object, instant_member
-from ajsync.asyncjobs.streams import STREAM_NOT_FOUND, TASKS_STREAM, LastMessage, last_message
+from ajsync.asyncjobs.names import TASKS_STREAM
+from ajsync.asyncjobs.streams import STREAM_NOT_FOUND, LastMessage, last_message
 from ajsync.asyncjobs.tasks import NEW, decode_task, task_subject
 from ajsync.errors import StoredValueError
 from ajsync.scheduler.catchup import previous_dues

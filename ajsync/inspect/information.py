@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from ajsync.asyncjobs.connection import Connection, JetStreamError
-from ajsync.asyncjobs.names import CONFIGURATION_STREAM
-from ajsync.asyncjobs.streams import ELECTIONS_STREAM, STREAM_NOT_FOUND, TASKS_STREAM, last_message
+from ajsync.asyncjobs.names import (
+    CONFIGURATION_STREAM,
+    ELECTIONS_STREAM,
+    ELECTIONS_SUBJECT,
+    QUEUE_STREAM_PREFIX,
+    TASKS_STREAM,
+    WORK_ITEM_SUBJECT,
+)
+from ajsync.asyncjobs.streams import STREAM_NOT_FOUND, last_message
 from ajsync.asyncjobs.timestamp import parse_timestamp
 
-QUEUE_STREAM_PREFIX = "CHORIA_AJ_Q_"
-_ELECTION_PREFIX = "$KV.CHORIA_AJ_ELECTIONS."
-_QUEUE_SUBJECTS = "CHORIA_AJ.Q.>"
 _WORKERS = "WORKERS"
 _CONSUMER_NOT_FOUND = 10014
 
@@ -139,13 +143,13 @@ async def _storage(connection: Connection, stream: str) -> Storage | None:
 
 async def _leaders(connection: Connection) -> dict[str, str]:
     info = await connection.jetstream_request(
-        f"STREAM.INFO.{ELECTIONS_STREAM}", {"subjects_filter": f"{_ELECTION_PREFIX}>"}
+        f"STREAM.INFO.{ELECTIONS_STREAM}", {"subjects_filter": f"{ELECTIONS_SUBJECT}>"}
     )
     leaders: dict[str, str] = {}
     for subject in sorted(info["state"].get("subjects") or {}):
         message = await last_message(connection, ELECTIONS_STREAM, subject)
         if message is not None and not message.deleted:
-            leaders[subject.removeprefix(_ELECTION_PREFIX)] = message.data.decode("utf-8", "replace")
+            leaders[subject.removeprefix(ELECTIONS_SUBJECT)] = message.data.decode("utf-8", "replace")
     return leaders
 
 
@@ -153,7 +157,7 @@ async def _queues(connection: Connection) -> AsyncIterator[tuple[str, dict[str, 
     """Name and description of each queue, as the pages of the server's answer hold them."""
     offset = 0
     while True:
-        page = await connection.jetstream_request("STREAM.LIST", {"subject": _QUEUE_SUBJECTS, "offset": offset})
+        page = await connection.jetstream_request("STREAM.LIST", {"subject": f"{WORK_ITEM_SUBJECT}>", "offset": offset})
         streams = page.get("streams") or []
         for info in streams:
             stream = info["config"]["name"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from ajsync.asyncjobs.model import ScheduledTask
-from ajsync.asyncjobs.timestamp import NANOSECONDS
+from ajsync.asyncjobs.timestamp import NANOSECONDS, to_datetime, to_nanoseconds
 from ajsync.inspect.clock_changes import ClockChanges, Effect
 from ajsync.inspect.minutes import MINUTE, Grouped, due_in_minute, fires_by_minute, grouped
 
@@ -20,7 +20,6 @@ _DAY_SLOTS_FROM = 15 * 24
 """Hours from which on a slot is a day."""
 _SLOT_MINUTES = ((2, 5), (6, 15), (48, 60), (_DAY_SLOTS_FROM, 360))
 """For spans of up to so many hours, slots of so many minutes."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,7 @@ def timeline(tasks: Iterable[ScheduledTask], start: datetime, hours: int, zone: 
     bounds = _bounds(start, hours)
     until = _plus(start, timedelta(hours=hours))
     schedules = grouped(tasks)
-    counts = fires_by_minute(schedules, _nanoseconds(start), _nanoseconds(until))
+    counts = fires_by_minute(schedules, to_nanoseconds(start), to_nanoseconds(until))
     return Timeline(
         start=start,
         until=until,
@@ -92,7 +91,7 @@ def timeline(tasks: Iterable[ScheduledTask], start: datetime, hours: int, zone: 
         never={
             task.name: task.schedule
             for times, members in schedules.groups.items()
-            if times.next(_nanoseconds(start) - 1) is None
+            if times.next(to_nanoseconds(start) - 1) is None
             for task in members
         },
         affected=tuple(_affected(schedules, start)),
@@ -131,7 +130,7 @@ def _slot_minutes(hours: int) -> int:
 
 
 def _slots(bounds: list[datetime], counts: Counter[int]) -> Iterator[Slot]:
-    starts = [_nanoseconds(bound) // MINUTE for bound in bounds]
+    starts = [to_nanoseconds(bound) // MINUTE for bound in bounds]
     fires = [0] * len(bounds)
     for minute, count in counts.items():
         fires[bisect_right(starts, minute) - 1] += count
@@ -163,11 +162,7 @@ def _affected(schedules: Grouped, start: datetime) -> list[Affected]:
 
 
 def _moment(minute: int, zone: tzinfo) -> datetime:
-    return (_EPOCH + timedelta(minutes=minute)).astimezone(zone)
-
-
-def _nanoseconds(moment: datetime) -> int:
-    return (moment - _EPOCH) // timedelta(microseconds=1) * (NANOSECONDS // 1_000_000)
+    return to_datetime(minute * 60 * NANOSECONDS, zone)
 
 
 def _plus(moment: datetime, span: timedelta) -> datetime:

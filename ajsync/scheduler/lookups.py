@@ -8,7 +8,8 @@ from functools import partial
 from typing import TypeVar
 
 from ajsync.asyncjobs.connection import Connection
-from ajsync.asyncjobs.streams import TASKS_STREAM, last_message, takes
+from ajsync.asyncjobs.names import TASKS_STREAM
+from ajsync.asyncjobs.streams import last_message, takes
 from ajsync.asyncjobs.tasks import NEW, decode_task, task_subject, work_item_subject
 from ajsync.errors import AjsyncError
 

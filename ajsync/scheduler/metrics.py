@@ -18,11 +18,10 @@ from itertools import accumulate, repeat
 from typing import Literal, get_args
 
 from ajsync import __version__
+from ajsync.asyncjobs.names import SCHEDULER_ELECTION
 from ajsync.asyncjobs.timestamp import NANOSECONDS
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-ELECTION = "task_scheduler"
-"""The election's name in the metrics, which is its key in the bucket."""
 MissedReason = Literal["deadline", "catchup", "overlap", "unstored"]
 """Why a fire made no task: past its deadline; let go by its catch-up policy; its previous task isn't finished; it could
 not be stored in time."""
@@ -151,7 +150,7 @@ class Metrics:
     def __init__(self, name: str, clock: Callable[[], int] = time.time_ns) -> None:
         """`name` is the scheduler's, its identity in the election; `clock` gives nanoseconds since 1970."""
         self._clock = clock
-        self._candidate = (ELECTION, name)
+        self._candidate = (SCHEDULER_ELECTION, name)
         self._watermark: int | None = None
         self._late: Counter[int] = Counter()
         self._lateness_sum = 0.0

@@ -15,7 +15,8 @@ from itertools import islice
 
 from ajsync.asyncjobs.connection import Connection
 from ajsync.asyncjobs.ids import fire_task_id
-from ajsync.asyncjobs.streams import TASKS_STREAM, last_message
+from ajsync.asyncjobs.names import TASKS_STREAM
+from ajsync.asyncjobs.streams import last_message
 from ajsync.asyncjobs.tasks import UNFINISHED, decode_task, task_subject
 from ajsync.asyncjobs.timestamp import NANOSECONDS
 from ajsync.errors import StoredValueError, UnreachableError

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 from ajsync.asyncjobs.connection import Connection
 from ajsync.asyncjobs.ids import fire_task_id
-from ajsync.asyncjobs.streams import TASKS_STREAM, last_message
+from ajsync.asyncjobs.names import TASKS_STREAM
+from ajsync.asyncjobs.streams import last_message
 from ajsync.asyncjobs.tasks import NEW, decode_task, task_subject
 from ajsync.errors import StoredValueError, UnreachableError
 from ajsync.scheduler.agenda import Fire

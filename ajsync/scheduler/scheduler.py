@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.connection import Connection
-from ajsync.asyncjobs.names import CONFIGURATION_STREAM, SCHEDULE_SUBJECT
+from ajsync.asyncjobs.names import CONFIGURATION_STREAM, ELECTIONS_STREAM, SCHEDULE_SUBJECT, TASKS_STREAM
 from ajsync.asyncjobs.signing import Signer
-from ajsync.asyncjobs.streams import ELECTIONS_STREAM, TASKS_STREAM, make_stream
+from ajsync.asyncjobs.streams import make_stream
 from ajsync.asyncjobs.timestamp import NANOSECONDS, parse_timestamp
 from ajsync.asyncjobs.waiting import first_of
 from ajsync.asyncjobs.watch import Watch

@@ -10,7 +10,8 @@ import pytest
 from ajsync.asyncjobs.connection import connect
 from ajsync.asyncjobs.context import context_for_server
 from ajsync.asyncjobs.election import ELECTION_SUBJECT, Election, Holding
-from ajsync.asyncjobs.streams import ELECTIONS_STREAM, last_message, make_stream
+from ajsync.asyncjobs.names import ELECTIONS_STREAM
+from ajsync.asyncjobs.streams import last_message, make_stream
 from ajsync.errors import UnreachableError
 from tests.nats_server import NatsServer
 

@@ -10,8 +10,8 @@ import pytest
 
 from ajsync.asyncjobs.connection import JetStreamError, connect
 from ajsync.asyncjobs.context import context_for_server
-from ajsync.asyncjobs.names import CONFIGURATION_STREAM
-from ajsync.asyncjobs.streams import ELECTIONS_STREAM, TASKS_STREAM, last_message, make_stream
+from ajsync.asyncjobs.names import CONFIGURATION_STREAM, ELECTIONS_STREAM, TASKS_STREAM
+from ajsync.asyncjobs.streams import last_message, make_stream
 from tests.nats_server import NatsServer
 
 pytestmark = pytest.mark.anyio

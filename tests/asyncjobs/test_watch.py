@@ -15,8 +15,8 @@ from ajsync.asyncjobs import watch as watch_module
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.connection import Connection, connect
 from ajsync.asyncjobs.context import context_for_server
+from ajsync.asyncjobs.delivery import delivery
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, SCHEDULE_SUBJECT
-from ajsync.asyncjobs.watch import delivery
 from tests.asyncjobs.watched import WAIT_SECONDS, delete, put, watching
 from tests.conftest import StartServer
 from tests.nats_server import NatsServer

@@ -12,8 +12,8 @@ from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.connection import Connection, connect
 from ajsync.asyncjobs.context import context_for_server
 from ajsync.asyncjobs.model import Managed, ScheduledTask, encode_scheduled_task
-from ajsync.asyncjobs.names import CONFIGURATION_STREAM, schedule_key
-from ajsync.asyncjobs.streams import TASKS_STREAM, make_stream
+from ajsync.asyncjobs.names import CONFIGURATION_STREAM, TASKS_STREAM, schedule_key
+from ajsync.asyncjobs.streams import make_stream
 from ajsync.asyncjobs.timestamp import NANOSECONDS
 from ajsync.reconcile.writing import compare_and_set
 from tests.bench import floors

@@ -15,7 +15,8 @@ from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.connection import connect
 from ajsync.asyncjobs.context import context_for_server
 from ajsync.asyncjobs.model import ScheduledTask
-from ajsync.asyncjobs.streams import ELECTIONS_STREAM, TASKS_STREAM, make_stream
+from ajsync.asyncjobs.names import ELECTIONS_STREAM, TASKS_STREAM
+from ajsync.asyncjobs.streams import make_stream
 from ajsync.asyncjobs.timestamp import NANOSECONDS
 from tests.tasks import task
 from tests.values import put, put_values

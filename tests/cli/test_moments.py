@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import click
 import pytest
 
-from ajsync.cli.moments import common_offset, in_zone, nanoseconds, read_start, shown
+from ajsync.asyncjobs.timestamp import to_datetime, to_nanoseconds
+from ajsync.cli.moments import common_offset, read_start, shown
 from ajsync.schedule import load_zone
 
 MALTA = load_zone("Europe/Malta")
@@ -32,7 +33,7 @@ def test_anything_else_is_an_error_that_says_what_would_be_right(text: str) -> N
 
 
 def test_an_instant_is_shown_with_its_weekday_and_offset() -> None:
-    moment = in_zone(nanoseconds(datetime(2027, 3, 28, 1, 30, tzinfo=UTC)) + 123, MALTA)
+    moment = to_datetime(to_nanoseconds(datetime(2027, 3, 28, 1, 30, tzinfo=UTC)) + 123, MALTA)
     assert shown(moment) == "Sun 2027-03-28 03:30:00 +02:00"
     assert shown(moment, seconds=False) == "Sun 2027-03-28 03:30 +02:00"
     assert shown(moment, offset=False) == "Sun 2027-03-28 03:30:00"

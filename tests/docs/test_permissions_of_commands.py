@@ -13,7 +13,8 @@ import pytest
 import ajsync
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.election import ELECTION_SUBJECT
-from ajsync.asyncjobs.streams import ELECTIONS_STREAM, make_stream
+from ajsync.asyncjobs.names import ELECTIONS_STREAM
+from ajsync.asyncjobs.streams import make_stream
 from ajsync.reconcile.writing import KeyWrite, write_keys
 from tests.cli.processes import ajsync as run_ajsync
 from tests.conftest import StartServer

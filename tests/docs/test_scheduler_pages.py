@@ -15,8 +15,8 @@ import pytest
 
 from ajsync.asyncjobs import election
 from ajsync.asyncjobs.model import ScheduledTask, encode_scheduled_task
-from ajsync.asyncjobs.names import CONFIGURATION_STREAM, SCHEDULE_SUBJECT
-from ajsync.asyncjobs.streams import ELECTIONS_STREAM, TASKS_STREAM, stream_configuration
+from ajsync.asyncjobs.names import CONFIGURATION_STREAM, ELECTIONS_STREAM, SCHEDULE_SUBJECT, TASKS_STREAM
+from ajsync.asyncjobs.streams import stream_configuration
 from ajsync.asyncjobs.timestamp import NANOSECONDS
 from ajsync.scheduler import leadership, term
 from ajsync.scheduler.metrics import METRICS, MISSED_REASONS, Metrics

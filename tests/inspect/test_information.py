@@ -9,7 +9,8 @@ import pytest
 
 from ajsync.asyncjobs.connection import Connection, connect
 from ajsync.asyncjobs.context import context_for_server
-from ajsync.asyncjobs.streams import ELECTIONS_STREAM, TASKS_STREAM, make_stream
+from ajsync.asyncjobs.names import ELECTIONS_STREAM, TASKS_STREAM
+from ajsync.asyncjobs.streams import make_stream
 from ajsync.inspect.information import queue_names, read_information, storage_of, workers_of
 from tests.nats_server import NatsServer
 

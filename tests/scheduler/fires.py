@@ -14,7 +14,8 @@ from nats.aio.msg import Msg
 
 from ajsync.asyncjobs.connection import Connection
 from ajsync.asyncjobs.due import times_of
-from ajsync.asyncjobs.streams import TASKS_STREAM, make_stream
+from ajsync.asyncjobs.names import TASKS_STREAM
+from ajsync.asyncjobs.streams import make_stream
 from ajsync.asyncjobs.tasks import Task
 from ajsync.asyncjobs.timestamp import NANOSECONDS as SECOND
 from ajsync.scheduler.agenda import Entry, Fire

@@ -11,8 +11,8 @@ from typing import Any
 from ajsync.asyncjobs.connection import Connection, connect
 from ajsync.asyncjobs.context import context_for_server
 from ajsync.asyncjobs.model import ScheduledTask, encode_scheduled_task
-from ajsync.asyncjobs.names import CONFIGURATION_STREAM, SCHEDULE_SUBJECT
-from ajsync.asyncjobs.streams import TASKS_STREAM, last_message
+from ajsync.asyncjobs.names import CONFIGURATION_STREAM, SCHEDULE_SUBJECT, TASKS_STREAM
+from ajsync.asyncjobs.streams import last_message
 from ajsync.asyncjobs.tasks import Task, decode_task
 from ajsync.scheduler.scheduler import Scheduler, Settings
 from tests.scheduler.fires import until

@@ -13,9 +13,9 @@ from ajsync.asyncjobs.connection import Connection, connect
 from ajsync.asyncjobs.context import context_for_server
 from ajsync.asyncjobs.election import ELECTION_SUBJECT
 from ajsync.asyncjobs.model import encode_scheduled_task
-from ajsync.asyncjobs.names import CONFIGURATION_STREAM, SCHEDULE_SUBJECT
+from ajsync.asyncjobs.names import CONFIGURATION_STREAM, ELECTIONS_STREAM, SCHEDULE_SUBJECT, TASKS_STREAM
 from ajsync.asyncjobs.publisher import Write, publish_one
-from ajsync.asyncjobs.streams import ELECTIONS_STREAM, TASKS_STREAM, last_message, make_stream
+from ajsync.asyncjobs.streams import last_message, make_stream
 from ajsync.scheduler.scheduler import Scheduler, Settings
 from tests.nats_server import NatsServer
 from tests.scheduler.go_scheduler import GoScheduler

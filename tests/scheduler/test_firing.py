@@ -15,8 +15,8 @@ from ajsync.asyncjobs.connection import Connection, connect
 from ajsync.asyncjobs.context import context_for_server
 from ajsync.asyncjobs.due import times_of
 from ajsync.asyncjobs.model import decode_scheduled_task
+from ajsync.asyncjobs.names import TASKS_STREAM
 from ajsync.asyncjobs.signing import Signer, verify
-from ajsync.asyncjobs.streams import TASKS_STREAM
 from ajsync.asyncjobs.tasks import COMPLETE, Task, decode_task, encode_task
 from ajsync.asyncjobs.timestamp import NANOSECONDS as SECOND
 from ajsync.scheduler.agenda import Entry, Fire

@@ -13,7 +13,8 @@ from nats.aio.msg import Msg
 
 from ajsync.asyncjobs.connection import Connection, connect
 from ajsync.asyncjobs.context import context_for_server
-from ajsync.asyncjobs.streams import TASKS_STREAM, LastMessage, last_message
+from ajsync.asyncjobs.names import TASKS_STREAM
+from ajsync.asyncjobs.streams import LastMessage, last_message
 from ajsync.asyncjobs.tasks import QUEUE_ERROR, decode_task, encode_task
 from ajsync.asyncjobs.timestamp import NANOSECONDS as SECOND
 from ajsync.scheduler.firing import WINDOW

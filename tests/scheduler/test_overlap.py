@@ -16,7 +16,7 @@ from ajsync.asyncjobs.connection import Connection, connect
 from ajsync.asyncjobs.context import context_for_server
 from ajsync.asyncjobs.ids import fire_task_id
 from ajsync.asyncjobs.model import Managed
-from ajsync.asyncjobs.streams import TASKS_STREAM
+from ajsync.asyncjobs.names import TASKS_STREAM
 from ajsync.asyncjobs.tasks import encode_task, task_for_fire
 from ajsync.asyncjobs.timestamp import NANOSECONDS as SECOND
 from ajsync.scheduler import overlap

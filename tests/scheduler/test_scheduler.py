@@ -15,8 +15,8 @@ from ajsync.asyncjobs.connection import Connection, connect
 from ajsync.asyncjobs.context import context_for_server
 from ajsync.asyncjobs.election import ELECTION_SUBJECT
 from ajsync.asyncjobs.model import Managed, encode_scheduled_task
-from ajsync.asyncjobs.names import CONFIGURATION_STREAM, CONFIGURATION_SUBJECT
-from ajsync.asyncjobs.streams import ELECTIONS_STREAM, TASKS_STREAM, last_message
+from ajsync.asyncjobs.names import CONFIGURATION_STREAM, CONFIGURATION_SUBJECT, ELECTIONS_STREAM, TASKS_STREAM
+from ajsync.asyncjobs.streams import last_message
 from ajsync.asyncjobs.tasks import encode_task
 from ajsync.asyncjobs.timestamp import NANOSECONDS as SECOND
 from ajsync.scheduler.metrics import Metrics

@@ -8,13 +8,13 @@ from itertools import islice
 
 from ajsync.asyncjobs.due import Times, times_of
 from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.asyncjobs.timestamp import to_datetime, to_nanoseconds
 from ajsync.errors import ScheduleError
 from ajsync.reconcile.render.untrusted import visible_sentence
-from ajsync.schedule import Timetable, format_duration_short, parse
+from ajsync.schedule import format_duration_short, parse
 
 _COUNT = 3
 """How many fires of a schedule are shown."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MINUTE, _HOUR, _DAY, _WEEK = 60, 3_600, 86_400, 604_800
 
@@ -54,8 +54,8 @@ class FireTimes:
         return fires
 
     def _search(self, due: Times) -> Fires:
-        now = (self._now - _EPOCH) // timedelta(microseconds=1) * 1000
-        times = tuple(_moment(instant, due.timetable) for instant in islice(due.after(now), _COUNT))
+        instants = islice(due.after(to_nanoseconds(self._now)), _COUNT)
+        times = tuple(to_datetime(instant, due.timetable.zone_info) for instant in instants)
         if not times:
             return Fires((), ("never fires",), amiss=True)
         timespec = "seconds" if any(time.second or time.microsecond for time in times) else "minutes"
@@ -78,7 +78,3 @@ def until(delta: timedelta) -> str:
         return f"in {seconds // _HOUR} h" + (f" {rest} min" if rest else "")
     rest = seconds % _DAY // _HOUR
     return f"in {seconds // _DAY} d" + (f" {rest} h" if rest and seconds < _WEEK else "")
-
-
-def _moment(instant: int, timetable: Timetable) -> datetime:
-    return (_EPOCH + timedelta(microseconds=instant // 1000)).astimezone(timetable.zone_info)

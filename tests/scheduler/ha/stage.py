@@ -19,8 +19,8 @@ from nats.aio.msg import Msg
 
 from ajsync.asyncjobs.election import ELECTION_SUBJECT
 from ajsync.asyncjobs.model import Catchup, Managed, ScheduledTask, encode_scheduled_task
-from ajsync.asyncjobs.names import CONFIGURATION_STREAM, SCHEDULE_SUBJECT
-from ajsync.asyncjobs.streams import ELECTIONS_STREAM, TASKS_STREAM, stream_configuration
+from ajsync.asyncjobs.names import CONFIGURATION_STREAM, ELECTIONS_STREAM, SCHEDULE_SUBJECT, TASKS_STREAM
+from ajsync.asyncjobs.streams import stream_configuration
 from ajsync.asyncjobs.timestamp import NANOSECONDS, parse_timestamp
 from ajsync.schedule import parse
 from tests.scheduler.ha.ledger import QUEUE, Verdict, judge

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ajsync.asyncjobs.names import CONFIGURATION_STREAM
-from ajsync.asyncjobs.streams import ELECTIONS_STREAM, TASKS_STREAM
+from ajsync.asyncjobs.names import CONFIGURATION_STREAM, ELECTIONS_STREAM, TASKS_STREAM
 from tests.scheduler.ha.cluster import NODES, Cluster, cluster, leader_of, move_leader, whole
 from tests.scheduler.ha.ledger import QUEUE_STREAM
 from tests.scheduler.ha.stage import Stage, every_second, stage

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from ajsync.asyncjobs.election import ELECTION_SUBJECT
-from ajsync.asyncjobs.names import CONFIGURATION_STREAM
-from ajsync.asyncjobs.streams import ELECTIONS_STREAM, stream_configuration
+from ajsync.asyncjobs.names import CONFIGURATION_STREAM, ELECTIONS_STREAM
+from ajsync.asyncjobs.streams import stream_configuration
 from tests.nats_server import NatsServer
 from tests.scheduler.ha.ledger import QUEUE
 from tests.scheduler.ha.outage import play_outage
