@@ -25,21 +25,15 @@ from ajsync.asyncjobs.timestamp import format_timestamp
 from ajsync.errors import StoredValueError
 
 NEW = "new"
-ACTIVE = "active"
-RETRY = "retry"
-EXPIRED = "expired"
-TERMINATED = "terminated"
-COMPLETE = "complete"
 QUEUE_ERROR = "queue_error"
 """No work item could be stored: nothing handles the task until somebody retries it by hand."""
-BLOCKED = "blocked"
-UNREACHABLE = "unreachable"
 
 NO_RESPONDERS = "nats: no responders available for request"
 """What the Go implementation stores as the error of a task whose queue does not exist."""
 
-UNFINISHED = frozenset({NEW, ACTIVE, RETRY, BLOCKED})
-"""The states of a task that may still be handled without anybody's doing."""
+UNFINISHED = frozenset({NEW, "active", "retry", "blocked"})
+"""The states of a task that may still be handled without anybody's doing; those that may not are `complete`, `expired`,
+`terminated`, `unreachable` and `QUEUE_ERROR`."""
 
 _LAST_INSTANT = 2**63 - 1
 """Go's nanoseconds end in 2262; a later deadline has no signature that a worker can check."""

@@ -67,7 +67,7 @@ class Records:
         """Fires make no task, for a reason that the metrics know."""
         records = [_record(fire, "", None, state, detail) for fire in fires]
         self._metrics.missed(reason, len(records))
-        self.history.append_many(records[-self.history.size :])
+        self.history.extend(records[-self.history.size :])
 
     def settled(self, outcomes: list[Outcome]) -> None:
         """Fires have ended."""
@@ -86,7 +86,7 @@ class Records:
         if self._problems:
             for outcome in created:
                 self._overcome(outcome.prepared.fire.task.name)
-        self.history.append_many(
+        self.history.extend(
             _record(
                 outcome.prepared.fire,
                 outcome.prepared.task.id,

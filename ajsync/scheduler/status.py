@@ -98,11 +98,7 @@ class History:
         """How many are kept: of a longer batch only its last ones are worth making."""
         self._records: deque[FireRecord] = deque(maxlen=size)
 
-    def append(self, record: FireRecord) -> None:
-        """Add the newest fire."""
-        self._records.append(record)
-
-    def append_many(self, records: Iterable[FireRecord]) -> None:
+    def extend(self, records: Iterable[FireRecord]) -> None:
         """Add fires, the newest last."""
         self._records.extend(records)
 

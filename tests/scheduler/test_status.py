@@ -45,15 +45,15 @@ def status(*, upcoming: int = 0, recent: int = 0, problems: int = 0, **changes: 
 
 def test_the_history_holds_the_last_fires_with_the_newest_first() -> None:
     history = History(3)
-    history.append(fire("one"))
-    history.append_many([fire("two"), fire("three")])
-    history.append(fire("four"))
+    history.extend([fire("one")])
+    history.extend([fire("two"), fire("three")])
+    history.extend([fire("four")])
     assert [record.name for record in history.recent()] == ["four", "three", "two"]
 
 
 def test_of_a_long_batch_its_last_fires_stay() -> None:
     history = History()
-    history.append_many(fire(f"fire-{number}") for number in range(10_000))
+    history.extend(fire(f"fire-{number}") for number in range(10_000))
     assert len(history.recent()) == history.size == SHOWN
     assert history.recent()[0].name == "fire-9999"
 
@@ -61,7 +61,7 @@ def test_of_a_long_batch_its_last_fires_stay() -> None:
 def test_a_history_that_was_read_does_not_change() -> None:
     history = History()
     read = history.recent()
-    history.append(fire("one"))
+    history.extend([fire("one")])
     assert read == ()
 
 
