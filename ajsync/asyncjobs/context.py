@@ -279,7 +279,7 @@ def _value(member: str, text: str, environ: Mapping[str, str]) -> str:
         case "file":
             file = _file(member, text, environ)
             try:
-                return file.read_text().rstrip("\r\n") if file else ""
+                return file.read_text(encoding="utf-8").rstrip("\r\n") if file else ""
             except (OSError, ValueError) as error:
                 raise _ContextProblem(f'the file of "{member}" cannot be read: {error}') from None
         case "data":

@@ -101,7 +101,7 @@ def _checked_seed(context: Context, what: str, seed: str | None) -> str:
 
 def _read_file(context: Context, member: str, path: Path) -> str:
     try:
-        return path.read_text()
+        return path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a text"
         message = f'the file {path} of "{member}" cannot be read: {reason}'

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -248,3 +251,19 @@ def test_the_prefix_of_the_api_comes_from_the_domain_else_from_the_prefix(
     domain: str, prefix: str, expected: str
 ) -> None:
     assert Context((), jetstream_domain=domain, jetstream_api_prefix=prefix).api_prefix == expected
+
+
+def test_files_are_read_as_utf_8_whatever_the_locale(folder: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("für", encoding="utf-8")
+    write(folder, url="nats://h", user="u", password=f"file://{secret}")
+    script = """if True:
+        import pathlib, sys
+        from ajsync.asyncjobs.context import load_context
+        from ajsync.asyncjobs.login import _read_file
+        context = load_context()
+        print(ascii([context.password, _read_file(context, "creds", pathlib.Path(sys.argv[1]))]))
+    """
+    ascii_only = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run([sys.executable, "-c", script, str(secret)], env=ascii_only, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("['f\\xfcr', 'f\\xfcr']\n", "")
