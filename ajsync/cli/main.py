@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import signal
@@ -19,6 +20,8 @@ from ajsync.errors import AjsyncError, ConfigurationError, UsageError
 
 _INTERRUPTED = 130
 """As a shell reports a process that SIGINT has ended."""
+_OUTPUT_FAILURES = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO))
+"""Why a disk, or a terminal that is gone, does not take what is printed. A pipe that is closed is click's to see to."""
 COMPLETE_VARIABLE = "_AJSYNC_COMPLETE"
 """What the shells' scripts say in the environment when they ask what could come next."""
 
@@ -110,6 +113,12 @@ def main() -> NoReturn:
     except AjsyncError as error:
         show_error(error)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno not in _OUTPUT_FAILURES or error.filename is not None:
+            _show_unexpected(error)
+        else:  # files and servers are named in what they raise, so this is what was printed
+            show_error(AjsyncError(f"Standard output cannot be written: {error.strerror}."))
+        sys.exit(AjsyncError.exit_code)
     except Exception as error:  # noqa: BLE001 - whatever it is, the user gets a line that says what to do
         _show_unexpected(error)
         sys.exit(AjsyncError.exit_code)

@@ -13,15 +13,18 @@ from typing import Any, TypeVar
 
 from ajsync import config
 from ajsync.asyncjobs.bucket import ConfigurationBucket
-from ajsync.asyncjobs.connection import Connection, connect
+from ajsync.asyncjobs.connection import Connection, JetStreamError, connect
 from ajsync.asyncjobs.context import Context, context_for_server, load_context
 from ajsync.cli.options import Files, Opened, Server
 from ajsync.cli.terminal import say
 from ajsync.config import Configuration, load_configuration
-from ajsync.errors import AjsyncError, UsageError
+from ajsync.errors import AjsyncError, InvalidError, UnreachableError, UsageError
 from ajsync.reconcile.gates import Limits
 
 T = TypeVar("T")
+
+_NO_CLUSTER = 10074
+"""JetStream's error code where a single server is asked for replicas."""
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +60,12 @@ def chosen_context(server: Server, configured: str | None) -> Context:
     if server.server is not None:
         if server.context is not None:
             raise UsageError("--server and --context exclude each other: a context names its own server.")
-        return context_for_server(server.server)
+        if not server.server.strip():
+            raise UsageError("--server is empty: name a server, or leave the option out. Is a variable not set?")
+        try:
+            return context_for_server(server.server)
+        except InvalidError as error:
+            raise UsageError(str(error)) from None
     return load_context(server.context or configured)
 
 
@@ -79,11 +87,23 @@ async def open_or_create(connection: Connection, creation: tuple[int, bool] | No
     """The bucket; where it is missing it is made with `creation` (replicas, in memory), if that is given."""
     if creation is None:
         return await ConfigurationBucket.open(connection)
-    replicas, memory = creation
-    bucket, made = await ConfigurationBucket.create(connection, replicas=replicas, memory=memory)
+    bucket, made = await make_bucket(connection, *creation)
     if made:
         say(f"Made the bucket {bucket.target.bucket}.")
     return bucket
+
+
+async def make_bucket(connection: Connection, replicas: int, memory: bool) -> tuple[ConfigurationBucket, bool]:
+    """The bucket, made if it is missing, and whether it was made now."""
+    try:
+        return await ConfigurationBucket.create(connection, replicas=replicas, memory=memory)
+    except JetStreamError as error:
+        if error.err_code != _NO_CLUSTER:
+            raise
+        raise UnreachableError(
+            f"The bucket cannot be made with {replicas} replicas at {connection.url}: {error.description}. "
+            "Leave out --replicas, or name a server of a cluster."
+        ) from None
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:

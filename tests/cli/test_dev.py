@@ -165,6 +165,14 @@ def test_the_context_of_another_dev_server_is_left_alone_while_that_runs(project
             assert bucket_created() != bucket_created("second")
 
 
+def test_a_context_that_cannot_be_written_ends_it_as_any_failed_write_does(project: Path, home: Path) -> None:
+    (home / ".config").write_text("a file")
+    result = ajsync(project, "dev")
+    assert result.returncode == 1
+    assert "The NATS context ajsync-dev cannot be written to " in result.stderr
+    assert "Not a directory" in result.stderr
+
+
 @pytest.mark.parametrize("name", ["", "a/b", "..", "a\\b"])
 def test_a_context_needs_a_name_that_a_file_can_have(project: Path, name: str) -> None:
     result = ajsync(project, "dev", "--context-name", name)

@@ -374,3 +374,23 @@ def test_watch_goes_on_when_the_server_comes_back(project: Path, run: Run, serve
         write(project, SCHEDULES.replace("@daily", "@weekly"))
         server.start()
         wait_until(lambda: schedules(run).get("DAILY") == "@weekly", process)
+
+
+@pytest.mark.usefixtures("applied")
+def test_output_that_cannot_be_written_says_why(project: Path, server: NatsServer) -> None:
+    command = [sys.executable, "-m", "ajsync", "plan", "--format", "json", "--server", server.url]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, cwd=project, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "Error: Standard output cannot be written: No space left on device.\n"
+
+
+@pytest.mark.parametrize(
+    ("server", "said"),
+    [("", "--server is empty"), (" ", "--server is empty"), ("http://x", "The server cannot be used")],
+)
+def test_a_server_that_is_none_is_wrong_usage(project: Path, server: str, said: str) -> None:
+    for command in ("plan", "list", "scheduler"):
+        done = ajsync(project, command, "--server", server)
+        assert (done.returncode, done.stdout) == (64, "")
+        assert said in done.stderr
