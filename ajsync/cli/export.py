@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ajsync.asyncjobs.names import QUEUE_NAME
+from ajsync.cli.new_files import write_new
 from ajsync.cli.options import Files, Server, files_options, schedules_argument, server_options
 from ajsync.errors import PartiallyAppliedError, UsageError
 
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from ajsync.asyncjobs.live import Entry
     from ajsync.asyncjobs.model import ScheduledTask
     from ajsync.reconcile.plan import Adopt, Plan
+
+_LONGEST_NAME = 255
+"""Bytes that the name of a file may have, on every usual file system."""
 
 
 @click.command()
@@ -68,7 +73,7 @@ def command(names: tuple[str, ...], files: Files, server: Server, output: Path |
     _write(texts)
     say(
         f"Wrote {counted(len(tasks) - len(skipped), 'schedule')}"
-        + (f", {len(held)} are in files already." if held else ".")
+        + (f", {len(held)} {'is' if len(held) == 1 else 'are'} in files already." if held else ".")
     )
     for name, reason in sorted(skipped.items()):
         say(f"Not written: {name}: {reason}")
@@ -76,7 +81,8 @@ def command(names: tuple[str, ...], files: Files, server: Server, output: Path |
         run(_take_over(files, server, tasks.keys() - skipped.keys(), adopt))
     if skipped:
         raise PartiallyAppliedError(
-            f"{len(skipped)} schedules cannot be written as YAML, and stay as they are; 'ajsync view' shows each."
+            f"{counted(len(skipped), 'schedule')} cannot be written as YAML, and stayed as before; "
+            "'ajsync view' shows each."
         )
 
 
@@ -101,30 +107,31 @@ def _chosen(
 
 
 def _by_file(tasks: Mapping[str, ScheduledTask], output: Path | None) -> dict[Path | None, list[ScheduledTask]]:
-    """Which schedules go into which file; None is standard output."""
+    """Which schedules go into which file; None is standard output. Raises UsageError where a queue can name no file."""
+    from ajsync.reconcile.render.untrusted import visible
+
     if output is None or output.suffix in (".yaml", ".yml"):
         return {output: list(tasks.values())}
     by_queue: dict[Path | None, list[ScheduledTask]] = {}
     for task in tasks.values():
         # A queue's name comes from the bucket, and must not lead anywhere else.
-        name = task.queue if QUEUE_NAME.fullmatch(task.queue) else "other"
-        by_queue.setdefault(output / f"{name}.yaml", []).append(task)
+        name = f"{task.queue if QUEUE_NAME.fullmatch(task.queue) else 'other'}.yaml"
+        if len(name) > _LONGEST_NAME:
+            raise UsageError(
+                f"Nothing was written: the name of the queue {visible(task.queue)} is too long for that of a file. "
+                f"Write one file for all schedules: -o {output / 'all.yaml'}."
+            )
+        by_queue.setdefault(output / name, []).append(task)
     return by_queue
 
 
 def _write(texts: Mapping[Path | None, str]) -> None:
-    existing = [str(path) for path in texts if path is not None and path.exists()]
+    existing = [str(path) for path in texts if path is not None and os.path.lexists(path)]
     if existing:
         raise UsageError(f"Nothing was written: {', '.join(existing)} exists already. Name another with --output.")
-    for path, text in texts.items():
-        if path is None:
-            click.echo(text, nl=False)
-            continue
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-        except OSError as error:
-            raise UsageError(f"{path} cannot be written: {error.strerror}.") from None
+    write_new({path: text for path, text in texts.items() if path is not None})
+    if None in texts:
+        click.echo(texts[None], nl=False)
 
 
 async def _take_over(files: Files, server: Server, written: Collection[str], adopt: bool) -> None:
@@ -137,22 +144,26 @@ async def _take_over(files: Files, server: Server, written: Collection[str], ado
     configuration = load(files, empty=True)
     missing = [name for name in written if name not in configuration.tasks]
     if missing:
-        warn(f"{len(missing)} of them are in files that the patterns of {configuration.project.name} do not match.")
+        are = "is in a file" if len(missing) == 1 else "are in files"
+        warn(f"{len(missing)} of them {are} that the patterns of {configuration.project.name} do not match.")
     async with opened_bucket(server, configuration.context) as bucket:
         plan, _ = await survey(
             bucket, configuration.tasks, owner=configuration.owner, digest=configuration.digest, adopt=True
         )
         ours = [change for change in plan.changes if change.name in written and isinstance(change, Adopt | Update)]
         alike = [change for change in ours if isinstance(change, Adopt) and _only_owner_differs(change)]
-        if len(alike) < len(ours):
+        different = len(ours) - len(alike)
+        if different:
+            do, them, they_do = ("does", "it", "it does") if different == 1 else ("do", "them", "they do")
             warn(
-                f"{len(ours) - len(alike)} of them do not plan as unchanged, since 'defaults' of the project give them "
-                "something that they do not have; see 'ajsync plan --adopt'."
+                f"{different} of them {do} not plan as unchanged, since 'defaults' of the project give {them} "
+                f"something that {they_do} not have; see 'ajsync plan --adopt'."
             )
         if adopt and alike:
             await _adopt(bucket, replace(plan, changes=tuple(alike)))
         elif alike:
-            say(f"{len(alike)} of them belong to nobody: 'ajsync apply --adopt' takes them over.")
+            belong, them = ("belongs", "it") if len(alike) == 1 else ("belong", "them")
+            say(f"{len(alike)} of them {belong} to nobody: 'ajsync apply --adopt' takes {them} over.")
 
 
 def _only_owner_differs(change: Adopt) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ajsync.cli.new_files import write_new
 from ajsync.cli.options import Server, server_options
 from ajsync.errors import AjsyncError, UsageError
 
@@ -127,7 +128,7 @@ def prepare_folder(project: Path) -> Path:
     try:
         folder.mkdir(exist_ok=True)
         if not (folder / ".gitignore").exists():
-            (folder / ".gitignore").write_text(_GITIGNORE)
+            (folder / ".gitignore").write_text(_GITIGNORE, encoding="utf-8")
     except OSError as error:
         raise AjsyncError(f"The folder {folder} cannot be made: {error.strerror}.") from None
     return folder
@@ -173,24 +174,20 @@ def _write(files: Mapping[Path, str]) -> None:
         schemas.mkdir(exist_ok=True)
         for name in _SCHEMAS:
             (schemas / name).write_bytes(schema_file(name).read_bytes())
-        for file, text in files.items():
-            file.parent.mkdir(exist_ok=True)
-            with file.open("x", encoding="utf-8") as stream:
-                stream.write(text)
     except OSError as error:
-        raise AjsyncError(f"{error.filename} cannot be written: {error.strerror}.") from None
+        raise AjsyncError(f"{error.filename or schemas} cannot be written: {error.strerror}.") from None
+    write_new(files)
 
 
 def _make_bucket(server: Server, project: Path | None, replicas: int, memory: bool) -> None:
-    from ajsync.asyncjobs.bucket import ConfigurationBucket
-    from ajsync.cli.session import connected, run
+    from ajsync.cli.session import connected, make_bucket, run
     from ajsync.config import load_context
 
     configured = load_context(Path.cwd(), project=project) if project is not None else None
 
     async def main() -> tuple[str, str, bool]:
         async with connected(server, configured) as connection:
-            bucket, made = await ConfigurationBucket.create(connection, replicas=replicas, memory=memory)
+            bucket, made = await make_bucket(connection, replicas, memory)
             return bucket.target.bucket, connection.url, made
 
     name, url, made = run(main())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.asyncjobs.model import Managed, ScheduledTask
 from ajsync.config import load_configuration
 from ajsync.config.export import export_yaml
 from ajsync.reconcile.plan import plan
@@ -61,15 +63,45 @@ def test_export_adopt_plan_is_empty(project: Path, server: NatsServer) -> None:
 
 def test_without_adopt_it_says_how_to_take_over_what_is_nobodys(project: Path, server: NatsServer) -> None:
     done = ajsync(project, "export", "-o", "schedules/all.yaml", "--server", server.url)
-    assert "1 of them belong to nobody: 'ajsync apply --adopt' takes them over." in done.stderr
+    assert "1 of them belongs to nobody: 'ajsync apply --adopt' takes it over." in done.stderr
     assert ajsync(project, "plan", "--server", server.url).returncode == 5
 
 
 def test_what_the_files_hold_already_is_not_written_again(project: Path, server: NatsServer) -> None:
     ajsync(project, "export", "OURS", "-o", "schedules/ours.yaml", "--server", server.url)
     done = ajsync(project, "export", "-o", "schedules/rest.yaml", "--server", server.url)
-    assert "Wrote 1 schedule, 1 are in files already." in done.stderr
+    assert "Wrote 1 schedule, 1 is in files already." in done.stderr
     assert "OURS" not in (project / "schedules" / "rest.yaml").read_text()
+
+
+def test_files_are_utf_8_whatever_the_locale(project: Path, server: NatsServer) -> None:
+    put(server.url, [task("OURS", managed=Managed("team", description="für alle"))])
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = ajsync(project, "export", "-o", "schedules/", "--server", server.url, **ascii_only)
+    assert done.returncode == 0, done.stderr
+    assert "für alle" in (project / "schedules" / "EMAIL.yaml").read_text(encoding="utf-8")
+
+
+def test_a_queue_that_can_name_no_file_is_told_before_any_is_written(project: Path, server: NatsServer) -> None:
+    put(server.url, [task("ZZZ", queue="Q" * 3000)])
+    done = ajsync(project, "export", "-o", "schedules/", "--server", server.url)
+    assert done.returncode == 64
+    assert "Nothing was written: the name of the queue QQQ" in done.stderr
+    assert "-o schedules/all.yaml" in done.stderr
+    assert not (project / "schedules").exists()
+    assert ajsync(project, "export", "-o", "schedules/all.yaml", "--server", server.url).returncode == 0
+
+
+def test_all_files_are_written_or_none(project: Path, server: NatsServer) -> None:
+    put(server.url, [task("BIG", queue="LATER", payload=b"x" * 3000)])
+    command = f"ulimit -f 1; exec {sys.executable} -m ajsync export -o schedules/ --server {server.url}"
+    done = subprocess.run(["bash", "-c", command], cwd=project, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert (
+        done.stderr
+        == "Error: schedules/LATER.yaml cannot be written: File too large. None of the 3 files was written.\n"
+    )
+    assert list((project / "schedules").iterdir()) == []
 
 
 def test_nothing_that_exists_is_overwritten(project: Path, server: NatsServer) -> None:

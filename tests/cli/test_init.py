@@ -88,6 +88,14 @@ def test_no_file_that_exists_is_overwritten_and_then_nothing_is_written(project:
     assert (project / existing).read_text() == "mine"
 
 
+def test_a_file_that_cannot_be_written_is_no_wrong_usage_and_leaves_none(project: Path) -> None:
+    (project / "schedules").write_text("a file")
+    result = ajsync(project, "init")
+    assert result.returncode == 1
+    assert result.stderr.startswith("Error: schedules/example.yaml cannot be written: ")
+    assert "ajsync.yaml" not in files_in(project)
+
+
 def test_a_second_init_names_every_file_in_its_way(project: Path) -> None:
     ajsync(project, "init")
     assert "ajsync.yaml and schedules/example.yaml exist already" in ajsync(project, "init").stderr
@@ -162,6 +170,16 @@ def test_a_file_in_the_way_is_found_before_a_bucket_is_made(project: Path, serve
     result = ajsync(project, "init", "--bucket", "--server", server.url)
     assert result.returncode == 64
     assert "Made" not in result.stdout
+
+
+def test_replicas_that_one_server_cannot_keep_say_what_to_do(project: Path, server: NatsServer) -> None:
+    for command in (("init", "--bucket"), ("apply", "--yes", "--create-bucket")):
+        if command[0] == "apply":
+            assert ajsync(project, "init").returncode == 0
+        result = ajsync(project, *command, "--replicas", "3", "--server", server.url)
+        assert result.returncode == 7
+        assert "replicas > 1 not supported in non-clustered mode" in result.stderr
+        assert "Leave out --replicas, or name a server of a cluster" in result.stderr
 
 
 def test_owner_is_refused_where_bucket_would_ignore_it(project: Path) -> None:
