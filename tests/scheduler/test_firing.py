@@ -17,7 +17,7 @@ from ajsync.asyncjobs.due import times_of
 from ajsync.asyncjobs.model import decode_scheduled_task
 from ajsync.asyncjobs.names import TASKS_STREAM
 from ajsync.asyncjobs.signing import Signer, verify
-from ajsync.asyncjobs.tasks import COMPLETE, Task, decode_task, encode_task
+from ajsync.asyncjobs.tasks import Task, decode_task, encode_task
 from ajsync.asyncjobs.timestamp import NANOSECONDS as SECOND
 from ajsync.scheduler.agenda import Entry, Fire
 from ajsync.scheduler.prepare import Prepared, Preparer
@@ -167,7 +167,7 @@ async def test_a_task_whose_work_item_is_missing_gets_it(server: NatsServer) -> 
         assert await counts(connection, QUEUE_STREAM) == (1, 1)
 
 
-@pytest.mark.parametrize("state", [COMPLETE, "terminated", "active", "queue_error"])
+@pytest.mark.parametrize("state", ["complete", "terminated", "active", "queue_error"])
 async def test_an_old_task_that_was_handled_is_neither_written_nor_enqueued_again(
     server: NatsServer, state: str
 ) -> None:
