@@ -119,11 +119,13 @@ def _apply_once(
     creation: tuple[int, bool] | None,
 ) -> None:
     from ajsync.cli.output import print_plan
+    from ajsync.cli.overlooked import warn_of_overlooked
     from ajsync.cli.session import limits, load, run
     from ajsync.reconcile.gates import refusals
     from ajsync.reconcile.saved import load_plan
 
     configuration = load(files)
+    warn_of_overlooked(configuration)
     saved = None if plan_file is None else load_plan(plan_file)
     if saved is not None:
         opened = _opened_also(opened, saved)

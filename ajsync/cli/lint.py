@@ -144,6 +144,7 @@ def _lint(
     import time
 
     from ajsync.cli.annotations import annotated, in_repository
+    from ajsync.cli.overlooked import warn_of_overlooked
     from ajsync.cli.session import configured_context, connected, load, run
     from ajsync.cli.source import read_source
     from ajsync.inspect.information import queue_names
@@ -156,6 +157,7 @@ def _lint(
         tasks, unreadable, context = source.tasks, source.unreadable, configured_context(files)
     else:
         configuration = annotated(files) if annotate else load(files)
+        warn_of_overlooked(configuration)
         tasks, context = [*configuration.tasks.values()], configuration.context
         locations = in_repository(configuration.locations) if annotate else configuration.locations
 

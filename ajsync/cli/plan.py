@@ -54,6 +54,7 @@ def command(
     """
     from ajsync.cli.annotations import annotated, in_repository
     from ajsync.cli.output import print_plan
+    from ajsync.cli.overlooked import warn_of_overlooked
     from ajsync.cli.session import limits, load, opened_bucket, run
     from ajsync.cli.terminal import warn
     from ajsync.reconcile.gates import refusals
@@ -62,6 +63,7 @@ def command(
     from ajsync.reconcile.survey import survey
 
     configuration = annotated(files) if style == "github" else load(files)
+    warn_of_overlooked(configuration)
 
     async def main() -> tuple[Plan, tuple[str, ...]]:
         async with opened_bucket(server, configuration.context) as bucket:

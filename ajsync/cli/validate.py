@@ -30,6 +30,7 @@ def command(files: Files, style: str) -> None:
     """
     from pathlib import Path
 
+    from ajsync.cli.overlooked import warn_of_overlooked
     from ajsync.cli.terminal import conclude
 
     if style == "github":
@@ -40,6 +41,7 @@ def command(files: Files, style: str) -> None:
         from ajsync.config import load_configuration
 
         configuration = load_configuration(Path.cwd(), project=files.config, environment=files.environment)
+    warn_of_overlooked(configuration)
     suspended = f", {len(configuration.suspended)} of them suspended" if configuration.suspended else ""
     total = len(configuration.tasks) + len(configuration.suspended)
     conclude(f"Valid: {total} {'schedule' if total == 1 else 'schedules'} of {configuration.owner}{suspended}.")

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.connection import connect
 from ajsync.cli.options import Files, Fires, Opened, Server
+from ajsync.cli.overlooked import overlooked_told
 from ajsync.cli.session import chosen_context, limits, load, open_or_create, run, stop_on_signals
 from ajsync.config import Configuration
 from ajsync.config.watch import FileWatcher, folders_of
@@ -49,7 +50,10 @@ async def _follow(
 
     def reload() -> Desired:
         nonlocal configuration
+        known = configuration.overlooked
         configuration = load(files)
+        if configuration.overlooked != known:
+            _log_overlooked(configuration)
         return _desired(configuration, opened)
 
     async with AsyncExitStack() as stack:
@@ -71,11 +75,17 @@ async def _follow(
             follower.may_apply = lambda: scheduler.leads
             jobs.append(scheduler.run(stop))
         files_read = counted(len(configuration.sources), "file")
+        _log_overlooked(configuration)
         log.info("Following %s of %s; stop with Ctrl-C", files_read, configuration.owner)
         async with asyncio.TaskGroup() as group:
             for job in jobs:
                 group.create_task(job)
     log.info("Stopped")
+
+
+def _log_overlooked(configuration: Configuration) -> None:
+    if configuration.overlooked:
+        log.warning("%s", overlooked_told(configuration))
 
 
 def _desired(configuration: Configuration, opened: Opened) -> Desired:

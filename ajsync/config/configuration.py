@@ -38,5 +38,9 @@ class Configuration:
     """Every file that was read: the project, the schedules files, the payload files."""
     folders: frozenset[Path]
     """The folders below which the patterns find schedules files; one need not exist."""
+    patterns: tuple[str, ...]
+    """Which files hold schedules, as `files` says."""
+    overlooked: tuple[str, ...]
+    """What looks like a schedules file beside those and is matched by no pattern, as messages name it."""
     digest: str
     """SHA-256, in hex, over owner and desired tasks; the same however files and keys are ordered or files are named."""

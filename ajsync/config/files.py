@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
 
+from ajsync.config.nodes import MAX_FILE_SIZE
+
 _MAGIC = frozenset("*?[")
+_ENDINGS = (".yaml", ".yml")
+_SCHEDULES = re.compile(rb"""^\{?["']?schedules["']?[ \t]*:""", re.MULTILINE)
+"""What every schedules file has, and hardly any other file of YAML."""
 
 
 class Unusable(Exception):
@@ -54,6 +61,34 @@ class Folder:
             return list(_expand(self.path, (*parts, "*") if parts[-1] == "**" else parts, set()))
         except OSError as error:
             raise Unusable(f"{error.filename} cannot be listed: {error.strerror}") from None
+
+    def overlooked(self, patterns: Collection[str], read: Iterable[Path]) -> list[Path]:
+        """The files that look like schedules files, where the patterns find theirs, and are not among those `read`.
+
+        Such a file was renamed or moved, as a rule, and what it holds would be deleted. None where a pattern ends in
+        `.yml`: whoever wrote it thought of the endings. Below the folder of the project itself, where all kinds of
+        files are, only what differs from a pattern in nothing but the ending counts.
+        """
+        if any(pattern.endswith(".yml") for pattern in patterns):
+            return []
+        known = {os.path.realpath(path) for path in read}
+        found: dict[str, Path] = {}
+        for pattern in patterns:
+            root = self.root(pattern)
+            alike = re.sub(r"\.yaml$", ".yml", pattern) if root == self.path else f"{self.source(root)}/**/*.y*ml"
+            with suppress(Unusable):  # no pattern needs to look in there
+                for path in self.expand(alike):
+                    real = os.path.realpath(path)
+                    if real not in known and path.suffix in _ENDINGS and self.contains(path) and _has_schedules(path):
+                        found.setdefault(real, path)
+        return sorted(found.values())
+
+
+def _has_schedules(path: Path) -> bool:
+    try:
+        return _SCHEDULES.search(read_file(path, MAX_FILE_SIZE)) is not None
+    except Unusable:
+        return False
 
 
 def _expand(folder: Path, parts: tuple[str, ...], seen: set[tuple[int, int, int]]) -> Iterator[Path]:

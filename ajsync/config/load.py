@@ -37,6 +37,8 @@ def load_configuration(
     if problems:
         raise ConfigurationError(set(problems))  # a set, for what an alias repeats is wrong in one place only
     tasks = {entry.name: entry.task for entry in entries if entry.task is not None and not entry.suspended}
+    patterns = tuple(pattern for pattern, _ in found.patterns)
+    sources = (path, *files, *sorted(reader.payload_files))
     return Configuration(
         project=path,
         owner=found.owner,
@@ -45,8 +47,10 @@ def load_configuration(
         tasks=tasks,
         locations=locations,
         suspended=frozenset(entry.name for entry in entries if entry.suspended),
-        sources=(path, *files, *sorted(reader.payload_files)),
-        folders=frozenset(folder.root(pattern) for pattern, _ in found.patterns),
+        sources=sources,
+        folders=frozenset(map(folder.root, patterns)),
+        patterns=patterns,
+        overlooked=tuple(map(folder.shown, folder.overlooked(patterns, sources))),
         digest=_digest(found.owner, tasks),
     )
 

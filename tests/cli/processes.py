@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 DEADLINE_SECONDS = 60.0
 """Much longer than anything here takes, even on a machine that does five other things."""
@@ -29,14 +30,16 @@ def ajsync(folder: Path, *arguments: str, **environment: str) -> subprocess.Comp
 
 
 @contextmanager
-def background(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+def background(
+    folder: Path, *arguments: str, stderr: IO[bytes] | int = subprocess.PIPE
+) -> Iterator[subprocess.Popen[str]]:
     """Run `ajsync` in `folder` while the block runs; what is left of it then is killed."""
     with subprocess.Popen(
         [sys.executable, "-m", "ajsync", *arguments],
         cwd=folder,
         env=_environment({}),
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=stderr,
         stdin=subprocess.DEVNULL,
         text=True,
     ) as process:

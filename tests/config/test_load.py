@@ -209,3 +209,26 @@ def test_a_payload_comes_back_as_it_was_written(payload: object) -> None:
     found = load_in_files([{"A": {"schedule": "@daily", "task_type": "t", "payload": payload}}])
     stored = found.tasks["A"].payload
     assert (None if stored is None else json.loads(stored)) == payload
+
+
+@pytest.mark.parametrize(
+    ("files", "overlooked"),
+    [
+        ("", ("schedules/b.yml", "schedules/deep/c.yml")),
+        ("files: [schedules/*.yaml]", ("schedules/b.yml", "schedules/deep/c.yml", "schedules/deep/d.yaml")),
+        ("files: ['*/a.yaml', '*.yaml']", ("top.yml",)),
+        ("files: [schedules/**/*.yaml, schedules/deep/*.yml]", ()),
+    ],
+)
+def test_what_looks_like_a_schedules_file_and_no_pattern_matches_is_overlooked(
+    tmp_path: Path, files: str, overlooked: tuple[str, ...]
+) -> None:
+    (tmp_path / "ajsync.yaml").write_text(f"owner: team\n{files}\n")
+    for name in ("schedules/a.yaml", "schedules/b.yml", "schedules/deep/c.yml", "schedules/deep/d.yaml", "top.yml"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("schedules: {}\n")
+    (tmp_path / "schedules" / "compose.yml").write_text("services: {schedules: {}}\n")
+    (tmp_path / "schedules" / ".hidden.yml").write_text("schedules: {}\n")
+    (tmp_path / "schedules" / "link.yml").symlink_to("a.yaml")
+    (tmp_path / "schedules" / "nowhere.yml").symlink_to("nowhere")
+    assert load_configuration(tmp_path).overlooked == overlooked
