@@ -13,7 +13,11 @@ def quote(text: str) -> str:
 
 def shorten(text: str) -> str:
     """`text` without quotes, escaped and cut as by `quote`."""
-    shown = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
-    if shown.isprintable():
-        return shown
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in shown)
+    return escape(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}...")
+
+
+def escape(text: str) -> str:
+    """`text` on one line, as it is but for what cannot be printed; also in logs, where it is not cut."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -5,6 +5,10 @@ from __future__ import annotations
 import logging
 import time
 
+from ajsync.schedule.quoting import escape
+from ajsync.scheduler.agenda import Fire
+from ajsync.scheduler.log_fields import fire_fields
+
 _AGAIN_AFTER_SECONDS = 10.0
 _KEPT = 1000
 
@@ -16,12 +20,12 @@ class Complaints:
         self._log = log
         self._told: dict[tuple[str, ...], float] = {}
 
-    def tell(self, text: str, *about: str) -> None:
-        """Log `text`, unless something `about` the same was logged a moment ago."""
+    def tell(self, text: str, fire: Fire, *about: str, **fields: str) -> None:
+        """Log `text` with the fields of `fire` and these, unless something `about` the same was logged a moment ago."""
         now = time.monotonic()
         if about in self._told and now - self._told[about] < _AGAIN_AFTER_SECONDS:
             return
         if len(self._told) >= _KEPT:
             self._told.clear()
         self._told[about] = now
-        self._log.error("%s", text)
+        self._log.error("%s", escape(text), extra=fire_fields(fire, **fields))

@@ -246,7 +246,7 @@ class Firing:
     def _queue_is_missing(self, flight: Flight) -> None:
         prepared = flight.prepared
         text = f"The queue {prepared.task.queue} does not exist: no worker gets the task of {prepared.fire.task.name}"
-        self._complaints.tell(text, "missing", prepared.task.queue)
+        self._complaints.tell(text, prepared.fire, "missing", prepared.task.queue, task_id=prepared.task.id)
         if flight.sequence:
             flight.stage, flight.unsure = "m", False
             self._send(flight, time.monotonic())
@@ -260,7 +260,8 @@ class Firing:
         flight.put_off = reason
         what = f"Work items of the queue {prepared.task.queue}" if flight.stage == "i" else "Tasks"
         text = f"{what} are not stored: {reason}; trying again, as for {prepared.fire.task.name}"
-        self._complaints.tell(text, what, reason if "Permissions" not in reason else "permissions")
+        kind = reason if "Permissions" not in reason else "permissions"
+        self._complaints.tell(text, prepared.fire, what, kind, task_id=prepared.task.id, reason=reason)
         wait = min(_FIRST_BACK_OFF_SECONDS * 2 ** min(flight.attempts, 10), _LONGEST_BACK_OFF_SECONDS)
         heapq.heappush(self._later, (time.monotonic() + wait, prepared.serial, flight))
         self._on_retry()

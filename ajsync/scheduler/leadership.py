@@ -16,6 +16,7 @@ from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.election import GO_CAMPAIGN_SECONDS, TTL_SECONDS, Election, Holding
 from ajsync.asyncjobs.waiting import set_within
 from ajsync.errors import StoredValueError, UnreachableError
+from ajsync.schedule.quoting import escape
 from ajsync.scheduler.metrics import Metrics, TakeoverKind
 from ajsync.scheduler.watermark import WATERMARK_KEY, Stored, Watermark, decode_watermark
 
@@ -88,7 +89,7 @@ class Leadership:
                 unreachable = ""
             except UnreachableError as error:
                 if str(error) != unreachable:
-                    log.warning("Cannot take part in the election: %s", error)
+                    log.warning("Cannot take part in the election: %s", error, extra={"reason": str(error)})
                 unreachable = str(error)
                 self._mark_changed_at = time.monotonic()  # silence that nobody listened to is none
             await set_within(stop, POLL_SECONDS)
@@ -120,11 +121,12 @@ class Leadership:
         if self._bucket.connection.is_connected:
             try:
                 if await self._election.give_back(self.revision, timeout=_GIVE_BACK_SECONDS):
-                    log.info("Gave the leadership back")
+                    log.info("Gave the leadership back", extra={"leader": self.name})
                 return
             except UnreachableError as error:
                 reason = str(error)
-        log.warning("The leadership could not be given back, it expires in %d s: %s", TTL_SECONDS, reason)
+        fields = {"leader": self.name, "reason": reason, "seconds": TTL_SECONDS}
+        log.warning("The leadership could not be given back, it expires in %d s: %s", TTL_SECONDS, reason, extra=fields)
 
     async def read_mark(self) -> Stored:
         """The watermark as it is stored now."""
@@ -135,7 +137,8 @@ class Leadership:
         try:
             mark = None if message.deleted else decode_watermark(message.data)
         except StoredValueError as error:
-            log.error("The key %s is %s; it is taken for none", WATERMARK_KEY, error)
+            reason = str(error)
+            log.error("The key %s is %s; it is taken for none", WATERMARK_KEY, escape(reason), extra={"reason": reason})
         return Stored(mark, message.revision, message.stored_at)
 
     async def _try(self) -> Term | None:
@@ -173,7 +176,8 @@ class Leadership:
         silent = time.monotonic() - self._mark_changed_at
         if silent < self._takeover_after:
             return False
-        log.warning("The leader %s has been silent for %.1f s, taking over", holding.holder, silent)
+        fields = {"leader": mark.leader, "seconds": round(silent, 3)}
+        log.warning("The leader %s has been silent for %.1f s, taking over", escape(mark.leader), silent, extra=fields)
         return True
 
     async def _read_and_follow(self) -> Stored:
@@ -209,7 +213,8 @@ class Leadership:
                         revision = holding.revision
             except UnreachableError as error:
                 if not self._unanswered:
-                    log.warning("The leadership could not be refreshed: %s", error)
+                    fields = {"leader": self.name, "reason": str(error)}
+                    log.warning("The leadership could not be refreshed: %s", error, extra=fields)
                 self._unanswered = True
                 return None
             if revision is None:

@@ -20,9 +20,11 @@ from ajsync.asyncjobs.streams import last_message
 from ajsync.asyncjobs.tasks import UNFINISHED, decode_task, task_subject
 from ajsync.asyncjobs.timestamp import NANOSECONDS
 from ajsync.errors import StoredValueError, UnreachableError
+from ajsync.schedule.quoting import escape
 from ajsync.scheduler.agenda import Fire
 from ajsync.scheduler.catchup import previous_dues
 from ajsync.scheduler.complaints import Complaints
+from ajsync.scheduler.log_fields import fire_fields
 from ajsync.scheduler.prepare import Prepared
 from ajsync.scheduler.records import Records
 
@@ -82,8 +84,8 @@ class Overlap:
         self._checks.pop(check, None)
         if check.cancelled() or (error := check.exception()) is None:
             return
-        name = prepared.fire.task.name
-        log.error("Cannot see whether the previous task of %s is finished", name, exc_info=error)
+        name, fields = escape(prepared.fire.task.name), fire_fields(prepared.fire)
+        log.error("Cannot see whether the previous task of %s is finished", name, exc_info=error, extra=fields)
         if prepared.settled is not None and not prepared.settled.done():
             self._records.missed([prepared.fire], "missed", "unstored", repr(error))
             prepared.settled.set_result("missed")
@@ -110,7 +112,7 @@ class Overlap:
                 break
             except UnreachableError as error:
                 text = f"Cannot see whether the previous task of {fire.task.name} is finished: {error}"
-                self._complaints.tell(text, "previous task")
+                self._complaints.tell(text, fire, "previous task", reason=str(error))
             if self._clock() > until:
                 detail = "it could not be seen in time whether its previous task is finished"
                 self._records.missed([fire], "missed", "unstored", detail)

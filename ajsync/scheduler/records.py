@@ -10,8 +10,10 @@ from dataclasses import replace
 
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.timestamp import NANOSECONDS
+from ajsync.schedule.quoting import escape
 from ajsync.scheduler.agenda import Fire
 from ajsync.scheduler.flight import Outcome
+from ajsync.scheduler.log_fields import fire_fields
 from ajsync.scheduler.metrics import Metrics, MissedReason
 from ajsync.scheduler.status import FireRecord, FireState, History, ScheduleProblem
 
@@ -61,7 +63,8 @@ class Records:
         """No task can be made of a fire."""
         self._metrics.failed(fire.task.queue, fire.task.task_type)
         self._complain(fire.task.name, problem)
-        log.error("The scheduled task %s makes no task: %s", fire.task.name, problem)
+        fields = fire_fields(fire, reason=problem)
+        log.error("The scheduled task %s makes no task: %s", escape(fire.task.name), escape(problem), extra=fields)
 
     def missed(self, fires: Iterable[Fire], state: FireState, reason: MissedReason, detail: str) -> None:
         """Fires make no task, for a reason that the metrics know."""
@@ -96,12 +99,8 @@ class Records:
             )
             for outcome in outcomes[-self.history.size :]
         )
-        if len(created) > _TOLD_AT_ONCE:
-            log.info("Created %d tasks", len(created))
-            return
-        for outcome in created:
-            name, made = outcome.prepared.fire.task.name, outcome.prepared.task
-            log.info("Created task %s of type %s on queue %s for %s", made.id, made.type, made.queue, name)
+        if log.isEnabledFor(logging.INFO):
+            _tell(created)
 
     def _count(self, outcome: Outcome) -> None:
         task, metrics = outcome.prepared.task, self._metrics
@@ -132,6 +131,16 @@ class Records:
             self._problems[name] = replace(known, count=known.count + 1)
         else:
             self._problems[name] = ScheduleProblem(name, problem, 1, self._clock())
+
+
+def _tell(created: list[Outcome]) -> None:
+    if len(created) > _TOLD_AT_ONCE:
+        log.info("Created %d tasks", len(created), extra={"count": len(created)})
+        return
+    for outcome in created:
+        made, fire = outcome.prepared.task, outcome.prepared.fire
+        words = (made.id, escape(made.type), escape(made.queue), escape(fire.task.name))
+        log.info("Created task %s of type %s on queue %s for %s", *words, extra=fire_fields(fire, task_id=made.id))
 
 
 def _record(fire: Fire, task_id: str, lateness: float | None, state: FireState, detail: str) -> FireRecord:

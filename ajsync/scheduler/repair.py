@@ -17,7 +17,9 @@ from ajsync.asyncjobs.names import TASKS_STREAM
 from ajsync.asyncjobs.streams import last_message
 from ajsync.asyncjobs.tasks import NEW, decode_task, task_subject
 from ajsync.errors import StoredValueError, UnreachableError
+from ajsync.schedule.quoting import escape
 from ajsync.scheduler.agenda import Fire
+from ajsync.scheduler.log_fields import fire_fields
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +76,8 @@ class Repair:
                 begun = await self._is_begun(fire)
                 break
             except UnreachableError as error:
-                log.warning("Cannot see whether %s was fired: %s", fire.task.name, error)
+                fields = fire_fields(fire, reason=str(error))
+                log.warning("Cannot see whether %s was fired: %s", escape(fire.task.name), error, extra=fields)
                 await asyncio.sleep(_RETRY_SECONDS)
         if begun:
             self._on_begun(fire)

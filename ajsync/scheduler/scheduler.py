@@ -106,7 +106,7 @@ class Scheduler:
             metrics=self.metrics,
             on_watermark=self._follow_watermark,
         )
-        log.info("Starting leader election as %s", settings.name)
+        log.info("Starting leader election as %s", settings.name, extra={"scheduler": settings.name})
         mark = (await self.leadership.read_mark()).watermark
         if mark is not None:  # what is due since then may be ours to fire, though nobody of us was there
             self.agenda = Agenda(mark.instant)
@@ -135,17 +135,17 @@ class Scheduler:
         replicas = self.settings.replicas
         for stream in (CONFIGURATION_STREAM, ELECTIONS_STREAM, TASKS_STREAM):
             if await make_stream(self.connection, stream, replicas=replicas):
-                log.info("Made the stream %s with %d replica(s)", stream, replicas)
+                log.info("Made the stream %s with %d replica(s)", stream, replicas, extra={"stream": stream})
         return await ConfigurationBucket.open(self.connection)
 
     async def _lead_again_and_again(self, bucket: ConfigurationBucket, firing: Firing, stop: asyncio.Event) -> None:
         assert self.leadership is not None
-        signer = self.settings.signer
+        settings = self.settings
         # One for all terms: acknowledgements of an earlier one must not fit a fire of this one.
         preparer = Preparer(
             firing.inbox,
-            signer.sign if signer else None,
-            ajc_payloads=self.settings.ajc_payloads,
+            settings.signer.sign if settings.signer else None,
+            ajc_payloads=settings.ajc_payloads,
             max_payload=self.connection.max_payload,
         )
         while not stop.is_set():
@@ -158,7 +158,8 @@ class Scheduler:
             try:
                 self.waits = term.wait > 0
                 if self.waits:
-                    log.info("Won the election; waiting %.1f s for a leader that is not ours to step down", term.wait)
+                    text = "Won the election; waiting %.1f s for a leader that is not ours to step down"
+                    log.info(text, term.wait, extra={"leader": settings.name, "seconds": term.wait})
                 await first_of(lost, stop, timeout=term.wait)
                 self.waits = False
                 if not lost.is_set() and not stop.is_set():
@@ -179,7 +180,8 @@ class Scheduler:
         self.term, self.since = runner, self.clock()
         self.metrics.leading(True)
         self.metrics.takeover(term.kind)
-        log.info("Became leader, tasks will be scheduled")
+        fields = {"leader": self.settings.name, "takeover": term.kind}
+        log.info("Became leader, tasks will be scheduled", extra=fields)
         self.on_lead()
         try:
             await self.leadership.announce()
@@ -189,7 +191,7 @@ class Scheduler:
             self.metrics.in_flight(0)
             self.metrics.leading(False)
             if not stop.is_set():
-                log.info("Lost leadership, tasks will not be scheduled")
+                log.info("Lost leadership, tasks will not be scheduled", extra={"leader": self.settings.name})
 
     def _follow_watermark(self, watermark: Watermark) -> None:
         """What another leader has fired is not ours to fire."""
@@ -211,6 +213,9 @@ class Scheduler:
                     if abs(self.clock_skew) > _MUCH_SKEW_SECONDS and not told:
                         told = True
                         where, when = ("ahead of", "early") if skew > 0 else ("behind", "late")
-                        off = abs(self.clock_skew)
-                        log.warning("This clock is %.1f s %s the server's: tasks come so much too %s", off, where, when)
+                        words = (abs(self.clock_skew), where, when)
+                        fields = {"seconds": round(self.clock_skew, 3)}
+                        log.warning(
+                            "This clock is %.1f s %s the server's: tasks come so much too %s", *words, extra=fields
+                        )
             await asyncio.sleep(_SKEW_SECONDS)

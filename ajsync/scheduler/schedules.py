@@ -9,6 +9,7 @@ from ajsync.asyncjobs.names import SCHEDULE_SUBJECT
 from ajsync.asyncjobs.timestamp import NANOSECONDS
 from ajsync.asyncjobs.watch import Seen
 from ajsync.errors import ScheduleError, StoredValueError
+from ajsync.schedule.quoting import escape
 from ajsync.scheduler.agenda import Agenda
 from ajsync.scheduler.records import Records
 
@@ -37,7 +38,7 @@ class Schedules:
         self._records.mended(name)
         if seen.data is None:
             if self._agenda.remove(name, seen.stored_at):
-                log.info("Removed scheduled task %s", name)
+                log.info("Removed scheduled task %s", escape(name), extra={"schedule": name})
         else:
             self._put(name, seen, seen.data)
         self._records.schedules(len(self._agenda))
@@ -46,8 +47,9 @@ class Schedules:
         """The bucket was read for the first time."""
         self._loading = False
         if self._told > _TOLD_AT_START:
-            log.info("… and %d more", self._told - _TOLD_AT_START)
-        log.info("Loaded %d scheduled task(s)", len(self._agenda))
+            more = self._told - _TOLD_AT_START
+            log.info("… and %d more", more, extra={"count": more})
+        log.info("Loaded %d scheduled task(s)", len(self._agenda), extra={"count": len(self._agenda)})
 
     def _put(self, name: str, seen: Seen, data: bytes) -> None:
         try:
@@ -60,10 +62,14 @@ class Schedules:
                 self._agenda.put(task, max(seen.stored_at, self._agenda.position - _OLD_NEWS))
         except (StoredValueError, ScheduleError) as error:
             self._agenda.remove(name, seen.stored_at)
-            self._records.invalid(name, str(error))
-            log.error("The scheduled task %r is not valid and will not fire: %s", name, error)
+            reason = str(error)
+            self._records.invalid(name, reason)
+            fields = {"schedule": name, "reason": reason}
+            log.error("The scheduled task %r is not valid and will not fire: %s", name, escape(reason), extra=fields)
             return
         self._records.expect(task)
         self._told += 1
         if not self._loading or self._told <= _TOLD_AT_START:
-            log.info("Registered a new item %s on queue %s: %s", name, task.queue, task.schedule)
+            fields = {"schedule": name, "queue": task.queue, "task_type": task.task_type}
+            words = (escape(name), escape(task.queue), escape(task.schedule))
+            log.info("Registered a new item %s on queue %s: %s", *words, extra=fields)

@@ -135,7 +135,8 @@ class TermRunner:
         self.awake_at, self._awake_by_the_clock = now, clock
         if stood_still <= self._scheduler.settings.takeover_after / 2:
             return True
-        log.warning("Stood still for %.1f s; checking the leadership", stood_still)
+        fields = {"seconds": round(stood_still, 3)}
+        log.warning("Stood still for %.1f s; checking the leadership", stood_still, extra=fields)
         assert self._scheduler.leadership is not None
         if await self._scheduler.leadership.check():
             self.awake_at, self._awake_by_the_clock = time.monotonic(), self._scheduler.clock()
@@ -171,7 +172,8 @@ class TermRunner:
         ahead = max(agenda.position, self._looked_at, self._dispatched) - now
         if ahead <= _CORRECTED:
             return
-        log.warning("The clock was set back by %d s; going back with it", ahead / NANOSECONDS)
+        fields = {"seconds": round(ahead / NANOSECONDS, 3)}
+        log.warning("The clock was set back by %d s; going back with it", ahead / NANOSECONDS, extra=fields)
         to = self._dispatched if self._dispatched <= now else now - self._scheduler.settings.grace
         self._catching_up = None
         self._unprepared = deque(fire for fire in self._unprepared if fire.due <= to)
@@ -190,7 +192,8 @@ class TermRunner:
             return
         if self._catching_up is not None:  # that of an earlier gap comes first
             deque(self._catching_up, maxlen=0)
-        log.warning("Nothing was fired for %.0f s; catching up", (now - gap.after) / NANOSECONDS)
+        nothing = (now - gap.after) / NANOSECONDS
+        log.warning("Nothing was fired for %.0f s; catching up", nothing, extra={"seconds": round(nothing, 3)})
         entries = agenda.entries_until(gap.until)
         agenda.skip(gap.until)
         self._caught_up_to = gap.after
@@ -209,7 +212,9 @@ class TermRunner:
                     yield
                     began = time.monotonic()
             self._scheduler.metrics.missed("catchup", skipped)
-            log.info("Of what was missed %d fires are made good, and %d let go by their policies", caught, skipped)
+            fields = {"made_good": caught, "let_go": skipped}
+            text = "Of what was missed %d fires are made good, and %d let go by their policies"
+            log.info(text, caught, skipped, extra=fields)
 
         self._catching_up = slices()
 
@@ -306,7 +311,7 @@ class TermRunner:
         try:
             answer = await publish_one(self._bucket.connection, write, timeout=_WATERMARK_SECONDS)
         except JetStreamError as error:
-            log.error("The watermark was not written: %s", error)
+            log.error("The watermark was not written: %s", error, extra={"reason": str(error)})
             return
         except UnreachableError:
             return  # the lease says the same, and louder
@@ -328,6 +333,7 @@ class TermRunner:
         """Finish what is under way, and leave the watermark for whoever comes next."""
         connected = self._scheduler.connection.is_connected
         if not await self._firing.drain(_DRAIN_SECONDS if connected else 0):
-            log.warning("Stopping with %d fires under way; the next leader finishes them", len(self))
+            left = len(self)
+            log.warning("Stopping with %d fires under way; the next leader finishes them", left, extra={"count": left})
         if connected:
             await self._write_watermark()

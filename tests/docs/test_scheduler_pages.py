@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import json
 import re
@@ -23,7 +24,7 @@ from ajsync.scheduler.metrics import METRICS, MISSED_REASONS, Metrics
 from ajsync.scheduler.scheduler import Settings
 from ajsync.scheduler.status import FireState, Role
 from tests.cli.processes import background
-from tests.docs.pages import DOCS, blocks, rows
+from tests.docs.pages import DOCS, ROOT, blocks, rows
 from tests.nats_server import NatsServer
 from tests.tasks import task
 
@@ -157,7 +158,7 @@ def test_the_figures_of_the_page_are_those_of_the_code(text: str) -> None:
 
 def masked(line: str) -> str:
     """A line of a log without times, ids and ports."""
-    line = re.sub(r'\d\d:\d\d:\d\d|"time": "[^"]+"', "TIME", line)
+    line = re.sub(r'\d\d:\d\d:\d\d|"(time|due)": "[^"]+"', "TIME", line)
     return re.sub(r"\b[0-9A-Za-z]{27}\b", "ID", re.sub(r"127\.0\.0\.1:\d+", "ADDRESS", line))
 
 
@@ -174,3 +175,29 @@ async def test_the_log_on_the_page_is_what_a_scheduler_logs(server: NatsServer, 
         assert process.wait(10) == 0
     missing = {masked(line) for line in shown.text.splitlines()} - {masked(line) for line in logged}
     assert not missing
+
+
+def logged_fields() -> set[str]:
+    """The fields that the scheduler, and the connection below it, give to lines of the log."""
+    files = [*(ROOT / "ajsync/scheduler").glob("*.py"), ROOT / "ajsync/asyncjobs/connection.py"]
+    found: set[str] = set()
+    for node in (node for file in files for node in ast.walk(ast.parse(file.read_text()))):
+        match node:
+            case ast.keyword(arg="extra", value=ast.Dict() as given):
+                found |= strings(given)
+            case ast.Assign(targets=[ast.Name(id="fields")], value=ast.Dict() as given):
+                found |= strings(given)
+            case ast.FunctionDef(name="fire_fields"):
+                found |= {name for each in ast.walk(node) if isinstance(each, ast.Dict) for name in strings(each)}
+            case ast.Call(func=ast.Name(id="fire_fields") | ast.Attribute(attr="tell"), keywords=given):
+                found |= {each.arg for each in given if each.arg}
+    return found
+
+
+def strings(given: ast.Dict) -> set[str]:
+    """The keys of a dictionary that stand there as text."""
+    return {key.value for key in given.keys if isinstance(key, ast.Constant)}
+
+
+def test_the_table_of_the_log_has_the_fields_of_its_lines() -> None:
+    assert {name.strip("`") for name, _ in rows(MONITORING, "The log as JSON")} == logged_fields()

@@ -17,10 +17,12 @@ from ajsync.asyncjobs.names import TASKS_STREAM
 from ajsync.asyncjobs.streams import LastMessage, last_message
 from ajsync.asyncjobs.tasks import QUEUE_ERROR, decode_task, encode_task
 from ajsync.asyncjobs.timestamp import NANOSECONDS as SECOND
+from ajsync.asyncjobs.timestamp import format_timestamp
 from ajsync.scheduler.firing import WINDOW
 from tests.conftest import StartServer
 from tests.nats_server import NatsServer
 from tests.scheduler.fires import change_stream, counts, fire, firing, handle, make_queue, stored, until
+from tests.scheduler.log import fields
 
 pytestmark = pytest.mark.anyio
 
@@ -101,7 +103,11 @@ async def test_a_missing_queue_marks_the_task_as_the_go_tool_does_and_says_so_on
         assert second["last_error"] == GO_ERROR
         assert second["event_id"] != first["event_id"]
         assert second["task_age"] > first["task_age"]
-        assert "The queue NOPE does not exist: no worker gets the task of REPORT" in caplog.messages
+        (told,) = (record for record in caplog.records if record.levelname == "ERROR")
+        assert told.getMessage() == "The queue NOPE does not exist: no worker gets the task of REPORT"
+        due = format_timestamp(outcome.prepared.fire.due)
+        made = {"task_type": "email:new", "task_id": task.id, "due": due}
+        assert fields(told) == {"schedule": "REPORT", "queue": "NOPE", **made}
 
 
 async def test_a_missing_queue_is_tried_again_at_the_next_fire_only(server: NatsServer) -> None:

@@ -8,11 +8,13 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from ajsync.asyncjobs.timestamp import NANOSECONDS as SECOND
+from ajsync.scheduler import records as records_module
 from ajsync.scheduler.flight import Outcome, State
 from ajsync.scheduler.metrics import Metrics
 from ajsync.scheduler.prepare import Preparer
 from ajsync.scheduler.records import Records
 from tests.scheduler.fires import fire
+from tests.scheduler.log import fields
 
 GO = "choria_asyncjobs_"
 OURS = "ajsync_scheduler_"
@@ -118,3 +120,35 @@ def test_of_many_tasks_at_once_only_the_number_is_logged(caplog: pytest.LogCaptu
     assert caplog.messages == [f"Created task {made.prepared.task.id} of type email:new on queue EMAIL for A"]
     records.settled([outcome(f"S{number}", "created", made=True) for number in range(500)])
     assert caplog.messages[1:] == ["Created 500 tasks"]
+
+
+def test_a_line_of_the_log_carries_its_values_as_fields(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    records = Records(Metrics("test"), clock=lambda: NOW)
+    made = outcome("A", "created", made=True)
+    records.settled([made])
+    records.settled([made] * 500)
+    records.unfit(fire("ODD", due=NOW, queue="a queue"), "its queue is odd")
+    due = {"due": "2026-11-24T12:00:00Z", "task_type": "email:new"}
+    assert [fields(record) for record in caplog.records] == [
+        {"schedule": "A", "queue": "EMAIL", "task_id": made.prepared.task.id, **due},
+        {"count": 500},
+        {"schedule": "ODD", "queue": "a queue", "reason": "its queue is odd", **due},
+    ]
+
+
+def test_of_tasks_nothing_is_made_for_a_log_that_does_not_want_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_arguments: object, **_fields: object) -> None:
+        raise AssertionError("fields were made for a line that nobody reads")
+
+    monkeypatch.setattr(records_module, "fire_fields", fail)
+    records = Records(Metrics("test"), clock=lambda: NOW)
+    records.settled([outcome("A", "created", made=True)])
+
+
+def test_what_others_wrote_stays_on_its_line_whoever_formats_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    records = Records(Metrics("test"), clock=lambda: NOW)
+    records.unfit(fire("ODD\n::error::", queue="\x1b[2J"), "its queue '\x9b2J' is odd")
+    (record,) = caplog.records
+    assert record.getMessage() == r"The scheduled task ODD\n::error:: makes no task: its queue '\x9b2J' is odd"
+    assert fields(record)["schedule"] == "ODD\n::error::"  # which is for machines, as it is

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from dataclasses import replace
 from itertools import pairwise
@@ -24,6 +25,7 @@ from ajsync.scheduler.overview import status_of, unhealthy
 from ajsync.scheduler.watermark import WATERMARK_KEY, Watermark, decode_watermark
 from tests.nats_server import NatsServer
 from tests.scheduler.fires import counts, handle, make_queue, until
+from tests.scheduler.log import fields
 from tests.scheduler.running import delete, leading, put, put_data, running, tasks, wait_for_tasks
 from tests.tasks import OWNER, task
 
@@ -66,6 +68,16 @@ async def test_the_leader_is_announced_and_the_key_holds_its_plain_name(server: 
             found = await last_message(connection, ELECTIONS_STREAM, ELECTION_SUBJECT)
             assert found is not None
             assert found.data == b"dev1.example.net"
+
+
+async def test_the_log_tells_machines_who_leads(server: NatsServer, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    async with leading(server.url, "dev1"):
+        pass
+    told = {record.getMessage(): fields(record) for record in caplog.records}
+    assert told["Starting leader election as dev1"] == {"scheduler": "dev1"}
+    assert told["Became leader, tasks will be scheduled"] == {"leader": "dev1", "takeover": "vacant"}
+    assert told["Gave the leadership back"] == {"leader": "dev1"}
 
 
 async def test_what_is_added_live_fires_at_its_first_instant_and_then_at_each(server: NatsServer) -> None:

@@ -21,6 +21,7 @@ from ajsync.scheduler.metrics import Metrics
 from ajsync.scheduler.prepare import Preparer
 from ajsync.scheduler.records import Records
 from ajsync.scheduler.schedules import Schedules
+from tests.scheduler.log import fields
 from tests.tasks import task
 
 START = int(datetime(2026, 11, 24, 12, 0, tzinfo=UTC).timestamp()) * SECOND
@@ -149,6 +150,21 @@ def test_at_the_start_only_the_first_hundred_are_logged_by_name(caplog: pytest.L
         "Registered a new item NEW on queue EMAIL: * * * * *",
         "Removed scheduled task NEW",
     ]
+
+
+def test_what_becomes_of_an_entry_is_logged_with_fields_and_on_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    followed = Followed()
+    followed.good("A", queue="EMAIL\x1b[2J")
+    followed.put("A", None)
+    followed.put("BAD", b"{")
+    followed.schedules.all_loaded()
+    registered, removed, invalid, loaded = caplog.records
+    assert registered.getMessage() == r"Registered a new item A on queue EMAIL\x1b[2J: * * * * *"
+    assert fields(registered) == {"schedule": "A", "queue": "EMAIL\x1b[2J", "task_type": "email:new"}
+    assert fields(removed) == {"schedule": "A"}
+    assert fields(invalid) == {"schedule": "BAD", "reason": followed.problems()["BAD"]}
+    assert fields(loaded) == {"count": 0}
 
 
 STRANGE = st.one_of(

@@ -1,0 +1,13 @@
+"""What log lines say to machines: docs/monitoring.md lists the fields that lines carry as `extra=`."""
+
+from __future__ import annotations
+
+from ajsync.asyncjobs.timestamp import format_timestamp
+from ajsync.scheduler.agenda import Fire
+
+
+def fire_fields(fire: Fire, **more: str) -> dict[str, str]:
+    """The fields of a line about a fire; as they are, where the line itself has escapes."""
+    task = fire.task
+    due = format_timestamp(fire.due)
+    return {"schedule": task.name, "queue": task.queue, "task_type": task.task_type, "due": due, **more}
