@@ -34,6 +34,7 @@ run() {
 cp -R "$example/." "$work/quickstart"
 cd "$work/quickstart"
 export XDG_CONFIG_HOME="$work/config"
+export PAGER=cat # nobody is asked to page through a demo
 
 say "A NATS server of its own, in the background."
 printf '$ ajsync dev &\n'
