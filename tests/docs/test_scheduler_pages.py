@@ -196,7 +196,7 @@ def logged_fields() -> set[str]:
 
 def strings(given: ast.Dict) -> set[str]:
     """The keys of a dictionary that stand there as text."""
-    return {key.value for key in given.keys if isinstance(key, ast.Constant)}
+    return {str(key.value) for key in given.keys if isinstance(key, ast.Constant)}
 
 
 def test_the_table_of_the_log_has_the_fields_of_its_lines() -> None:
