@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         StoredValueError,
         UnreachableError,
         UsageError,
+        WriteError,
     )
     from ajsync.reconcile.apply import Outcome, Result
     from ajsync.reconcile.plan import Adopt, Conflict, Create, Delete, Plan, Update
@@ -79,6 +80,7 @@ __all__ = [
     "UnreachableError",
     "Update",
     "UsageError",
+    "WriteError",
     "apply",
     "connect",
     "load_config",

@@ -3,6 +3,7 @@
 AjsyncError                      1  unexpected
 ├── NotFoundError                1  no schedule or task of that name or id
 ├── EnqueueError                 1  a task was stored, and its queue refused the work item
+├── WriteError                   1  a file, or standard output, cannot be written
 ├── InvalidError                 3  the input is not valid
 │   ├── ScheduleError               a schedule, duration or time zone
 │   ├── ConfigurationError          the files, with every problem found in them
@@ -42,6 +43,10 @@ class EnqueueError(AjsyncError):
         super().__init__(message)
         self.task_id = task_id
         """Of the task, whose state says the same."""
+
+
+class WriteError(AjsyncError):
+    """A file, or standard output, cannot be written; the message holds the operating system's reason."""
 
 
 class InvalidError(AjsyncError):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ajsync.asyncjobs.context import context_folder
 from ajsync.asyncjobs.server import is_in_use
-from ajsync.errors import AjsyncError, ConflictError, UsageError
+from ajsync.errors import ConflictError, UsageError, WriteError
 
 _MARK = "ajsync dev: "
 
@@ -52,7 +52,7 @@ def server_context(name: str, url: str, folder: Path) -> Iterator[Path]:
     try:
         _write(file, content)
     except OSError as error:
-        raise AjsyncError(f"The NATS context {name} cannot be written to {file}: {error.strerror}.") from None
+        raise WriteError(f"The NATS context {name} cannot be written to {file}: {error.strerror}.") from None
     try:
         yield file
     finally:

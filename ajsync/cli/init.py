@@ -9,7 +9,7 @@ import click
 
 from ajsync.cli.new_files import write_new
 from ajsync.cli.options import Server, server_options
-from ajsync.errors import AjsyncError, UsageError
+from ajsync.errors import UsageError, WriteError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -130,7 +130,7 @@ def prepare_folder(project: Path) -> Path:
         if not (folder / ".gitignore").exists():
             (folder / ".gitignore").write_text(_GITIGNORE, encoding="utf-8")
     except OSError as error:
-        raise AjsyncError(f"The folder {folder} cannot be made: {error.strerror}.") from None
+        raise WriteError(f"The folder {folder} cannot be made: {error.strerror}.") from None
     return folder
 
 
@@ -175,7 +175,7 @@ def _write(files: Mapping[Path, str]) -> None:
         for name in _SCHEMAS:
             (schemas / name).write_bytes(schema_file(name).read_bytes())
     except OSError as error:
-        raise AjsyncError(f"{error.filename or schemas} cannot be written: {error.strerror}.") from None
+        raise WriteError(f"{error.filename or schemas} cannot be written: {error.strerror}.") from None
     write_new(files)
 
 

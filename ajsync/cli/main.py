@@ -16,7 +16,7 @@ from ajsync.cli.group import Interrupted, LazyGroup
 from ajsync.cli.options import outer_context_option
 from ajsync.cli.terminal import paint
 from ajsync.cli.verbosity import current, reset, verbosity_options
-from ajsync.errors import AjsyncError, ConfigurationError, UsageError
+from ajsync.errors import AjsyncError, ConfigurationError, UsageError, WriteError
 
 _INTERRUPTED = 130
 """As a shell reports a process that SIGINT has ended."""
@@ -117,7 +117,7 @@ def main() -> NoReturn:
         if error.errno not in _OUTPUT_FAILURES or error.filename is not None:
             _show_unexpected(error)
         else:  # files and servers are named in what they raise, so this is what was printed
-            show_error(AjsyncError(f"Standard output cannot be written: {error.strerror}."))
+            show_error(WriteError(f"Standard output cannot be written: {error.strerror}."))
         sys.exit(AjsyncError.exit_code)
     except Exception as error:  # noqa: BLE001 - whatever it is, the user gets a line that says what to do
         _show_unexpected(error)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from ajsync.errors import AjsyncError
+from ajsync.errors import WriteError
 
 
 def write_new(texts: Mapping[Path, str]) -> None:
     """Write each text to its file, and make the folders that are missing.
 
-    Raises AjsyncError where one cannot be written, also because it exists; then none of the files is left.
+    Raises WriteError where one cannot be written, also because it exists; then none of the files is left.
     """
     written: list[Path] = []
     path = Path()
@@ -26,5 +26,5 @@ def write_new(texts: Mapping[Path, str]) -> None:
             each.unlink(missing_ok=True)
         if isinstance(error, OSError):
             none = f" None of the {len(texts)} files was written." if len(texts) > 1 else ""
-            raise AjsyncError(f"{path} cannot be written: {error.strerror}.{none}") from None
+            raise WriteError(f"{path} cannot be written: {error.strerror}.{none}") from None
         raise

@@ -50,7 +50,10 @@ class FileWatcher:
         self._restart = asyncio.Event()
 
     async def run(self) -> None:
-        """Watch until stopped; folders that are replaced, appear or go away are followed."""
+        """Watch until stopped; folders that are replaced, appear or go away are followed.
+
+        `changed` is set too once a watch has begun.
+        """
         while not self._stop.is_set():
             folders = self._current()
             identity = _identity(folders)
@@ -59,8 +62,9 @@ class FileWatcher:
                 group.create_task(self._watch(folders.deep, identity, recursive=True))
                 group.create_task(self._watch(folders.shallow, identity, recursive=False))
                 group.create_task(self._end_with_stop())
-            # Between two watches a change can go unseen: look once more.
-            self.changed.set()
+                await asyncio.sleep(_STEP_MILLISECONDS / 1000)
+                # What changed before the watch began, which it does at once, went unseen: look once more.
+                self.changed.set()
 
     async def _watch(self, folders: frozenset[Path], identity: Identity, *, recursive: bool) -> None:
         if not folders:

@@ -66,15 +66,21 @@ class Follower:
         self._changed_at = -SETTLE_SECONDS
         """When the files last changed, by the monotonic clock; what they said at the start counts at once."""
         self._said = ""
+        self._invalid = ""
+        """What is wrong with the files as they are now; "" where nothing is."""
 
     async def run(self, changed: asyncio.Event, resync: float) -> None:
-        """Reconcile now, whenever `changed` is set, and every `resync` seconds, until stopped."""
+        """Reconcile now, whenever `changed` is set, and every `resync` seconds, until stopped.
+
+        The files are read each time: what watches them can miss a change, on a file system of another host always.
+        """
         while not self._stop.is_set():
             whole = await self._reconcile_unless_stopped()
             await first_of(changed, self._stop, timeout=resync if whole else min(resync, RETRY_SECONDS))
-            if changed.is_set():
+            if changed.is_set() or (whole and not self._stop.is_set()):
+                seen = changed.is_set()
                 changed.clear()
-                await self._reload()
+                await self._reload(again=not seen)
 
     async def _reconcile_unless_stopped(self) -> bool:
         """`_reconcile`; when stopped meanwhile it may finish, while the server is there to finish it with."""
@@ -126,16 +132,22 @@ class Follower:
             self._say_once(logging.ERROR, f"Not applied: {error}")
         return False
 
-    async def _reload(self) -> None:
+    async def _reload(self, *, again: bool) -> None:
+        """Read the files; `again` where nobody has seen a change, and so the same is not told once more."""
         try:
             # In a thread: a scheduler in this process fires while thousands of schedules are read.
-            self._desired = await asyncio.to_thread(self._load)
+            desired = await asyncio.to_thread(self._load)
         except InvalidError as error:
-            log.error("The files are not valid, the last good configuration stays in force:\n%s", error)
+            if str(error) != self._invalid or not again:
+                log.error("The files are not valid, the last good configuration stays in force:\n%s", error)
+            self._invalid = str(error)
             return
+        if desired == self._desired and not self._invalid:
+            return
+        self._desired, self._invalid = desired, ""
         self._changed_at = time.monotonic()
         self._said = ""
-        log.info("The files were read: %s", counted(len(self._desired.tasks), "schedule"))
+        log.info("The files were read: %s", counted(len(desired.tasks), "schedule"))
 
     def _report(self, plan: Plan, result: Result) -> bool:
         self._said = ""

@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar
 
 from ajsync.asyncjobs.live import Target
 from ajsync.asyncjobs.model import ScheduledTask, decode_scheduled_task
-from ajsync.errors import InvalidError, StalePlanError, StoredValueError, UsageError
+from ajsync.errors import InvalidError, StalePlanError, StoredValueError, UsageError, WriteError
 from ajsync.reconcile.fields import stored_object
 from ajsync.reconcile.plan import Adopt, Change, Conflict, Create, Delete, Plan, Update
 from ajsync.reconcile.render.untrusted import visible, visible_sentence
@@ -43,7 +43,7 @@ class SavedPlan:
 def save_plan(saved: SavedPlan, path: Path) -> None:
     """Write a plan to a file that only its owner can read; it is there as a whole or not at all.
 
-    Raises UsageError where the file cannot be written, or is a device or a pipe.
+    Raises WriteError where the file cannot be written, UsageError where it is a folder, a device or a pipe.
     """
     if path.exists() and not path.is_file():  # the plan would take its place: no more /dev/null for anybody
         raise UsageError(f"The plan cannot be saved to {path}: it is not a regular file.")
@@ -53,7 +53,7 @@ def save_plan(saved: SavedPlan, path: Path) -> None:
     try:
         _write_private(Path(os.path.realpath(path)), json.dumps(document).encode() + b"\n")
     except OSError as error:
-        raise UsageError(f"The plan cannot be saved to {path}: {error.strerror or error}.") from None
+        raise WriteError(f"The plan cannot be saved to {path}: {error.strerror or error}.") from None
 
 
 def load_plan(path: Path) -> SavedPlan:

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ajsync.asyncjobs.live import Target
-from ajsync.errors import InvalidError, StalePlanError, UsageError
+from ajsync.errors import AjsyncError, InvalidError, StalePlanError, UsageError, WriteError
 from ajsync.reconcile.saved import SavedPlan, _checksum, check_plan, check_revisions, load_plan, save_plan
 from tests.reconcile.samples import create, delete, full_plan, large_plan, make_plan, plans, update
 from tests.tasks import OWNER, TARGET, task
@@ -72,16 +72,16 @@ def test_a_failed_save_leaves_the_older_plan_and_nothing_else(saved: Path, monke
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(UsageError, match=r"cannot be saved to .*: No space left on device"):
+    with pytest.raises(WriteError, match=r"cannot be saved to .*: No space left on device"):
         save_plan(SavedPlan(make_plan()), saved)
     monkeypatch.undo()
     assert load_plan(saved).plan == full_plan()
     assert not list(saved.parent.glob(".ajsync*"))
 
 
-@pytest.mark.parametrize("where", ["missing/p", "."])
-def test_a_place_where_no_file_can_be_is_wrong_usage(tmp_path: Path, where: str) -> None:
-    with pytest.raises(UsageError, match="cannot be saved"):
+@pytest.mark.parametrize(("where", "error"), [("missing/p", WriteError), (".", UsageError)])
+def test_a_place_where_no_file_can_be_is_refused(tmp_path: Path, where: str, error: type[AjsyncError]) -> None:
+    with pytest.raises(error, match="cannot be saved"):
         save_plan(SavedPlan(full_plan()), tmp_path / where)
     with pytest.raises(UsageError, match="cannot be read"):
         load_plan(tmp_path / where)
