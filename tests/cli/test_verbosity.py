@@ -102,11 +102,12 @@ def test_quiet_and_verbose_exclude_each_other(project: Path) -> None:
 
 def test_an_unexpected_error_is_one_line_and_a_traceback_with_debug(project: Path, server: NatsServer) -> None:
     for option, traceback in (("--verbose", False), ("--debug", True)):
-        with Path("/dev/full").open("w") as full:
+        with Path(os.devnull).open() as unwritable:  # nobody gives a command an output that is open for reading only
             done = subprocess.run(
-                [*AJSYNC, "info", option, "--server", server.url], stdout=full, stderr=subprocess.PIPE, text=True
+                [*AJSYNC, "info", option, "--server", server.url], stdout=unwritable, stderr=subprocess.PIPE, text=True
             )
         assert done.returncode == 1
+        assert "Bad file descriptor" in done.stderr
         assert ("Traceback" in done.stderr) == traceback
         assert ("--debug shows where" in done.stderr) != traceback
 
