@@ -6,6 +6,12 @@ Not by `asyncio.wait_for`, which until Python 3.12 loses a cancellation that com
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_CANCELLED_SECONDS = 1.0
 
 
 async def first_of(*events: asyncio.Event, timeout: float | None = None) -> None:
@@ -26,3 +32,17 @@ async def set_within(event: asyncio.Event, seconds: float) -> bool:
     except TimeoutError:
         return event.is_set()
     return True
+
+
+async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """The result of `work`, or None if `stop` is set before: then it is cancelled, and waited for a second at most."""
+    task = asyncio.create_task(work)
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait((task, stopped), return_when=asyncio.FIRST_COMPLETED)
+        return task.result() if task.done() else None
+    finally:
+        stopped.cancel()
+        if not task.done():
+            task.cancel()
+            await asyncio.wait((task,), timeout=_CANCELLED_SECONDS)

@@ -15,7 +15,7 @@ from ajsync.asyncjobs.names import CONFIGURATION_STREAM, ELECTIONS_STREAM, SCHED
 from ajsync.asyncjobs.signing import Signer
 from ajsync.asyncjobs.streams import make_stream
 from ajsync.asyncjobs.timestamp import NANOSECONDS, parse_timestamp
-from ajsync.asyncjobs.waiting import first_of
+from ajsync.asyncjobs.waiting import first_of, unless
 from ajsync.asyncjobs.watch import Watch
 from ajsync.errors import UnreachableError
 from ajsync.scheduler.agenda import Agenda
@@ -98,7 +98,9 @@ class Scheduler:
     async def run(self, stop: asyncio.Event) -> None:
         """Run until stopped; then what is under way is finished and the leadership given back."""
         settings = self.settings
-        bucket = await self._open()
+        bucket = await unless(stop, self._open())
+        if bucket is None:
+            return
         self.leadership = Leadership(
             bucket,
             settings.name,
@@ -107,9 +109,11 @@ class Scheduler:
             on_watermark=self._follow_watermark,
         )
         log.info("Starting leader election as %s", settings.name, extra={"scheduler": settings.name})
-        mark = (await self.leadership.read_mark()).watermark
-        if mark is not None:  # what is due since then may be ours to fire, though nobody of us was there
-            self.agenda = Agenda(mark.instant)
+        stored = await unless(stop, self.leadership.read_mark())
+        if stored is None:
+            return
+        if stored.watermark is not None:  # what is due since then may be ours to fire, though nobody of us was there
+            self.agenda = Agenda(stored.watermark.instant)
         schedules = Schedules(self.agenda, self.records)
         watch = Watch(self.connection, CONFIGURATION_STREAM, [f"{SCHEDULE_SUBJECT}*"], schedules.see)
         firing = Firing(

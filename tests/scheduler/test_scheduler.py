@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+import signal
 import time
 from dataclasses import replace
 from itertools import pairwise
@@ -22,6 +24,7 @@ from ajsync.asyncjobs.tasks import encode_task
 from ajsync.asyncjobs.timestamp import NANOSECONDS as SECOND
 from ajsync.scheduler.metrics import Metrics
 from ajsync.scheduler.overview import status_of, unhealthy
+from ajsync.scheduler.scheduler import Scheduler, Settings
 from ajsync.scheduler.watermark import WATERMARK_KEY, Watermark, decode_watermark
 from tests.nats_server import NatsServer
 from tests.scheduler.fires import counts, handle, make_queue, until
@@ -242,6 +245,43 @@ async def test_a_stop_before_anything_was_loaded_is_a_stop(server: NatsServer) -
     async with running(server.url) as scheduler:
         pass
     assert not scheduler.leads
+
+
+@pytest.mark.parametrize("read", ["the streams", "the watermark"])
+async def test_a_stop_ends_a_start_that_waits_for_a_server_that_stands_still(
+    server: NatsServer, caplog: pytest.LogCaptureFixture, read: str
+) -> None:
+    process = server.process
+    assert process is not None
+
+    class Pause(logging.Filter):
+        """Pauses the server just before the watermark is read."""
+
+        def filter(self, record: logging.LogRecord) -> bool:
+            if record.getMessage().startswith("Starting leader election"):
+                process.send_signal(signal.SIGSTOP)
+                paused.set()
+            return True
+
+    caplog.set_level(logging.INFO)
+    paused, log = asyncio.Event(), logging.getLogger("ajsync.scheduler.scheduler")
+    pause = Pause()
+    async with connect(context_for_server(server.url), reconnect_timeout=None) as connection:
+        scheduler, stop = Scheduler(connection, Settings("one")), asyncio.Event()
+        if read == "the streams":
+            process.send_signal(signal.SIGSTOP)
+        else:
+            log.addFilter(pause)
+        try:
+            job = asyncio.create_task(scheduler.run(stop))
+            if read == "the watermark":
+                await asyncio.wait_for(paused.wait(), 30)
+            stop.set()
+            await asyncio.wait_for(job, 30)  # without an error: the server's silence would be one
+        finally:
+            log.removeFilter(pause)
+            process.send_signal(signal.SIGCONT)
+    assert not scheduler.loaded
 
 
 async def test_a_schedule_that_skips_overlaps_fires_again_once_its_task_is_finished(server: NatsServer) -> None:
