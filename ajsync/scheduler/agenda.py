@@ -70,9 +70,14 @@ class _Group:
 class Agenda:
     """Gives out each fire once, in the order in which they are due, unless it is told to go back."""
 
-    def __init__(self, position: int) -> None:
+    def __init__(self, position: int, *, look_back: int = FOREVER) -> None:
+        """`look_back`: of a value that ends, nobody asks for what was due longer before that, in nanoseconds.
+
+        Where the value has a catch-up window of its own, it is so much more.
+        """
         self.position = position
         """Everything due at or before this instant has been given out."""
+        self._look_back = look_back
         self._entries: dict[str, Entry] = {}
         self._deleted: dict[str, tuple[int, int]] = {}
         """Name → time of creation and of deletion, of what may come back."""
@@ -211,7 +216,8 @@ class Agenda:
             return None
         entry.until = at
         del self._groups[entry.times].members[name]
-        self._add_extra(entry, max(self.position, entry.since), at)
+        asked_for = at - self._look_back - entry.task.settings.catchup_window
+        self._add_extra(entry, max(self.position, entry.since, asked_for), at)
         return entry
 
     def _add_extra(self, entry: Entry, after: int, until: int) -> None:

@@ -58,8 +58,9 @@ class Leadership:
         takeover_after: float,
         metrics: Metrics,
         on_watermark: Callable[[Watermark], None],
+        on_foreign: Callable[[], None],
     ) -> None:
-        """`on_watermark` hears, while another leads, up to when it has fired."""
+        """`on_watermark` hears, while another leads, up to when it has fired; `on_foreign`, that it is not ours."""
         self.name = name
         self.revision = 0
         """Of the election's key, while we hold it."""
@@ -71,6 +72,7 @@ class Leadership:
         self._metrics = metrics
         metrics.interval(REFRESH_SECONDS)
         self._on_watermark = on_watermark
+        self._on_foreign = on_foreign
         self._confirmed_at = 0.0
         self._unanswered = False
         self._refreshing = asyncio.Lock()
@@ -152,6 +154,8 @@ class Leadership:
         elif self._is_silent(holding, mark):
             kind, inherited = "silent", True
         else:
+            if mark is None or not _is_close(mark, holding.revision):
+                self._on_foreign()
             return None
         self._metrics.campaigned("candidate")
         if not await self._take(holding):

@@ -73,7 +73,7 @@ class Scheduler:
         self.records = Records(self.metrics, clock=clock)
         self.connection = connection
         self.clock = clock
-        self.agenda = Agenda(clock())
+        self.agenda = self._make_agenda(clock())
         self.leadership: Leadership | None = None
         self.term: TermRunner | None = None
         """While we lead."""
@@ -107,13 +107,14 @@ class Scheduler:
             takeover_after=settings.takeover_after,
             metrics=self.metrics,
             on_watermark=self._follow_watermark,
+            on_foreign=self._follow_foreign,
         )
         log.info("Starting leader election as %s", settings.name, extra={"scheduler": settings.name})
         stored = await unless(stop, self.leadership.read_mark())
         if stored is None:
             return
         if stored.watermark is not None:  # what is due since then may be ours to fire, though nobody of us was there
-            self.agenda = Agenda(stored.watermark.instant)
+            self.agenda = self._make_agenda(stored.watermark.instant)
         schedules = Schedules(self.agenda, self.records)
         watch = Watch(self.connection, CONFIGURATION_STREAM, [f"{SCHEDULE_SUBJECT}*"], schedules.see)
         firing = Firing(
@@ -133,6 +134,9 @@ class Scheduler:
                 await self._lead_again_and_again(bucket, firing, stop)
             for each in helpers:
                 each.cancel()
+
+    def _make_agenda(self, position: int) -> Agenda:
+        return Agenda(position, look_back=self.settings.grace + self.settings.catchup_window)
 
     async def _open(self) -> ConfigurationBucket:
         """The bucket, after making the streams that are missing, as the Go tool does."""
@@ -202,6 +206,13 @@ class Scheduler:
         self.watermark = watermark
         self.metrics.watermark(watermark.instant)
         self.agenda.skip(watermark.instant)
+
+    def _follow_foreign(self) -> None:
+        """Nothing of the term of a leader that is not ours is caught up with.
+
+        But for the grace: a leader of ours that has not written its first watermark looks the same.
+        """
+        self.agenda.skip(self.clock() - self.settings.grace)
 
     async def _measure_skew(self) -> None:
         told = False

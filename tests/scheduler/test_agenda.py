@@ -140,6 +140,17 @@ def test_what_is_skipped_is_not_given_out() -> None:
     assert seconds(made.advance(at(120))) == [("A", 120)]
 
 
+@pytest.mark.parametrize(("window", "longest"), [(0, 60), (120, 180)])
+def test_of_a_value_that_ends_long_after_the_position_it_holds_no_more_than_catch_up_may_ask_for(
+    window: int, longest: int
+) -> None:
+    made = Agenda(START, look_back=MINUTE)
+    made.load(task("A", schedule="@every 1s", managed=Managed(OWNER, catchup_window=window * SECOND)), START)
+    made.remove("A", at(30 * 86400))
+    held = made.advance(at(30 * 86400))
+    assert [fire.due for fire in held] == [at(30 * 86400 - ago) for ago in reversed(range(longest))]
+
+
 def test_what_it_goes_back_over_is_given_out_once_more() -> None:
     made = agenda(task("A", schedule="* * * * *"), task("B", schedule="* * * * *"), task("GONE", schedule="* * * * *"))
     made.remove("GONE", at(65))

@@ -13,15 +13,25 @@ from ajsync.asyncjobs.connection import Connection, connect
 from ajsync.asyncjobs.context import context_for_server
 from ajsync.asyncjobs.election import ELECTION_SUBJECT
 from ajsync.asyncjobs.model import encode_scheduled_task
-from ajsync.asyncjobs.names import CONFIGURATION_STREAM, ELECTIONS_STREAM, SCHEDULE_SUBJECT, TASKS_STREAM
+from ajsync.asyncjobs.names import (
+    CONFIGURATION_STREAM,
+    CONFIGURATION_SUBJECT,
+    ELECTIONS_STREAM,
+    SCHEDULE_SUBJECT,
+    TASKS_STREAM,
+)
 from ajsync.asyncjobs.publisher import Write, publish_one
 from ajsync.asyncjobs.streams import last_message, make_stream
+from ajsync.asyncjobs.timestamp import NANOSECONDS as SECOND
 from ajsync.scheduler.scheduler import Scheduler, Settings
+from ajsync.scheduler.watermark import WATERMARK_KEY, Watermark, encode_watermark
 from tests.nats_server import NatsServer
 from tests.scheduler.go_scheduler import GoScheduler
 from tests.tasks import task
 
 pytestmark = pytest.mark.anyio
+
+DAY = 86400 * SECOND
 
 
 @asynccontextmanager
@@ -107,4 +117,21 @@ async def test_a_go_scheduler_that_leads_is_never_pushed_aside_by_silence(server
                 while len(go.fired) < fired + 6:  # twice the time after which one of ours would be replaced
                     assert not ours.leads
                     await asyncio.sleep(0.05)
+        await go.stop()
+
+
+async def test_a_stand_by_beside_a_go_scheduler_lets_go_of_what_falls_due_in_its_term(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection, connect(context_for_server(server.url)) as other:
+        await prepare(connection)
+        mark = Watermark("ours1", time.time_ns() - 30 * DAY, election=0)
+        await connection.request(f"{CONFIGURATION_SUBJECT}{WATERMARK_KEY}", encode_watermark(mark))
+        go = GoScheduler(other.client, "go1")
+        go.start()
+        async with asyncio.timeout(40):
+            await go.leads.wait()
+        async with running(connection, "ours2") as ours:
+            async with asyncio.timeout(10):
+                while not ours.loaded or ours.agenda.position < time.time_ns() - 60 * SECOND:
+                    await asyncio.sleep(0.05)
+            assert not ours.leads
         await go.stop()

@@ -251,15 +251,15 @@ async def test_a_stop_before_anything_was_loaded_is_a_stop(server: NatsServer) -
 async def test_a_stop_ends_a_start_that_waits_for_a_server_that_stands_still(
     server: NatsServer, caplog: pytest.LogCaptureFixture, read: str
 ) -> None:
-    process = server.process
-    assert process is not None
+    assert server.process is not None
+    send_signal = server.process.send_signal
 
     class Pause(logging.Filter):
         """Pauses the server just before the watermark is read."""
 
         def filter(self, record: logging.LogRecord) -> bool:
             if record.getMessage().startswith("Starting leader election"):
-                process.send_signal(signal.SIGSTOP)
+                send_signal(signal.SIGSTOP)
                 paused.set()
             return True
 
@@ -269,7 +269,7 @@ async def test_a_stop_ends_a_start_that_waits_for_a_server_that_stands_still(
     async with connect(context_for_server(server.url), reconnect_timeout=None) as connection:
         scheduler, stop = Scheduler(connection, Settings("one")), asyncio.Event()
         if read == "the streams":
-            process.send_signal(signal.SIGSTOP)
+            send_signal(signal.SIGSTOP)
         else:
             log.addFilter(pause)
         try:
@@ -280,7 +280,7 @@ async def test_a_stop_ends_a_start_that_waits_for_a_server_that_stands_still(
             await asyncio.wait_for(job, 30)  # without an error: the server's silence would be one
         finally:
             log.removeFilter(pause)
-            process.send_signal(signal.SIGCONT)
+            send_signal(signal.SIGCONT)
     assert not scheduler.loaded
 
 
