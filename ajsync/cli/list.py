@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,9 @@ from ajsync.cli.options import Files, Server, files_options, server_options
 from ajsync.cli.table import stdout_width
 from ajsync.cli.terminal import has_colour, say
 
-_FRAME = 64
-"""More than the lines and headings of the table take."""
 _COLUMNS = ("Name", "Schedule", "Queue", "Task Type", "Created", "Owner", "Next")
+_LINES = 100
+"""Of a row of the table that stands for many; the time that rich takes grows with their square."""
 _DISPENSABLE = ("Created", "Owner", "Task Type", "Queue")
 """What a narrow terminal does without, the first of them first: a table of broken words tells nobody anything."""
 
@@ -106,22 +107,25 @@ def _cells(task: ScheduledTask, upcoming: Fires) -> list[str]:
 def _lines(rows: list[list[str]], title: str) -> list[str]:
     """The table, its title in the frame as `ajc` prints it."""
     from rich.box import ROUNDED
+    from rich.cells import cell_len
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
+    columns = [[title, *cells] for title, *cells in zip(_COLUMNS, *rows, strict=True)]
+    whole = [max(map(cell_len, column)) for column in columns]
+    width = stdout_width() or _width(whole)  # a pipe has no width: nothing is wrapped there
+    shown = _fitting(columns, whole, width)
     table = Table(box=ROUNDED)
-    shown = _fitting(rows, stdout_width())
-    for index, width in shown.items():
-        table.add_column(_COLUMNS[index], width=width, overflow="fold", no_wrap=_COLUMNS[index] == "Name")
-    for row in rows:
-        table.add_row(*(escape(row[index]) for index in shown))
-    # A pipe has no width: nothing is wrapped there.
-    widest = sum(max(map(len, column)) for column in zip(*rows, strict=True))
-    console = Console(
-        width=None if sys.stdout.isatty() else widest + _FRAME,
-        color_system="auto" if has_colour(sys.stdout) else None,  # None: nothing is bold either
-    )
+    for index, size in shown.items():
+        table.add_column(_COLUMNS[index], width=size, overflow="fold", no_wrap=_COLUMNS[index] == "Name")
+    # Where nothing is wrapped, rich draws a row of many lines several times faster than as many rows.
+    lines = _LINES if all(size == whole[index] for index, size in shown.items()) else 1
+    for start in range(0, len(rows), lines):
+        cells = [Text("\n".join(column)) for column in zip(*rows[start : start + lines], strict=True)]  # no markup
+        table.add_row(*(cells[index] for index in shown))
+    # Without a colour system nothing is bold either.
+    console = Console(width=width, color_system="auto" if has_colour(sys.stdout) else None)
     with console.capture() as capture:
         console.print(table)
     first, *rest = capture.get().splitlines()
@@ -129,19 +133,25 @@ def _lines(rows: list[list[str]], title: str) -> list[str]:
     return [first.replace("┬", "─"), heading, first.replace("╭", "├").replace("╮", "┤"), *rest]
 
 
-def _fitting(rows: list[list[str]], width: int | None) -> dict[int, int | None]:
-    """The columns that have room in `width`, by their index, and how wide each is; None leaves that to the table."""
-    if width is None:
-        return dict.fromkeys(range(len(_COLUMNS)))
+def _width(columns: Iterable[int]) -> int:
+    """The width of a table: a line and two spaces for each column, and a last line."""
+    return sum(size + 3 for size in columns) + 1
+
+
+def _fitting(columns: list[list[str]], whole: list[int], width: int) -> dict[int, int | None]:
+    """The columns that have room in `width`, by their index, and how wide each is; None leaves that to the table.
+
+    `whole` is how wide they would like to be.
+    """
     from rich.cells import cell_len
 
-    columns = [[title, *cells] for title, *cells in zip(_COLUMNS, *rows, strict=True)]
-    whole = [max(map(cell_len, column)) for column in columns]
+    if _width(whole) <= width:
+        return dict(enumerate(whole))
     words = [max(cell_len(word) for cell in column for word in cell.split()) for column in columns]
     words[0] = whole[0]  # a name is never wrapped
     for count in range(len(_DISPENSABLE) + 1):
         shown = [index for index, title in enumerate(_COLUMNS) if title not in _DISPENSABLE[:count]]
-        spare = width - sum(words[index] + 3 for index in shown) - 1  # a line and two spaces for each, and a last line
+        spare = width - _width(words[index] for index in shown)
         if spare >= 0:
             break
     else:

@@ -10,6 +10,8 @@ import pytest
 from tests.cli.processes import ajsync
 from tests.cli.terminals import on_terminal
 from tests.nats_server import NatsServer
+from tests.tasks import task
+from tests.values import put
 
 NAME, ZONE, TYPE = "EMAIL_MONTHLY_UPDATE", "CRON_TZ=Europe/Malta", "email:monthly"
 
@@ -47,3 +49,23 @@ def test_a_wide_terminal_and_a_pipe_have_every_column_on_one_line(tmp_path: Path
 
 def test_a_terminal_that_is_far_too_narrow_still_has_the_names(tmp_path: Path, at: tuple[str, str]) -> None:
     assert NAME in on_terminal("list", *at, folder=tmp_path, COLUMNS="40")
+
+
+def test_text_that_looks_like_an_emoji_or_markup_is_shown_as_it_is(tmp_path: Path, server: NatsServer) -> None:
+    assert ajsync(tmp_path, "init", "--bucket", "--server", server.url).returncode == 0
+    put(server.url, [task("A", task_type="a:email:b", queue="[bold]Q", schedule="@daily")])
+    table = ajsync(tmp_path, "list", "--server", server.url).stdout
+    assert "│ a:email:b │" in table
+    assert "│ [bold]Q │" in table
+
+
+def test_hundreds_of_schedules_have_a_line_each_in_their_order(tmp_path: Path, server: NatsServer) -> None:
+    names = [f"S{number:03}" for number in range(250)]
+    assert ajsync(tmp_path, "init", "--bucket", "--server", server.url).returncode == 0
+    put(server.url, [task(name, task_type=f"type:{name}", schedule="@daily") for name in names])
+    at = ("list", "--server", server.url)
+    for table in (ajsync(tmp_path, *at).stdout, on_terminal(*at, folder=tmp_path, COLUMNS="200")):
+        rows = [line.split() for line in table.splitlines() if "@daily" in line]
+        assert [row[1] for row in rows] == names
+        assert all(f"type:{row[1]}" in row for row in rows)
+        assert "├" not in "".join(table.splitlines()[5:])
