@@ -129,7 +129,8 @@ def _lines(rows: list[list[str]], title: str) -> list[str]:
     with console.capture() as capture:
         console.print(table)
     first, *rest = capture.get().splitlines()
-    heading = f"│{title.center(len(first) - 2)}│"
+    side = rest[0][0]  # which is another where the output's encoding has no lines
+    heading = f"{side}{title.center(len(first) - 2)}{side}"
     return [first.replace("┬", "─"), heading, first.replace("╭", "├").replace("╮", "┤"), *rest]
 
 

@@ -69,3 +69,14 @@ def test_hundreds_of_schedules_have_a_line_each_in_their_order(tmp_path: Path, s
         assert [row[1] for row in rows] == names
         assert all(f"type:{row[1]}" in row for row in rows)
         assert "├" not in "".join(table.splitlines()[5:])
+
+
+def test_a_terminal_without_unicode_has_a_frame_of_ascii_alone(tmp_path: Path, at: tuple[str, str]) -> None:
+    table = on_terminal("list", *at, folder=tmp_path, PYTHONIOENCODING="ascii")
+    assert table.isascii()
+    assert [line[0] for line in table.splitlines()[:3]] == ["+", "|", "+"]
+
+
+def test_a_terminal_with_unicode_has_a_frame_of_lines(tmp_path: Path, at: tuple[str, str]) -> None:
+    table = on_terminal("list", *at, folder=tmp_path)
+    assert [line[0] + line[-1] for line in table.splitlines()[:3]] == ["╭╮", "││", "├┤"]
