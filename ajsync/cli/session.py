@@ -107,17 +107,14 @@ async def make_bucket(connection: Connection, replicas: int, memory: bool) -> tu
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run a command's coroutine; of errors in several of its tasks the first one that is ours is raised."""
+    """Run a command's coroutine; of a group of errors, whose own text names none, one is raised: ours before others."""
     try:
         return asyncio.run(main)
     except BaseExceptionGroup as group:
-        ours = group.subgroup(AjsyncError)
-        while ours is not None:
-            first = ours.exceptions[0]
-            if isinstance(first, AjsyncError):
-                raise first from None
-            ours = first
-        raise
+        error: BaseException = group.subgroup(AjsyncError) or group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    raise error  # out here, so that what it came from stays its context
 
 
 def stop_on_signals() -> asyncio.Event:
