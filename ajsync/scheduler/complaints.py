@@ -20,7 +20,7 @@ class Complaints:
         self._log = log
         self._told: dict[tuple[str, ...], float] = {}
 
-    def tell(self, text: str, fire: Fire, *about: str, **fields: str) -> None:
+    def tell(self, text: str, fire: Fire | None, *about: str, **fields: str) -> None:
         """Log `text` with the fields of `fire` and these, unless something `about` the same was logged a moment ago."""
         now = time.monotonic()
         if about in self._told and now - self._told[about] < _AGAIN_AFTER_SECONDS:
@@ -28,4 +28,4 @@ class Complaints:
         if len(self._told) >= _KEPT:
             self._told.clear()
         self._told[about] = now
-        self._log.error("%s", escape(text), extra=fire_fields(fire, **fields))
+        self._log.error("%s", escape(text), extra=fire_fields(fire, **fields) if fire else fields)

@@ -9,14 +9,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
+from ajsync.asyncjobs.connection import JetStreamError, NobodyAnswersError
 from ajsync.asyncjobs.election import GO_CAMPAIGN_SECONDS, TTL_SECONDS, Election, Holding
+from ajsync.asyncjobs.streams import STREAM_NOT_FOUND
 from ajsync.asyncjobs.waiting import set_within
 from ajsync.errors import StoredValueError, UnreachableError
 from ajsync.schedule.quoting import escape
+from ajsync.scheduler.complaints import Complaints
 from ajsync.scheduler.metrics import Metrics, TakeoverKind
 from ajsync.scheduler.watermark import WATERMARK_KEY, Stored, Watermark, decode_watermark
 
@@ -32,6 +35,8 @@ _RETRY_SECONDS = 0.5
 _STEP_DOWN_SECONDS = TTL_SECONDS - REFRESH_SECONDS
 """Without a refresh for so long the key may soon be somebody else's."""
 _GIVE_BACK_SECONDS = 1.0
+_MAKE_AGAIN_SECONDS = 5.0
+"""Where the server refuses that, it is not asked at each look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +64,19 @@ class Leadership:
         metrics: Metrics,
         on_watermark: Callable[[Watermark], None],
         on_foreign: Callable[[], None],
+        make_stream: Callable[[], Awaitable[None]],
     ) -> None:
-        """`on_watermark` hears, while another leads, up to when it has fired; `on_foreign`, that it is not ours."""
+        """`on_watermark` hears, while another leads, up to when it has fired; `on_foreign`, that it is not ours.
+
+        `make_stream` makes the stream of the election where it is missing.
+        """
         self.name = name
         self.revision = 0
         """Of the election's key, while we hold it."""
         self.holder: str | None = None
         """Who holds the key, as far as is known."""
+        self.trouble = ""
+        """Why we cannot take part in the election."""
         self._bucket = bucket
         self._election = Election(bucket.connection, name)
         self._takeover_after = takeover_after
@@ -73,6 +84,11 @@ class Leadership:
         metrics.interval(REFRESH_SECONDS)
         self._on_watermark = on_watermark
         self._on_foreign = on_foreign
+        self._foreign = False
+        """The last leader that was seen was not ours."""
+        self._make_stream = make_stream
+        self._make_again_at = 0.0
+        self._complaints = Complaints(log)
         self._confirmed_at = 0.0
         self._unanswered = False
         self._refreshing = asyncio.Lock()
@@ -81,19 +97,20 @@ class Leadership:
 
     async def campaign(self, stop: asyncio.Event) -> Term | None:
         """Try until we hold the key; None once stopped."""
-        unreachable = ""
         self._mark_changed_at = time.monotonic()
         while not stop.is_set():
             try:
                 term = await self._try()
+                self.trouble = ""
                 if term is not None:
                     return term
-                unreachable = ""
             except UnreachableError as error:
-                if str(error) != unreachable:
+                if str(error) != self.trouble:
                     log.warning("Cannot take part in the election: %s", error, extra={"reason": str(error)})
-                unreachable = str(error)
+                self.trouble = str(error)
                 self._mark_changed_at = time.monotonic()  # silence that nobody listened to is none
+                if _finds_no_stream(error):
+                    await self._make_again()
             await set_within(stop, POLL_SECONDS)
         return None
 
@@ -143,6 +160,17 @@ class Leadership:
             log.error("The key %s is %s; it is taken for none", WATERMARK_KEY, escape(reason), extra={"reason": reason})
         return Stored(mark, message.revision, message.stored_at)
 
+    async def _make_again(self) -> None:
+        """Make the stream that was there at the start: it was deleted, or was in memory."""
+        if time.monotonic() < self._make_again_at:
+            return
+        self._make_again_at = time.monotonic() + _MAKE_AGAIN_SECONDS
+        try:
+            await self._make_stream()
+        except UnreachableError as error:
+            reason = str(error)
+            self._complaints.tell(f"The election's stream cannot be made again: {reason}", None, "made", reason=reason)
+
     async def _try(self) -> Term | None:
         holding = await self._election.read(timeout=_ANSWER_SECONDS)
         stored = await self._read_and_follow()
@@ -154,7 +182,8 @@ class Leadership:
         elif self._is_silent(holding, mark):
             kind, inherited = "silent", True
         else:
-            if mark is None or not _is_close(mark, holding.revision):
+            self._foreign = mark is None or not _is_close(mark, holding.revision)
+            if self._foreign:
                 self._on_foreign()
             return None
         self._metrics.campaigned("candidate")
@@ -169,7 +198,9 @@ class Leadership:
         if holding.given_back:  # which only ours do
             return True
         last = await self._election.last_revision()
-        return last == 0 or (mark is not None and _is_close(mark, last))
+        if last == 0:  # where there was one, its stream was made anew since
+            return not self._foreign
+        return mark is not None and _is_close(mark, last)
 
     def _is_silent(self, holding: Holding, mark: Watermark | None) -> bool:
         """Whether the holder is one of ours and does not fire any more."""
@@ -200,7 +231,7 @@ class Leadership:
         if revision is None:
             return False
         self.revision, self._confirmed_at, self._unanswered = revision, asked_at, False
-        self.holder = self.name
+        self.holder, self._foreign = self.name, False
         return True
 
     async def _refresh(self, timeout: float = _ANSWER_SECONDS) -> bool | None:
@@ -234,3 +265,9 @@ def _is_close(mark: Watermark, revision: int) -> bool:
     write of a Go scheduler, which fires from its second on.
     """
     return revision - mark.election in (0, 1)
+
+
+def _finds_no_stream(error: UnreachableError) -> bool:
+    """Whether a stream is missing: a read is told so, and a write is answered by nobody."""
+    missing = isinstance(error, JetStreamError) and error.err_code == STREAM_NOT_FOUND
+    return missing or isinstance(error, NobodyAnswersError)

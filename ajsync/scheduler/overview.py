@@ -63,4 +63,7 @@ def _role(scheduler: Scheduler) -> Role:
 def _not_ready(scheduler: Scheduler) -> str:
     if not scheduler.connection.is_connected:
         return "there is no connection to the server"
-    return "" if scheduler.loaded else "the schedules are not loaded yet"
+    if not scheduler.loaded:
+        return "the schedules are not loaded yet"
+    trouble = scheduler.leadership.trouble if scheduler.leadership else ""
+    return f"it cannot take part in the election: {trouble}" if trouble else ""

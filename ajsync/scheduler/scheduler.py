@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.connection import Connection
@@ -108,6 +109,7 @@ class Scheduler:
             metrics=self.metrics,
             on_watermark=self._follow_watermark,
             on_foreign=self._follow_foreign,
+            make_stream=partial(self._make_stream, ELECTIONS_STREAM),
         )
         log.info("Starting leader election as %s", settings.name, extra={"scheduler": settings.name})
         stored = await unless(stop, self.leadership.read_mark())
@@ -140,11 +142,14 @@ class Scheduler:
 
     async def _open(self) -> ConfigurationBucket:
         """The bucket, after making the streams that are missing, as the Go tool does."""
-        replicas = self.settings.replicas
         for stream in (CONFIGURATION_STREAM, ELECTIONS_STREAM, TASKS_STREAM):
-            if await make_stream(self.connection, stream, replicas=replicas):
-                log.info("Made the stream %s with %d replica(s)", stream, replicas, extra={"stream": stream})
+            await self._make_stream(stream)
         return await ConfigurationBucket.open(self.connection)
+
+    async def _make_stream(self, stream: str) -> None:
+        replicas = self.settings.replicas
+        if await make_stream(self.connection, stream, replicas=replicas):
+            log.info("Made the stream %s with %d replica(s)", stream, replicas, extra={"stream": stream})
 
     async def _lead_again_and_again(self, bucket: ConfigurationBucket, firing: Firing, stop: asyncio.Event) -> None:
         assert self.leadership is not None

@@ -135,3 +135,22 @@ async def test_a_stand_by_beside_a_go_scheduler_lets_go_of_what_falls_due_in_its
                     await asyncio.sleep(0.05)
             assert not ours.leads
         await go.stop()
+
+
+async def test_a_go_scheduler_is_waited_for_too_where_the_election_lost_its_stream(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection, connect(context_for_server(server.url)) as other:
+        await prepare(connection)
+        go = GoScheduler(other.client, "go1")
+        go.start()
+        async with asyncio.timeout(40):
+            await go.leads.wait()
+        async with running(connection, "ours1") as ours:
+            async with asyncio.timeout(10):
+                while ours.leadership is None or ours.leadership.holder != "go1":
+                    await asyncio.sleep(0.05)
+            await go.stop()
+            await connection.jetstream_request(f"STREAM.DELETE.{ELECTIONS_STREAM}")
+            async with asyncio.timeout(10):
+                while not ours.waits:
+                    assert not ours.leads
+                    await asyncio.sleep(0.05)

@@ -18,7 +18,13 @@ from ajsync.asyncjobs.connection import Connection, connect
 from ajsync.asyncjobs.context import context_for_server
 from ajsync.asyncjobs.election import ELECTION_SUBJECT
 from ajsync.asyncjobs.model import Managed, encode_scheduled_task
-from ajsync.asyncjobs.names import CONFIGURATION_STREAM, CONFIGURATION_SUBJECT, ELECTIONS_STREAM, TASKS_STREAM
+from ajsync.asyncjobs.names import (
+    CONFIGURATION_STREAM,
+    CONFIGURATION_SUBJECT,
+    ELECTIONS_BUCKET,
+    ELECTIONS_STREAM,
+    TASKS_STREAM,
+)
 from ajsync.asyncjobs.streams import last_message
 from ajsync.asyncjobs.tasks import encode_task
 from ajsync.asyncjobs.timestamp import NANOSECONDS as SECOND
@@ -239,6 +245,39 @@ async def test_a_stop_gives_the_key_back_and_leaves_the_watermark_at_that_moment
             later = await wait_for_tasks(connection, len(made) + 2)
             assert [each.created - later[0].created for each in later] == [n * SECOND for n in range(len(later))]
             assert values(scheduler.metrics, "ajsync_scheduler_takeovers")["handover"] == 1
+
+
+async def test_the_election_goes_on_in_a_bucket_made_anew_where_its_own_is_deleted(
+    server: NatsServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with connect(context_for_server(server.url)) as connection:
+        await make_queue(connection)
+        async with leading(server.url) as scheduler:
+            await put(connection, "A")
+            made = await wait_for_tasks(connection, 2)
+            caplog.clear()
+            await connection.jetstream_request(f"STREAM.DELETE.{ELECTIONS_STREAM}")
+            await until(lambda: f"Made the stream {ELECTIONS_STREAM} with 1 replica(s)" in caplog.messages)
+            await until(lambda: scheduler.leads and status_of(scheduler).ready)
+            found = await last_message(connection, ELECTIONS_STREAM, ELECTION_SUBJECT)
+            assert found is not None
+            assert found.data == b"one"
+            taken = [each.created for each in await wait_for_tasks(connection, len(made) + 12)]
+            assert {later - each for each, later in pairwise(taken)} == {SECOND}
+        assert len([text for text in caplog.messages if text.startswith("Cannot take part in the election")]) == 1
+
+
+async def test_who_cannot_take_part_in_the_election_is_not_ready(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection, leading(server.url) as scheduler:
+        await connection.jetstream_request(f"STREAM.DELETE.{ELECTIONS_STREAM}")
+        in_the_way = {"name": "OTHER", "subjects": [f"$KV.{ELECTIONS_BUCKET}.>"]}
+        await connection.jetstream_request("STREAM.CREATE.OTHER", in_the_way)
+        await until(lambda: not status_of(scheduler).ready)
+        assert status_of(scheduler).reason.startswith("it cannot take part in the election: JetStream refused")
+        await connection.jetstream_request("STREAM.DELETE.OTHER")
+        await until(lambda: scheduler.leads)
+        assert status_of(scheduler).ready
 
 
 async def test_a_stop_before_anything_was_loaded_is_a_stop(server: NatsServer) -> None:
