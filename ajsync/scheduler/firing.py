@@ -53,14 +53,19 @@ class Firing:
         *,
         give_up_after: int,
         on_retry: Callable[[], None] = lambda: None,
+        on_put_off: Callable[[Fire, str, bool], None] = lambda _fire, _reason, _again: None,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
-        """A fire is not tried for longer than `give_up_after` nanoseconds, nor past its deadline."""
+        """A fire is not tried for longer than `give_up_after` nanoseconds, nor past its deadline.
+
+        `on_put_off` hears which fire is tried again later, why, and whether it was put off before.
+        """
         self.inbox: str = connection.client.new_inbox()
         """Where the acknowledgements of what a `Preparer` makes have to go."""
         self._connection = connection
         self._on_settled = on_settled
         self._on_retry = on_retry
+        self._on_put_off = on_put_off
         self._give_up_after = give_up_after
         self._clock = clock
         self._queue: deque[Flight] = deque()
@@ -257,7 +262,8 @@ class Firing:
         """Try again later; meanwhile others have the room."""
         prepared = flight.prepared
         del self._sent[prepared.serial]
-        flight.put_off = reason
+        again, flight.put_off = bool(flight.put_off), reason
+        self._on_put_off(prepared.fire, reason, again)
         what = f"Work items of the queue {prepared.task.queue}" if flight.stage == "i" else "Tasks"
         text = f"{what} are not stored: {reason}; trying again, as for {prepared.fire.task.name}"
         kind = reason if "Permissions" not in reason else "permissions"

@@ -26,17 +26,27 @@ _TOLD_AT_ONCE = 20
 class Records:
     """Keeps what monitors show."""
 
-    def __init__(self, metrics: Metrics, clock: Callable[[], int] = time.time_ns) -> None:
+    def __init__(
+        self,
+        metrics: Metrics,
+        clock: Callable[[], int] = time.time_ns,
+        knows: Callable[[str], bool] = lambda _name: True,
+    ) -> None:
+        """`knows` says whether there is a schedule of a name now: those that are gone have no problems."""
         self.history = History()
         self._metrics = metrics
         self._clock = clock
+        self._knows = knows
         self._problems: dict[str, ScheduleProblem] = {}
+        self._put_off: dict[str, ScheduleProblem] = {}
+        """Of schedules with fires that are tried again."""
         self._invalid: set[str] = set()
 
     @property
     def problems(self) -> tuple[ScheduleProblem, ...]:
         """The schedules with problems, by name."""
-        return tuple(self._problems[name] for name in sorted(self._problems))
+        problems = {**self._put_off, **self._problems}
+        return tuple(problems[name] for name in sorted(problems))
 
     def schedules(self, count: int) -> None:
         """So many schedules are known."""
@@ -50,7 +60,7 @@ class Records:
         """An entry is not a schedule."""
         self._invalid.add(name)
         self._metrics.invalid_schedules(len(self._invalid))
-        self._complain(name, problem)
+        _add(self._problems, name, problem, self._clock())
 
     def mended(self, name: str) -> None:
         """An entry was replaced or deleted, and its problems with it."""
@@ -58,6 +68,7 @@ class Records:
             self._invalid.remove(name)
             self._metrics.invalid_schedules(len(self._invalid))
         self._problems.pop(name, None)
+        self._put_off.pop(name, None)
 
     def unfit(self, fire: Fire, problem: str) -> None:
         """No task can be made of a fire."""
@@ -65,6 +76,18 @@ class Records:
         self._complain(fire.task.name, problem)
         fields = fire_fields(fire, reason=problem)
         log.error("The scheduled task %s makes no task: %s", escape(fire.task.name), escape(problem), extra=fields)
+
+    def put_off(self, fire: Fire, reason: str, again: bool) -> None:
+        """A fire is tried again later; with `again` it was put off before, and is counted already."""
+        name, problem = fire.task.name, f"not stored yet: {reason}"
+        if not self._knows(name):
+            return
+        known = self._put_off.get(name) or ScheduleProblem(name, problem, int(again), self._clock())
+        self._put_off[name] = replace(known, problem=problem, count=known.count + (not again))
+
+    def given_back(self) -> None:
+        """What was put off is the next leader's matter."""
+        self._put_off.clear()
 
     def missed(self, fires: Iterable[Fire], state: FireState, reason: MissedReason, detail: str) -> None:
         """Fires make no task, for a reason that the metrics know."""
@@ -84,11 +107,9 @@ class Records:
         for outcome in outcomes:
             if outcome.state != "created":
                 self._count(outcome)
-            elif self._problems:  # what could not be fired can be again
-                self._problems.pop(outcome.prepared.fire.task.name, None)
-        if self._problems:
-            for outcome in created:
-                self._overcome(outcome.prepared.fire.task.name)
+        if self._problems or self._put_off:
+            for outcome in outcomes:
+                self._overcome(outcome.prepared.fire.task.name, outcome.state)
         self.history.extend(
             _record(
                 outcome.prepared.fire,
@@ -121,16 +142,22 @@ class Records:
                 metrics.missed("unstored")
                 self._complain(outcome.prepared.fire.task.name, outcome.detail)
 
-    def _overcome(self, name: str) -> None:
-        if name not in self._invalid:  # that a value fired which it had before mends nothing
+    def _overcome(self, name: str, state: FireState) -> None:
+        self._put_off.pop(name, None)
+        if state == "created" and name not in self._invalid:  # that a value fired which it had before mends nothing
             self._problems.pop(name, None)
 
     def _complain(self, name: str, problem: str) -> None:
-        known = self._problems.get(name)
-        if known is not None and known.problem == problem:
-            self._problems[name] = replace(known, count=known.count + 1)
-        else:
-            self._problems[name] = ScheduleProblem(name, problem, 1, self._clock())
+        if self._knows(name):
+            _add(self._problems, name, problem, self._clock())
+
+
+def _add(problems: dict[str, ScheduleProblem], name: str, problem: str, now: int) -> None:
+    known = problems.get(name)
+    if known is not None and known.problem == problem:
+        problems[name] = replace(known, count=known.count + 1)
+    else:
+        problems[name] = ScheduleProblem(name, problem, 1, now)
 
 
 def _tell(created: list[Outcome]) -> None:

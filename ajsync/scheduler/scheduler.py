@@ -71,7 +71,7 @@ class Scheduler:
         """`clock` gives nanoseconds since 1970."""
         self.settings = settings
         self.metrics = metrics or Metrics(settings.name, clock=clock)
-        self.records = Records(self.metrics, clock=clock)
+        self.records = Records(self.metrics, clock=clock, knows=lambda name: name in self.agenda)
         self.connection = connection
         self.clock = clock
         self.agenda = self._make_agenda(clock())
@@ -124,6 +124,7 @@ class Scheduler:
             self.records.settled,
             give_up_after=settings.catchup_window,
             on_retry=self.metrics.retried,
+            on_put_off=self.records.put_off,
             clock=self.clock,
         )
         async with asyncio.TaskGroup() as group:  # where one of them fails, all of it does, and is restarted

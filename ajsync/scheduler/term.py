@@ -117,6 +117,7 @@ class TermRunner:
         self._repair.abandon()
         held = [*self._unprepared, *self._backlog, *(item[2].fire for item in self._prepared), *self._overlap.abandon()]
         self._scheduler.agenda.give_back([*self._firing.abandon(), *held])
+        self._scheduler.records.given_back()
 
     def upcoming(self, count: int) -> list[Fire]:
         """The next fires that this term has taken off the agenda already."""

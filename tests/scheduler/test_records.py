@@ -91,6 +91,30 @@ def test_a_problem_ends_with_the_first_fire_that_succeeds() -> None:
     assert [problem.name for problem in records.problems] == ["B"]
 
 
+def test_a_value_that_is_not_valid_stays_a_problem_when_a_fire_of_the_one_before_it_succeeds() -> None:
+    records = Records(Metrics("test"), clock=lambda: NOW)
+    records.invalid("A", "it is not valid")
+    records.settled([outcome("A", "created", made=True)])
+    assert [problem.name for problem in records.problems] == ["A"]
+
+
+@pytest.mark.parametrize("state", ["created", "repaired", "exists"])
+def test_what_is_put_off_counts_each_fire_once_until_one_is_stored(state: State) -> None:
+    records = Records(Metrics("test"), clock=lambda: NOW)
+    for again in (False, True, True, False):
+        records.put_off(fire("A"), "full", again)
+    (problem,) = records.problems
+    assert (problem.problem, problem.count, problem.since) == ("not stored yet: full", 2, NOW)
+    records.put_off(fire("A"), "the server does not answer", True)
+    (problem,) = records.problems
+    assert (problem.problem, problem.count) == ("not stored yet: the server does not answer", 2)
+    records.settled([outcome("A", state)])
+    assert records.problems == ()
+    records.put_off(fire("A"), "full", True)
+    records.given_back()
+    assert records.problems == ()
+
+
 def test_history_tells_the_lateness_of_what_was_made_and_the_reason_of_what_was_not() -> None:
     records = Records(Metrics("test"), clock=lambda: NOW)
     records.settled([outcome("A", "created", made=True, lateness=SECOND // 2), outcome("B", "exists")])

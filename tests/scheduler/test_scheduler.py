@@ -33,7 +33,7 @@ from ajsync.scheduler.overview import status_of, unhealthy
 from ajsync.scheduler.scheduler import Scheduler, Settings
 from ajsync.scheduler.watermark import WATERMARK_KEY, Watermark, decode_watermark
 from tests.nats_server import NatsServer
-from tests.scheduler.fires import counts, handle, make_queue, until
+from tests.scheduler.fires import change_stream, counts, handle, make_queue, until
 from tests.scheduler.log import fields
 from tests.scheduler.running import delete, leading, put, put_data, running, tasks, wait_for_tasks
 from tests.tasks import OWNER, task
@@ -154,6 +154,41 @@ async def test_a_missing_queue_is_a_problem_of_its_schedules_until_it_is_there(s
         await make_queue(connection)
         await until(lambda: not scheduler.records.problems)
         assert {made.state for made in await tasks(connection)} == {"queue_error", "new"}
+
+
+async def test_a_fire_that_is_put_off_is_a_problem_until_one_of_its_schedule_is_stored(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection, leading(server.url) as scheduler:
+        await make_queue(connection, max_msgs=1)
+        await put(connection, "A")
+        await until(lambda: sum(problem.count for problem in status_of(scheduler).problems) >= 3)
+        (problem,) = status_of(scheduler).problems
+        assert (problem.name, problem.problem) == ("A", "not stored yet: maximum messages exceeded")
+        stored = len(await tasks(connection))
+        await until(lambda: values(scheduler.metrics, "ajsync_scheduler_retries")[""] > 2 * stored)
+        (problem,) = status_of(scheduler).problems
+        assert problem.count < len(await tasks(connection))  # each fire once, however often it is tried
+        await change_stream(connection, QUEUE_STREAM, max_msgs=-1)
+        await until(lambda: not status_of(scheduler).problems)
+
+
+async def test_the_problem_of_a_schedule_ends_with_the_schedule_though_its_fires_are_still_tried(
+    server: NatsServer,
+) -> None:
+    async with (
+        connect(context_for_server(server.url)) as connection,
+        leading(server.url, catchup_window=5 * SECOND) as scheduler,
+    ):
+        await make_queue(connection, max_msgs=1)
+        await put(connection, "A")
+        await until(lambda: bool(status_of(scheduler).problems))
+        await delete(connection, "A")
+        await until(lambda: "A" not in scheduler.agenda)
+        assert status_of(scheduler).problems == ()
+        retries = values(scheduler.metrics, "ajsync_scheduler_retries")[""]
+        await until(lambda: values(scheduler.metrics, "ajsync_scheduler_retries")[""] > retries)
+        assert status_of(scheduler).problems == ()
+        await until(lambda: values(scheduler.metrics, "ajsync_scheduler_missed")["unstored"] >= 1)
+        assert status_of(scheduler).problems == ()
 
 
 async def test_the_status_tells_the_truth(server: NatsServer) -> None:
