@@ -12,6 +12,7 @@ from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.timestamp import NANOSECONDS
 from ajsync.schedule.quoting import escape
 from ajsync.scheduler.agenda import Fire
+from ajsync.scheduler.complaints import Complaints
 from ajsync.scheduler.flight import Outcome
 from ajsync.scheduler.log_fields import fire_fields
 from ajsync.scheduler.metrics import Metrics, MissedReason
@@ -41,6 +42,7 @@ class Records:
         self._put_off: dict[str, ScheduleProblem] = {}
         """Of schedules with fires that are tried again."""
         self._invalid: set[str] = set()
+        self._complaints = Complaints(log)
 
     @property
     def problems(self) -> tuple[ScheduleProblem, ...]:
@@ -74,8 +76,9 @@ class Records:
         """No task can be made of a fire."""
         self._metrics.failed(fire.task.queue, fire.task.task_type)
         self._complain(fire.task.name, problem)
-        fields = fire_fields(fire, reason=problem)
-        log.error("The scheduled task %s makes no task: %s", escape(fire.task.name), escape(problem), extra=fields)
+        name = fire.task.name
+        text = f"The scheduled task {name} makes no task: {problem}"
+        self._complaints.tell(text, fire, "unfit", name, problem, reason=problem)
 
     def put_off(self, fire: Fire, reason: str, again: bool) -> None:
         """A fire is tried again later; with `again` it was put off before, and is counted already."""

@@ -22,6 +22,7 @@ from ajsync.asyncjobs.waiting import first_of
 from ajsync.errors import UnreachableError
 from ajsync.scheduler.agenda import Entry, Fire
 from ajsync.scheduler.catchup import Gap, catch_up
+from ajsync.scheduler.complaints import Complaints
 from ajsync.scheduler.firing import WINDOW, Firing
 from ajsync.scheduler.leadership import Term
 from ajsync.scheduler.overlap import Overlap
@@ -72,6 +73,7 @@ class TermRunner:
         self._preparer = preparer
         self._lost = lost
         self._overlap = Overlap(scheduler.connection, scheduler.records, scheduler.clock)
+        self._complaints = Complaints(log)
         self._repair = Repair(scheduler.connection, self._make_good, self._let_go)
         self._unprepared: deque[Fire] = deque()
         self._backlog: deque[Fire] = deque()
@@ -312,7 +314,8 @@ class TermRunner:
         try:
             answer = await publish_one(self._bucket.connection, write, timeout=_WATERMARK_SECONDS)
         except JetStreamError as error:
-            log.error("The watermark was not written: %s", error, extra={"reason": str(error)})
+            reason = str(error)
+            self._complaints.tell(f"The watermark was not written: {reason}", None, "watermark", reason, reason=reason)
             return
         except UnreachableError:
             return  # the lease says the same, and louder

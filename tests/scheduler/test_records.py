@@ -161,6 +161,18 @@ def test_a_line_of_the_log_carries_its_values_as_fields(caplog: pytest.LogCaptur
     ]
 
 
+def test_a_schedule_of_which_no_task_can_be_made_is_logged_once_for_many_fires(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    records = Records(Metrics("test"), clock=lambda: NOW)
+    for _ in range(5):
+        records.unfit(fire("A"), "its queue is odd")
+        records.unfit(fire("B"), "its queue is odd")
+    says = "The scheduled task {} makes no task: its queue is odd"
+    assert caplog.messages == [says.format("A"), says.format("B")]
+    assert [problem.count for problem in records.problems] == [5, 5]
+
+
 def test_of_tasks_nothing_is_made_for_a_log_that_does_not_want_them(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_arguments: object, **_fields: object) -> None:
         raise AssertionError("fields were made for a line that nobody reads")

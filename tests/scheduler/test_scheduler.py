@@ -315,6 +315,19 @@ async def test_who_cannot_take_part_in_the_election_is_not_ready(server: NatsSer
         assert status_of(scheduler).ready
 
 
+async def test_a_watermark_that_is_not_written_is_logged_now_and_then_and_firing_goes_on(
+    server: NatsServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with connect(context_for_server(server.url)) as connection:
+        await make_queue(connection)
+        async with leading(server.url):
+            await put(connection, "A")
+            made = await wait_for_tasks(connection, 2)
+            await change_stream(connection, CONFIGURATION_STREAM, max_msg_size=10)
+            await wait_for_tasks(connection, len(made) + 4)
+    assert len([text for text in caplog.messages if text.startswith("The watermark was not written: ")]) == 1
+
+
 async def test_a_stop_before_anything_was_loaded_is_a_stop(server: NatsServer) -> None:
     async with running(server.url) as scheduler:
         pass
