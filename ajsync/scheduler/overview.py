@@ -66,4 +66,4 @@ def _not_ready(scheduler: Scheduler) -> str:
     if not scheduler.loaded:
         return "the schedules are not loaded yet"
     trouble = scheduler.leadership.trouble if scheduler.leadership else ""
-    return f"it cannot take part in the election: {trouble}" if trouble else ""
+    return f"it cannot take part in the election: {trouble}" if trouble else scheduler.records.unmarked

@@ -17,6 +17,7 @@ from ajsync.scheduler.flight import Outcome
 from ajsync.scheduler.log_fields import fire_fields
 from ajsync.scheduler.metrics import Metrics, MissedReason
 from ajsync.scheduler.status import FireRecord, FireState, History, ScheduleProblem
+from ajsync.scheduler.watermark import WATERMARK_KEY
 
 log = logging.getLogger(__name__)
 
@@ -46,9 +47,15 @@ class Records:
 
     @property
     def problems(self) -> tuple[ScheduleProblem, ...]:
-        """The schedules with problems, by name."""
+        """The schedules with problems, by name, and the key of a watermark that is not written."""
         problems = {**self._put_off, **self._problems}
         return tuple(problems[name] for name in sorted(problems))
+
+    @property
+    def unmarked(self) -> str:
+        """Why the watermark is not written; empty while it is."""
+        problem = self._problems.get(WATERMARK_KEY)
+        return problem.problem if problem is not None else ""
 
     def schedules(self, count: int) -> None:
         """So many schedules are known."""
@@ -88,9 +95,18 @@ class Records:
         known = self._put_off.get(name) or ScheduleProblem(name, problem, int(again), self._clock())
         self._put_off[name] = replace(known, problem=problem, count=known.count + (not again))
 
+    def not_marked(self, reason: str) -> None:
+        """The watermark could not be written: a problem of its key, which no schedule can have as its name."""
+        _add(self._problems, WATERMARK_KEY, f"the watermark is not written: {reason}", self._clock())
+
+    def marked(self) -> None:
+        """The watermark was written."""
+        self._problems.pop(WATERMARK_KEY, None)
+
     def given_back(self) -> None:
-        """What was put off is the next leader's matter."""
+        """A term is over: what was put off, and the watermark, are the next leader's matter."""
         self._put_off.clear()
+        self.marked()
 
     def missed(self, fires: Iterable[Fire], state: FireState, reason: MissedReason, detail: str) -> None:
         """Fires make no task, for a reason that the metrics know."""

@@ -15,11 +15,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
-from ajsync.asyncjobs.connection import JetStreamError
+from ajsync.asyncjobs.connection import JetStreamError, NobodyAnswersError
 from ajsync.asyncjobs.publisher import Write, publish_one
 from ajsync.asyncjobs.timestamp import NANOSECONDS
 from ajsync.asyncjobs.waiting import first_of
-from ajsync.errors import UnreachableError
+from ajsync.errors import NotPermittedError, UnreachableError
 from ajsync.scheduler.agenda import Entry, Fire
 from ajsync.scheduler.catchup import Gap, catch_up
 from ajsync.scheduler.complaints import Complaints
@@ -313,12 +313,9 @@ class TermRunner:
         write = Write(self._bucket.subject(WATERMARK_KEY), encode_watermark(mark), headers)
         try:
             answer = await publish_one(self._bucket.connection, write, timeout=_WATERMARK_SECONDS)
-        except JetStreamError as error:
-            reason = str(error)
-            self._complaints.tell(f"The watermark was not written: {reason}", None, "watermark", reason, reason=reason)
+        except UnreachableError as error:
+            self._not_marked(error)
             return
-        except UnreachableError:
-            return  # the lease says the same, and louder
         if answer.conflict:
             # Our own write whose answer was lost, or another leader's: the lease tells which.
             found = await self._read_mark_revision()
@@ -329,9 +326,17 @@ class TermRunner:
             return
         self._mark_revision = answer.sequence
         self.marked = True
+        self._scheduler.records.marked()
         self._scheduler.watermark = mark
         self._scheduler.metrics.watermark(mark.instant)
         self._scheduler.metrics.in_flight(len(self))
+
+    def _not_marked(self, error: UnreachableError) -> None:
+        reason = str(error)
+        self._scheduler.records.not_marked(reason)
+        if isinstance(error, JetStreamError | NobodyAnswersError | NotPermittedError):
+            self._complaints.tell(f"The watermark was not written: {reason}", None, "watermark", reason, reason=reason)
+        # Where nobody answers for now, the lease says the same, and louder.
 
     async def _finish(self) -> None:
         """Finish what is under way, and leave the watermark for whoever comes next."""

@@ -315,16 +315,24 @@ async def test_who_cannot_take_part_in_the_election_is_not_ready(server: NatsSer
         assert status_of(scheduler).ready
 
 
-async def test_a_watermark_that_is_not_written_is_logged_now_and_then_and_firing_goes_on(
+async def test_a_watermark_that_is_not_written_is_told_and_firing_goes_on(
     server: NatsServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with connect(context_for_server(server.url)) as connection:
         await make_queue(connection)
-        async with leading(server.url):
+        async with leading(server.url) as scheduler:
             await put(connection, "A")
             made = await wait_for_tasks(connection, 2)
             await change_stream(connection, CONFIGURATION_STREAM, max_msg_size=10)
             await wait_for_tasks(connection, len(made) + 4)
+            status = status_of(scheduler)
+            (problem,) = status.problems
+            assert problem.name == WATERMARK_KEY
+            assert problem.problem.startswith("the watermark is not written: JetStream refused")
+            assert (status.role, status.ready, status.reason) == ("leader", False, problem.problem)
+            await change_stream(connection, CONFIGURATION_STREAM, max_msg_size=-1)
+            await until(lambda: not status_of(scheduler).problems)
+            assert status_of(scheduler).ready
     assert len([text for text in caplog.messages if text.startswith("The watermark was not written: ")]) == 1
 
 
