@@ -10,7 +10,7 @@ import json
 import logging
 import math
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any, Literal
 
 import nats.errors
@@ -85,13 +85,13 @@ class Connection:
         self.context = context
         self.url = url
         """The server that we are, or were last, connected to."""
-        self.client = NatsClient(tls_wanted=context.wants_tls)
+        self.client = NatsClient(tls_wanted=context.wants_tls, comes_back=reconnect_timeout is None)
         self.lost: asyncio.Future[UnreachableError] = asyncio.get_running_loop().create_future()
         """Done, with the reason, once the connection has gone for good without `close`."""
         self._reconnect_timeout = reconnect_timeout
         self._stage: Literal["opening", "open", "closing"] = "opening"
         self._giving_up: asyncio.TimerHandle | None = None
-        self._given_up: asyncio.Task[None] | None = None
+        self._ending: asyncio.Future[None] | None = None
         self._trouble = _NO_TROUBLE
         self._violations = Violations()
         self._waiting: dict[asyncio.Future[str], str] = {}
@@ -181,9 +181,7 @@ class Connection:
         """Send what has been published, and leave; it is no error when the server has gone. Takes a second at most."""
         self._stage = "closing"
         self._cancel_giving_up()
-        with suppress(OSError, nats.errors.Error):  # OSError: also TimeoutError
-            async with asyncio.timeout(_CLOSE_SECONDS):
-                await (self._given_up or self.client.close())
+        await (self._ending or self.client.end(_CLOSE_SECONDS))
 
     async def _open(self, servers: list[str], options: Mapping[str, Any], seconds: float) -> None:
         async with asyncio.timeout(seconds):
@@ -226,8 +224,8 @@ class Connection:
             raise UnreachableError(f"{subject} could not be sent to {self.url}: {error_text(error)}.") from None
         finally:
             del self._waiting[refused]
-            if not answer.done():
-                answer.cancel()
+            answer.cancel()
+            answer.add_done_callback(_retrieve)
 
     async def _on_error(self, error: Exception) -> None:
         if self._stage == "opening":
@@ -268,7 +266,7 @@ class Connection:
     def _give_up(self) -> None:
         waited = f"did not come back within {self._reconnect_timeout:g} s: {self._trouble}"
         self.lost.set_result(UnreachableError(f"The connection to {self.url} was lost and {waited}. {_LATER}"))
-        self._given_up = asyncio.ensure_future(self.client.close())
+        self._ending = asyncio.ensure_future(self.client.end(_CLOSE_SECONDS))
 
     def _cancel_giving_up(self) -> None:
         if self._giving_up is not None:
@@ -319,3 +317,9 @@ async def _connect(context: Context, name: str, timeout: float, reconnect_timeou
     advice = " ".join(dict.fromkeys(failure.advice for failure in failures))
     refused = any(failure.refused for failure in failures)
     raise (NotPermittedError if refused else UnreachableError)(f"{cannot_connect(context)} {reasons}. {advice}")
+
+
+def _retrieve(answer: asyncio.Future[Msg]) -> None:
+    """Look at how a request ended that nobody waits for any more, so that asyncio does not complain of it."""
+    if not answer.cancelled():
+        answer.exception()

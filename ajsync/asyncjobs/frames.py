@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
+import nats.errors
+
 from ajsync.asyncjobs.connection import Connection
 
 _WRITE_BYTES = 256 * 1024
@@ -46,8 +48,11 @@ async def write_frames(connection: Connection, frames: Sequence[bytes]) -> bool:
     client = connection.client
     if not client.is_connected:
         return False
-    await client._send_command(b"".join(frames))
-    await client._flush_pending()
+    try:
+        await client.write(b"".join(frames))
+    except (OSError, RuntimeError, AttributeError, TypeError, nats.errors.Error):
+        # The transport has just gone, which asyncio tells in ways of its own, and nats-py notices in a moment.
+        return False
     return True
 
 

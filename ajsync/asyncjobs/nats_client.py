@@ -5,6 +5,8 @@ Each override leans on the inside of nats-py; the tests fail where a release of 
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from typing import Any
 
 import nats.errors
@@ -13,15 +15,74 @@ from nats.aio.transport import TcpTransport
 
 from ajsync.asyncjobs.failure import REFUSED
 
+_PERMISSIONS = "permissions violation"
+_MUCH_BYTES = 2 * 1024 * 1024
+_CANCELLATIONS = 20
+_CANCELLED_SECONDS = 0.05
+"""A task that takes its cancellation ends in far less."""
+
+_log = logging.getLogger(__name__)
+
 
 class NatsClient(Client):
     """The client of one connection."""
 
-    def __init__(self, *, tls_wanted: bool) -> None:
+    def __init__(self, *, tls_wanted: bool, comes_back: bool) -> None:
+        """`tls_wanted` refuses a server without TLS; `comes_back` connects again whatever error a server ends with."""
         super().__init__()
         self._tls_wanted = tls_wanted
+        self._comes_back = comes_back
         self.asks_for_certificate = False
         """Whether the server wants TLS with a certificate of ours."""
+
+    async def end(self, seconds: float) -> None:
+        """Close within so many seconds, and see each task of the client end.
+
+        nats-py swallows a cancellation here and there, while it waits for a socket or between two attempts to connect:
+        so it is repeated.
+        """
+        tasks = {
+            self._reading_task,
+            self._ping_interval_task,
+            self._flusher_task,
+            self._reconnection_task,
+            *(subscription._wait_for_msgs_task for subscription in self._subs.values()),
+        }
+        closing = asyncio.ensure_future(self.close())
+        await asyncio.wait((closing,), timeout=seconds)
+        left = {each for each in (closing, *tasks) if each is not None and not each.done()}
+        for _ in range(_CANCELLATIONS):
+            if not left:
+                break
+            for each in left:
+                each.cancel()
+            _, left = await asyncio.wait(left, timeout=_CANCELLED_SECONDS)
+        # What is to be sent and cannot be: asyncio fails at that in ways that differ from release to release.
+        if closing.done() and not closing.cancelled() and (error := closing.exception()):
+            _log.debug("closed with what could not be sent: %r", error)
+        if isinstance(self._transport, TcpTransport) and self._transport._io_writer is not None:
+            self._transport._io_writer.transport.abort()
+
+    async def write(self, data: bytes) -> None:
+        """Send messages as they go over the wire, and wait while much is waiting for the socket."""
+        await self._send_command(data)
+        await self._flush_pending()
+        if self._pending_data_size > _MUCH_BYTES and self._flush_queue is not None:
+            flushed = asyncio.get_running_loop().create_future()
+            await self._flush_queue.put(flushed)
+            await flushed
+
+    async def _send_command(self, cmd: bytes, priority: bool = False) -> None:
+        # nats-py waits here for the socket where much is pending, and swallows a cancellation meanwhile: whoever asks a
+        # server that hangs could not be stopped. Who writes much waits in `write`.
+        self._pending.insert(0 if priority else len(self._pending), cmd)
+        self._pending_data_size += len(cmd)
+
+    async def _flush_pending(self, force_flush: bool = False) -> Any:
+        # For the same reason: once its queue is full nats-py waits here. Whatever is in it flushes all that is pending.
+        if self._flush_queue is None or self._flush_queue.empty():
+            return await super()._flush_pending(force_flush)
+        return None
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
         # nats-py encrypts only where the server insists, and would send a password in the clear that tls:// protects.
@@ -50,8 +111,10 @@ class NatsClient(Client):
         return super()._connect_command()
 
     async def _process_err(self, err_msg: str) -> None:
-        # nats-py closes for good when a JWT expires or a user changes, though its renewed file may let us in again.
-        if REFUSED.match(err_msg):
+        # nats-py closes for good when a JWT expires or a user changes, though its renewed file may let us in again; and
+        # at any other error but permissions, though the server may take more connections, or larger messages, later.
+        ended = self._comes_back and not self.is_connecting and _PERMISSIONS not in err_msg.lower()
+        if ended or REFUSED.match(err_msg):
             error = nats.errors.Error(err_msg)
             await self._error_cb(error)
             await self._process_op_err(error)

@@ -12,12 +12,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import nats.errors
 from nats.aio.msg import Msg
 
 from ajsync.asyncjobs.connection import Connection
 from ajsync.asyncjobs.delivery import delivery, is_deletion
 from ajsync.asyncjobs.names import CONSUMER_MARK
-from ajsync.asyncjobs.waiting import set_within
+from ajsync.asyncjobs.waiting import raise_if_cancelled, set_within
 from ajsync.errors import UnreachableError
 
 log = logging.getLogger(__name__)
@@ -64,6 +65,7 @@ class Watch:
         """Watch until cancelled."""
         created = trouble = ""
         while True:
+            raise_if_cancelled()
             try:
                 info = await self._connection.jetstream_request(f"STREAM.INFO.{self._stream}")
                 if created and info["created"] != created:
@@ -73,7 +75,7 @@ class Watch:
                 await _Pass(self, created).run()
                 if time.monotonic() - began < _RETRY_SECONDS:
                     await asyncio.sleep(_RETRY_SECONDS)
-            except UnreachableError as error:
+            except (UnreachableError, OSError, nats.errors.Error) as error:
                 if str(error) != trouble:  # once, however long it takes
                     log.warning("Cannot follow %s: %s Trying again.", self._stream, error)
                 trouble = str(error)
@@ -123,6 +125,7 @@ class _Pass:
             await self._create(inbox)
             checked = time.monotonic()
             while not self._broken.is_set():
+                raise_if_cancelled()
                 now = time.monotonic()
                 if now - self._heard > _SILENCE_SECONDS or client.stats["reconnects"] != reconnects:
                     return

@@ -20,6 +20,7 @@ from nats.aio.msg import Msg
 
 from ajsync.asyncjobs.connection import Connection, JetStreamError, connect
 from ajsync.asyncjobs.context import Context, context_for_server
+from ajsync.asyncjobs.frames import FrameWriter, publish_frame, write_frames
 from ajsync.errors import NotPermittedError, UnreachableError
 from tests.asyncjobs.certificates import Certificates, make_certificates
 from tests.asyncjobs.operator_mode import Key, Operator
@@ -390,6 +391,17 @@ class TestAsking:
             assert connection.client.is_connected
             assert "type" in await connection.jetstream_request("INFO")
 
+    async def test_what_was_refused_is_known_of_thousands_of_subjects(self, start_server: StartServer) -> None:
+        server = start_server(
+            'authorization { users: [{user: u, password: p, permissions: {publish: {deny: ["T.*"]}}}] }'
+        )
+        async with connect(context_for_server(server.url.replace("://", "://u:p@"))) as connection:
+            subjects = [f"T.{number}" for number in range(2_000)]
+            assert await write_frames(connection, [publish_frame(each, b"") for each in subjects])
+            await until(lambda: connection.permission_reason(subjects[-1]) is not None)
+            reasons = [connection.permission_reason(each) for each in subjects]
+            assert reasons == [f'Permissions Violation for Publish to "{each}"' for each in subjects]
+
     async def test_nobody_answers(self, server: NatsServer) -> None:
         async with connect(context_of(server)) as connection:
             with pytest.raises(UnreachableError, match=f"Nobody answers nothing at {server.url}"):
@@ -552,6 +564,35 @@ class TestLosingTheServer:
             server.process.send_signal(signal.SIGHUP)
             says = str(await connection.lost)
         assert "did not come back within 0.3 s: authorization violation. Try again" in says
+
+    async def test_a_connection_that_is_never_given_up_comes_back_from_any_error_of_the_server(
+        self, server: NatsServer
+    ) -> None:
+        async with connect(context_for_server(server.url), reconnect_timeout=None) as connection:
+            too_much = b"PUB x 2000000\r\n"  # the server throws out who says so
+            await write_frames(connection, [too_much])
+            async with asyncio.timeout(FOREVER):
+                while not connection.client.stats["reconnects"]:
+                    await asyncio.sleep(0.01)
+            await connection.jetstream_request("INFO")
+            assert not connection.lost.done()
+
+    async def test_a_server_that_hangs_holds_up_no_end_however_much_is_to_be_sent(self, server: NatsServer) -> None:
+        async with connect(context_for_server(server.url), reconnect_timeout=None) as connection:
+            subscription = await connection.client.subscribe("x")
+            writer = FrameWriter(connection)
+            writing = asyncio.create_task(writer.run())
+            assert server.process is not None
+            server.process.send_signal(signal.SIGSTOP)
+            for _ in range(2_000):
+                writer.add(publish_frame("x", b"x" * 20_000))
+                await asyncio.sleep(0)
+            for _ in range(2_000):
+                await connection.client.publish("x", b"")
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+            await subscription.unsubscribe()
+        server.process.send_signal(signal.SIGCONT)
 
     async def test_an_error_that_nats_knows_no_way_back_from_is_told(
         self, listen: Callable[[bytes], Awaitable[tuple[str, bytearray]]]
