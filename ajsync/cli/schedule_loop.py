@@ -12,6 +12,7 @@ from ajsync.asyncjobs.connection import Connection, connect
 from ajsync.asyncjobs.context import Context
 from ajsync.asyncjobs.signing import load_signer
 from ajsync.asyncjobs.timestamp import NANOSECONDS
+from ajsync.asyncjobs.waiting import unless
 from ajsync.cli.options import Fires
 from ajsync.cli.session import stop_on_signals
 from ajsync.errors import UsageError
@@ -42,11 +43,11 @@ async def run_scheduler(context: Context, settings: Settings, monitor_at: str | 
     """Run one scheduler until a signal, on a connection that is never given up; `timeout` in seconds for the first."""
     stop = stop_on_signals()
     name = f"ajsync scheduler {settings.name}"
-    async with (
-        connect(context, name=name, timeout=timeout, reconnect_timeout=None) as connection,
-        monitored(connection, settings, monitor_at) as scheduler,
-    ):
-        await scheduler.run(stop)
+    connecting = connect(context, name=name, timeout=timeout, reconnect_timeout=None)
+    async with AsyncExitStack() as stack:
+        if connection := await unless(stop, stack.enter_async_context(connecting)):
+            scheduler = await stack.enter_async_context(monitored(connection, settings, monitor_at))
+            await scheduler.run(stop)
     log.info("Stopped")
 
 

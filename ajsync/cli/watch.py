@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.connection import connect
+from ajsync.asyncjobs.waiting import unless
 from ajsync.cli.options import Files, Fires, Opened, Server
 from ajsync.cli.overlooked import overlooked_told
 from ajsync.cli.session import chosen_context, limits, load, open_or_create, run, stop_on_signals
@@ -33,6 +34,7 @@ def follow_files(
     """Follow the files until SIGINT or SIGTERM; `scheduler` is the name of one that runs beside, "" for the default."""
     gc.enable()  # this command stays
     run(_follow(files, server, opened, creation, resync, scheduler, fires))
+    log.info("Stopped")
 
 
 async def _follow(
@@ -57,7 +59,10 @@ async def _follow(
         return _desired(configuration, opened)
 
     async with AsyncExitStack() as stack:
-        connection = await stack.enter_async_context(connect(context, timeout=server.timeout, reconnect_timeout=None))
+        connecting = connect(context, timeout=server.timeout, reconnect_timeout=None)
+        connection = await unless(stop, stack.enter_async_context(connecting))
+        if connection is None:
+            return
 
         async def open_bucket() -> ConfigurationBucket:
             return await open_or_create(connection, creation)
@@ -80,7 +85,6 @@ async def _follow(
         async with asyncio.TaskGroup() as group:
             for job in jobs:
                 group.create_task(job)
-    log.info("Stopped")
 
 
 def _log_overlooked(configuration: Configuration) -> None:
