@@ -34,5 +34,6 @@ async def test_a_leader_whose_fires_are_refused_is_not_taken_for_silent(tmp_path
         stuck_at = await scene.watermark()
         await scene.fires(seconds=12)
         assert await scene.holder() == leader.name
-        assert await scene.watermark() <= stuck_at + 2 * NANOSECONDS
+        # The first fire may come before its queue and be over with that, and the second one has room in it.
+        assert await scene.watermark() <= stuck_at + 3 * NANOSECONDS
         assert not any(member.said("silent") for member in scene.members.values())
