@@ -93,7 +93,7 @@ async def publish_all(
             await subscription.unsubscribe()
     raise_if_cancelled()
     run.take_rest()
-    return [answer or (NOT_SENT if index in run.unsent else NO_ANSWER) for index, answer in enumerate(run.answers)]
+    return [answer or (NO_ANSWER if index < run.begun else NOT_SENT) for index, answer in enumerate(run.answers)]
 
 
 async def publish_one(connection: Connection, write: Write, *, timeout: float) -> Answer:
@@ -123,7 +123,8 @@ class _Run:
         self.answers: list[Answer | None] = []
         self.again: deque[tuple[int, Write]] = deque()
         self.under_way: dict[int, Write] = {}
-        self.unsent: set[int] = set()
+        self.begun = 0
+        """So many of the first writes were sent at least once."""
         self.exhausted = False
         self.heard_at = 0.0
         """When the last answer came, by the monotonic clock."""
@@ -150,9 +151,7 @@ class _Run:
 
     def take_rest(self) -> None:
         """Count the writes that were not begun: they have no answer either."""
-        first = len(self.answers)
         self.answers.extend(None for _ in self.writes)
-        self.unsent.update(range(first, len(self.answers)))
 
     def _next(self) -> tuple[int, Write] | None:
         if self.again:
@@ -161,17 +160,15 @@ class _Run:
         if write is None:
             self.exhausted = True
             return None
-        index = len(self.answers)
         self.answers.append(None)
-        self.unsent.add(index)
-        return index, write
+        return len(self.answers) - 1, write
 
     async def _fill_window(self, inbox: str) -> None:
         while batch := self._begin_batch(inbox):
             if not await write_frames(self.connection, [*batch.values()]):  # disconnected
                 self.again.extendleft((index, self.under_way.pop(index)) for index in reversed(batch))
                 return
-            self.unsent.difference_update(batch)
+            self.begun = max(self.begun, max(batch) + 1)
             await asyncio.sleep(0)  # nats-py writes to the socket only while nobody else runs
 
     def _begin_batch(self, inbox: str) -> dict[int, bytes]:

@@ -167,7 +167,7 @@ class Scheduler:
             if term is None:
                 return
             lost, ended = asyncio.Event(), asyncio.Event()
-            runner = TermRunner(self, bucket, firing, preparer, term, lost)
+            runner = TermRunner(self, self.leadership, bucket, firing, preparer, term, lost)
             holding = asyncio.create_task(self.leadership.hold(lost, ended))
             try:
                 self.waits = term.wait > 0
@@ -184,7 +184,7 @@ class Scheduler:
                 holding.cancel()
                 await asyncio.gather(holding, return_exceptions=True)
             # A key that is given back says that ours fired up to the watermark: true only of a term that wrote one.
-            if stop.is_set() and not lost.is_set() and runner.marked:
+            if stop.is_set() and not lost.is_set() and runner.marking.begun:
                 await self.leadership.give_back()
 
     async def _lead(self, runner: TermRunner, term: Term, stop: asyncio.Event) -> None:

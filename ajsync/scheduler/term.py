@@ -15,20 +15,16 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
-from ajsync.asyncjobs.connection import JetStreamError, NobodyAnswersError
-from ajsync.asyncjobs.publisher import Write, publish_one
 from ajsync.asyncjobs.timestamp import NANOSECONDS
 from ajsync.asyncjobs.waiting import first_of
-from ajsync.errors import NotPermittedError, UnreachableError
 from ajsync.scheduler.agenda import Entry, Fire
 from ajsync.scheduler.catchup import Gap, catch_up
-from ajsync.scheduler.complaints import Complaints
 from ajsync.scheduler.firing import WINDOW, Firing
-from ajsync.scheduler.leadership import Term
+from ajsync.scheduler.leadership import Leadership, Term
+from ajsync.scheduler.marking import Marking
 from ajsync.scheduler.overlap import Overlap
 from ajsync.scheduler.prepare import Prepared, Preparer
 from ajsync.scheduler.repair import Repair
-from ajsync.scheduler.watermark import WATERMARK_KEY, Watermark, encode_watermark
 
 if TYPE_CHECKING:
     from ajsync.scheduler.scheduler import Scheduler
@@ -43,13 +39,10 @@ _SLICE_SECONDS = 0.005
 """So long catch-up looks back before the next look at the clock."""
 _BACKLOG_SLEEP_SECONDS = 0.02
 _LONGEST_SLEEP_SECONDS = 0.5
-_WATERMARK_SECONDS = 1.0
 _BEGUN_AFTER_MARK = 10 * NANOSECONDS
 """So long a leader may fire after the last watermark that it could store: until its lease ends."""
 _CORRECTED = 3600 * NANOSECONDS
 """A clock that is set back by more was wrong before. Less is waited out."""
-_MARK_AFTER_SECOND = NANOSECONDS // 5
-_LEAST_MARK_SECONDS = 0.3
 _DRAIN_SECONDS = 0.7
 """A stop by signal takes less than a second."""
 
@@ -60,6 +53,7 @@ class TermRunner:
     def __init__(
         self,
         scheduler: Scheduler,
+        leadership: Leadership,
         bucket: ConfigurationBucket,
         firing: Firing,
         preparer: Preparer,
@@ -68,12 +62,12 @@ class TermRunner:
     ) -> None:
         """`lost` is set when the lease is."""
         self._scheduler = scheduler
-        self._bucket = bucket
+        self._leadership = leadership
         self._firing = firing
         self._preparer = preparer
         self._lost = lost
+        self.marking = Marking(scheduler, leadership, bucket, self, term.mark.revision, lost)
         self._overlap = Overlap(scheduler.connection, scheduler.records, scheduler.clock)
-        self._complaints = Complaints(log)
         self._repair = Repair(scheduler.connection, self._make_good, self._let_go)
         self._unprepared: deque[Fire] = deque()
         self._backlog: deque[Fire] = deque()
@@ -90,9 +84,6 @@ class TermRunner:
         self._after = term.after
         self.awake_at = time.monotonic()
         self._awake_by_the_clock = 0
-        self.marked = False
-        """Whether this term has written a watermark."""
-        self._mark_revision = term.mark.revision
         self._begun_until = term.mark.stored_at + _BEGUN_AFTER_MARK
         """What was due after this instant the leader before us has not begun."""
 
@@ -103,8 +94,8 @@ class TermRunner:
         self.awake_at, self._awake_by_the_clock = time.monotonic(), now
         self._mind_correction(now)
         # Before the first fire: a stand-by has to know a leader of ours when that dies at once.
-        await self._write_watermark()
-        marking = asyncio.create_task(self._keep_watermark())
+        await self.marking.write()
+        marking = asyncio.create_task(self.marking.run())
         try:
             while not self._lost.is_set() and not stop.is_set():
                 if not await self._still_ours():
@@ -140,8 +131,7 @@ class TermRunner:
             return True
         fields = {"seconds": round(stood_still, 3)}
         log.warning("Stood still for %.1f s; checking the leadership", stood_still, extra=fields)
-        assert self._scheduler.leadership is not None
-        if await self._scheduler.leadership.check():
+        if await self._leadership.check():
             self.awake_at, self._awake_by_the_clock = time.monotonic(), self._scheduler.clock()
             return True
         self._lost.set()
@@ -291,53 +281,6 @@ class TermRunner:
         reached = min([self._dispatched, *(due - 1 for due in unsettled)])
         return min(reached, self._caught_up_to) if self._catching_up is not None else reached
 
-    async def _keep_watermark(self) -> None:
-        while True:
-            # Just after the whole second, when most of what it has is fired: so silence is counted from the last fires.
-            wait = 1 - (self._scheduler.clock() - _MARK_AFTER_SECOND) % NANOSECONDS / NANOSECONDS
-            await asyncio.sleep(wait if wait > _LEAST_MARK_SECONDS else wait + 1)
-            await self._write_watermark()
-
-    async def _read_mark_revision(self) -> int | None:
-        try:
-            message = await self._bucket.get(WATERMARK_KEY, timeout=_WATERMARK_SECONDS)
-        except UnreachableError:
-            return None
-        return message.revision if message is not None else 0
-
-    async def _write_watermark(self) -> None:
-        assert self._scheduler.leadership is not None
-        leadership = self._scheduler.leadership
-        mark = Watermark(leadership.name, self.instant(), leadership.revision)
-        headers = {"Nats-Expected-Last-Subject-Sequence": str(self._mark_revision)}
-        write = Write(self._bucket.subject(WATERMARK_KEY), encode_watermark(mark), headers)
-        try:
-            answer = await publish_one(self._bucket.connection, write, timeout=_WATERMARK_SECONDS)
-        except UnreachableError as error:
-            self._not_marked(error)
-            return
-        if answer.conflict:
-            # Our own write whose answer was lost, or another leader's: the lease tells which.
-            found = await self._read_mark_revision()
-            if not await leadership.check():
-                self._lost.set()
-            elif found is not None:
-                self._mark_revision = found
-            return
-        self._mark_revision = answer.sequence
-        self.marked = True
-        self._scheduler.records.marked()
-        self._scheduler.watermark = mark
-        self._scheduler.metrics.watermark(mark.instant)
-        self._scheduler.metrics.in_flight(len(self))
-
-    def _not_marked(self, error: UnreachableError) -> None:
-        reason = str(error)
-        self._scheduler.records.not_marked(reason)
-        if isinstance(error, JetStreamError | NobodyAnswersError | NotPermittedError):
-            self._complaints.tell(f"The watermark was not written: {reason}", None, "watermark", reason, reason=reason)
-        # Where nobody answers for now, the lease says the same, and louder.
-
     async def _finish(self) -> None:
         """Finish what is under way, and leave the watermark for whoever comes next."""
         connected = self._scheduler.connection.is_connected
@@ -345,4 +288,4 @@ class TermRunner:
             left = len(self)
             log.warning("Stopping with %d fires under way; the next leader finishes them", left, extra={"count": left})
         if connected:
-            await self._write_watermark()
+            await self.marking.write()
