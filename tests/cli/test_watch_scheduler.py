@@ -53,8 +53,10 @@ def tasks(server: NatsServer) -> list[dict[str, Any]]:
         client = await nats.connect(server.url)
         try:
             subscription = await client.jetstream().subscribe("CHORIA_AJ.T.*", ordered_consumer=True)
-            pending = (await subscription.consumer_info()).num_pending or 0
-            return [json.loads((await subscription.next_msg()).data) for _ in range(pending)]
+            info = await subscription.consumer_info()
+            assert info.delivered is not None
+            count = (info.num_pending or 0) + info.delivered.consumer_seq  # some may have come already
+            return [json.loads((await subscription.next_msg()).data) for _ in range(count)]
         except NotFoundError:
             return []
         finally:

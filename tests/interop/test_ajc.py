@@ -78,8 +78,10 @@ async def created_types(url: str) -> Counter[str]:
     except NotFoundError:  # the scheduler has not made the stream yet
         await client.close()
         return Counter()
-    pending = (await subscription.consumer_info()).num_pending
-    types = Counter([json.loads((await subscription.next_msg()).data)["type"] for _ in range(pending or 0)])
+    info = await subscription.consumer_info()
+    assert info.delivered is not None
+    count = (info.num_pending or 0) + info.delivered.consumer_seq  # some may have come already
+    types = Counter([json.loads((await subscription.next_msg()).data)["type"] for _ in range(count)])
     await client.close()
     return types
 
