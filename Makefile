@@ -33,7 +33,7 @@ test: $(VENV)/.installed
 
 .PHONY: soak
 soak: $(VENV)/.installed
-	$(BIN)/python -m pytest -s -o 'python_files=soak_*.py' tests/soak
+	$(BIN)/python -m pytest -s -o 'python_files=soak_*.py' -o faulthandler_timeout=1800 tests/soak
 
 .PHONY: bench
 bench: $(VENV)/.installed
