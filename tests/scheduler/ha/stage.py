@@ -52,9 +52,11 @@ def schedule(
     return ScheduledTask(name, times, queue, name, created_at=created * NANOSECONDS, managed=managed)
 
 
-async def until(condition: Callable[[], bool], what: str, logs: Callable[[], str] = str) -> None:
-    """Wait until `what` has come about."""
-    deadline = time.monotonic() + _DEADLINE_SECONDS
+async def until(
+    condition: Callable[[], bool], what: str, logs: Callable[[], str] = str, *, not_before: float = 0
+) -> None:
+    """Wait until `what` has come about, which takes `not_before` seconds at least."""
+    deadline = time.monotonic() + not_before + _DEADLINE_SECONDS
     while not condition():
         assert time.monotonic() < deadline, f"it took too long: {what}\n{logs()}"
         await asyncio.sleep(_POLL_SECONDS)
@@ -82,7 +84,7 @@ class Stage:
     async def fires(self, seconds: float = 0) -> None:
         """Wait until something has fired that is due after the wait began, by so many seconds at least."""
         begin = time.time_ns() + int(seconds * NANOSECONDS)
-        await until(lambda: self.last_due > begin, "a new fire", self.logs)
+        await until(lambda: self.last_due > begin, "a new fire", self.logs, not_before=seconds)
 
     async def leads(self, other_than: str = "") -> Member:
         """Wait until somebody leads, other than this one, and fires."""
