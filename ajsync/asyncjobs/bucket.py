@@ -81,7 +81,15 @@ class ConfigurationBucket:
         """The last message of each key, with its revision."""
         start = time.perf_counter()
         for _ in range(_READ_ATTEMPTS):
-            messages = await self._read_once(headers_only)
+            reconnects = self.connection.client.stats["reconnects"]
+            try:
+                messages = await self._read_once(headers_only)
+            except (JetStreamError, NotPermittedError):
+                raise
+            except UnreachableError:
+                if self.connection.client.stats["reconnects"] == reconnects:
+                    raise
+                messages = None  # the answer was lost with the server that restarted
             if messages is not None:
                 milliseconds = (time.perf_counter() - start) * 1000
                 _log.info("read %s keys of %s in %.0f ms", f"{len(messages):,}", self.target.bucket, milliseconds)
