@@ -302,7 +302,7 @@ async def test_the_page_is_honest_about_what_the_plan_user_can_read_and_send(fil
             received.set_result(msg.data)
 
     async with client(filled, "admin", []) as admin, client(filled, "ajsync-plan", []) as connection:
-        await admin.publish(f"{KEYS}ajsync.journal.another", b"journal")
+        await admin.request(f"{KEYS}ajsync.journal.another", b"journal")  # answered once it is stored
         await admin.subscribe("anywhere", cb=receive)
         await admin.flush()
         found = await ask(connection, f"STREAM.MSG.GET.{STREAM}", {"last_by_subj": f"{KEYS}ajsync.journal.another"})
