@@ -20,9 +20,9 @@ from ajsync.asyncjobs.ids import new_id
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, SCHEDULE_SUBJECT, TASK_TYPE, TASKS_STREAM
 from ajsync.asyncjobs.signing import Signer
-from ajsync.asyncjobs.streams import last_message, make_stream
+from ajsync.asyncjobs.streams import make_stream
+from ajsync.asyncjobs.task_store import load_task
 from ajsync.asyncjobs.tasks import Task as StoredTask
-from ajsync.asyncjobs.tasks import decode_task, task_subject
 from ajsync.asyncjobs.timestamp import NANOSECONDS
 from ajsync.asyncjobs.watch import Seen, Watch
 from ajsync.errors import NotFoundError, StoredValueError, UnreachableError, UsageError
@@ -201,10 +201,10 @@ class Client:
         """The task as it is now. Raises NotFoundError, and StoredValueError for a message that is no task."""
         found = None
         if TASK_TYPE.fullmatch(task_id):  # ids have the same characters
-            found = await last_message(self.connection, TASKS_STREAM, task_subject(task_id))
+            found = await load_task(self.connection, task_id)
         if found is None:
             raise NotFoundError(f"There is no task {task_id!r}.")
-        return decode_task(found.data)
+        return found
 
 
 def _change(seen: Seen) -> ScheduleChange:

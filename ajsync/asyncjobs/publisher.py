@@ -103,9 +103,8 @@ async def publish_one(connection: Connection, write: Write, *, timeout: float) -
     InvalidError where it is larger than the server takes.
     """
     size = len(header_block(write.headers)) + len(write.data)
-    if size > connection.max_payload:
-        limit = connection.max_payload
-        raise InvalidError(f"A message of {size} bytes is larger than the server takes ({limit} bytes).")
+    if excess := _excess(connection, size):
+        raise InvalidError(f"A message of {size} bytes is {excess}.")
     msg = await connection.request(write.subject, write.data, timeout=timeout, headers=dict(write.headers))
     answer = _read_answer(msg)
     if answer.error and not answer.conflict:
@@ -180,9 +179,8 @@ class _Run:
             if self.answers[index] is not None:
                 continue
             headers = header_block(write.headers)
-            if len(headers) + len(write.data) > self.connection.max_payload:  # the server throws out who sends that
-                limit = self.connection.max_payload
-                self._settle(index, Answer(error=f"larger than the server takes ({limit} bytes)", too_large=True))
+            if excess := _excess(self.connection, len(headers) + len(write.data)):
+                self._settle(index, Answer(error=excess, too_large=True))
                 continue
             self.under_way[index] = write
             batch[index] = store_frame(write.subject, f"{inbox}.{index}", headers, write.data)
@@ -209,6 +207,12 @@ class _Run:
             reason = self.connection.permission_reason(write.subject)
             if reason is not None:
                 self._settle(index, Answer(error=reason, denied=True))
+
+
+def _excess(connection: Connection, size: int) -> str:
+    """What is wrong with a message of so many bytes, headers included: the server throws out who sends too many."""
+    limit = connection.max_payload
+    return f"larger than the server takes ({limit} bytes)" if size > limit else ""
 
 
 def _read_answer(msg: Msg) -> Answer:

@@ -77,9 +77,9 @@ class Follower:
         while not self._stop.is_set():
             whole = await self._reconcile_unless_stopped()
             await first_of(changed, self._stop, timeout=resync if whole else min(resync, RETRY_SECONDS))
-            if changed.is_set() or (whole and not self._stop.is_set()):
-                seen = changed.is_set()
-                changed.clear()
+            seen = changed.is_set()
+            changed.clear()
+            if seen or (whole and not self._stop.is_set()):
                 await self._reload(again=not seen)
 
     async def _reconcile_unless_stopped(self) -> bool:

@@ -6,6 +6,18 @@ _LONGEST = 60
 """Characters; more than a sound schedule has, and little enough for a line of a terminal."""
 
 
+class _Escapes(dict[int, str]):
+    """A table for `str.translate` that learns how each character is shown when it first comes along."""
+
+    def __missing__(self, code: int) -> str:
+        char = chr(code)
+        self[code] = char if char.isprintable() else char.encode("unicode_escape").decode()
+        return self[code]
+
+
+_ESCAPES = _Escapes()
+
+
 def quote(text: str) -> str:
     """`text` in double quotes; what cannot be printed is escaped, what is too long ends in dots."""
     return f'"{shorten(text)}"'
@@ -18,6 +30,4 @@ def shorten(text: str) -> str:
 
 def escape(text: str) -> str:
     """`text` on one line, as it is but for what cannot be printed; also in logs, where it is not cut."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+    return text if text.isprintable() else text.translate(_ESCAPES)

@@ -8,9 +8,9 @@ from functools import partial
 from typing import TypeVar
 
 from ajsync.asyncjobs.connection import Connection
-from ajsync.asyncjobs.names import TASKS_STREAM
-from ajsync.asyncjobs.streams import last_message, takes
-from ajsync.asyncjobs.tasks import NEW, decode_task, task_subject, work_item_subject
+from ajsync.asyncjobs.streams import takes
+from ajsync.asyncjobs.task_store import load_task
+from ajsync.asyncjobs.tasks import NEW, work_item_subject
 from ajsync.errors import AjsyncError
 
 T = TypeVar("T")
@@ -53,8 +53,8 @@ class Lookups:
         look.add_done_callback(partial(_tell, then, False))
 
     async def _task_state(self, task_id: str) -> str:
-        message = await last_message(self._connection, TASKS_STREAM, task_subject(task_id))
-        return NEW if message is None else decode_task(message.data).state
+        task = await load_task(self._connection, task_id)
+        return NEW if task is None else task.state
 
 
 def _tell(then: Callable[[T, str], None], unknown: T, look: asyncio.Task[T]) -> None:

@@ -15,9 +15,8 @@ from itertools import islice
 
 from ajsync.asyncjobs.connection import Connection
 from ajsync.asyncjobs.ids import fire_task_id
-from ajsync.asyncjobs.names import TASKS_STREAM
-from ajsync.asyncjobs.streams import last_message
-from ajsync.asyncjobs.tasks import UNFINISHED, decode_task, task_subject
+from ajsync.asyncjobs.task_store import load_task
+from ajsync.asyncjobs.tasks import UNFINISHED
 from ajsync.asyncjobs.timestamp import NANOSECONDS
 from ajsync.errors import StoredValueError, UnreachableError
 from ajsync.schedule.quoting import escape
@@ -132,13 +131,12 @@ class Overlap:
         # What catch-up makes good may come after a newer fire: then that one is what must not overlap.
         for due in [made] if made is not None else islice(previous_dues(fire.entry.times, fire.due), _LOOK_BACK):
             task_id = fire_task_id(name, due)
-            message = await last_message(self._connection, TASKS_STREAM, task_subject(task_id))
-            if message is None:
-                continue
             try:
-                task = decode_task(message.data)
+                task = await load_task(self._connection, task_id)
             except StoredValueError:
                 return None
+            if task is None:
+                continue
             expired = task.deadline and task.deadline < self._clock()  # which no worker starts any more
             return task_id if task.state in UNFINISHED and not expired else None
         return None

@@ -13,9 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 from ajsync.asyncjobs.connection import Connection
 from ajsync.asyncjobs.ids import fire_task_id
-from ajsync.asyncjobs.names import TASKS_STREAM
-from ajsync.asyncjobs.streams import last_message
-from ajsync.asyncjobs.tasks import NEW, decode_task, task_subject
+from ajsync.asyncjobs.task_store import load_task
+from ajsync.asyncjobs.tasks import NEW
 from ajsync.errors import StoredValueError, UnreachableError
 from ajsync.schedule.quoting import escape
 from ajsync.scheduler.agenda import Fire
@@ -86,9 +85,8 @@ class Repair:
 
     async def _is_begun(self, fire: Fire) -> bool:
         """Whether there is a task that nobody has handled."""
-        subject = task_subject(fire_task_id(fire.task.name, fire.due))
-        message = await last_message(self._connection, TASKS_STREAM, subject)
         try:
-            return message is not None and decode_task(message.data).state == NEW
+            task = await load_task(self._connection, fire_task_id(fire.task.name, fire.due))
         except StoredValueError:
             return False
+        return task is not None and task.state == NEW

@@ -298,7 +298,7 @@ async def test_a_look_at_an_old_task_that_ends_after_its_fire_was_abandoned_does
         await abandoned.wait()
         return await last_message(connection, stream, subject)
 
-    monkeypatch.setattr("ajsync.scheduler.lookups.last_message", look_late)
+    monkeypatch.setattr("ajsync.asyncjobs.task_store.last_message", look_late)
     async with connect(context_for_server(server.url)) as connection, firing(connection) as fires:
         await make_queue(connection)
         (prepared,) = fires.prepare(fire(due=time.time_ns() - 200 * SECOND))

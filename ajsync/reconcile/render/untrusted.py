@@ -8,22 +8,12 @@ from __future__ import annotations
 
 import hashlib
 
+from ajsync.schedule import quoting
+
 _RUNNER_COMMAND = "##["
 """GitHub's and Azure's build machines read `##[command]` as a command wherever it stands in a line."""
 _KEPT = 120
 """Characters of a shortened text that are shown."""
-
-
-class _Escapes(dict[int, str]):
-    """A table for `str.translate` that learns how each character is shown when it first comes along."""
-
-    def __missing__(self, code: int) -> str:
-        char = chr(code)
-        self[code] = char if char.isprintable() else char.encode("unicode_escape").decode()
-        return self[code]
-
-
-_ESCAPES = _Escapes()
 
 
 def visible(text: str, longest: int = 400) -> str:
@@ -47,9 +37,7 @@ def visible_sentence(text: str, longest: int = 1_000) -> str:
 
 def escape(text: str) -> str:
     """`text` with whatever cannot be printed, invisible and reordering characters too, as backslash escapes."""
-    if not text.isprintable():
-        text = text.translate(_ESCAPES)
-    return text.replace(_RUNNER_COMMAND, "#\\x23[")
+    return quoting.escape(text).replace(_RUNNER_COMMAND, "#\\x23[")
 
 
 def _rest(text: str) -> str:
