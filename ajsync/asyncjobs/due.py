@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import takewhile
+from itertools import islice, takewhile
 
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.timestamp import NANOSECONDS, to_datetime, to_nanoseconds
-from ajsync.schedule import Timetable, parse
+from ajsync.errors import ScheduleError
+from ajsync.schedule import Timetable, format_duration_short, parse
 
 _MILLISECOND = 1_000_000
 
@@ -61,3 +62,47 @@ def jitter_offset(task: ScheduledTask) -> int:
     if not steps:
         return 0
     return int.from_bytes(sha256(task.name.encode()).digest()[:8]) % steps * _MILLISECOND
+
+
+@dataclass(frozen=True, slots=True)
+class NextFires:
+    """When one schedule is due next."""
+
+    task: ScheduledTask
+    dues: tuple[int, ...]
+    """Nanoseconds since 1970, in order, with the jitter of the schedule."""
+    timetable: Timetable | None
+    """None where the schedule is not valid."""
+    reason: str = ""
+    """Why there are no dues; where the schedule is not valid, what is wrong with it."""
+    amiss: bool = False
+    """It has no dues although it should."""
+
+
+class Upcoming:
+    """The first `count` fires at or after `start` (nanoseconds since 1970) of many schedules.
+
+    Those that are due together are searched once, and get the same tuple.
+    """
+
+    def __init__(self, start: int, count: int) -> None:
+        self._start = start
+        self._count = count
+        self._known: dict[Times, tuple[int, ...]] = {}
+
+    def of(self, task: ScheduledTask) -> NextFires:
+        """Those of one; an `@every` that was never stored has no phase yet, and so no instants."""
+        try:
+            timetable = parse(task.schedule)
+        except ScheduleError as error:
+            return NextFires(task, (), None, str(error), amiss=True)
+        if timetable.is_every and not task.created_at:
+            interval = format_duration_short(timetable.interval)
+            return NextFires(task, (), timetable, f"every {interval}, counted from its creation")
+        times = times_of(task)
+        dues = self._known.get(times)
+        if dues is None:
+            dues = self._known[times] = tuple(islice(times.after(self._start - 1), self._count))
+        if not dues:
+            return NextFires(task, (), timetable, "never fires", amiss=True)
+        return NextFires(task, dues, timetable)

@@ -15,8 +15,8 @@ from ajsync.cli.terminal import say
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from ajsync.asyncjobs.due import NextFires
     from ajsync.cli.table import Row
-    from ajsync.inspect.fires import NextFires
 
 _OF_NAMED = 5
 _OF_ALL = 1
@@ -59,14 +59,15 @@ def command(
       ajsync next EMAIL_MONTHLY_UPDATE --count 12 --timezone Europe/Malta
       ajsync next --files --from 2027-03-28 --count 3
     """
+    from ajsync.asyncjobs.due import Upcoming
     from ajsync.asyncjobs.timestamp import to_nanoseconds
     from ajsync.cli.moments import read_start
     from ajsync.cli.source import chosen, read_source
-    from ajsync.inspect.fires import next_fires
 
     moment = read_start(start, zone)
     source = read_source(files, server, from_files=from_files)
-    found = next_fires(chosen(source, names), to_nanoseconds(moment), count or (_OF_NAMED if names else _OF_ALL))
+    upcoming = Upcoming(to_nanoseconds(moment), count or (_OF_NAMED if names else _OF_ALL))
+    found = [upcoming.of(task) for task in chosen(source, names)]
     if output != "table" or found:
         show(output, lambda: _document(found, zone), lambda: _table(found, moment, zone))
     else:
@@ -103,7 +104,7 @@ def _table(found: Sequence[NextFires], moment: datetime, zone: tzinfo | None) ->
     if rows and without:
         yield ""
     for each in without:
-        text = f"{visible(each.task.name)}: {visible_sentence(each.reason)}"
+        text = f"{visible(each.task.name)}: {visible_sentence(_reason(each))}"
         yield paint("alarm" if each.amiss else "", text)
 
 
@@ -137,7 +138,7 @@ def _document(found: Sequence[NextFires], zone: tzinfo | None) -> list[dict[str,
             "timezone": each.timetable.zone if each.timetable else None,
             "queue": each.task.queue,
             "next": [to_datetime(due, zone or _own_zone(each)).isoformat() for due in each.dues],
-            "reason": each.reason or None,
+            "reason": _reason(each) or None,
         }
         for each in found
     ]
@@ -147,3 +148,8 @@ def _own_zone(each: NextFires) -> tzinfo:
     from datetime import UTC
 
     return each.timetable.zone_info if each.timetable else UTC
+
+
+def _reason(each: NextFires) -> str:
+    """Why it has no dues; empty where it has some."""
+    return each.reason if each.timetable else f"not valid: {each.reason}"

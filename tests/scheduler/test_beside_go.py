@@ -53,6 +53,15 @@ async def until_leads(scheduler: Scheduler) -> None:
             await asyncio.sleep(0.01)
 
 
+async def leading(connection: Connection, name: str) -> GoScheduler:
+    """A Go scheduler that leads already."""
+    go = GoScheduler(connection.client, name)
+    go.start()
+    async with asyncio.timeout(40):
+        await go.leads.wait()
+    return go
+
+
 async def prepare(connection: Connection) -> None:
     """The streams, a queue, and a schedule that is due every second."""
     for stream in (CONFIGURATION_STREAM, ELECTIONS_STREAM, TASKS_STREAM):
@@ -107,10 +116,7 @@ async def test_a_go_scheduler_that_leads_is_never_pushed_aside_by_silence(server
         # A watermark of an earlier term under the very name that the Go scheduler has.
         async with running(connection, "host1") as ours:
             await until_leads(ours)
-        go = GoScheduler(other.client, "host1")
-        go.start()
-        async with asyncio.timeout(40):
-            await go.leads.wait()
+        go = await leading(other, "host1")
         async with running(connection, "host2") as ours:
             fired = len(go.fired)
             async with asyncio.timeout(20):
@@ -125,10 +131,7 @@ async def test_a_stand_by_beside_a_go_scheduler_lets_go_of_what_falls_due_in_its
         await prepare(connection)
         mark = Watermark("ours1", time.time_ns() - 30 * DAY, election=0)
         await connection.request(f"{CONFIGURATION_SUBJECT}{WATERMARK_KEY}", encode_watermark(mark))
-        go = GoScheduler(other.client, "go1")
-        go.start()
-        async with asyncio.timeout(40):
-            await go.leads.wait()
+        go = await leading(other, "go1")
         async with running(connection, "ours2") as ours:
             async with asyncio.timeout(10):
                 while not ours.loaded or ours.agenda.position < time.time_ns() - 60 * SECOND:
@@ -140,10 +143,7 @@ async def test_a_stand_by_beside_a_go_scheduler_lets_go_of_what_falls_due_in_its
 async def test_a_go_scheduler_is_waited_for_too_where_the_election_lost_its_stream(server: NatsServer) -> None:
     async with connect(context_for_server(server.url)) as connection, connect(context_for_server(server.url)) as other:
         await prepare(connection)
-        go = GoScheduler(other.client, "go1")
-        go.start()
-        async with asyncio.timeout(40):
-            await go.leads.wait()
+        go = await leading(other, "go1")
         async with running(connection, "ours1") as ours:
             async with asyncio.timeout(10):
                 while ours.leadership is None or ours.leadership.holder != "go1":

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from itertools import islice
+from datetime import UTC, datetime, timedelta, tzinfo
 
-from ajsync.asyncjobs.due import Times, times_of
+from ajsync.asyncjobs.due import Upcoming
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.timestamp import to_datetime, to_nanoseconds
-from ajsync.errors import ScheduleError
 from ajsync.reconcile.render.untrusted import visible_sentence
-from ajsync.schedule import format_duration_short, parse
+from ajsync.schedule import Timetable
 
 _COUNT = 3
 """How many fires of a schedule are shown."""
@@ -37,27 +35,24 @@ class FireTimes:
     def __init__(self, now: datetime) -> None:
         # In UTC, since Python subtracts two instants of one zone by their wall clocks.
         self._now = now.astimezone(UTC)
-        self._known: dict[Times, Fires] = {}
+        self._upcoming = Upcoming(to_nanoseconds(self._now) + 1, _COUNT)
+        self._known: dict[tuple[Timetable, tuple[int, ...]], Fires] = {}
 
     def of(self, task: ScheduledTask) -> Fires:
         """The next fires of `task`; an `@every` has them only when it was stored before and so has its phase."""
-        try:
-            timetable = parse(task.schedule)
-        except ScheduleError as error:
-            return Fires((), (visible_sentence(f"cannot be told: {error}"),), amiss=True)
-        if timetable.is_every and not task.created_at:
-            return Fires((), (f"every {format_duration_short(timetable.interval)}, counted from its creation",))
-        due = times_of(task)
-        fires = self._known.get(due)
+        found = self._upcoming.of(task)
+        if found.timetable is None:
+            return Fires((), (visible_sentence(f"cannot be told: {found.reason}"),), amiss=True)
+        if not found.dues:
+            return Fires((), (found.reason,), found.amiss)
+        key = found.timetable, found.dues
+        fires = self._known.get(key)
         if fires is None:
-            fires = self._known[due] = self._search(due)
+            fires = self._known[key] = self._shown(found.dues, found.timetable.zone_info)
         return fires
 
-    def _search(self, due: Times) -> Fires:
-        instants = islice(due.after(to_nanoseconds(self._now)), _COUNT)
-        times = tuple(to_datetime(instant, due.timetable.zone_info) for instant in instants)
-        if not times:
-            return Fires((), ("never fires",), amiss=True)
+    def _shown(self, dues: tuple[int, ...], zone: tzinfo) -> Fires:
+        times = tuple(to_datetime(due, zone) for due in dues)
         timespec = "seconds" if any(time.second or time.microsecond for time in times) else "minutes"
         return Fires(times, tuple(self._line(time, timespec) for time in times))
 

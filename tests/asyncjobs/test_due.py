@@ -1,15 +1,21 @@
-"""The next fires of many schedules."""
+"""When scheduled tasks are due next."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from ajsync.asyncjobs.due import NextFires, Upcoming
+from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.timestamp import format_timestamp, parse_timestamp
-from ajsync.inspect.fires import NextFires, next_fires
 from tests.tasks import task
 
 MIDNIGHT = parse_timestamp("2027-03-01T00:00:00Z")
 MINUTE = 60_000_000_000
+
+
+def next_fires(tasks: list[ScheduledTask], start: int, count: int) -> list[NextFires]:
+    upcoming = Upcoming(start, count)
+    return [upcoming.of(each) for each in tasks]
 
 
 def dues(found: NextFires) -> list[str]:
