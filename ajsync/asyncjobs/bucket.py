@@ -23,6 +23,7 @@ from ajsync.asyncjobs.names import (
     SCHEDULE_SUBJECT,
 )
 from ajsync.asyncjobs.streams import STREAM_NOT_FOUND, LastMessage, last_message, make_stream
+from ajsync.asyncjobs.waiting import raise_if_cancelled
 from ajsync.errors import BucketNotFoundError, NotPermittedError, StoredValueError, UnreachableError
 
 _log = logging.getLogger(__name__)
@@ -144,6 +145,7 @@ class ConfigurationBucket:
         asked = 0
         try:
             while True:
+                raise_if_cancelled()
                 if asked - len(messages) <= self._pull_messages // 2:
                     body = f'{{"batch":{self._pull_messages},"expires":{int(_READ_SILENCE_SECONDS * 1e9)}}}'.encode()
                     await client.publish(subject, body, inbox)

@@ -79,10 +79,8 @@ class NatsClient(Client):
         self._pending_data_size += len(cmd)
 
     async def _flush_pending(self, force_flush: bool = False) -> Any:
-        # For the same reason: nats-py waits here once its queue is full, though whatever is in it flushes all that is
-        # pending, and writes by itself where its flusher has ended, as it does with the transport.
-        flushing = self._flusher_task is not None and not self._flusher_task.done()
-        if flushing and self._flush_queue is not None and self._flush_queue.empty():
+        # For the same reason: once its queue is full nats-py waits here. Whatever is in it flushes all that is pending.
+        if self._flush_queue is None or self._flush_queue.empty():
             return await super()._flush_pending(force_flush)
         return None
 

@@ -18,7 +18,7 @@ from nats.aio.msg import Msg
 
 from ajsync.asyncjobs.connection import Connection, JetStreamError
 from ajsync.asyncjobs.frames import header_block, store_frame, write_frames
-from ajsync.asyncjobs.waiting import set_within
+from ajsync.asyncjobs.waiting import raise_if_cancelled, set_within
 from ajsync.errors import InvalidError
 
 WINDOW = 1000
@@ -91,6 +91,7 @@ async def publish_all(
     finally:
         if not connection.client.is_closed:
             await subscription.unsubscribe()
+    raise_if_cancelled()
     run.take_rest()
     return [answer or (NO_ANSWER if index < run.begun else NOT_SENT) for index, answer in enumerate(run.answers)]
 

@@ -46,3 +46,10 @@ async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
         if not task.done():
             task.cancel()
             await asyncio.wait((task,), timeout=_CANCELLED_SECONDS)
+
+
+def raise_if_cancelled() -> None:
+    """Raise CancelledError where this task was cancelled and nats-py has swallowed that, as while its queue is full."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
