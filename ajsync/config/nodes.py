@@ -22,6 +22,7 @@ MAX_FILE_SIZE = 10_000_000
 """Bytes. A file beyond this is no schedules file but a mistake."""
 MAX_DEPTH = 100
 """Levels of nesting. The composer recurses in C, where depth ends in a crash instead of an exception."""
+_TOO_DEEP = (f"nested deeper than {MAX_DEPTH} levels", "write the data flatter")
 
 MAX_NODES = 1_000_000
 """Values in one file, also once its aliases are replaced by what they stand for; one of them takes about 300 bytes."""
@@ -58,7 +59,7 @@ class _Rules:
         self._depth += 1
         self._nodes += 1
         if self._depth > MAX_DEPTH:
-            raise _Refused(parent, f"nested deeper than {MAX_DEPTH} levels", "write the data flatter")
+            raise _Refused(parent, *_TOO_DEEP)
         if self._nodes > MAX_NODES:
             raise _Refused(parent, TOO_MANY_NODES, "use several files")
 
@@ -107,7 +108,10 @@ def compose(data: bytes, file: str) -> tuple[str, Node | None]:
     except yaml.reader.ReaderError:
         raise Unreadable(_forbidden_character(text, file)) from None
     except yaml.MarkedYAMLError as error:
-        raise Unreadable(syntax_problem(text, file, error)) from None
+        problem = syntax_problem(text, file, error)
+        if "maximum nesting depth" in (error.problem or ""):  # libyaml reads ahead, and has a limit of its own
+            problem = Problem(problem.location, *_TOO_DEEP)
+        raise Unreadable(problem) from None
 
 
 class Unreadable(Exception):
