@@ -17,6 +17,7 @@ from ajsync.asyncjobs.failure import REFUSED
 
 _PERMISSIONS = "permissions violation"
 _MUCH_BYTES = 2 * 1024 * 1024
+_LOOK_SECONDS = 0.1
 _CANCELLATIONS = 20
 _CANCELLED_SECONDS = 0.05
 """A task that takes its cancellation ends in far less."""
@@ -69,8 +70,9 @@ class NatsClient(Client):
         await self._flush_pending()
         if self._pending_data_size > _MUCH_BYTES and self._flush_queue is not None:
             flushed = asyncio.get_running_loop().create_future()
-            await self._flush_queue.put(flushed)
-            await flushed
+            self._flush_queue.put_nowait(flushed)
+            while not flushed.done() and self.is_connected:
+                await asyncio.wait((flushed,), timeout=_LOOK_SECONDS)
 
     async def _send_command(self, cmd: bytes, priority: bool = False) -> None:
         # nats-py waits here for the socket where much is pending, and swallows a cancellation meanwhile: whoever asks a
@@ -79,8 +81,10 @@ class NatsClient(Client):
         self._pending_data_size += len(cmd)
 
     async def _flush_pending(self, force_flush: bool = False) -> Any:
-        # For the same reason: once its queue is full nats-py waits here. Whatever is in it flushes all that is pending.
-        if self._flush_queue is None or self._flush_queue.empty():
+        # For the same reason: once its queue is full nats-py waits here. Whatever is in it flushes all that is pending,
+        # unless the flusher has ended, as it does where it begins while a reconnect still waits for the socket.
+        flushing = self._flusher_task is not None and not self._flusher_task.done()
+        if not flushing or self._flush_queue is None or self._flush_queue.empty():
             return await super()._flush_pending(force_flush)
         return None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import re
 import time
 from collections import deque
@@ -24,7 +25,8 @@ from ajsync.errors import InvalidError
 WINDOW = 1000
 """Writes under way at once: more gains nothing on one connection, and a lost connection leaves this many open."""
 RESEND_SECONDS = 3.0
-"""Silence after which the writes under way are sent again. Every write must be safe to send twice."""
+"""Silence after which a write under way is sent again: of everybody, or of this one while one that was sent so much
+later is answered. Every write must be safe to send twice."""
 PATIENCE_SECONDS = 30.0
 """Silence after which the writes still open are given up."""
 _TICK_SECONDS = 0.1
@@ -121,18 +123,27 @@ class _Run:
         self.on_answer = on_answer
         self.answers: list[Answer | None] = []
         self.again: deque[tuple[int, Write]] = deque()
-        self.under_way: dict[int, Write] = {}
+        self.under_way: dict[int, tuple[float, Write]] = {}
+        """With the time at which they were last sent, which rises."""
         self.begun = 0
         """So many of the first writes were sent at least once."""
         self.exhausted = False
         self.heard_at = 0.0
-        """When the last answer came, by the monotonic clock."""
+        """When the last answer came, by the monotonic clock as all times here."""
+        self.answered_sent_at = 0.0
+        """When the latest write that has an answer was sent."""
         self.progress = asyncio.Event()
         """There is room in the window again."""
 
     async def drive(self, inbox: str, patience: float) -> None:
+        client = self.connection.client
+        reconnects = client.stats["reconnects"]
         sent_at = self.heard_at = time.monotonic()
-        while not self.connection.client.is_closed:
+        while not client.is_closed:
+            if client.stats["reconnects"] != reconnects:
+                reconnects = client.stats["reconnects"]
+                self._send_again(math.inf)  # what went to the last connection is answered on no other
+            self._send_again(self.answered_sent_at - RESEND_SECONDS)
             await self._fill_window(inbox)
             if self.exhausted and not self.again and not self.under_way:
                 return
@@ -144,13 +155,21 @@ class _Run:
             if now - self.heard_at > patience or self.connection.lost.done():
                 return
             if now - max(sent_at, self.heard_at) > RESEND_SECONDS and self.connection.is_connected:
-                self.again.extend(self.under_way.items())
-                self.under_way.clear()
+                self._send_again(math.inf)
                 sent_at = now
 
     def take_rest(self) -> None:
         """Count the writes that were not begun: they have no answer either."""
         self.answers.extend(None for _ in self.writes)
+
+    def _send_again(self, sent_until: float) -> None:
+        """Have the writes under way that were sent by then sent once more: else they would keep the window full."""
+        while self.under_way:
+            index, (sent_at, write) = next(iter(self.under_way.items()))
+            if sent_at > sent_until:
+                return
+            del self.under_way[index]
+            self.again.append((index, write))
 
     def _next(self) -> tuple[int, Write] | None:
         if self.again:
@@ -165,7 +184,7 @@ class _Run:
     async def _fill_window(self, inbox: str) -> None:
         while batch := self._begin_batch(inbox):
             if not await write_frames(self.connection, [*batch.values()]):  # disconnected
-                self.again.extendleft((index, self.under_way.pop(index)) for index in reversed(batch))
+                self.again.extendleft((index, self.under_way.pop(index)[1]) for index in reversed(batch))
                 return
             self.begun = max(self.begun, max(batch) + 1)
             await asyncio.sleep(0)  # nats-py writes to the socket only while nobody else runs
@@ -173,7 +192,7 @@ class _Run:
     def _begin_batch(self, inbox: str) -> dict[int, bytes]:
         """The frames of some of the next writes, which are under way from now on, by their index."""
         batch: dict[int, bytes] = {}
-        size = 0
+        size, now = 0, time.monotonic()
         while size < _BATCH_BYTES and len(self.under_way) < WINDOW and (item := self._next()) is not None:
             index, write = item
             if self.answers[index] is not None:
@@ -182,7 +201,7 @@ class _Run:
             if excess := _excess(self.connection, len(headers) + len(write.data)):
                 self._settle(index, Answer(error=excess, too_large=True))
                 continue
-            self.under_way[index] = write
+            self.under_way[index] = now, write
             batch[index] = store_frame(write.subject, f"{inbox}.{index}", headers, write.data)
             size += len(batch[index])
         return batch
@@ -195,7 +214,8 @@ class _Run:
         if self.answers[index] is not None:
             return
         self.answers[index] = answer
-        self.under_way.pop(index, None)
+        if (sent := self.under_way.pop(index, None)) is not None:
+            self.answered_sent_at = max(self.answered_sent_at, sent[0])
         if self.on_answer is not None:
             self.on_answer(index, answer)
         if len(self.under_way) <= WINDOW // 2:
@@ -203,7 +223,7 @@ class _Run:
 
     def _settle_refused(self) -> None:
         """A publish without permission is never answered: the server's reason arrives apart from it."""
-        for index, write in list(self.under_way.items()):
+        for index, (_, write) in list(self.under_way.items()):
             reason = self.connection.permission_reason(write.subject)
             if reason is not None:
                 self._settle(index, Answer(error=reason, denied=True))

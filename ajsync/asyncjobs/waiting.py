@@ -49,7 +49,10 @@ async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
 
 
 def raise_if_cancelled() -> None:
-    """Raise CancelledError where this task was cancelled and nats-py has swallowed that, as while its queue is full."""
+    """Raise CancelledError where this task was cancelled and a wait inside nats-py has swallowed that.
+
+    It waits by `asyncio.wait_for`: see above.
+    """
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError

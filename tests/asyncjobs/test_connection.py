@@ -594,6 +594,22 @@ class TestLosingTheServer:
             await subscription.unsubscribe()
         server.process.send_signal(signal.SIGCONT)
 
+    async def test_whoever_waits_for_a_hung_server_to_take_much_is_let_go_when_the_client_ends(
+        self, server: NatsServer
+    ) -> None:
+        async with connect(context_for_server(server.url), reconnect_timeout=None) as connection:
+            assert server.process is not None
+            server.process.send_signal(signal.SIGSTOP)
+            frames = [publish_frame("x", b"x" * 900_000)] * 50
+            writing = asyncio.create_task(write_frames(connection, frames))
+            more = asyncio.create_task(write_frames(connection, frames))
+            await asyncio.sleep(0.2)
+            assert not writing.done()
+            await connection.client.end(0.5)
+            _, waiting = await asyncio.wait((writing, more), timeout=FOREVER)
+        server.process.send_signal(signal.SIGCONT)
+        assert not waiting
+
     async def test_an_error_that_nats_knows_no_way_back_from_is_told(
         self, listen: Callable[[bytes], Awaitable[tuple[str, bytearray]]]
     ) -> None:

@@ -95,6 +95,28 @@ async def test_writes_go_on_through_a_restart_and_none_is_stored_twice(server: N
         assert bucket.target.created == info["created"]
 
 
+async def test_writes_whose_answers_are_lost_do_not_keep_the_window_while_others_are_answered(
+    server: NatsServer,
+) -> None:
+    """As when a stream gets another leader: what the old one had taken is answered by nobody."""
+    lost = {f"some.{n}" for n in range(990)}
+    order: list[int] = []
+
+    async def answer(msg: Msg) -> None:
+        if msg.subject in lost:
+            lost.remove(msg.subject)
+        else:
+            await msg.respond(b'{"stream":"SOME","seq":%d}' % (len(order) + 1))
+
+    async with connect(context_for_server(server.url)) as connection, connect(context_for_server(server.url)) as other:
+        await other.client.subscribe("some.*", cb=answer)
+        await other.client.flush()
+        writes = [Write(f"some.{n}", b"", {}) for n in range(2000)]
+        answers = await publish_all(connection, writes, on_answer=lambda index, _: order.append(index))
+    assert not [each for each in answers if each.error]
+    assert order.index(0) < order.index(1999)
+
+
 async def test_writes_to_a_server_that_stays_away_end_without_an_answer(server: NatsServer) -> None:
     async with connect(context_for_server(server.url)) as connection:
         await ConfigurationBucket.create(connection)
