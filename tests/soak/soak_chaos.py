@@ -1,0 +1,73 @@
+"""For five minutes the server and the leader are killed, paused and brought back at random, the one amid the other."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.nats_server import NatsServer
+from tests.scheduler.ha.members import Member
+from tests.scheduler.ha.stage import Stage, every_second, schedule, stage
+
+pytestmark = pytest.mark.anyio
+SECONDS = 300
+SCHEDULES = 200
+
+
+async def test_whatever_comes_together_each_fire_happens_once(tmp_path: Path, server: NatsServer) -> None:
+    seed = random.randrange(10**6)
+    dice = random.Random(seed)
+    tasks = [schedule(f"MANY_{number}", "@every 1s", jitter=1) for number in range(SCHEDULES)]
+    async with stage(tmp_path / "stage", [server.port], [*every_second(), *tasks], schedulers=3) as scene:
+        await scene.leads()
+        blows = 0
+        deadline = time.monotonic() + SECONDS
+        while time.monotonic() < deadline:
+            await asyncio.sleep(dice.choice((0.1, 1, 3, 6)) * dice.random())
+            struck = dice.choice([_restart, _restart, _pause_server, _kill, _kill, _pause])
+            await struck(scene, server, dice)
+            blows += 1
+            for member in scene.members.values():
+                member.said("")  # it runs
+        verdict = await scene.finish()
+        print(f"\nseed {seed}: {blows} blows in {SECONDS} s: {verdict}")
+        assert verdict.clean, f"seed {seed}: {verdict}\n{scene.logs()}"
+
+
+async def _restart(_scene: Stage, server: NatsServer, dice: random.Random) -> None:
+    server.stop(dice.choice((signal.SIGKILL, signal.SIGTERM)))
+    await asyncio.sleep(dice.choice((0, 0.3, 4)) * dice.random())
+    server.start()
+
+
+async def _pause_server(_scene: Stage, server: NatsServer, dice: random.Random) -> None:
+    assert server.process is not None
+    server.process.send_signal(signal.SIGSTOP)
+    await asyncio.sleep(dice.choice((0.3, 8)) * dice.random())
+    server.process.send_signal(signal.SIGCONT)
+
+
+async def _kill(scene: Stage, _server: NatsServer, dice: random.Random) -> None:
+    member = await _somebody(scene, dice)
+    member.signal(dice.choice((signal.SIGKILL, signal.SIGTERM)))
+    await asyncio.to_thread(member.reap)
+    await asyncio.sleep(dice.choice((0, 2)) * dice.random())
+    member.start()
+
+
+async def _pause(scene: Stage, _server: NatsServer, dice: random.Random) -> None:
+    member = await _somebody(scene, dice)
+    member.signal(signal.SIGSTOP)
+    await asyncio.sleep(dice.choice((0.5, 6)) * dice.random())
+    member.signal(signal.SIGCONT)
+
+
+async def _somebody(scene: Stage, dice: random.Random) -> Member:
+    """The leader mostly."""
+    leader = scene.members.get(await scene.holder() or "")
+    return leader if leader is not None and dice.random() < 0.7 else dice.choice([*scene.members.values()])
