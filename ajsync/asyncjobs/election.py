@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from ajsync.asyncjobs.connection import REQUEST_SECONDS, Connection
 from ajsync.asyncjobs.events import leader_elected_event, leader_election_subject
 from ajsync.asyncjobs.ids import new_id
-from ajsync.asyncjobs.names import ELECTIONS_STREAM, ELECTIONS_SUBJECT, SCHEDULER_ELECTION
+from ajsync.asyncjobs.names import ELECTION_HEADER, ELECTIONS_STREAM, ELECTIONS_SUBJECT, SCHEDULER_ELECTION
 from ajsync.asyncjobs.publisher import Write, publish_one
-from ajsync.asyncjobs.streams import last_message
+from ajsync.asyncjobs.streams import LastMessage, last_message
 
 ELECTION_SUBJECT = f"{ELECTIONS_SUBJECT}{SCHEDULER_ELECTION}"
 TTL_SECONDS = 10.0
@@ -31,6 +31,8 @@ class Holding:
     """Of the key's last message: what a write has to expect; 0 where there is none."""
     given_back: bool = False
     """The last holder deleted the key, which only ours do."""
+    since: int | None = None
+    """Every write of the key after this revision was one of ours; None where the last one was not."""
 
 
 class Election:
@@ -45,9 +47,10 @@ class Election:
         message = await last_message(self._connection, ELECTIONS_STREAM, ELECTION_SUBJECT, timeout=timeout)
         if message is None:
             return Holding(None, 0)
+        since = _read_since(message)
         if message.deleted:
-            return Holding(None, message.revision, given_back=True)
-        return Holding(message.data.decode("utf-8", "replace"), message.revision)
+            return Holding(None, message.revision, given_back=True, since=since)
+        return Holding(message.data.decode("utf-8", "replace"), message.revision, since=since)
 
     async def last_revision(self) -> int:
         """The revision of the last write to the whole bucket, expired or not; 0 where there never was one."""
@@ -55,16 +58,19 @@ class Election:
         revision: int = info["state"]["last_seq"]
         return revision
 
-    async def take(self, revision: int, *, timeout: float) -> int | None:
+    async def take(self, revision: int, since: int, *, timeout: float) -> int | None:
         """Take or refresh the key: write our name if it is at `revision` still. The new revision, None if it is not.
+
+        It is written down with it that every write after the revision `since` was one of ours.
 
         Raises UnreachableError where there is no answer within `timeout` seconds, or one that says neither.
         """
-        return await self._store(self._name.encode(), {}, revision, timeout)
+        return await self._store(self._name.encode(), {ELECTION_HEADER: str(since)}, revision, timeout)
 
-    async def give_back(self, revision: int, *, timeout: float) -> bool:
-        """Delete the key if it is at `revision` still, so that another can take it at once."""
-        return await self._store(b"", {"KV-Operation": "DEL"}, revision, timeout) is not None
+    async def give_back(self, revision: int, since: int, *, timeout: float) -> bool:
+        """Delete the key if it is at `revision` still, so that another can take it at once; `since` as in `take`."""
+        headers = {"KV-Operation": "DEL", ELECTION_HEADER: str(since)}
+        return await self._store(b"", headers, revision, timeout) is not None
 
     async def announce(self) -> None:
         """Publish that we lead."""
@@ -76,3 +82,11 @@ class Election:
         subject = f"{self._connection.publish_prefix}{ELECTION_SUBJECT}"
         answer = await publish_one(self._connection, Write(subject, data, {**headers, **expected}), timeout=timeout)
         return None if answer.conflict else answer.sequence
+
+
+def _read_since(message: LastMessage) -> int | None:
+    try:
+        since = int(message.headers[ELECTION_HEADER])
+    except (KeyError, ValueError):
+        return None
+    return since if 0 <= since < message.revision else None

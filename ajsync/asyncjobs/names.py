@@ -22,6 +22,8 @@ EVENT_SUBJECT = "CHORIA_AJ.E."
 QUEUE_STREAM_PREFIX = "CHORIA_AJ_Q_"
 """The stream of a queue is this and its name."""
 
+ELECTION_HEADER = "Ajsync-Since"
+"""On each write of ours of the election's key: every write after this revision was one of ours."""
 CONSUMER_MARK = "ajsync"
 """How the description of each consumer of ours begins, so that nobody takes it for a Go scheduler."""
 

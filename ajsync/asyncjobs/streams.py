@@ -6,6 +6,7 @@ The configurations are those that the Go tool gives, recorded in tests/golden/st
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,10 +95,14 @@ class LastMessage:
 
     revision: int
     data: bytes
-    deleted: bool
-    """It is a delete marker of a bucket."""
+    headers: Mapping[str, str]
     stored_at: int
     """Nanoseconds since 1970, by the server's clock."""
+
+    @property
+    def deleted(self) -> bool:
+        """Whether it is a delete marker of a bucket."""
+        return "KV-Operation" in self.headers
 
 
 async def last_message(
@@ -112,11 +117,11 @@ async def last_message(
             return None
         raise
     message = reply["message"]
-    headers = base64.b64decode(message.get("hdrs", ""))
+    lines = base64.b64decode(message.get("hdrs", "")).decode("utf-8", "replace").split("\r\n")
     return LastMessage(
         revision=message["seq"],
         data=base64.b64decode(message.get("data", "")),
-        deleted=b"KV-Operation:" in headers,
+        headers={name: value.strip() for name, _, value in (line.partition(":") for line in lines[1:])},
         stored_at=parse_timestamp(message["time"]),
     )
 

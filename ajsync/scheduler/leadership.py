@@ -2,6 +2,8 @@
 
 The same election as the Go scheduler's. Between two of ours no waiting is needed, since both would make the same tasks
 with the same ids; a holder that is not ours keeps its ten seconds, and after it the winner waits as the Go tool does.
+
+Each write of ours says since when the key was ours without a break. A watermark of that time is one to go on from.
 """
 
 from __future__ import annotations
@@ -35,6 +37,9 @@ _RETRY_SECONDS = 0.5
 _STEP_DOWN_SECONDS = TTL_SECONDS - REFRESH_SECONDS
 """Without a refresh for so long the key may soon be somebody else's."""
 _GIVE_BACK_SECONDS = 1.0
+_FOREIGN_TERM_SECONDS = GO_CAMPAIGN_SECONDS + TTL_SECONDS - 1
+"""So long at least it takes from a key of ours to a key that nobody holds, if a Go scheduler has fired in between: it
+fires from its second write on, and after that the key has to expire."""
 _MAKE_AGAIN_SECONDS = 5.0
 """Where the server refuses that, it is not asked at each look."""
 
@@ -92,12 +97,18 @@ class Leadership:
         self._confirmed_at = 0.0
         self._unanswered = False
         self._refreshing = asyncio.Lock()
+        self._since = 0
+        """While we hold the key: every write of it after this revision was one of ours."""
+        self._seen: Holding | None = None
+        """The last write of ours that was seen, and when, by the monotonic clock and by the host's."""
+        self._seen_at = (0.0, 0.0)
         self._mark_revision = 0
-        self._mark_changed_at = time.monotonic()
+        self._alive_at = time.monotonic()
+        """When whoever leads last wrote the watermark, or was first seen, by the monotonic clock."""
 
     async def campaign(self, stop: asyncio.Event) -> Term | None:
         """Try until we hold the key; None once stopped."""
-        self._mark_changed_at = time.monotonic()
+        self._alive_at = time.monotonic()
         while not stop.is_set():
             try:
                 term = await self._try()
@@ -108,7 +119,7 @@ class Leadership:
                 if str(error) != self.trouble:
                     log.warning("Cannot take part in the election: %s", error, extra={"reason": str(error)})
                 self.trouble = str(error)
-                self._mark_changed_at = time.monotonic()  # silence that nobody listened to is none
+                self._alive_at = time.monotonic()  # silence that nobody listened to is none
                 if _finds_no_stream(error):
                     await self._make_again()
             await set_within(stop, POLL_SECONDS)
@@ -139,7 +150,7 @@ class Leadership:
         reason = "the server is away"
         if self._bucket.connection.is_connected:
             try:
-                if await self._election.give_back(self.revision, timeout=_GIVE_BACK_SECONDS):
+                if await self._election.give_back(self.revision, self._since, timeout=_GIVE_BACK_SECONDS):
                     log.info("Gave the leadership back", extra={"leader": self.name})
                 return
             except UnreachableError as error:
@@ -175,44 +186,67 @@ class Leadership:
         holding = await self._election.read(timeout=_ANSWER_SECONDS)
         stored = await self._read_and_follow()
         mark = stored.watermark
-        self.holder = holding.holder
+        self._notice(holding)
         kind: TakeoverKind
         if holding.holder is None:
-            kind, inherited = "handover" if holding.given_back else "vacant", await self._was_ours(holding, mark)
-        elif self._is_silent(holding, mark):
-            kind, inherited = "silent", True
+            kind = "handover" if holding.given_back else "vacant"
+            since, inherited = await self._was_ours(holding, mark)
+        elif holding.since is not None and self._is_silent(holding, holding.since, mark):
+            kind, since, inherited = "silent", holding.since, _covers(holding.since, mark)
         else:
-            self._foreign = mark is None or not _is_close(mark, holding.revision)
+            self._foreign = holding.since is None and (mark is None or not _is_close(mark, holding.revision))
             if self._foreign:
                 self._on_foreign()
             return None
         self._metrics.campaigned("candidate")
-        if not await self._take(holding):
+        if not await self._take(holding, since):
             return None
         if inherited:
             return Term(kind, mark.instant if mark else None, 0.0, stored)
         return Term(kind, None, GO_CAMPAIGN_SECONDS, stored)
 
-    async def _was_ours(self, holding: Holding, mark: Watermark | None) -> bool:
-        """Whether the last holder of a key that nobody holds was one of ours, or there never was one."""
+    def _notice(self, holding: Holding) -> None:
+        if holding.holder != self.holder:  # who has just begun has not written a watermark
+            self.holder, self._alive_at = holding.holder, time.monotonic()
+        if holding.since is not None:
+            self._seen, self._seen_at = holding, (time.monotonic(), time.time())
+        elif holding.holder is not None:
+            self._seen = None
+
+    async def _was_ours(self, holding: Holding, mark: Watermark | None) -> tuple[int, bool]:
+        """Of a key that nobody holds: since which revision all writes are known as ours, and whether `mark` is of then.
+
+        It is too where there never was another holder.
+        """
         if holding.given_back:  # which only ours do
-            return True
+            since = holding.since if holding.since is not None else _before(mark)
+            return since, _covers(since, mark)
         last = await self._election.last_revision()
         if last == 0:  # where there was one, its stream was made anew since
-            return not self._foreign
-        return mark is not None and _is_close(mark, last)
+            return 0, not self._foreign
+        if self._seen is not None and self._seen.since is not None and self._seen.revision <= last:
+            monotonic, clock = self._seen_at
+            ago = max(time.monotonic() - monotonic, time.time() - clock)  # of a host that slept the clock alone knows
+            if self._seen.revision == last or ago < _FOREIGN_TERM_SECONDS:
+                return self._seen.since, _covers(self._seen.since, mark)
+        if mark is not None and _is_close(mark, last):
+            return _before(mark), True
+        return last, False
 
-    def _is_silent(self, holding: Holding, mark: Watermark | None) -> bool:
-        """Whether the holder is one of ours and does not fire any more."""
+    def _is_silent(self, holding: Holding, since: int, mark: Watermark | None) -> bool:
+        """Whether the holder, which is one of ours, does not fire any more."""
         if holding.holder == self.name and holding.revision == self.revision:
             return True  # we ourselves, who stepped down while the server was away
-        if mark is None or mark.leader != holding.holder or not _is_close(mark, holding.revision):
+        # Without a watermark of its time it may be waiting for a Go scheduler to step down; and one that refreshes the
+        # key and cannot write the watermark lives.
+        if mark is None or not _covers(since, mark) or not _is_close(mark, holding.revision):
             return False
-        silent = time.monotonic() - self._mark_changed_at
+        silent = time.monotonic() - self._alive_at
         if silent < self._takeover_after:
             return False
-        fields = {"leader": mark.leader, "seconds": round(silent, 3)}
-        log.warning("The leader %s has been silent for %.1f s, taking over", escape(mark.leader), silent, extra=fields)
+        leader = holding.holder or ""
+        fields = {"leader": leader, "seconds": round(silent, 3)}
+        log.warning("The leader %s has been silent for %.1f s, taking over", escape(leader), silent, extra=fields)
         return True
 
     async def _read_and_follow(self) -> Stored:
@@ -220,17 +254,17 @@ class Leadership:
         # Not by its value: while a fire cannot be stored, a leader that lives writes the same again and again.
         if stored.revision != self._mark_revision:
             self._mark_revision = stored.revision
-            self._mark_changed_at = time.monotonic()
+            self._alive_at = time.monotonic()
             if stored.watermark is not None:
                 self._on_watermark(stored.watermark)
         return stored
 
-    async def _take(self, holding: Holding) -> bool:
+    async def _take(self, holding: Holding, since: int) -> bool:
         asked_at = time.monotonic()
-        revision = await self._election.take(holding.revision, timeout=_ANSWER_SECONDS)
+        revision = await self._election.take(holding.revision, since, timeout=_ANSWER_SECONDS)
         if revision is None:
             return False
-        self.revision, self._confirmed_at, self._unanswered = revision, asked_at, False
+        self.revision, self._since, self._confirmed_at, self._unanswered = revision, since, asked_at, False
         self.holder, self._foreign = self.name, False
         return True
 
@@ -240,7 +274,7 @@ class Leadership:
             self._metrics.campaigned("leader")
             asked_at = time.monotonic()
             try:
-                revision = await self._election.take(self.revision, timeout=timeout)
+                revision = await self._election.take(self.revision, self._since, timeout=timeout)
                 if revision is None and self._unanswered:
                     # A refresh whose answer was lost may have been stored: then the key is at its revision.
                     holding = await self._election.read(timeout=_ANSWER_SECONDS)
@@ -258,11 +292,20 @@ class Leadership:
             return True
 
 
-def _is_close(mark: Watermark, revision: int) -> bool:
-    """Whether nobody but the leader that wrote `mark` can have fired up to this write of the election's key.
+def _covers(since: int, mark: Watermark | None) -> bool:
+    """Whether `mark` was written while the key was ours without a break, as it is since the revision `since`."""
+    return since == 0 or (mark is not None and mark.election > since)
 
-    It is the one that the mark names, or the next: a refresh by a leader that died before its next mark, or the first
-    write of a Go scheduler, which fires from its second on.
+
+def _before(mark: Watermark | None) -> int:
+    return mark.election - 1 if mark is not None else 0
+
+
+def _is_close(mark: Watermark, revision: int) -> bool:
+    """Whether this write of the election's key is the one that `mark` names, or the next.
+
+    The next is by a leader that died before its next mark, or the first of a Go scheduler, which fires from its second
+    on: in either case nobody but ours can have fired since the mark.
     """
     return revision - mark.election in (0, 1)
 

@@ -53,8 +53,6 @@ class Marking:
         self._revision = revision
         self._lost = lost
         self._complaints = Complaints(logging.getLogger(__name__))
-        self.begun = False
-        """Whether this term has written a watermark."""
 
     async def run(self) -> None:
         """Write once a second until cancelled."""
@@ -83,7 +81,6 @@ class Marking:
                 self._revision = found
             return
         self._revision = answer.sequence
-        self.begun = True
         self._scheduler.records.marked()
         self._scheduler.watermark = mark
         self._scheduler.metrics.watermark(mark.instant)

@@ -183,8 +183,7 @@ class Scheduler:
                 await asyncio.wait((holding,), timeout=_REFRESH_ENDS_SECONDS)
                 holding.cancel()
                 await asyncio.gather(holding, return_exceptions=True)
-            # A key that is given back says that ours fired up to the watermark: true only of a term that wrote one.
-            if stop.is_set() and not lost.is_set() and runner.marking.begun:
+            if stop.is_set() and not lost.is_set():
                 await self.leadership.give_back()
 
     async def _lead(self, runner: TermRunner, term: Term, stop: asyncio.Event) -> None:

@@ -26,9 +26,9 @@ async def test_a_key_that_nobody_holds_is_taken_by_one_and_its_value_is_the_plai
         one, two = Election(connection, "one.example.net"), Election(connection, "two.example.net")
         assert await one.read() == Holding(None, 0)
         assert await one.last_revision() == 0
-        assert await one.take(0, timeout=5) == 1
-        assert await two.take(0, timeout=5) is None
-        assert await two.read() == Holding("one.example.net", 1)
+        assert await one.take(0, 0, timeout=5) == 1
+        assert await two.take(0, 0, timeout=5) is None
+        assert await two.read() == Holding("one.example.net", 1, since=0)
         found = await last_message(connection, ELECTIONS_STREAM, ELECTION_SUBJECT)
         assert found is not None
         assert found.data == b"one.example.net"
@@ -38,9 +38,9 @@ async def test_a_refresh_needs_the_revision_of_the_one_before(server: NatsServer
     async with connect(context_for_server(server.url)) as connection:
         await make_stream(connection, ELECTIONS_STREAM)
         one = Election(connection, "one")
-        assert await one.take(0, timeout=5) == 1
-        assert await one.take(1, timeout=5) == 2
-        assert await one.take(1, timeout=5) is None
+        assert await one.take(0, 0, timeout=5) == 1
+        assert await one.take(1, 0, timeout=5) == 2
+        assert await one.take(1, 0, timeout=5) is None
         assert await one.last_revision() == 2
 
 
@@ -48,13 +48,13 @@ async def test_a_key_that_was_given_back_can_be_taken_at_once(server: NatsServer
     async with connect(context_for_server(server.url)) as connection:
         await make_stream(connection, ELECTIONS_STREAM)
         one, two = Election(connection, "one"), Election(connection, "two")
-        revision = await one.take(0, timeout=5)
+        revision = await one.take(0, 0, timeout=5)
         assert revision == 1
-        assert not await two.give_back(7, timeout=5)
-        assert await one.give_back(revision, timeout=5)
-        assert await two.read() == Holding(None, 2, given_back=True)
+        assert not await two.give_back(7, 0, timeout=5)
+        assert await one.give_back(revision, 0, timeout=5)
+        assert await two.read() == Holding(None, 2, given_back=True, since=0)
         # A Go scheduler creates over a delete marker, too: with its revision, as nats.go does.
-        assert await two.take(2, timeout=5) == 3
+        assert await two.take(2, 0, timeout=5) == 3
 
 
 async def test_a_win_is_announced_as_the_go_scheduler_does(server: NatsServer) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.nats_server import NatsServer
 from tests.scheduler.ha.members import Member
-from tests.scheduler.ha.stage import Stage, every_second, schedule, stage
+from tests.scheduler.ha.stage import Stage, every_second, schedule, stage, until
 
 pytestmark = pytest.mark.anyio
 SECONDS = 300
@@ -58,6 +58,8 @@ async def _kill(scene: Stage, _server: NatsServer, dice: random.Random) -> None:
     await asyncio.to_thread(member.reap)
     await asyncio.sleep(dice.choice((0, 2)) * dice.random())
     member.start()
+    # Without a server at its start a scheduler ends, for whoever supervises it to start it again.
+    await until(lambda: member.said("Loaded"), f"{member.name} loads", scene.logs)
 
 
 async def _pause(scene: Stage, _server: NatsServer, dice: random.Random) -> None:
