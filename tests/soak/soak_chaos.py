@@ -6,11 +6,14 @@ import asyncio
 import random
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from ajsync.errors import UnreachableError
 from tests.nats_server import NatsServer
+from tests.scheduler.ha.cluster import cluster
 from tests.scheduler.ha.members import Member
 from tests.scheduler.ha.stage import Stage, every_second, schedule, stage, until
 
@@ -20,17 +23,29 @@ SCHEDULES = 200
 
 
 async def test_whatever_comes_together_each_fire_happens_once(tmp_path: Path, server: NatsServer) -> None:
+    await _play(tmp_path, [server])
+
+
+async def test_the_same_on_a_cluster(tmp_path: Path) -> None:
+    with cluster(tmp_path) as found:
+        await _play(tmp_path, [*found.nodes.values()])
+
+
+async def _play(folder: Path, servers: Sequence[NatsServer]) -> None:
     seed = random.randrange(10**6)
     dice = random.Random(seed)
     tasks = [schedule(f"MANY_{number}", "@every 1s", jitter=1) for number in range(SCHEDULES)]
-    async with stage(tmp_path / "stage", [server.port], [*every_second(), *tasks], schedulers=3) as scene:
+    ports, replicas = [each.port for each in servers], len(servers)
+    options = ("--replicas", str(replicas))
+    setting = stage(folder / "stage", ports, [*every_second(), *tasks], *options, schedulers=3, replicas=replicas)
+    async with setting as scene:
         await scene.leads()
         blows = 0
         deadline = time.monotonic() + SECONDS
         while time.monotonic() < deadline:
             await asyncio.sleep(dice.choice((0.1, 1, 3, 6)) * dice.random())
             struck = dice.choice([_restart, _restart, _pause_server, _kill, _kill, _pause])
-            await struck(scene, server, dice)
+            await struck(scene, dice.choice(servers), dice)
             blows += 1
             for member in scene.members.values():
                 member.said("")  # it runs
@@ -57,9 +72,20 @@ async def _kill(scene: Stage, _server: NatsServer, dice: random.Random) -> None:
     member.signal(dice.choice((signal.SIGKILL, signal.SIGTERM)))
     await asyncio.to_thread(member.reap)
     await asyncio.sleep(dice.choice((0, 2)) * dice.random())
-    member.start()
-    # Without a server at its start a scheduler ends, for whoever supervises it to start it again.
-    await until(lambda: member.said("Loaded"), f"{member.name} loads", scene.logs)
+    await _start(scene, member)
+
+
+async def _start(scene: Stage, member: Member) -> None:
+    """Start it as whoever supervises it does: where the server is away at its start, a scheduler ends."""
+    while True:
+        member.start()
+        try:
+            await until(lambda: member.said("Loaded"), f"{member.name} loads", scene.logs)
+        except AssertionError:
+            if member.reap() != UnreachableError.exit_code:
+                raise
+        else:
+            return
 
 
 async def _pause(scene: Stage, _server: NatsServer, dice: random.Random) -> None:
