@@ -1,0 +1,146 @@
+"""For five minutes applies of changing files are killed, doubled, and left without their server, beside a Go scheduler
+or without; the next apply that is left alone makes the bucket equal to the files, whatever came before."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from ajsync.asyncjobs.connection import connect
+from ajsync.asyncjobs.context import context_for_server
+from ajsync.asyncjobs.model import ScheduledTask, encode_scheduled_task
+from ajsync.asyncjobs.names import CONFIGURATION_STREAM, SCHEDULE_SUBJECT
+from ajsync.asyncjobs.streams import last_message
+from ajsync.errors import ConflictError, PartiallyAppliedError, UnreachableError
+from tests.cli.processes import ajsync, background
+from tests.go_watcher import GoWatcher, go_watcher
+from tests.nats_server import NatsServer
+
+pytestmark = pytest.mark.anyio
+SECONDS = 300
+SCHEDULES = 2000
+TRIES = 8
+ENDS = {0, ConflictError.exit_code, PartiallyAppliedError.exit_code, UnreachableError.exit_code}
+"""How an apply may end that meets a blow, or another apply; else it was killed."""
+OF_NOBODY = encode_scheduled_task(ScheduledTask("OF_NOBODY", "@daily", "EMAIL", "x"))
+TIMES = ("@hourly", "@daily", "@weekly", "*/5 * * * *", "@every 10m")
+
+
+async def test_the_bucket_becomes_equal_to_the_files_whatever_came_before(tmp_path: Path, server: NatsServer) -> None:
+    seed = random.randrange(10**6)
+    dice = random.Random(seed)
+    print(f"\nseed {seed}")
+    (tmp_path / "schedules").mkdir()
+    (tmp_path / "ajsync.yaml").write_text("owner: team\nsafety: {max_delete: 100000, max_delete_percent: 100}\n")
+    desired = {f"S{number}": dice.choice(TIMES) for number in range(SCHEDULES)}
+    _write(tmp_path, desired)
+    assert _apply(tmp_path, server, "--create-bucket").returncode == 0
+    async with connect(context_for_server(server.url)) as connection:
+        await connection.request(f"{SCHEDULE_SUBJECT}OF_NOBODY", OF_NOBODY)
+    ended: Counter[int] = Counter()
+    rounds = tried = 0
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        desired = _changed(desired, dice)
+        _write(tmp_path, desired)
+        async with AsyncExitStack() as stack:
+            go = None
+            if dice.random() < 0.5:
+                theirs = await stack.enter_async_context(connect(context_for_server(server.url)))
+                go = await stack.enter_async_context(go_watcher(theirs))
+            restarted = await asyncio.to_thread(_strike, tmp_path, server, dice, ended)
+            tries = await asyncio.to_thread(_apply_until_done, tmp_path, server)
+            await _assert_equal(server, desired, None if restarted else go)
+        rounds, tried = rounds + 1, tried + tries
+    print(f"{rounds} rounds in {SECONDS} s, {tried / rounds:.1f} applies after each until one was done")
+    print(f"what was struck ended {', '.join(f'{count} times with {end}' for end, count in sorted(ended.items()))}")
+
+
+def _changed(desired: dict[str, str], dice: random.Random) -> dict[str, str]:
+    """Some are gone, some come, some are changed."""
+    share = dice.choice((0.001, 0.05, 0.6))
+    kept = {name: times for name, times in desired.items() if dice.random() > share / 3}
+    changed = {name: dice.choice(TIMES) if dice.random() < share else times for name, times in kept.items()}
+    new = {f"S{dice.randrange(2 * SCHEDULES)}": dice.choice(TIMES) for _ in range(int(SCHEDULES * share / 3))}
+    return changed | new
+
+
+def _write(folder: Path, desired: dict[str, str]) -> None:
+    lines = (
+        f"  {name}: {{schedule: {json.dumps(times)}, task_type: x, payload: {{text: {'p' * 200}}}}}\n"
+        for name, times in desired.items()
+    )
+    (folder / "schedules" / "all.yaml").write_text("schedules:\n" + "".join(lines))
+
+
+def _apply(folder: Path, server: NatsServer, *options: str) -> subprocess.CompletedProcess[str]:
+    return ajsync(folder, "apply", "--yes", "--server", server.url, "--timeout", "3s", *options)
+
+
+def _strike(folder: Path, server: NatsServer, dice: random.Random, ended: Counter[int]) -> bool:
+    """Apply, once or twice at the same time, and strike amid that; whether the server was restarted."""
+    arguments = ("apply", "--yes", "--server", server.url, "--timeout", "3s")
+    blow = dice.choice(("kill", "kill", "term", "restart", "restart", "pause", "two"))
+    with _applying(ended, folder, *arguments) as one:
+        if blow == "two":
+            time.sleep(dice.random() * 0.3)
+            with _applying(ended, folder, *arguments):
+                pass
+            return False
+        time.sleep(0.3 + dice.random() * 1.2)
+        if blow in ("kill", "term"):
+            one.send_signal(signal.SIGKILL if blow == "kill" else signal.SIGTERM)
+        elif blow == "restart":
+            server.stop(dice.choice((signal.SIGKILL, signal.SIGTERM)))
+            time.sleep(dice.choice((0, 2)) * dice.random())
+            server.start()
+        else:
+            assert server.process is not None
+            server.process.send_signal(signal.SIGSTOP)
+            time.sleep(dice.choice((0.5, 8)) * dice.random())
+            server.process.send_signal(signal.SIGCONT)
+    return blow == "restart"
+
+
+@contextmanager
+def _applying(ended: Counter[int], folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Let it end, and see that it ends as it may."""
+    with background(folder, *arguments) as process:
+        yield process
+        output, errors = process.communicate(timeout=120)
+    ended[process.returncode] += 1
+    assert process.returncode in {*ENDS, -signal.SIGKILL, -signal.SIGTERM, 128 + signal.SIGTERM}, (output, errors)
+    assert "Traceback" not in errors, errors
+
+
+def _apply_until_done(folder: Path, server: NatsServer) -> int:
+    for number in range(1, TRIES + 1):
+        done = _apply(folder, server)
+        assert done.returncode in ENDS, (done.stdout, done.stderr)
+        if done.returncode == 0:
+            return number
+    raise AssertionError((done.stdout, done.stderr))
+
+
+async def _assert_equal(server: NatsServer, desired: dict[str, str], go: GoWatcher | None) -> None:
+    plan = await asyncio.to_thread(ajsync, server.folder.parent, "list", "-o", "json", "--server", server.url)
+    found = {each["name"]: each["schedule"] for each in json.loads(plan.stdout)}
+    assert found.pop("OF_NOBODY") == "@daily"
+    assert found == desired
+    async with connect(context_for_server(server.url)) as connection:
+        untouched = await last_message(connection, CONFIGURATION_STREAM, f"{SCHEDULE_SUBJECT}OF_NOBODY")
+    assert untouched is not None
+    assert untouched.data == OF_NOBODY
+    if go is not None:
+        timers = {name: timers for name, timers in go.timers.items() if timers and name != "OF_NOBODY"}
+        assert timers == {name: [times] for name, times in desired.items()}
