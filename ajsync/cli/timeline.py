@@ -140,9 +140,9 @@ def _busiest(found: Timeline, paint: Paint) -> Iterator[str]:
 
 def _some(names: Sequence[str]) -> str:
     from ajsync.reconcile.render.untrusted import visible
+    from ajsync.schedule.quoting import listed
 
-    listed = ", ".join(map(visible, names[:_NAMES_SHOWN]))
-    return listed + (f" and {len(names) - _NAMES_SHOWN:,} more" if len(names) > _NAMES_SHOWN else "")
+    return listed([*map(visible, names)], _NAMES_SHOWN)
 
 
 def _list(title: str, items: Sequence[tuple[str, str]]) -> Iterator[str]:
@@ -159,12 +159,13 @@ def _list(title: str, items: Sequence[tuple[str, str]]) -> Iterator[str]:
 
 
 def _affected(each: Affected) -> tuple[str, str]:
+    from ajsync.schedule.quoting import listed
+
     walls = each.effect.walls
-    times = ", ".join(f"{wall:%H:%M}" for wall in walls[:_NAMES_SHOWN])
-    more = f" and {len(walls) - _NAMES_SHOWN} more" if len(walls) > _NAMES_SHOWN else ""
+    times = listed([f"{wall:%H:%M}" for wall in walls], _NAMES_SHOWN)
     one, several = ("is skipped", "are skipped") if each.effect.kind == "skipped" else ("fires twice", "fire twice")
     does = one if len(walls) == 1 else several
-    return each.name, f"on {walls[0]:%Y-%m-%d} {times}{more} {does}, in {each.zone}"
+    return each.name, f"on {walls[0]:%Y-%m-%d} {times} {does}, in {each.zone}"
 
 
 def _document(found: Timeline) -> dict[str, object]:

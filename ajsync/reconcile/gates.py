@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from ajsync.errors import ConflictError, GateError
 from ajsync.reconcile.plan import Delete, Plan
+from ajsync.schedule.quoting import listed
 
 _PERCENT_FROM = 10
 """Per cent of a handful say nothing: only from so many owned schedules on does that gate look."""
-_NAMED = 5
-"""How many names a message lists before it counts the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,27 +56,22 @@ def _conflicts(plan: Plan) -> Iterator[ConflictError]:
     unmanaged = [conflict.name for conflict in plan.conflicts if conflict.kind == "unmanaged"]
     if unmanaged:
         yield ConflictError(
-            f"In the bucket already, and managed by nobody: {_listed(unmanaged)}. "
+            f"In the bucket already, and managed by nobody: {listed(unmanaged)}. "
             "If the files shall take them over, pass --adopt."
         )
     foreign = [f"{conflict.name} ({conflict.detail})" for conflict in plan.conflicts if conflict.kind == "foreign"]
     if foreign:
         yield ConflictError(
-            f"These names belong to other owners: {_listed(foreign)}. "
+            f"These names belong to other owners: {listed(foreign)}. "
             "Choose other names, or let their owners remove them first."
         )
     unreadable = [conflict.name for conflict in plan.conflicts if conflict.kind == "unreadable"]
     if unreadable:
         yield ConflictError(
-            f"The bucket holds something that is not a scheduled task under: {_listed(unreadable)}. "
+            f"The bucket holds something that is not a scheduled task under: {listed(unreadable)}. "
             "ajsync does not overwrite it; look at it with 'ajsync view', and delete it if it is of no use."
         )
 
 
 def _counted(deletes: int) -> str:
     return "1 schedule" if deletes == 1 else f"{deletes} schedules"
-
-
-def _listed(names: list[str]) -> str:
-    rest = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")

@@ -21,13 +21,12 @@ from ajsync.reconcile.fields import stored_object
 from ajsync.reconcile.plan import Adopt, Change, Conflict, Create, Delete, Plan, Update
 from ajsync.reconcile.render.untrusted import visible, visible_sentence
 from ajsync.reconcile.render.wording import action_of
+from ajsync.schedule.quoting import listed
 
 _VERSION = 1
 _COUNTS = ("desired", "owned", "unchanged", "unmanaged", "foreign")
 _KINDS: tuple[Literal["unmanaged", "foreign", "unreadable"], ...] = ("unmanaged", "foreign", "unreadable")
 _AGAIN = "Make it again with 'ajsync plan --out'."
-_NAMED = 5
-"""How many names a message lists before it counts the rest."""
 _T = TypeVar("_T")
 
 
@@ -98,8 +97,7 @@ def check_revisions(plan: Plan, fresh: Plan) -> None:
     now = {change.name: change.revision for change in fresh.changes}
     stale = [visible(change.name) for change in plan.changes if now.get(change.name) != change.revision]
     if stale:
-        names = ", ".join(stale[:_NAMED]) + (f" and {len(stale) - _NAMED} more" if len(stale) > _NAMED else "")
-        raise _stale(f"in the bucket these are no longer as they were when it was made: {names}")
+        raise _stale(f"in the bucket these are no longer as they were when it was made: {listed(stale)}")
 
 
 def _stale(difference: str) -> StalePlanError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 _LONGEST = 60
 """Characters; more than a sound schedule has, and little enough for a line of a terminal."""
 
@@ -26,6 +28,12 @@ def quote(text: str) -> str:
 def shorten(text: str) -> str:
     """`text` without quotes, escaped and cut as by `quote`."""
     return escape(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}...")
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """The first of `names`, and how many more there are."""
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest:,} more" if rest > 0 else "")
 
 
 def escape(text: str) -> str:
