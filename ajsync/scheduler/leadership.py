@@ -22,6 +22,7 @@ from ajsync.asyncjobs.waiting import set_within
 from ajsync.errors import StoredValueError, UnreachableError
 from ajsync.schedule.quoting import escape
 from ajsync.scheduler.complaints import Complaints
+from ajsync.scheduler.holders import Holders, covers, is_close
 from ajsync.scheduler.metrics import Metrics, TakeoverKind
 from ajsync.scheduler.watermark import WATERMARK_KEY, Stored, Watermark, decode_watermark
 
@@ -37,9 +38,6 @@ _RETRY_SECONDS = 0.5
 _STEP_DOWN_SECONDS = TTL_SECONDS - REFRESH_SECONDS
 """Without a refresh for so long the key may soon be somebody else's."""
 _GIVE_BACK_SECONDS = 1.0
-_FOREIGN_TERM_SECONDS = GO_CAMPAIGN_SECONDS + TTL_SECONDS - 1
-"""So long at least it takes from a key of ours to a key that nobody holds, if a Go scheduler has fired in between: it
-fires from its second write on, and after that the key has to expire."""
 _MAKE_AGAIN_SECONDS = 5.0
 """Where the server refuses that, it is not asked at each look."""
 
@@ -89,8 +87,7 @@ class Leadership:
         metrics.interval(REFRESH_SECONDS)
         self._on_watermark = on_watermark
         self._on_foreign = on_foreign
-        self._foreign = False
-        """The last leader that was seen was not ours."""
+        self._holders = Holders()
         self._make_stream = make_stream
         self._make_again_at = 0.0
         self._complaints = Complaints(log)
@@ -99,9 +96,6 @@ class Leadership:
         self._refreshing = asyncio.Lock()
         self._since = 0
         """While we hold the key: every write of it after this revision was one of ours."""
-        self._seen: Holding | None = None
-        """The last write of ours that was seen, and when, by the monotonic clock and by the host's."""
-        self._seen_at = (0.0, 0.0)
         self._mark_revision = 0
         self._alive_at = time.monotonic()
         """When whoever leads last wrote the watermark, or was first seen, by the monotonic clock."""
@@ -186,16 +180,18 @@ class Leadership:
         holding = await self._election.read(timeout=_ANSWER_SECONDS)
         stored = await self._read_and_follow()
         mark = stored.watermark
-        self._notice(holding)
+        if holding.holder != self.holder:  # who has just begun has not written a watermark
+            self.holder, self._alive_at = holding.holder, time.monotonic()
+        self._holders.see(holding, mark)
         kind: TakeoverKind
         if holding.holder is None:
             kind = "handover" if holding.given_back else "vacant"
-            since, inherited = await self._was_ours(holding, mark)
+            last = holding.revision if holding.given_back else await self._election.last_revision()
+            since, inherited = self._holders.before(holding, mark, last)
         elif holding.since is not None and self._is_silent(holding, holding.since, mark):
-            kind, since, inherited = "silent", holding.since, _covers(holding.since, mark)
+            kind, since, inherited = "silent", holding.since, covers(holding.since, mark)
         else:
-            self._foreign = holding.since is None and (mark is None or not _is_close(mark, holding.revision))
-            if self._foreign:
+            if self._holders.foreign:
                 self._on_foreign()
             return None
         self._metrics.campaigned("candidate")
@@ -205,41 +201,13 @@ class Leadership:
             return Term(kind, mark.instant if mark else None, 0.0, stored)
         return Term(kind, None, GO_CAMPAIGN_SECONDS, stored)
 
-    def _notice(self, holding: Holding) -> None:
-        if holding.holder != self.holder:  # who has just begun has not written a watermark
-            self.holder, self._alive_at = holding.holder, time.monotonic()
-        if holding.since is not None:
-            self._seen, self._seen_at = holding, (time.monotonic(), time.time())
-        elif holding.holder is not None:
-            self._seen = None
-
-    async def _was_ours(self, holding: Holding, mark: Watermark | None) -> tuple[int, bool]:
-        """Of a key that nobody holds: since which revision all writes are known as ours, and whether `mark` is of then.
-
-        It is too where there never was another holder.
-        """
-        if holding.given_back:  # which only ours do
-            since = holding.since if holding.since is not None else _before(mark)
-            return since, _covers(since, mark)
-        last = await self._election.last_revision()
-        if last == 0:  # where there was one, its stream was made anew since
-            return 0, not self._foreign
-        if self._seen is not None and self._seen.since is not None and self._seen.revision <= last:
-            monotonic, clock = self._seen_at
-            ago = max(time.monotonic() - monotonic, time.time() - clock)  # of a host that slept the clock alone knows
-            if self._seen.revision == last or ago < _FOREIGN_TERM_SECONDS:
-                return self._seen.since, _covers(self._seen.since, mark)
-        if mark is not None and _is_close(mark, last):
-            return _before(mark), True
-        return last, False
-
     def _is_silent(self, holding: Holding, since: int, mark: Watermark | None) -> bool:
         """Whether the holder, which is one of ours, does not fire any more."""
         if holding.holder == self.name and holding.revision == self.revision:
             return True  # we ourselves, who stepped down while the server was away
         # Without a watermark of its time it may be waiting for a Go scheduler to step down; and one that refreshes the
         # key and cannot write the watermark lives.
-        if mark is None or not _covers(since, mark) or not _is_close(mark, holding.revision):
+        if mark is None or not covers(since, mark) or not is_close(mark, holding.revision):
             return False
         silent = time.monotonic() - self._alive_at
         if silent < self._takeover_after:
@@ -265,7 +233,7 @@ class Leadership:
         if revision is None:
             return False
         self.revision, self._since, self._confirmed_at, self._unanswered = revision, since, asked_at, False
-        self.holder, self._foreign = self.name, False
+        self.holder, self._holders.foreign = self.name, False
         return True
 
     async def _refresh(self, timeout: float = _ANSWER_SECONDS) -> bool | None:
@@ -290,24 +258,6 @@ class Leadership:
                 return False
             self.revision, self._confirmed_at, self._unanswered = revision, asked_at, False
             return True
-
-
-def _covers(since: int, mark: Watermark | None) -> bool:
-    """Whether `mark` was written while the key was ours without a break, as it is since the revision `since`."""
-    return since == 0 or (mark is not None and mark.election > since)
-
-
-def _before(mark: Watermark | None) -> int:
-    return mark.election - 1 if mark is not None else 0
-
-
-def _is_close(mark: Watermark, revision: int) -> bool:
-    """Whether this write of the election's key is the one that `mark` names, or the next.
-
-    The next is by a leader that died before its next mark, or the first of a Go scheduler, which fires from its second
-    on: in either case nobody but ours can have fired since the mark.
-    """
-    return revision - mark.election in (0, 1)
 
 
 def _finds_no_stream(error: UnreachableError) -> bool:

@@ -15,7 +15,7 @@ from ajsync.asyncjobs.election import ELECTION_SUBJECT, GO_CAMPAIGN_SECONDS, Ele
 from ajsync.asyncjobs.names import CONFIGURATION_SUBJECT, ELECTIONS_STREAM
 from ajsync.asyncjobs.publisher import Write, publish_one
 from ajsync.asyncjobs.streams import make_stream
-from ajsync.scheduler import leadership
+from ajsync.scheduler import holders, leadership
 from ajsync.scheduler.leadership import Leadership, Term
 from ajsync.scheduler.metrics import Metrics
 from ajsync.scheduler.watermark import WATERMARK_KEY, Watermark, encode_watermark
@@ -178,7 +178,7 @@ async def test_a_term_of_a_go_scheduler_breaks_it(scene: Scene, again: int) -> N
 async def test_a_term_of_a_go_scheduler_that_nobody_saw_breaks_it_too(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leadership, "_FOREIGN_TERM_SECONDS", 0.2)
+    monkeypatch.setattr(holders, "_FOREIGN_TERM_SECONDS", 0.2)
     monkeypatch.setattr(leadership, "POLL_SECONDS", 0.5)
     await scene.take("one", 0)
     await scene.mark("one", 1)
