@@ -7,7 +7,6 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
@@ -61,12 +60,24 @@ class Verdict:
         return not (self.lost or self.doubled or self.without_item)
 
 
+@dataclass
+class _Since(ConsumerConfig):
+    """A consumer that begins with what was stored since an instant, for releases of nats-py too that cannot say it."""
+
+    since: int = 0
+
+    def as_dict(self) -> dict[str, object]:
+        config: dict[str, Any] = super().as_dict()
+        since = config.pop("since", 0)
+        return config | ({"opt_start_time": format_timestamp(since)} if since else {})
+
+
 async def read_tasks(client: Client, *, since: int = 0) -> list[Made]:
     """The tasks that were stored since an instant, in their order."""
-    config = ConsumerConfig(ack_policy=AckPolicy.NONE, inactive_threshold=30)
+    config = _Since(ack_policy=AckPolicy.NONE, inactive_threshold=30)
     if since:
         config.deliver_policy = DeliverPolicy.BY_START_TIME
-        config.opt_start_time = datetime.fromtimestamp(since / NANOSECONDS, UTC)
+        config.since = since
     subscription = await client.jetstream().pull_subscribe("CHORIA_AJ.T.*", stream=TASKS_STREAM, config=config)
     made: list[Made] = []
     pending = (await subscription.consumer_info()).num_pending
