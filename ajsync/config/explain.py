@@ -54,7 +54,8 @@ def explain(validator: Validator, value: Any, name: str = "") -> Iterator[Findin
             if isinstance(value, dict):  # to a schema, what is no mapping has all members
                 yield _exclusive_members(error, path)
         else:
-            yield Finding(*_EXPLAINED[str(error.validator)](inner, error), path)
+            message, hint = _EXPLAINED[str(error.validator)](inner, error)
+            yield Finding(message, hint, path)
 
 
 def _unknown_members(error: _Error, path: Steps) -> Iterator[Finding]:

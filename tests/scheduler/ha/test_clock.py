@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import get_args
 
 import nats
 import pytest
@@ -14,6 +15,7 @@ from nats.aio.client import Client
 
 from ajsync.asyncjobs.connection import connect
 from ajsync.asyncjobs.context import context_for_server
+from ajsync.asyncjobs.model import Catchup
 from ajsync.asyncjobs.timestamp import NANOSECONDS
 from ajsync.scheduler.scheduler import Scheduler, Settings
 from tests.nats_server import NatsServer
@@ -25,7 +27,7 @@ MINUTES = 10
 HOURS = 5
 """Longer than what is waited out."""
 MINUTE = 60 * NANOSECONDS
-TASKS = [schedule(policy.upper(), "@every 1m", catchup=policy) for policy in ("all", "latest", "none")]
+TASKS = [schedule(policy.upper(), "@every 1m", catchup=policy) for policy in get_args(Catchup)]
 INTERVALS = {task.name: MINUTE for task in TASKS}
 
 
