@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import stat
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,9 +72,10 @@ class FileWatcher:
     async def _watch(self, folders: frozenset[Path], identity: Identity, *, recursive: bool) -> None:
         if not folders:
             return
+        outputs = set(_outputs())
         async for _ in awatch(
             *folders,
-            watch_filter=None,
+            watch_filter=lambda _, path: _identify(path) not in outputs,
             debounce=_DEBOUNCE_MILLISECONDS,
             step=_STEP_MILLISECONDS,
             stop_event=self._restart,
@@ -101,6 +105,23 @@ def _identified(folders: Folders) -> Iterator[tuple[str, int, int]]:
         except OSError:
             continue  # gone meanwhile
         yield str(folder), status.st_dev, status.st_ino
+
+
+def _outputs() -> Iterator[tuple[int, int]]:
+    """The files that this process logs to: in a folder that is watched each line would be a change."""
+    for descriptor in (1, 2):
+        with suppress(OSError):
+            status = os.fstat(descriptor)
+            if stat.S_ISREG(status.st_mode):
+                yield status.st_dev, status.st_ino
+
+
+def _identify(path: str) -> tuple[int, int] | None:
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return None  # gone
+    return status.st_dev, status.st_ino
 
 
 def _links(path: Path) -> Iterator[Path]:

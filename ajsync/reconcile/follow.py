@@ -80,7 +80,7 @@ class Follower:
             seen = changed.is_set()
             changed.clear()
             if seen or (whole and not self._stop.is_set()):
-                await self._reload(again=not seen)
+                await self._reload()
 
     async def _reconcile_unless_stopped(self) -> bool:
         """`_reconcile`; when stopped meanwhile it may finish, while the server is there to finish it with."""
@@ -132,13 +132,12 @@ class Follower:
             self._say_once(logging.ERROR, f"Not applied: {error}")
         return False
 
-    async def _reload(self, *, again: bool) -> None:
-        """Read the files; `again` where nobody has seen a change, and so the same is not told once more."""
+    async def _reload(self) -> None:
         try:
             # In a thread: a scheduler in this process fires while thousands of schedules are read.
             desired = await asyncio.to_thread(self._load)
         except InvalidError as error:
-            if str(error) != self._invalid or not again:
+            if str(error) != self._invalid:
                 log.error("The files are not valid, the last good configuration stays in force:\n%s", error)
             self._invalid = str(error)
             return

@@ -337,8 +337,11 @@ def test_watch_says_that_an_invalid_edit_changes_nothing(project: Path, run: Run
             assert line, seen
             seen += line
         assert schedules(run) == {"DAILY": "@daily", "HOURLY": "CRON_TZ=Europe/Malta 5 * * * *"}
+        (project / "schedules" / "notes.txt").write_text("a change that mends nothing")
+        time.sleep(1)
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 0
+        assert "last good configuration" not in process.stderr.read()
 
 
 def test_watch_follows_the_swap_of_a_config_map(tmp_path: Path, run: Run, server: NatsServer) -> None:

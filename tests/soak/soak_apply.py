@@ -4,7 +4,6 @@ or without; the next apply that is left alone makes the bucket equal to the file
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import signal
 import subprocess
@@ -18,41 +17,31 @@ import pytest
 
 from ajsync.asyncjobs.connection import connect
 from ajsync.asyncjobs.context import context_for_server
-from ajsync.asyncjobs.model import ScheduledTask, encode_scheduled_task
-from ajsync.asyncjobs.names import CONFIGURATION_STREAM, SCHEDULE_SUBJECT
-from ajsync.asyncjobs.streams import last_message
 from ajsync.errors import ConflictError, PartiallyAppliedError, UnreachableError
 from tests.cli.processes import ajsync, background
-from tests.go_watcher import GoWatcher, go_watcher
+from tests.go_watcher import go_watcher
 from tests.nats_server import NatsServer
+from tests.soak.files import Files, is_untouched, put_of_nobody
 
 pytestmark = pytest.mark.anyio
 SECONDS = 300
-SCHEDULES = 2000
 TRIES = 8
 ENDS = {0, ConflictError.exit_code, PartiallyAppliedError.exit_code, UnreachableError.exit_code}
 """How an apply may end that meets a blow, or another apply; else it was killed."""
-OF_NOBODY = encode_scheduled_task(ScheduledTask("OF_NOBODY", "@daily", "EMAIL", "x"))
-TIMES = ("@hourly", "@daily", "@weekly", "*/5 * * * *", "@every 10m")
 
 
 async def test_the_bucket_becomes_equal_to_the_files_whatever_came_before(tmp_path: Path, server: NatsServer) -> None:
     seed = random.randrange(10**6)
     dice = random.Random(seed)
     print(f"\nseed {seed}")
-    (tmp_path / "schedules").mkdir()
-    (tmp_path / "ajsync.yaml").write_text("owner: team\nsafety: {max_delete: 100000, max_delete_percent: 100}\n")
-    desired = {f"S{number}": dice.choice(TIMES) for number in range(SCHEDULES)}
-    _write(tmp_path, desired)
+    files = Files(tmp_path, dice)
     assert _apply(tmp_path, server, "--create-bucket").returncode == 0
-    async with connect(context_for_server(server.url)) as connection:
-        await connection.request(f"{SCHEDULE_SUBJECT}OF_NOBODY", OF_NOBODY)
+    await put_of_nobody(server)
     ended: Counter[int] = Counter()
     rounds = tried = 0
     deadline = time.monotonic() + SECONDS
     while time.monotonic() < deadline:
-        desired = _changed(desired, dice)
-        _write(tmp_path, desired)
+        files.change()
         async with AsyncExitStack() as stack:
             go = None
             if dice.random() < 0.5:
@@ -60,27 +49,14 @@ async def test_the_bucket_becomes_equal_to_the_files_whatever_came_before(tmp_pa
                 go = await stack.enter_async_context(go_watcher(theirs))
             restarted = await asyncio.to_thread(_strike, tmp_path, server, dice, ended)
             tries = await asyncio.to_thread(_apply_until_done, tmp_path, server)
-            await _assert_equal(server, desired, None if restarted else go)
+            assert files.in_bucket(server) == files.schedules
+            assert await is_untouched(server)
+            if go is not None and not restarted:
+                timers = {name: timers for name, timers in go.timers.items() if timers and name != "OF_NOBODY"}
+                assert timers == {name: [times] for name, times in files.schedules.items()}
         rounds, tried = rounds + 1, tried + tries
     print(f"{rounds} rounds in {SECONDS} s, {tried / rounds:.1f} applies after each until one was done")
     print(f"what was struck ended {', '.join(f'{count} times with {end}' for end, count in sorted(ended.items()))}")
-
-
-def _changed(desired: dict[str, str], dice: random.Random) -> dict[str, str]:
-    """Some are gone, some come, some are changed."""
-    share = dice.choice((0.001, 0.05, 0.6))
-    kept = {name: times for name, times in desired.items() if dice.random() > share / 3}
-    changed = {name: dice.choice(TIMES) if dice.random() < share else times for name, times in kept.items()}
-    new = {f"S{dice.randrange(2 * SCHEDULES)}": dice.choice(TIMES) for _ in range(int(SCHEDULES * share / 3))}
-    return changed | new
-
-
-def _write(folder: Path, desired: dict[str, str]) -> None:
-    lines = (
-        f"  {name}: {{schedule: {json.dumps(times)}, task_type: x, payload: {{text: {'p' * 200}}}}}\n"
-        for name, times in desired.items()
-    )
-    (folder / "schedules" / "all.yaml").write_text("schedules:\n" + "".join(lines))
 
 
 def _apply(folder: Path, server: NatsServer, *options: str) -> subprocess.CompletedProcess[str]:
@@ -130,17 +106,3 @@ def _apply_until_done(folder: Path, server: NatsServer) -> int:
         if done.returncode == 0:
             return number
     raise AssertionError((done.stdout, done.stderr))
-
-
-async def _assert_equal(server: NatsServer, desired: dict[str, str], go: GoWatcher | None) -> None:
-    plan = await asyncio.to_thread(ajsync, server.folder.parent, "list", "-o", "json", "--server", server.url)
-    found = {each["name"]: each["schedule"] for each in json.loads(plan.stdout)}
-    assert found.pop("OF_NOBODY") == "@daily"
-    assert found == desired
-    async with connect(context_for_server(server.url)) as connection:
-        untouched = await last_message(connection, CONFIGURATION_STREAM, f"{SCHEDULE_SUBJECT}OF_NOBODY")
-    assert untouched is not None
-    assert untouched.data == OF_NOBODY
-    if go is not None:
-        timers = {name: timers for name, timers in go.timers.items() if timers and name != "OF_NOBODY"}
-        assert timers == {name: [times] for name, times in desired.items()}

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
-import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from ajsync.errors import UnreachableError
 from tests.nats_server import NatsServer
 from tests.scheduler.ha.cluster import cluster
-from tests.scheduler.ha.members import Member
-from tests.scheduler.ha.stage import Stage, every_second, schedule, stage, until
+from tests.scheduler.ha.stage import every_second, schedule, stage
+from tests.soak.blows import strike
 
 pytestmark = pytest.mark.anyio
 SECONDS = 300
@@ -43,59 +40,8 @@ async def _play(folder: Path, servers: Sequence[NatsServer]) -> None:
         blows = 0
         deadline = time.monotonic() + SECONDS
         while time.monotonic() < deadline:
-            await asyncio.sleep(dice.choice((0.1, 1, 3, 6)) * dice.random())
-            struck = dice.choice([_restart, _restart, _pause_server, _kill, _kill, _pause])
-            await struck(scene, dice.choice(servers), dice)
+            await strike(scene, dice.choice(servers), dice)
             blows += 1
-            for member in scene.members.values():
-                member.said("")  # it runs
         verdict = await scene.finish()
         print(f"\nseed {seed}: {blows} blows in {SECONDS} s: {verdict}")
         assert verdict.clean, f"seed {seed}: {verdict}\n{scene.logs()}"
-
-
-async def _restart(_scene: Stage, server: NatsServer, dice: random.Random) -> None:
-    server.stop(dice.choice((signal.SIGKILL, signal.SIGTERM)))
-    await asyncio.sleep(dice.choice((0, 0.3, 4)) * dice.random())
-    server.start()
-
-
-async def _pause_server(_scene: Stage, server: NatsServer, dice: random.Random) -> None:
-    assert server.process is not None
-    server.process.send_signal(signal.SIGSTOP)
-    await asyncio.sleep(dice.choice((0.3, 8)) * dice.random())
-    server.process.send_signal(signal.SIGCONT)
-
-
-async def _kill(scene: Stage, _server: NatsServer, dice: random.Random) -> None:
-    member = await _somebody(scene, dice)
-    member.signal(dice.choice((signal.SIGKILL, signal.SIGTERM)))
-    await asyncio.to_thread(member.reap)
-    await asyncio.sleep(dice.choice((0, 2)) * dice.random())
-    await _start(scene, member)
-
-
-async def _start(scene: Stage, member: Member) -> None:
-    """Start it as whoever supervises it does: where the server is away at its start, a scheduler ends."""
-    while True:
-        member.start()
-        try:
-            await until(lambda: member.said("Loaded"), f"{member.name} loads", scene.logs)
-        except AssertionError:
-            if member.reap() != UnreachableError.exit_code:
-                raise
-        else:
-            return
-
-
-async def _pause(scene: Stage, _server: NatsServer, dice: random.Random) -> None:
-    member = await _somebody(scene, dice)
-    member.signal(signal.SIGSTOP)
-    await asyncio.sleep(dice.choice((0.5, 6)) * dice.random())
-    member.signal(signal.SIGCONT)
-
-
-async def _somebody(scene: Stage, dice: random.Random) -> Member:
-    """The leader mostly."""
-    leader = scene.members.get(await scene.holder() or "")
-    return leader if leader is not None and dice.random() < 0.7 else dice.choice([*scene.members.values()])

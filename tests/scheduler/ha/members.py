@@ -1,4 +1,4 @@
-"""One `ajsync scheduler` as a process of its own, that tests kill, stop, pause and cut off."""
+"""One of ours that takes part in the election, as a process that tests kill, stop, pause and cut off."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 _STOP_SECONDS = 20.0
@@ -15,9 +16,12 @@ _STOP_SECONDS = 20.0
 class Member:
     """A scheduler among others; its log is in a file, over all its starts."""
 
-    def __init__(self, folder: Path, name: str, url: str, *options: str) -> None:
+    def __init__(
+        self, folder: Path, name: str, url: str, *options: str, command: Sequence[str] = ("scheduler",)
+    ) -> None:
+        """`command` is followed by the name."""
         self.name = name
-        self._command = [sys.executable, "-m", "ajsync", "scheduler", name, "--server", url, *options]
+        self._command = [sys.executable, "-m", "ajsync", *command, name, "--server", url, *options]
         self._folder = folder
         self._log = folder / f"{name}.log"
         self._log.touch()
