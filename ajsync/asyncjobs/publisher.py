@@ -29,6 +29,9 @@ RESEND_SECONDS = 3.0
 later is answered. Every write must be safe to send twice."""
 PATIENCE_SECONDS = 30.0
 """Silence after which the writes still open are given up."""
+_LEADERLESS_SECONDS = 20.0
+"""The same where the server says that no stream listens. In a cluster that is so too while a stream elects a leader,
+which takes ten seconds when a node is killed."""
 _TICK_SECONDS = 0.1
 _BATCH_BYTES = 64 * 1024
 """Written at a time: the server stores one batch while the next is made."""
@@ -70,6 +73,7 @@ class Answer:
 
 
 NO_ANSWER = Answer(error="the server did not answer")
+NO_STREAM = Answer(error="no stream takes this subject")
 NOT_SENT = Answer(error="the server was away", sent=False)
 
 
@@ -95,7 +99,7 @@ async def publish_all(
             await subscription.unsubscribe()
     raise_if_cancelled()
     run.take_rest()
-    return [answer or (NO_ANSWER if index < run.begun else NOT_SENT) for index, answer in enumerate(run.answers)]
+    return [answer or (run.unanswered if index < run.begun else NOT_SENT) for index, answer in enumerate(run.answers)]
 
 
 async def publish_one(connection: Connection, write: Write, *, timeout: float) -> Answer:
@@ -130,6 +134,8 @@ class _Run:
         self.exhausted = False
         self.heard_at = 0.0
         """When the last answer came, by the monotonic clock as all times here."""
+        self.unanswered = NO_ANSWER
+        """What becomes of the writes that have no answer, as it looks now."""
         self.answered_sent_at = 0.0
         """When the latest write that has an answer was sent."""
         self.progress = asyncio.Event()
@@ -142,6 +148,7 @@ class _Run:
         while not client.is_closed:
             if client.stats["reconnects"] != reconnects:
                 reconnects = client.stats["reconnects"]
+                self.unanswered = NO_ANSWER
                 self._send_again(math.inf)  # what went to the last connection is answered on no other
             self._send_again(self.answered_sent_at - RESEND_SECONDS)
             await self._fill_window(inbox)
@@ -152,7 +159,8 @@ class _Run:
                 continue
             now = time.monotonic()
             self._settle_refused()
-            if now - self.heard_at > patience or self.connection.lost.done():
+            longest = min(patience, _LEADERLESS_SECONDS) if self.unanswered is NO_STREAM else patience
+            if now - self.heard_at > longest or self.connection.lost.done():
                 return
             if now - max(sent_at, self.heard_at) > RESEND_SECONDS and self.connection.is_connected:
                 self._send_again(math.inf)
@@ -207,8 +215,11 @@ class _Run:
         return batch
 
     async def receive(self, msg: Msg) -> None:
-        self.heard_at = time.monotonic()
-        self._settle(int(msg.subject.rpartition(".")[2]), _read_answer(msg))
+        answer = _read_answer(msg)
+        self.unanswered = NO_STREAM if answer is NO_STREAM else NO_ANSWER
+        if answer is not NO_STREAM:
+            self.heard_at = time.monotonic()
+            self._settle(int(msg.subject.rpartition(".")[2]), answer)
 
     def _settle(self, index: int, answer: Answer) -> None:
         if self.answers[index] is not None:
@@ -238,8 +249,7 @@ def _excess(connection: Connection, size: int) -> str:
 def _read_answer(msg: Msg) -> Answer:
     if not msg.data:
         status = (msg.headers or {}).get("Status", "")
-        what = "no stream takes this subject" if status == _NO_RESPONDERS else f"unexpected status {status}"
-        return Answer(error=what)
+        return NO_STREAM if status == _NO_RESPONDERS else Answer(error=f"unexpected status {status}")
     stored = STORED_AT.search(msg.data)
     if stored is not None and b'"error"' not in msg.data:
         return Answer(sequence=int(stored[1]))

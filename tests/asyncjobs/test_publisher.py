@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from nats.aio.msg import Msg
@@ -10,12 +12,16 @@ from nats.aio.msg import Msg
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.connection import connect
 from ajsync.asyncjobs.context import context_for_server
+from ajsync.asyncjobs.names import CONFIGURATION_STREAM
 from ajsync.asyncjobs.publisher import Write, publish_all
+from ajsync.errors import UnreachableError
 from tests.conftest import StartServer
 from tests.nats_server import NatsServer
+from tests.scheduler.ha.cluster import cluster, leader_of, whole
 
 pytestmark = pytest.mark.anyio
 
+FOREVER = 60
 SUBJECT = "$KV.CHORIA_AJ_CONFIGURATION."
 
 
@@ -44,7 +50,7 @@ async def test_the_caller_hears_of_each_answer_once(server: NatsServer) -> None:
 
 async def test_a_subject_of_no_stream_is_refused_with_the_reason(server: NatsServer) -> None:
     async with connect(context_for_server(server.url)) as connection:
-        (answer,) = await publish_all(connection, [Write("nowhere", b"x", {})])
+        (answer,) = await publish_all(connection, [Write("nowhere", b"x", {})], patience=0.5)
         assert answer.error == "no stream takes this subject"
 
 
@@ -115,6 +121,26 @@ async def test_writes_whose_answers_are_lost_do_not_keep_the_window_while_others
         answers = await publish_all(connection, writes, on_answer=lambda index, _: order.append(index))
     assert not [each for each in answers if each.error]
     assert order.index(0) < order.index(1999)
+
+
+async def test_writes_wait_for_a_cluster_to_elect_another_leader_of_the_stream(tmp_path: Path) -> None:
+    with cluster(tmp_path) as nodes:
+        urls = ",".join(f"nats://127.0.0.1:{port}" for port in nodes.ports)
+        async with connect(context_for_server(urls), timeout=FOREVER, reconnect_timeout=None) as connection:
+            async with asyncio.timeout(FOREVER):
+                while True:
+                    with suppress(UnreachableError):  # a new cluster may need some attempts
+                        await ConfigurationBucket.create(connection, replicas=3)
+                        break
+            await whole(connection.client, [CONFIGURATION_STREAM])
+            leader = await leader_of(connection.client, CONFIGURATION_STREAM)
+            started = asyncio.Event()
+            writes = [expecting(f"k{number}", 0) for number in range(5000)]
+            writing = asyncio.create_task(publish_all(connection, writes, on_answer=lambda *_: started.set()))
+            await started.wait()
+            nodes.nodes[leader].stop()
+            answers = await writing
+    assert not [answer.error for answer in answers if answer.error and not answer.conflict]
 
 
 async def test_writes_to_a_server_that_stays_away_end_without_an_answer(server: NatsServer) -> None:
