@@ -12,7 +12,6 @@ from ajsync.asyncjobs.model import ScheduledTask, encode_scheduled_task
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, SCHEDULE_SUBJECT
 from ajsync.asyncjobs.streams import last_message
 from tests.cli.processes import ajsync
-from tests.nats_server import NatsServer
 
 SCHEDULES = 2000
 TIMES = ("@yearly", "0 0 29 2 *", "@every 9000h", "@every 20000h", "0 12 1 1 *")
@@ -52,22 +51,22 @@ class Files:
         end = "  S0: [\n" if broken else ""
         (self.folder / "schedules" / "all.yaml").write_text("schedules:\n" + "".join(lines) + end)
 
-    def in_bucket(self, server: NatsServer) -> dict[str, str]:
+    def in_bucket(self, url: str) -> dict[str, str]:
         """The schedules in the bucket, without those that never change and that of nobody."""
-        listed = ajsync(self.folder, "list", "-o", "json", "--server", server.url)
+        listed = ajsync(self.folder, "list", "-o", "json", "--server", url)
         found = {each["name"]: each["schedule"] for each in json.loads(listed.stdout)}
         assert found.pop("OF_NOBODY", None) is not None
         return {name: times for name, times in found.items() if name.startswith("S")}
 
 
-async def put_of_nobody(server: NatsServer) -> None:
+async def put_of_nobody(url: str) -> None:
     """Store a schedule that nobody owns."""
-    async with connect(context_for_server(server.url)) as connection:
+    async with connect(context_for_server(url)) as connection:
         await connection.request(f"{SCHEDULE_SUBJECT}OF_NOBODY", _OF_NOBODY)
 
 
-async def is_untouched(server: NatsServer) -> bool:
+async def is_untouched(url: str) -> bool:
     """Whether that schedule is as it was stored."""
-    async with connect(context_for_server(server.url)) as connection:
+    async with connect(context_for_server(url)) as connection:
         found = await last_message(connection, CONFIGURATION_STREAM, f"{SCHEDULE_SUBJECT}OF_NOBODY")
     return found is not None and found.data == _OF_NOBODY

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from ajsync.errors import ConflictError, PartiallyAppliedError, UnreachableError
 from tests.cli.processes import ajsync, background
 from tests.go_watcher import go_watcher
 from tests.nats_server import NatsServer
+from tests.scheduler.ha.cluster import cluster
 from tests.soak.files import Files, is_untouched, put_of_nobody
 
 pytestmark = pytest.mark.anyio
@@ -31,12 +32,22 @@ ENDS = {0, ConflictError.exit_code, PartiallyAppliedError.exit_code, Unreachable
 
 
 async def test_the_bucket_becomes_equal_to_the_files_whatever_came_before(tmp_path: Path, server: NatsServer) -> None:
+    await _play(tmp_path, [server])
+
+
+async def test_the_same_on_a_cluster(tmp_path: Path) -> None:
+    with cluster(tmp_path / "nodes") as found:
+        await _play(tmp_path, [*found.nodes.values()])
+
+
+async def _play(folder: Path, servers: Sequence[NatsServer]) -> None:
+    url = ",".join(server.url for server in servers)
     seed = random.randrange(10**6)
     dice = random.Random(seed)
     print(f"\nseed {seed}")
-    files = Files(tmp_path, dice)
-    assert _apply(tmp_path, server, "--create-bucket").returncode == 0
-    await put_of_nobody(server)
+    files = Files(folder, dice)
+    _apply_until_done(folder, url, "--create-bucket", "--replicas", str(len(servers)))
+    await put_of_nobody(url)
     ended: Counter[int] = Counter()
     rounds = tried = 0
     deadline = time.monotonic() + SECONDS
@@ -45,12 +56,12 @@ async def test_the_bucket_becomes_equal_to_the_files_whatever_came_before(tmp_pa
         async with AsyncExitStack() as stack:
             go = None
             if dice.random() < 0.5:
-                theirs = await stack.enter_async_context(connect(context_for_server(server.url)))
+                theirs = await stack.enter_async_context(connect(context_for_server(url)))
                 go = await stack.enter_async_context(go_watcher(theirs))
-            restarted = await asyncio.to_thread(_strike, tmp_path, server, dice, ended)
-            tries = await asyncio.to_thread(_apply_until_done, tmp_path, server)
-            assert files.in_bucket(server) == files.schedules
-            assert await is_untouched(server)
+            restarted = await asyncio.to_thread(_strike, folder, url, dice.choice(servers), dice, ended)
+            tries = await asyncio.to_thread(_apply_until_done, folder, url)
+            assert files.in_bucket(url) == files.schedules
+            assert await is_untouched(url)
             if go is not None and not restarted:
                 timers = {name: timers for name, timers in go.timers.items() if timers and name != "OF_NOBODY"}
                 assert timers == {name: [times] for name, times in files.schedules.items()}
@@ -59,13 +70,9 @@ async def test_the_bucket_becomes_equal_to_the_files_whatever_came_before(tmp_pa
     print(f"what was struck ended {', '.join(f'{count} times with {end}' for end, count in sorted(ended.items()))}")
 
 
-def _apply(folder: Path, server: NatsServer, *options: str) -> subprocess.CompletedProcess[str]:
-    return ajsync(folder, "apply", "--yes", "--server", server.url, "--timeout", "3s", *options)
-
-
-def _strike(folder: Path, server: NatsServer, dice: random.Random, ended: Counter[int]) -> bool:
+def _strike(folder: Path, url: str, server: NatsServer, dice: random.Random, ended: Counter[int]) -> bool:
     """Apply, once or twice at the same time, and strike amid that; whether the server was restarted."""
-    arguments = ("apply", "--yes", "--server", server.url, "--timeout", "3s")
+    arguments = ("apply", "--yes", "--server", url, "--timeout", "3s")
     blow = dice.choice(("kill", "kill", "term", "restart", "restart", "pause", "two"))
     with _applying(ended, folder, *arguments) as one:
         if blow == "two":
@@ -99,9 +106,9 @@ def _applying(ended: Counter[int], folder: Path, *arguments: str) -> Iterator[su
     assert "Traceback" not in errors, errors
 
 
-def _apply_until_done(folder: Path, server: NatsServer) -> int:
+def _apply_until_done(folder: Path, url: str, *options: str) -> int:
     for number in range(1, TRIES + 1):
-        done = _apply(folder, server)
+        done = ajsync(folder, "apply", "--yes", "--server", url, "--timeout", "3s", *options)
         assert done.returncode in ENDS, (done.stdout, done.stderr)
         if done.returncode == 0:
             return number

@@ -38,7 +38,7 @@ async def test_the_bucket_becomes_equal_to_the_files_and_each_fire_happens_once(
     project.mkdir()
     files = Files(project, dice, FIRES)
     async with _followers(tmp_path, project, server) as scene:
-        await put_of_nobody(server)
+        await put_of_nobody(server.url)
         await scene.leads()
         blows = 0
         deadline = time.monotonic() + SECONDS
@@ -50,8 +50,10 @@ async def test_the_bucket_becomes_equal_to_the_files_and_each_fire_happens_once(
             await strike(scene, server, dice)
             blows += 1
         files.change()
-        await until(lambda: files.in_bucket(server) == files.schedules, "the bucket is as the files are", scene.logs)
-        assert await is_untouched(server)
+        await until(
+            lambda: files.in_bucket(server.url) == files.schedules, "the bucket is as the files are", scene.logs
+        )
+        assert await is_untouched(server.url)
         verdict = await scene.finish()
         print(f"{blows} blows in {SECONDS} s: {verdict}")
         assert verdict.clean, f"{verdict}\n{scene.logs()}"
