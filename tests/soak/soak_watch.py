@@ -71,11 +71,7 @@ async def _followers(folder: Path, project: Path, server: NatsServer) -> AsyncIt
         scene.intervals = dict.fromkeys(EACH, NANOSECONDS)
         await client.subscribe("CHORIA_AJ.T.*", cb=scene.see)
         await make_streams(client)
-        for member in members:
-            stack.callback(member.end)
-            member.start()
-        for member in members:
-            await until(lambda member=member: member.said("Loaded"), "it loads", scene.logs)  # type: ignore[misc]
+        await scene.start(stack)
         yield scene
 
 

@@ -75,6 +75,14 @@ class Stage:
         self.intervals: dict[str, int] = {}
         """Nanoseconds between two fires of each schedule."""
 
+    async def start(self, stack: AsyncExitStack) -> None:
+        """Start every scheduler, until `stack` ends, and wait until each has loaded."""
+        for member in self.members.values():
+            stack.callback(member.end)
+            member.start()
+        for member in self.members.values():
+            await until(lambda member=member: member.said("Loaded"), "it loads", self.logs)  # type: ignore[misc]
+
     async def put(self, tasks: Iterable[ScheduledTask]) -> None:
         """Store schedules, and judge at the end whether they fired."""
         tasks = list(tasks)
@@ -181,11 +189,7 @@ async def stage(
         await client.subscribe("CHORIA_AJ.T.*", cb=found.see)
         await make_streams(client, replicas)
         await found.put(tasks)
-        for member in members:
-            stack.callback(member.end)
-            member.start()
-        for member in members:
-            await until(lambda member=member: member.said("Loaded"), "it loads", found.logs)  # type: ignore[misc]
+        await found.start(stack)
         yield found
 
 
