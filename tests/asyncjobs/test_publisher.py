@@ -116,7 +116,9 @@ async def test_writes_whose_answers_are_lost_do_not_keep_the_window_while_others
 
     async with connect(context_for_server(server.url)) as connection, connect(context_for_server(server.url)) as other:
         await other.client.subscribe("some.*", cb=answer)
-        await other.client.flush()
+        await other.jetstream_request(
+            "INFO"
+        )  # after which the server knows it: a flush of nats-py says nothing of that
         writes = [Write(f"some.{n}", b"", {}) for n in range(2000)]
         answers = await publish_all(connection, writes, on_answer=lambda index, _: order.append(index))
     assert not [each for each in answers if each.error]
@@ -164,7 +166,7 @@ async def test_answers_that_come_slowly_are_no_silence(server: NatsServer) -> No
 
     async with connect(context_for_server(server.url)) as connection, connect(context_for_server(server.url)) as slow:
         await slow.client.subscribe("slow.*", cb=answer)
-        await slow.client.flush()
+        await slow.jetstream_request("INFO")
         answers = await publish_all(connection, [Write(f"slow.{n}", b"", {}) for n in range(600)], patience=1)
     assert not [each for each in answers if each.error]
     assert answered == 600

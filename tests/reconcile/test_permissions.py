@@ -304,7 +304,7 @@ async def test_the_page_is_honest_about_what_the_plan_user_can_read_and_send(fil
     async with client(filled, "admin", []) as admin, client(filled, "ajsync-plan", []) as connection:
         await admin.request(f"{KEYS}ajsync.journal.another", b"journal")  # answered once it is stored
         await admin.subscribe("anywhere", cb=receive)
-        await admin.flush()
+        await admin.request("$JS.API.INFO", timeout=10)  # after which the server knows it, and not after a flush
         found = await ask(connection, f"STREAM.MSG.GET.{STREAM}", {"last_by_subj": f"{KEYS}ajsync.journal.another"})
         message = found["message"]
         assert isinstance(message, dict)
