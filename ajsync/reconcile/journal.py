@@ -43,17 +43,19 @@ def encode_journal(steps: Iterable[Step]) -> bytes:
     return b'{"format":%d,"updates":[%b]}' % (_FORMAT, entries)
 
 
-def decode_journal(data: bytes) -> tuple[Step, ...]:
-    """Read a journal. Raises StoredValueError where it is none."""
+def decode_journal(owner: str, data: bytes) -> tuple[Step, ...]:
+    """Read the journal of `owner`. Raises StoredValueError where none of their applies can have written it."""
     try:
         value = json.loads(data)
         if value["format"] != _FORMAT:
             raise StoredValueError(f"its format is {value['format']!r}, and this ajsync knows {_FORMAT}")
-        return tuple(_decode_step(step) for step in value["updates"])
+        steps = tuple(_decode_step(step) for step in value["updates"])
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         if isinstance(error, StoredValueError):
             raise
         raise StoredValueError(f"not a journal: {error!r}") from None
+    _check(steps, owner)
+    return steps
 
 
 def split_steps(steps: Iterable[Step], *, max_bytes: int, max_steps: int) -> Iterable[list[Step]]:
@@ -82,6 +84,19 @@ def with_journal(live: Live, steps: Iterable[Step]) -> Live:
         step.name: Entry(step.name, live.deleted.get(step.name, 0), step.after) for step in unfinished(steps, live)
     }
     return replace(live, entries={**live.entries, **entries}) if entries else live
+
+
+def _check(steps: Iterable[Step], owner: str) -> None:
+    """See that an apply of `owner` can have written these: it updates what is theirs, or adopts what is nobody's."""
+    names: set[str] = set()
+    for step in steps:
+        if step.name in names:
+            raise StoredValueError(f"it holds {step.name!r} twice")
+        names.add(step.name)
+        if step.after.owner != owner:
+            raise StoredValueError(f"it would make {step.name!r} belong to {step.after.owner or 'nobody'}")
+        if step.before.owner not in (None, owner):
+            raise StoredValueError(f"it would take {step.name!r} from the owner {step.before.owner}")
 
 
 def _decode_step(value: Mapping[str, Any]) -> Step:

@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
+from ajsync.asyncjobs.names import CONFIGURATION_BUCKET
 from ajsync.asyncjobs.publisher import publish_all
 from ajsync.asyncjobs.timestamp import NANOSECONDS
 from ajsync.asyncjobs.watchers import wait_until_delivered
@@ -31,6 +32,7 @@ from ajsync.reconcile.journal import (
     split_steps,
     unfinished,
 )
+from ajsync.reconcile.render.untrusted import visible_sentence
 from ajsync.reconcile.writing import KeyWrite, Written, compare_and_set, refusal, write_keys
 
 log = logging.getLogger(__name__)
@@ -213,11 +215,13 @@ async def finish_interrupted(bucket: ConfigurationBucket, owner: str) -> tuple[s
 
 def _decode(owner: str, data: bytes) -> tuple[Step, ...]:
     try:
-        return decode_journal(data)
+        return decode_journal(owner, data)
     except StoredValueError as error:
+        key = journal_key(owner)
         raise InvalidError(
-            f"The key {journal_key(owner)} cannot be read: {error}. It may name schedules that an interrupted apply "
-            "deleted and did not make again; look at it, and delete the key when nothing is missing."
+            f"The journal of {owner} in the bucket is not carried out: {visible_sentence(str(error))}. It may name "
+            f"schedules that an interrupted apply deleted and did not make again: look at the key {key} with "
+            f"'nats kv get {CONFIGURATION_BUCKET} {key}', and delete it when nothing is missing."
         ) from None
 
 

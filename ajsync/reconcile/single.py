@@ -5,6 +5,7 @@ What an apply beside a Go scheduler has deleted and not made again yet counts as
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass, replace
 
@@ -35,6 +36,8 @@ from ajsync.reconcile.render.untrusted import visible
 from ajsync.reconcile.rewrite import finish_interrupted, read_journal
 from ajsync.reconcile.writing import KeyWrite, write_keys
 from ajsync.schedule import format_duration_short, parse_duration, stored_schedule
+
+log = logging.getLogger(__name__)
 
 _KEY = re.compile(r"[^\s.*>\x00\ud800-\udfff]+")
 """What can stand in a key: more than in a name, since a value that is no schedule can be found and deleted too."""
@@ -196,7 +199,12 @@ async def _journalled(bucket: ConfigurationBucket, name: str) -> Step | None:
         f"STREAM.INFO.{CONFIGURATION_STREAM}", {"subjects_filter": subjects}
     )
     for subject in info["state"].get("subjects") or {}:
-        for step in await read_journal(bucket, subject.rpartition(".")[2]):
+        try:
+            steps = await read_journal(bucket, subject.rpartition(".")[2])
+        except InvalidError as error:  # whose it is will be told by their next apply; ours goes on
+            log.warning("%s", error)
+            continue
+        for step in steps:
             if step.name == name:
                 return step
     return None

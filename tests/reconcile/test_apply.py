@@ -368,6 +368,43 @@ async def test_a_journal_whose_schedules_are_all_there_is_only_cleared(server: N
         assert (await applied(bucket, task("A", schedule="@hourly"))).error is None
 
 
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        (
+            [Step("A", task("A"), task("A")), Step("B", task("B", owner="x"), task("B"))],
+            "take 'B' from the owner x",
+        ),
+        ([Step("B", task("B"), task("B", owner="others"))], "make 'B' belong to others"),
+        ([Step("B", task("B"), task("B", owner=None))], "make 'B' belong to nobody"),
+        ([Step("B", task("C"), task("B"))], "its name is 'C', its key is for 'B'"),
+        ([Step("B", task("B"), task("B")), Step("B", task("B"), task("B", queue="X"))], "it holds 'B' twice"),
+    ],
+)
+async def test_a_journal_that_no_apply_of_the_owner_wrote_is_told_and_not_carried_out(
+    server: NatsServer, steps: list[Step], said: str
+) -> None:
+    async with opened(server.url) as bucket:
+        await bucket.connection.request(bucket.subject(journal_key(OWNER)), encode_journal(steps))
+        for look in (survey(bucket, {}, owner=OWNER, digest="d"), finish_interrupted(bucket, OWNER)):
+            with pytest.raises(InvalidError, match=f"journal of team in the bucket is not carried out: .*{said}"):
+                await look
+        journal = await bucket.get(journal_key(OWNER))
+        assert await stored(bucket) == {}
+        assert journal is not None
+        assert not journal.deleted
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_what_an_adoption_has_left_deleted_is_made_again(server: NatsServer) -> None:
+    async with opened(server.url) as bucket:
+        step = Step("A", task("A", owner=None), task("A", schedule="@hourly"))
+        await bucket.connection.request(bucket.subject(journal_key(OWNER)), encode_journal([step]))
+        assert await finish_interrupted(bucket, OWNER) == ("A",)
+        assert await stored(bucket) == {"A": "@hourly"}
+
+
 async def test_a_young_journal_is_given_time_to_finish_by_itself(
     server: NatsServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -229,6 +229,15 @@ class TestInTheBucket:
         with pytest.raises(ConflictError, match=r'--owner "x\\ny"\.$'):
             await find_removable(bucket, "A")
 
+    async def test_a_journal_of_others_that_cannot_be_read_is_in_nobodys_way(
+        self, bucket: ConfigurationBucket, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        await put(bucket, journal_key("others"), b"broken")
+        assert (await find(bucket, "A")).entry is None
+        await add(bucket, task("A"), now=NOW)
+        assert await names(bucket) == ["A"]
+        assert "The journal of others in the bucket is not carried out" in caplog.text
+
     async def test_what_an_apply_has_under_way_is_there_though_its_key_is_deleted(
         self, bucket: ConfigurationBucket, monkeypatch: pytest.MonkeyPatch
     ) -> None:
