@@ -45,6 +45,10 @@ class Runner:
         python = self.temp / "ajsync" / "python" / "bin" / "python"
         python.parent.mkdir(parents=True)
         python.symlink_to(sys.executable)
+        command = self.temp / "ajsync" / "bin" / "ajsync"
+        command.parent.mkdir()
+        command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -m ajsync "$@"\n')
+        command.chmod(0o700)
 
     @property
     def temp(self) -> Path:
@@ -86,7 +90,6 @@ class Runner:
             cwd=self.workspace / _filled(step.get("working-directory", "."), known),
             env={
                 **os.environ,
-                "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
                 "PYTHONWARNINGS": "error",
                 "RUNNER_TEMP": str(self.temp),
                 "GITHUB_ACTION_PATH": str(ROOT),

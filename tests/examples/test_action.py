@@ -164,7 +164,7 @@ def test_the_release_of_the_input_is_installed_or_that_of_the_action(
         text=True,
         check=True,
     )
-    assert done.stdout.splitlines()[0] == f"-m venv {tmp_path / 'temp' / 'ajsync' / 'python'}"
+    assert done.stdout.splitlines()[0] == f"-I -m venv {tmp_path / 'temp' / 'ajsync' / 'python'}"
     assert done.stdout.split()[-1] == installed
     folder = Path((tmp_path / "path").read_text().strip())
     assert [file.name for file in folder.iterdir()] == ["ajsync"]
