@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
+from ajsync.asyncjobs.journal import Step
 from ajsync.asyncjobs.watchers import foreign_watchers, wait_until_delivered
 from ajsync.errors import (
     AjsyncError,
@@ -23,7 +24,6 @@ from ajsync.errors import (
     StalePlanError,
     UnreachableError,
 )
-from ajsync.reconcile.journal import Step
 from ajsync.reconcile.plan import Adopt, Change, Create, Delete, Plan, Update
 from ajsync.reconcile.rewrite import WATCHER_SECONDS, Rewriter
 from ajsync.reconcile.writing import KeyWrite, Written, write_keys

@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
+from ajsync.asyncjobs.journal import Step, decode_journal, encode_journal, journal_key
 from ajsync.asyncjobs.names import CONFIGURATION_BUCKET
 from ajsync.asyncjobs.publisher import publish_all
 from ajsync.asyncjobs.timestamp import NANOSECONDS
@@ -24,14 +25,7 @@ from ajsync.errors import (
     StoredValueError,
     UnreachableError,
 )
-from ajsync.reconcile.journal import (
-    Step,
-    decode_journal,
-    encode_journal,
-    journal_key,
-    split_steps,
-    unfinished,
-)
+from ajsync.reconcile.journal import split_steps, unfinished
 from ajsync.reconcile.render.untrusted import visible_sentence
 from ajsync.reconcile.writing import KeyWrite, Written, compare_and_set, refusal, write_keys
 

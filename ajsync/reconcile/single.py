@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, replace
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket, decode_entry
+from ajsync.asyncjobs.journal import Step, journal_key
 from ajsync.asyncjobs.live import Entry, Live, Target
 from ajsync.asyncjobs.model import (
     DEFAULT_MAX_TRIES,
@@ -30,7 +31,6 @@ from ajsync.asyncjobs.names import (
 )
 from ajsync.errors import AlreadyExistsError, ConflictError, InvalidError, NotFoundError, StoredValueError
 from ajsync.reconcile.apply import apply
-from ajsync.reconcile.journal import Step, journal_key
 from ajsync.reconcile.plan import Create, Delete, plan
 from ajsync.reconcile.render.untrusted import visible
 from ajsync.reconcile.rewrite import finish_interrupted, read_journal

@@ -97,6 +97,11 @@ class Agenda:
         """The entries that count now."""
         return iter(self._entries.values())
 
+    def task(self, name: str) -> ScheduledTask | None:
+        """The value that counts now for a name; None where there is none."""
+        entry = self._entries.get(name)
+        return None if entry is None else entry.task
+
     def entries_until(self, until: int) -> list[Entry]:
         """The entries that count now, and those that were replaced or deleted with something still to fire by then."""
         ended = {id(entry): entry for due, _, entry in self._extra if due <= until and entry.until != FOREVER}

@@ -71,6 +71,10 @@ class Records:
         self._metrics.invalid_schedules(len(self._invalid))
         _add(self._problems, name, problem, self._clock())
 
+    def is_invalid(self, name: str) -> bool:
+        """Whether there is an entry of this name that is not a schedule."""
+        return name in self._invalid
+
     def mended(self, name: str) -> None:
         """An entry was replaced or deleted, and its problems with it."""
         if name in self._invalid:

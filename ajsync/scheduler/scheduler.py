@@ -12,7 +12,7 @@ from functools import partial
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.connection import Connection
-from ajsync.asyncjobs.names import CONFIGURATION_STREAM, ELECTIONS_STREAM, SCHEDULE_SUBJECT, TASKS_STREAM
+from ajsync.asyncjobs.names import CONFIGURATION_STREAM, ELECTIONS_STREAM, TASKS_STREAM
 from ajsync.asyncjobs.signing import Signer
 from ajsync.asyncjobs.streams import make_stream
 from ajsync.asyncjobs.timestamp import NANOSECONDS, parse_timestamp
@@ -25,7 +25,7 @@ from ajsync.scheduler.leadership import Leadership, Term
 from ajsync.scheduler.metrics import Metrics
 from ajsync.scheduler.prepare import Preparer
 from ajsync.scheduler.records import Records
-from ajsync.scheduler.schedules import Schedules
+from ajsync.scheduler.schedules import WATCHED, Schedules
 from ajsync.scheduler.term import TermRunner
 from ajsync.scheduler.watermark import Watermark
 
@@ -118,7 +118,7 @@ class Scheduler:
         if stored.watermark is not None:  # what is due since then may be ours to fire, though nobody of us was there
             self.agenda = self._make_agenda(stored.watermark.instant)
         schedules = Schedules(self.agenda, self.records)
-        watch = Watch(self.connection, CONFIGURATION_STREAM, [f"{SCHEDULE_SUBJECT}*"], schedules.see)
+        watch = Watch(self.connection, CONFIGURATION_STREAM, WATCHED, schedules.see)
         firing = Firing(
             self.connection,
             self.records.settled,

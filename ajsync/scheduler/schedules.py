@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from ajsync.asyncjobs.journal import JOURNAL_SUBJECT
 from ajsync.asyncjobs.model import decode_scheduled_task
 from ajsync.asyncjobs.names import SCHEDULE_SUBJECT
 from ajsync.asyncjobs.timestamp import NANOSECONDS
@@ -11,10 +12,13 @@ from ajsync.asyncjobs.watch import Seen
 from ajsync.errors import ScheduleError, StoredValueError
 from ajsync.schedule.quoting import escape
 from ajsync.scheduler.agenda import Agenda
+from ajsync.scheduler.parked import Parked
 from ajsync.scheduler.records import Records
 
 log = logging.getLogger(__name__)
 
+WATCHED = (f"{SCHEDULE_SUBJECT}*", f"{JOURNAL_SUBJECT}*")
+"""What of the bucket a scheduler follows."""
 _TOLD_AT_START = 100
 """So many schedules are logged by name while the bucket is read for the first time."""
 _OLD_NEWS = 3600 * NANOSECONDS
@@ -29,27 +33,59 @@ class Schedules:
     def __init__(self, agenda: Agenda, records: Records) -> None:
         self._agenda = agenda
         self._records = records
+        self._parked = Parked()
         self._loading = True
         self._told = 0
 
     def see(self, seen: Seen) -> None:
         """Take in one change of the bucket."""
-        name = seen.subject.removeprefix(SCHEDULE_SUBJECT)
-        self._records.mended(name)
-        if seen.data is None:
-            if self._agenda.remove(name, seen.stored_at):
-                log.info("Removed scheduled task %s", escape(name), extra={"schedule": name})
+        if seen.subject.startswith(JOURNAL_SUBJECT):
+            for name in self._parked.see(seen.subject.removeprefix(JOURNAL_SUBJECT), seen.data):
+                self._remove(name, seen.stored_at)
         else:
-            self._put(name, seen, seen.data)
+            name = seen.subject.removeprefix(SCHEDULE_SUBJECT)
+            self._records.mended(name)
+            if seen.data is not None:
+                self._parked.come_back(name)
+                self._put(name, seen, seen.data)
+            elif not self._park(name):
+                self._parked.come_back(name)
+                self._remove(name, seen.stored_at)
         self._records.schedules(len(self._agenda))
 
     def all_loaded(self) -> None:
         """The bucket was read for the first time."""
         self._loading = False
+        self._load_parked()
         if self._told > _TOLD_AT_START:
             more = self._told - _TOLD_AT_START
             log.info("… and %d more", more, extra={"count": more})
         log.info("Loaded %d scheduled task(s)", len(self._agenda), extra={"count": len(self._agenda)})
+
+    def _remove(self, name: str, deleted_at: int) -> None:
+        if self._agenda.remove(name, deleted_at):
+            log.info("Removed scheduled task %s", escape(name), extra={"schedule": name})
+
+    def _park(self, name: str) -> bool:
+        """Leave a schedule as it is whose value an update has deleted; False where it was deleted by something else."""
+        value = self._parked.value(name)
+        if value is None or self._agenda.task(name) != value:
+            return False
+        self._parked.leave(name)
+        fields = {"schedule": name}
+        log.info("Scheduled task %s is being updated; until then it fires as before", escape(name), extra=fields)
+        return True
+
+    def _load_parked(self) -> None:
+        """Take in what an update had deleted before this process began."""
+        for value in self._parked.values():
+            if value.name in self._agenda or self._records.is_invalid(value.name):
+                continue
+            try:
+                self._agenda.load(value, value.created_at)
+            except ScheduleError:
+                continue  # it never fired
+            self._park(value.name)
 
     def _put(self, name: str, seen: Seen, data: bytes) -> None:
         try:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 import ajsync
+from ajsync.asyncjobs.journal import Step, encode_journal, journal_key
 from ajsync.asyncjobs.names import CONFIGURATION_SUBJECT, SCHEDULE_SUBJECT
 from ajsync.reconcile import rewrite
-from ajsync.reconcile.journal import Step, encode_journal, journal_key
 from tests.nats_server import NatsServer
 from tests.tasks import task
 

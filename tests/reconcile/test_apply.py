@@ -17,6 +17,7 @@ import pytest
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.connection import connect
 from ajsync.asyncjobs.context import context_for_server
+from ajsync.asyncjobs.journal import Step, encode_journal, journal_key
 from ajsync.asyncjobs.model import ScheduledTask, decode_scheduled_task, encode_scheduled_task
 from ajsync.asyncjobs.names import schedule_key
 from ajsync.asyncjobs.publisher import WINDOW
@@ -31,7 +32,6 @@ from ajsync.errors import (
 )
 from ajsync.reconcile import rewrite
 from ajsync.reconcile.apply import Result, apply
-from ajsync.reconcile.journal import Step, encode_journal, journal_key
 from ajsync.reconcile.plan import Plan
 from ajsync.reconcile.rewrite import finish_interrupted
 from ajsync.reconcile.survey import survey

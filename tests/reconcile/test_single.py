@@ -13,12 +13,12 @@ import pytest
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.connection import connect
 from ajsync.asyncjobs.context import context_for_server
+from ajsync.asyncjobs.journal import Step, encode_journal, journal_key
 from ajsync.asyncjobs.model import Managed, ScheduledTask, encode_json, encode_scheduled_task
 from ajsync.asyncjobs.names import schedule_key
 from ajsync.asyncjobs.timestamp import parse_timestamp
 from ajsync.errors import AlreadyExistsError, ConflictError, InvalidError, NotFoundError, ScheduleError
 from ajsync.reconcile import rewrite
-from ajsync.reconcile.journal import Step, encode_journal, journal_key
 from ajsync.reconcile.single import add, find, find_removable, new_schedule, parse_deadline, remove
 from tests.go_watcher import go_watcher
 from tests.nats_server import NatsServer
