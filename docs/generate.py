@@ -52,6 +52,8 @@ def _project() -> str:
         [
             schema["description"],
             _table(schema),
+            f"### Members of an entry of `files`\n\n{members['files']['items']['description']}",
+            _table(members["files"]["items"]),
             f"### Members of an environment\n\n{environment['description']}",
             _table(environment),
             f"### Members of `safety`\n\n{members['safety']['description']}",
@@ -133,7 +135,9 @@ def _type(member: Mapping[str, Any]) -> str:
         case "boolean":
             return "`true` or `false`"
         case "array":
-            return f"list of {member['items']['type']}s"
+            kinds = member["items"]["type"]
+            named = [kinds] if isinstance(kinds, str) else ["mapping" if kind == "object" else kind for kind in kinds]
+            return f"list of {choice(f'{kind}s' for kind in named)}"
         case "object":
             return "mapping"
         case kind:

@@ -25,7 +25,7 @@ owner: {owner}
 # The NATS context of the server that they go to; --context wins over it.
 {context}
 
-# Where the schedules are.
+# Where the schedules are. Each pattern must match a file; one that need not: {{match: local/*.yaml, optional: true}}
 files: [schedules/**/*.yaml]
 
 # What every schedule has that does not say otherwise.

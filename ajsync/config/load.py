@@ -13,6 +13,7 @@ from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.config.configuration import Configuration
 from ajsync.config.files import Folder, Unusable
 from ajsync.config.members import MemberChecks
+from ajsync.config.patterns import unmatched_problem
 from ajsync.config.project import PROJECT_FILE, Project, find_project, read_project
 from ajsync.config.schedules import Entry, SchedulesReader
 from ajsync.config.wording import shown
@@ -37,7 +38,7 @@ def load_configuration(
     if problems:
         raise ConfigurationError(set(problems))  # a set, for what an alias repeats is wrong in one place only
     tasks = {entry.name: entry.task for entry in entries if entry.task is not None and not entry.suspended}
-    patterns = tuple(pattern for pattern, _ in found.patterns)
+    patterns = tuple(pattern.match for pattern in found.patterns)
     sources = (path, *files, *sorted(reader.payload_files))
     return Configuration(
         project=path,
@@ -90,28 +91,21 @@ def _schedules_files(
 ) -> list[Path]:
     """The files that the patterns match, sorted, each once, however many names lead to it."""
     by_real_path: dict[str, Path] = {}
-    unmatched: list[Problem] = []
-    known = len(problems)
-    for pattern, location in project.patterns:
+    for pattern in project.patterns:
+        told = f"the pattern {shown(pattern.match)}"
         try:
-            matches = [path for path in folder.expand(pattern) if path != own]
+            matches = [path for path in folder.expand(pattern.match) if path != own]
         except Unusable as error:
-            problems.append(
-                Problem(location, f"the pattern {shown(pattern)}: {error}", "let everything below be readable")
-            )
+            problems.append(Problem(pattern.location, f"{told}: {error}", "let everything below be readable"))
             continue
         for path in matches:
             if folder.contains(path):
                 by_real_path[os.path.realpath(path)] = min(path, by_real_path.get(os.path.realpath(path), path))
             else:
-                message = f"the pattern {shown(pattern)} matches {folder.shown(path)}, a link out of the folder"
-                problems.append(Problem(location, message, "copy the file into the folder"))
-        if not matches:
-            message = f"the pattern {shown(pattern)} matches no file"
-            hint = "a project needs a schedules file, even one that only has `schedules: {}`"
-            unmatched.append(Problem(location, message, hint))
-    if not by_real_path and not empty and len(problems) == known:
-        problems += unmatched
+                message = f"{told} matches {folder.shown(path)}, a link out of the folder"
+                problems.append(Problem(pattern.location, message, "copy the file into the folder"))
+        if not matches and not pattern.optional and not empty:
+            problems.append(unmatched_problem(pattern, folder, given=project.patterns_given))
     return sorted(by_real_path.values())
 
 

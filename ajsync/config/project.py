@@ -14,6 +14,7 @@ from ajsync.config.explain import explain
 from ajsync.config.files import Folder, Unusable, read_file
 from ajsync.config.members import MemberChecks, Members
 from ajsync.config.nodes import MAX_FILE_SIZE
+from ajsync.config.patterns import Pattern
 from ajsync.config.schema import PROJECT_SCHEMA, read_schema, strict_schema, validator
 from ajsync.config.variables import Scalar, Variables, unless_unresolved
 from ajsync.config.wording import choice, shown, suggestion
@@ -29,8 +30,10 @@ class Project:
     owner: str
     context: str | None
     safety: Safety
-    patterns: tuple[tuple[str, Location], ...]
-    """Of the schedules files, each with its place; none leads out of the folder."""
+    patterns: tuple[Pattern, ...]
+    """Of the schedules files; none leads out of the folder."""
+    patterns_given: bool
+    """Whether `files` is there at all, or the patterns are those that count without it."""
     defaults: Members
     """Those of the environment over those of the project."""
     variables: Variables
@@ -113,6 +116,7 @@ class _Reader:
             context=context if isinstance(context, str) else None,
             safety=_safety(_mapping(self._value.get("safety"))),
             patterns=tuple(self._patterns()),
+            patterns_given="files" in self._value,
             defaults={**defaults, **by_environment.get(self._chosen or "", {})},
             variables=variables,
         )
@@ -142,20 +146,22 @@ class _Reader:
         self._problems += unresolved + unless_unresolved(found, unresolved)
         return members
 
-    def _patterns(self) -> Iterator[tuple[str, Location]]:
+    def _patterns(self) -> Iterator[Pattern]:
         given = self._value.get("files", read_schema(PROJECT_SCHEMA)["properties"]["files"]["default"])
-        for index, pattern in enumerate(given if isinstance(given, list) else ()):
-            location = self._document.location(("files", index) if "files" in self._value else ())
-            if not isinstance(pattern, str):
+        for index, entry in enumerate(given if isinstance(given, list) else ()):
+            place = ("files", index, "match") if isinstance(entry, dict) else ("files", index)
+            location = self._document.location(place if "files" in self._value else ())
+            match = entry.get("match") if isinstance(entry, dict) else entry
+            if not isinstance(match, str) or not match:
                 continue  # the check of the structure has said so
-            path = PurePosixPath(pattern)
-            if path.is_absolute() or ".." in path.parts or "\0" in pattern:
-                message = f"the pattern {shown(pattern)} leads out of the folder of {PROJECT_FILE}"
+            path = PurePosixPath(match)
+            if path.is_absolute() or ".." in path.parts or "\0" in match:
+                message = f"the pattern {shown(match)} leads out of the folder of {PROJECT_FILE}"
                 self._problems.append(Problem(location, message, "write a path that begins in that folder"))
             elif path.parts:
-                yield pattern, location
-            elif pattern:
-                message = f"the pattern {shown(pattern)} names no file"
+                yield Pattern(match, location, isinstance(entry, dict) and entry.get("optional") is True)
+            else:
+                message = f"the pattern {shown(match)} names no file"
                 self._problems.append(Problem(location, message, "write for example schedules/**/*.yaml"))
 
 

@@ -60,3 +60,25 @@ def test_whoever_follows_the_files_reads_it_in_the_log_when_it_happens(project: 
         assert "b.yml" not in log.read_text()
         (project / "schedules" / "b.yaml").rename(project / "schedules" / "b.yml")
         wait_until(noticed, process)
+
+
+def test_whoever_follows_the_files_keeps_what_a_pattern_held_that_matches_none_any_more(
+    project: Path, server: NatsServer
+) -> None:
+    (project / "schedules" / "b.yml").rename(project / "schedules" / "b.yaml")
+    (project / "ajsync.yaml").write_text("owner: team\nfiles: [schedules/a.yaml, schedules/b*.yaml]\n")
+    log = project.parent / "log"
+    follow = ("apply", "--yes", "--watch", "--resync", "1s", "--server", server.url)
+
+    def said(text: str) -> bool:
+        return text in log.read_text()
+
+    with log.open("wb") as stream, background(project, *follow, stderr=stream) as process:
+        wait_until(lambda: said("In step: 2 schedules"), process)
+        (project / "schedules" / "b.yaml").rename(project / "b.kept")
+        wait_until(lambda: said('the pattern "schedules/b*.yaml" matches no file'), process)
+        assert said("the last good configuration stays in force")
+        (project / "b.kept").rename(project / "schedules" / "b2.yaml")
+        wait_until(lambda: said("The files were read: 2 schedules"), process)
+    assert "Delete" not in log.read_text()
+    assert "schedules/b2.yaml" not in log.read_text().split("The files were read")[0]

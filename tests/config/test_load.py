@@ -97,7 +97,8 @@ def test_the_same_name_in_two_files_names_both_places(tmp_path: Path) -> None:
 
 def test_the_sources_are_all_files_that_were_read_and_the_folders_where_more_may_come(tmp_path: Path) -> None:
     write(tmp_path, {"schedules/p": "x", "more/b.yaml": "schedules: {}"})
-    project = 'owner: team\nfiles: ["schedules/*.yaml", "more/b.yaml", "later/**/*.yaml", "*.yml"]\n'
+    later = "{match: 'later/**/*.yaml', optional: true}, {match: '*.yml', optional: true}"
+    project = f'owner: team\nfiles: ["schedules/*.yaml", "more/b.yaml", {later}]\n'
     found = load(tmp_path, f"{HEAD}    payload_file: p\n", project)
     assert found.sources == tuple(
         tmp_path / name for name in ("ajsync.yaml", "more/b.yaml", "schedules/a.yaml", "schedules/p")
@@ -216,7 +217,7 @@ def test_a_payload_comes_back_as_it_was_written(payload: object) -> None:
     [
         ("", ("schedules/b.yml", "schedules/deep/c.yml")),
         ("files: [schedules/*.yaml]", ("schedules/b.yml", "schedules/deep/c.yml", "schedules/deep/d.yaml")),
-        ("files: ['*/a.yaml', '*.yaml']", ("top.yml",)),
+        ("files: ['*/a.yaml', {match: '*.yaml', optional: true}]", ("top.yml",)),
         ("files: [schedules/**/*.yaml, schedules/deep/*.yml]", ()),
     ],
 )
