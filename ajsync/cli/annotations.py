@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import click
-
+from ajsync.cli.build_machine import print_commands
 from ajsync.cli.options import Files
 from ajsync.cli.session import load
 from ajsync.config import Configuration
@@ -23,7 +22,7 @@ def annotated(files: Files) -> Configuration:
         return load(files)
     except ConfigurationError as error:
         problems = [replace(each, location=_in_repository(each.location)) for each in error.problems]
-        click.echo(render_problems(problems))
+        print_commands(render_problems(problems))
         raise
 
 

@@ -250,6 +250,7 @@ def _location(location: Location | None) -> dict[str, Any] | None:
 
 
 def _print_github(linted: _Linted) -> None:
+    from ajsync.cli.build_machine import print_commands
     from ajsync.errors import Problem
     from ajsync.inspect.lint import SEVERITIES
     from ajsync.reconcile.render.github import render_findings
@@ -266,7 +267,7 @@ def _print_github(linted: _Linted) -> None:
             if finding.severity == severity
         ]
         if found:
-            click.echo(render_findings(severity, found))
+            print_commands(render_findings(severity, found))
 
 
 _PRINTERS = {"text": _print_text, "github": _print_github}

@@ -90,7 +90,10 @@ def main() -> NoReturn:
     """Run the command line; ends the process with the exit codes of the design."""
     # A command is over before garbage in cycles can matter, and looking for it in 100,000 schedules takes seconds.
     gc.disable()
+    from ajsync.cli.build_machine import guard_output
+
     reset()
+    guard_output()
     if COMPLETE_VARIABLE in os.environ:
         _complete()
     try:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import click
 
+from ajsync.cli.build_machine import print_commands
 from ajsync.cli.terminal import conclude, has_colour, paint
 from ajsync.cli.verbosity import current
 from ajsync.errors import AjsyncError, Location
@@ -39,7 +40,11 @@ def print_plan(
 
         click.echo(encoded(style, loads(RENDERERS["json"](plan, against, options))))
         return
-    click.echo(RENDERERS[style](plan, against, options), color=True)
+    text = RENDERERS[style](plan, against, options)
+    if style == "github":
+        print_commands(text)
+    else:
+        click.echo(text, color=True)
 
 
 def print_result(result: Result) -> None:

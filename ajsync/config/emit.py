@@ -23,6 +23,8 @@ _WORDS_OF_YAML_1_1 = frozenset("yn")
 """PyYAML takes these letters for strings, other readers of YAML 1.1 for true and false."""
 _LONGEST_KEY = 1000
 """Characters of a key that stands in front of its colon; YAML stops looking for the colon after 1,024."""
+_COMMAND = re.compile(r"^[^\S\n]*::|##\w*\[", re.MULTILINE)
+"""What a build machine that reads the output takes for a command. In quotes it is none, or can be escaped."""
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
@@ -106,6 +108,7 @@ def _fits_a_block(text: str) -> bool:
         and bool(lines[-1])
         and not lines[0].startswith(" ")
         and all(line.isprintable() and not line.endswith(" ") for line in lines)
+        and not _COMMAND.search(text)
     )
 
 

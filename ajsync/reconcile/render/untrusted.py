@@ -7,11 +7,12 @@ reads the output.
 from __future__ import annotations
 
 import hashlib
+import re
 
 from ajsync.schedule import quoting
 
-_RUNNER_COMMAND = "##["
-"""GitHub's and Azure's build machines read `##[command]` as a command wherever it stands in a line."""
+_RUNNER_COMMAND = re.compile(r"##(?=\w*\[)")
+"""Build machines of GitHub, Azure and TeamCity read `##[command]` or `##word[…]` as one, anywhere in a line."""
 _KEPT = 120
 """Characters of a shortened text that are shown."""
 
@@ -23,7 +24,7 @@ def visible(text: str, longest: int = 400) -> str:
     """
     if len(text) > longest:
         return visible(text[:_KEPT]) + _rest(text)
-    if text.isprintable() and text == text.strip() and text[:1] not in ('"', "") and _RUNNER_COMMAND not in text:
+    if text.isprintable() and text == text.strip() and text[:1] not in ('"', "") and not _is_command(text):
         return text
     return '"' + escape(text.replace("\\", "\\\\").replace('"', '\\"')) + '"'
 
@@ -37,7 +38,11 @@ def visible_sentence(text: str, longest: int = 1_000) -> str:
 
 def escape(text: str) -> str:
     """`text` with whatever cannot be printed, invisible and reordering characters too, as backslash escapes."""
-    return quoting.escape(text).replace(_RUNNER_COMMAND, "#\\x23[")
+    return _RUNNER_COMMAND.sub(r"#\\x23", quoting.escape(text))
+
+
+def _is_command(text: str) -> bool:
+    return text.startswith("::") or _RUNNER_COMMAND.search(text) is not None
 
 
 def _rest(text: str) -> str:
