@@ -47,6 +47,11 @@ def new_id(seconds: int | None = None) -> str:
     return _encode(int(time.time()) if seconds is None else seconds, os.urandom(16))
 
 
+def first_id(seconds: int) -> str:
+    """The first id, in their order, of a second since 1970. Raises ValueError where a KSUID cannot hold it."""
+    return _encode(seconds, bytes(16))
+
+
 def id_seconds(text: str) -> int:
     """The seconds since 1970 that a KSUID holds. Raises ValueError for a text that is none."""
     if len(text) != _LENGTH or not (text.isascii() and text.isalnum()):

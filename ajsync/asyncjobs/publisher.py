@@ -65,6 +65,8 @@ class Answer:
     too_large: bool = False
     sent: bool = True
     """False where there was no server to write it to."""
+    duplicate: bool = False
+    """The stream has stored the message id before, and nothing now."""
 
     @property
     def conflict(self) -> bool:
@@ -252,7 +254,7 @@ def _read_answer(msg: Msg) -> Answer:
         return NO_STREAM if status == _NO_RESPONDERS else Answer(error=f"unexpected status {status}")
     stored = STORED_AT.search(msg.data)
     if stored is not None and b'"error"' not in msg.data:
-        return Answer(sequence=int(stored[1]))
+        return Answer(sequence=int(stored[1]), duplicate=b'"duplicate"' in msg.data)
     reply = json.loads(msg.data)
     error = reply.get("error", {})
     return Answer(error=error.get("description", "unknown error"), code=error.get("err_code", 0))

@@ -138,6 +138,13 @@ class Agenda:
         self._deleted[name] = (entry.task.created_at, deleted_at)
         return True
 
+    def between(self, after: int, until: int) -> Iterator[Fire]:
+        """What was due in (`after`, `until`] by the values that count now; changes meanwhile may be left out."""
+        for group in list(self._groups.values()):
+            members = list(group.members.values())
+            for due in group.times.between(after, until):
+                yield from (Fire(due, entry) for entry in members if entry.since < due)
+
     def next_due(self) -> int | None:
         """When something may be due next; None if nothing ever is."""
         self._drop_empty()

@@ -116,6 +116,12 @@ _RETRIES = Metric(
 _REPAIRED = Metric(
     "ajsync_scheduler_repaired_total", "counter", (), "Fires whose task was there, and whose work item was sent again"
 )
+_RESTORED = Metric(
+    "ajsync_scheduler_restored_total",
+    "counter",
+    ("what",),
+    "What a stream had acknowledged and lost, and was stored again: task, item",
+)
 _WATERMARK_AGE = Metric(
     "ajsync_scheduler_watermark_age_seconds",
     "gauge",
@@ -136,7 +142,7 @@ _BUILD = Metric("ajsync_build_info", "gauge", ("version",), "Always 1; the label
 METRICS: tuple[Metric, ...] = (
     *(_PAUSED, _SCHEDULES, _SCHEDULED, _SCHEDULE_ERRORS, _CAMPAIGNS, _LEADER, _INTERVAL),
     *(_ENQUEUED, _ENQUEUE_ERRORS, _TASK_UPDATES),
-    *(_LATENESS, _MISSED, _DUPLICATES, _TAKEOVERS, _RETRIES, _REPAIRED),
+    *(_LATENESS, _MISSED, _DUPLICATES, _TAKEOVERS, _RETRIES, _REPAIRED, _RESTORED),
     *(_WATERMARK_AGE, _CLOCK_SKEW, _IN_FLIGHT, _INVALID, _BUILD),
 )
 """Every metric, the Go tool's first. Those with labels appear once there is something to count."""
@@ -160,6 +166,7 @@ class Metrics:
         # A series that begins at 1 hides its first event from rate() and increase(), so what is known begins at 0.
         self._series[_MISSED].update({(reason,): 0 for reason in MISSED_REASONS})
         self._series[_TAKEOVERS].update({(kind,): 0 for kind in TAKEOVER_KINDS})
+        self._series[_RESTORED].update({("task",): 0, ("item",): 0})
         self._series[_BUILD][(__version__,)] = 1
         self.leading(False)
         # What is counted by the thousand is looked up once.
@@ -244,6 +251,10 @@ class Metrics:
     def repaired(self) -> None:
         """The missing work item of a task was sent."""
         self._series[_REPAIRED][()] += 1
+
+    def restored(self, what: Literal["task", "item"]) -> None:
+        """A task or a work item that its stream had lost was stored again."""
+        self._series[_RESTORED][(what,)] += 1
 
     def watermark(self, instant: int | None) -> None:
         """Up to when all fires are acked, in nanoseconds since 1970; the age is reckoned when somebody asks."""

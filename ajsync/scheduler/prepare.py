@@ -60,11 +60,7 @@ class Preparer:
 
     def prepare(self, fire: Fire) -> Prepared:
         """Encode `fire`. Raises ValueError where no task comes of it that workers can handle."""
-        task = task_for_fire(fire.task, fire.due, ajc_payloads=self._ajc_payloads)
-        if len(task.queue) > _LONGEST_QUEUE:
-            raise StoredValueError(f"its queue's name of {len(task.queue)} characters is too long")
-        if self._sign is not None:
-            task = replace(task, signature=self._sign(task))
+        task = self.make_task(fire)
         serial = self._serial = self._serial + 1
         headers = header_block({"Nats-Expected-Last-Subject-Sequence": "0", "Nats-Msg-Id": task.id})
         data = encode_task(task)
@@ -84,3 +80,10 @@ class Preparer:
             event_subject=task_state_subject(task.id),
             event_body=task_state_event_prefix(task, new_id(fire.due // NANOSECONDS)),
         )
+
+    def make_task(self, fire: Fire) -> Task:
+        """The task that `fire` makes, signed. Raises ValueError where none comes of it that workers can handle."""
+        task = task_for_fire(fire.task, fire.due, ajc_payloads=self._ajc_payloads)
+        if len(task.queue) > _LONGEST_QUEUE:
+            raise StoredValueError(f"its queue's name of {len(task.queue)} characters is too long")
+        return task if self._sign is None else replace(task, signature=self._sign(task))

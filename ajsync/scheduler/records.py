@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Literal
 
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.timestamp import NANOSECONDS
@@ -106,6 +107,13 @@ class Records:
     def marked(self) -> None:
         """The watermark was written."""
         self._problems.pop(WATERMARK_KEY, None)
+
+    def restored(self, fire: Fire, task_id: str, what: Literal["task", "item"]) -> None:
+        """What a stream had acknowledged and lost was stored again."""
+        self._metrics.restored(what)
+        thing = "task" if what == "task" else "work item"
+        text = f"The {thing} of {fire.task.name} was stored and is lost; it is stored again"
+        self._complaints.tell(text, fire, "restored", what, fire.task.name, task_id=task_id)
 
     def given_back(self) -> None:
         """A term is over: what was put off, and the watermark, are the next leader's matter."""

@@ -24,6 +24,7 @@ from ajsync.scheduler.leadership import Leadership, Term
 from ajsync.scheduler.marking import Marking
 from ajsync.scheduler.overlap import Overlap
 from ajsync.scheduler.prepare import Prepared, Preparer
+from ajsync.scheduler.recheck import Recheck
 from ajsync.scheduler.repair import Repair
 
 if TYPE_CHECKING:
@@ -69,6 +70,15 @@ class TermRunner:
         self.marking = Marking(scheduler, leadership, bucket, self, term.mark.revision, lost)
         self._overlap = Overlap(scheduler.connection, scheduler.records, scheduler.clock)
         self._repair = Repair(scheduler.connection, self._make_good, self._let_go)
+        self._recheck = Recheck(
+            scheduler.connection,
+            scheduler.agenda.between,
+            preparer.make_task,
+            scheduler.records,
+            settled_until=self.instant,
+            give_up_after=scheduler.settings.catchup_window,
+            clock=scheduler.clock,
+        )
         self._unprepared: deque[Fire] = deque()
         self._backlog: deque[Fire] = deque()
         """What catch-up makes good."""
@@ -95,7 +105,7 @@ class TermRunner:
         self._mind_correction(now)
         # Before the first fire: a stand-by has to know a leader of ours when that dies at once.
         await self.marking.write()
-        marking = asyncio.create_task(self.marking.run())
+        beside = [asyncio.create_task(each) for each in (self.marking.run(), self._recheck.run())]
         try:
             while not self._lost.is_set() and not stop.is_set():
                 if not await self._still_ours():
@@ -103,8 +113,9 @@ class TermRunner:
                 self._step()
                 await self._sleep(stop)
         finally:
-            marking.cancel()
-            await asyncio.gather(marking, return_exceptions=True)
+            for each in beside:
+                each.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
         if stop.is_set() and not self._lost.is_set():
             await self._finish()
         self._repair.abandon()
