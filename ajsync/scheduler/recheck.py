@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from itertools import islice
@@ -33,6 +34,9 @@ LOOK_BACK = 120 * NANOSECONDS
 """How far a recheck looks back: a server writes to its disk every two minutes."""
 _SETTLES = 2 * NANOSECONDS
 """What fell due so short a time ago may be under way."""
+SETTLED_WITHIN_SECONDS = 10.0
+"""A fire that takes longer holds up no look; what fell due after it is left to the next one."""
+_TICK_SECONDS = 0.1
 _POLL_SECONDS = 5.0
 """How often to see whether a stream has another leader."""
 _RETRY_SECONDS = 1.0
@@ -93,7 +97,7 @@ class Recheck:
 
     async def look(self) -> None:
         """Look at everything that fell due in the last two minutes, and was settled."""
-        until = min(self._clock() - _SETTLES, self._settled_until())
+        until = await self._wait_until_settled()
         self._since = self._clock() - LOOK_BACK
         self._items.clear()
         fires = self._fired(self._since, until)
@@ -105,6 +109,16 @@ class Recheck:
             await asyncio.sleep(_RETRY_SECONDS)
             oldest = self._clock() - self._give_up_after
             unanswered = await self._look_at([fire for fire in unanswered if fire.due > oldest])
+
+    async def _wait_until_settled(self) -> int:
+        """What the term begins with, or was under way when a connection was lost, first gets the time to be stored."""
+        target = self._clock() - _SETTLES
+        deadline = time.monotonic() + SETTLED_WITHIN_SECONDS
+        while True:
+            settled = self._settled_until()
+            if settled >= target or time.monotonic() > deadline:
+                return min(target, settled)
+            await asyncio.sleep(_TICK_SECONDS)
 
     async def _state(self) -> dict[str, object]:
         """What changes whenever a stream may have lost something, as far as the server answers."""

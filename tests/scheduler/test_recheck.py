@@ -40,6 +40,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ajsync.scheduler.recheck.SURE_AFTER_SECONDS", 0.1)
     monkeypatch.setattr("ajsync.scheduler.recheck._POLL_SECONDS", 0.1)
     monkeypatch.setattr("ajsync.scheduler.recheck._RETRY_SECONDS", 0.1)
+    monkeypatch.setattr("ajsync.scheduler.recheck.SETTLED_WITHIN_SECONDS", 0.2)
 
 
 class Looked:
@@ -49,13 +50,13 @@ class Looked:
         self.metrics = Metrics("test")
         self.asked = 0
         self._fires = fires
-        self._settled_until = options.get("settled_until", time.time_ns())
+        self.settled_until = options.get("settled_until", time.time_ns())
         self.recheck = Recheck(
             connection,
             self._between,
             Preparer("inbox").make_task,
             Records(self.metrics),
-            settled_until=lambda: self._settled_until,
+            settled_until=lambda: self.settled_until,
             give_up_after=options.get("give_up_after", HOUR),
             clock=time.time_ns,
         )
@@ -180,11 +181,21 @@ async def test_what_is_not_looked_for(server: NatsServer, why: str) -> None:
         assert looked.restored() == (0, 0)
 
 
+async def test_it_waits_for_what_is_still_being_settled(server: NatsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ajsync.scheduler.recheck.SETTLED_WITHIN_SECONDS", 30.0)
+    async with fired(server, "HALF") as (connection, made):
+        await lose_task(connection, made[0])
+        looked = Looked(connection, made, settled_until=made[0].due - 1)
+        look = asyncio.create_task(looked.recheck.look())
+        await asyncio.sleep(0)
+        assert looked.asked == 0
+        looked.settled_until = time.time_ns()
+        await look
+        assert looked.restored() == (1, 0)
+
+
 @pytest.mark.parametrize("gives_up", [False, True])
-async def test_it_looks_until_the_server_answers_or_the_window_is_over(
-    server: NatsServer, monkeypatch: pytest.MonkeyPatch, gives_up: bool
-) -> None:
-    monkeypatch.setattr("ajsync.asyncjobs.connection.REQUEST_SECONDS", 0.2)
+async def test_it_looks_until_the_server_answers_or_the_window_is_over(server: NatsServer, gives_up: bool) -> None:
     async with fired(server, "LOST") as (connection, made):
         await lose_task(connection, made[0])
         looked = Looked(connection, made, **({"give_up_after": 50 * SECOND} if gives_up else {}))
