@@ -43,8 +43,9 @@ def fire_task_id(name: str, due: int) -> str:
 
 
 def new_id(seconds: int | None = None) -> str:
-    """A random id at `seconds` since 1970, by default now. Raises ValueError where a KSUID cannot hold them."""
-    return _encode(int(time.time()) if seconds is None else seconds, os.urandom(16))
+    """A random id at `seconds` since 1970, by default now; at the nearest that a KSUID can hold."""
+    now = int(time.time()) if seconds is None else seconds
+    return _encode(min(max(now, KSUID_EPOCH), KSUID_END - 1), os.urandom(16))
 
 
 def first_id(seconds: int) -> str:

@@ -11,7 +11,7 @@ moment in which it was replaced or deleted.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count
 
@@ -66,6 +66,14 @@ class _Group:
         self.times = times
         self.members: dict[str, Entry] = {}
 
+    def fires(self, due: int) -> list[Fire]:
+        """Those of the members that count by then."""
+        return [Fire(due, entry) for entry in self.members.values() if entry.since < due]
+
+    def counts_from(self, instant: int) -> int:
+        """This instant, or the first later one after which a member counts; it may be years later."""
+        return max(instant, min((entry.since for entry in self.members.values()), default=instant))
+
 
 class Agenda:
     """Gives out each fire once, in the order in which they are due, unless it is told to go back."""
@@ -85,6 +93,10 @@ class Agenda:
         self._heap: list[tuple[int, int, _Group]] = []
         self._extra: list[tuple[int, int, Entry]] = []
         """Fires that belong to no group any more, or not yet."""
+        self._open: set[tuple[str, int]] = set()
+        """Names and instants of fires that the leader has not settled, of entries that count now or are not known."""
+        self._open_known: dict[tuple[str, int], Fire] = {}
+        """The same, of entries that ended since, or that were given back."""
         self._serial = count()
 
     def __len__(self) -> int:
@@ -161,8 +173,9 @@ class Agenda:
             due, serial, group = heapq.heappop(heap)
             if due == FOREVER:
                 break
-            fires += [Fire(due, entry) for entry in group.members.values() if entry.since < due]
-            following = group.times.next(due)
+            found = group.fires(due)
+            fires += found
+            following = group.times.next(due if found else group.counts_from(due))
             if following is not None:
                 heapq.heappush(heap, (following, serial, group))
         fires.sort(key=lambda fire: (fire.due, fire.task.name))
@@ -177,8 +190,9 @@ class Agenda:
         self._drop_empty()
         while self._heap and self._heap[0][0] <= until:
             due, _, group = heapq.heappop(self._heap)
-            fires += [Fire(due, entry) for entry in group.members.values() if entry.since < due]
-            self._schedule(group, due)
+            found = group.fires(due)
+            fires += found
+            self._schedule(group, due if found else group.counts_from(due))
             self._drop_empty()
         self.position = max(self.position, until)
         self._forget_deleted()
@@ -202,8 +216,41 @@ class Agenda:
         self.position = max(self.position, until)
         self._forget_deleted()
 
+    def follow(self, instant: int, unsettled: Collection[tuple[str, int]]) -> None:
+        """Take in how far another has come: of what is due at or before `instant` no more than these are not settled.
+
+        They are names and due instants, and wait for `take_open`.
+        """
+        unsettled = {each for each in unsettled if each[1] <= instant}
+        known = {key: fire for key, fire in self._open_known.items() if key in unsettled}
+        if unsettled:
+            for due, _, entry in self._extra:
+                if (key := (entry.task.name, due)) in unsettled:
+                    known[key] = Fire(due, entry)
+        self._open_known = known
+        self._open = unsettled - known.keys()
+        self.skip(instant)
+
+    def take_open(self) -> list[Fire]:
+        """Give out what is not settled of what was followed, in order of instant and name.
+
+        That of which no value is known can be no fire.
+        """
+        fires = [*self._open_known.values()]
+        for name, due in self._open:
+            entry = self._entries.get(name)
+            if entry is not None and _is_due(entry, due):
+                fires.append(Fire(due, entry))
+        self._open, self._open_known = set(), {}
+        given = {(fire.task.name, fire.due) for fire in fires}
+        if given:  # late news of their values may have brought them once more
+            self._extra = [item for item in self._extra if (item[2].task.name, item[0]) not in given]
+            heapq.heapify(self._extra)
+        return sorted(fires, key=lambda fire: (fire.due, fire.task.name))
+
     def rewind(self, to: int) -> None:
         """Give out once more what is due after `to`."""
+        self._open = {each for each in self._open if each[1] <= to}
         self._extra = [item for item in self._extra if item[0] <= to or item[2].until != FOREVER]
         heapq.heapify(self._extra)
         self._heap.clear()
@@ -227,10 +274,17 @@ class Agenda:
         if entry is None:
             return None
         entry.until = at
+        self._keep_open(entry)
         del self._groups[entry.times].members[name]
         asked_for = at - self._look_back - entry.task.settings.catchup_window
         self._add_extra(entry, max(self.position, entry.since, asked_for), at)
         return entry
+
+    def _keep_open(self, entry: Entry) -> None:
+        """Hold on to an entry that ends, for what it was due and is not settled."""
+        for key in [each for each in self._open if each[0] == entry.task.name and _is_due(entry, each[1])]:
+            self._open.remove(key)
+            self._open_known[key] = Fire(key[1], entry)
 
     def _add_extra(self, entry: Entry, after: int, until: int) -> None:
         for due in entry.times.between(after, until):
@@ -251,3 +305,7 @@ class Agenda:
         while self._heap and not self._heap[0][2].members:
             _, _, group = heapq.heappop(self._heap)
             del self._groups[group.times]
+
+
+def _is_due(entry: Entry, due: int) -> bool:
+    return entry.since < due <= entry.until and entry.times.next(due - 1) == due

@@ -25,6 +25,7 @@ from ajsync.asyncjobs.publisher import STORED_AT, WRONG_SEQUENCE
 from ajsync.asyncjobs.tasks import NEW, NO_RESPONDERS, task_subject, work_item_subject
 from ajsync.asyncjobs.timestamp import NANOSECONDS
 from ajsync.scheduler.agenda import Fire
+from ajsync.scheduler.clock import unfit
 from ajsync.scheduler.complaints import Complaints
 from ajsync.scheduler.flight import Flight, Outcome, Stage, State
 from ajsync.scheduler.lookups import Lookups
@@ -326,6 +327,8 @@ class Firing:
 
     def _give_up(self) -> None:
         now = self._clock()
+        if unfit(now):  # and says nothing of how late it is
+            return
         late = [flight for flight in self._flights() if flight.until < now]
         if not late:
             return

@@ -19,12 +19,13 @@ from ajsync.asyncjobs.connection import JetStreamError, NobodyAnswersError
 from ajsync.asyncjobs.election import GO_CAMPAIGN_SECONDS, TTL_SECONDS, Election, Holding
 from ajsync.asyncjobs.streams import STREAM_NOT_FOUND
 from ajsync.asyncjobs.waiting import set_within
-from ajsync.errors import StoredValueError, UnreachableError
+from ajsync.errors import UnreachableError
 from ajsync.schedule.quoting import escape
 from ajsync.scheduler.complaints import Complaints
 from ajsync.scheduler.holders import Holders, covers, is_close
 from ajsync.scheduler.metrics import Metrics, TakeoverKind
-from ajsync.scheduler.watermark import WATERMARK_KEY, Stored, Watermark, decode_watermark
+from ajsync.scheduler.reading import MarkReader
+from ajsync.scheduler.watermark import Stored, Watermark
 
 log = logging.getLogger(__name__)
 
@@ -65,13 +66,16 @@ class Leadership:
         *,
         takeover_after: float,
         metrics: Metrics,
-        on_watermark: Callable[[Watermark], None],
+        on_watermark: Callable[[Stored], None],
         on_foreign: Callable[[], None],
         make_stream: Callable[[], Awaitable[None]],
+        skew: Callable[[], float | None] = lambda: None,
+        unfit: Callable[[], str] = str,
     ) -> None:
         """`on_watermark` hears, while another leads, up to when it has fired; `on_foreign`, that it is not ours.
 
-        `make_stream` makes the stream of the election where it is missing.
+        `make_stream` makes the stream of the election where it is missing. `skew` gives the seconds by which this clock
+        is ahead of the server's, `unfit` why we could not fire if we led.
         """
         self.name = name
         self.revision = 0
@@ -88,6 +92,8 @@ class Leadership:
         self._on_watermark = on_watermark
         self._on_foreign = on_foreign
         self._holders = Holders()
+        self._reader = MarkReader(bucket, skew)
+        self._unfit = unfit
         self._make_stream = make_stream
         self._make_again_at = 0.0
         self._complaints = Complaints(log)
@@ -105,19 +111,25 @@ class Leadership:
         self._alive_at = time.monotonic()
         while not stop.is_set():
             try:
-                term = await self._try()
-                self.trouble = ""
-                if term is not None:
-                    return term
+                if reason := self._unfit():
+                    self._stay_out(reason)
+                else:
+                    term = await self._try()
+                    self.trouble = ""
+                    if term is not None:
+                        return term
             except UnreachableError as error:
-                if str(error) != self.trouble:
-                    log.warning("Cannot take part in the election: %s", error, extra={"reason": str(error)})
-                self.trouble = str(error)
-                self._alive_at = time.monotonic()  # silence that nobody listened to is none
+                self._stay_out(str(error))
                 if _finds_no_stream(error):
                     await self._make_again()
             await set_within(stop, POLL_SECONDS)
         return None
+
+    def _stay_out(self, reason: str) -> None:
+        if reason != self.trouble:
+            log.warning("Cannot take part in the election: %s", reason, extra={"reason": reason})
+        self.trouble = reason
+        self._alive_at = time.monotonic()  # silence that nobody listened to is none
 
     async def hold(self, lost: asyncio.Event, ended: asyncio.Event) -> None:
         """Refresh the key until `ended` is set; `lost` is set when it is not ours any more."""
@@ -153,17 +165,8 @@ class Leadership:
         log.warning("The leadership could not be given back, it expires in %d s: %s", TTL_SECONDS, reason, extra=fields)
 
     async def read_mark(self) -> Stored:
-        """The watermark as it is stored now."""
-        message = await self._bucket.get(WATERMARK_KEY, timeout=_ANSWER_SECONDS)
-        if message is None:
-            return Stored(None, 0, 0)
-        mark = None
-        try:
-            mark = None if message.deleted else decode_watermark(message.data)
-        except StoredValueError as error:
-            reason = str(error)
-            log.error("The key %s is %s; it is taken for none", WATERMARK_KEY, escape(reason), extra={"reason": reason})
-        return Stored(mark, message.revision, message.stored_at)
+        """The watermark as it is stored now, as far as it counts."""
+        return await self._reader.read(_ANSWER_SECONDS)
 
     async def _make_again(self) -> None:
         """Make the stream that was there at the start: it was deleted, or was in memory."""
@@ -224,7 +227,7 @@ class Leadership:
             self._mark_revision = stored.revision
             self._alive_at = time.monotonic()
             if stored.watermark is not None:
-                self._on_watermark(stored.watermark)
+                self._on_watermark(stored)
         return stored
 
     async def _take(self, holding: Holding, since: int) -> bool:

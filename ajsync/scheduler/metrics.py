@@ -128,6 +128,15 @@ _WATERMARK_AGE = Metric(
     (),
     "Seconds since the instant up to which all fires are acked",
 )
+_WATERMARK_AHEAD = Metric(
+    "ajsync_scheduler_watermark_ahead_seconds",
+    "gauge",
+    (),
+    "Seconds by which the watermark is too far ahead of the server's clock to count",
+)
+_OPEN = Metric(
+    "ajsync_scheduler_open_fires", "gauge", (), "Fires that are not settled, and that the watermark names as such"
+)
 _CLOCK_SKEW = Metric(
     "ajsync_scheduler_clock_skew_seconds", "gauge", (), "Seconds by which this clock is ahead of the server's"
 )
@@ -143,7 +152,7 @@ METRICS: tuple[Metric, ...] = (
     *(_PAUSED, _SCHEDULES, _SCHEDULED, _SCHEDULE_ERRORS, _CAMPAIGNS, _LEADER, _INTERVAL),
     *(_ENQUEUED, _ENQUEUE_ERRORS, _TASK_UPDATES),
     *(_LATENESS, _MISSED, _DUPLICATES, _TAKEOVERS, _RETRIES, _REPAIRED, _RESTORED),
-    *(_WATERMARK_AGE, _CLOCK_SKEW, _IN_FLIGHT, _INVALID, _BUILD),
+    *(_WATERMARK_AGE, _WATERMARK_AHEAD, _OPEN, _CLOCK_SKEW, _IN_FLIGHT, _INVALID, _BUILD),
 )
 """Every metric, the Go tool's first. Those with labels appear once there is something to count."""
 
@@ -161,7 +170,7 @@ class Metrics:
         self._late: Counter[int] = Counter()
         self._lateness_sum = 0.0
         self._series: dict[Metric, _Series] = {metric: defaultdict(int) for metric in METRICS}
-        for metric in (_SCHEDULES, _DUPLICATES, _RETRIES, _REPAIRED, _IN_FLIGHT, _INVALID):
+        for metric in (_SCHEDULES, _DUPLICATES, _RETRIES, _REPAIRED, _IN_FLIGHT, _INVALID, _WATERMARK_AHEAD, _OPEN):
             self._series[metric][()] = 0
         # A series that begins at 1 hides its first event from rate() and increase(), so what is known begins at 0.
         self._series[_MISSED].update({(reason,): 0 for reason in MISSED_REASONS})
@@ -259,6 +268,14 @@ class Metrics:
     def watermark(self, instant: int | None) -> None:
         """Up to when all fires are acked, in nanoseconds since 1970; the age is reckoned when somebody asks."""
         self._watermark = instant
+
+    def watermark_ahead(self, seconds: float) -> None:
+        """By how much the watermark is too far ahead of the server's clock to count."""
+        self._series[_WATERMARK_AHEAD][()] = seconds
+
+    def open_fires(self, count: int) -> None:
+        """How many fires the watermark names as not settled."""
+        self._series[_OPEN][()] = count
 
     def clock_skew(self, seconds: float) -> None:
         """By how much this clock is ahead of the server's."""

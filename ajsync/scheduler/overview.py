@@ -66,4 +66,7 @@ def _not_ready(scheduler: Scheduler) -> str:
     if not scheduler.loaded:
         return "the schedules are not loaded yet"
     trouble = scheduler.leadership.trouble if scheduler.leadership else ""
-    return f"it cannot take part in the election: {trouble}" if trouble else scheduler.records.unmarked
+    if trouble:
+        return f"it cannot take part in the election: {trouble}"
+    # What is wrong with the watermark of another does not keep a stand-by from leading.
+    return scheduler.records.unmarked if scheduler.leads else ""

@@ -54,7 +54,7 @@ class Records:
 
     @property
     def unmarked(self) -> str:
-        """Why the watermark is not written; empty while it is."""
+        """Why the watermark is not written, or what is wrong with it; empty while all is well."""
         problem = self._problems.get(WATERMARK_KEY)
         return problem.problem if problem is not None else ""
 
@@ -104,9 +104,12 @@ class Records:
         """The watermark could not be written: a problem of its key, which no schedule can have as its name."""
         _add(self._problems, WATERMARK_KEY, f"the watermark is not written: {reason}", self._clock())
 
-    def marked(self) -> None:
-        """The watermark was written."""
-        self._problems.pop(WATERMARK_KEY, None)
+    def marked(self, problem: str = "") -> None:
+        """The watermark was written, by us or by whoever leads; `problem` is what is wrong with it."""
+        if problem:
+            _add(self._problems, WATERMARK_KEY, problem, self._clock())
+        else:
+            self._problems.pop(WATERMARK_KEY, None)
 
     def restored(self, fire: Fire, task_id: str, what: Literal["task", "item"]) -> None:
         """What a stream had acknowledged and lost was stored again."""

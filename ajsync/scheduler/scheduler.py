@@ -20,14 +20,16 @@ from ajsync.asyncjobs.waiting import first_of, unless
 from ajsync.asyncjobs.watch import Watch
 from ajsync.errors import UnreachableError
 from ajsync.scheduler.agenda import Agenda
+from ajsync.scheduler.clock import unfit
 from ajsync.scheduler.firing import Firing
+from ajsync.scheduler.flight import Outcome
 from ajsync.scheduler.leadership import Leadership, Term
 from ajsync.scheduler.metrics import Metrics
 from ajsync.scheduler.prepare import Preparer
 from ajsync.scheduler.records import Records
 from ajsync.scheduler.schedules import WATCHED, Schedules
 from ajsync.scheduler.term import TermRunner
-from ajsync.scheduler.watermark import Watermark
+from ajsync.scheduler.watermark import AHEAD_AT_MOST, Stored, Watermark
 
 log = logging.getLogger(__name__)
 
@@ -110,6 +112,8 @@ class Scheduler:
             on_watermark=self._follow_watermark,
             on_foreign=self._follow_foreign,
             make_stream=partial(self._make_stream, ELECTIONS_STREAM),
+            skew=lambda: self.clock_skew,
+            unfit=lambda: unfit(self.clock()),
         )
         log.info("Starting leader election as %s", settings.name, extra={"scheduler": settings.name})
         stored = await unless(stop, self.leadership.read_mark())
@@ -117,11 +121,12 @@ class Scheduler:
             return
         if stored.watermark is not None:  # what is due since then may be ours to fire, though nobody of us was there
             self.agenda = self._make_agenda(stored.watermark.instant)
+            self.agenda.follow(stored.watermark.instant, stored.watermark.unsettled)
         schedules = Schedules(self.agenda, self.records)
         watch = Watch(self.connection, CONFIGURATION_STREAM, WATCHED, schedules.see)
         firing = Firing(
             self.connection,
-            self.records.settled,
+            self._settled,
             give_up_after=settings.catchup_window,
             on_retry=self.metrics.retried,
             on_put_off=self.records.put_off,
@@ -183,7 +188,7 @@ class Scheduler:
                 await asyncio.wait((holding,), timeout=_REFRESH_ENDS_SECONDS)
                 holding.cancel()
                 await asyncio.gather(holding, return_exceptions=True)
-            if stop.is_set() and not lost.is_set():
+            if not lost.is_set():
                 await self.leadership.give_back()
 
     async def _lead(self, runner: TermRunner, term: Term, stop: asyncio.Event) -> None:
@@ -206,11 +211,34 @@ class Scheduler:
             if not stop.is_set():
                 log.info("Lost leadership, tasks will not be scheduled", extra={"leader": self.settings.name})
 
-    def _follow_watermark(self, watermark: Watermark) -> None:
+    def marked(self, mark: Watermark) -> None:
+        """We have written the watermark."""
+        skew = int((self.clock_skew or 0) * NANOSECONDS)
+        self._show(mark, max(mark.instant - (self.clock() - skew) - AHEAD_AT_MOST, 0))
+
+    def _settled(self, outcomes: list[Outcome]) -> None:
+        self.records.settled(outcomes)
+        if self.term is not None:
+            self.term.marking.settled()
+
+    def _follow_watermark(self, stored: Stored) -> None:
         """What another leader has fired is not ours to fire."""
-        self.watermark = watermark
-        self.metrics.watermark(watermark.instant)
-        self.agenda.skip(watermark.instant)
+        mark = stored.watermark
+        assert mark is not None
+        self.records.marked()
+        self._show(mark, stored.ahead)
+        self.agenda.follow(mark.instant, mark.unsettled)
+
+    def _show(self, mark: Watermark, ahead: int) -> None:
+        """`ahead`: nanoseconds by which it is too far ahead of the server's clock."""
+        self.watermark = mark
+        self.metrics.watermark(mark.instant)
+        self.metrics.open_fires(len(mark.unsettled))
+        self.metrics.watermark_ahead(ahead / NANOSECONDS)
+        if ahead:
+            seconds = (ahead + AHEAD_AT_MOST) / NANOSECONDS
+            text = f"the watermark of {mark.leader} is {seconds:.0f} s ahead of the server's clock: set the clock there"
+            self.records.marked(text)
 
     def _follow_foreign(self) -> None:
         """Nothing of the term of a leader that is not ours is caught up with.

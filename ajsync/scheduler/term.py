@@ -12,6 +12,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Iterator
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
@@ -19,11 +20,13 @@ from ajsync.asyncjobs.timestamp import NANOSECONDS
 from ajsync.asyncjobs.waiting import first_of
 from ajsync.scheduler.agenda import Entry, Fire
 from ajsync.scheduler.catchup import Gap, catch_up
+from ajsync.scheduler.clock import unfit
 from ajsync.scheduler.firing import WINDOW, Firing
 from ajsync.scheduler.leadership import Leadership, Term
 from ajsync.scheduler.marking import Marking
 from ajsync.scheduler.overlap import Overlap
 from ajsync.scheduler.prepare import Prepared, Preparer
+from ajsync.scheduler.progress import Progress, due_by, progress
 from ajsync.scheduler.recheck import Recheck
 from ajsync.scheduler.repair import Repair
 
@@ -92,6 +95,7 @@ class TermRunner:
         self._looked_at = 0
         """The agenda's fires up to this instant are taken; at the start of a term it may be ahead of that."""
         self._after = term.after
+        self._mark = term.mark.watermark
         self.awake_at = time.monotonic()
         self._awake_by_the_clock = 0
         self._begun_until = term.mark.stored_at + _BEGUN_AFTER_MARK
@@ -100,15 +104,19 @@ class TermRunner:
     async def run(self, stop: asyncio.Event) -> None:
         """Fire until the lease is lost or `stop` is set; then finish, or give back, what is under way."""
         now = self._scheduler.clock()
+        if unfit(now):
+            return
         self._dispatched = self._looked_at = now if self._after is None else self._after
         self.awake_at, self._awake_by_the_clock = time.monotonic(), now
+        self._go_back()
         self._mind_correction(now)
+        self._inherit(now)
         # Before the first fire: a stand-by has to know a leader of ours when that dies at once.
         await self.marking.write()
         beside = [asyncio.create_task(each) for each in (self.marking.run(), self._recheck.run())]
         try:
             while not self._lost.is_set() and not stop.is_set():
-                if not await self._still_ours():
+                if unfit(self._scheduler.clock()) or not await self._still_ours():
                     break
                 self._step()
                 await self._sleep(stop)
@@ -131,6 +139,31 @@ class TermRunner:
     def __len__(self) -> int:
         """How many fires are under way."""
         return len(self._firing) + len(self._overlap) + len(self._repair)
+
+    def _go_back(self) -> None:
+        """Where this scheduler has looked farther ahead than a leader does, its clock or a watermark was wrong then."""
+        agenda, now = self._scheduler.agenda, self._scheduler.clock()
+        if agenda.position > max(self._dispatched, now + AHEAD):
+            agenda.rewind(self._dispatched)
+
+    def _inherit(self, now: int) -> None:
+        """Go on with what the leader before us has not settled, whatever the policies: it was not let go."""
+        settings, mark = self._scheduler.settings, self._mark
+        inherited = self._scheduler.agenda.take_open()
+        if not inherited:
+            return
+        longest = settings.grace + settings.catchup_window  # it was tried for that long already
+        late: list[Fire] = []
+        for fire in inherited:
+            if mark is not None and (fire.task.name, fire.due) not in mark.open:
+                self._repair.look_for([fire])
+            elif now - fire.due > longest + (fire.task.settings.catchup_window or settings.catchup_window):
+                late.append(fire)
+            else:
+                self._backlog.append(fire)
+        self._scheduler.records.missed(late, "missed", "unstored", "it could not be stored in time")
+        text = "Going on with %d fires that were not settled by the leader before"
+        log.info(text, len(inherited), extra={"count": len(inherited)})
 
     async def _still_ours(self) -> bool:
         """Ask whether the key is still ours, where this process may have stood still for long."""
@@ -283,14 +316,14 @@ class TermRunner:
         else:
             await asyncio.sleep(0)
 
-    def instant(self) -> int:
-        """Up to when everything is fired and acknowledged."""
-        unsettled = [fire.due for fire in self._firing.unsettled()]
-        unsettled += [fire.due for fire in (*self._overlap.unsettled(), *self._repair.unsettled())]
-        unsettled += [fire.due for fire in (*self._unprepared, *self._backlog)]
-        unsettled += [item[0] for item in self._prepared[:1]]
-        reached = min([self._dispatched, *(due - 1 for due in unsettled)])
-        return min(reached, self._caught_up_to) if self._catching_up is not None else reached
+    def progress(self, room: int) -> Progress:
+        """How far this term has come; what it names takes up no more than `room` bytes."""
+        reached = min(self._dispatched, self._caught_up_to) if self._catching_up is not None else self._dispatched
+        prepared = (each.fire for each in due_by(self._prepared, reached))
+        held = chain(self._firing.unsettled(), self._overlap.unsettled(), self._unprepared, self._backlog, prepared)
+        unsettled = [(fire.due, fire.task.name, False) for fire in held if fire.due <= reached]
+        unsettled += [(fire.due, fire.task.name, True) for fire in self._repair.unsettled()]
+        return progress(reached, unsettled, room)
 
     async def _finish(self) -> None:
         """Finish what is under way, and leave the watermark for whoever comes next."""
