@@ -67,8 +67,11 @@ def test_every_name_and_instant_has_an_id_of_its_own(fires: list[tuple[str, int]
 def test_an_instant_that_no_ksuid_can_hold_is_refused(due: int) -> None:
     with pytest.raises(ValueError, match="an id cannot hold a time before May 2014 or after June 2150"):
         fire_task_id("A", due)
-    with pytest.raises(ValueError, match="an id cannot hold a time"):
-        new_id(due // NANOSECONDS)
+
+
+@pytest.mark.parametrize(("seconds", "held"), [(0, KSUID_EPOCH), (-1, KSUID_EPOCH), (2**40, KSUID_END - 1)])
+def test_a_new_id_of_a_clock_that_is_wrong_holds_the_nearest_time(seconds: int, held: int) -> None:
+    assert id_seconds(new_id(seconds)) == held
 
 
 def test_a_name_that_has_no_bytes_is_refused() -> None:

@@ -38,6 +38,22 @@ async def running(
 
 
 @asynccontextmanager
+async def doomed(
+    url: str, name: str = "one", *, clock: Callable[[], int] = time.time_ns, **settings: Any
+) -> AsyncIterator[Scheduler]:
+    """A scheduler that leads, and dies at the end of the block as by SIGKILL: it finishes and gives back nothing."""
+    async with connect(context_for_server(url), reconnect_timeout=None) as connection:
+        scheduler = Scheduler(connection, Settings(name, **settings), clock=clock)
+        job = asyncio.create_task(scheduler.run(asyncio.Event()))
+        try:
+            await until(lambda: scheduler.leads)
+            yield scheduler
+        finally:
+            job.cancel()
+            await asyncio.gather(job, return_exceptions=True)
+
+
+@asynccontextmanager
 async def leading(url: str, name: str = "one", **options: Any) -> AsyncIterator[Scheduler]:
     """A scheduler that leads already."""
     async with running(url, name, **options) as scheduler:

@@ -15,6 +15,7 @@ from ajsync.asyncjobs.model import Managed, ScheduledTask
 from ajsync.asyncjobs.timestamp import NANOSECONDS as SECOND
 from ajsync.errors import ScheduleError
 from ajsync.scheduler.agenda import Agenda, Fire
+from ajsync.scheduler.progress import progress
 from tests.tasks import OWNER, task
 
 START = int(datetime(2026, 11, 24, 12, 0, tzinfo=UTC).timestamp()) * SECOND
@@ -285,6 +286,96 @@ def test_a_stand_by_that_follows_a_watermark_holds_exactly_what_lies_after_it(
         happen(made)
     left = described([fire for fire in made.advance(at(700)) if fire.stands])
     assert left == [fire for fire in one_leader(steps, 700) if fire[0] > at(last)]
+
+
+def test_of_what_another_has_reached_only_what_is_open_is_left() -> None:
+    made = agenda(task("A", schedule="* * * * *"), task("B", schedule="* * * * *"))
+    made.follow(at(200), {("A", at(60)), ("B", at(120)), ("B", at(240))})
+    assert seconds(made.take_open()) == [("A", 60), ("B", 120)]
+    assert made.take_open() == []
+    assert seconds(made.advance(at(240))) == [("A", 240), ("B", 240)]
+
+
+def test_what_falls_out_of_the_open_fires_is_settled() -> None:
+    made = agenda(task("A", schedule="* * * * *"))
+    made.follow(at(130), {("A", at(60)), ("A", at(120))})
+    made.follow(at(130), {("A", at(120))})
+    assert seconds(made.take_open()) == [("A", 120)]
+
+
+@pytest.mark.parametrize("name", ["A", "B"])
+def test_an_open_fire_that_nothing_was_due_for_is_none(name: str) -> None:
+    made = agenda(task("A", schedule="* * * * *"))
+    made.follow(at(200), {(name, at(61)), (name, -(10**18)), ("A", START - 2 * MINUTE)})
+    assert made.take_open() == []
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_an_open_fire_of_a_value_that_ended_is_fired_as_it_was(before: bool) -> None:
+    made = agenda(task("A", schedule="* * * * *", queue="OLD"))
+    if not before:
+        made.follow(at(90), {("A", at(60))})
+    made.put(task("A", schedule="* * * * *", queue="NEW"), at(100))
+    made.follow(at(150), {("A", at(60)), ("A", at(120))})
+    assert [(fire.due, fire.task.queue) for fire in made.take_open()] == [(at(60), "OLD"), (at(120), "NEW")]
+
+
+def test_an_open_fire_that_late_news_brings_too_is_given_out_once() -> None:
+    made = agenda()
+    made.follow(at(150), {("A", at(120))})
+    made.put(task("A", schedule="* * * * *"), at(100))
+    assert seconds(made.take_open()) == [("A", 120)]
+    assert made.advance(at(150)) == []
+
+
+def test_an_agenda_that_is_years_behind_steps_over_them() -> None:
+    made = Agenda(0)
+    made.load(task("A", schedule="@every 1s"), START)
+    assert seconds(made.upcoming(2)) == [("A", 1), ("A", 2)]
+    assert seconds(made.advance(at(2))) == [("A", 1), ("A", 2)]
+
+
+DELAYS = st.lists(st.sampled_from([0, 0, 0, 1, 30, 400]), min_size=1, max_size=7)
+"""Seconds that a fire takes until it is settled."""
+TURNS = st.lists(st.tuples(st.integers(0, 700), st.integers(0, 2)), max_size=6).map(sorted)
+"""When another term begins, and whose."""
+
+
+@given(STEPS, TURNS, DELAYS, st.integers(1, 50), st.sampled_from([0, 200, 10**6]))
+def test_whatever_is_not_settled_when_a_leader_ends_the_next_ones_fire_once(
+    steps: list[Step], turns: list[tuple[int, int]], delays: list[int], lag: int, room: int
+) -> None:
+    """Three follow the bucket, and the watermark now and then; what they settled together is what one leader fires."""
+    until = 700
+    everyone = [Agenda(START - 1) for _ in range(3)]
+    leader, flying, settled = everyone[0], list[Fire](), list[Fire]()
+    reached = progress(START - 1, [], room)
+    rest, terms = [*steps], [*turns]
+    for second in range(until + 1):
+        while terms and terms[0][0] == second:
+            leader.give_back(flying)
+            leader = everyone[terms.pop(0)[1]]
+            leader.follow(reached.instant, reached.open)
+            flying = leader.take_open()
+        flying += [fire for fire in leader.advance(at(second)) if fire.stands]
+        for fire in [*flying]:
+            delay = delays[(fire.due // SECOND + ord(fire.task.name)) % len(delays)]
+            if fire.due + delay * SECOND <= at(second) or second == until:
+                flying.remove(fire)
+                settled.append(fire)
+        reached = progress(at(second), [(fire.due, fire.task.name, False) for fire in flying], room)
+        while rest and rest[0].second == second:
+            step = rest.pop(0)
+            for each in everyone:
+                step.happen(each)
+        if second % lag == 0:
+            for each in everyone:
+                if each is not leader:
+                    each.follow(reached.instant, reached.open)
+    expected = one_leader(steps, until)
+    # Beyond the bound some are looked at again, and found by their ids.
+    found = described(settled) if room == 10**6 else sorted({*described(settled)})
+    assert found == expected
 
 
 def test_entries_without_a_time_of_creation_have_times_all_the_same() -> None:

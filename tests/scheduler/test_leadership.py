@@ -23,7 +23,7 @@ from tests.nats_server import NatsServer
 
 pytestmark = pytest.mark.anyio
 
-INSTANT = 1_800_000_000 * 10**9
+INSTANT = 1_700_000_000 * 10**9
 QUICK = 0.3
 """Seconds, instead of three, after which a silent leader of ours is replaced."""
 

@@ -31,9 +31,8 @@ async def test_a_leader_whose_fires_are_refused_is_not_taken_for_silent(tmp_path
     async with setting as scene:
         await make_queue(scene.client, "FULL", max_msgs=1)
         leader = await scene.leads()
-        stuck_at = await scene.watermark()
+        began_at = await scene.watermark()
         await scene.fires(seconds=12)
         assert await scene.holder() == leader.name
-        # The first fire may come before its queue and be over with that, and the second one has room in it.
-        assert await scene.watermark() <= stuck_at + 3 * NANOSECONDS
+        assert await scene.watermark() >= began_at + 10 * NANOSECONDS, "it does not move on"
         assert not any(member.said("silent") for member in scene.members.values())
