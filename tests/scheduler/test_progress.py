@@ -25,7 +25,8 @@ def test_where_all_is_settled_it_is_what_was_handed_over() -> None:
 def test_a_fire_that_cannot_be_stored_is_named_and_holds_back_nothing() -> None:
     found = progress(100, [(10, "STUCK", False), (20, "PERHAPS", True)], PLENTY)
     assert (found.instant, found.behind) == (100, 0)
-    assert (found.open, found.looked_for) == ({("STUCK", 10)}, {("PERHAPS", 20)})
+    assert found.open == {("STUCK", 10)}
+    assert found.looked_for == {("PERHAPS", 20)}
 
 
 def test_what_is_due_later_than_what_was_handed_over_is_not_named() -> None:
