@@ -25,6 +25,11 @@ class Progress:
     behind: int = 0
     """Nanoseconds by which more fires than can be named hold `instant` back."""
 
+    @property
+    def unsettled(self) -> NamedFires:
+        """All that are named."""
+        return self.open | self.looked_for
+
 
 def progress(reached: int, unsettled: Iterable[Unsettled], room: int) -> Progress:
     """How far a term has come that has handed over everything due up to `reached`.

@@ -29,6 +29,7 @@ from ajsync.scheduler.prepare import Prepared, Preparer
 from ajsync.scheduler.progress import Progress, due_by, progress
 from ajsync.scheduler.recheck import Recheck
 from ajsync.scheduler.repair import Repair
+from ajsync.scheduler.watermark import MOST_OPEN_BYTES
 
 if TYPE_CHECKING:
     from ajsync.scheduler.scheduler import Scheduler
@@ -75,10 +76,10 @@ class TermRunner:
         self._repair = Repair(scheduler.connection, self._make_good, self._let_go)
         self._recheck = Recheck(
             scheduler.connection,
-            scheduler.agenda.between,
+            self._settled,
             preparer.make_task,
             scheduler.records,
-            settled_until=self.instant,
+            settled_until=lambda: self.progress(MOST_OPEN_BYTES).instant,
             give_up_after=scheduler.settings.catchup_window,
             clock=scheduler.clock,
         )
@@ -324,6 +325,12 @@ class TermRunner:
         unsettled = [(fire.due, fire.task.name, False) for fire in held if fire.due <= reached]
         unsettled += [(fire.due, fire.task.name, True) for fire in self._repair.unsettled()]
         return progress(reached, unsettled, room)
+
+    def _settled(self, after: int, until: int) -> Iterator[Fire]:
+        """What fell due after one instant and up to another, and is settled."""
+        unsettled = self.progress(MOST_OPEN_BYTES).unsettled
+        fires = self._scheduler.agenda.between(after, until)
+        return (fire for fire in fires if (fire.task.name, fire.due) not in unsettled)
 
     async def _finish(self) -> None:
         """Finish what is under way, and leave the watermark for whoever comes next."""

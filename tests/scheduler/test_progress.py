@@ -14,10 +14,6 @@ UNSETTLED = st.lists(st.tuples(st.integers(0, 100), st.text(max_size=3), st.bool
 PLENTY = 10**9
 
 
-def named(found: object) -> set[tuple[str, int]]:
-    return {*found.open, *found.looked_for}  # type: ignore[attr-defined]  # a Progress
-
-
 def test_where_all_is_settled_it_is_what_was_handed_over() -> None:
     assert progress(100, [], PLENTY).instant == 100
 
@@ -40,7 +36,7 @@ def test_each_fire_that_is_not_settled_is_named_or_still_ahead(
     found = progress(reached, unsettled, room)
     assert found.instant <= reached
     assert found.behind == reached - found.instant
-    assert named(found) == {(name, due) for due, name, _ in unsettled if due <= found.instant}
+    assert found.unsettled == {(name, due) for due, name, _ in unsettled if due <= found.instant}
     assert found.open == {(name, due) for due, name, looked_for in unsettled if due <= found.instant and not looked_for}
 
 
@@ -60,7 +56,7 @@ def test_beyond_a_thousand_it_stands_before_the_first_that_is_not_named() -> Non
 
 def test_of_more_at_one_instant_than_it_can_name_it_names_none() -> None:
     found = progress(50, [(40, f"N{number}", False) for number in range(MOST_OPEN + 1)], PLENTY)
-    assert (found.instant, named(found)) == (39, set())
+    assert (found.instant, found.unsettled) == (39, frozenset())
 
 
 def test_a_thousand_with_names_of_usual_length_fit() -> None:
