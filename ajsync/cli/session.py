@@ -18,6 +18,7 @@ from ajsync.asyncjobs.context import Context, context_for_server, load_context
 from ajsync.cli.options import Files, Opened, Server
 from ajsync.cli.terminal import say
 from ajsync.config import Configuration, load_configuration
+from ajsync.config.inputs import Inputs
 from ajsync.errors import AjsyncError, InvalidError, UnreachableError, UsageError
 from ajsync.reconcile.gates import Limits
 
@@ -29,10 +30,17 @@ _NO_CLUSTER = 10074
 _log = logging.getLogger(__name__)
 
 
-def load(files: Files, *, empty: bool = False) -> Configuration:
-    """The configuration that the options name; with `empty` it may have no schedules file yet."""
+def load(
+    files: Files, *, empty: bool = False, folder: Path | None = None, inputs: Inputs | None = None
+) -> Configuration:
+    """The configuration that the options name; with `empty` it may have no schedules file yet.
+
+    They are meant from `folder`, or from the working directory. `inputs` tells then what was looked at.
+    """
     start = time.perf_counter()
-    configuration = load_configuration(Path.cwd(), project=files.config, environment=files.environment, empty=empty)
+    configuration = load_configuration(
+        folder or Path.cwd(), project=files.config, environment=files.environment, empty=empty, inputs=inputs
+    )
     milliseconds = (time.perf_counter() - start) * 1000
     schedules, sources = len(configuration.tasks), len(configuration.sources)
     _log.info("read %s schedules from %s files in %.0f ms", f"{schedules:,}", f"{sources:,}", milliseconds)

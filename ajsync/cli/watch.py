@@ -7,6 +7,7 @@ import gc
 import logging
 import os
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.connection import connect
@@ -14,8 +15,10 @@ from ajsync.asyncjobs.waiting import unless
 from ajsync.cli.options import Files, Fires, Opened, Server
 from ajsync.cli.overlooked import overlooked_told
 from ajsync.cli.session import chosen_context, limits, load, open_or_create, run, stop_on_signals
+from ajsync.cli.working_folder import working_folder
 from ajsync.config import Configuration
-from ajsync.config.watch import FileWatcher, folders_of
+from ajsync.config.inputs import Inputs
+from ajsync.config.watch import FileWatcher
 from ajsync.reconcile.follow import Desired, Follower
 from ajsync.reconcile.render.wording import counted
 
@@ -47,13 +50,19 @@ async def _follow(
     fires: Fires,
 ) -> None:
     stop = stop_on_signals()
-    configuration = load(files)
+    folder, inputs = working_folder(), Inputs()
+    configuration = load(files, folder=folder, inputs=inputs)
+    # From now on by its name: while a release is swapped it is missing, and that of a folder above is another project.
+    files = replace(files, config=configuration.project)
     context = chosen_context(server, configuration.context)
 
     def reload() -> Desired:
-        nonlocal configuration
-        known = configuration.overlooked
-        configuration = load(files)
+        nonlocal configuration, inputs
+        known, looked_at = configuration.overlooked, Inputs()
+        try:
+            configuration = load(files, folder=folder, inputs=looked_at)
+        finally:
+            inputs = looked_at  # also of files that are not valid: what mends them may be elsewhere
         if configuration.overlooked != known:
             _log_overlooked(configuration)
         return _desired(configuration, opened)
@@ -68,7 +77,7 @@ async def _follow(
             return await open_or_create(connection, creation)
 
         follower = Follower(_desired(configuration, opened), reload, connection, open_bucket, stop)
-        watcher = FileWatcher(lambda: folders_of(configuration), stop)
+        watcher = FileWatcher(lambda: inputs, stop)
         jobs = [watcher.run(), follower.run(watcher.changed, resync)]
         if scheduler_name is not None:
             from ajsync.cli.schedule_loop import monitored, scheduler_settings

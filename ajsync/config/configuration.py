@@ -36,8 +36,6 @@ class Configuration:
     suspended: frozenset[str]
     sources: tuple[Path, ...]
     """Every file that was read: the project, the schedules files, the payload files."""
-    folders: frozenset[Path]
-    """The folders below which the patterns find schedules files; one need not exist."""
     patterns: tuple[str, ...]
     """Which files hold schedules, as `files` says."""
     overlooked: tuple[str, ...]

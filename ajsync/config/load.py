@@ -12,6 +12,7 @@ from pathlib import Path
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.config.configuration import Configuration
 from ajsync.config.files import Folder, Unusable
+from ajsync.config.inputs import Inputs
 from ajsync.config.members import MemberChecks
 from ajsync.config.patterns import unmatched_problem
 from ajsync.config.project import PROJECT_FILE, Project, find_project, read_project
@@ -21,24 +22,31 @@ from ajsync.errors import ConfigurationError, Location, Problem
 
 
 def load_configuration(
-    start: Path, *, project: Path | None = None, environment: str | None = None, empty: bool = False
+    start: Path,
+    *,
+    project: Path | None = None,
+    environment: str | None = None,
+    empty: bool = False,
+    inputs: Inputs | None = None,
 ) -> Configuration:
     """Read `ajsync.yaml` and the files that it names, for one environment; with `empty` there may be none yet.
 
     Without `project` the file is searched from the folder `start` upwards; a relative `project` is relative to `start`.
-    Raises ConfigurationError with every problem of every file. Messages name files relative to `start`.
+    Raises ConfigurationError with every problem of every file. Messages name files relative to `start`. Either way
+    `inputs`, an empty one, tells then what was looked at.
     """
     problems: list[Problem] = []
     checks = MemberChecks()
-    path, folder, found = _project(start, project, environment, checks, problems)
+    inputs = inputs or Inputs()
+    path, folder, found = _project(start, project, environment, checks, problems, inputs)
     files = _schedules_files(found, folder, path, problems, empty=empty)
     reader = SchedulesReader(found, folder, checks)
     entries = [entry for file in files for entry in reader.read(file, problems)]
+    inputs.files |= reader.payload_files
     locations = _locations(entries, problems)
     if problems:
         raise ConfigurationError(set(problems))  # a set, for what an alias repeats is wrong in one place only
     tasks = {entry.name: entry.task for entry in entries if entry.task is not None and not entry.suspended}
-    patterns = tuple(pattern.match for pattern in found.patterns)
     sources = (path, *files, *sorted(reader.payload_files))
     return Configuration(
         project=path,
@@ -49,9 +57,8 @@ def load_configuration(
         locations=locations,
         suspended=frozenset(entry.name for entry in entries if entry.suspended),
         sources=sources,
-        folders=frozenset(map(folder.root, patterns)),
-        patterns=patterns,
-        overlooked=tuple(map(folder.shown, folder.overlooked(patterns, sources))),
+        patterns=inputs.patterns,
+        overlooked=tuple(map(folder.shown, folder.overlooked(inputs.patterns, sources))),
         digest=_digest(found.owner, tasks),
     )
 
@@ -64,14 +71,19 @@ def load_context(start: Path, *, project: Path | None = None, environment: str |
     if project is None and environment is None and find_project(start) is None:
         return None
     problems: list[Problem] = []
-    _, _, found = _project(start, project, environment, MemberChecks(), problems)
+    _, _, found = _project(start, project, environment, MemberChecks(), problems, Inputs())
     if problems:
         raise ConfigurationError(set(problems))
     return found.context
 
 
 def _project(
-    start: Path, project: Path | None, environment: str | None, checks: MemberChecks, problems: list[Problem]
+    start: Path,
+    project: Path | None,
+    environment: str | None,
+    checks: MemberChecks,
+    problems: list[Problem],
+    inputs: Inputs,
 ) -> tuple[Path, Folder, Project]:
     start = Path(os.path.normpath(start.absolute()))
     path = find_project(start) if project is None else Path(os.path.normpath(start / project))
@@ -80,9 +92,12 @@ def _project(
         hint = "make one with `ajsync init`, or name one with --config"
         raise ConfigurationError([Problem(Location(PROJECT_FILE), message, hint)])
     folder = Folder(path.parent, start)
+    inputs.folder = folder
+    inputs.files.add(path)
     found = read_project(path, folder, environment, checks, problems)
     if found is None:
         raise ConfigurationError(set(problems))
+    inputs.patterns = tuple(pattern.match for pattern in found.patterns)
     return path, folder, found
 
 

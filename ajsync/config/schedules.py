@@ -42,7 +42,7 @@ class SchedulesReader:
         self._checks = checks
         self._structure = validator(_structure())
         self.payload_files: set[Path] = set()
-        """Those that were read so far."""
+        """Those that were named so far, also what cannot be read."""
 
     def read(self, path: Path, problems: list[Problem]) -> list[Entry]:
         """The schedules of a file. What is wrong goes to `problems`."""
@@ -111,11 +111,11 @@ class SchedulesReader:
     def _payload_file(self, draft: _Draft, folder: Path) -> bytes:
         named = draft.own["payload_file"]
         path = folder / named
+        self.payload_files.add(path)
         if "\0" in named or not self._folder.contains(path):
             message = f"payload_file: {shown(named)} leads out of the project's folder"
             draft.problem(message, "put the file beside the schedules files", "payload_file")
             return b""
-        self.payload_files.add(path)
         try:
             return read_file(path, MAX_PAYLOAD)
         except Unusable as error:

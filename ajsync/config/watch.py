@@ -1,134 +1,145 @@
-"""Notice when the files of a configuration change: edits, an editor's rename, a swap of the links that lead to them."""
+"""Notice when what a configuration is made from changes: files, the set of them, and the links that lead to them.
+
+What counts is a look at all of it, once a second. The system's own word of a change only makes the look come sooner:
+it is not to be had of what is not there yet, nor of a file system of another host.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import stat
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
+import logging
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from watchfiles import awatch
 
-from ajsync.config.configuration import Configuration
+from ajsync.asyncjobs.waiting import first_of
+from ajsync.config.inputs import Inputs, Watched
 
-_DEBOUNCE_MILLISECONDS = 1000
-"""At most so long are changes gathered that keep coming: a checkout of a branch is one change."""
-_STEP_MILLISECONDS = 100
-"""So long must nothing change before the change counts as whole: an editor writes, renames and deletes."""
+log = logging.getLogger(__name__)
 
-Identity = frozenset[tuple[str, int, int]]
+_LOOK_SECONDS = 1.0
+_SHARE = 0.02
+"""Looking takes no more of the time than this: where there are very many files, the looks are further apart."""
+_TOLD_SHARE = 0.1
+"""The same while the system keeps telling of changes."""
+_STEP_SECONDS = 0.1
+"""So long must nothing change before a change counts as whole: an editor writes, renames and deletes."""
+_STEPS = 10
+"""So many steps at most: changes that keep coming, as in a checkout of a branch, are gathered for a second."""
+_DEAF_SECONDS = 5.0
+"""How soon to listen again where the system did not let us."""
+_ENDINGS = (".yaml", ".yml")
 
-
-@dataclass(frozen=True, slots=True)
-class Folders:
-    """Where to look for changes."""
-
-    deep: frozenset[Path]
-    """With all below them: where a new schedules file may appear."""
-    shallow: frozenset[Path]
-    """Without what is below them: where single files are, and the links that lead to a folder."""
-
-
-def folders_of(configuration: Configuration) -> Folders:
-    """The folders in which a change may change the configuration; those that do not exist yet by their parents."""
-    deep = {folder for folder in configuration.folders if folder.is_dir()}
-    missing = [folder for folder in configuration.folders if folder not in deep]
-    shallow = {source.parent for source in configuration.sources if source.parent.is_dir()}
-    shallow |= {next(parent for parent in folder.parents if parent.is_dir()) for folder in missing}
-    # A link is swapped in the folder that holds it: `..data` of a ConfigMap, the worktree of a git-sync.
-    links = {link.parent for path in (*deep, *configuration.sources) for link in _links(path)}
-    return Folders(frozenset(deep), frozenset((shallow | links) - deep))
+Seen = tuple[Inputs, bytes]
+Identities = frozenset[tuple[str, int, int]]
 
 
 class FileWatcher:
-    """Sets `changed` whenever something changes in the folders that `current` names, until `stop` is set."""
+    """Sets `changed` whenever what the inputs name has changed, until `stop` is set.
 
-    def __init__(self, current: Callable[[], Folders], stop: asyncio.Event) -> None:
+    `current` gives the inputs of the last load. It is set at first too, and where the inputs are new: what changed
+    between that load and the first look at them went unseen.
+    """
+
+    def __init__(self, current: Callable[[], Inputs], stop: asyncio.Event) -> None:
         self.changed = asyncio.Event()
         self._current = current
         self._stop = stop
-        self._restart = asyncio.Event()
+        self._told = asyncio.Event()
+        """The system has told of something in the folders that it listens to for us."""
+        self._appeared = False
+        """That something has the ending of a schedules file; it may be one that no pattern matches."""
+        self._moved = asyncio.Event()
+        """The folders to listen to may be others by now."""
+        self._deaf = ""
+        """Why the system does not tell of changes; "" while it does."""
 
     async def run(self) -> None:
-        """Watch until stopped; folders that are replaced, appear or go away are followed.
+        """Look and listen until stopped, whatever becomes of the files."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_looking())
+            group.create_task(self._keep_listening())
 
-        `changed` is set too once a watch has begun.
-        """
+    async def _keep_looking(self) -> None:
+        known: Seen | None = None
         while not self._stop.is_set():
-            folders = self._current()
-            identity = _identity(folders)
-            self._restart = asyncio.Event()
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._watch(folders.deep, identity, recursive=True))
-                group.create_task(self._watch(folders.shallow, identity, recursive=False))
-                group.create_task(self._end_with_stop())
-                await asyncio.sleep(_STEP_MILLISECONDS / 1000)
-                # What changed before the watch began, which it does at once, went unseen: look once more.
+            self._told.clear()
+            seen, took = await self._look()
+            if seen != known or self._appeared:
+                known = await self._settled(seen)
+                self._appeared = False
+                self._moved.set()
                 self.changed.set()
+            await first_of(self._stop, timeout=took / _TOLD_SHARE)
+            await first_of(self._stop, self._told, timeout=max(_LOOK_SECONDS, took / _SHARE))
 
-    async def _watch(self, folders: frozenset[Path], identity: Identity, *, recursive: bool) -> None:
+    async def _look(self) -> tuple[Seen, float]:
+        """The inputs and their state, and the seconds of computing that it took."""
+        inputs = self._current()
+
+        def look() -> tuple[Seen, float]:
+            began = time.thread_time()
+            state = inputs.state()
+            return (inputs, state), time.thread_time() - began
+
+        return await asyncio.to_thread(look)
+
+    async def _settled(self, seen: Seen) -> Seen:
+        """What there is once nothing changes any more."""
+        for _ in range(_STEPS):
+            await first_of(self._stop, timeout=_STEP_SECONDS)
+            before = seen
+            seen, _ = await self._look()
+            if seen == before or self._stop.is_set():
+                break
+        return seen
+
+    async def _keep_listening(self) -> None:
+        while not self._stop.is_set():
+            listening = await self._folders()
+            ended = asyncio.Event()
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._listen(listening[0].deep, ended, recursive=True))
+                    group.create_task(self._listen(listening[0].shallow, ended, recursive=False))
+                    await self._until_elsewhere(listening)
+                    ended.set()
+            except* (OSError, RuntimeError) as errors:  # it has no more watches, or a folder has gone meanwhile
+                self._complain(errors.exceptions[0])
+                await first_of(self._stop, self._moved, timeout=_DEAF_SECONDS)
+
+    async def _listen(self, folders: frozenset[Path], ended: asyncio.Event, *, recursive: bool) -> None:
         if not folders:
             return
-        outputs = set(_outputs())
-        async for _ in awatch(
+        step = int(_STEP_SECONDS * 1000)
+        async for changes in awatch(
             *folders,
-            watch_filter=lambda _, path: _identify(path) not in outputs,
-            debounce=_DEBOUNCE_MILLISECONDS,
-            step=_STEP_MILLISECONDS,
-            stop_event=self._restart,
+            watch_filter=None,
+            debounce=step * _STEPS,
+            step=step,
+            stop_event=ended,
             recursive=recursive,
+            ignore_permission_denied=True,
         ):
-            self.changed.set()
-            if _identity(self._current()) != identity:
-                self._restart.set()
+            self._appeared |= recursive and any(path.endswith(_ENDINGS) for _, path in changes)
+            self._told.set()
 
-    async def _end_with_stop(self) -> None:
-        stop, restart = (asyncio.ensure_future(event.wait()) for event in (self._stop, self._restart))
-        await asyncio.wait((stop, restart), return_when=asyncio.FIRST_COMPLETED)
-        stop.cancel()
-        restart.cancel()
-        self._restart.set()
+    async def _until_elsewhere(self, listening: tuple[Watched, Identities]) -> None:
+        """Wait until there are other folders to listen to."""
+        while not self._stop.is_set():
+            self._moved.clear()
+            if await self._folders() != listening:
+                return
+            await first_of(self._stop, self._moved)
 
+    async def _folders(self) -> tuple[Watched, Identities]:
+        watched = await asyncio.to_thread(self._current().watched)
+        return watched, watched.identities()
 
-def _identity(folders: Folders) -> Identity:
-    """Which folders these are now: one that was replaced under its name is another."""
-    return frozenset(_identified(folders))
-
-
-def _identified(folders: Folders) -> Iterator[tuple[str, int, int]]:
-    for folder in (*folders.deep, *folders.shallow):
-        try:
-            status = folder.stat()
-        except OSError:
-            continue  # gone meanwhile
-        yield str(folder), status.st_dev, status.st_ino
-
-
-def _outputs() -> Iterator[tuple[int, int]]:
-    """The files that this process logs to: in a folder that is watched each line would be a change."""
-    for descriptor in (1, 2):
-        with suppress(OSError):
-            status = os.fstat(descriptor)
-            if stat.S_ISREG(status.st_mode):
-                yield status.st_dev, status.st_ino
-
-
-def _identify(path: str) -> tuple[int, int] | None:
-    try:
-        status = Path(path).stat()
-    except OSError:
-        return None  # gone
-    return status.st_dev, status.st_ino
-
-
-def _links(path: Path) -> Iterator[Path]:
-    """The symbolic links on the way to `path`, and those that they lead through."""
-    for part in (path, *path.parents):
-        seen: set[Path] = set()
-        while part.is_symlink() and part not in seen:
-            seen.add(part)
-            yield part
-            part = part.parent / part.readlink()
+    def _complain(self, error: Exception) -> None:
+        if isinstance(error, FileNotFoundError) or str(error) == self._deaf:
+            return
+        self._deaf = str(error)
+        log.warning("The system does not tell of changes of the files, which are looked at instead: %s", error)

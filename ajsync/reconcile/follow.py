@@ -137,9 +137,10 @@ class Follower:
             # In a thread: a scheduler in this process fires while thousands of schedules are read.
             desired = await asyncio.to_thread(self._load)
         except InvalidError as error:
-            if str(error) != self._invalid:
-                log.error("The files are not valid, the last good configuration stays in force:\n%s", error)
-            self._invalid = str(error)
+            self._keep("The files are not valid, the last good configuration stays in force:\n%s", str(error))
+            return
+        except Exception as error:  # noqa: BLE001 - nothing that becomes of the files may end what fires
+            self._keep("The files cannot be read, the last good configuration stays in force: %s", repr(error))
             return
         if desired == self._desired and not self._invalid:
             return
@@ -147,6 +148,12 @@ class Follower:
         self._changed_at = time.monotonic()
         self._said = ""
         log.info("The files were read: %s", counted(len(desired.tasks), "schedule"))
+
+    def _keep(self, told: str, reason: str) -> None:
+        """Say once why the files as they are now are not applied."""
+        if reason != self._invalid:
+            log.error(told, reason)
+        self._invalid = reason
 
     def _report(self, plan: Plan, result: Result) -> bool:
         self._said = ""

@@ -31,13 +31,13 @@ def ajsync(folder: Path, *arguments: str, **environment: str) -> subprocess.Comp
 
 @contextmanager
 def background(
-    folder: Path, *arguments: str, stderr: IO[bytes] | int = subprocess.PIPE
+    folder: Path, *arguments: str, stderr: IO[bytes] | int = subprocess.PIPE, **environment: str
 ) -> Iterator[subprocess.Popen[str]]:
     """Run `ajsync` in `folder` while the block runs; what is left of it then is killed."""
     with subprocess.Popen(
         [sys.executable, "-m", "ajsync", *arguments],
         cwd=folder,
-        env=_environment({}),
+        env=_environment(environment),
         stdout=subprocess.PIPE,
         stderr=stderr,
         stdin=subprocess.DEVNULL,

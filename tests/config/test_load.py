@@ -95,7 +95,7 @@ def test_the_same_name_in_two_files_names_both_places(tmp_path: Path) -> None:
     ]
 
 
-def test_the_sources_are_all_files_that_were_read_and_the_folders_where_more_may_come(tmp_path: Path) -> None:
+def test_the_sources_are_all_files_that_were_read(tmp_path: Path) -> None:
     write(tmp_path, {"schedules/p": "x", "more/b.yaml": "schedules: {}"})
     later = "{match: 'later/**/*.yaml', optional: true}, {match: '*.yml', optional: true}"
     project = f'owner: team\nfiles: ["schedules/*.yaml", "more/b.yaml", {later}]\n'
@@ -103,7 +103,6 @@ def test_the_sources_are_all_files_that_were_read_and_the_folders_where_more_may
     assert found.sources == tuple(
         tmp_path / name for name in ("ajsync.yaml", "more/b.yaml", "schedules/a.yaml", "schedules/p")
     )
-    assert found.folders == {tmp_path / "schedules", tmp_path / "more", tmp_path / "later", tmp_path}
 
 
 def test_the_context_is_found_without_the_schedules(tmp_path: Path) -> None:

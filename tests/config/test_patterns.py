@@ -61,7 +61,6 @@ def test_an_optional_pattern_may_match_nothing_and_is_read_once_it_does(tmp_path
     found = load_configuration(tmp_path)
     assert sorted(found.tasks) == ["A"]
     assert found.patterns == ("schedules/*.yaml", "later/*.yaml")
-    assert tmp_path / "later" in found.folders
     write(tmp_path, {"later/b.yaml": "schedules: {B: {schedule: daily, task_type: t}}"})
     assert sorted(load_configuration(tmp_path).tasks) == ["A", "B"]
 
