@@ -37,6 +37,26 @@ class Times:
         found = self.timetable.next(to_datetime(start // NANOSECONDS * NANOSECONDS))
         return None if found is None else to_nanoseconds(found) + self.offset
 
+    def previous(self, before: int) -> int | None:
+        """The last instant strictly before `before`, or None; those of an `@every` have no first one."""
+        start = before - self.offset
+        if interval := self.timetable.interval:
+            return self.phase + (start - self.phase - 1) // interval * interval + self.offset
+        # The last before a part of a second is the last before the next whole one.
+        found = self.timetable.previous(to_datetime(-(-start // NANOSECONDS) * NANOSECONDS))
+        return None if found is None else to_nanoseconds(found) + self.offset
+
+    def count(self, after: int, until: int) -> int:
+        """How many instants are in (`after`, `until`]; it takes no longer for many than for few."""
+        if until <= after:
+            return 0
+        after, until = after - self.offset, until - self.offset
+        if interval := self.timetable.interval:
+            return (until - self.phase) // interval - (after - self.phase) // interval
+        # Cron's instants are whole seconds: those above `after` and up to `until` begin at the next second.
+        begin, end = ((instant // NANOSECONDS + 1) * NANOSECONDS for instant in (after, until))
+        return self.timetable.count(to_datetime(begin), to_datetime(end))
+
     def after(self, instant: int) -> Iterator[int]:
         """The instants strictly after one, without end."""
         due = self.next(instant)

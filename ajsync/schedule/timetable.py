@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from ajsync.schedule.duration import SECOND
-from ajsync.schedule.walltimes import WallTimes, next_instant
+from ajsync.schedule.instants import count_instants, next_instant, previous_instant
+from ajsync.schedule.walltimes import WallTimes
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +50,21 @@ class Timetable:
             return found and found.astimezone(self.zone_info)
         except OverflowError:  # beyond the years that a datetime can hold
             return None
+
+    def previous(self, before: datetime) -> datetime | None:
+        """The last fire strictly before `before`, which is aware, of five fields; those of an `@every` have no past.
+
+        None where it did not fire in the eight years before, or in the first years that a datetime can hold.
+        Raises ValueError for a naive `before`.
+        """
+        if before.utcoffset() is None:
+            raise ValueError(f"an instant needs a time zone: {before!r}")
+        assert self.walls is not None
+        found = previous_instant(self.walls, self.zone_info, before)
+        return found and found.astimezone(self.zone_info)
+
+    def count(self, begin: datetime, end: datetime) -> int:
+        """How many fires of five fields are at or after `begin` and before `end`, both aware; those of an `@every`
+        are not counted from anywhere."""
+        assert self.walls is not None
+        return count_instants(self.walls, self.zone_info, begin, end)

@@ -1,41 +1,32 @@
-"""The wall-clock times that five fields match, and the instants at which a zone's clocks show them.
+"""The wall-clock times that five fields match: the one after a time, the one before it, and how many lie between.
 
-croniter searches on naive wall time; the two rules of a zone change are applied here: a wall time that the zone skips
-does not fire, one that it shows twice fires twice.
+Searched month by month, each as a number with a bit for every day that matches. So a search takes some microseconds
+however far it goes, and neither a plan of many schedules nor a catch-up of a year holds up whoever asks.
 """
 
 from __future__ import annotations
 
-from datetime import MAXYEAR, UTC, datetime, timedelta, tzinfo
-from threading import Lock
-from typing import TYPE_CHECKING
+from bisect import bisect_left
+from datetime import date, datetime
 
-from ajsync.schedule.fields import Field, Fields
+from ajsync.schedule.fields import Fields
 
-if TYPE_CHECKING:
-    from croniter import croniter
-
-_SEARCH_YEARS = 8
+SEARCH_YEARS = 8
 """29 February is at most eight years away (1896 to 1904, 2096 to 2104); what does not match in them never fires."""
-_LAST_YEAR = MAXYEAR - _SEARCH_YEARS - 1
-"""A later search could step out of the years that a datetime can hold."""
-_FIRST_INSTANT = datetime(1, 1, 2, tzinfo=UTC)
-"""The first that every zone can show: the first of January of the year 1 lies in the year 0 for some."""
-_LONGEST_MONTH = (0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+_SEARCH_MONTHS = 12 * SEARCH_YEARS + 1
+_DAYS = (0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 class WallTimes:
-    """The wall times that five fields match, in their order. Made in no time: the search is built when first used."""
+    """The wall times that five fields match, in their order. Does not change, but for what it has worked out once."""
 
-    __slots__ = ("_fields", "_iterator", "_last", "_lock")
+    __slots__ = ("_dates", "_fields", "_hours", "_minutes")
 
     def __init__(self, fields: Fields) -> None:
         self._fields = fields
-        self._iterator: croniter | None = None
-        self._lock = Lock()  # equal schedules share one iterator, which keeps where it stands
-        self._last: tuple[datetime, datetime] | None = None
-        """The last question and its answer, which is the answer to all between, too: of thousands of schedules that
-        only their jitter tells apart one searches."""
+        self._hours = tuple(sorted(fields.hour.values))
+        self._minutes = tuple(sorted(fields.minute.values))
+        self._dates: tuple[int, ...] = ()
 
     @property
     def fields(self) -> Fields:
@@ -44,101 +35,90 @@ class WallTimes:
 
     def after(self, wall: datetime) -> datetime | None:
         """The first match in a minute after that of `wall`, both naive; None where the next eight years have none."""
-        wall = wall.replace(second=0, microsecond=0)
-        with self._lock:
-            if self._last is not None and self._last[0] <= wall < self._last[1]:
-                return self._last[1]
-            if self._iterator is None:
-                expression = croniter_expression(self._fields)
-                if expression is None:
-                    return None
-                self._iterator = _build_iterator(expression)
-            self._last = wall, self._iterator.get_next(datetime, start_time=wall)
-            return self._last[1]
-
-
-def _build_iterator(expression: str) -> croniter:
-    from croniter import croniter  # its import takes longer than most commands; only a search needs it
-
-    return croniter(expression, datetime(1970, 1, 1), max_years_between_matches=_SEARCH_YEARS)  # noqa: DTZ001 naive
-
-
-def croniter_expression(fields: Fields) -> str | None:
-    """The fields in the part of croniter's grammar that means the same to both, or None where no date ever matches.
-
-    Each field becomes `*` or an explicit list. The rule of day of month and day of week (both must match where one has
-    the star bit, else either may) becomes croniter's own (both where one is `*`, else either) by resolving here the
-    cases that differ: a side with every value but no star bit, and a side that no date matches.
-    """
-    days, weekdays = fields.day, fields.weekday
-    longest = max((_LONGEST_MONTH[month] for month in fields.month.values), default=0)
-    day_exists = any(day <= longest for day in days.values)
-    either = not days.star and not weekdays.star
-    if either and (len(days.values) == 31 or len(weekdays.values) == 7):
-        texts = ["*", "*"]
-    elif either and not day_exists:
-        texts = ["*", _listed(weekdays, 7)]
-    elif either and not weekdays.values:
-        texts = [_listed(days, 31), "*"]
-    else:
-        texts = [_listed(days, 31) if day_exists else "", _listed(weekdays, 7)]
-    texts = [_listed(fields.minute, 60), _listed(fields.hour, 24), texts[0], _listed(fields.month, 12), texts[1]]
-    return " ".join(texts) if all(texts) else None
-
-
-def _listed(field: Field, size: int) -> str:
-    return "*" if len(field.values) == size else ",".join(map(str, sorted(field.values)))
-
-
-def next_instant(walls: WallTimes, zone: tzinfo, after: datetime) -> datetime | None:
-    """The first instant strictly after `after` at which clocks of `zone` show one of `walls`, in UTC.
-
-    None where there is none within eight years, or not before the end of the years that a datetime can hold.
-    """
-    after = max(after, _FIRST_INSTANT).astimezone(UTC)  # in UTC, as two times of one zone compare by wall clock alone
-    local = after.astimezone(zone)
-    if local.year > _LAST_YEAR:
+        if not self._hours or not self._minutes:
+            return None
+        if self._matches(wall):
+            number = self._rank(wall.hour, wall.minute + 1)
+            if number < self._in_a_day:
+                return self._at(wall.year, wall.month, wall.day, number)
+        days = self._month(wall.year, wall.month) >> wall.day + 1 << wall.day + 1
+        index = wall.year * 12 + wall.month - 1
+        for later in range(index, index + _SEARCH_MONTHS):
+            if later != index:
+                days = self._month(later // 12, later % 12 + 1)
+            if days:
+                return self._at(later // 12, later % 12 + 1, (days & -days).bit_length() - 1, 0)
         return None
-    wall = local.replace(tzinfo=None)
-    found = _first_instant(walls, zone, wall, after)
-    comes_again = _offset(local) - _offset(local.replace(fold=1))
-    if comes_again > timedelta(0):
-        # The clock will be set back to before `wall`: what matched before it matches again, after the rest of the hour.
-        repeated = _first_instant(walls, zone, wall - comes_again, after)
-        return min(filter(None, (found, repeated)), default=None)
-    return found
+
+    def before(self, wall: datetime) -> datetime | None:
+        """The last match strictly before `wall`, both naive; None where the last eight years have none."""
+        if not self._hours or not self._minutes:
+            return None
+        if self._matches(wall):
+            number = self._so_far(wall) - 1
+            if number >= 0:
+                return self._at(wall.year, wall.month, wall.day, number)
+        days = self._month(wall.year, wall.month) & (1 << wall.day) - 1
+        index = wall.year * 12 + wall.month - 1
+        for earlier in range(index, max(index - _SEARCH_MONTHS, 11), -1):
+            if earlier != index:
+                days = self._month(earlier // 12, earlier % 12 + 1)
+            if days:
+                return self._at(earlier // 12, earlier % 12 + 1, days.bit_length() - 1, self._in_a_day - 1)
+        return None
+
+    def count(self, begin: datetime, end: datetime) -> int:
+        """How many matches are at or after `begin` and before `end`, all naive."""
+        if begin >= end:
+            return 0
+        days = 0
+        first, last = begin.year * 12 + begin.month - 1, end.year * 12 + end.month - 1
+        for index in range(first, last + 1):
+            month = self._month(index // 12, index % 12 + 1)
+            if index == first:
+                month = month >> begin.day << begin.day
+            if index == last:
+                month &= (1 << end.day) - 1
+            days += month.bit_count()
+        whole = days * self._in_a_day
+        return whole - self._so_far(begin) * self._matches(begin) + self._so_far(end) * self._matches(end)
+
+    @property
+    def _in_a_day(self) -> int:
+        return len(self._hours) * len(self._minutes)
+
+    def _matches(self, day: date) -> bool:
+        return bool(self._month(day.year, day.month) >> day.day & 1)
+
+    def _rank(self, hour: int, minute: int) -> int:
+        """How many times of a day lie before `minute` of `hour`, which may be 60."""
+        hours = bisect_left(self._hours, hour)
+        if hours == len(self._hours) or self._hours[hours] != hour:
+            return hours * len(self._minutes)
+        return hours * len(self._minutes) + bisect_left(self._minutes, minute)
+
+    def _so_far(self, wall: datetime) -> int:
+        """How many times of a day lie before that of `wall`."""
+        return self._rank(wall.hour, wall.minute + bool(wall.second or wall.microsecond))
+
+    def _at(self, year: int, month: int, day: int, number: int) -> datetime:
+        hour, minute = divmod(number, len(self._minutes))
+        return datetime(year, month, day, self._hours[hour], self._minutes[minute])  # noqa: DTZ001 wall time
+
+    def _month(self, year: int, month: int) -> int:
+        """A bit for each day of a month that matches: bit 1 for the first."""
+        if month not in self._fields.month.values:
+            return 0
+        dates = self._dates = self._dates or tuple(_dates(self._fields, weekday) for weekday in range(7))
+        days = _DAYS[month] + (month == 2 and year % 4 == 0 and (year % 100 != 0 or year % 400 == 0))
+        return dates[date(year, month, 1).isoweekday() % 7] & (2 << days) - 1
 
 
-def _first_instant(walls: WallTimes, zone: tzinfo, start: datetime, after: datetime) -> datetime | None:
-    """The first instant after `after` of the first wall time after `start` that has one."""
-    horizon = _years_later(start)
-    wall = walls.after(start)
-    while wall is not None and wall <= horizon:
-        for instant in _instants(wall, zone):
-            if instant > after:
-                return instant
-        wall = walls.after(wall)
-    return None
+def _dates(fields: Fields, first: int) -> int:
+    """A bit for each day that matches in a month of 31 days that begins with the weekday `first`, 0 for Sunday.
 
-
-def _instants(wall: datetime, zone: tzinfo) -> list[datetime]:
-    """The instants, in UTC and in order, at which `zone` shows `wall`: none in a gap, two in a fold (PEP 495)."""
-    shown = wall.replace(tzinfo=zone)
-    before, after = _offset(shown), _offset(shown.replace(fold=1))
-    if before < after:
-        return []
-    offsets = [before] if before == after else [before, after]
-    return [(wall - offset).replace(tzinfo=UTC) for offset in offsets]
-
-
-def _offset(moment: datetime) -> timedelta:
-    offset = moment.utcoffset()
-    assert offset is not None  # every zone of `load_zone` knows its offset
-    return offset
-
-
-def _years_later(wall: datetime) -> datetime:
-    try:
-        return wall.replace(year=wall.year + _SEARCH_YEARS)
-    except ValueError:  # from 29 February to a year without one
-        return wall.replace(year=wall.year + _SEARCH_YEARS, month=3, day=1)
+    Day of month and day of week must both match where one of them has a star; else either may.
+    """
+    days = sum(1 << day for day in fields.day.values)
+    weekdays = sum(1 << day for day in range(1, 32) if (first + day - 1) % 7 in fields.weekday.values)
+    return days & weekdays if fields.day.star or fields.weekday.star else days | weekdays

@@ -14,10 +14,6 @@ from ajsync.asyncjobs.ids import KSUID_EPOCH
 from ajsync.asyncjobs.timestamp import NANOSECONDS
 from ajsync.scheduler.agenda import Entry, Fire
 
-_FIRST_LOOK_BACK = 300 * NANOSECONDS
-_FARTHER = 4
-"""Each look back is so much longer than the last: a dense schedule needs one, a sparse one must not take thousands."""
-
 
 @dataclass(frozen=True, slots=True)
 class Gap:
@@ -50,11 +46,8 @@ def catch_up(entry: Entry, gap: Gap, window: int) -> Missed:
 
 def previous_dues(times: Times, due: int, since: int = 0) -> Iterator[int]:
     """The instants before `due` and after `since` at which such a schedule was due and a task can be, newest first."""
-    span = _FIRST_LOOK_BACK
-    until = due - 1
-    earliest = max(since, KSUID_EPOCH * NANOSECONDS - 1)  # no id can hold an earlier one
-    while until > earliest:
-        after = max(until - span, earliest)
-        yield from reversed(list(times.between(after, until)))
-        until = after
-        span *= _FARTHER
+    since = max(since, KSUID_EPOCH * NANOSECONDS - 1)  # no id can hold an earlier one
+    earlier = times.previous(due)
+    while earlier is not None and earlier > since:
+        yield earlier
+        earlier = times.previous(earlier)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import islice
 
-from ajsync.asyncjobs.due import NextFires, Upcoming
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ajsync.asyncjobs.due import NextFires, Times, Upcoming
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.timestamp import format_timestamp, parse_timestamp
+from ajsync.schedule import parse
 from tests.tasks import task
 
 MIDNIGHT = parse_timestamp("2027-03-01T00:00:00Z")
@@ -60,3 +65,38 @@ def test_a_schedule_that_never_fires_or_is_not_valid_says_so_and_stops_no_other(
     assert invalid.amiss
     assert "61 is above the maximum" in invalid.reason
     assert len(sound.dues) == 1
+
+
+TIMES = st.builds(
+    Times,
+    st.sampled_from(["* * * * *", "*/7 3 * * MON", "@daily", "CRON_TZ=Europe/Malta 30 2 * * *"]).map(parse),
+    st.just(0),
+    st.sampled_from([0, 250_000_000, 90 * MINUTE + 1_000_000]),
+) | st.builds(
+    Times,
+    st.sampled_from(["@every 1s", "@every 90s", "@every 2000h"]).map(parse),
+    st.integers(0, 89).map(lambda second: second * 1_000_000_000),
+    st.sampled_from([0, 250_000_000]),
+)
+INSTANTS = st.integers(0, 400 * 24 * 60).map(lambda minute: MIDNIGHT + minute * MINUTE) | st.integers(
+    MIDNIGHT, MIDNIGHT + 365 * 24 * 60 * MINUTE
+)
+
+
+@given(TIMES, INSTANTS)
+def test_what_was_due_before_is_what_a_search_forwards_meets_last(times: Times, before: int) -> None:
+    found = times.previous(before)
+    assert found is not None
+    assert found < before
+    assert times.next(found - 1) == found
+    following = times.next(found)
+    assert following is not None
+    assert following >= before
+
+
+@given(TIMES, INSTANTS, st.integers(1, 3000))
+def test_as_many_are_counted_as_are_due(times: Times, after: int, number: int) -> None:
+    *_, last = islice(times.after(after), number)
+    assert times.count(after, last) == number
+    assert times.count(after, last - 1) == number - 1
+    assert times.count(after, after - number) == 0
