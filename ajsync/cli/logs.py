@@ -10,11 +10,13 @@ from datetime import UTC, datetime
 
 from ajsync.cli.verbosity import current
 from ajsync.reconcile.render.untrusted import escape
+from ajsync.schedule.quoting import cut
 
 _ASKED_FOR = ("ajsync.asyncjobs.bucket", "ajsync.asyncjobs.connection", "ajsync.cli.session", "ajsync.reconcile.apply")
 """They tell each step of a command; one that stays would tell the same again and again."""
 
-
+_LONGEST_LINE, _LONGEST_MEMBER = 4000, 1000
+"""Characters; what a line quotes is cut where it is logged, and this is for what was overlooked there."""
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
 
@@ -28,22 +30,26 @@ class _TextFormatter(logging.Formatter):
         return super().format(quoting)
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        record.message = "\n".join(map(escape, record.message.split("\n")))
+        record.message = "\n".join(map(escape, cut(record.message, _LONGEST_LINE).split("\n")))
         return super().formatMessage(record)
 
 
 class _JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        line = {
+        line: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
-            "msg": record.getMessage(),
+            "msg": cut(record.getMessage(), _LONGEST_LINE),
         }
-        line |= {name: value for name, value in vars(record).items() if name not in _STANDARD}  # `extra=`
+        line |= {name: _cut(value) for name, value in vars(record).items() if name not in _STANDARD}  # `extra=`
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
         text = json.dumps(line, ensure_ascii=False, default=str)
         return text if text.isprintable() else json.dumps(line, default=str)
+
+
+def _cut(value: object) -> object:
+    return cut(value, _LONGEST_MEMBER) if isinstance(value, str) else value
 
 
 def start_logging(style: str = "text") -> None:

@@ -65,6 +65,7 @@ class Fires:
     """How to fire."""
 
     monitor: str | None
+    monitor_host: tuple[str, ...]
     takeover_after: float
     grace: float
     catchup_window: float
@@ -188,6 +189,12 @@ scheduler_options = _grouped(
         "--monitor",
         metavar="[HOST:]PORT",
         help="Serve metrics, health and a status page there; a bare port is on loopback.",
+    ),
+    click.option(
+        "--monitor-host",
+        multiple=True,
+        metavar="NAME",
+        help="Let the monitor answer to this name too, such as that of a proxy in front of it.",
     ),
     click.option(
         "--takeover-after",

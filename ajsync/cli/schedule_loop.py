@@ -7,6 +7,7 @@ import logging
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from ajsync.asyncjobs.connection import Connection, connect
 from ajsync.asyncjobs.context import Context
@@ -39,37 +40,48 @@ def scheduler_settings(name: str | None, fires: Fires, replicas: int) -> Setting
     )
 
 
-async def run_scheduler(context: Context, settings: Settings, monitor_at: str | None, timeout: float) -> None:
+async def run_scheduler(context: Context, settings: Settings, fires: Fires, timeout: float) -> None:
     """Run one scheduler until a signal, on a connection that is never given up; `timeout` in seconds for the first."""
     stop = stop_on_signals()
     name = f"ajsync scheduler {settings.name}"
     connecting = connect(context, name=name, timeout=timeout, reconnect_timeout=None)
     async with AsyncExitStack() as stack:
         if connection := await unless(stop, stack.enter_async_context(connecting)):
-            scheduler = await stack.enter_async_context(monitored(connection, settings, monitor_at))
+            scheduler = await stack.enter_async_context(monitored(connection, settings, fires))
             await scheduler.run(stop)
     log.info("Stopped")
 
 
 @asynccontextmanager
-async def monitored(connection: Connection, settings: Settings, monitor_at: str | None) -> AsyncIterator[Scheduler]:
+async def monitored(connection: Connection, settings: Settings, fires: Fires) -> AsyncIterator[Scheduler]:
     """A scheduler, and while the block runs its monitor, if one is wanted."""
     scheduler = Scheduler(connection, settings)
     scheduler.on_loaded = _look_for_garbage
     async with AsyncExitStack() as stack:
-        if monitor_at is not None:
+        if fires.monitor is not None:
             try:
-                from ajsync.scheduler.monitor import monitor, parse_monitor
+                from ajsync.scheduler.monitor import monitor, parse_host, parse_monitor
             except ModuleNotFoundError as error:
                 raise UsageError(f"--monitor needs {error.name}: pip install 'ajsync[monitor]'.") from None
-            from ajsync.scheduler.overview import status_of, unhealthy
+            from ajsync.scheduler.overview import not_ready, status_of, unhealthy
 
             try:
-                address = parse_monitor(monitor_at)
+                address = parse_monitor(fires.monitor)
             except ValueError as error:
                 raise UsageError(f"--monitor: {error}") from None
+            try:
+                hosts = tuple(map(parse_host, fires.monitor_host))
+            except ValueError as error:
+                raise UsageError(f"--monitor-host: {error}") from None
             url = await stack.enter_async_context(
-                monitor(address, scheduler.metrics, lambda: status_of(scheduler), lambda: unhealthy(scheduler))
+                monitor(
+                    address,
+                    scheduler.metrics,
+                    partial(status_of, scheduler),
+                    partial(unhealthy, scheduler),
+                    ready=partial(not_ready, scheduler),
+                    hosts=hosts,
+                )
             )
             log.info("Monitoring at %s", url)
         yield scheduler

@@ -46,4 +46,4 @@ def command(name: str | None, files: Files, server: Server, fires: Fires, replic
     start_logging(log_format)
     settings = scheduler_settings(name, fires, replicas)
     context = chosen_context(server, configured_context(files))
-    run(run_scheduler(context, settings, fires.monitor, server.timeout))
+    run(run_scheduler(context, settings, fires, server.timeout))

@@ -84,7 +84,7 @@ async def _follow(
 
             name = scheduler_name or os.environ.get("AJC_SCHEDULER_NAME")
             settings = scheduler_settings(name, fires, creation[0] if creation else 1)
-            scheduler = await stack.enter_async_context(monitored(connection, settings, fires.monitor))
+            scheduler = await stack.enter_async_context(monitored(connection, settings, fires))
             scheduler.on_lead = watcher.changed.set
             follower.may_apply = lambda: scheduler.leads
             jobs.append(scheduler.run(stop))

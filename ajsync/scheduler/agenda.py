@@ -13,11 +13,15 @@ from __future__ import annotations
 import heapq
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, islice
+from typing import Any, TypeVar
 
 from ajsync.asyncjobs.due import Times, times_of
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.timestamp import NANOSECONDS
+
+Queued = TypeVar("Queued", bound=tuple[Any, ...])
+"""What waits in a heap: tuples that differ before they come to what has no order."""
 
 FOREVER = 2**63 - 1
 CAME_BACK_WITHIN = 60 * NANOSECONDS
@@ -68,7 +72,11 @@ class _Group:
 
     def fires(self, due: int) -> list[Fire]:
         """Those of the members that count by then."""
-        return [Fire(due, entry) for entry in self.members.values() if entry.since < due]
+        return list(self.counting(due))
+
+    def counting(self, due: int) -> Iterator[Fire]:
+        """The same, one by one."""
+        return (Fire(due, entry) for entry in self.members.values() if entry.since < due)
 
     def counts_from(self, instant: int) -> int:
         """This instant, or the first later one after which a member counts; it may be years later."""
@@ -164,16 +172,19 @@ class Agenda:
         return min(instants, default=None)
 
     def upcoming(self, count: int) -> list[Fire]:
-        """The next so many fires, without giving them out."""
+        """The next so many fires, without giving them out; of those at one instant any.
+
+        It is cheap, however many there are.
+        """
         self._drop_empty()
-        fires = [Fire(due, entry) for due, _, entry in heapq.nsmallest(count, self._extra)]
+        fires = [Fire(due, entry) for due, _, entry in soonest(self._extra, count)]
         # Each group that is among the first has at least one fire, so that no more of them are needed.
-        heap = heapq.nsmallest(count, self._heap)
-        while heap and len(fires) < count + len(self._extra):
+        heap, wanted = soonest(self._heap, count), count + len(fires)
+        while heap and len(fires) < wanted:
             due, serial, group = heapq.heappop(heap)
             if due == FOREVER:
                 break
-            found = group.fires(due)
+            found = list(islice(group.counting(due), count))
             fires += found
             following = group.times.next(due if found else group.counts_from(due))
             if following is not None:
@@ -309,3 +320,16 @@ class Agenda:
 
 def _is_due(entry: Entry, due: int) -> bool:
     return entry.since < due <= entry.until and entry.times.next(due - 1) == due
+
+
+def soonest(heap: list[Queued], count: int) -> list[Queued]:
+    """The first of a heap in their order, as a heap; what is not among them is hardly looked at."""
+    found: list[Queued] = []
+    frontier = [(heap[0], 0)] if heap else []
+    while frontier and len(found) < count:
+        first, at = heapq.heappop(frontier)
+        found.append(first)
+        for below in (2 * at + 1, 2 * at + 2):
+            if below < len(heap):
+                heapq.heappush(frontier, (heap[below], below))
+    return found

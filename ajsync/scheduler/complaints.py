@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import time
 
-from ajsync.schedule.quoting import escape
+from ajsync.schedule.quoting import cut, escape
 from ajsync.scheduler.agenda import Fire
 from ajsync.scheduler.log_fields import fire_fields
 
 _AGAIN_AFTER_SECONDS = 10.0
 _KEPT = 1000
+_LONGEST = 1000
+"""Characters of a line, which may have several pieces of what others wrote."""
 
 
 class Complaints:
@@ -22,10 +24,12 @@ class Complaints:
 
     def tell(self, text: str, fire: Fire | None, *about: str, **fields: str) -> None:
         """Log `text` with the fields of `fire` and these, unless something `about` the same was logged a moment ago."""
-        now = time.monotonic()
+        now, about = time.monotonic(), tuple(map(cut, about))
         if about in self._told and now - self._told[about] < _AGAIN_AFTER_SECONDS:
             return
         if len(self._told) >= _KEPT:
             self._told.clear()
         self._told[about] = now
-        self._log.error("%s", escape(text), extra=fire_fields(fire, **fields) if fire else fields)
+        cut_fields = {name: cut(value) for name, value in fields.items()}
+        told = escape(cut(text, _LONGEST))
+        self._log.error("%s", told, extra=fire_fields(fire, **fields) if fire else cut_fields)

@@ -20,7 +20,7 @@ from ajsync.asyncjobs.election import GO_CAMPAIGN_SECONDS, TTL_SECONDS, Election
 from ajsync.asyncjobs.streams import STREAM_NOT_FOUND
 from ajsync.asyncjobs.waiting import set_within
 from ajsync.errors import UnreachableError
-from ajsync.schedule.quoting import escape
+from ajsync.schedule.quoting import cut, told
 from ajsync.scheduler.complaints import Complaints
 from ajsync.scheduler.holders import Holders, covers, is_close
 from ajsync.scheduler.metrics import Metrics, TakeoverKind
@@ -216,8 +216,8 @@ class Leadership:
         if silent < self._takeover_after:
             return False
         leader = holding.holder or ""
-        fields = {"leader": leader, "seconds": round(silent, 3)}
-        log.warning("The leader %s has been silent for %.1f s, taking over", escape(leader), silent, extra=fields)
+        fields = {"leader": cut(leader), "seconds": round(silent, 3)}
+        log.warning("The leader %s has been silent for %.1f s, taking over", told(leader), silent, extra=fields)
         return True
 
     async def _read_and_follow(self) -> Stored:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from ajsync.asyncjobs.timestamp import format_timestamp
+from ajsync.schedule.quoting import cut
 from ajsync.scheduler.agenda import Fire
 
 
 def fire_fields(fire: Fire, **more: str) -> dict[str, str]:
-    """The fields of a line about a fire; as they are, where the line itself has escapes."""
+    """The fields of a line about a fire; cut, but without the escapes that the line itself has."""
     task = fire.task
     due = format_timestamp(fire.due)
-    return {"schedule": task.name, "queue": task.queue, "task_type": task.task_type, "due": due, **more}
+    fields = {"schedule": task.name, "queue": task.queue, "task_type": task.task_type, "due": due, **more}
+    return {name: cut(value) for name, value in fields.items()}

@@ -1,8 +1,5 @@
 """Metrics: the names of the Go tool, which dashboards and alerts know, counted rightly, and ours beside them.
 
-prometheus-client would write a counter `enqueue_count` as `enqueue_count_total`, so Prometheus' text format is written
-here, and a scheduler without a monitor needs no such client.
-
 Everything is counted in plain dictionaries by the thread that runs the loop, and is cheap enough for thousands of fires
 at one instant.
 """
@@ -12,38 +9,32 @@ from __future__ import annotations
 import time
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import accumulate, repeat
+from collections.abc import Callable, Mapping, Sequence
+from itertools import repeat
 from typing import Literal, get_args
 
 from ajsync import __version__
 from ajsync.asyncjobs.names import SCHEDULER_ELECTION
 from ajsync.asyncjobs.timestamp import NANOSECONDS
+from ajsync.scheduler.exposition import Counts, Histogram, Metric
+from ajsync.scheduler.label_sets import LabelSets, Names
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 MissedReason = Literal["deadline", "catchup", "overlap", "unstored"]
 """Why a fire made no task: past its deadline; let go by its catch-up policy; its previous task isn't finished; it could
 not be stored in time."""
 TakeoverKind = Literal["vacant", "handover", "silent"]
 """How a scheduler came to lead: nobody did; the leader stopped and said so; the leader, one of ours, fell silent."""
+RefusedReason = Literal["connections", "descriptors", "host", "malformed", "timeout"]
+"""Why the monitor gave no answer: more connections than can be open; no file descriptor left; called by a name that is
+not ours; not a request; not complete in time."""
 MISSED_REASONS: tuple[MissedReason, ...] = get_args(MissedReason)
 TAKEOVER_KINDS: tuple[TakeoverKind, ...] = get_args(TakeoverKind)
+REFUSED_REASONS: tuple[RefusedReason, ...] = get_args(RefusedReason)
 LATENESS_BUCKETS = (
     *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
     *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0),
 )
 """Seconds: from what an idle scheduler reaches to what only catch-up has."""
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """One name that `/metrics` can show; `labels` in the order of the alphabet, as Go writes them."""
-
-    name: str
-    kind: Literal["counter", "gauge", "histogram"]
-    labels: tuple[str, ...]
-    help: str
 
 
 _PAUSED = Metric("choria_asyncjobs_task_scheduler_paused", "gauge", (), "Indicates if the scheduler is paused")
@@ -146,17 +137,23 @@ _IN_FLIGHT = Metric(
 _INVALID = Metric(
     "ajsync_scheduler_invalid_schedules", "gauge", (), "Entries of the bucket that are not valid schedules"
 )
+_REFUSED = Metric(
+    "ajsync_monitor_refused_total",
+    "counter",
+    ("reason",),
+    f"Connections to the monitor that got no answer, by reason: {', '.join(REFUSED_REASONS)}",
+)
 _BUILD = Metric("ajsync_build_info", "gauge", ("version",), "Always 1; the label says which version runs")
 
 METRICS: tuple[Metric, ...] = (
     *(_PAUSED, _SCHEDULES, _SCHEDULED, _SCHEDULE_ERRORS, _CAMPAIGNS, _LEADER, _INTERVAL),
     *(_ENQUEUED, _ENQUEUE_ERRORS, _TASK_UPDATES),
     *(_LATENESS, _MISSED, _DUPLICATES, _TAKEOVERS, _RETRIES, _REPAIRED, _RESTORED),
-    *(_WATERMARK_AGE, _WATERMARK_AHEAD, _OPEN, _CLOCK_SKEW, _IN_FLIGHT, _INVALID, _BUILD),
+    *(_WATERMARK_AGE, _WATERMARK_AHEAD, _OPEN, _CLOCK_SKEW, _IN_FLIGHT, _INVALID, _REFUSED, _BUILD),
 )
 """Every metric, the Go tool's first. Those with labels appear once there is something to count."""
 
-_Series = dict[tuple[str, ...], float]
+_Series = dict[Names, float]
 
 
 class Metrics:
@@ -176,11 +173,14 @@ class Metrics:
         self._series[_MISSED].update({(reason,): 0 for reason in MISSED_REASONS})
         self._series[_TAKEOVERS].update({(kind,): 0 for kind in TAKEOVER_KINDS})
         self._series[_RESTORED].update({("task",): 0, ("item",): 0})
+        self._series[_REFUSED].update({(reason,): 0 for reason in REFUSED_REASONS})
         self._series[_BUILD][(__version__,)] = 1
         self.leading(False)
         # What is counted by the thousand is looked up once.
         self._scheduled = self._series[_SCHEDULED]
         self._enqueued = self._series[_ENQUEUED]
+        self._tasks = LabelSets(self._dropper(_SCHEDULED, _SCHEDULE_ERRORS), clock)
+        self._queues = LabelSets(self._dropper(_ENQUEUED, _ENQUEUE_ERRORS), clock)
 
     def leading(self, leads: bool) -> None:
         """Whether this scheduler is the leader; one that isn't is paused."""
@@ -205,30 +205,37 @@ class Metrics:
 
     def expect(self, queue: str, task_type: str) -> None:
         """A schedule for these is known: its counters begin at 0, so that its first fire and error are seen."""
-        for metric in (_SCHEDULED, _SCHEDULE_ERRORS):
-            self._series[metric].setdefault((queue, task_type), 0)
-        for metric in (_ENQUEUED, _ENQUEUE_ERRORS):
-            self._series[metric].setdefault((queue,), 0)
+        task, items = self._tasks.expect((queue, task_type)), self._queues.expect((queue,))
+        for metric, labels in (
+            *((_SCHEDULED, task), (_SCHEDULE_ERRORS, task)),
+            *((_ENQUEUED, items), (_ENQUEUE_ERRORS, items)),
+        ):
+            self._series[metric].setdefault(labels, 0)
+
+    def forget(self, queue: str, task_type: str) -> None:
+        """A schedule that was expected is gone; with the last one for a queue or type go its counters."""
+        self._tasks.forget((queue, task_type))
+        self._queues.forget((queue,))
 
     def fired(self, counts: Mapping[tuple[str, str], int]) -> None:
         """Tasks that were created, by queue and type."""
-        scheduled = self._scheduled
+        scheduled, labels = self._scheduled, self._tasks.counted
         for key, count in counts.items():
-            scheduled[key] += count
+            scheduled[labels(key)] += count
 
     def failed(self, queue: str, task_type: str) -> None:
         """A fire could not create its task or its work item."""
-        self._series[_SCHEDULE_ERRORS][queue, task_type] += 1
+        self._series[_SCHEDULE_ERRORS][self._tasks.counted((queue, task_type))] += 1
 
     def enqueued(self, counts: Mapping[str, int]) -> None:
         """Work items that were stored, by queue."""
-        enqueued = self._enqueued
+        enqueued, labels = self._enqueued, self._queues.counted
         for queue, count in counts.items():
-            enqueued[(queue,)] += count
+            enqueued[labels((queue,))] += count
 
     def enqueue_failed(self, queue: str) -> None:
         """A work item was not stored."""
-        self._series[_ENQUEUE_ERRORS][(queue,)] += 1
+        self._series[_ENQUEUE_ERRORS][self._queues.counted((queue,))] += 1
 
     def tasks_updated(self, state: str, count: int = 1) -> None:
         """Tasks that were stored in this state: `new` at a fire, `queue_error` when the queue refused."""
@@ -285,34 +292,31 @@ class Metrics:
         """How many fires are being written."""
         self._series[_IN_FLIGHT][()] = count
 
-    def exposition(self) -> bytes:
-        """Everything in Prometheus' text format, of `CONTENT_TYPE`."""
+    def refused(self, reason: RefusedReason) -> None:
+        """The monitor gave a connection no answer."""
+        self._series[_REFUSED][(reason,)] += 1
+
+    def counts(self) -> Counts:
+        """What is counted now, as a value of its own: cheap, and as long as it is kept it stays the same."""
+        self._tasks.sweep()
+        self._queues.sweep()
         self._series[_WATERMARK_AGE] = self._watermark_age()
-        lines = [line for metric in METRICS for line in self._lines(metric)]
-        return "".join(lines).encode("utf-8", "replace")
+        late = [self._late[index] for index in range(len(LATENESS_BUCKETS) + 1)]
+        histogram = Histogram(LATENESS_BUCKETS, late, self._lateness_sum)
+        return Counts(
+            {metric: histogram if metric is _LATENESS else dict(series) for metric, series in self._series.items()}
+        )
+
+    def exposition(self) -> bytes:
+        """Everything in Prometheus' text format."""
+        return self.counts().exposition()
 
     def _watermark_age(self) -> _Series:
         return {} if self._watermark is None else {(): (self._clock() - self._watermark) / NANOSECONDS}
 
-    def _lines(self, metric: Metric) -> Iterator[str]:
-        series = self._series[metric]
-        if not series and metric.kind != "histogram":
-            return
-        yield f"# HELP {metric.name} {metric.help}\n# TYPE {metric.name} {metric.kind}\n"
-        if metric.kind == "histogram":
-            yield from self._histogram_lines(metric.name)
-        elif not metric.labels:
-            yield f"{metric.name} {series[()]}\n"
-        else:
-            head = metric.name + "{" + ",".join(f'{label}="%s"' for label in metric.labels) + "} "
-            for values, value in series.items():
-                yield f"{head % tuple(each.translate(_ESCAPES) for each in values)}{value}\n"
+    def _dropper(self, *metrics: Metric) -> Callable[[Names], None]:
+        def drop(labels: Names) -> None:
+            for metric in metrics:
+                self._series[metric].pop(labels, None)
 
-    def _histogram_lines(self, name: str) -> Iterator[str]:
-        counts = list(accumulate(self._late[index] for index in range(len(LATENESS_BUCKETS) + 1)))
-        for bound, count in zip(LATENESS_BUCKETS, counts, strict=False):
-            yield f'{name}_bucket{{le="{bound:g}"}} {count}\n'
-        yield f'{name}_bucket{{le="+Inf"}} {counts[-1]}\n{name}_sum {self._lateness_sum}\n{name}_count {counts[-1]}\n'
-
-
-_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
+        return drop

@@ -1,65 +1,38 @@
 """The monitor: a small HTTP server beside the loop, for Prometheus, for probes and for people. It only shows.
 
-It runs in the loop's own thread: whoever gets an answer knows that the loop answers, too.
+It runs in the loop's own thread: whoever gets an answer knows that the loop answers, too. What an answer shows is taken
+there at most once a second, and put into words in another thread, whoever asks and how often.
 """
 
 from __future__ import annotations
 
-import ipaddress
-import os
-import re
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import Any
+from http import HTTPStatus
+from typing import Any, Generic, TypeVar
 
-from aiohttp import web
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
 from ajsync.errors import UsageError
-from ajsync.scheduler.metrics import CONTENT_TYPE, Metrics
-from ajsync.scheduler.page import CONTENT_SECURITY_POLICY, page
+from ajsync.scheduler.exposition import CONTENT_TYPE, Counts
+from ajsync.scheduler.http import HttpServer, Limits
+from ajsync.scheduler.listening import Names, close_all, listen, shown_address, why_not
+from ajsync.scheduler.listening import parse_host as parse_host
+from ajsync.scheduler.listening import parse_monitor as parse_monitor
+from ajsync.scheduler.metrics import Metrics
+from ajsync.scheduler.page import page
+from ajsync.scheduler.request import Answer, Request, answer, json_answer, text_answer
 from ajsync.scheduler.status import Status, status_json
 
-LOOPBACK = "127.0.0.1"
 _ELSEWHERE = "Choose another place with --monitor."
-_CLOSING_SECONDS = 0.5
-"""What an answer under way may still take when the scheduler stops: the next leader waits for that."""
-_ADDRESS = re.compile(r"(?:(?:\[(?P<six>[^\[\]]*)\]|(?P<host>[^\[\]:]*)):)?(?P<port>[0-9]+)", re.ASCII)
-_HOST = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
-_HEADERS = {
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
-    "Server": "ajsync",
-}
+_FRESH_SECONDS = 1.0
+_METHODS = ("GET", "HEAD")
+_NOT_OURS = "The monitor is not known by the name in Host; to let it answer to that, pass --monitor-host NAME."
 
-
-def parse_monitor(text: str) -> tuple[str, int]:
-    """Read `[HOST:]PORT`; a bare port is one of the loopback interface, port 0 takes a free one.
-
-    Raises ValueError with a sentence for the user.
-    """
-    match = _ADDRESS.fullmatch(text)
-    if match is None:
-        hint = "; write an IPv6 address in brackets, [::1]:9090" if text.count(":") > 1 else ""
-        raise ValueError(f"{text!r} is not [HOST:]PORT, such as 9090 or 0.0.0.0:9090{hint}.")
-    port = int(match["port"]) if len(match["port"]) <= 5 else -1
-    if not 0 <= port <= 65535:
-        raise ValueError(f"{match['port']} is not a port, 0 to 65535.")
-    if match["six"] is not None:
-        try:
-            return str(ipaddress.IPv6Address(match["six"])), port
-        except ValueError:
-            raise ValueError(f"{match['six']!r} in brackets is not an IPv6 address.") from None
-    if match["host"] == "":
-        raise ValueError(f"{text!r} names no host: for every interface write 0.0.0.0:{port} or [::]:{port}.")
-    if match["host"] is not None and not _HOST.fullmatch(match["host"]):
-        raise ValueError(f"{match['host']!r} is not a host.")
-    return match["host"] or LOOPBACK, port
+T = TypeVar("T")
 
 
 @asynccontextmanager
@@ -68,79 +41,134 @@ async def monitor(
     metrics: Metrics,
     status: Callable[[], Status],
     healthy: Callable[[], str | None],
+    *,
+    ready: Callable[[], str | None] | None = None,
+    hosts: Collection[str] = (),
+    limits: Limits | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[str]:
     """Serve while the block runs, and give the URL at which.
 
-    `status` and `healthy` are asked at each request; `healthy` gives None, or why the loop has stood still.
+    `healthy` is asked at each request, and gives None, or why the loop has stood still; so is `ready`, which gives None
+    or why this scheduler could not lead; without it the status is asked. Everything else is taken at most once a second
+    of `clock`. `hosts` are names that requests may call the monitor by, besides its own.
     Raises UsageError where `address` cannot be listened on.
     """
-    runner = web.AppRunner(_application(metrics, status, healthy), access_log=None, shutdown_timeout=_CLOSING_SECONDS)
-    await runner.setup()
+    host, port = address
     try:
-        host, port = address
-        try:
-            await web.TCPSite(runner, host, port).start()
-        except (OSError, UnicodeError) as error:
-            raise UsageError(
-                f"The monitor cannot listen on {_shown(host, port)}: {_reason(error)}. {_ELSEWHERE}"
-            ) from None
-        yield f"http://{_shown(host, runner.addresses[0][1])}/"
+        listening = await listen(host, port)
+    except (OSError, UnicodeError) as error:
+        raise UsageError(
+            f"The monitor cannot listen on {shown_address(host, port)}: {why_not(error)}. {_ELSEWHERE}"
+        ) from None
+    encoder = ThreadPoolExecutor(1, "ajsync-monitor")
+    try:
+        site = _Site(metrics, status, healthy, ready or (lambda: _not_ready(status())), clock, encoder)
+        names = Names(host, *hosts)
+
+        async def respond(request: Request) -> Answer:
+            if request.host is not None and not names.take(request.host):
+                server.refuse("host")
+                return text_answer(HTTPStatus.MISDIRECTED_REQUEST, _NOT_OURS)
+            return await site.respond(request)
+
+        server = HttpServer(listening, respond, metrics.refused, limits or Limits())
+        async with server.serving():
+            yield f"http://{shown_address(host, listening[0].getsockname()[1])}/"
     finally:
-        await runner.cleanup()
+        close_all(listening)
+        encoder.shutdown(wait=False, cancel_futures=True)
 
 
-def _application(metrics: Metrics, status: Callable[[], Status], healthy: Callable[[], str | None]) -> web.Application:
-    process = CollectorRegistry()
-    ProcessCollector(registry=process)  # memory, processor time, open files: under the names that every client uses
+class _Site:
+    """The paths, and what each of them shows."""
 
-    async def show_metrics(request: web.Request) -> web.Response:
-        return web.Response(
-            body=metrics.exposition() + generate_latest(process), headers={"Content-Type": CONTENT_TYPE}
-        )
+    def __init__(
+        self,
+        metrics: Metrics,
+        status: Callable[[], Status],
+        healthy: Callable[[], str | None],
+        ready: Callable[[], str | None],
+        clock: Callable[[], float],
+        encoder: ThreadPoolExecutor,
+    ) -> None:
+        self._healthy = healthy
+        self._ready = ready
+        process = CollectorRegistry()
+        ProcessCollector(registry=process)  # memory, processor time, open files: under the names of every client
 
-    async def show_health(request: web.Request) -> web.Response:
-        reason = healthy()
-        return _verdict(reason is None, {"healthy": reason is None, "reason": reason or ""})
+        def show_metrics(counts: Counts) -> Answer:
+            return answer(HTTPStatus.OK, counts.exposition() + generate_latest(process), CONTENT_TYPE)
 
-    async def show_readiness(request: web.Request) -> web.Response:
-        now = status()
-        return _verdict(now.ready, {"ready": now.ready, "reason": "" if now.ready else now.reason})
+        now, counts = _OnceASecond(status, clock), _OnceASecond(metrics.counts, clock)
+        self._page = _Encoded(now, lambda status: _html(page(status)), encoder)
+        self._still_page = _Encoded(now, lambda status: _html(page(status, refresh=False)), encoder)
+        self._metrics = _Encoded(counts, show_metrics, encoder)
+        self._status = _Encoded(now, lambda status: json_answer(status_json(status)), encoder)
 
-    async def show_page(request: web.Request) -> web.Response:
-        text = page(status(), refresh="still" not in request.query)
-        return web.Response(text=text, content_type="text/html")
+    async def respond(self, request: Request) -> Answer:
+        paths: dict[str, Callable[[], Awaitable[Answer]]] = {
+            "/": (self._still_page if "still" in request.query else self._page).get,
+            "/metrics": self._metrics.get,
+            "/healthz": self._show_health,
+            "/readyz": self._show_readiness,
+            "/api/status": self._status.get,
+        }
+        show = paths.get(request.path)
+        if show is None:
+            return text_answer(HTTPStatus.NOT_FOUND)
+        if request.method not in _METHODS:
+            return text_answer(HTTPStatus.METHOD_NOT_ALLOWED, more={"Allow": ",".join(_METHODS)})
+        return await show()
 
-    async def show_status(request: web.Request) -> web.Response:
-        return web.json_response(status_json(status()))
+    async def _show_health(self) -> Answer:
+        return _verdict("healthy", self._healthy())
 
-    application = web.Application()
-    application.on_response_prepare.append(_harden)
-    handlers: dict[str, Callable[[web.Request], Awaitable[web.Response]]] = {
-        "/": show_page,
-        "/metrics": show_metrics,
-        "/healthz": show_health,
-        "/readyz": show_readiness,
-        "/api/status": show_status,
-    }
-    application.add_routes([web.get(path, handler) for path, handler in handlers.items()])
-    return application
-
-
-async def _harden(request: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(_HEADERS)
-
-
-def _verdict(good: bool, content: dict[str, Any]) -> web.Response:
-    return web.json_response(content, status=200 if good else 503)
+    async def _show_readiness(self) -> Answer:
+        return _verdict("ready", self._ready())
 
 
-def _shown(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+class _OnceASecond(Generic[T]):
+    """A value that is taken anew when it is asked for, and at most once a second."""
+
+    def __init__(self, take: Callable[[], T], clock: Callable[[], float]) -> None:
+        self._take = take
+        self._clock = clock
+        self._taken: tuple[float, T] | None = None
+
+    def get(self) -> T:
+        now = self._clock()
+        if self._taken is None or now - self._taken[0] >= _FRESH_SECONDS:
+            self._taken = now, self._take()
+        return self._taken[1]
 
 
-def _reason(error: OSError | UnicodeError) -> str:
-    if isinstance(error, UnicodeError):
-        return "that is not a host"
-    if isinstance(error, socket.gaierror) or not error.errno:
-        return error.strerror or str(error)
-    return os.strerror(error.errno)  # asyncio puts the address into the message once more
+class _Encoded(Generic[T]):
+    """The answer that shows a value; it is made once for all who ask while the value is the same, and in a thread."""
+
+    def __init__(self, of: _OnceASecond[T], encode: Callable[[T], Answer], encoder: ThreadPoolExecutor) -> None:
+        self._of = of
+        self._encode = encode
+        self._encoder = encoder
+        self._made: tuple[T, asyncio.Future[Answer]] | None = None
+
+    async def get(self) -> Answer:
+        value = self._of.get()
+        if self._made is None or self._made[0] is not value:
+            loop = asyncio.get_running_loop()
+            self._made = value, loop.run_in_executor(self._encoder, self._encode, value)
+        # Who asked first may go away, and the others still wait for it.
+        return await asyncio.shield(self._made[1])
+
+
+def _not_ready(status: Status) -> str | None:
+    return None if status.ready else status.reason
+
+
+def _verdict(name: str, reason: str | None) -> Answer:
+    content: dict[str, Any] = {name: reason is None, "reason": reason or ""}
+    return json_answer(content, HTTPStatus.OK if reason is None else HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+def _html(text: str) -> Answer:
+    return answer(HTTPStatus.OK, text.encode(), "text/html; charset=utf-8")

@@ -19,7 +19,7 @@ from ajsync.asyncjobs.task_store import load_task
 from ajsync.asyncjobs.tasks import UNFINISHED
 from ajsync.asyncjobs.timestamp import NANOSECONDS
 from ajsync.errors import StoredValueError, UnreachableError
-from ajsync.schedule.quoting import escape
+from ajsync.schedule.quoting import told
 from ajsync.scheduler.agenda import Fire
 from ajsync.scheduler.catchup import previous_dues
 from ajsync.scheduler.complaints import Complaints
@@ -83,7 +83,7 @@ class Overlap:
         self._checks.pop(check, None)
         if check.cancelled() or (error := check.exception()) is None:
             return
-        name, fields = escape(prepared.fire.task.name), fire_fields(prepared.fire)
+        name, fields = told(prepared.fire.task.name), fire_fields(prepared.fire)
         log.error("Cannot see whether the previous task of %s is finished", name, exc_info=error, extra=fields)
         if prepared.settled is not None and not prepared.settled.done():
             self._records.missed([prepared.fire], "missed", "unstored", repr(error))

@@ -6,6 +6,8 @@ import time
 
 from ajsync import __version__
 from ajsync.asyncjobs.timestamp import NANOSECONDS
+from ajsync.schedule.quoting import cut
+from ajsync.scheduler.agenda import Fire
 from ajsync.scheduler.scheduler import Scheduler
 from ajsync.scheduler.status import SHOWN, Role, Status, UpcomingFire
 
@@ -18,14 +20,15 @@ def status_of(scheduler: Scheduler) -> Status:
     now = scheduler.clock()
     connection = scheduler.connection
     mark = scheduler.watermark
-    reason = _not_ready(scheduler)
+    reason = not_ready(scheduler) or ""
+    problems = scheduler.records.problems
     taken = scheduler.term.upcoming(SHOWN) if scheduler.term is not None else []
     fires = [*taken, *scheduler.agenda.upcoming(SHOWN)]
     upcoming = sorted((fire for fire in fires if fire.due > now and fire.stands), key=lambda fire: fire.due)
     return Status(
         name=scheduler.settings.name,
         role=_role(scheduler),
-        leader=scheduler.leadership.holder if scheduler.leadership else None,
+        leader=_leader(scheduler),
         since=scheduler.since,
         connected=connection.is_connected,
         server=connection.url,
@@ -33,9 +36,10 @@ def status_of(scheduler: Scheduler) -> Status:
         watermark=mark.instant if mark else None,
         watermark_age=(now - mark.instant) / NANOSECONDS if mark else None,
         clock_skew=scheduler.clock_skew,
-        upcoming=tuple(UpcomingFire(fire.task.name, fire.task.queue, fire.due) for fire in upcoming[:SHOWN]),
+        upcoming=tuple(_upcoming(fire) for fire in upcoming[:SHOWN]),
         recent=scheduler.records.history.recent(),
-        problems=scheduler.records.problems,
+        problems=problems,
+        more_problems=scheduler.records.problem_count - len(problems),
         ready=not reason,
         reason=reason,
         version=__version__,
@@ -60,13 +64,23 @@ def _role(scheduler: Scheduler) -> Role:
     return "waiting" if scheduler.waits else "stand-by"
 
 
-def _not_ready(scheduler: Scheduler) -> str:
+def _leader(scheduler: Scheduler) -> str | None:
+    holder = scheduler.leadership.holder if scheduler.leadership else None
+    return None if holder is None else cut(holder)
+
+
+def _upcoming(fire: Fire) -> UpcomingFire:
+    return UpcomingFire(cut(fire.task.name), cut(fire.task.queue), fire.due)
+
+
+def not_ready(scheduler: Scheduler) -> str | None:
+    """Why this scheduler could not lead now; None if it could."""
     if not scheduler.connection.is_connected:
         return "there is no connection to the server"
     if not scheduler.loaded:
         return "the schedules are not loaded yet"
     trouble = scheduler.leadership.trouble if scheduler.leadership else ""
     if trouble:
-        return f"it cannot take part in the election: {trouble}"
+        return f"it cannot take part in the election: {cut(trouble)}"
     # What is wrong with the watermark of another does not keep a stand-by from leading.
-    return scheduler.records.unmarked if scheduler.leads else ""
+    return (scheduler.records.unmarked if scheduler.leads else "") or None

@@ -92,7 +92,7 @@ def _sentence(status: Status) -> str:
 
 
 def _facts(status: Status) -> str:
-    problems = f"{len(status.problems):,}" if status.problems else "none"
+    problems = f"{_problem_count(status):,}" if status.problems else "none"
     skew = status.clock_skew
     age = "&ndash;" if status.watermark_age is None else f"{_span(status.watermark_age)} ago"
     facts = [
@@ -130,8 +130,12 @@ def _problems(status: Status) -> str:
         "Schedules with problems",
         (("Schedule", "name"), ("Problem", "wide"), ("Times", "number"), ("Since", "since")),
         [_problem_cells(problem, status.now) for problem in status.problems[:SHOWN]],
-        f"And {len(status.problems) - SHOWN:,} more." if len(status.problems) > SHOWN else "",
+        f"And {_problem_count(status) - SHOWN:,} more." if _problem_count(status) > SHOWN else "",
     )
+
+
+def _problem_count(status: Status) -> int:
+    return len(status.problems) + status.more_problems
 
 
 def _problem_cells(problem: ScheduleProblem, now: int) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.streams import LastMessage
 from ajsync.asyncjobs.timestamp import NANOSECONDS
 from ajsync.errors import StoredValueError
-from ajsync.schedule.quoting import escape
+from ajsync.schedule.quoting import cut, told
 from ajsync.scheduler.watermark import AHEAD_AT_MOST, WATERMARK_KEY, Stored, Watermark, as_it_counts, decode_watermark
 
 log = logging.getLogger(__name__)
@@ -55,13 +55,13 @@ class MarkReader:
             return
         self._told_ahead = found.watermark.election
         text = "The watermark of %s is %.0f s ahead of the server's clock, and does not count beyond it"
-        log.warning(text, escape(leader), seconds, extra={"leader": leader, "seconds": round(seconds, 3)})
+        log.warning(text, told(leader), seconds, extra={"leader": cut(leader), "seconds": round(seconds, 3)})
 
 
 def _decode(message: LastMessage) -> Watermark | None:
     try:
         return None if message.deleted else decode_watermark(message.data)
     except StoredValueError as error:
-        reason = str(error)
-        log.error("The key %s is %s; it is taken for none", WATERMARK_KEY, escape(reason), extra={"reason": reason})
+        reason = cut(str(error))
+        log.error("The key %s is %s; it is taken for none", WATERMARK_KEY, told(reason), extra={"reason": reason})
         return None

@@ -7,17 +7,18 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from itertools import chain, islice
 from typing import Literal
 
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.timestamp import NANOSECONDS
-from ajsync.schedule.quoting import escape
+from ajsync.schedule.quoting import cut, told
 from ajsync.scheduler.agenda import Fire
 from ajsync.scheduler.complaints import Complaints
 from ajsync.scheduler.flight import Outcome
 from ajsync.scheduler.log_fields import fire_fields
 from ajsync.scheduler.metrics import Metrics, MissedReason
-from ajsync.scheduler.status import FireRecord, FireState, History, ScheduleProblem
+from ajsync.scheduler.status import LISTED, FireRecord, FireState, History, ScheduleProblem
 from ajsync.scheduler.watermark import WATERMARK_KEY
 
 log = logging.getLogger(__name__)
@@ -48,9 +49,16 @@ class Records:
 
     @property
     def problems(self) -> tuple[ScheduleProblem, ...]:
-        """The schedules with problems, by name, and the key of a watermark that is not written."""
-        problems = {**self._put_off, **self._problems}
-        return tuple(problems[name] for name in sorted(problems))
+        """The schedules with problems, by name, and the key of a watermark that is not written; `LISTED` at most."""
+        put_off = (problem for name, problem in self._put_off.items() if name not in self._problems)
+        listed = list(islice(chain(self._problems.values(), put_off), LISTED))
+        return tuple(sorted(listed, key=lambda problem: problem.name))
+
+    @property
+    def problem_count(self) -> int:
+        """How many there are."""
+        few, many = sorted((self._put_off, self._problems), key=len)
+        return len(many) + sum(name not in many for name in few)
 
     @property
     def unmarked(self) -> str:
@@ -65,6 +73,10 @@ class Records:
     def expect(self, task: ScheduledTask) -> None:
         """A schedule is known that may fire."""
         self._metrics.expect(task.queue, task.task_type)
+
+    def forget(self, task: ScheduledTask) -> None:
+        """A schedule that was expected is gone, or replaced."""
+        self._metrics.forget(task.queue, task.task_type)
 
     def invalid(self, name: str, problem: str) -> None:
         """An entry is not a schedule."""
@@ -94,10 +106,10 @@ class Records:
 
     def put_off(self, fire: Fire, reason: str, again: bool) -> None:
         """A fire is tried again later; with `again` it was put off before, and is counted already."""
-        name, problem = fire.task.name, f"not stored yet: {reason}"
+        name, problem = fire.task.name, f"not stored yet: {cut(reason)}"
         if not self._knows(name):
             return
-        known = self._put_off.get(name) or ScheduleProblem(name, problem, int(again), self._clock())
+        known = self._put_off.get(name) or ScheduleProblem(cut(name), problem, int(again), self._clock())
         self._put_off[name] = replace(known, problem=problem, count=known.count + (not again))
 
     def not_marked(self, reason: str) -> None:
@@ -187,11 +199,12 @@ class Records:
 
 
 def _add(problems: dict[str, ScheduleProblem], name: str, problem: str, now: int) -> None:
+    problem = cut(problem)
     known = problems.get(name)
     if known is not None and known.problem == problem:
         problems[name] = replace(known, count=known.count + 1)
     else:
-        problems[name] = ScheduleProblem(name, problem, 1, now)
+        problems[name] = ScheduleProblem(cut(name), problem, 1, now)
 
 
 def _tell(created: list[Outcome]) -> None:
@@ -200,10 +213,11 @@ def _tell(created: list[Outcome]) -> None:
         return
     for outcome in created:
         made, fire = outcome.prepared.task, outcome.prepared.fire
-        words = (made.id, escape(made.type), escape(made.queue), escape(fire.task.name))
+        words = (made.id, told(made.type), told(made.queue), told(fire.task.name))
         log.info("Created task %s of type %s on queue %s for %s", *words, extra=fire_fields(fire, task_id=made.id))
 
 
 def _record(fire: Fire, task_id: str, lateness: float | None, state: FireState, detail: str) -> FireRecord:
     task = fire.task
-    return FireRecord(task.name, task.queue, task.task_type, task_id, fire.due, lateness, state, detail)
+    queue, task_type = cut(task.queue), cut(task.task_type)
+    return FireRecord(cut(task.name), queue, task_type, task_id, fire.due, lateness, state, cut(detail))

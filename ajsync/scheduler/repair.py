@@ -16,7 +16,7 @@ from ajsync.asyncjobs.ids import fire_task_id
 from ajsync.asyncjobs.task_store import load_task
 from ajsync.asyncjobs.tasks import NEW
 from ajsync.errors import StoredValueError, UnreachableError
-from ajsync.schedule.quoting import escape
+from ajsync.schedule.quoting import told
 from ajsync.scheduler.agenda import Fire
 from ajsync.scheduler.log_fields import fire_fields
 
@@ -76,7 +76,7 @@ class Repair:
                 break
             except UnreachableError as error:
                 fields = fire_fields(fire, reason=str(error))
-                log.warning("Cannot see whether %s was fired: %s", escape(fire.task.name), error, extra=fields)
+                log.warning("Cannot see whether %s was fired: %s", told(fire.task.name), error, extra=fields)
                 await asyncio.sleep(_RETRY_SECONDS)
         if begun:
             self._on_begun(fire)

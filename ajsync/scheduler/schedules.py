@@ -10,7 +10,7 @@ from ajsync.asyncjobs.names import SCHEDULE_SUBJECT
 from ajsync.asyncjobs.timestamp import NANOSECONDS
 from ajsync.asyncjobs.watch import Seen
 from ajsync.errors import ScheduleError, StoredValueError
-from ajsync.schedule.quoting import escape
+from ajsync.schedule.quoting import cut, told
 from ajsync.scheduler.agenda import Agenda
 from ajsync.scheduler.parked import Parked
 from ajsync.scheduler.records import Records
@@ -47,7 +47,10 @@ class Schedules:
             self._records.mended(name)
             if seen.data is not None:
                 self._parked.come_back(name)
+                before = self._agenda.task(name)
                 self._put(name, seen, seen.data)
+                if before is not None:  # only now: where the new value has the same queue and type, they count on
+                    self._records.forget(before)
             elif not self._park(name):
                 self._parked.come_back(name)
                 self._remove(name, seen.stored_at)
@@ -63,8 +66,11 @@ class Schedules:
         log.info("Loaded %d scheduled task(s)", len(self._agenda), extra={"count": len(self._agenda)})
 
     def _remove(self, name: str, deleted_at: int) -> None:
-        if self._agenda.remove(name, deleted_at):
-            log.info("Removed scheduled task %s", escape(name), extra={"schedule": name})
+        before = self._agenda.task(name)
+        if before is not None:
+            self._agenda.remove(name, deleted_at)
+            self._records.forget(before)
+            log.info("Removed scheduled task %s", told(name), extra={"schedule": cut(name)})
 
     def _park(self, name: str) -> bool:
         """Leave a schedule as it is whose value an update has deleted; False where it was deleted by something else."""
@@ -72,8 +78,8 @@ class Schedules:
         if value is None or self._agenda.task(name) != value:
             return False
         self._parked.leave(name)
-        fields = {"schedule": name}
-        log.info("Scheduled task %s is being updated; until then it fires as before", escape(name), extra=fields)
+        fields = {"schedule": cut(name)}
+        log.info("Scheduled task %s is being updated; until then it fires as before", told(name), extra=fields)
         return True
 
     def _load_parked(self) -> None:
@@ -85,6 +91,7 @@ class Schedules:
                 self._agenda.load(value, value.created_at)
             except ScheduleError:
                 continue  # it never fired
+            self._records.expect(value)
             self._park(value.name)
 
     def _put(self, name: str, seen: Seen, data: bytes) -> None:
@@ -98,14 +105,14 @@ class Schedules:
                 self._agenda.put(task, max(seen.stored_at, self._agenda.position - _OLD_NEWS))
         except (StoredValueError, ScheduleError) as error:
             self._agenda.remove(name, seen.stored_at)
-            reason = str(error)
+            reason = cut(str(error))
             self._records.invalid(name, reason)
-            fields = {"schedule": name, "reason": reason}
-            log.error("The scheduled task %r is not valid and will not fire: %s", name, escape(reason), extra=fields)
+            fields = {"schedule": cut(name), "reason": reason}
+            log.error("The scheduled task %r is not valid and will not fire: %s", cut(name), told(reason), extra=fields)
             return
         self._records.expect(task)
         self._told += 1
         if not self._loading or self._told <= _TOLD_AT_START:
-            fields = {"schedule": name, "queue": task.queue, "task_type": task.task_type}
-            words = (escape(name), escape(task.queue), escape(task.schedule))
+            fields = {"schedule": cut(name), "queue": cut(task.queue), "task_type": cut(task.task_type)}
+            words = (told(name), told(task.queue), told(task.schedule))
             log.info("Registered a new item %s on queue %s: %s", *words, extra=fields)

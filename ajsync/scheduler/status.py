@@ -18,6 +18,8 @@ previous task is not finished."""
 
 SHOWN = 50
 """Fires that a status holds, of those ahead and of those behind each."""
+LISTED = 200
+"""Schedules with problems that a status holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +82,15 @@ class Status:
     recent: tuple[FireRecord, ...]
     """The last fires, newest first; at most `SHOWN`."""
     problems: tuple[ScheduleProblem, ...]
+    """At most `LISTED`."""
     ready: bool
     reason: str
     """Why it is not ready."""
     version: str
     now: int
     """Nanoseconds since 1970."""
+    more_problems: int = 0
+    """How many schedules with problems there are besides those listed."""
 
 
 class History:
@@ -133,6 +138,7 @@ def status_json(status: Status) -> dict[str, Any]:
             }
             for problem in status.problems
         ],
+        "more_problems": status.more_problems,
         "upcoming": [
             {"name": fire.name, "queue": fire.queue, "due": format_timestamp(fire.due)} for fire in status.upcoming
         ],

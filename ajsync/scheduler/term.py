@@ -12,13 +12,13 @@ import logging
 import time
 from collections import deque
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.timestamp import NANOSECONDS
 from ajsync.asyncjobs.waiting import first_of
-from ajsync.scheduler.agenda import Entry, Fire
+from ajsync.scheduler.agenda import Entry, Fire, soonest
 from ajsync.scheduler.catchup import Gap, catch_up
 from ajsync.scheduler.clock import unfit
 from ajsync.scheduler.firing import WINDOW, Firing
@@ -134,8 +134,8 @@ class TermRunner:
 
     def upcoming(self, count: int) -> list[Fire]:
         """The next fires that this term has taken off the agenda already."""
-        held = [item[2].fire for item in heapq.nsmallest(count, self._prepared)]
-        return sorted([*held, *self._unprepared], key=lambda fire: fire.due)[:count]
+        held = [item[2].fire for item in soonest(self._prepared, count)]
+        return sorted([*held, *islice(self._unprepared, count)], key=lambda fire: fire.due)[:count]
 
     def __len__(self) -> int:
         """How many fires are under way."""

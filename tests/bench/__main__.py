@@ -1,6 +1,6 @@
 """`make bench`: each figure beside its floor, both measured in turn in the same run, medians of several rounds.
 
-`python -m tests.bench NAME...` measures only some: plan, burst, again, idle.
+`python -m tests.bench NAME...` measures only some: plan, burst, again, clients, idle.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ajsync.config import load_configuration
+from tests.bench.clients import bench_clients
 from tests.bench.content import fill, new_server
 from tests.bench.fires import bench_again_and_again, bench_burst
 from tests.bench.idle import bench_idle
@@ -38,13 +39,15 @@ def main() -> None:
     """Run every benchmark, or those that are named."""
     gc.disable()  # as the commands do; the scheduler runs in a process of its own
     ajsync = str(Path(sys.executable).with_name("ajsync"))
-    names = sys.argv[1:] or ["plan", "burst", "again", "idle"]
+    names = sys.argv[1:] or ["plan", "burst", "again", "clients", "idle"]
     if "plan" in names:
         plan(ajsync)
     if "burst" in names:
         asyncio.run(bench_burst(10_000, ROUNDS))
     if "again" in names:
         asyncio.run(bench_again_and_again(200, 6))
+    if "clients" in names:
+        asyncio.run(bench_clients(200, 200, 10))
     if "idle" in names:
         bench_idle(ajsync, 50_000, 20, ("aim 5 s", "aim 150 MiB", "aim below 1 %"))
         bench_idle(ajsync, 100_000, 10, ("", "", ""))

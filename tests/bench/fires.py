@@ -30,7 +30,7 @@ from tests.bench.content import fill, make_queues, new_server, queued, schedules
 from tests.bench.floors import PlainFire, fire
 from tests.bench.report import line, percentile
 
-_START_SECONDS = 6
+LEAD_SECONDS = 6
 """From the start of a scheduler to the instant: it loads, is elected, and looks three seconds ahead."""
 _DEADLINE_SECONDS = 20.0
 
@@ -42,12 +42,12 @@ async def bench_burst(count: int, rounds: int) -> None:
     """All schedules due at one instant against the same messages written by nats-py."""
     ours, floor, late, late_floor = [], [], [], []
     for _ in range(rounds):
-        due = (time.time_ns() // NANOSECONDS + _START_SECONDS + count // 10_000) * NANOSECONDS
+        due = (time.time_ns() // NANOSECONDS + LEAD_SECONDS + count // 10_000) * NANOSECONDS
         tasks = schedules_due_together(count, 3600, due)
         with new_server() as server:
             await fill(server.url, tasks)
             await make_queues(server.url)
-            async with _scheduler(server.url) as settled:
+            async with running_scheduler(server.url) as settled:
                 await _until_queued(server.url, count, due)
         ours.append((max(each[2] for each in settled) - due) / NANOSECONDS)
         late.append([each[1] / NANOSECONDS for each in settled])
@@ -76,13 +76,13 @@ async def bench_burst(count: int, rounds: int) -> None:
 
 async def bench_again_and_again(count: int, instants: int, seconds: int = 10) -> None:
     """Some schedules due together every few seconds; the floor writes as many half-way between."""
-    due = (time.time_ns() // NANOSECONDS + _START_SECONDS) * NANOSECONDS
+    due = (time.time_ns() // NANOSECONDS + LEAD_SECONDS) * NANOSECONDS
     tasks = schedules_due_together(count, seconds, due)
     late_floor = []
     with new_server() as server:
         await fill(server.url, tasks)
         await make_queues(server.url)
-        async with _scheduler(server.url) as settled:
+        async with running_scheduler(server.url) as settled:
             for instant in range(instants):
                 # The floor's tasks are as of an instant at which nothing is due, so that their ids are others.
                 between = due + (instant * seconds + seconds // 2) * NANOSECONDS
@@ -108,14 +108,14 @@ def _report_lateness(
 
 
 @asynccontextmanager
-async def _scheduler(url: str) -> AsyncIterator[Settled]:
+async def running_scheduler(url: str, *options: str) -> AsyncIterator[Settled]:
     """A scheduler in a process of its own; at the end the list holds what it has settled."""
     settled: Settled = []
     with TemporaryDirectory() as folder:
         fires, log = Path(folder) / "fires", Path(folder) / "log"
-        command = [sys.executable, "-m", "tests.bench.observed", str(fires), "scheduler", "bench", "--server", url]
+        command = [sys.executable, "-m", "tests.bench.observed", str(fires), "scheduler", "bench"]
         with log.open("wb") as output:
-            process = subprocess.Popen(command, stderr=output)
+            process = subprocess.Popen([*command, "--server", url, *options], stderr=output)
         try:
             yield settled
         except AssertionError as error:

@@ -9,6 +9,7 @@ import pytest
 
 from ajsync.scheduler.complaints import Complaints
 from tests.scheduler.fires import fire
+from tests.scheduler.log import fields
 
 
 def test_each_kind_is_logged_once_in_ten_seconds(
@@ -33,3 +34,13 @@ def test_it_does_not_remember_without_end(caplog: pytest.LogCaptureFixture) -> N
         complaints.tell("full", full, str(number))
     assert len(complaints._told) <= 1000
     assert len(caplog.messages) == 5000
+
+
+def test_what_it_tells_and_what_it_remembers_is_cut(caplog: pytest.LogCaptureFixture) -> None:
+    complaints = Complaints(logging.getLogger("test"))
+    long = "x" * 400_000
+    complaints.tell(f"{long} is full", fire(), long, reason=long)
+    complaints.tell(f"{long} is full", None, "full", reason=long)
+    assert all(len(message) < 1100 for message in caplog.messages)
+    assert all(len(fields(record)["reason"]) < 400 for record in caplog.records)
+    assert max(len(each) for about in complaints._told for each in about) < 400

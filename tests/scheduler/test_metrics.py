@@ -6,10 +6,14 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from ajsync.asyncjobs.timestamp import NANOSECONDS
-from ajsync.scheduler.metrics import LATENESS_BUCKETS, METRICS, MISSED_REASONS, TAKEOVER_KINDS, Metric, Metrics
+from ajsync.scheduler.exposition import Metric
+from ajsync.scheduler.label_sets import LONGEST_LABEL, MOST_SETS
+from ajsync.scheduler.metrics import LATENESS_BUCKETS, METRICS, MISSED_REASONS, TAKEOVER_KINDS, Metrics
 
 GOLDEN = (Path(__file__).parents[1] / "golden" / "metrics.txt").read_text()
 WRONG_IN_GO = {
@@ -189,3 +193,109 @@ def test_names_from_the_bucket_stay_values_of_their_labels() -> None:
     assert values(metrics, "choria_asyncjobs_task_scheduler_scheduled_count") == {(hostile, "%s {type}"): 1}
     assert values(metrics, "choria_asyncjobs_queue_enqueue_count") == {("?",): 1}
     assert [*values(metrics, "choria_asyncjobs_election_leader")] == [("task_scheduler", "sch\u00e9duler")]
+
+
+HOSTILE = [
+    *(f"Q{number}_" + "x" * 400_000 for number in range(20)),
+    *("\u20ac" * 400_000 + str(number) for number in range(20)),
+    *('"\n\\' * 100_000 + str(number) for number in range(20)),
+]
+
+
+def test_long_names_are_cut_in_labels_and_stay_apart() -> None:
+    metrics = Metrics("a")
+    for name in HOSTILE:
+        metrics.expect(name, name)
+        metrics.fired({(name, name): 1})
+        metrics.failed(name, name)
+        metrics.enqueued({name: 2})
+        metrics.enqueue_failed(name)
+    counted = values(metrics, "choria_asyncjobs_task_scheduler_scheduled_count")
+    assert list(counted.values()) == [1] * len(HOSTILE)
+    assert all(len(label.encode()) <= LONGEST_LABEL for labels in counted for label in labels)
+    assert len(metrics.exposition()) < 1000 * 2 * len(HOSTILE)
+
+
+def test_a_name_as_long_as_a_label_may_be_is_whole() -> None:
+    metrics = Metrics("a")
+    metrics.expect("q" * LONGEST_LABEL, "t")
+    assert set(values(metrics, "choria_asyncjobs_queue_enqueue_count")) == {("q" * LONGEST_LABEL,)}
+
+
+def test_beyond_the_bound_everything_is_counted_under_one_name_and_nothing_is_lost() -> None:
+    metrics = Metrics("a")
+    for number in range(5 * MOST_SETS):
+        metrics.expect(f"Q{number}", "t" * 300)
+        metrics.fired({(f"Q{number}", "t" * 300): 1})
+        metrics.enqueued({f"Q{number}": 1})
+    for name in ("task_scheduler_scheduled_count", "queue_enqueue_count"):
+        counted = values(metrics, f"choria_asyncjobs_{name}")
+        assert len(counted) == MOST_SETS + 1
+        assert sum(counted.values()) == 5 * MOST_SETS
+        assert {labels[0]: count for labels, count in counted.items()}["(other)"] == 4 * MOST_SETS
+    assert len(metrics.exposition()) < 1_000_000
+
+
+def test_with_its_last_schedule_a_queue_is_forgotten_and_makes_room() -> None:
+    metrics = Metrics("a")
+    for number in range(MOST_SETS):
+        metrics.expect(f"Q{number}", "t")
+    metrics.expect("Q0", "t")
+    metrics.fired({("Q0", "t"): 3})
+    metrics.forget("Q0", "t")
+    assert values(metrics, "choria_asyncjobs_task_scheduler_scheduled_count")["Q0", "t"] == 3
+    metrics.forget("Q0", "t")
+    assert b'"Q0"' not in metrics.exposition()
+    metrics.expect("NEW", "t")
+    assert values(metrics, "choria_asyncjobs_queue_enqueue_count")["NEW",] == 0
+
+
+def test_what_ends_after_its_schedule_is_gone_is_counted_for_a_while() -> None:
+    now = 0
+    metrics = Metrics("a", clock=lambda: now)
+    metrics.expect("GONE", "t")
+    metrics.forget("GONE", "t")
+    metrics.fired({("GONE", "t"): 1})
+    name = "choria_asyncjobs_task_scheduler_scheduled_count"
+    assert values(metrics, name) == {("GONE", "t"): 1}
+    now = 59 * NANOSECONDS
+    assert values(metrics, name) == {("GONE", "t"): 1}
+    now = 60 * NANOSECONDS
+    assert values(metrics, name) == {}
+
+
+def test_what_came_back_is_not_forgotten_for_having_been_away() -> None:
+    now = 0
+    metrics = Metrics("a", clock=lambda: now)
+    metrics.fired({("BACK", "t"): 1})
+    metrics.expect("BACK", "t")
+    now = 3600 * NANOSECONDS
+    assert values(metrics, "choria_asyncjobs_task_scheduler_scheduled_count") == {("BACK", "t"): 1}
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["expect", "forget", "fired"]), st.integers(0, 4), st.integers(0, 1)), max_size=60
+    )
+)
+def test_whatever_comes_and_goes_the_labels_are_those_of_what_is_there(
+    steps: list[tuple[str, int, int]],
+) -> None:
+    now = 0
+    metrics = Metrics("a", clock=lambda: now)
+    there: Counter[tuple[str, str]] = Counter()
+    for step, queue, kind in steps:
+        key = f"Q{queue}", f"t{kind}"
+        if step == "expect":
+            metrics.expect(*key)
+            there[key] += 1
+        elif step == "forget" and there[key]:
+            metrics.forget(*key)
+            there[key] -= 1
+        elif step == "fired":
+            metrics.fired({key: 1})
+            metrics.enqueued({key[0]: 1})
+    now = 3600 * NANOSECONDS
+    left = {key for key, count in there.items() if count}
+    assert set(values(metrics, "choria_asyncjobs_task_scheduler_scheduled_count")) == left
+    assert set(values(metrics, "choria_asyncjobs_queue_enqueue_count")) == {(queue,) for queue, _ in left}

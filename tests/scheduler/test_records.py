@@ -13,6 +13,7 @@ from ajsync.scheduler.flight import Outcome, State
 from ajsync.scheduler.metrics import Metrics
 from ajsync.scheduler.prepare import Preparer
 from ajsync.scheduler.records import Records
+from ajsync.scheduler.status import LISTED
 from tests.scheduler.fires import fire
 from tests.scheduler.log import fields
 
@@ -188,3 +189,21 @@ def test_what_others_wrote_stays_on_its_line_whoever_formats_the_log(caplog: pyt
     (record,) = caplog.records
     assert record.getMessage() == r"The scheduled task ODD\n::error:: makes no task: its queue '\x9b2J' is odd"
     assert fields(record)["schedule"] == "ODD\n::error::"  # which is for machines, as it is
+
+
+def test_of_many_problems_some_are_listed_and_all_are_counted() -> None:
+    records = Records(Metrics("test"), clock=lambda: NOW)
+    for number in range(5000):
+        records.invalid(f"BAD_{number}", "x" * 100_000)
+        records.put_off(fire(f"BAD_{number + 2500}"), "y" * 100_000, again=False)
+    assert records.problem_count == 7500
+    assert len(records.problems) == LISTED
+    assert [problem.name for problem in records.problems] == sorted(problem.name for problem in records.problems)
+    assert all(len(problem.problem) < 400 for problem in records.problems)
+
+
+def test_the_history_holds_no_more_of_a_name_than_a_page_can_show() -> None:
+    records = Records(Metrics("test"), clock=lambda: NOW)
+    records.missed([fire("x" * 4000)], "missed", "deadline", "z" * 100_000)
+    (kept,) = records.history.recent()
+    assert max(map(len, (kept.name, kept.queue, kept.task_type, kept.detail))) < 400

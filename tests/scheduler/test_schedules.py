@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -220,3 +221,44 @@ def test_ten_thousand_entries_are_taken_in_without_a_word_for_each(caplog: pytes
         followed.put(f"S{number}", data.replace(b"NAME", b"S%d" % number), initial=True)
     assert len(followed.agenda) == 10_000
     assert len(caplog.messages) == 100
+
+
+def queues(followed: Followed) -> set[str]:
+    """The queues that metrics tell of."""
+    return set(re.findall(r'enqueue_count\{queue="([^"]*)"', followed.metrics.exposition().decode()))
+
+
+def test_what_is_replaced_deleted_or_broken_is_forgotten_by_the_metrics() -> None:
+    followed = Followed()
+    for name in ("A", "B", "C", "D"):
+        followed.good(name, queue=f"OF_{name}")
+    followed.good("A", queue="OTHER")
+    followed.put("B", None)
+    followed.put("C", b"{")
+    followed.good("D", queue="OF_D", max_tries=3)
+    assert queues(followed) == {"OTHER", "OF_D"}
+
+
+def test_an_update_that_keeps_queue_and_type_keeps_what_was_counted() -> None:
+    followed = Followed()
+    followed.good("A", queue="KEPT")
+    followed.metrics.enqueued({"KEPT": 7})
+    followed.good("A", queue="KEPT", max_tries=3)
+    assert 'enqueue_count{queue="KEPT"} 7\n' in followed.metrics.exposition().decode()
+
+
+def test_hostile_values_one_after_the_other_leave_metrics_and_log_small(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    followed = Followed()
+    for number in range(50):
+        long = f"{number}" + "x" * 100_000
+        value = json.loads(encode_scheduled_task(task("A", schedule="* * * * *")))
+        followed.put("A", json.dumps({**value, "queue": long, "task_type": long, "schedule": "@every 5s"}).encode())
+        followed.put("A", json.dumps({**value, "schedule": long}).encode())
+        followed.put("B", json.dumps({**value, "name": long}).encode())
+        followed.put(f"{number}" + "N" * 3000, b"{")
+        followed.put(f"{number}" + "N" * 3000, None)
+    assert len(followed.metrics.exposition()) < 20_000
+    for record in caplog.records:
+        assert len(record.getMessage()) < 1500
+        assert sum(len(str(value)) for value in vars(record).values()) < 10_000
