@@ -14,9 +14,9 @@ from ajsync.cli.options import (
     Fires,
     Opened,
     Server,
-    files_options,
     gate_options,
     log_format_option,
+    owned_files_options,
     scheduler_options,
     server_options,
     show_payload_option,
@@ -34,7 +34,7 @@ _RESYNC_SECONDS = 300.0
 
 @click.command()
 @click.argument("plan_file", metavar="[PLAN]", required=False, type=click.Path(path_type=Path, dir_okay=False))
-@files_options
+@owned_files_options
 @server_options
 @gate_options
 @show_payload_option
@@ -120,7 +120,7 @@ def _apply_once(
 ) -> None:
     from ajsync.cli.output import print_plan
     from ajsync.cli.overlooked import warn_of_overlooked
-    from ajsync.cli.session import limits, load, run
+    from ajsync.cli.session import limits, load, loosened, run
     from ajsync.reconcile.gates import refusals
     from ajsync.reconcile.saved import load_plan
 
@@ -133,7 +133,14 @@ def _apply_once(
     if saved is not None:
         plan = _still_fits(saved.plan, plan)
     against = refusals(plan, limits(configuration, opened))
-    print_plan(plan, against, style="text", show_payload=show_payload, locations=configuration.locations)
+    print_plan(
+        plan,
+        against,
+        style="text",
+        show_payload=show_payload,
+        locations=configuration.locations,
+        loosened=loosened(configuration),
+    )
     if against:
         raise click.exceptions.Exit(against[0].exit_code)
     if not plan.changes:

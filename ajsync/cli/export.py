@@ -12,7 +12,7 @@ import click
 
 from ajsync.asyncjobs.names import QUEUE_NAME
 from ajsync.cli.new_files import write_new
-from ajsync.cli.options import Files, Server, files_options, schedules_argument, server_options
+from ajsync.cli.options import Files, Server, owned_files_options, schedules_argument, server_options
 from ajsync.errors import PartiallyAppliedError, UsageError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _LONGEST_NAME = 255
 
 @click.command()
 @schedules_argument
-@files_options
+@owned_files_options
 @server_options
 @click.option(
     "-o",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ajsync.cli.data import encoded, format_option
-from ajsync.cli.options import Files, Server, files_options, server_options
+from ajsync.cli.options import Files, Server, owned_files_options, server_options
 from ajsync.errors import InvalidError, Location, UsageError
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class _Linted:
     help="End with 3 for findings of this severity or above.",
 )
 @format_option("text", "json", "yaml", "github", told="For people, machines, or a workflow's annotations.")
-@files_options
+@owned_files_options
 @server_options
 def command(
     bucket: bool,

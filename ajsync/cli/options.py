@@ -40,6 +40,8 @@ class Files:
 
     config: Path | None
     environment: str | None
+    expected_owner: str | None = None
+    """Who the files have to belong to, as somebody says who does not write them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def _grouped(kind: Callable[..., Any], into: str, *options: Callable[[F], F]) ->
 
         @wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:
-            kwargs[into] = kind(**{name: kwargs.pop(name) for name in names})
+            kwargs[into] = kind(**{name: kwargs.pop(name) for name in names if name in kwargs})
             return function(*args, **kwargs)
 
         decorated = cast("F", call)
@@ -113,9 +115,7 @@ schedules_argument = click.argument(
     "names", nargs=-1, metavar="[NAME]...", shell_complete=_suggested("further_schedules")
 )
 
-files_options = _grouped(
-    Files,
-    "files",
+_FILES_OPTIONS = (
     click.option(
         "-c",
         "--config",
@@ -130,6 +130,19 @@ files_options = _grouped(
         help="The environment of the project file to use.",
     ),
 )
+files_options = _grouped(Files, "files", *_FILES_OPTIONS)
+owned_files_options = _grouped(
+    Files,
+    "files",
+    *_FILES_OPTIONS,
+    click.option(
+        "--owner",
+        "expected_owner",
+        metavar="NAME",
+        help="End with 3 unless the files belong to this owner, whatever they say.",
+    ),
+)
+"""For the commands that read the files: a pull request can change those, and not how it is called."""
 
 _OUTER_CONTEXT = "ajsync.context"
 """Where a context that was named before the command is kept, in click's own `meta`."""

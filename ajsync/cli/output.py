@@ -14,6 +14,7 @@ from ajsync.cli.terminal import conclude, has_colour, paint
 from ajsync.cli.verbosity import current
 from ajsync.errors import AjsyncError, Location
 from ajsync.reconcile.apply import Result
+from ajsync.reconcile.gates import Loosened
 from ajsync.reconcile.plan import Adopt, Create, Delete, Plan, Update
 
 _FAILURES_SHOWN = 20
@@ -26,12 +27,17 @@ def print_plan(
     style: str,
     show_payload: bool,
     locations: Mapping[str, Location],
+    loosened: Sequence[Loosened],
 ) -> None:
     """Print a plan, and what is against it, on standard output."""
     from ajsync.reconcile.render import RENDERERS, RenderOptions
 
     options = RenderOptions(
-        now=datetime.now(UTC), show_payload=show_payload, locations=locations, colour=has_colour(sys.stdout)
+        now=datetime.now(UTC),
+        show_payload=show_payload,
+        locations=locations,
+        loosened=loosened,
+        colour=has_colour(sys.stdout),
     )
     if style == "yaml":
         from json import loads

@@ -7,13 +7,21 @@ from pathlib import Path
 import click
 
 from ajsync.cli.data import format_option
-from ajsync.cli.options import Files, Opened, Server, files_options, gate_options, server_options, show_payload_option
+from ajsync.cli.options import (
+    Files,
+    Opened,
+    Server,
+    gate_options,
+    owned_files_options,
+    server_options,
+    show_payload_option,
+)
 
 _CHANGES_PENDING = 2
 
 
 @click.command()
-@files_options
+@owned_files_options
 @server_options
 @gate_options
 @show_payload_option
@@ -55,7 +63,7 @@ def command(
     from ajsync.cli.annotations import annotated, in_repository
     from ajsync.cli.output import print_plan
     from ajsync.cli.overlooked import warn_of_overlooked
-    from ajsync.cli.session import limits, load, opened_bucket, run
+    from ajsync.cli.session import limits, load, loosened, opened_bucket, run
     from ajsync.cli.terminal import warn
     from ajsync.reconcile.gates import refusals
     from ajsync.reconcile.plan import Plan
@@ -84,7 +92,14 @@ def command(
         )
     against = refusals(plan, limits(configuration, opened))
     locations = in_repository(configuration.locations) if style == "github" else configuration.locations
-    print_plan(plan, against, style=style, show_payload=show_payload, locations=locations)
+    print_plan(
+        plan,
+        against,
+        style=style,
+        show_payload=show_payload,
+        locations=locations,
+        loosened=loosened(configuration),
+    )
     if out is not None:
         from ajsync.reconcile.saved import SavedPlan, save_plan
 

@@ -17,10 +17,10 @@ from ajsync.asyncjobs.connection import Connection, JetStreamError, connect
 from ajsync.asyncjobs.context import Context, context_for_server, load_context
 from ajsync.cli.options import Files, Opened, Server
 from ajsync.cli.terminal import say
-from ajsync.config import Configuration, load_configuration
+from ajsync.config import Configuration, Safety, load_configuration
 from ajsync.config.inputs import Inputs
 from ajsync.errors import AjsyncError, InvalidError, UnreachableError, UsageError
-from ajsync.reconcile.gates import Limits
+from ajsync.reconcile.gates import Limits, Loosened
 
 T = TypeVar("T")
 
@@ -39,7 +39,12 @@ def load(
     """
     start = time.perf_counter()
     configuration = load_configuration(
-        folder or Path.cwd(), project=files.config, environment=files.environment, empty=empty, inputs=inputs
+        folder or Path.cwd(),
+        project=files.config,
+        environment=files.environment,
+        owner=files.expected_owner,
+        empty=empty,
+        inputs=inputs,
     )
     milliseconds = (time.perf_counter() - start) * 1000
     schedules, sources = len(configuration.tasks), len(configuration.sources)
@@ -61,6 +66,14 @@ def limits(configuration: Configuration, opened: Opened) -> Limits:
         allow_empty=safety.allow_empty or opened.allow_empty,
         allow_deletes=opened.allow_deletes,
     )
+
+
+def loosened(configuration: Configuration) -> tuple[Loosened, ...]:
+    """The members of `safety` that let more pass than they would by default."""
+    safety, standard = configuration.safety, Safety()
+    names = ("max_delete", "max_delete_percent", "allow_empty")
+    members = ((name, getattr(safety, name), getattr(standard, name)) for name in names)
+    return tuple(Loosened(f"safety.{name}", value, default) for name, value, default in members if value > default)
 
 
 def chosen_context(server: Server, configured: str | None) -> Context:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from ajsync.cli.options import Files, files_options
+from ajsync.cli.options import Files, owned_files_options
 
 
 @click.command()
-@files_options
+@owned_files_options
 @click.option(
     "--format",
     "style",
@@ -40,7 +40,9 @@ def command(files: Files, style: str) -> None:
     else:
         from ajsync.config import load_configuration
 
-        configuration = load_configuration(Path.cwd(), project=files.config, environment=files.environment)
+        configuration = load_configuration(
+            Path.cwd(), project=files.config, environment=files.environment, owner=files.expected_owner
+        )
     warn_of_overlooked(configuration)
     suspended = f", {len(configuration.suspended)} of them suspended" if configuration.suspended else ""
     total = len(configuration.tasks) + len(configuration.suspended)

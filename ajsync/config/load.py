@@ -26,12 +26,14 @@ def load_configuration(
     *,
     project: Path | None = None,
     environment: str | None = None,
+    owner: str | None = None,
     empty: bool = False,
     inputs: Inputs | None = None,
 ) -> Configuration:
     """Read `ajsync.yaml` and the files that it names, for one environment; with `empty` there may be none yet.
 
-    Without `project` the file is searched from the folder `start` upwards; a relative `project` is relative to `start`.
+    With `owner` the files must belong to that one. Without `project` the file is searched from the folder `start`
+    upwards; a relative `project` is relative to `start`.
     Raises ConfigurationError with every problem of every file. Messages name files relative to `start`. Either way
     `inputs`, an empty one, tells then what was looked at.
     """
@@ -39,6 +41,8 @@ def load_configuration(
     checks = MemberChecks()
     inputs = inputs or Inputs()
     path, folder, found = _project(start, project, environment, checks, problems, inputs)
+    if owner is not None and found.owner and found.owner != owner:
+        problems.append(_other_owner(found, owner))
     files = _schedules_files(found, folder, path, problems, empty=empty)
     reader = SchedulesReader(found, folder, checks)
     entries = [entry for file in files for entry in reader.read(file, problems)]
@@ -75,6 +79,11 @@ def load_context(start: Path, *, project: Path | None = None, environment: str |
     if problems:
         raise ConfigurationError(set(problems))
     return found.context
+
+
+def _other_owner(project: Project, expected: str) -> Problem:
+    message = f"the files belong to the owner {shown(project.owner)}, and --owner says {shown(expected)}"
+    return Problem(project.owner_location, message, "correct the one that is wrong")
 
 
 def _project(

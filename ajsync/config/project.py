@@ -28,6 +28,7 @@ class Project:
     """What `ajsync.yaml` says for one environment; where something in it is wrong, as much as can be told."""
 
     owner: str
+    owner_location: Location
     context: str | None
     safety: Safety
     patterns: tuple[Pattern, ...]
@@ -113,6 +114,7 @@ class _Reader:
         owner, context = self._value.get("owner"), chosen.get("context", self._value.get("context"))
         return Project(
             owner=owner if isinstance(owner, str) else "",
+            owner_location=self._document.location(("owner",) if "owner" in self._value else ()),
             context=context if isinstance(context, str) else None,
             safety=_safety(_mapping(self._value.get("safety"))),
             patterns=tuple(self._patterns()),

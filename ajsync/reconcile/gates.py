@@ -24,6 +24,23 @@ class Limits:
     """Up to so many deletes pass both delete gates: the option `--allow-deletes`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Loosened:
+    """A limit of the files that lets more pass than it would by default: whoever reads a plan should know."""
+
+    member: str
+    """As the files name it, such as `safety.max_delete`."""
+    value: int | bool
+    default: int | bool
+
+    def __str__(self) -> str:
+        return f"{self.member} is {_spelled(self.value)}, by default {_spelled(self.default)}"
+
+
+def _spelled(value: int | bool) -> str:
+    return str(value).lower()
+
+
 def refusals(plan: Plan, limits: Limits) -> tuple[ConflictError | GateError, ...]:
     """Every reason not to apply this plan, the gravest first; empty when it may be applied."""
     return tuple(_refusals(plan, limits))

@@ -67,8 +67,42 @@ def test_a_plan_is_annotated_summed_up_commented_and_kept(
     (comment,) = pull_request.by(BOT)
     assert comment.startswith("<!-- ajsync plan team -->\n")
     assert comment in runner.summary
-    assert [file.name for file in runner.artifact("ajsync-plan").iterdir()] == ["change.plan"]
     assert stored(server.url) == {}
+
+
+@pytest.mark.parametrize(
+    ("event", "inputs", "kept"),
+    [
+        ("push", {}, True),
+        ("push", {"artifact": ""}, False),
+        ("pull_request", {}, False),
+        ("pull_request", {"artifact": "plan"}, False),
+        ("pull_request_target", {}, False),
+        ("issue_comment", {}, False),
+        ("pull_request", {"artifact_of_pull_request": "true"}, True),
+    ],
+    ids=str,
+)
+def test_a_pull_request_keeps_no_artifact_with_payloads_unless_asked_to(
+    runner: Runner, server: NatsServer, event: str, inputs: dict[str, str], kept: bool
+) -> None:
+    runner.event = event
+    inputs = {"mode": "plan", "comment": "false", "working_directory": "jobs", "context": context(server), **inputs}
+    assert runner.run(**inputs)[0] == 0, runner.output
+    files = [str(file.relative_to(runner.folder / "artifacts")) for file in runner.folder.glob("artifacts/*/*")]
+    assert files == (["ajsync-plan/change.plan"] if kept else [])
+
+
+@pytest.mark.parametrize("mode", ["plan", "apply"])
+def test_the_files_must_belong_to_the_owner_that_the_workflow_names(
+    runner: Runner, pull_request: PullRequest, server: NatsServer, workspace: Path, mode: str
+) -> None:
+    inputs = {"mode": mode, "working_directory": "jobs", "context": context(server)}
+    (workspace / "jobs" / "ajsync.yaml").write_text("owner: other\nsafety: {allow_empty: true, max_delete: 1000}\n")
+    assert runner.run(**inputs, owner="team")[0] == 3
+    assert "--owner says" in runner.output
+    assert (stored(server.url), pull_request.comments) == ({}, [])
+    assert runner.run(**inputs, owner="other")[0] == 0, runner.output
 
 
 def test_a_saved_plan_is_applied_by_another_job(runner: Runner, server: NatsServer, workspace: Path) -> None:
@@ -194,5 +228,6 @@ def test_the_workflow_gives_the_action_what_it_takes() -> None:
     assert all(each.keys() <= ACTION["inputs"].keys() for each in used)
     assert used[1]["saved-plan"] == ACTION["inputs"]["artifact"]["default"]
     assert all(each["context"].startswith("${{ secrets.") for each in used)
+    assert used[0]["owner"] == used[1]["owner"]
     assert WORKFLOW["permissions"] == {"contents": "read"}
     assert WORKFLOW["jobs"]["plan"]["permissions"]["pull-requests"] == "write"

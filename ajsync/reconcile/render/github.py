@@ -6,7 +6,7 @@ Escaping and limits are those of the runner (actions/runner, ActionCommand.cs an
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Literal
 
 from ajsync.errors import AjsyncError, ConflictError, Location, Problem
@@ -15,7 +15,7 @@ from ajsync.reconcile.render.fires import FireTimes
 from ajsync.reconcile.render.interface import RenderOptions
 from ajsync.reconcile.render.rows import Row, change_rows, next_rows
 from ajsync.reconcile.render.untrusted import visible, visible_sentence
-from ajsync.reconcile.render.wording import REFUSED, REMEDIES, action_of, conflict_text, summary
+from ajsync.reconcile.render.wording import REFUSED, REMEDIES, action_of, conflict_text, loosened_told, summary
 
 Level = Literal["notice", "warning", "error"]
 
@@ -32,10 +32,13 @@ def render_github(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOp
     deletes = [change for change in plan.changes if isinstance(change, Delete)]
     others = [change for kind in _IMPORTANCE for change in plan.changes if isinstance(change, kind)]
     errors = list(_errors(plan, refusals, options))
+    told = loosened_told(options.loosened)
+    loose = [_command("warning", "ajsync: limits", told)] if told else []
+    warnings = chain(loose, (_annotate("warning", each, fires, options) for each in deletes))
     return "\n".join(
         [
             *_limited("error", len(errors), errors),
-            *_limited("warning", len(deletes), (_annotate("warning", each, fires, options) for each in deletes)),
+            *_limited("warning", len(loose) + len(deletes), warnings),
             *islice((_annotate("notice", each, fires, options) for each in others), _MOST - 1),
             _sum(plan, len(others) - (_MOST - 1)),
         ]

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from ajsync.errors import AjsyncError, Location
+from ajsync.reconcile.gates import Loosened
 from ajsync.reconcile.plan import Plan
 
 
@@ -21,6 +22,8 @@ class RenderOptions:
     """Payloads as they are, and not only their size and digest."""
     locations: Mapping[str, Location] = field(default_factory=dict)
     """Where each name stands in the files. For `github` the files are relative to the root of the repository."""
+    loosened: Sequence[Loosened] = ()
+    """The limits in the files that are looser than the defaults."""
     colour: bool = False
     """For a terminal that shows colours; only `text` has any."""
 

@@ -29,6 +29,9 @@ def render_json(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOpti
         "digest": plan.digest,
         "applicable": not refusals and not plan.conflicts,
         "summary": _summary(plan),
+        "loosened": [
+            {"member": each.member, "value": each.value, "default": each.default} for each in options.loosened
+        ],
         "refusals": [_refusal(refusal) for refusal in refusals],
         "conflicts": [_conflict(conflict, options) for conflict in plan.conflicts],
         "changes": [_change(change, fires, options) for change in plan.changes],

@@ -23,6 +23,7 @@ from ajsync.reconcile.render.wording import (
     conflict_text,
     gate_refusals,
     left_alone,
+    loosened_told,
     place,
     summary,
 )
@@ -74,6 +75,8 @@ def _head(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOptions) -
         yield f"| {' | '.join(name for name, _ in counts)} |"
         yield f"|{' ---: |' * len(counts)}"
         yield f"| {' | '.join(str(count) for _, count in counts)} |\n"
+    if options.loosened:
+        yield f"> [!WARNING]\n> {prose(loosened_told(options.loosened))}\n"
     if refusals:
         yield f"> [!CAUTION]\n> {REFUSED}\n>"
         yield from _some(f"> - {prose(refusal)}" for refusal in gate_refusals(plan, refusals))

@@ -22,6 +22,7 @@ from ajsync.reconcile.render.wording import (
     conflict_text,
     gate_refusals,
     left_alone,
+    loosened_told,
     place,
     summary,
 )
@@ -39,6 +40,8 @@ def render_text(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOpti
     """Show a plan in full; nothing is wrapped, and no line ends in a space."""
     paint = Paint(options.colour)
     lines = [*_heading(plan, paint)]
+    if options.loosened:
+        lines += [paint("update", loosened_told(options.loosened)), ""]
     fires = FireTimes(options.now)
     for change in plan.changes:
         lines += _change(change, fires, options, paint)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ajsync.errors import AjsyncError, ConflictError, Location
 from ajsync.reconcile.fields import Field, Value
+from ajsync.reconcile.gates import Loosened
 from ajsync.reconcile.plan import Adopt, Change, Conflict, Create, Delete, Plan, Update
 from ajsync.reconcile.render.payload import payload_summary
 from ajsync.reconcile.render.untrusted import visible, visible_sentence
@@ -83,6 +84,11 @@ def gate_refusals(plan: Plan, refusals: Sequence[AjsyncError]) -> list[str]:
     """The refusals for a rendering that has shown the conflicts already: those become one line."""
     told = [visible_sentence(str(refusal)) for refusal in refusals if not isinstance(refusal, ConflictError)]
     return [f"{counted(len(plan.conflicts), 'conflict')} in the way.", *told] if plan.conflicts else told
+
+
+def loosened_told(loosened: Sequence[Loosened]) -> str:
+    """Which limits of the files are looser than the defaults, in a sentence; "" for none."""
+    return f"The files let more pass than by default: {'; '.join(map(str, loosened))}." if loosened else ""
 
 
 def conflict_text(conflict: Conflict) -> str:
