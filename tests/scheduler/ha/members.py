@@ -21,7 +21,7 @@ class Member:
     ) -> None:
         """`command` is followed by the name."""
         self.name = name
-        self._command = [sys.executable, "-m", "ajsync", *command, name, "--server", url, *options]
+        self.command = [sys.executable, "-m", "ajsync", *command, name, "--server", url, *options]
         self._folder = folder
         self._log = folder / f"{name}.log"
         self._log.touch()
@@ -54,7 +54,7 @@ class Member:
         self.mark_log()
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command,
+                self.command,
                 cwd=self._folder,
                 env={**os.environ, "PYTHONWARNINGS": "error"},
                 stdin=subprocess.DEVNULL,

@@ -1,0 +1,197 @@
+"""For ten minutes two of ours and two real Go schedulers are killed, stopped and paused at random, and every ten
+seconds an apply updates some of the schedules: nothing is fired twice, and nothing is lost in a term of ours."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import shutil
+import signal
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nats
+import pytest
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from ajsync.asyncjobs.ids import fire_task_id
+from ajsync.asyncjobs.names import ELECTION_HEADER, ELECTIONS_STREAM
+from ajsync.asyncjobs.streams import stream_configuration
+from ajsync.asyncjobs.timestamp import NANOSECONDS, format_timestamp, parse_timestamp
+from tests.cli.processes import ajsync
+from tests.nats_server import NatsServer
+from tests.scheduler.ha.ledger import QUEUE, Made, read_items, read_tasks
+from tests.scheduler.ha.members import Member
+from tests.scheduler.ha.stage import make_stream, make_streams, schedule, store
+
+pytestmark = pytest.mark.anyio
+SECONDS = 600
+APPLY_SECONDS = 10
+SETTLE_SECONDS = 45
+"""After the blows, so that one of ours leads and has fired all that is its own."""
+UNMANAGED = [f"T{number}" for number in range(10)]
+UPDATED = [f"F{number}" for number in range(6)]
+_BEGINS_SECONDS = 0.1
+"""What falls due in the very moment in which a term of ours begins may belong to the wait before it."""
+
+
+@dataclass(slots=True)
+class Election:
+    """Who wrote the key of the election, and when."""
+
+    writes: list[tuple[int, str, bool]] = field(default_factory=list)
+    """Instant in nanoseconds since 1970, name, and whether it is one of ours."""
+
+    async def see(self, msg: Msg) -> None:
+        headers = msg.headers or {}
+        if "KV-Operation" not in headers:
+            stored_at = parse_timestamp(headers["Nats-Time-Stamp"])
+            self.writes.append((stored_at, msg.data.decode(), ELECTION_HEADER in headers))
+
+    def go_terms(self, began: Sequence[int]) -> list[tuple[int, int]]:
+        """From the last write of ours before a Go scheduler's to the begin of the next term of ours, of `began`."""
+        terms: list[tuple[int, int]] = []
+        last_of_ours = 0
+        for stored_at, _, ours in self.writes:
+            if ours:
+                last_of_ours = stored_at
+            elif not terms or terms[-1][1] < stored_at:
+                ends = min((each for each in began if each > stored_at), default=2**63)
+                terms.append((last_of_ours, ends + int(_BEGINS_SECONDS * NANOSECONDS)))
+        return terms
+
+
+async def test_nothing_is_lost_in_our_terms_nor_fired_twice(
+    tmp_path: Path, home: Path, server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if shutil.which("ajc") is None:
+        pytest.skip("the Go command ajc is not on PATH")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home))
+    (home / "nats" / "context").mkdir(parents=True)
+    (home / "nats" / "context" / "AJC.json").write_text(json.dumps({"url": server.url}))
+    seed = random.randrange(10**6)
+    dice = random.Random(seed)
+    print(f"\nseed {seed}")
+    async with _played(tmp_path / "stage", server) as (client, election, members):
+        applying = asyncio.create_task(_apply_again_and_again(tmp_path / "project", server))
+        begin = await _strike_for(SECONDS, [*members.values()], dice)
+        await _let_ours_lead(members)
+        assert not applying.done(), applying.result()
+        applying.cancel()
+        await asyncio.wait([applying])
+        end = time.time_ns() - 4 * NANOSECONDS
+        await asyncio.sleep(3)
+        made = await read_tasks(client)
+        terms = election.go_terms(_terms_of_ours(members))
+        lost, doubled = _judge(made, begin, end, terms)
+        ours = {each.id for each in made if each.id == fire_task_id(each.schedule, each.due)}
+        print(
+            f"{len(made)} tasks, {len(ours)} of ours, {len(terms)} Go terms, {len(lost)} lost, {len(doubled)} doubled"
+        )
+        assert not lost, lost
+        assert not doubled, doubled
+        assert ours <= await read_items(client)
+
+
+@asynccontextmanager
+async def _played(folder: Path, server: NatsServer) -> AsyncIterator[tuple[Client, Election, dict[str, Member]]]:
+    folder.mkdir()
+    client = await nats.connect(server.url)
+    election = Election()
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(client.close)
+        republished = {"republish": {"src": ">", "dest": "elections.>"}}
+        await make_streams(client)
+        await make_stream(client, stream_configuration(ELECTIONS_STREAM) | republished, update=True)
+        await client.subscribe("elections.>", cb=election.see)
+        await store(client, [schedule(name, "@every 1s", catchup="latest") for name in UNMANAGED])
+        members = {name: Member(folder, name, server.url, "--log-format", "json") for name in ("o1", "o2")}
+        for name in ("g1", "g2"):
+            members[name] = Member(folder, name, server.url)
+            members[name].command = ["ajc", "tasks", "cron", "scheduler", name, "--context", "AJC"]
+        for member in members.values():
+            stack.callback(member.end)
+        yield client, election, members
+
+
+async def _apply_again_and_again(folder: Path, server: NatsServer) -> None:
+    (folder / "schedules").mkdir(parents=True)
+    (folder / "ajsync.yaml").write_text("owner: soak\n")
+    number = 0
+    while True:
+        number += 1
+        lines = ["schedules:"]
+        for index, name in enumerate(UPDATED):  # half of them change each time
+            lines += [f"  {name}:", '    schedule: "@every 1s"', f"    queue: {QUEUE}", f"    task_type: {name}"]
+            lines += [f"    payload: {{number: {number - (index + number) % 2}}}"]
+        (folder / "schedules" / "a.yaml").write_text("\n".join(lines) + "\n")
+        done = await asyncio.to_thread(ajsync, folder, "apply", "--yes", "--server", server.url)
+        assert done.returncode == 0, (done.stdout, done.stderr)
+        await asyncio.sleep(APPLY_SECONDS)
+
+
+async def _strike_for(seconds: float, members: Sequence[Member], dice: random.Random) -> int:
+    """Kill, stop, pause and start at random; the instant at which everything had come to be."""
+    for member in members:
+        member.start()
+    await asyncio.sleep(SETTLE_SECONDS)
+    begin = time.time_ns()
+    paused: dict[str, float] = {}
+    while time.time_ns() < begin + seconds * NANOSECONDS:
+        await asyncio.sleep(dice.uniform(2, 9))
+        for member in members:
+            if member.name in paused and paused[member.name] < time.monotonic():
+                del paused[member.name]
+                member.signal(signal.SIGCONT)
+        member = dice.choice(members)
+        if member.running is None:
+            member.start()
+        elif member.name not in paused:
+            blow = dice.choice((signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP, signal.SIGSTOP))
+            member.signal(blow)
+            if blow == signal.SIGSTOP:
+                paused[member.name] = time.monotonic() + dice.choice((1, 3, 6, 12, 20))
+            else:
+                await asyncio.to_thread(member.reap)
+    for member in members:
+        if member.name in paused:
+            member.signal(signal.SIGCONT)
+    return begin
+
+
+async def _let_ours_lead(members: dict[str, Member]) -> None:
+    for name, member in members.items():
+        if name[0] == "g":
+            member.end()
+        elif member.running is None:
+            member.start()
+    await asyncio.sleep(SETTLE_SECONDS)
+
+
+def _terms_of_ours(members: dict[str, Member]) -> list[int]:
+    lines = [json.loads(line) for name in ("o1", "o2") for line in members[name].log.splitlines()]
+    return [parse_timestamp(line["time"]) for line in lines if line["msg"].startswith("Became leader")]
+
+
+def _judge(made: Sequence[Made], begin: int, end: int, terms: Sequence[tuple[int, int]]) -> tuple[list[str], list[str]]:
+    """What nobody fired though one of ours led, and what was fired by one of ours and somebody else, too."""
+    found: dict[tuple[str, int], list[Made]] = {}
+    for each in made:
+        found.setdefault((each.schedule, each.due // NANOSECONDS), []).append(each)
+    lost = []
+    for name in (*UNMANAGED, *UPDATED):
+        for second in range(begin // NANOSECONDS + 1, end // NANOSECONDS):
+            due = second * NANOSECONDS
+            if (name, second) not in found and not any(start <= due <= until for start, until in terms):
+                lost.append(f"{name} at {format_timestamp(due)}")
+    doubled = [
+        f"{name} at {format_timestamp(second * NANOSECONDS)}"
+        for (name, second), tasks in found.items()
+        if len(tasks) > 1 and any(each.id == fire_task_id(name, each.due) for each in tasks)
+    ]
+    return lost, doubled
