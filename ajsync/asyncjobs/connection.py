@@ -9,8 +9,8 @@ import asyncio
 import json
 import logging
 import math
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Literal
 
 import nats.errors
@@ -177,6 +177,21 @@ class Connection:
             )
         return answer
 
+    @contextmanager
+    def refusal_of(self, subject: str) -> Iterator[asyncio.Future[str]]:
+        """While the block asks `subject`: a future that is done, with the server's reason, once that is refused.
+
+        Raises NotPermittedError where no answer could reach us.
+        """
+        if reason := self._inbox_reason():
+            raise self.not_permitted(subject, reason)
+        refused: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._waiting[refused] = subject
+        try:
+            yield refused
+        finally:
+            del self._waiting[refused]
+
     async def close(self) -> None:
         """Send what has been published, and leave; it is no error when the server has gone. Takes a second at most."""
         self._stage = "closing"
@@ -197,17 +212,19 @@ class Connection:
         self._stage = "open"
 
     async def _exchange(self, subject: str, payload: bytes, timeout: float, headers: dict[str, str] | None) -> Msg:
-        if reason := self._inbox_reason():
-            raise self._not_permitted(subject, reason)
-        refused: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._waiting[refused] = subject
+        with self.refusal_of(subject) as refused:
+            return await self._exchange_unless(refused, subject, payload, timeout, headers)
+
+    async def _exchange_unless(
+        self, refused: asyncio.Future[str], subject: str, payload: bytes, timeout: float, headers: dict[str, str] | None
+    ) -> Msg:
         answer = asyncio.ensure_future(self.client.request(subject, payload, timeout=timeout, headers=headers))
         try:
             await asyncio.wait((answer, refused, self.lost), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
             if answer.done() and answer.exception() is None:
                 return answer.result()
             if refused.done():
-                raise self._not_permitted(subject, refused.result())
+                raise self.not_permitted(subject, refused.result())
             if self.lost.done():
                 raise UnreachableError(str(self.lost.result()))
             if answer.done():
@@ -223,7 +240,6 @@ class Connection:
         except (OSError, nats.errors.Error) as error:
             raise UnreachableError(f"{subject} could not be sent to {self.url}: {error_text(error)}.") from None
         finally:
-            del self._waiting[refused]
             answer.cancel()
             answer.add_done_callback(_retrieve)
 
@@ -276,7 +292,8 @@ class Connection:
     def _inbox_reason(self) -> str | None:
         return self._violations.inbox_reason(self.context.inbox_prefix or "_INBOX")
 
-    def _not_permitted(self, subject: str, reason: str) -> NotPermittedError:
+    def not_permitted(self, subject: str, reason: str) -> NotPermittedError:
+        """The error of a request that the server refuses."""
         return NotPermittedError(f"The server {self.url} does not let us ask {subject}: {reason}. {PERMISSIONS}")
 
     def _no_jetstream(self) -> str:

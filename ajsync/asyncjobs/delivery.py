@@ -1,4 +1,4 @@
-"""What a message that a consumer delivers says beside its value: where it stands in the stream, and what is to come."""
+"""What a message says beside its value: where it stands in the stream, what is to come, and whether its key is gone."""
 
 from __future__ import annotations
 
@@ -18,5 +18,26 @@ def delivery(reply: str) -> tuple[int, int, int, int]:
 
 
 def is_deletion(headers: Mapping[str, str] | None) -> bool:
-    """Whether the message of a bucket is a marker that its key was deleted or purged."""
-    return headers is not None and headers.get("KV-Operation") in ("DEL", "PURGE")
+    """Whether the message of a bucket says that its key is gone: the one definition of that, beside no message at all.
+
+    A client deletes or purges a key with `KV-Operation`. Where a value expired, or its subject was purged, and the
+    bucket keeps markers, the server itself says why with `Nats-Marker-Reason`.
+    """
+    if headers is None:
+        return False
+    return headers.get("KV-Operation") in ("DEL", "PURGE") or is_expiry(headers)
+
+
+def is_expiry(headers: Mapping[str, str]) -> bool:
+    """Whether it is the server, and no client, who says that the key is gone."""
+    return bool(headers.get("Nats-Marker-Reason"))
+
+
+def parse_headers(block: bytes) -> dict[str, str]:
+    """The headers of a message as it goes over the wire; of one that is there twice the first, as nats.go has it."""
+    headers: dict[str, str] = {}
+    for line in block.decode("utf-8", "replace").split("\r\n")[1:]:
+        name, colon, value = line.partition(":")
+        if colon:
+            headers.setdefault(name, value.strip())
+    return headers

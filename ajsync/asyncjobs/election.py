@@ -48,8 +48,8 @@ class Election:
         if message is None:
             return Holding(None, 0)
         since = _read_since(message)
-        if message.deleted:
-            return Holding(None, message.revision, given_back=True, since=since)
+        if message.deleted:  # by a client; or by the server, which says so where the bucket keeps markers
+            return Holding(None, message.revision, given_back=not message.expired, since=since)
         return Holding(message.data.decode("utf-8", "replace"), message.revision, since=since)
 
     async def last_revision(self) -> int:

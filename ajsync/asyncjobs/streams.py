@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ajsync.asyncjobs.connection import REQUEST_SECONDS, Connection, JetStreamError
+from ajsync.asyncjobs.delivery import is_deletion, is_expiry, parse_headers
 from ajsync.asyncjobs.names import (
     CONFIGURATION_BUCKET,
     CONFIGURATION_STREAM,
@@ -24,7 +25,7 @@ from ajsync.asyncjobs.timestamp import NANOSECONDS, parse_timestamp
 STREAM_NOT_FOUND = 10059
 """JetStream's error code."""
 _STREAM_NAME_IN_USE = 10058
-_MESSAGE_NOT_FOUND = 10037
+MESSAGE_NOT_FOUND = 10037
 _TWO_MINUTES = 120 * NANOSECONDS
 _TEN_SECONDS = 10 * NANOSECONDS
 
@@ -98,31 +99,56 @@ class LastMessage:
     headers: Mapping[str, str]
     stored_at: int
     """Nanoseconds since 1970, by the server's clock."""
+    subject: str = ""
 
     @property
     def deleted(self) -> bool:
-        """Whether it is a delete marker of a bucket."""
-        return "KV-Operation" in self.headers
+        """Whether it says that the key of a bucket is gone."""
+        return is_deletion(self.headers)
+
+    @property
+    def expired(self) -> bool:
+        """Whether that is the server's word, and no client has deleted the key."""
+        return is_expiry(self.headers)
 
 
 async def last_message(
     connection: Connection, stream: str, subject: str, *, timeout: float = REQUEST_SECONDS
 ) -> LastMessage | None:
-    """The last message of `subject` by the word of the stream's leader; None where there is none."""
-    request = {"last_by_subj": subject}
+    """The last message of `subject` by the word of the stream's leader; None where there is none.
+
+    Of all subjects that match, where `subject` has wildcards.
+    """
+    return await _message(connection, stream, {"last_by_subj": subject}, timeout)
+
+
+async def next_message(
+    connection: Connection, stream: str, subject: str, after: int, *, timeout: float = REQUEST_SECONDS
+) -> LastMessage | None:
+    """The first message beyond a sequence that matches `subject`, by the word of the stream's leader; None if none."""
+    return await _message(connection, stream, {"seq": after + 1, "next_by_subj": subject}, timeout)
+
+
+async def _message(
+    connection: Connection, stream: str, request: Mapping[str, object], timeout: float
+) -> LastMessage | None:
     try:
-        reply = await connection.jetstream_request(f"STREAM.MSG.GET.{stream}", request, timeout=timeout)
+        return read_message(await connection.jetstream_request(f"STREAM.MSG.GET.{stream}", request, timeout=timeout))
     except JetStreamError as error:
-        if error.err_code == _MESSAGE_NOT_FOUND:
+        if error.err_code == MESSAGE_NOT_FOUND:
             return None
         raise
+
+
+def read_message(reply: Mapping[str, Any]) -> LastMessage:
+    """The message that an answer of STREAM.MSG.GET holds."""
     message = reply["message"]
-    lines = base64.b64decode(message.get("hdrs", "")).decode("utf-8", "replace").split("\r\n")
     return LastMessage(
         revision=message["seq"],
         data=base64.b64decode(message.get("data", "")),
-        headers={name: value.strip() for name, _, value in (line.partition(":") for line in lines[1:])},
+        headers=parse_headers(base64.b64decode(message.get("hdrs", ""))),
         stored_at=parse_timestamp(message["time"]),
+        subject=message["subject"],
     )
 
 

@@ -1,0 +1,108 @@
+"""What a stream's leader says: which subjects there are, and the last message of each of many of them.
+
+Of replicas the leader alone answers these, and never with what was true a moment ago.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ajsync.asyncjobs.asking import SILENCES, Asking
+from ajsync.asyncjobs.connection import Connection, JetStreamError
+from ajsync.asyncjobs.streams import MESSAGE_NOT_FOUND, LastMessage, read_message
+from ajsync.errors import UnreachableError
+
+_WINDOW = 256
+"""Questions under way at once."""
+_LISTINGS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The subjects of a stream that have a message."""
+
+    created: str
+    """When the stream was made, as the server says it: one that was made anew is another."""
+    last_sequence: int
+    """All that was stored up to here is listed, unless it has gone again; of what came later maybe some."""
+    subjects: Collection[str]
+
+
+async def list_subjects(connection: Connection, stream: str, subjects: str) -> Listing:
+    """The subjects that match `subjects`, delete markers included. Raises as `Connection.jetstream_request`.
+
+    The server tells of 100,000 at a time, in their order: where one comes or goes between two pages, another would be
+    missing, so that all are asked for again.
+    """
+    for _ in range(_LISTINGS):
+        found: set[str] = set()
+        first = total = None
+        while True:
+            body = {"subjects_filter": subjects, "offset": len(found)}
+            page = await connection.jetstream_request(f"STREAM.INFO.{stream}", body)
+            first = first or page
+            names = page["state"].get("subjects") or {}
+            found.update(names)
+            if total not in (None, page.get("total", 0)) or page["created"] != first["created"]:
+                break
+            total = page.get("total", 0)
+            if not names or len(found) >= total:
+                if len(found) < total:
+                    break
+                return Listing(first["created"], first["state"]["last_seq"], found)
+    raise UnreachableError(
+        f"The keys of the stream {stream} change faster than they can be listed. Try again when less is written."
+    )
+
+
+async def last_messages(connection: Connection, stream: str, subjects: Sequence[str]) -> dict[str, LastMessage]:
+    """The last message of each subject that has one. Raises as `Connection.jetstream_request`."""
+    gets = _Gets(connection, stream, subjects)
+    await gets.run()
+    return gets.found
+
+
+class _Gets:
+    def __init__(self, connection: Connection, stream: str, subjects: Sequence[str]) -> None:
+        self.found: dict[str, LastMessage] = {}
+        self._subjects = subjects
+        self._to_ask = deque(range(len(subjects)))
+        self._open: set[int] = set()
+        self._error: JetStreamError | None = None
+        self._subject = f"STREAM.MSG.GET.{stream}"
+        self._asking = Asking(connection, self._subject, self._receive)
+
+    async def run(self) -> None:
+        silences = 0
+        async with self._asking:
+            while self._to_ask or self._open:
+                while self._to_ask and len(self._open) < _WINDOW:
+                    number = self._to_ask.popleft()
+                    self._open.add(number)
+                    await self._asking.ask(number, json.dumps({"last_by_subj": self._subjects[number]}).encode())
+                answered = await self._asking.wait()
+                if self._error is not None:
+                    raise self._error
+                silences = 0 if answered else silences + 1
+                if silences >= SILENCES:
+                    raise self._asking.silent()
+                if not answered:
+                    self._to_ask.extend(self._open)
+                    self._open.clear()
+
+    def _receive(self, number: int, headers: bytes, data: bytes) -> None:
+        if number not in self._open:
+            return
+        reply: dict[str, Any] = json.loads(data) if data else {"error": {"description": "nobody answers"}}
+        if (error := reply.get("error")) is None:
+            self.found[self._subjects[number]] = read_message(reply)
+        elif error.get("err_code") != MESSAGE_NOT_FOUND:
+            code, err_code, text = error.get("code", 0), error.get("err_code", 0), error.get("description", "")
+            self._error = JetStreamError(self._subject, code, err_code, text)
+        self._open.discard(number)
+        if len(self._open) <= _WINDOW // 2 or self._error is not None:
+            self._asking.ready.set()

@@ -1,0 +1,132 @@
+"""Walk through a stream by direct gets, from a sequence on to its end: what consumers do, without making one.
+
+Where a stream keeps one message of each subject, a message that is replaced while we walk comes again further on. So
+what lies behind the walk at its end was taken as it is, and no key can slip through; a consumer that lists the last
+messages tells of its end too early where one is replaced meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Literal
+
+from ajsync.asyncjobs.asking import SILENCES, Asking
+from ajsync.asyncjobs.connection import Connection
+from ajsync.asyncjobs.delivery import is_deletion, parse_headers
+from ajsync.errors import NotPermittedError, UnreachableError
+
+Take = Callable[[str, int, bytes | None, str], None]
+"""Takes the subject, the sequence, the data, None where it says that the key is gone, and when it was stored."""
+
+Outcome = Literal["", "more", "end", "broken"]
+"""Of one batch; empty while it is under way."""
+
+_BATCH_MESSAGES = 2000
+_BATCH_BYTES = 4 * 1024 * 1024
+"""The server writes as fast as it can, and cuts off a client that has 64 MiB still to take."""
+_ADDED = re.compile(
+    rb"\r\nNats-Subject: ([^\r]+)\r\nNats-Sequence: (\d+)\r\nNats-Time-Stamp: ([^\r]+)"
+    rb"\r\nNats-Num-Pending: (\d+)\r\nNats-Last-Sequence: (\d+)\r\n"
+)
+"""What the server adds to each message, after the headers that are stored with it, and they may look alike."""
+_END = re.compile(rb"NATS/1\.0 204 EOB\r\nNats-Num-Pending: (\d+)\r\nNats-Last-Sequence: (\d+)\r\n")
+_STATUS = b"NATS/1.0 "
+_NO_MORE = b"NATS/1.0 404"
+
+
+class NoWalkError(UnreachableError):
+    """The stream cannot be walked through: direct gets are not enabled, not permitted, or the server is too old."""
+
+
+class Walk:
+    """A walk through the messages of a stream that match `subjects`; `take` gets each, in the stream's order."""
+
+    def __init__(self, connection: Connection, stream: str, subjects: str, take: Take) -> None:
+        self.position = 0
+        """Everything up to this sequence was taken, or replaced by something beyond it."""
+        self._subjects = subjects
+        self._take = take
+        self._asking = Asking(connection, f"DIRECT.GET.{stream}", self._receive)
+        self._batch = 0
+        self._last = 0
+        """The sequence of the latest message of this batch; 0 before the first."""
+        self._outcome: Outcome = ""
+        self._trouble = ""
+
+    async def to_end(self) -> None:
+        """Take what lies beyond the position, until the server that answers knows of no more.
+
+        A replica that lags answers as well as the leader does: it knows of the end of long ago.
+        Raises NoWalkError, and UnreachableError where nobody answers.
+        """
+        failures = 0
+        async with self._asking:
+            while True:
+                before = self.position
+                outcome = await self._ask()
+                if self._trouble:
+                    raise NoWalkError(self._trouble)
+                if outcome == "end":
+                    return
+                failures = 0 if self.position > before else failures + 1
+                if failures >= SILENCES:
+                    raise self._asking.silent()
+
+    async def _ask(self) -> Outcome:
+        self._batch += 1
+        self._last, self._outcome = 0, ""
+        body = {
+            "seq": self.position + 1,
+            "next_by_subj": self._subjects,
+            "batch": _BATCH_MESSAGES,
+            "max_bytes": _BATCH_BYTES,
+        }
+        await self._asking.ask(self._batch, json.dumps(body).encode())
+        try:
+            await self._asking.wait()
+        except NotPermittedError as error:
+            raise NoWalkError(str(error)) from None
+        return self._outcome
+
+    def _receive(self, batch: int, headers: bytes, data: bytes) -> None:
+        if batch != self._batch or self._outcome:
+            return  # it was asked again meanwhile
+        if headers.startswith(_STATUS):
+            self._outcome = self._status(headers)
+        else:
+            self._message(headers, data)
+        if self._outcome:
+            self._asking.ready.set()
+
+    def _status(self, headers: bytes) -> Outcome:
+        if headers.startswith(_NO_MORE):
+            return "end"
+        found = _END.match(headers)
+        if found is None:
+            status, _, _ = headers.removeprefix(_STATUS).partition(b"\r")
+            self._trouble = f"direct gets end with {status.decode('utf-8', 'replace')}"
+            return "broken"
+        pending, last = map(int, found.groups())
+        if last != self._last:
+            return "broken"
+        return "more" if pending else "end"
+
+    def _message(self, headers: bytes, data: bytes) -> None:
+        begin = headers.rfind(b"\r\nNats-Subject: ")
+        found = _ADDED.match(headers, begin) if begin >= 0 else None
+        if found is None:
+            self._trouble, self._outcome = (
+                "the server is older than 2.11, and takes no batches of direct gets",
+                "broken",
+            )
+            return
+        subject, sequence, stored_at = found[1].decode(), int(found[2]), found[3].decode()
+        if int(found[5]) != self._last:  # one was lost on its way to us
+            self._outcome = "broken"
+            return
+        self._last = self.position = sequence
+        stored = headers[:begin]  # with the name of the stream, the first line that the server adds
+        gone = stored.count(b"\r\n") > 1 and is_deletion(parse_headers(stored))
+        self._take(subject, sequence, None if gone else data, stored_at)
