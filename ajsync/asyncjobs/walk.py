@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from ajsync.asyncjobs.asking import SILENCES, Asking
-from ajsync.asyncjobs.connection import Connection
+from ajsync.asyncjobs.connection import Connection, NobodyAnswersError
 from ajsync.asyncjobs.delivery import is_deletion, parse_headers
 from ajsync.errors import NotPermittedError, UnreachableError
 
@@ -130,3 +130,21 @@ class Walk:
         stored = headers[:begin]  # with the name of the stream, the first line that the server adds
         gone = stored.count(b"\r\n") > 1 and is_deletion(parse_headers(stored))
         self._take(subject, sequence, None if gone else data, stored_at)
+
+
+async def count_messages(connection: Connection, stream: str, subjects: str) -> int | None:
+    """How many messages match, by the word of some replica; None where the server cannot tell it so.
+
+    Raises UnreachableError where nobody answers.
+    """
+    body = {"seq": 1, "next_by_subj": subjects, "batch": 1}
+    subject = f"{connection.api_prefix}DIRECT.GET.{stream}"
+    try:
+        answer = await connection.request(subject, json.dumps(body).encode())
+    except (NobodyAnswersError, NotPermittedError):
+        return None
+    headers = answer.headers or {}
+    if headers.get("Status") == "404":
+        return 0
+    pending = headers.get("Nats-Num-Pending", "")
+    return int(pending) + 1 if pending.isdecimal() else None

@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
-from typing import Any
 
 import pytest
 from nats.aio.msg import Msg
 
+from ajsync.asyncjobs import checking, following, polling
 from ajsync.asyncjobs import watch as watch_module
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.connection import Connection, connect
 from ajsync.asyncjobs.context import context_for_server
 from ajsync.asyncjobs.delivery import delivery
+from ajsync.asyncjobs.following import Following
+from ajsync.asyncjobs.known import Known
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, SCHEDULE_SUBJECT
+from ajsync.asyncjobs.streams import stream_configuration
 from tests.asyncjobs.watched import WAIT_SECONDS, delete, put, watching
 from tests.conftest import StartServer
 from tests.nats_server import NatsServer
@@ -27,10 +29,13 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def observant(monkeypatch: pytest.MonkeyPatch) -> None:
     """Silence and new streams are noticed sooner."""
-    monkeypatch.setattr(watch_module, "_SILENCE_SECONDS", 1.5)
-    monkeypatch.setattr(watch_module, "_CHECK_SECONDS", 0.2)
-    monkeypatch.setattr(watch_module, "_TICK_SECONDS", 0.1)
+    monkeypatch.setattr(following, "_SILENCE_SECONDS", 1.5)
+    monkeypatch.setattr(following, "_TICK_SECONDS", 0.1)
+    monkeypatch.setattr(checking, "_CHECK_SECONDS", 0.2)
+    monkeypatch.setattr(checking, "_AGAIN_SECONDS", 0.1)
+    monkeypatch.setattr(polling, "_LOOK_SECONDS", 0.05)
     monkeypatch.setattr(watch_module, "_RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(watch_module, "_POLLING_SECONDS", 0.3)
 
 
 async def consumers(connection: Connection) -> list[str]:
@@ -149,16 +154,16 @@ async def test_what_a_restart_takes_from_memory_is_told_as_deleted_once_the_buck
 
 
 async def test_a_gap_makes_it_list_again(server: NatsServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    receive = watch_module._Pass._receive
+    receive = Following._receive
     lost: list[Msg] = []
 
-    async def lose(self: watch_module._Pass, msg: Msg) -> None:
+    async def lose(self: Following, msg: Msg) -> None:
         if msg.data == b"lost" and not lost:
             lost.append(msg)
         else:
             await receive(self, msg)
 
-    monkeypatch.setattr(watch_module._Pass, "_receive", lose)
+    monkeypatch.setattr(Following, "_receive", lose)
     async with connect(context_for_server(server.url)) as connection:
         await ConfigurationBucket.create(connection)
         async with watching(connection) as watch:
@@ -176,26 +181,27 @@ async def test_a_gap_makes_it_list_again(server: NatsServer, monkeypatch: pytest
 async def test_a_purge_in_the_midst_of_the_listing_does_not_keep_it_from_ending(
     server: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    purged: list[str] = []
+    create = Following._create
+
+    async def purge_first(self: Following, inbox: str) -> None:
+        if not purged:
+            purged.append(inbox)
+            await connection.jetstream_request(f"STREAM.PURGE.{CONFIGURATION_STREAM}")
+        await create(self, inbox)
+
+    monkeypatch.setattr(Following, "_create", purge_first)
     async with connect(context_for_server(server.url)) as connection:
         await ConfigurationBucket.create(connection)
-        request = connection.jetstream_request
-        promised: list[str] = []
-
-        async def promise(subject: str, body: Mapping[str, object] | None = None, **more: Any) -> dict[str, Any]:
-            answer = await request(subject, body, **more)
-            if subject.startswith("CONSUMER.CREATE") and not promised:
-                promised.append(subject)
-                answer["num_pending"] = 1
-            return answer
-
-        monkeypatch.setattr(connection, "jetstream_request", promise)
+        await put(connection, {"A": b"1"})
         async with watching(connection) as watch:
             await watch.until(watch.loaded.is_set)
-        assert promised
+            assert watch.state() == {}
+        assert purged
 
 
-async def test_a_purge_of_the_stream_is_told_as_deletions(server: NatsServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch_module, "_CHECK_SECONDS", 0.2)
+@pytest.mark.usefixtures("observant")
+async def test_a_purge_of_the_stream_is_told_as_deletions(server: NatsServer) -> None:
     async with connect(context_for_server(server.url)) as connection:
         await ConfigurationBucket.create(connection)
         await put(connection, {"A": b"1", "B": b"1"})
@@ -221,24 +227,161 @@ async def test_twenty_thousand_large_entries_are_all_told(server: NatsServer) ->
 
 
 @pytest.mark.usefixtures("observant")
-async def test_without_permission_it_says_why_and_tries_until_it_is_given(
-    start_server: StartServer, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("direct", [True, False], ids=["direct", "by the leader"])
+async def test_without_permission_it_says_why_and_looks_again_and_again_until_it_is_given(
+    start_server: StartServer, caplog: pytest.LogCaptureFixture, direct: bool
 ) -> None:
     user = "authorization {{ users: [{{user: u, password: p, permissions: {{publish: {{deny: [{}]}}}}}}] }}"
-    server = start_server(user.format('"$JS.API.CONSUMER.CREATE.>"'))
+    denied = '"$JS.API.CONSUMER.CREATE.>"' + ("" if direct else ', "$JS.API.DIRECT.GET.>"')
+    server = start_server(user.format(denied))
     caplog.set_level(logging.WARNING)
     context = context_for_server(server.url.replace("://", "://u:p@"))
     async with connect(context, reconnect_timeout=None) as connection:
         await ConfigurationBucket.create(connection)
-        await put(connection, {"A": b"1"})
+        await put(connection, {"A": b"1", "B": b"1", "GONE": b"1"})
+        await delete(connection, "GONE")
         async with watching(connection) as watch:
+            await watch.until(watch.loaded.is_set)
+            assert watch.told() == [("A", b"1"), ("B", b"1")]
+            assert all(seen.initial and seen.stored_at > 0 for seen in watch.seen)
+            await put(connection, {"A": b"2", "C": b"1"})
+            await delete(connection, "B")
+            await watch.until(lambda: len(watch.seen) == 5)
+            assert watch.told()[2:] == [("A", b"2"), ("C", b"1"), ("B", None)]
+            assert not any(seen.initial for seen in watch.seen[2:])
             reason = 'Permissions Violation for Publish to "$JS.API.CONSUMER.CREATE.KV_CHORIA_AJ_CONFIGURATION.'
-            await watch.until(lambda: sum("Cannot follow" in each and reason in each for each in caplog.messages) > 1)
-            assert not watch.loaded.is_set()
+            assert sum("Cannot follow" in each and reason in each for each in caplog.messages) == 1
             server.extra = user.format('"nothing"')
             await asyncio.to_thread(server.restart)
+            async with asyncio.timeout(WAIT_SECONDS):
+                while not await consumers(connection):
+                    await asyncio.sleep(0.01)
+            await put(connection, {"D": b"1"})
+            await watch.until(lambda: watch.state() == {"A": b"2", "C": b"1", "D": b"1"})
+            assert len(watch.seen) == 6
+
+
+@pytest.mark.usefixtures("observant")
+async def test_without_room_for_a_consumer_it_says_what_to_do_and_looks_again_and_again(
+    server: NatsServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    async with connect(context_for_server(server.url)) as connection:
+        config = {**stream_configuration(CONFIGURATION_STREAM), "max_consumers": 1}
+        await connection.jetstream_request(f"STREAM.CREATE.{CONFIGURATION_STREAM}", config)
+        body = {"stream_name": CONFIGURATION_STREAM, "config": {"durable_name": "x", "ack_policy": "none"}}
+        await connection.jetstream_request(f"CONSUMER.DURABLE.CREATE.{CONFIGURATION_STREAM}.x", body)
+        await put(connection, {"A": b"1"})
+        async with watching(connection) as watch:
             await watch.until(watch.loaded.is_set)
-            assert watch.told() == [("A", b"1")]
+            await put(connection, {"B": b"1"})
+            await watch.until(lambda: watch.state() == {"A": b"1", "B": b"1"})
+            assert sum("'nats consumer ls KV_CHORIA_AJ_CONFIGURATION'" in each for each in caplog.messages) == 1
+            await purge(connection, "A")
+            await watch.until(lambda: watch.state() == {"B": b"1"})
+            await connection.jetstream_request(f"CONSUMER.DELETE.{CONFIGURATION_STREAM}.x")
+            async with asyncio.timeout(WAIT_SECONDS):
+                while not await consumers(connection):
+                    await asyncio.sleep(0.01)
+            await put(connection, {"B": b"2"})
+            await watch.until(lambda: watch.state() == {"B": b"2"})
+            assert len(watch.seen) == 4
+
+
+async def purge(connection: Connection, name: str) -> None:
+    """Take a key away, and leave no marker."""
+    body = {"filter": SCHEDULE_SUBJECT + name}
+    await connection.jetstream_request(f"STREAM.PURGE.{CONFIGURATION_STREAM}", body)
+
+
+@pytest.mark.usefixtures("observant")
+async def test_a_key_that_vanishes_without_a_marker_is_told_as_deleted(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection:
+        config = {**stream_configuration(CONFIGURATION_STREAM), "allow_msg_ttl": True}
+        await connection.jetstream_request(f"STREAM.CREATE.{CONFIGURATION_STREAM}", config)
+        await put(connection, dict.fromkeys(("A", "PURGED", "B", "MARKED"), b"1"))
+        await connection.request(f"{SCHEDULE_SUBJECT}EXPIRED", b"1", headers={"Nats-TTL": "1s"})
+        await delete(connection, "MARKED")
+        async with watching(connection) as watch:
+            await watch.until(watch.loaded.is_set)
+            before = time.time_ns()
+            await purge(connection, "PURGED")
+            await connection.request("$KV.CHORIA_AJ_CONFIGURATION.ajsync.journal.x", b"")  # as many keys as before
+            await watch.until(lambda: watch.state() == {"A": b"1", "B": b"1"})
+            gone = {seen.subject.removeprefix(SCHEDULE_SUBJECT): seen for seen in watch.seen if seen.data is None}
+            assert gone.keys() == {"PURGED", "EXPIRED"}
+            assert gone["PURGED"].stored_at >= before
+            # The place of a delete marker counts too.
+            await purge(connection, "MARKED")
+            await put(connection, {"NEW": b"1"})
+            await purge(connection, "A")
+            await watch.until(lambda: watch.state() == {"B": b"1", "NEW": b"1"})
+
+
+@pytest.mark.usefixtures("observant")
+async def test_a_marker_of_the_server_is_told_as_deleted(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection:
+        markers = {"allow_msg_ttl": True, "subject_delete_marker_ttl": 3600 * 10**9}
+        config = {**stream_configuration(CONFIGURATION_STREAM), **markers}
+        await connection.jetstream_request(f"STREAM.CREATE.{CONFIGURATION_STREAM}", config)
+        await connection.request(f"{SCHEDULE_SUBJECT}A", b"1", headers={"Nats-TTL": "1s"})
+        async with watching(connection) as watch:
+            await watch.until(lambda: watch.told() == [("A", b"1"), ("A", None)])
+            assert watch.seen[1].revision == 2
+        found = await (await ConfigurationBucket.open(connection)).read()
+        assert (found.entries, found.deleted) == ({}, {"A": 2})
+
+
+@pytest.mark.usefixtures("observant")
+async def test_a_key_that_nobody_told_of_is_found(server: NatsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    take = Known.take
+    lost: list[str] = []
+
+    def lose(self: Known, subject: str, revision: int, stored_at: int, data: bytes | None) -> None:
+        if data == b"lost" and not lost:
+            lost.append(subject)
+        else:
+            take(self, subject, revision, stored_at, data)
+
+    monkeypatch.setattr(Known, "take", lose)
+    async with connect(context_for_server(server.url)) as connection:
+        await ConfigurationBucket.create(connection)
+        await put(connection, {"A": b"1"})
+        async with watching(connection) as watch:
+            await watch.until(watch.loaded.is_set)
+            await put(connection, {"B": b"lost"})
+            await watch.until(lambda: watch.state() == {"A": b"1", "B": b"lost"})
+            assert lost
+            assert len(watch.seen) == 2
+
+
+async def test_what_the_server_says_is_still_to_come_does_not_end_the_listing(
+    server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receive = Following._receive
+    late = asyncio.Event()
+    held: list[Msg] = []
+
+    async def tell_of_the_end(self: Following, msg: Msg) -> None:
+        """As a server does while somebody writes: one of the first says that nothing is to come."""
+        if msg.reply.startswith("$JS.ACK."):
+            held.append(msg)
+            msg.reply = ".".join([*msg.reply.split(".")[:-1], "0"])
+            if len(held) == 2:
+                await late.wait()
+        await receive(self, msg)
+
+    monkeypatch.setattr(Following, "_receive", tell_of_the_end)
+    async with connect(context_for_server(server.url)) as connection:
+        await ConfigurationBucket.create(connection)
+        await put(connection, {"A": b"1", "B": b"1", "C": b"1"})
+        async with watching(connection) as watch:
+            await watch.until(lambda: len(held) == 2)
+            assert not watch.loaded.is_set()
+            late.set()
+            await watch.until(watch.loaded.is_set)
+            assert watch.state() == {"A": b"1", "B": b"1", "C": b"1"}
+            assert all(seen.initial for seen in watch.seen)
 
 
 async def test_nothing_is_missed_where_the_listing_ends_and_live_begins(server: NatsServer) -> None:
