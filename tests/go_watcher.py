@@ -48,8 +48,8 @@ class GoWatcher:
 
 
 @asynccontextmanager
-async def go_watcher(connection: Connection) -> AsyncIterator[GoWatcher]:
-    """Watch the bucket as the Go scheduler does: the consumer recorded in golden/streams.json."""
+async def go_watcher(connection: Connection, **members: object) -> AsyncIterator[GoWatcher]:
+    """Watch the bucket as the Go scheduler does: the consumer recorded in golden/streams.json, but for `members`."""
     watcher = GoWatcher()
     inbox = connection.client.new_inbox()
     subscription = await connection.client.subscribe(inbox, cb=watcher.take)
@@ -68,8 +68,13 @@ async def go_watcher(connection: Connection) -> AsyncIterator[GoWatcher]:
                 "inactive_threshold": 5_000_000_000,
                 "num_replicas": 1,
                 "mem_storage": True,
+                **members,
             },
         },
     )
     yield watcher
     await subscription.unsubscribe()
+
+
+STUCK = {"pause_until": "2100-01-01T00:00:00Z"}
+"""Members of a watcher that listens and is sent nothing."""

@@ -14,9 +14,13 @@ from typing import Any
 
 from ajsync.asyncjobs.connection import Connection
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, CONSUMER_MARK, SCHEDULE_SUBJECT
+from ajsync.asyncjobs.timestamp import NANOSECONDS
 
 _POLL_SECONDS = 0.02
 _MAX_POLL_SECONDS = 0.5
+_RETURN_SECONDS = 6.0
+"""A consumer without a listener may be that of a scheduler that is connecting again: so long it is waited for. The Go
+scheduler's is removed by the server after 5 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +30,23 @@ class Watcher:
     consumer: str
     delivered: int
     """The stream sequence up to which it was sent everything that it asked for."""
+    listening: bool = True
+    """Somebody takes what is delivered; without one it is gone soon, or its listener is back."""
 
 
 async def foreign_watchers(connection: Connection) -> tuple[Watcher, ...]:
-    """The consumers that watch `scheduled_tasks.*` and are not ours, by name."""
-    found: list[Watcher] = []
-    offset = 0
+    """The consumers that watch `scheduled_tasks.*` and are not ours, by name, if somebody listens to one of them.
+
+    Where there are some to which nobody listens just now, waits some seconds until they are gone or listened to.
+    """
+    deadline = time.monotonic() + _RETURN_SECONDS
     while True:
-        page = await connection.jetstream_request(f"CONSUMER.LIST.{CONFIGURATION_STREAM}", {"offset": offset})
-        consumers = page.get("consumers") or []
-        found += [Watcher(each["name"], each["delivered"]["stream_seq"]) for each in consumers if _is_watcher(each)]
-        offset += len(consumers)
-        if not consumers or offset >= page["total"]:
-            return tuple(sorted(found, key=lambda watcher: watcher.consumer))
+        found = await _watchers(connection)
+        if any(watcher.listening for watcher in found):
+            return found
+        if not found or time.monotonic() >= deadline:
+            return ()
+        await asyncio.sleep(_MAX_POLL_SECONDS)
 
 
 async def wait_until_delivered(connection: Connection, sequence: int, timeout: float) -> tuple[Watcher, ...]:
@@ -46,22 +54,44 @@ async def wait_until_delivered(connection: Connection, sequence: int, timeout: f
     deadline = time.monotonic() + timeout
     pause = _POLL_SECONDS
     while True:
-        behind = tuple(each for each in await foreign_watchers(connection) if each.delivered < sequence)
+        behind = tuple(each for each in await _watchers(connection) if each.delivered < sequence)
         if not behind or time.monotonic() >= deadline:
             return behind
         await asyncio.sleep(pause)
         pause = min(pause * 2, _MAX_POLL_SECONDS)
 
 
-def _is_watcher(info: dict[str, Any]) -> bool:
+async def _watchers(connection: Connection) -> tuple[Watcher, ...]:
+    found: dict[str, Watcher] = {}
+    offset = 0
+    while True:
+        page = await connection.jetstream_request(f"CONSUMER.LIST.{CONFIGURATION_STREAM}", {"offset": offset})
+        consumers = page.get("consumers") or []
+        for each in consumers:
+            if (watcher := _watcher(each)) is not None:
+                found[watcher.consumer] = watcher
+        offset += len(consumers)
+        if not consumers or offset >= page["total"]:
+            return tuple(found[name] for name in sorted(found))
+
+
+def _watcher(info: dict[str, Any]) -> Watcher | None:
+    """What a consumer is, if it may be a Go scheduler's: those are ephemeral, and gone seconds after their listener.
+
+    So a durable consumer, or one that nobody listens to for long, which anybody may leave behind, is none.
+    """
     config = info["config"]
-    if config.get("description", "").startswith(CONSUMER_MARK):
-        return False
-    # A push consumer may belong to a scheduler that is reconnecting; a pull consumer counts while somebody pulls.
-    if "deliver_subject" not in config and not info.get("num_waiting"):
-        return False
+    if config.get("description", "").startswith(CONSUMER_MARK) or config.get("durable_name"):
+        return None
+    # A pull consumer is listened to while somebody pulls.
+    listening = bool(info.get("push_bound") or info.get("num_waiting"))
+    returns = "deliver_subject" in config and config.get("inactive_threshold", 0) <= _RETURN_SECONDS * NANOSECONDS
+    if not listening and not returns:
+        return None
     filters = config.get("filter_subjects") or [config.get("filter_subject") or ">"]
-    return any(_overlaps(each.split("."), f"{SCHEDULE_SUBJECT}*".split(".")) for each in filters)
+    if not any(_overlaps(each.split("."), f"{SCHEDULE_SUBJECT}*".split(".")) for each in filters):
+        return None
+    return Watcher(info["name"], info["delivered"]["stream_seq"], listening)
 
 
 def _overlaps(one: list[str], other: list[str]) -> bool:

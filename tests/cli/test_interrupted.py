@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-import nats
 import pytest
-from nats.js.api import AckPolicy, ConsumerConfig
 
+from ajsync.asyncjobs.connection import connect
+from ajsync.asyncjobs.context import context_for_server
 from tests.cli.processes import ajsync, background, wait_until
+from tests.go_watcher import STUCK, go_watcher
 from tests.nats_server import NatsServer
 
+pytestmark = pytest.mark.anyio
+
 SCHEDULES = "schedules:\n  A: {schedule: '@daily', task_type: x}\n  B: {schedule: '@daily', task_type: x}\n"
-STREAM = "KV_CHORIA_AJ_CONFIGURATION"
 
 
 @pytest.fixture
@@ -28,33 +30,20 @@ def project(tmp_path: Path, server: NatsServer) -> Path:
     return folder
 
 
-def watcher(url: str, *, there: bool) -> None:
-    """A watcher that takes no deletion makes an apply wait between delete and create."""
-
-    async def change() -> None:
-        client = await nats.connect(url)
-        if there:
-            config = ConsumerConfig(durable_name="stuck", deliver_subject="nobody", ack_policy=AckPolicy.NONE)
-            await client.jsm().add_consumer(STREAM, config)
-        else:
-            await client.jsm().delete_consumer(STREAM, "stuck")
-        await client.close()
-
-    asyncio.run(change())
-
-
-def test_killed_between_delete_and_create_the_next_apply_brings_it_back_first(
+async def test_killed_between_delete_and_create_the_next_apply_brings_it_back_first(
     project: Path, server: NatsServer
 ) -> None:
     def names() -> list[str]:
         return ajsync(project, "list", "--names", "--server", server.url).stdout.split()
 
-    watcher(server.url, there=True)
-    with background(project, "apply", "--yes", "--server", server.url) as process:
-        wait_until(lambda: names() == ["B"], process)
-        process.kill()
-        process.wait()
-    watcher(server.url, there=False)
+    def kill_amid_an_update() -> None:
+        with background(project, "apply", "--yes", "--server", server.url) as process:
+            wait_until(lambda: names() == ["B"], process)
+            process.kill()
+            process.wait()
+
+    async with connect(context_for_server(server.url)) as connection, go_watcher(connection, **STUCK):
+        await asyncio.to_thread(kill_amid_an_update)
     assert names() == ["B"]
     plan = ajsync(project, "plan", "--detailed-exitcode", "--server", server.url)
     assert plan.returncode == 0

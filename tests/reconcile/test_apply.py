@@ -6,7 +6,7 @@ import asyncio
 import base64
 import json
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
+from ajsync.asyncjobs import watchers
 from ajsync.asyncjobs.bucket import ConfigurationBucket
-from ajsync.asyncjobs.connection import connect
+from ajsync.asyncjobs.connection import Connection, connect
 from ajsync.asyncjobs.context import context_for_server
 from ajsync.asyncjobs.journal import Step, encode_journal, journal_key
 from ajsync.asyncjobs.model import ScheduledTask, decode_scheduled_task, encode_scheduled_task
@@ -37,7 +38,7 @@ from ajsync.reconcile.rewrite import finish_interrupted
 from ajsync.reconcile.survey import survey
 from ajsync.reconcile.writing import KeyWrite, write_keys
 from tests.conftest import StartServer
-from tests.go_watcher import go_watcher
+from tests.go_watcher import STUCK, go_watcher
 from tests.nats_server import NatsServer
 from tests.tasks import OWNER, desired, task
 
@@ -311,19 +312,60 @@ async def test_an_update_whose_values_fit_no_journal_is_refused_and_not_deleted(
 async def test_a_watcher_that_never_reads_on_delays_the_update_but_loses_nothing(
     server: NatsServer, caplog: pytest.LogCaptureFixture
 ) -> None:
+    async with opened(server.url) as bucket, opened(server.url) as theirs:
+        await applied(bucket, task("A"))
+        async with go_watcher(theirs.connection, **STUCK, name="stuck"):
+            result = await applied(bucket, task("A", schedule="@hourly"), watcher_seconds=0.2)
+            assert result.error is None
+            assert await stored(bucket) == {"A": "@hourly"}
+            assert "The consumer stuck has not taken the deletes" in caplog.text
+
+
+LEFT_BEHIND: Mapping[str, Mapping[str, object]] = {
+    "durable": {"durable_name": "x", "inactive_threshold": 0},
+    "durable, listened to": {"durable_name": "x", "inactive_threshold": 0, "deliver_subject": "heard"},
+    "ephemeral": {"inactive_threshold": 3600 * 10**9},
+    "another that is soon gone": {"inactive_threshold": 10**9},
+}
+
+
+@pytest.mark.parametrize("kind", LEFT_BEHIND)
+async def test_a_consumer_that_no_go_scheduler_has_does_not_make_an_update_a_delete_and_a_create(
+    server: NatsServer, kind: str
+) -> None:
     async with opened(server.url) as bucket:
         await applied(bucket, task("A"))
-        await bucket.connection.jetstream_request(
-            "CONSUMER.DURABLE.CREATE.KV_CHORIA_AJ_CONFIGURATION.stuck",
-            {
-                "stream_name": "KV_CHORIA_AJ_CONFIGURATION",
-                "config": {"durable_name": "stuck", "deliver_subject": "nobody.listens", "ack_policy": "none"},
-            },
-        )
-        result = await applied(bucket, task("A", schedule="@hourly"), watcher_seconds=0.2)
-        assert result.error is None
-        assert await stored(bucket) == {"A": "@hourly"}
-        assert "The consumer stuck has not taken the deletes" in caplog.text
+        config = {"deliver_subject": "nobody.listens", "ack_policy": "none", **LEFT_BEHIND[kind]}
+        await bucket.connection.client.subscribe("heard")
+        durable = "durable_name" in config
+        subject = "CONSUMER.DURABLE.CREATE.KV_CHORIA_AJ_CONFIGURATION.x" if durable else "CONSUMER.CREATE.{}"
+        body = {"stream_name": "KV_CHORIA_AJ_CONFIGURATION", "config": config}
+        await bucket.connection.jetstream_request(subject.format("KV_CHORIA_AJ_CONFIGURATION"), body)
+        assert (await applied(bucket, task("A", schedule="@hourly"))).error is None
+        assert (await bucket.read()).entries["A"].revision == 2
+        assert await bucket.get(journal_key(OWNER)) is None
+
+
+async def test_a_go_scheduler_that_is_connecting_again_is_waited_for(
+    server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    list_watchers, looked = watchers._watchers, asyncio.Event()
+
+    async def look(connection: Connection) -> tuple[watchers.Watcher, ...]:
+        found = await list_watchers(connection)
+        looked.set()
+        return found
+
+    monkeypatch.setattr(watchers, "_watchers", look)
+    async with opened(server.url) as bucket, opened(server.url) as theirs:
+        await applied(bucket, task("A"))
+        async with go_watcher(theirs.connection, deliver_subject="theirs", flow_control=False, idle_heartbeat=0):
+            updating = asyncio.create_task(applied(bucket, task("A", schedule="@hourly")))
+            await asyncio.wait_for(looked.wait(), 10)
+            heard = await theirs.connection.client.subscribe("theirs")
+            assert (await updating).error is None
+            told = [await heard.next_msg(timeout=10) for _ in range(3)]
+            assert [bool(msg.headers and "KV-Operation" in msg.headers) for msg in told] == [False, True, False]
 
 
 async def leave_interrupted(bucket: ConfigurationBucket, *steps: Step) -> None:
