@@ -8,7 +8,7 @@ help:
 	@echo "make demo    watch ajsync work, against a server of its own"
 	@echo "make test    run every test against real servers"
 	@echo "make lint    check style and types"
-	@echo "make soak    break leaders, servers and applies for forty minutes"
+	@echo "make soak    break leaders, servers and applies, and read beside writers, for forty-five minutes"
 	@echo "make bench   measure against the floors"
 	@echo "make docs    write the reference pages from the schemas and the commands' help"
 

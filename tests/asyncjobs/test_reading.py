@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
 from nats.aio.msg import Msg
@@ -20,6 +22,7 @@ from ajsync.errors import UnreachableError
 from tests.asyncjobs.watched import delete, put
 from tests.asyncjobs.writers import writing
 from tests.nats_server import NatsServer
+from tests.scheduler.ha.cluster import cluster
 
 pytestmark = pytest.mark.anyio
 
@@ -43,6 +46,35 @@ async def test_a_read_has_every_key_while_others_write(server: NatsServer, direc
             for _ in range(60):
                 assert not {*STABLE, *HOT} - (await bucket.read()).entries.keys()
         assert writers.writes > 60
+
+
+async def test_so_has_a_read_of_three_replicas(tmp_path: Path) -> None:
+    with cluster(tmp_path) as found:
+        async with AsyncExitStack() as stack:
+            urls = [node.url for node in found.nodes.values()]
+            opened = [await stack.enter_async_context(connect(context_for_server(url))) for url in urls]
+            await made(opened[0])
+            await put(opened[0], dict.fromkeys((*STABLE, *HOT), b"{}"))
+            buckets = [await ConfigurationBucket.open(each) for each in opened]
+            await stack.enter_async_context(writing(urls[0], HOT))
+            for number in range(60):
+                await put(opened[0], {STABLE[0]: b"%d" % number})
+                last = await buckets[0].get(f"scheduled_tasks.{STABLE[0]}")
+                assert last is not None
+                entries = (await buckets[number % 3].read()).entries
+                assert not {*STABLE, *HOT} - entries.keys()
+                assert entries[STABLE[0]].revision == last.revision
+
+
+async def made(connection: Connection) -> None:
+    """Make the bucket with three replicas, as soon as the cluster can."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                await ConfigurationBucket.create(connection, replicas=3)
+                return
+            except UnreachableError:
+                await asyncio.sleep(0.1)
 
 
 @pytest.mark.parametrize("direct", [True, False], ids=["direct", "by name"])

@@ -31,9 +31,9 @@ SHOWN: Mapping[str, str] = {
 """Each block of the page, by the name of its user."""
 _PLAN, _APPLY = SHOWN["ajsync-plan"], SHOWN["ajsync-apply"]
 
-WITHOUT: Mapping[str, str] = {
-    f"plan-without-{number}": _PLAN.replace(line, "") for number, line in enumerate(_PUBLISH.findall(_PLAN))
-}
+MISSING: Mapping[str, str] = {f"plan-without-{number}": line for number, line in enumerate(_PUBLISH.findall(_PLAN))}
+"""The permissions of the user for `plan`, by the name of the user that lacks it."""
+WITHOUT: Mapping[str, str] = {name: _PLAN.replace(line, "") for name, line in MISSING.items()}
 """The user for `plan`, each time without one of its permissions."""
 
 ALTERED: Mapping[str, str] = {
@@ -55,7 +55,7 @@ def authorization() -> str:
 
 def write_contexts(home: Path, server: NatsServer, users: Mapping[str, str], **members: str) -> None:
     """Write the context of the page for each user, with the inbox that the user may subscribe to."""
-    (shown,) = blocks(PAGE, "json")
+    shown = blocks(PAGE, "json")[0]
     folder = home / ".config" / "nats" / "context"
     folder.mkdir(parents=True, exist_ok=True)
     for name, user in users.items():

@@ -14,11 +14,10 @@ from pathlib import Path
 import nats
 import pytest
 from nats.aio.client import Client
-from nats.aio.msg import Msg
 
-from ajsync.asyncjobs import bucket as bucket_module
 from ajsync.asyncjobs.bucket import ConfigurationBucket
-from ajsync.asyncjobs.connection import connect
+from ajsync.asyncjobs.connection import Connection, connect
+from ajsync.asyncjobs.live import Live
 from ajsync.errors import UnreachableError
 from ajsync.reconcile.survey import survey
 from ajsync.reconcile.writing import KeyWrite, write_keys
@@ -29,6 +28,7 @@ from tests.docs.users import (
     API,
     CREATE,
     KEYS,
+    MISSING,
     OWNER,
     PASSWORD,
     PASSWORD_VARIABLES,
@@ -175,25 +175,27 @@ async def test_the_apply_user_updates_beside_a_go_scheduler(filled: NatsServer, 
 
 
 @pytest.mark.parametrize("user", WITHOUT)
-async def test_each_permission_of_the_plan_user_is_needed(
-    filled: NatsServer, user: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bucket_module, "_READ_SILENCE_SECONDS", 0.1)
+async def test_each_permission_of_the_plan_user_is_needed(filled: NatsServer, user: str) -> None:
     async with connect(context(user)) as connection:
-        with pytest.raises(UnreachableError):
-            await survey(await ConfigurationBucket.open(connection), {}, owner=OWNER, digest="")
+        surveyed = asyncio.ensure_future(look(connection))
+        await asyncio.wait((surveyed,))
+        if "DIRECT.GET" in MISSING[user]:  # which saves time, as the page says
+            assert (await surveyed).entries.keys() == {"A", "B"}
+        else:
+            with pytest.raises(UnreachableError):
+                await surveyed
     assert f'user:{user}" - Publish Violation' in filled.log
+
+
+async def look(connection: Connection) -> Live:
+    """Do what `plan` does with the bucket."""
+    bucket = await ConfigurationBucket.open(connection)
+    await survey(bucket, {}, owner=OWNER, digest="")
+    return await bucket.read()
 
 
 def test_without_the_keys_an_apply_is_refused(filled: NatsServer, run: Run) -> None:
     assert run("apply-without-keys", "apply", "--yes").returncode == 7
-
-
-async def test_the_apply_user_leaves_no_consumer_behind(filled: NatsServer, run: Run) -> None:
-    async with client(filled, "admin", []) as admin:
-        for user, left in (("ajsync-apply", 0), ("ajsync-plan", 1)):
-            await asyncio.to_thread(run, user, "plan")
-            assert len(await admin.jetstream().consumers_info(STREAM)) == left
 
 
 def test_only_who_may_make_the_bucket_makes_it(secured: NatsServer, project: Path, run: Run) -> None:
@@ -253,6 +255,12 @@ FORBIDDEN = [
     f"{API}DIRECT.GET.KV_OTHER.$KV.OTHER.key",
     f"{API}CONSUMER.CREATE.KV_OTHER.x.$KV.OTHER.key",
     f"{API}CONSUMER.CREATE.{STREAM}.x.{KEYS}>",
+    f"{API}CONSUMER.CREATE.{STREAM}.x.{KEYS}scheduled_tasks.*",
+    f"{API}CONSUMER.CREATE.{STREAM}.x",
+    f"{API}CONSUMER.MSG.NEXT.{STREAM}.x",
+    f"{API}CONSUMER.DELETE.{STREAM}.x",
+    f"{API}DIRECT.GET.{STREAM}.{KEYS}scheduled_tasks.A",
+    f"{API}DIRECT.GET.CHORIA_AJ_TASKS",
     f"{API}CONSUMER.CREATE.{STREAM}",
     f"{API}CONSUMER.DURABLE.CREATE.{STREAM}.x",
     f"{API}STREAM.DELETE.{STREAM}",
@@ -294,41 +302,19 @@ async def ask(connection: Client, subject: str, body: object) -> dict[str, objec
     return answer
 
 
-async def test_the_page_is_honest_about_what_the_plan_user_can_read_and_send(filled: NatsServer) -> None:
-    received: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-
-    async def receive(msg: Msg) -> None:
-        if not received.done():
-            received.set_result(msg.data)
-
+async def test_the_page_is_honest_about_what_the_plan_user_can_read(filled: NatsServer) -> None:
     async with client(filled, "admin", []) as admin, client(filled, "ajsync-plan", []) as connection:
         await admin.request(f"{KEYS}ajsync.journal.another", b"journal")  # answered once it is stored
-        await admin.subscribe("anywhere", cb=receive)
-        await admin.request("$JS.API.INFO", timeout=10)  # after which the server knows it, and not after a flush
         found = await ask(connection, f"STREAM.MSG.GET.{STREAM}", {"last_by_subj": f"{KEYS}ajsync.journal.another"})
         message = found["message"]
         assert isinstance(message, dict)
         assert base64.b64decode(message["data"]) == b"journal"
-        keys = f"{KEYS}scheduled_tasks.*"
-        consumer = {"name": "x", "deliver_subject": "anywhere", "ack_policy": "none", "filter_subject": keys}
-        made = await ask(connection, f"CONSUMER.CREATE.{STREAM}.x.{keys}", {"stream_name": STREAM, "config": consumer})
-        assert "error" not in made
-        assert b'"name":"A"' in await asyncio.wait_for(received, 10)
 
 
 async def test_the_page_is_honest_about_what_the_apply_user_can_destroy(filled: NatsServer, run: Run) -> None:
     async with client(filled, "ajsync-apply", []) as connection:
         await connection.request(f"{KEYS}scheduled_tasks.X", b"", headers={"Nats-Rollup": "all"})
     assert held(run) == {}
-
-
-async def test_the_page_is_honest_about_consumers_of_others(filled: NatsServer) -> None:
-    keys = f"{KEYS}scheduled_tasks.*"
-    config = {"name": "x", "deliver_subject": "here", "ack_policy": "none", "filter_subject": keys}
-    async with client(filled, "admin", []) as admin, client(filled, "ajsync-plan", []) as connection:
-        await ask(admin, f"CONSUMER.CREATE.{STREAM}.x.{keys}", {"stream_name": STREAM, "config": config})
-        changed = {"stream_name": STREAM, "action": "update", "config": {**config, "deliver_subject": "there"}}
-        assert "error" not in await ask(connection, f"CONSUMER.CREATE.{STREAM}.x.{keys}", changed)
 
 
 async def test_the_page_is_honest_about_who_may_make_the_bucket(secured: NatsServer) -> None:

@@ -16,6 +16,7 @@ import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from ajsync.asyncjobs import checking
 from ajsync.asyncjobs.connection import connect
 from ajsync.asyncjobs.election import ELECTION_SUBJECT
 from ajsync.asyncjobs.model import Managed, ScheduledTask, encode_scheduled_task
@@ -23,8 +24,10 @@ from ajsync.asyncjobs.names import CONFIGURATION_STREAM, ELECTIONS_STREAM, SCHED
 from ajsync.asyncjobs.streams import stream_configuration
 from ajsync.errors import AjsyncError
 from ajsync.scheduler.scheduler import Scheduler, Settings
+from tests.asyncjobs.watched import watching
 from tests.cli.processes import background, wait_until
 from tests.conftest import StartServer
+from tests.docs.pages import blocks
 from tests.docs.users import API, KEYS, OWNER, PAGE, PASSWORD, PASSWORD_VARIABLES, SHOWN, context, write_contexts
 from tests.nats_server import NatsServer
 from tests.tasks import task
@@ -210,7 +213,10 @@ def skipped(scheduler: Scheduler) -> bool:
     return any(record.state == "skipped" for record in scheduler.records.history.recent())
 
 
-async def test_each_permission_of_the_user_is_needed(start_server: StartServer, home: Path) -> None:
+async def test_each_permission_of_the_user_is_needed(
+    start_server: StartServer, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checking, "_CHECK_SECONDS", 0.0)
     without = {f"without-{number}": BLOCK.replace(line, "") for number, line in enumerate(ALLOWED)}
     server = serve(start_server, home, {USER: BLOCK, **without})
     await asyncio.gather(*(run_until_refused(server, name) for name in (USER, *without)))
@@ -312,6 +318,56 @@ async def test_the_page_is_honest_about_what_the_user_can_destroy(start_server: 
         await connection.request(f"{KEYS}ajsync.watermark", b"", headers={"Nats-Rollup": "all"})
         info = await request(admin, f"{API}STREAM.INFO.{CONFIGURATION_STREAM}", {"subjects_filter": ">"})
         assert list(info["state"]["subjects"]) == [f"{KEYS}ajsync.watermark"]
+
+
+async def test_the_page_is_honest_about_consumers(start_server: StartServer, home: Path) -> None:
+    server = serve(start_server, home, {USER: BLOCK})
+    received: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def receive(msg: Msg) -> None:
+        if not received.done():
+            received.set_result(msg.data)
+
+    keys, create = f"{KEYS}scheduled_tasks.*", f"{API}CONSUMER.CREATE.{CONFIGURATION_STREAM}.x"
+    config = {"name": "x", "deliver_subject": "nobody", "ack_policy": "none", "filter_subject": keys}
+    inbox = context(USER).inbox_prefix
+    async with client(server, f"admin-{USER}", []) as admin, client(server, USER, [], inbox) as connection:
+        await prepare(admin, TICK)
+        await admin.subscribe("anywhere", cb=receive)
+        await request(admin, f"{API}INFO", {})  # after which the server knows it, and not after a flush
+        await request(admin, f"{create}.{keys}", {"stream_name": CONFIGURATION_STREAM, "config": config})
+        changed = {"config": {**config, "deliver_subject": "anywhere"}, "action": "update"}
+        await request(connection, create, {"stream_name": CONFIGURATION_STREAM, **changed})
+        assert b'"name":"TICK"' in await asyncio.wait_for(received, 10)
+
+
+async def test_with_the_limits_of_the_page_a_consumer_that_nobody_listens_to_is_removed(
+    start_server: StartServer, home: Path
+) -> None:
+    server = serve(start_server, home, {USER: BLOCK})
+    (limits,) = (block.text for block in blocks(PAGE, "json") if "consumer_limits" in block.text)
+    limited = {**stream_configuration(CONFIGURATION_STREAM), **json.loads(limits)}
+    durable = {"durable_name": "x", "deliver_subject": "nobody", "ack_policy": "none"}
+    create = f"{API}CONSUMER.CREATE.{CONFIGURATION_STREAM}"
+    async with client(server, f"admin-{USER}", []) as admin, connect(context(USER)) as connection:
+        await request(admin, f"{API}STREAM.CREATE.{CONFIGURATION_STREAM}", limited)
+        await request(admin, f"{create}.x", {"stream_name": CONFIGURATION_STREAM, "config": {**durable, "name": "x"}})
+        long = {**durable, "durable_name": "y", "name": "y", "inactive_threshold": 6 * 10**9}
+        refusal = await admin.request(
+            f"{create}.y", json.dumps({"stream_name": CONFIGURATION_STREAM, "config": long}).encode()
+        )
+        assert "inactive threshold exceeds" in json.loads(refusal.data)["error"]["description"]
+        async with watching(connection) as watch:
+            await watch.until(watch.loaded.is_set)
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                while "x" in await names(admin):
+                    await asyncio.sleep(0.05)
+            assert len(await names(admin)) == 1
+
+
+async def names(admin: Client) -> list[str]:
+    """Of the consumers of the bucket."""
+    return list((await request(admin, f"{API}CONSUMER.NAMES.{CONFIGURATION_STREAM}", {}))["consumers"] or [])
 
 
 def test_the_page_says_what_each_subject_is_for() -> None:
