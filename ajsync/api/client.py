@@ -153,7 +153,7 @@ class Client:
         if self._ended:
             raise UnreachableError("The client has ended, and follows nothing any more. Connect anew.")
         changes: asyncio.Queue[Seen | None] = asyncio.Queue()
-        following = Watch(self.connection, CONFIGURATION_STREAM, f"{SCHEDULE_SUBJECT}*", changes.put_nowait)
+        following = Watch(self.connection, CONFIGURATION_STREAM, [f"{SCHEDULE_SUBJECT}*"], changes.put_nowait)
         running = asyncio.create_task(following.run())
         self._watches.add(running)
         lost = self.connection.lost

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from ajsync.asyncjobs.connection import Connection
 from ajsync.asyncjobs.known import Known
-from ajsync.asyncjobs.leader import list_subjects
+from ajsync.asyncjobs.leader import list_all_subjects
 from ajsync.asyncjobs.walk import count_messages
 
 _CHECK_SECONDS = 5.0
@@ -20,10 +21,12 @@ _LISTING_SECONDS = 30.0
 class Check:
     """The checks of one pass over a stream."""
 
-    def __init__(self, connection: Connection, stream: str, subject: str, known: Known, created: str) -> None:
+    def __init__(
+        self, connection: Connection, stream: str, subjects: Sequence[str], known: Known, created: str
+    ) -> None:
         self._connection = connection
         self._stream = stream
-        self._subject = subject
+        self._subjects = subjects
         self._known = known
         self._created = created
         self._next = time.monotonic() + _CHECK_SECONDS
@@ -49,11 +52,14 @@ class Check:
     async def compare(self) -> bool:
         """Compare by name; False where something is there that we were not told of."""
         self._listed = time.monotonic()
-        return self._known.compare(await list_subjects(self._connection, self._stream, self._subject))
+        return self._known.compare(await list_all_subjects(self._connection, self._stream, self._subjects))
 
     async def _fits(self) -> bool:
         """Whether the number of keys is the one that is known, which the server tells without naming them."""
-        count = await count_messages(self._connection, self._stream, self._subject)
-        if count is None:
-            return time.monotonic() - self._listed < _LISTING_SECONDS
-        return count == len(self._known)
+        total = 0
+        for subjects in self._subjects:
+            count = await count_messages(self._connection, self._stream, subjects)
+            if count is None:
+                return time.monotonic() - self._listed < _LISTING_SECONDS
+            total += count
+        return total == len(self._known)

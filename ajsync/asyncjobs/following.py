@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 
 from nats.aio.msg import Msg
 
@@ -35,12 +36,14 @@ class NoConsumerError(UnreachableError):
 
 
 class Following:
-    """Tells `known` of each key that matches `subject`, and of each change."""
+    """Tells `known` of each key that matches `subjects`, and of each change."""
 
-    def __init__(self, connection: Connection, stream: str, subject: str, known: Known, check: Check) -> None:
+    def __init__(
+        self, connection: Connection, stream: str, subjects: Sequence[str], known: Known, check: Check
+    ) -> None:
         self._connection = connection
         self._stream = stream
-        self._subject = subject
+        self._subjects = list(subjects)
         self._known = known
         self._check = check
         self._consumer = ""
@@ -56,8 +59,9 @@ class Following:
     async def run(self) -> None:
         """Follow until everything has to be listed again. Raises NoConsumerError, and as a request does."""
         client = self._connection.client
-        newest = await last_message(self._connection, self._stream, self._subject)
-        self._last_listed = newest.revision if newest is not None else 0
+        for subject in self._subjects:
+            newest = await last_message(self._connection, self._stream, subject)
+            self._last_listed = max(self._last_listed, newest.revision if newest is not None else 0)
         inbox = client.new_inbox()
         reconnects = client.stats["reconnects"]
         self._known.begin_listing()
@@ -93,7 +97,7 @@ class Following:
             "deliver_policy": "last_per_subject",
             "ack_policy": "none",
             "max_deliver": 1,
-            "filter_subjects": [self._subject],
+            "filter_subjects": self._subjects,
             "flow_control": True,
             "idle_heartbeat": int(_HEARTBEAT_SECONDS * 1e9),
             "inactive_threshold": 5_000_000_000,

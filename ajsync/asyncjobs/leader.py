@@ -59,6 +59,15 @@ async def list_subjects(connection: Connection, stream: str, subjects: str) -> L
     )
 
 
+async def list_all_subjects(connection: Connection, stream: str, patterns: Sequence[str]) -> Listing:
+    """The subjects that match any of these. Raises as `list_subjects`."""
+    listings = [await list_subjects(connection, stream, pattern) for pattern in patterns]
+    if len({listing.created for listing in listings}) > 1:
+        raise UnreachableError(f"The stream {stream} was made anew while its keys were listed. Try again.")
+    found = {subject for listing in listings for subject in listing.subjects}
+    return Listing(listings[0].created, min(listing.last_sequence for listing in listings), found)
+
+
 async def last_messages(connection: Connection, stream: str, subjects: Sequence[str]) -> dict[str, LastMessage]:
     """The last message of each subject that has one. Raises as `Connection.jetstream_request`."""
     gets = _Gets(connection, stream, subjects)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 
 from ajsync.asyncjobs.checking import Check
 from ajsync.asyncjobs.connection import Connection
 from ajsync.asyncjobs.known import Known
-from ajsync.asyncjobs.leader import last_messages, list_subjects
+from ajsync.asyncjobs.leader import last_messages, list_all_subjects
 from ajsync.asyncjobs.streams import LastMessage, next_message
+from ajsync.asyncjobs.subjects import covering, matches
 from ajsync.asyncjobs.timestamp import parse_timestamp
 from ajsync.asyncjobs.waiting import raise_if_cancelled
 from ajsync.asyncjobs.walk import NoWalkError, Walk
@@ -18,16 +20,20 @@ _LOOK_SECONDS = 0.5
 
 
 class Polling:
-    """Tells `known` of each key that matches `subject`, and of each change, from where it was left off."""
+    """Tells `known` of each key that matches `subjects`, and of each change, from where it was left off."""
 
-    def __init__(self, connection: Connection, stream: str, subject: str, known: Known, created: str) -> None:
+    def __init__(
+        self, connection: Connection, stream: str, subjects: Sequence[str], known: Known, created: str
+    ) -> None:
         self.created = created
         """Which stream it is: one that was made anew is another."""
         self._connection = connection
         self._stream = stream
-        self._subject = subject
+        self._subjects = subjects
+        self._covering = covering(subjects)
+        """The order in which keys of different kinds were written tells something: so they are looked at together."""
         self._known = known
-        self._walk = Walk(connection, stream, subject, self._take)
+        self._walk = Walk(connection, stream, self._covering, self._take)
         self._walks = True
         """False where the server allows no walk: then its leader is asked."""
         self._listed = False
@@ -66,7 +72,7 @@ class Polling:
 
     async def _list(self) -> None:
         """Have the leader tell of all there is, many at a time."""
-        listing = await list_subjects(self._connection, self._stream, self._subject)
+        listing = await list_all_subjects(self._connection, self._stream, self._subjects)
         found = await last_messages(self._connection, self._stream, [*listing.subjects])
         for message in sorted(found.values(), key=lambda message: message.revision):
             self._known.take(message.subject, message.revision, message.stored_at, _data(message))
@@ -77,14 +83,19 @@ class Polling:
         return await self._next() is None
 
     async def _next(self) -> LastMessage | None:
-        return await next_message(self._connection, self._stream, self._subject, self._walk.position)
+        return await next_message(self._connection, self._stream, self._covering, self._walk.position)
 
     def _take_message(self, message: LastMessage) -> None:
-        self._known.take(message.subject, message.revision, message.stored_at, _data(message))
+        if self._is_watched(message.subject):
+            self._known.take(message.subject, message.revision, message.stored_at, _data(message))
         self._walk.position = message.revision
 
     def _take(self, subject: str, revision: int, data: bytes | None, stored_at: str) -> None:
-        self._known.take(subject, revision, parse_timestamp(stored_at), data)
+        if self._is_watched(subject):
+            self._known.take(subject, revision, parse_timestamp(stored_at), data)
+
+    def _is_watched(self, subject: str) -> bool:
+        return any(matches(pattern, subject) for pattern in self._subjects)
 
 
 def _data(message: LastMessage) -> bytes | None:

@@ -10,6 +10,8 @@ import re
 from collections import deque
 from typing import Literal
 
+from ajsync.asyncjobs.subjects import matches
+
 Kind = Literal["Publish", "Subscription"]
 
 _VIOLATION = re.compile(r'permissions violation for (publish|subscription) to "([^"]*)"', re.IGNORECASE)
@@ -53,7 +55,7 @@ class Violations:
             if kind := self._subjects.get(each.lower()):
                 return f'Permissions Violation for {kind} to "{subject if each == subject else each.lower()}"'
         for kind, pattern in reversed(self._patterns):
-            if any(_matches(pattern, each.lower()) for each in (subject, also)):
+            if any(matches(pattern, each.lower()) for each in (subject, also)):
                 return f'Permissions Violation for {kind} to "{pattern}"'
         return None
 
@@ -64,14 +66,3 @@ class Violations:
                 remedy = 'name a prefix that its user may subscribe to as "inbox_prefix" in the context'
                 return f'Permissions Violation for Subscription to "{prefix}.>", where answers arrive; {remedy}'
         return None
-
-
-def _matches(pattern: str, subject: str) -> bool:
-    """Whether `pattern`, in which `*` is any token and `>` any rest, takes in `subject`."""
-    wanted, tokens = pattern.split("."), subject.split(".")
-    for place, token in enumerate(wanted):
-        if token == ">":
-            return len(tokens) > place
-        if place >= len(tokens) or token not in ("*", tokens[place]):
-            return False
-    return len(wanted) == len(tokens)

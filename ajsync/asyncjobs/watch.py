@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import nats.errors
 
@@ -32,12 +32,14 @@ _POLLING_SECONDS = 30.0
 
 
 class Watch:
-    """Calls `on_seen` for each key that matches `subject`, and for each change of it, once."""
+    """Calls `on_seen` for each key that matches `subjects`, and for each change of it, once."""
 
-    def __init__(self, connection: Connection, stream: str, subject: str, on_seen: Callable[[Seen], None]) -> None:
+    def __init__(
+        self, connection: Connection, stream: str, subjects: Sequence[str], on_seen: Callable[[Seen], None]
+    ) -> None:
         self._connection = connection
         self._stream = stream
-        self._subject = subject
+        self._subjects = list(subjects)
         self._known = Known(on_seen)
         self._polling: Polling | None = None
         """Kept, since it need not begin from the beginning."""
@@ -56,9 +58,9 @@ class Watch:
                     log.warning("The stream %s was made anew; listing it again", self._stream)
                 created, trouble = info["created"], ""
                 began = time.monotonic()
-                check = Check(self._connection, self._stream, self._subject, self._known, created)
+                check = Check(self._connection, self._stream, self._subjects, self._known, created)
                 try:
-                    await Following(self._connection, self._stream, self._subject, self._known, check).run()
+                    await Following(self._connection, self._stream, self._subjects, self._known, check).run()
                     without = None
                 except NoConsumerError as error:
                     if error.code != without:
@@ -75,6 +77,6 @@ class Watch:
 
     async def _poll(self, check: Check, created: str) -> None:
         if self._polling is None or self._polling.created != created:
-            self._polling = Polling(self._connection, self._stream, self._subject, self._known, created)
+            self._polling = Polling(self._connection, self._stream, self._subjects, self._known, created)
         if not await self._polling.run(check, _POLLING_SECONDS):
             self._polling = None

@@ -14,6 +14,7 @@ from typing import Any
 
 from ajsync.asyncjobs.connection import Connection
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, CONSUMER_MARK, SCHEDULE_SUBJECT
+from ajsync.asyncjobs.subjects import overlap
 from ajsync.asyncjobs.timestamp import NANOSECONDS
 
 _POLL_SECONDS = 0.02
@@ -89,16 +90,6 @@ def _watcher(info: dict[str, Any]) -> Watcher | None:
     if not listening and not returns:
         return None
     filters = config.get("filter_subjects") or [config.get("filter_subject") or ">"]
-    if not any(_overlaps(each.split("."), f"{SCHEDULE_SUBJECT}*".split(".")) for each in filters):
+    if not any(overlap(each, f"{SCHEDULE_SUBJECT}*") for each in filters):
         return None
     return Watcher(info["name"], info["delivered"]["stream_seq"], listening)
-
-
-def _overlaps(one: list[str], other: list[str]) -> bool:
-    """True if some subject matches both filters, which are given as tokens."""
-    for first, second in zip(one, other, strict=False):
-        if ">" in (first, second):
-            return True
-        if first != second and "*" not in (first, second):
-            return False
-    return len(one) == len(other)

@@ -20,7 +20,7 @@ class Watched(Watch):
 
     def __init__(self, connection: Connection) -> None:
         self.seen: list[Seen] = []
-        super().__init__(connection, CONFIGURATION_STREAM, f"{SCHEDULE_SUBJECT}*", self.seen.append)
+        super().__init__(connection, CONFIGURATION_STREAM, [f"{SCHEDULE_SUBJECT}*"], self.seen.append)
 
     def told(self) -> list[tuple[str, bytes | None]]:
         """What was told so far: names and values, None for what was deleted."""
