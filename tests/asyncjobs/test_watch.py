@@ -295,6 +295,31 @@ async def purge(connection: Connection, name: str) -> None:
 
 
 @pytest.mark.usefixtures("observant")
+@pytest.mark.parametrize("consumers", [1, -1], ids=["without a consumer", "with one"])
+async def test_keys_of_two_kinds_are_told_in_the_order_in_which_they_were_written(
+    server: NatsServer, consumers: int
+) -> None:
+    kind = "$KV.CHORIA_AJ_CONFIGURATION.ajsync.journal."
+    async with connect(context_for_server(server.url)) as connection:
+        config = {**stream_configuration(CONFIGURATION_STREAM), "max_consumers": consumers}
+        await connection.jetstream_request(f"STREAM.CREATE.{CONFIGURATION_STREAM}", config)
+        body = {"stream_name": CONFIGURATION_STREAM, "config": {"durable_name": "x", "ack_policy": "none"}}
+        await connection.jetstream_request(f"CONSUMER.DURABLE.CREATE.{CONFIGURATION_STREAM}.x", body)
+        await put(connection, {"A": b"1"})
+        await connection.request(f"{kind}x", b"2")
+        await connection.request("$KV.CHORIA_AJ_CONFIGURATION.ajsync.watermark", b"3")
+        await put(connection, {"B": b"4"})
+        async with watching(connection, f"{kind}*") as watch:
+            await watch.until(watch.loaded.is_set)
+            assert watch.told() == [("A", b"1"), (f"{kind}x", b"2"), ("B", b"4")]
+            await connection.request(f"{kind}y", b"5")
+            await put(connection, {"A": b"6"})
+            await watch.until(lambda: watch.told()[3:] == [(f"{kind}y", b"5"), ("A", b"6")])
+            await purge(connection, "B")
+            await watch.until(lambda: watch.told()[5:] == [("B", None)])
+
+
+@pytest.mark.usefixtures("observant")
 async def test_a_key_that_vanishes_without_a_marker_is_told_as_deleted(server: NatsServer) -> None:
     async with connect(context_for_server(server.url)) as connection:
         config = {**stream_configuration(CONFIGURATION_STREAM), "allow_msg_ttl": True}

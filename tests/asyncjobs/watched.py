@@ -18,9 +18,9 @@ WAIT_SECONDS = 30.0
 class Watched(Watch):
     """A watch that keeps what it tells."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *more: str) -> None:
         self.seen: list[Seen] = []
-        super().__init__(connection, CONFIGURATION_STREAM, [f"{SCHEDULE_SUBJECT}*"], self.seen.append)
+        super().__init__(connection, CONFIGURATION_STREAM, [f"{SCHEDULE_SUBJECT}*", *more], self.seen.append)
 
     def told(self) -> list[tuple[str, bytes | None]]:
         """What was told so far: names and values, None for what was deleted."""
@@ -39,9 +39,9 @@ class Watched(Watch):
 
 
 @asynccontextmanager
-async def watching(connection: Connection) -> AsyncIterator[Watched]:
-    """A watch of the schedules that runs until the block ends."""
-    watch = Watched(connection)
+async def watching(connection: Connection, *more: str) -> AsyncIterator[Watched]:
+    """A watch of the schedules, and of more subjects, that runs until the block ends."""
+    watch = Watched(connection, *more)
     running = asyncio.create_task(watch.run())
     try:
         yield watch
