@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import islice, takewhile
 
@@ -16,6 +17,8 @@ from ajsync.errors import ScheduleError
 from ajsync.schedule import Timetable, format_duration_short, parse
 
 _MILLISECOND = 1_000_000
+_FIRST, _LAST = (to_nanoseconds(datetime(*day, tzinfo=UTC)) for day in ((1, 1, 2), (9999, 12, 30)))
+"""The first and the last day that a datetime can show in every zone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,35 +30,53 @@ class Times:
     """Of an `@every`: nanoseconds that its due instants have above whole intervals; 0 for all others."""
     offset: int
     """Nanoseconds that jitter adds to each instant."""
+    created: int = 0
+    """Of an `@every` with jitter: nothing is due between this instant and a whole interval later; 0 for all others."""
 
     def next(self, after: int) -> int | None:
         """The first instant strictly after `after`, or None."""
         start = after - self.offset
         if interval := self.timetable.interval:
-            return self.phase + ((start - self.phase) // interval + 1) * interval + self.offset
-        # Cron's instants are whole seconds, so that the one after a part of a second is the one after the whole.
-        found = self.timetable.next(to_datetime(start // NANOSECONDS * NANOSECONDS))
-        return None if found is None else to_nanoseconds(found) + self.offset
+            due = self.phase + ((start - self.phase) // interval + 1) * interval + self.offset
+            if due == self._kept_out:
+                due += interval
+        else:
+            # Cron's instants are whole seconds, so that the one after a part of a second is the one after the whole.
+            found = self.timetable.next(to_datetime(max(start // NANOSECONDS * NANOSECONDS, _FIRST)))
+            if found is None:
+                return None
+            due = to_nanoseconds(found) + self.offset
+        return due if due <= _LAST else None
 
     def previous(self, before: int) -> int | None:
         """The last instant strictly before `before`, or None; those of an `@every` have no first one."""
         start = before - self.offset
         if interval := self.timetable.interval:
-            return self.phase + (start - self.phase - 1) // interval * interval + self.offset
+            due = self.phase + (start - self.phase - 1) // interval * interval + self.offset
+            return due - interval if due == self._kept_out else due
         # The last before a part of a second is the last before the next whole one.
-        found = self.timetable.previous(to_datetime(-(-start // NANOSECONDS) * NANOSECONDS))
+        found = self.timetable.previous(to_datetime(max(-(-start // NANOSECONDS) * NANOSECONDS, _FIRST)))
         return None if found is None else to_nanoseconds(found) + self.offset
 
     def count(self, after: int, until: int) -> int:
         """How many instants are in (`after`, `until`]; it takes no longer for many than for few."""
         if until <= after:
             return 0
+        kept_out = self._kept_out is not None and after < self._kept_out <= until
         after, until = after - self.offset, until - self.offset
         if interval := self.timetable.interval:
-            return (until - self.phase) // interval - (after - self.phase) // interval
+            return (until - self.phase) // interval - (after - self.phase) // interval - kept_out
         # Cron's instants are whole seconds: those above `after` and up to `until` begin at the next second.
-        begin, end = ((instant // NANOSECONDS + 1) * NANOSECONDS for instant in (after, until))
+        begin, end = (
+            max(instant // NANOSECONDS + 1, _FIRST // NANOSECONDS) * NANOSECONDS for instant in (after, until)
+        )
         return self.timetable.count(to_datetime(begin), to_datetime(end))
+
+    @property
+    def _kept_out(self) -> int | None:
+        """The one instant of an `@every` with jitter that is less than a whole interval after its creation."""
+        interval = self.timetable.interval
+        return self.created + (self.phase + self.offset - self.created) % interval if self.created else None
 
     def after(self, instant: int) -> Iterator[int]:
         """The instants strictly after one, without end."""
@@ -72,8 +93,13 @@ class Times:
 def times_of(task: ScheduledTask) -> Times:
     """When `task` is due. Raises ScheduleError."""
     timetable = parse(task.schedule)
-    phase = task.created_at // NANOSECONDS * NANOSECONDS % timetable.interval if timetable.interval else 0
-    return Times(timetable, phase, jitter_offset(task))
+    offset = jitter_offset(task)
+    if not timetable.interval:
+        return Times(timetable, 0, offset)
+    created = task.created_at // NANOSECONDS * NANOSECONDS
+    phase = created % timetable.interval
+    # Jitter makes the instant of the creation itself a later one, at which the schedule is not due.
+    return Times(timetable, phase, offset, created if offset % timetable.interval else 0)
 
 
 def jitter_offset(task: ScheduledTask) -> int:

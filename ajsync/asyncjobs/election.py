@@ -10,7 +10,13 @@ from dataclasses import dataclass
 from ajsync.asyncjobs.connection import REQUEST_SECONDS, Connection
 from ajsync.asyncjobs.events import leader_elected_event, leader_election_subject
 from ajsync.asyncjobs.ids import new_id
-from ajsync.asyncjobs.names import ELECTION_HEADER, ELECTIONS_STREAM, ELECTIONS_SUBJECT, SCHEDULER_ELECTION
+from ajsync.asyncjobs.names import (
+    ELECTION_HEADER,
+    ELECTIONS_STREAM,
+    ELECTIONS_SUBJECT,
+    LONGEST_NAME,
+    SCHEDULER_ELECTION,
+)
 from ajsync.asyncjobs.publisher import Write, publish_one
 from ajsync.asyncjobs.streams import LastMessage, last_message
 
@@ -50,7 +56,7 @@ class Election:
         since = _read_since(message)
         if message.deleted:  # by a client; or by the server, which says so where the bucket keeps markers
             return Holding(None, message.revision, given_back=not message.expired, since=since)
-        return Holding(message.data.decode("utf-8", "replace"), message.revision, since=since)
+        return Holding(holder_name(message.data), message.revision, since=since)
 
     async def last_revision(self) -> int:
         """The revision of the last write to the whole bucket, expired or not; 0 where there never was one."""
@@ -82,6 +88,12 @@ class Election:
         subject = f"{self._connection.publish_prefix}{ELECTION_SUBJECT}"
         answer = await publish_one(self._connection, Write(subject, data, {**headers, **expected}), timeout=timeout)
         return None if answer.conflict else answer.sequence
+
+
+def holder_name(data: bytes) -> str:
+    """Who holds an election, by the value of its key, which anybody may have written: cut where it is no name."""
+    name = data.decode("utf-8", "replace")
+    return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
 
 
 def _read_since(message: LastMessage) -> int | None:

@@ -50,12 +50,12 @@ def decode_journal(owner: str, data: bytes) -> tuple[Step, ...]:
     try:
         value = json.loads(data)
         if value["format"] != _FORMAT:
-            raise StoredValueError(f"its format is {value['format']!r}, and this ajsync knows {_FORMAT}")
+            raise StoredValueError(f"its format is {value['format']!r:.60}, and this ajsync knows {_FORMAT}")
         steps = tuple(_decode_step(step) for step in value["updates"])
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         if isinstance(error, StoredValueError):
             raise
-        raise StoredValueError(f"not a journal: {error!r}") from None
+        raise StoredValueError(f"not a journal: {type(error).__name__}") from None
     _check(steps, owner)
     return steps
 

@@ -46,12 +46,14 @@ async def list_subjects(connection: Connection, stream: str, subjects: str) -> L
             page = await connection.jetstream_request(f"STREAM.INFO.{stream}", body)
             first = first or page
             names = page["state"].get("subjects") or {}
+            known = len(found)
             found.update(names)
             if total not in (None, page.get("total", 0)) or page["created"] != first["created"]:
                 break
             total = page.get("total", 0)
-            if not names or len(found) >= total:
-                if len(found) < total:
+            if len(found) == known or len(found) >= total:
+                # Keys that are not UTF-8 can come as one.
+                if len(found) < total and not any("\ufffd" in name for name in found):
                     break
                 return Listing(first["created"], first["state"]["last_seq"], found)
     raise UnreachableError(

@@ -7,15 +7,24 @@ On the wire it is the JSON of the Go type `ScheduledTask`, field for field and i
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import re
 import sys
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, cast, get_args
+from typing import Literal, get_args
 
-from ajsync.asyncjobs.names import OWNER_NAME, SCHEDULE_NAME
-from ajsync.asyncjobs.timestamp import NANOSECONDS, format_timestamp, parse_timestamp
+from ajsync.asyncjobs.foreign import (
+    bytes_member,
+    choice_member,
+    decode_object,
+    instant_member,
+    kind_of,
+    member,
+    quoted,
+    span_member,
+)
+from ajsync.asyncjobs.names import LONGEST_NAME, OWNER_NAME, QUEUE_NAME, SCHEDULE_NAME, TASK_TYPE
+from ajsync.asyncjobs.timestamp import NANOSECONDS, format_timestamp
 from ajsync.errors import StoredValueError
 
 Catchup = Literal["none", "latest", "all"]
@@ -29,6 +38,8 @@ DEFAULT_MAX_TRIES = 10
 """What asyncjobs gives to a task that names no maximum."""
 MIN_DEADLINE = 30 * NANOSECONDS
 """The shortest deadline that asyncjobs accepts."""
+MAX_DEADLINE = 876_000 * 3600 * NANOSECONDS
+"""A hundred years: the time of the deadline itself has to fit into Go's nanoseconds, which end in 2262."""
 
 
 def rounded_deadline(nanoseconds: int) -> int:
@@ -103,7 +114,7 @@ def decode_scheduled_task(name: str, data: bytes) -> ScheduledTask:
     """
     value = decode_object(data)
     if value.get("name") != name:
-        raise StoredValueError(f"its name is {value.get('name')!r}, its key is for {name!r}")
+        raise StoredValueError(f"its name is {quoted(value.get('name'))}, its key is for {quoted(name)}")
     if not SCHEDULE_NAME.fullmatch(name):
         wrong = SCHEDULE_NAME.sub("", name)[:1]
         allowed = "only letters, digits, _ and - are allowed"
@@ -121,6 +132,23 @@ def decode_scheduled_task(name: str, data: bytes) -> ScheduledTask:
         created_at=instant_member(value, "created_at"),
         managed=None if managed is None else _decode_managed(managed),
     )
+
+
+def unfit(task: ScheduledTask) -> str:
+    """Why no scheduler may fire `task`, although it can be read: a name that workers do not take; "" where none is."""
+    for what, name, pattern in (
+        ("name", task.name, SCHEDULE_NAME),
+        ("queue", task.queue, QUEUE_NAME),
+        ("task_type", task.task_type, TASK_TYPE),
+    ):
+        if len(name) > LONGEST_NAME:
+            return f"its {what} has {len(name):,} characters, and the most is {LONGEST_NAME}"
+        if not pattern.fullmatch(name):
+            return f"its {what} {quoted(name)} is not {_VALID[what]}"
+    return ""
+
+
+_VALID = {"name": "a valid name", "queue": "a valid name of a queue", "task_type": "a valid task type"}
 
 
 def _encode_managed(managed: Managed) -> str:
@@ -142,18 +170,18 @@ def _encode_managed(managed: Managed) -> str:
 
 def _decode_managed(value: object) -> Managed:
     if not isinstance(value, dict):
-        raise StoredValueError(f'its member "ajsync" is not an object but {_kind(value)}')
+        raise StoredValueError(f'its member "ajsync" is not an object but {kind_of(value)}')
     owner = member(value, "owner", str)
-    if not OWNER_NAME.fullmatch(owner):
-        raise StoredValueError(f"its owner {owner!r} is not a valid owner")
+    if not OWNER_NAME.fullmatch(owner) or len(owner) > LONGEST_NAME:
+        raise StoredValueError(f"its owner {quoted(owner)} is not a valid owner")
     return Managed(
         owner=sys.intern(owner),
         source=sys.intern(member(value, "source", str, "")),
         description=member(value, "description", str, ""),
-        catchup=_choice(value, "catchup", DEFAULT_CATCHUP, _CATCHUPS),
-        catchup_window=member(value, "catchup_window", int, 0),
-        overlap=_choice(value, "overlap", DEFAULT_OVERLAP, _OVERLAPS),
-        jitter=member(value, "jitter", int, 0),
+        catchup=choice_member(value, "catchup", DEFAULT_CATCHUP, _CATCHUPS),
+        catchup_window=span_member(value, "catchup_window"),
+        overlap=choice_member(value, "overlap", DEFAULT_OVERLAP, _OVERLAPS),
+        jitter=span_member(value, "jitter"),
     )
 
 
@@ -186,80 +214,3 @@ def encode_json(value: object) -> bytes:
 def encode_bytes(data: bytes | None) -> str:
     """The JSON that Go's encoder writes for bytes: base64 in a string, or null."""
     return "null" if data is None else f'"{base64.b64encode(data).decode()}"'
-
-
-def decode_object(data: bytes) -> dict[str, Any]:
-    """Read a JSON object. Raises StoredValueError for anything else."""
-    try:
-        value = json.loads(data)
-    except ValueError as error:  # also UnicodeDecodeError
-        raise StoredValueError(f"not JSON: {error}") from None
-    except RecursionError:
-        raise StoredValueError("not JSON that can be read: nested too deep") from None
-    if not isinstance(value, dict):
-        raise StoredValueError(f"not a JSON object but {_kind(value)}")
-    return value
-
-
-_REQUIRED: Any = object()
-_SURROGATE = re.compile("[\ud800-\udfff]")
-"""What JSON can escape alone and UTF-8 cannot hold; Go's decoder reads U+FFFD for it."""
-_T = TypeVar("_T")
-
-
-def member(value: dict[str, Any], name: str, kind: type[_T], default: _T = _REQUIRED) -> _T:
-    """The member `name` of a JSON object, `default` where it is not there. Raises StoredValueError if not a `kind`."""
-    found = value.get(name, default)
-    if found is _REQUIRED:
-        raise StoredValueError(f'it has no member "{name}"')
-    if type(found) is not kind:
-        raise StoredValueError(f'its member "{name}" is {_kind(found)}, not {_KINDS[kind]}')
-    if isinstance(found, str) and not found.isascii():
-        return cast("_T", _SURROGATE.sub("\ufffd", found))
-    return found
-
-
-def _choice(value: dict[str, Any], name: str, default: Any, allowed: tuple[str, ...]) -> Any:
-    found = member(value, name, str, default)
-    if found not in allowed:
-        raise StoredValueError(f'its member "{name}" is {found!r}, not one of {", ".join(allowed)}')
-    return found
-
-
-def bytes_member(value: dict[str, Any], name: str) -> bytes | None:
-    """The bytes whose base64 is the member `name`; None where it is null or not there. Raises StoredValueError."""
-    found = value.get(name)
-    if found is None:
-        return None
-    if not isinstance(found, str):
-        raise StoredValueError(f'its member "{name}" is {_kind(found)}, not base64 in a string')
-    try:
-        return base64.b64decode(found, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise StoredValueError(f'its member "{name}" is not base64: {error}') from None
-
-
-def instant_member(value: dict[str, Any], name: str) -> int:
-    """The instant of the member `name`, in nanoseconds since 1970. Raises StoredValueError where it is none."""
-    found = value.get(name)
-    if not isinstance(found, str):
-        raise StoredValueError(f'its member "{name}" is {_kind(found)}, not a time')
-    try:
-        return parse_timestamp(found)
-    except ValueError as error:
-        raise StoredValueError(f'its member "{name}" is {error}') from None
-
-
-_KINDS: dict[type, str] = {
-    str: "a string",
-    int: "a whole number",
-    float: "a number",
-    bool: "a truth value",
-    list: "an array",
-    dict: "an object",
-    type(None): "null",
-}
-
-
-def _kind(value: object) -> str:
-    return _KINDS[type(value)]

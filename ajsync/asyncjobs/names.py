@@ -32,6 +32,8 @@ SCHEDULE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 QUEUE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 TASK_TYPE = re.compile(r"[A-Za-z0-9_:-]+")
 OWNER_NAME = re.compile(r"[A-Za-z0-9_-]+")
+LONGEST_NAME = 255
+"""Characters of any of these: more than a stream, a file or a label of a metric should have."""
 
 DEFAULT_QUEUE = "DEFAULT"
 """The queue that asyncjobs uses where none is named."""

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable
 from typing import Any
 
 import nats.errors
+import nats.protocol.parser
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.aio.transport import TcpTransport
 
@@ -28,6 +31,13 @@ Taker = Callable[[bytes, bytes, bytes], None]
 """Takes the subject, the headers and the data of a message."""
 
 _log = logging.getLogger(__name__)
+
+# To the server only a space and a tab end a subject. nats-py stops at a vertical tab and a form feed too, so that one
+# key with such a name would make the whole bucket unreadable.
+_TOKEN, _GAP = rb"[^ \t\r\n]+", rb"[ \t]+"
+_START = rb"MSG%b(%b)%b(%b)%b((%b)%b)?" % (_GAP, _TOKEN, _GAP, _TOKEN, _GAP, _TOKEN, _GAP)
+nats.protocol.parser.MSG_RE = re.compile(rb"\A%b(\d+)\r\n" % _START)
+nats.protocol.parser.HMSG_RE = re.compile(rb"\AH%b(\d+)%b(\d+)\r\n" % (_START, _GAP))
 
 
 class NatsClient(Client):
@@ -142,6 +152,19 @@ class NatsClient(Client):
                 transport.get_protocol().connection_made(transport)
         return super()._connect_command()
 
+    async def _process_headers(self, headers: bytes) -> Any:
+        # Anybody may store a message with headers that are none, and nats-py would end the connection over it.
+        try:
+            return await super()._process_headers(headers)
+        except (IndexError, ValueError) as error:
+            _log.debug("a message has headers that cannot be read: %r", error)
+            return None
+
+    def _build_message(self, sid: int, subject: bytes, reply: bytes, *rest: Any) -> Msg:
+        # The same of a subject that is not UTF-8. What cannot be read is shown in it by backslash escapes.
+        message: Msg = super()._build_message(sid, _readable(subject), _readable(reply), *rest)
+        return message
+
     async def _process_err(self, err_msg: str) -> None:
         # nats-py closes for good when a JWT expires or a user changes, though its renewed file may let us in again; and
         # at any other error but permissions, though the server may take more connections, or larger messages, later.
@@ -152,3 +175,7 @@ class NatsClient(Client):
             await self._process_op_err(error)
         else:
             await super()._process_err(err_msg)
+
+
+def _readable(subject: bytes) -> bytes:
+    return subject if subject.isascii() else subject.decode("utf-8", "backslashreplace").encode()

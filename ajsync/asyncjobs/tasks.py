@@ -9,18 +9,10 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 
+from ajsync.asyncjobs.foreign import bytes_member, decode_object, instant_member, member
 from ajsync.asyncjobs.ids import fire_task_id
-from ajsync.asyncjobs.model import (
-    DEFAULT_MAX_TRIES,
-    ScheduledTask,
-    bytes_member,
-    decode_object,
-    encode_bytes,
-    encode_string,
-    instant_member,
-    member,
-)
-from ajsync.asyncjobs.names import QUEUE_NAME, TASK_SUBJECT, TASK_TYPE, WORK_ITEM_SUBJECT
+from ajsync.asyncjobs.model import DEFAULT_MAX_TRIES, ScheduledTask, encode_bytes, encode_string, unfit
+from ajsync.asyncjobs.names import TASK_SUBJECT, WORK_ITEM_SUBJECT
 from ajsync.asyncjobs.timestamp import format_timestamp
 from ajsync.errors import StoredValueError
 
@@ -67,11 +59,9 @@ def task_for_fire(scheduled: ScheduledTask, due: int, *, ajc_payloads: bool = Fa
     3). Raises ValueError where no task that workers can handle comes of it, be it the entry's fault (StoredValueError)
     or the instant's.
     """
-    # Both become part of a subject, and anybody who may write to the bucket chose them.
-    if not QUEUE_NAME.fullmatch(scheduled.queue):
-        raise StoredValueError(f"its queue {scheduled.queue!r} is not a valid name of a queue")
-    if not TASK_TYPE.fullmatch(scheduled.task_type):
-        raise StoredValueError(f"its task_type {scheduled.task_type!r} is not a valid task type")
+    # They become part of a subject, and anybody who may write to the bucket chose them.
+    if reason := unfit(scheduled):
+        raise StoredValueError(reason)
     deadline = due + scheduled.deadline if scheduled.deadline > 0 else 0
     if deadline > _LAST_INSTANT:
         raise StoredValueError(f"its deadline of {scheduled.deadline} ns is too far away")

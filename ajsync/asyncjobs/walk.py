@@ -93,10 +93,16 @@ class Walk:
     def _receive(self, batch: int, headers: bytes, data: bytes) -> None:
         if batch != self._batch or self._outcome:
             return  # it was asked again meanwhile
-        if headers.startswith(_STATUS):
+        # A message first: headers that are stored with it can look like a status.
+        begin = headers.rfind(b"\r\nNats-Subject: ")
+        found = _ADDED.match(headers, begin) if begin >= 0 else None
+        if found is not None:
+            self._message(found, headers[:begin], data)
+        elif headers.startswith(_STATUS):
             self._outcome = self._status(headers)
         else:
-            self._message(headers, data)
+            self._trouble = "the server is older than 2.11, and takes no batches of direct gets"
+            self._outcome = "broken"
         if self._outcome:
             self._asking.ready.set()
 
@@ -113,21 +119,14 @@ class Walk:
             return "broken"
         return "more" if pending else "end"
 
-    def _message(self, headers: bytes, data: bytes) -> None:
-        begin = headers.rfind(b"\r\nNats-Subject: ")
-        found = _ADDED.match(headers, begin) if begin >= 0 else None
-        if found is None:
-            self._trouble, self._outcome = (
-                "the server is older than 2.11, and takes no batches of direct gets",
-                "broken",
-            )
-            return
-        subject, sequence, stored_at = found[1].decode(), int(found[2]), found[3].decode()
+    def _message(self, found: re.Match[bytes], stored: bytes, data: bytes) -> None:
+        """`stored` are its own headers, with the name of the stream, the first line that the server adds."""
         if int(found[5]) != self._last:  # one was lost on its way to us
             self._outcome = "broken"
             return
+        # Anybody may have stored a key that is not UTF-8.
+        subject, sequence, stored_at = found[1].decode("utf-8", "backslashreplace"), int(found[2]), found[3].decode()
         self._last = self.position = sequence
-        stored = headers[:begin]  # with the name of the stream, the first line that the server adds
         gone = stored.count(b"\r\n") > 1 and is_deletion(parse_headers(stored))
         self._take(subject, sequence, None if gone else data, stored_at)
 

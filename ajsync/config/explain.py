@@ -45,7 +45,8 @@ def explain(validator: Validator, value: Any, name: str = "") -> Iterator[Findin
         path = tuple(error.path)
         inner = next((step for step in reversed(path) if isinstance(step, str)), name)
         if "propertyNames" in error.schema_path:
-            yield Finding(*_bad_pattern("", error), (*path, error.instance), of_key=True)
+            bad = _too_long if error.validator == "maxLength" else _bad_pattern
+            yield Finding(*bad("", error), (*path, error.instance), of_key=True)
         elif error.validator == "additionalProperties":
             yield from _unknown_members(error, path)
         elif error.validator == "required":
@@ -118,6 +119,11 @@ def _too_short(name: str, error: _Error) -> tuple[str, str]:
     return _of(name, f"{shown(error.instance)} is empty"), f"write for example {_example(error.schema)}"
 
 
+def _too_long(name: str, error: _Error) -> tuple[str, str]:
+    told = f"{shown(error.instance)} has {len(error.instance):,} characters"
+    return _of(name, told), f"the most is {error.validator_value}"
+
+
 _EXPLAINED = {
     "type": _bad_type,
     "pattern": _bad_pattern,
@@ -125,6 +131,7 @@ _EXPLAINED = {
     "minimum": _too_small,
     "maximum": _too_large,
     "minLength": _too_short,
+    "maxLength": _too_long,
     "minItems": _too_short,
 }
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ajsync.asyncjobs.model import MIN_DEADLINE, rounded_deadline
+from ajsync.asyncjobs.model import MAX_DEADLINE, MIN_DEADLINE, rounded_deadline
 from ajsync.config.document import Document, Steps
 from ajsync.config.explain import Finding, explain
 from ajsync.config.schema import SCHEDULES_SCHEMA, Shape, shape, strict_schema
@@ -100,6 +100,8 @@ def _deadline(text: str) -> int:
     deadline = rounded_deadline(parse_duration(text))
     if deadline < MIN_DEADLINE:
         raise _NotAllowed(f"{shown(text)} is too short", f"the least is {format_duration_short(MIN_DEADLINE)}")
+    if deadline > MAX_DEADLINE:
+        raise _NotAllowed(f"{shown(text)} is too long", f"the most is {format_duration_short(MAX_DEADLINE)}")
     return deadline
 
 

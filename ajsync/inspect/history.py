@@ -13,8 +13,9 @@ from itertools import islice
 
 from ajsync.asyncjobs.connection import Connection, JetStreamError
 from ajsync.asyncjobs.due import times_of
+from ajsync.asyncjobs.foreign import decode_object, instant_member
 from ajsync.asyncjobs.ids import fire_task_id
-from ajsync.asyncjobs.model import ScheduledTask, decode_object, instant_member
+from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.names import TASKS_STREAM
 from ajsync.asyncjobs.streams import STREAM_NOT_FOUND, LastMessage, last_message
 from ajsync.asyncjobs.tasks import NEW, decode_task, task_subject

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ajsync.asyncjobs.connection import Connection, JetStreamError
+from ajsync.asyncjobs.election import holder_name
 from ajsync.asyncjobs.names import (
     CONFIGURATION_STREAM,
     ELECTIONS_STREAM,
@@ -149,7 +150,7 @@ async def _leaders(connection: Connection) -> dict[str, str]:
     for subject in sorted(info["state"].get("subjects") or {}):
         message = await last_message(connection, ELECTIONS_STREAM, subject)
         if message is not None and not message.deleted:
-            leaders[subject.removeprefix(ELECTIONS_SUBJECT)] = message.data.decode("utf-8", "replace")
+            leaders[subject.removeprefix(ELECTIONS_SUBJECT)] = holder_name(message.data)
     return leaders
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from ajsync.asyncjobs.due import Times, times_of
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.timestamp import NANOSECONDS
 from ajsync.errors import ScheduleError
-from ajsync.schedule import Timetable
 
 MINUTE = 60 * NANOSECONDS
 
@@ -46,14 +45,27 @@ def fires_by_minute(schedules: Grouped, start: int, until: int) -> Counter[int]:
     A minute is given as its number since 1970.
     """
     counts: Counter[int] = Counter()
-    for (timetable, phase), offsets in _by_timetable(schedules).items():
-        # Jitter gives each schedule an offset of its own; the timetable is searched once for all of them.
-        bases = list(Times(timetable, phase, 0).between(start - 1 - max(offsets), until - 1))
-        for offset, members in offsets.items():
-            for base in bases:
-                if start <= base + offset < until:
-                    counts[(base + offset) // MINUTE] += members
+    for times, offsets in _by_timetable(schedules).items():
+        # Jitter gives each schedule an offset of its own; the timetable is searched once for all that are alike.
+        for near in _near(sorted(offsets), until - start):
+            bases = list(times.between(start - 1 - near[-1], until - 1 - near[0]))
+            for offset in near:
+                for base in bases:
+                    if start <= base + offset < until:
+                        counts[(base + offset) // MINUTE] += offsets[offset]
     return counts
+
+
+def _near(offsets: Sequence[int], span: int) -> Iterator[list[int]]:
+    """Sorted offsets in groups that lie within `span`: nobody searches the centuries between jitters of others."""
+    group: list[int] = []
+    for offset in offsets:
+        if group and offset - group[0] > span:
+            yield group
+            group = []
+        group.append(offset)
+    if group:
+        yield group
 
 
 def due_in_minute(schedules: Grouped, minute: int) -> list[str]:
@@ -67,8 +79,11 @@ def due_in_minute(schedules: Grouped, minute: int) -> list[str]:
     )
 
 
-def _by_timetable(schedules: Grouped) -> dict[tuple[Timetable, int], Counter[int]]:
-    found: dict[tuple[Timetable, int], Counter[int]] = defaultdict(Counter)
+def _by_timetable(schedules: Grouped) -> dict[Times, Counter[int]]:
+    """By the times without their jitter, how many schedules have which."""
+    found: dict[Times, Counter[int]] = defaultdict(Counter)
     for times, tasks in schedules.groups.items():
-        found[times.timetable, times.phase][times.offset] += len(tasks)
+        # An `@every` that begins a whole interval after its creation has times that no other has.
+        alone = times.created != 0
+        found[times if alone else replace(times, offset=0)][0 if alone else times.offset] += len(tasks)
     return found

@@ -26,6 +26,8 @@ from ajsync.schedule.quoting import listed
 _VERSION = 1
 _COUNTS = ("desired", "owned", "unchanged", "unmanaged", "foreign")
 _KINDS: tuple[Literal["unmanaged", "foreign", "unreadable"], ...] = ("unmanaged", "foreign", "unreadable")
+_LARGEST = 2**64 - 1
+"""The largest revision that a stream can have."""
 _AGAIN = "Make it again with 'ajsync plan --out'."
 _T = TypeVar("_T")
 
@@ -222,4 +224,6 @@ def _members(value: Any, *names: str) -> None:
 def _typed(value: Any, kind: type[_T]) -> _T:
     if type(value) is not kind:
         raise StoredValueError(f"it has {type(value).__name__} where {kind.__name__} should be")
+    if isinstance(value, int) and abs(value) > _LARGEST:
+        raise StoredValueError("it has a number that does not fit into 64 bits")
     return value

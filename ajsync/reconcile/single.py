@@ -10,19 +10,21 @@ import re
 from dataclasses import dataclass, replace
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket, decode_entry
+from ajsync.asyncjobs.foreign import decode_object, quoted
 from ajsync.asyncjobs.journal import Step, journal_key
 from ajsync.asyncjobs.live import Entry, Live, Target
 from ajsync.asyncjobs.model import (
     DEFAULT_MAX_TRIES,
+    MAX_DEADLINE,
     MIN_DEADLINE,
     Managed,
     ScheduledTask,
-    decode_object,
     rounded_deadline,
 )
 from ajsync.asyncjobs.names import (
     CONFIGURATION_STREAM,
     CONFIGURATION_SUBJECT,
+    LONGEST_NAME,
     OWNER_NAME,
     QUEUE_NAME,
     SCHEDULE_NAME,
@@ -41,7 +43,7 @@ log = logging.getLogger(__name__)
 
 _KEY = re.compile(r"[^\s.*>\x00\ud800-\udfff]+")
 """What can stand in a key: more than in a name, since a value that is no schedule can be found and deleted too."""
-_DAYS = re.compile(r"(?:([0-9]+)w)?(?:([0-9]+)d)?(.*)", re.DOTALL)
+_DAYS = re.compile(r"(?:([0-9]{1,9})w)?(?:([0-9]{1,9})d)?(.*)", re.DOTALL)
 _HOURS_IN_DAY = 24
 _INSTEAD = "Nothing was changed; 'ajsync view {}' shows it."
 
@@ -85,11 +87,16 @@ def new_schedule(
         ("owner", owner, OWNER_NAME, "letters, digits, _ and -"),
     ):
         if value is not None and not pattern.fullmatch(value):
-            raise InvalidError(f"The {what} {value!r} is not valid: allowed are {allowed}.")
+            raise InvalidError(f"The {what} {quoted(value)} is not valid: allowed are {allowed}.")
+        if value is not None and len(value) > LONGEST_NAME:
+            raise InvalidError(f"The {what} has {len(value):,} characters: the most is {LONGEST_NAME}.")
     rounded = rounded_deadline(deadline)
     if deadline and rounded < MIN_DEADLINE:
         given, least = format_duration_short(deadline), format_duration_short(MIN_DEADLINE)
         raise InvalidError(f"The deadline {given} is too short: the least is {least}.")
+    if rounded > MAX_DEADLINE:
+        given, most = format_duration_short(deadline), format_duration_short(MAX_DEADLINE)
+        raise InvalidError(f"The deadline {given} is too long: the most is {most}.")
     if max_tries < 1:
         raise InvalidError(f"The task must be tried at least once, not {max_tries} times.")
     managed = None if owner is None else Managed(owner)

@@ -22,6 +22,9 @@ _NAMED = {
     "@hourly": "0 * * * *",
 }
 _EVERY = "@every "
+_LONGEST = 1_000
+"""Characters: twice as many as it takes to list every value of every field. Anybody may store longer ones, which would
+take seconds to read and stay in memory."""
 _MOST_KEPT = 16_384
 """Timetables kept for the next who asks: enough for a large bucket, in some 30 MB."""
 
@@ -32,6 +35,8 @@ def parse(text: str, zone: str = "UTC") -> Timetable:
     Raises ScheduleError saying which part is wrong, what was found and what is allowed. Asking again for the same
     schedule and zone gives the same timetable.
     """
+    if len(text) > _LONGEST:
+        raise ScheduleError(f"a schedule of {len(text):,} characters is too long, the most is {_LONGEST:,}")
     return _parse(text, zone)
 
 

@@ -12,13 +12,13 @@ from functools import partial
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.connection import Connection
-from ajsync.asyncjobs.names import CONFIGURATION_STREAM, ELECTIONS_STREAM, TASKS_STREAM
+from ajsync.asyncjobs.names import CONFIGURATION_STREAM, ELECTIONS_STREAM, LONGEST_NAME, TASKS_STREAM
 from ajsync.asyncjobs.signing import Signer
 from ajsync.asyncjobs.streams import make_stream
 from ajsync.asyncjobs.timestamp import NANOSECONDS, parse_timestamp
 from ajsync.asyncjobs.waiting import first_of, unless
 from ajsync.asyncjobs.watch import Watch
-from ajsync.errors import UnreachableError
+from ajsync.errors import InvalidError, UnreachableError
 from ajsync.scheduler.agenda import Agenda
 from ajsync.scheduler.clock import unfit
 from ajsync.scheduler.firing import Firing
@@ -57,6 +57,11 @@ class Settings:
     signer: Signer | None = None
     replicas: int = 1
     """Of streams that are made now."""
+
+    def __post_init__(self) -> None:
+        """Raises InvalidError where the name is too long for those who show it."""
+        if len(self.name) > LONGEST_NAME:
+            raise InvalidError(f"A scheduler's name may have {LONGEST_NAME} characters, not {len(self.name):,}.")
 
 
 class Scheduler:

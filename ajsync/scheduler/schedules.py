@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from ajsync.asyncjobs.journal import JOURNAL_SUBJECT
-from ajsync.asyncjobs.model import decode_scheduled_task
+from ajsync.asyncjobs.model import decode_scheduled_task, unfit
 from ajsync.asyncjobs.names import SCHEDULE_SUBJECT
 from ajsync.asyncjobs.timestamp import NANOSECONDS
 from ajsync.asyncjobs.watch import Seen
@@ -23,8 +23,6 @@ _TOLD_AT_START = 100
 """So many schedules are logged by name while the bucket is read for the first time."""
 _OLD_NEWS = 3600 * NANOSECONDS
 """A value that was stored longer ago and is told only now comes from a backup, and fires nothing in retrospect."""
-_LONGEST_JITTER = 2**63 - 1
-"""The longest duration that Go knows; with a longer one no calendar can tell when a schedule is due."""
 
 
 class Schedules:
@@ -85,7 +83,7 @@ class Schedules:
     def _load_parked(self) -> None:
         """Take in what an update had deleted before this process began."""
         for value in self._parked.values():
-            if value.name in self._agenda or self._records.is_invalid(value.name):
+            if value.name in self._agenda or self._records.is_invalid(value.name) or unfit(value):
                 continue
             try:
                 self._agenda.load(value, value.created_at)
@@ -97,8 +95,8 @@ class Schedules:
     def _put(self, name: str, seen: Seen, data: bytes) -> None:
         try:
             task = decode_scheduled_task(name, data)
-            if not 0 <= task.settings.jitter <= _LONGEST_JITTER:
-                raise StoredValueError(f"its jitter of {task.settings.jitter} ns is not between 0 and 292 years")
+            if reason := unfit(task):
+                raise StoredValueError(reason)
             if seen.initial and name not in self._agenda:  # it may change while the bucket is read
                 self._agenda.load(task, seen.stored_at)
             else:

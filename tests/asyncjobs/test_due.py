@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import islice
+from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ajsync.asyncjobs.due import NextFires, Times, Upcoming
-from ajsync.asyncjobs.model import ScheduledTask
-from ajsync.asyncjobs.timestamp import format_timestamp, parse_timestamp
+from ajsync.asyncjobs.due import NextFires, Times, Upcoming, times_of
+from ajsync.asyncjobs.model import Managed, ScheduledTask
+from ajsync.asyncjobs.timestamp import NANOSECONDS as SECOND
+from ajsync.asyncjobs.timestamp import format_timestamp, parse_timestamp, to_datetime
 from ajsync.schedule import parse
 from tests.tasks import task
 
@@ -55,6 +58,60 @@ def test_an_every_has_the_phase_of_its_creation_and_none_before_it() -> None:
     )
     assert dues(stored) == ["2027-03-01T00:03:00Z"]
     assert (new.dues, new.reason, new.amiss) == ((), "every 10m, counted from its creation", False)
+
+
+def every(interval: str, jitter: int, created_at: int, name: str = "A") -> ScheduledTask:
+    """An `@every` with jitter."""
+    plain = task(name, schedule=f"@every {interval}", created_at=created_at)
+    assert plain.managed is not None
+    return replace(plain, managed=replace(plain.managed, jitter=jitter))
+
+
+@pytest.mark.parametrize("jitter", [30 * SECOND, 90 * MINUTE], ids=["short", "longer-than-the-interval"])
+def test_an_every_with_jitter_is_first_due_no_earlier_than_a_whole_interval_after_its_creation(jitter: int) -> None:
+    created = MIDNIGHT + 3 * MINUTE + SECOND // 2
+    for name in "ABCDEFGH":
+        (found,) = next_fires([every("30m", jitter, created, name)], created, 3)
+        first, second, third = found.dues
+        assert created - SECOND < first - 30 * MINUTE < created + 30 * MINUTE
+        assert second - first == third - second == 30 * MINUTE
+
+
+@given(
+    created=st.integers(MIDNIGHT, MIDNIGHT + 20 * MINUTE),
+    start=st.integers(MIDNIGHT, MIDNIGHT + 40 * MINUTE),
+    interval=st.integers(1, 3600),
+    jitter=st.integers(0, 7200),
+)
+def test_whoever_asks_from_wherever_gets_the_same_instants_of_an_every(
+    created: int, start: int, interval: int, jitter: int
+) -> None:
+    times = times_of(every(f"{interval}s", jitter * SECOND, created))
+    until = max(start, created) + 3 * interval * SECOND
+    dues = [*times.between(MIDNIGHT - MINUTE, until)]
+    assert times.next(start) == next(due for due in dues if due > start)
+    assert times.count(start, until) == sum(due > start for due in dues)
+    assert times.previous(until + 1) == dues[-1]
+    assert [times.previous(due) for due in dues[1:]] == dues[:-1]
+    whole = created // SECOND * SECOND
+    kept_out = set(replace(times, created=0).between(MIDNIGHT - MINUTE, until)) - set(dues)
+    assert all(whole < due < whole + interval * SECOND for due in kept_out)
+
+
+def test_without_jitter_and_for_cron_schedules_nothing_depends_on_the_creation() -> None:
+    created = MIDNIGHT + 3 * MINUTE + 5
+    assert times_of(every("30m", 0, created)).created == 0
+    plain = task("A", schedule="@hourly", created_at=created)
+    assert plain.managed is not None
+    assert times_of(replace(plain, managed=replace(plain.managed, jitter=MINUTE))).created == 0
+
+
+def test_what_lies_beyond_the_years_of_a_calendar_is_not_due() -> None:
+    far = task("A", schedule="@every 2562047h", created_at=MIDNIGHT)
+    late = replace(task("B", schedule="@yearly"), managed=Managed("team", jitter=2**63 - 1))
+    found = next_fires([far, late], MIDNIGHT, 1000)
+    assert [len(each.dues) < 1000 for each in found] == [True, False]
+    assert all(to_datetime(due, ZoneInfo("Pacific/Kiritimati")) for each in found for due in each.dues)
 
 
 def test_a_schedule_that_never_fires_or_is_not_valid_says_so_and_stops_no_other() -> None:

@@ -6,6 +6,7 @@ import contextlib
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -93,12 +94,35 @@ VALID = {
             "its member \"catchup\" is 'some', not one of none, latest, all",
         ),
         (json.dumps({k: v for k, v in VALID.items() if k != "queue"}).encode(), 'it has no member "queue"'),
+        (json.dumps({**VALID, "deadline": 2**63}).encode(), 'its member "deadline" is a number that does not fit into'),
+        (json.dumps({**VALID, "max_tries": -(2**64)}).encode(), 'its member "max_tries" is a number that does not fit'),
+        (b'{"max_tries":%b}' % (b"9" * 5000), "not JSON: "),
+        (b'{"max_tries":Infinity}', "not JSON: Infinity is no number of JSON"),
+        (
+            json.dumps({**VALID, "ajsync": {"owner": "x", "jitter": 2**70}}).encode(),
+            'its member "jitter" is a number that does not fit into 64 bits',
+        ),
+        (
+            json.dumps({**VALID, "ajsync": {"owner": "x", "catchup_window": -1}}).encode(),
+            'its member "catchup_window" is less than zero: -1 ns',
+        ),
+        (json.dumps({**VALID, "ajsync": {"owner": "x" * 256}}).encode(), "its owner 'xxxxxxxxxx"),
+        (json.dumps(VALID).encode("utf-16"), "not JSON: "),
     ],
 )
 def test_what_is_not_a_scheduled_task_is_refused_with_the_reason(data: bytes, reason: str) -> None:
     with pytest.raises(StoredValueError) as caught:
         decode_scheduled_task("A", data)
     assert str(caught.value).startswith(reason)
+
+
+@pytest.mark.parametrize(
+    "long", [{"name": "A" * 10**6}, {"created_at": "2" * 10**6}, {"ajsync": {"owner": "é" * 10**6}}]
+)
+def test_the_reason_is_short_whatever_stands_in_the_value(long: dict[str, Any]) -> None:
+    with pytest.raises(StoredValueError) as caught:
+        decode_scheduled_task("A", json.dumps({**VALID, **long}).encode())
+    assert len(str(caught.value)) < 300
 
 
 def test_half_a_surrogate_pair_is_read_as_go_reads_it() -> None:

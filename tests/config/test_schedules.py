@@ -224,6 +224,8 @@ BOTH = "stand side by side; keep one of them"
         ("max_tries: 3000000000", "5:16: max_tries: 3000000000 is too large; the most is 2147483647"),
         ("deadline: 29s", '5:15: deadline: "29s" is too short; the least is 30s'),
         ("deadline: -1h", '5:15: deadline: "-1h" is too short; the least is 30s'),
+        ("deadline: 876001h", '5:15: deadline: "876001h" is too long; the most is 876000h'),
+        (f"queue: {'Q' * 256}", f'5:12: queue: "{"Q" * 60}..." has 256 characters; the most is 255'),
         ("deadline: 60", f'5:15: deadline: 60 is an integer, not a string; {WRITE_TEXT} "12h"'),
         (
             "deadline: 1d",
@@ -339,6 +341,15 @@ def test_a_schedule_that_is_wrong_is_told(tmp_path: Path, schedule: str, problem
 )  # fmt: skip
 def test_a_file_that_is_wrong_is_told(tmp_path: Path, text: str, expected: list[str]) -> None:
     assert problems(tmp_path, text) == [f"schedules/a.yaml:{line}" for line in expected]
+
+
+def test_a_name_has_255_characters_at_the_most(tmp_path: Path) -> None:
+    sound, long = "A" * 255, "A" * 256
+    (problem,) = problems(
+        tmp_path,
+        f"schedules: {{{sound}: {{schedule: '@daily', task_type: t}}, {long}: {{schedule: '@daily', task_type: t}}}}",
+    )
+    assert problem.endswith(" has 256 characters; the most is 255")
 
 
 def test_a_wrong_default_is_told_once_and_nothing_else_for_its_sake(tmp_path: Path) -> None:

@@ -156,16 +156,49 @@ def test_at_the_start_only_the_first_hundred_are_logged_by_name(caplog: pytest.L
 def test_what_becomes_of_an_entry_is_logged_with_fields_and_on_one_line(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     followed = Followed()
-    followed.good("A", queue="EMAIL\x1b[2J")
+    followed.good("A", schedule="*\n* * * *")
     followed.put("A", None)
     followed.put("BAD", b"{")
     followed.schedules.all_loaded()
     registered, removed, invalid, loaded = caplog.records
-    assert registered.getMessage() == r"Registered a new item A on queue EMAIL\x1b[2J: * * * * *"
-    assert fields(registered) == {"schedule": "A", "queue": "EMAIL\x1b[2J", "task_type": "email:new"}
+    assert registered.getMessage() == r"Registered a new item A on queue EMAIL: *\n* * * *"
+    assert fields(registered) == {"schedule": "A", "queue": "EMAIL", "task_type": "email:new"}
     assert fields(removed) == {"schedule": "A"}
     assert fields(invalid) == {"schedule": "BAD", "reason": followed.problems()["BAD"]}
     assert fields(loaded) == {"count": 0}
+
+
+@pytest.mark.parametrize(
+    ("strange", "reason"),
+    [
+        ({"queue": "Q" * 400_000}, "its queue has 400,000 characters, and the most is 255"),
+        ({"queue": "a.b"}, "its queue 'a.b' is not a valid name of a queue"),
+        ({"task_type": "t" * 256}, "its task_type has 256 characters, and the most is 255"),
+        ({"task_type": ""}, "its task_type '' is not a valid task type"),
+        ({"schedule": "1," * 400_000 + "1 * * * *"}, "a schedule of 800,009 characters is too long, the most is 1,000"),
+    ],
+    ids=["long-queue", "queue", "long-type", "type", "long-schedule"],
+)
+def test_names_that_do_not_fit_are_a_problem_and_come_neither_into_metrics_nor_whole_into_logs(
+    strange: dict[str, str], reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    followed = Followed()
+    followed.good("GOOD")
+    before = len(followed.metrics.exposition())
+    followed.good("ODD", **strange)
+    fires = followed.agenda.advance(START + 60 * SECOND)
+    assert [fire.task.name for fire in fires] == ["GOOD"]
+    assert followed.problems() == {"ODD": reason}
+    assert len(followed.metrics.exposition()) < before + 100
+    assert max(map(len, caplog.messages)) < 500
+
+
+def test_the_name_of_a_schedule_itself_may_be_too_long() -> None:
+    followed = Followed()
+    followed.good("N" * 255)
+    followed.good("N" * 256)
+    assert len(followed.agenda) == 1
+    assert followed.problems() == {"N" * 256: "its name has 256 characters, and the most is 255"}
 
 
 STRANGE = st.one_of(

@@ -1,0 +1,119 @@
+"""Read JSON that others wrote: whatever it is, what comes out is bounded, or a StoredValueError that says why.
+
+Whole numbers are Go's: 64 bits with a sign. Nothing of a value is quoted longer than a line has room for.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from typing import Any, NoReturn, TypeVar, cast
+
+from ajsync.asyncjobs.timestamp import parse_timestamp
+from ajsync.errors import StoredValueError
+
+LEAST_INT, MOST_INT = -(2**63), 2**63 - 1
+"""What Go's whole numbers hold, and so its durations in nanoseconds: 292 years."""
+_LONGEST_QUOTE = 60
+_REQUIRED: Any = object()
+_SURROGATE = re.compile("[\ud800-\udfff]")
+"""What JSON can escape alone and UTF-8 cannot hold; Go's decoder reads U+FFFD for it."""
+_T = TypeVar("_T")
+
+
+def decode_object(data: bytes) -> dict[str, Any]:
+    """Read a JSON object. Raises StoredValueError for anything else."""
+    try:
+        value = _DECODER.decode(data.decode())
+    except ValueError as error:  # also UnicodeDecodeError
+        raise StoredValueError(f"not JSON: {error}") from None
+    except RecursionError:
+        raise StoredValueError("not JSON that can be read: nested too deep") from None
+    if not isinstance(value, dict):
+        raise StoredValueError(f"not a JSON object but {kind_of(value)}")
+    return value
+
+
+def member(value: dict[str, Any], name: str, kind: type[_T], default: _T = _REQUIRED) -> _T:
+    """The member `name` of a JSON object, `default` where it is not there. Raises StoredValueError if not a `kind`."""
+    found = value.get(name, default)
+    if found is _REQUIRED:
+        raise StoredValueError(f'it has no member "{name}"')
+    if type(found) is not kind:
+        raise StoredValueError(f'its member "{name}" is {kind_of(found)}, not {_KINDS[kind]}')
+    if isinstance(found, int):
+        if not LEAST_INT <= found <= MOST_INT:
+            raise StoredValueError(f'its member "{name}" is a number that does not fit into 64 bits')
+    elif isinstance(found, str) and not found.isascii():
+        return cast("_T", _SURROGATE.sub("\ufffd", found))
+    return found
+
+
+def span_member(value: dict[str, Any], name: str) -> int:
+    """The nanoseconds of the member `name`, 0 where it is not there. Raises StoredValueError if that is no span."""
+    found = member(value, name, int, 0)
+    if found < 0:
+        raise StoredValueError(f'its member "{name}" is less than zero: {found} ns')
+    return found
+
+
+def choice_member(value: dict[str, Any], name: str, default: Any, allowed: tuple[str, ...]) -> Any:
+    """The member `name` if it is one of `allowed`, `default` where it is not there. Raises StoredValueError."""
+    found = member(value, name, str, default)
+    if found not in allowed:
+        raise StoredValueError(f'its member "{name}" is {quoted(found)}, not one of {", ".join(allowed)}')
+    return found
+
+
+def bytes_member(value: dict[str, Any], name: str) -> bytes | None:
+    """The bytes whose base64 is the member `name`; None where it is null or not there. Raises StoredValueError."""
+    found = value.get(name)
+    if found is None:
+        return None
+    if not isinstance(found, str):
+        raise StoredValueError(f'its member "{name}" is {kind_of(found)}, not base64 in a string')
+    try:
+        return base64.b64decode(found, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise StoredValueError(f'its member "{name}" is not base64: {error}') from None
+
+
+def instant_member(value: dict[str, Any], name: str) -> int:
+    """The instant of the member `name`, in nanoseconds since 1970. Raises StoredValueError where it is none."""
+    found = value.get(name)
+    if not isinstance(found, str):
+        raise StoredValueError(f'its member "{name}" is {kind_of(found)}, not a time')
+    try:
+        return parse_timestamp(found)
+    except ValueError:
+        raise StoredValueError(f'its member "{name}" is not an RFC 3339 time: {quoted(found)}') from None
+
+
+def quoted(value: object) -> str:
+    """A value for an error message: a text in quotes, escaped and cut; of anything but None its kind."""
+    if not isinstance(value, str):
+        return "None" if value is None else kind_of(value)
+    return repr(value if len(value) <= _LONGEST_QUOTE else f"{value[:_LONGEST_QUOTE]}...")
+
+
+def kind_of(value: object) -> str:
+    """What kind of JSON a value is, with its article."""
+    return _KINDS[type(value)]
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_number)
+_KINDS: dict[type, str] = {
+    str: "a string",
+    int: "a whole number",
+    float: "a number",
+    bool: "a truth value",
+    list: "an array",
+    dict: "an object",
+    type(None): "null",
+}
