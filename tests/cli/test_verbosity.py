@@ -93,7 +93,7 @@ def test_what_others_wrote_does_not_steer_the_terminal_from_the_logs(
         process.wait(60)
     assert all(line.removesuffix("\n").isprintable() for line in lines)
     assert not any(line.startswith("::error::") for line in lines)
-    assert sum("EVIL on queue" in line for line in lines) == 1
+    assert sum("'EVIL' is not valid" in line for line in lines) == 1
 
 
 def test_quiet_and_verbose_exclude_each_other(project: Path) -> None:
