@@ -91,7 +91,8 @@ async def _ask(client: Client, subject: str, body: bytes = b"") -> dict[str, Any
 
 def _configuration(name: str, routes: dict[str, int]) -> str:
     others = ", ".join(f"nats://127.0.0.1:{port}" for other, port in routes.items() if other != name)
-    return f"server_name: {name}\ncluster {{ name: ha, listen: 127.0.0.1:{routes[name]}, routes: [{others}] }}"
+    group = f"name: ha, listen: 127.0.0.1:{routes[name]}, routes: [{others}], no_advertise: true"
+    return f"server_name: {name}\ncluster {{ {group} }}"
 
 
 def _free_ports(count: int) -> list[int]:
