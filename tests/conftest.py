@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from ajsync.cli.checkout import CI_VARIABLES
 from tests.nats_server import NatsServer
 
 # Where the tests run in the background of a shell they ignore Ctrl-C, and what they start would ignore it too.
@@ -64,6 +65,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.setenv("HOME", str(folder))
     for variable in [*os.environ]:
-        if variable.startswith(("NATS_", "AJC_", "AJSYNC_")) or variable in ("CONTEXT", "XDG_CONFIG_HOME"):
+        if variable.startswith(("NATS_", "AJC_", "AJSYNC_")) or variable in (
+            "CONTEXT",
+            "XDG_CONFIG_HOME",
+            *CI_VARIABLES,
+        ):
             monkeypatch.delenv(variable)
     return folder

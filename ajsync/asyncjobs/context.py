@@ -5,17 +5,23 @@ Only reads files; connecting is the work of `connection.py`, so that a command w
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from ajsync.asyncjobs.references import (
+    ContextProblem,
+    Sources,
+    configuration_folder,
+    file_of,
+    file_or_text,
+    value_of,
+)
 from ajsync.errors import InvalidError
 
 DEFAULT_CONTEXT = "AJC"
@@ -60,11 +66,18 @@ class Context:
     jetstream_domain: str = ""
     jetstream_api_prefix: str = ""
     """Holds only where no domain is set, as in the `nats` command."""
+    written: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    """The members that are files, as they are written: without what variables hold, which may be secret."""
 
     @property
     def wants_tls(self) -> bool:
         """Whether a connection without TLS would be less than was asked for."""
         return bool(self.ca or self.cert or self.tls_first) or any(url.startswith("tls:") for url in self.servers)
+
+    def shown(self, member: str) -> str:
+        """The file of a member, as messages name it."""
+        file = getattr(self, member)
+        return self.written.get(member) or str(file) if file else ""  # else what is written may be the content itself
 
     @property
     def api_prefix(self) -> str:
@@ -76,8 +89,7 @@ class Context:
 
 def context_folder(environ: Mapping[str, str] = os.environ) -> Path:
     """Where the contexts are, one `NAME.json` each; the folder need not exist."""
-    configured = environ.get("XDG_CONFIG_HOME")
-    return (Path(configured) if configured else _home(environ) / ".config") / "nats" / "context"
+    return configuration_folder(environ) / "nats" / "context"
 
 
 def list_contexts(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
@@ -107,8 +119,8 @@ def load_context(name: str | None = None, *, environ: Mapping[str, str] = os.env
     except (ValueError, RecursionError) as error:  # also UnicodeDecodeError, and a name that no file can have
         raise InvalidError(f"The NATS context {name} in {path} is not valid JSON: {error}. Correct it there.") from None
     try:
-        return _read(value, name, path, environ)
-    except _ContextProblem as problem:
+        return _read(value, name, path, Sources(environ, path.parent))
+    except ContextProblem as problem:
         raise InvalidError(f"The NATS context {name} in {path} cannot be used: {problem}.") from None
 
 
@@ -120,7 +132,7 @@ def context_for_server(url: str) -> Context:
     try:
         servers, login = _read_servers(url)
         return Context(servers, **login)
-    except _ContextProblem as problem:
+    except ContextProblem as problem:
         raise InvalidError(f"The server cannot be used: {problem}.") from None
 
 
@@ -140,39 +152,36 @@ def seed_in(text: str) -> str | None:
     return found[0].strip() if found else None
 
 
-class _ContextProblem(Exception):
-    """What is wrong with a context, without saying with which."""
-
-
-def _read(value: object, name: str, path: Path, environ: Mapping[str, str]) -> Context:
+def _read(value: object, name: str, path: Path, sources: Sources) -> Context:
     if not isinstance(value, dict):
-        raise _ContextProblem("it is not a JSON object")
+        raise ContextProblem("it is not a JSON object")
     texts = {member: _text(value, member) for member in _TEXTS}
     for member, reason in _UNSUPPORTED.items():
         if texts[member]:
-            raise _ContextProblem(f'"{member}" is set, but {reason}')
+            raise ContextProblem(f'"{member}" is set, but {reason}')
     tls_first = value.get("tls_first") or False
     if not isinstance(tls_first, bool):
-        raise _ContextProblem('"tls_first" is neither true nor false')
+        raise ContextProblem('"tls_first" is neither true nor false')
     if not _PREFIX.fullmatch(texts["inbox_prefix"]):
-        raise _ContextProblem(
+        raise ContextProblem(
             '"inbox_prefix" is not the beginning of a subject: no wildcard, no space, no dot at the end'
         )
     servers, login = _read_servers(texts["url"])
-    files: dict[str, Any] = {member: _file(member, texts[member], environ) for member in ("cert", "key", "ca")}
+    files: dict[str, Any] = {member: file_of(member, texts[member], sources) for member in ("cert", "key", "ca")}
     if bool(files["cert"]) != bool(files["key"]):
-        raise _ContextProblem('of "cert" and "key" one is missing; a client certificate needs both')
+        raise ContextProblem('of "cert" and "key" one is missing; a client certificate needs both')
     return Context(
         servers=servers,
         name=name,
         path=path,
         description=texts["description"],
-        **_read_login(login, texts, environ),
+        **_read_login(login, texts, sources),
         **files,
         tls_first=tls_first,
         inbox_prefix=texts["inbox_prefix"],
         jetstream_domain=texts["jetstream_domain"],
         jetstream_api_prefix=texts["jetstream_api_prefix"],
+        written={member: texts[member] for member in _FILES},
     )
 
 
@@ -184,6 +193,7 @@ _UNSUPPORTED = {
 _LOGIN = ("user", "password", "token", "creds", "nkey", "user_jwt", "user_seed")
 _FURTHER = ("url", "description", "cert", "key", "ca", "inbox_prefix", "jetstream_domain", "jetstream_api_prefix")
 _TEXTS = (*_LOGIN, *_FURTHER, *_UNSUPPORTED)
+_FILES = ("creds", "nkey", "cert", "key", "ca")
 _PREFIX = re.compile(r"([^\s.*>]+(\.[^\s.*>]+)*)?")
 
 
@@ -192,7 +202,7 @@ def _text(value: dict[str, Any], member: str) -> str:
     if found is None:
         return ""
     if not isinstance(found, str):
-        raise _ContextProblem(f'"{member}" is not a string')
+        raise ContextProblem(f'"{member}" is not a string')
     return found
 
 
@@ -210,20 +220,20 @@ def _read_servers(text: str) -> tuple[tuple[str, ...], dict[str, Any]]:
         except ValueError:
             host, port = None, 0
         if not host:
-            raise _ContextProblem(f"server {number} of its url is not an address such as nats://host.example.net:4222")
+            raise ContextProblem(f"server {number} of its url is not an address such as nats://host.example.net:4222")
         if url.scheme not in ("nats", "tls"):
-            raise _ContextProblem(
+            raise ContextProblem(
                 f"server {number} of its url is not nats:// or tls://, which is all that ajsync speaks"
             )
         if "@" in url.path + url.query + url.fragment:
-            raise _ContextProblem(
+            raise ContextProblem(
                 f"server {number} of its url has a user or password with characters to write as %2F or so"
             )
         servers.append(f"{url.scheme}://[{host}]:{port}" if ":" in host else f"{url.scheme}://{host}:{port}")
         if url.username is not None and (login := _url_login(url)) not in logins:
             logins.append(login)
     if len(logins) > 1:
-        raise _ContextProblem("the servers of its url have different users; name one user for all of them")
+        raise ContextProblem("the servers of its url have different users; name one user for all of them")
     return tuple(servers), logins[0] if logins else {}
 
 
@@ -232,11 +242,11 @@ def _url_login(url: SplitResult) -> dict[str, Any]:
     return {"token": user} if url.password is None else {"user": user, "password": unquote(url.password)}
 
 
-def _read_login(url: dict[str, Any], texts: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, Any]:
+def _read_login(url: dict[str, Any], texts: Mapping[str, str], sources: Sources) -> dict[str, Any]:
     """The one way to authenticate, in the order of the `nats` command: that of the url, user, creds, nkey, user_jwt."""
 
     def value(member: str) -> str:
-        return _value(member, texts.get(member, ""), environ)
+        return value_of(member, texts.get(member, ""), sources)
 
     chosen: dict[str, Any] = {"token": value("token")}
     if url:
@@ -244,80 +254,12 @@ def _read_login(url: dict[str, Any], texts: Mapping[str, str], environ: Mapping[
     elif texts.get("user"):
         chosen |= {"user": texts["user"], "password": value("password")}
     elif texts.get("creds"):
-        chosen |= _file_or_text("creds", texts["creds"], environ, {"user_jwt": jwt_in, "user_seed": seed_in})
+        chosen |= file_or_text("creds", texts["creds"], sources, {"user_jwt": jwt_in, "user_seed": seed_in})
     elif texts.get("nkey"):
-        chosen |= _file_or_text("nkey", texts["nkey"], environ, {"user_seed": seed_in})
+        chosen |= file_or_text("nkey", texts["nkey"], sources, {"user_seed": seed_in})
     elif texts.get("user_jwt"):
         chosen |= {"user_jwt": value("user_jwt"), "user_seed": value("user_seed")}
     return chosen
-
-
-def _file_or_text(
-    member: str, text: str, environ: Mapping[str, str], parts: dict[str, Callable[[str], str | None]]
-) -> dict[str, Any]:
-    """A file as its path; what stands in a variable or in the context itself, as its `parts`."""
-    if not text.startswith(("env://", "data:")):
-        return {member: _file(member, text, environ)}
-    content = _value(member, text, environ)
-    found = {part: read(content) for part, read in parts.items()}
-    if None in found.values():
-        raise _ContextProblem(f'what "{member}" refers to is not the text of such a file')
-    return found
-
-
-_REFERENCE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://|(data):")
-
-
-def _value(member: str, text: str, environ: Mapping[str, str]) -> str:
-    """`text`, or what it refers to as `env://NAME`, `file://PATH` or `data:;base64,…`."""
-    found = _REFERENCE.match(text)
-    match (found[1] or found[2]).lower() if found else "":
-        case "env":
-            if not (value := environ.get(text[6:], "")):
-                raise _ContextProblem(f'"{member}" is in the environment variable {text[6:]}, which is not set')
-            return value.rstrip("\r\n")
-        case "file":
-            file = _file(member, text, environ)
-            try:
-                return file.read_text(encoding="utf-8").rstrip("\r\n") if file else ""
-            except (OSError, ValueError) as error:
-                raise _ContextProblem(f'the file of "{member}" cannot be read: {error}') from None
-        case "data":
-            head, _, content = text.partition(",")
-            try:
-                if "base64" not in head.split(";"):
-                    raise ValueError
-                return base64.b64decode(content, validate=True).decode().rstrip("\r\n")
-            except (binascii.Error, ValueError):
-                raise _ContextProblem(f'"{member}" is not data:;base64, with text behind it') from None
-        case "op" | "nsc" as scheme:
-            raise _ContextProblem(f'"{member}" is {scheme}://, but ajsync does not run {scheme}; use env:// or a file')
-    return text  # anything else is a password that happens to look like a URL
-
-
-_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
-
-
-def _file(member: str, text: str, environ: Mapping[str, str]) -> Path | None:
-    """The path that `text` is, `$VARIABLE` expanded before `~`. Whether it exists shows when it is read."""
-
-    def variable(found: re.Match[str]) -> str:
-        name = found[1] or found[2]
-        if name not in environ:  # Go takes it as empty and then misses some other file
-            raise _ContextProblem(f'"{member}" holds ${name}, and that environment variable is not set')
-        return environ[name]
-
-    scheme = _REFERENCE.match(text)
-    if scheme and (scheme[1] or "").lower() != "file":
-        raise _ContextProblem(f'"{member}" is {scheme[0]}, but ajsync reads it from a file only')
-    path = _VARIABLE.sub(variable, text[scheme.end() :] if scheme else text)
-    if path.startswith("~"):
-        path = f"{_home(environ)}{path[1:]}"
-    return Path(path) if path else None
-
-
-def _home(environ: Mapping[str, str]) -> Path:
-    return Path(environ.get("HOME") or Path.home())
 
 
 def _is_name(name: str) -> bool:

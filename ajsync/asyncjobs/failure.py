@@ -73,10 +73,11 @@ def _login_advice(context: Context) -> str:
         jwt, _ = read_jwt(context)
         if (expired := _expiry(jwt)) is not None and expired <= time.time():
             at = datetime.fromtimestamp(expired, UTC).isoformat()
-            return f"The JWT in {context.creds or 'user_jwt' + where} expired at {at}: get a new one."
-        return f"Ask whoever runs the server whether it still knows the credentials {context.creds or where.strip()}."
+            return f"The JWT in {context.shown('creds') or 'user_jwt' + where} expired at {at}: get a new one."
+        credentials = context.shown("creds") or where.strip()
+        return f"Ask whoever runs the server whether it still knows the credentials {credentials}."
     if context.nkey or context.user_seed:
-        return f"Ask whoever runs the server to let the nkey {context.nkey or where.strip()} in."
+        return f"Ask whoever runs the server to let the nkey {context.shown('nkey') or where.strip()} in."
     return f"The server wants to know who we are: name a user, creds or nkey{where}."
 
 

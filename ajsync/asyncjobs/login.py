@@ -43,7 +43,7 @@ def login_options(context: Context, name: str) -> dict[str, Any]:
         options["signature_cb"] = lambda nonce: _sign(_for_nats(context)[1], nonce)
     elif context.nkey or context.user_seed:
         seed = seed_in(_read_file(context, "nkey", context.nkey)) if context.nkey else context.user_seed
-        options["nkeys_seed_str"] = _checked_seed(context, f"nkey {context.nkey or ''}".strip(), seed)
+        options["nkeys_seed_str"] = _checked_seed(context, f"nkey {context.shown('nkey')}".strip(), seed)
     return options
 
 
@@ -71,8 +71,8 @@ def read_jwt(context: Context) -> tuple[str, str]:
         return context.user_jwt, seed
     text = _read_file(context, "creds", context.creds)
     if (jwt := jwt_in(text)) is None:
-        raise UnreachableError(f"{cannot_connect(context)} {context.creds} holds no JWT of a user.")
-    return jwt, _checked_seed(context, f"creds {context.creds}", seed_in(text))
+        raise UnreachableError(f"{cannot_connect(context)} {context.shown('creds')} holds no JWT of a user.")
+    return jwt, _checked_seed(context, f"creds {context.shown('creds')}", seed_in(text))
 
 
 def _for_nats(context: Context) -> tuple[str, str]:
@@ -104,7 +104,7 @@ def _read_file(context: Context, member: str, path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a text"
-        message = f'the file {path} of "{member}" cannot be read: {reason}'
+        message = f'the file {context.written.get(member) or path} of "{member}" cannot be read: {reason}'
         raise UnreachableError(f"{cannot_connect(context)} {message}.") from None
 
 

@@ -7,6 +7,7 @@ import binascii
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ajsync.asyncjobs.references import looks_secret
 from ajsync.asyncjobs.tasks import Task
 from ajsync.errors import InvalidError
 
@@ -38,6 +39,8 @@ def load_signer(path: Path) -> Signer:
 
     Raises InvalidError, never with any of the content in its text.
     """
+    if looks_secret(str(path)) and not path.exists():
+        raise InvalidError("The signing seed is not the path of a file, but looks like a seed: write it to a file.")
     try:
         # More than any seed: whoever names a device or a huge file by mistake need not wait.
         with path.open("rb") as stream:

@@ -15,6 +15,7 @@ from ajsync import config
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.connection import Connection, JetStreamError, connect
 from ajsync.asyncjobs.context import Context, context_for_server, load_context
+from ajsync.cli.checkout import check_context
 from ajsync.cli.options import Files, Opened, Server
 from ajsync.cli.terminal import say
 from ajsync.config import Configuration, Safety, load_configuration
@@ -87,7 +88,9 @@ def chosen_context(server: Server, configured: str | None) -> Context:
             return context_for_server(server.server)
         except InvalidError as error:
             raise UsageError(str(error)) from None
-    return load_context(server.context or configured)
+    context = load_context(server.context or configured)
+    check_context(context)
+    return context
 
 
 @asynccontextmanager

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from ajsync.asyncjobs.context import Context, context_folder, context_for_server, list_contexts, load_context
-from ajsync.errors import InvalidError
+from ajsync.asyncjobs.login import login_options
+from ajsync.errors import InvalidError, UnreachableError
 
 SEED = "SU" + "A" * 56
 CREDS = f"-----BEGIN NATS USER JWT-----\na.b.c\n------END NATS USER JWT------\n\n{SEED}\n"
@@ -187,8 +188,8 @@ def test_one_way_to_authenticate_is_chosen_and_a_token_stands_beside(
 def test_credentials_may_stand_in_the_environment_or_in_the_context(folder: Path, home: Path) -> None:
     write(folder, "variable", creds="env://CREDS", nkey="/other")
     write(folder, "inside", nkey="data:;base64," + base64.b64encode(f"{SEED}\n".encode()).decode())
-    (home / "password").write_text("from a file\n")
-    write(folder, "file", user="u", password="file://~/password")
+    (home / ".config" / "password").write_text("from a file\n")
+    write(folder, "file", user="u", password="file://~/.config/password")
     environ = {"HOME": str(home), "CREDS": CREDS}
 
     variable = load_context("variable", environ=environ)
@@ -197,6 +198,91 @@ def test_credentials_may_stand_in_the_environment_or_in_the_context(folder: Path
     assert (variable.user_jwt, variable.user_seed, variable.nkey) == ("a.b.c", SEED, None)
     assert (inside.user_jwt, inside.user_seed) == ("", SEED)
     assert load_context("file", environ=environ).password == "from a file"
+
+
+@pytest.mark.parametrize("member", ["password", "token", "user_jwt", "user_seed"])
+@pytest.mark.parametrize(
+    "path",
+    ["/proc/self/environ", "{home}/.ssh/id", "{home}/.config/../.ssh/id", "~/.ssh/id", "$WHERE/id", "{folder}/link"],
+)
+def test_a_file_whose_content_would_be_sent_must_have_been_put_beside_the_context(
+    folder: Path, home: Path, member: str, path: str
+) -> None:
+    (home / ".ssh").mkdir()
+    (home / ".ssh" / "id").write_text("s3cret")
+    (folder / "link").symlink_to("/proc/self/environ")
+    given = f"file://{path.format(home=home, folder=folder)}"
+    write(folder, **({"user": "u"} if member == "password" else {"user_jwt": "x"}) | {member: given})
+    with pytest.raises(InvalidError, match="neither below the folder of the context nor below that of") as caught:
+        load_context(environ={"HOME": str(home), "WHERE": str(home / ".ssh")})
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_file_may_come_from_where_a_service_is_given_its_secrets(folder: Path, home: Path, tmp_path: Path) -> None:
+    (tmp_path / "credentials").mkdir()
+    (tmp_path / "credentials" / "nats").write_text("s3cret\n")
+    (folder / "real").mkdir()
+    (folder / "real" / "password").write_text("mounted\n")
+    (folder / "password").symlink_to("real/password")
+    write(folder, "service", user="u", password="file://$CREDENTIALS_DIRECTORY/nats")
+    write(folder, "mounted", user="u", password=f"file://{folder}/password")
+    environ = {"HOME": str(home), "CREDENTIALS_DIRECTORY": str(tmp_path / "credentials")}
+    assert load_context("service", environ=environ).password == "s3cret"
+    assert load_context("mounted", environ=environ).password == "mounted"
+
+
+def test_a_pipe_is_no_file_to_wait_for(folder: Path) -> None:
+    os.mkfifo(folder / "pipe")
+    write(folder, user="u", password=f"file://{folder}/pipe")
+    with pytest.raises(InvalidError, match="does not exist, or is no file"):
+        load_context()
+
+
+@pytest.mark.parametrize("member", ["nkey", "creds", "cert", "ca"])
+@pytest.mark.parametrize(
+    "secret",
+    [
+        SEED,
+        SEED[:-1],
+        f"file://{SEED}",
+        f" {SEED}",
+        f"~/{SEED}",
+        CREDS,
+        "eyJ0eXAiOiJKV1QiLCJhbGciOiJlZDI1NTE5",
+        "$SEED",
+        "ab" * 32,
+    ],
+)
+def test_what_stands_inline_in_place_of_a_path_is_never_told(
+    folder: Path, home: Path, member: str, secret: str
+) -> None:
+    write(folder, **{member: secret}, **({"key": "/key"} if member == "cert" else {}))
+    with pytest.raises(InvalidError, match=f'"{member}" is not the path of a file, but looks like') as caught:
+        load_context(environ={"HOME": str(home), "SEED": SEED})
+    assert secret.strip("$ ")[-8:] not in str(caught.value)
+    assert SEED[:30] not in str(caught.value)
+
+
+@pytest.mark.parametrize("member", ["password", "nkey", "creds"])
+def test_a_seed_in_place_of_the_name_of_a_variable_is_never_told(folder: Path, member: str) -> None:
+    write(folder, user="u" if member == "password" else "", **{member: f"env://{SEED}"})
+    with pytest.raises(InvalidError, match="environment variable") as caught:
+        load_context()
+    assert SEED not in str(caught.value)
+
+
+def test_what_a_variable_in_a_path_holds_is_never_told(folder: Path, home: Path) -> None:
+    write(folder, creds="$PASSWORD/nats.creds")
+    context = load_context(environ={"HOME": str(home), "PASSWORD": "hunter2"})
+    with pytest.raises(UnreachableError, match=r"the file \$PASSWORD/nats.creds of") as caught:
+        login_options(context, "test")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_data_in_a_context_is_not_told_when_the_server_refuses_it(folder: Path) -> None:
+    data = base64.b64encode(CREDS.encode()).decode()
+    write(folder, creds=f"data:;base64,{data}")
+    assert load_context().shown("creds") == ""
 
 
 def test_a_password_that_looks_like_a_url_is_a_password(folder: Path) -> None:
@@ -254,7 +340,7 @@ def test_the_prefix_of_the_api_comes_from_the_domain_else_from_the_prefix(
 
 
 def test_files_are_read_as_utf_8_whatever_the_locale(folder: Path, tmp_path: Path) -> None:
-    secret = tmp_path / "secret"
+    secret = folder / "secret"
     secret.write_text("für", encoding="utf-8")
     write(folder, url="nats://h", user="u", password=f"file://{secret}")
     script = """if True:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ import click
 import pytest
 import yaml
 
+from ajsync.asyncjobs.bucket import ConfigurationBucket
+from ajsync.asyncjobs.connection import connect
+from ajsync.asyncjobs.context import context_for_server
 from ajsync.cli.main import COMMANDS, cli
 from ajsync.config import load_configuration
 from tests.cli.processes import DEADLINE_SECONDS
@@ -118,7 +122,7 @@ def test_a_page_with_a_table_of_contents_lists_its_sections(page: Path) -> None:
 
 @pytest.fixture
 def repository(tmp_path: Path, start_server: StartServer, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A repository as the recipes want it: schedules, and a context for each user in `ci`."""
+    """A repository as the recipes want it: schedules; and beside it a context for each user."""
     for variable in (*PASSWORD_VARIABLES, "NATS_PASSWORD"):
         monkeypatch.setenv(variable, PASSWORD)
     server = start_server(authorization())
@@ -127,24 +131,49 @@ def repository(tmp_path: Path, start_server: StartServer, monkeypatch: pytest.Mo
     (folder / "ajsync.yaml").write_text("owner: team\n")
     (folder / "schedules" / "a.yaml").write_text("schedules: {A: {schedule: daily, task_type: x}}\n")
     (shown,) = blocks(PLAN_PAGE, "json", below="CI")
-    contexts = folder / "ci" / "nats" / "context"
-    contexts.mkdir(parents=True)
-    for name, user in (("nats-prod", "plan"), ("nats-prod-apply", "apply"), ("admin", "")):
-        text = shown.text.replace("ajsync-plan", f"ajsync-{user}").replace("ajsync_plan", f"ajsync_{user}")
-        own = {"url": server.url} if user else {"url": server.url, "user": "admin", "inbox_prefix": "_INBOX"}
-        (contexts / f"{name}.json").write_text(json.dumps({**json.loads(text), **own}))
-    step(folder, "ajsync init --bucket --context admin")
+    contexts = tmp_path / "contexts"
+    contexts.mkdir()
+    for name in ("plan", "apply"):
+        text = shown.text.replace("ajsync-plan", f"ajsync-{name}").replace("ajsync_plan", f"ajsync_{name}")
+        (contexts / name).write_text(json.dumps({**json.loads(text), "url": server.url}))
+    admin = context_for_server(server.url.replace("://", f"://admin:{PASSWORD}@"))
+
+    async def prepare() -> None:
+        async with connect(admin) as connection:
+            await ConfigurationBucket.create(connection)
+
+    asyncio.run(prepare())
     return folder
 
 
-def step(folder: Path, script: str) -> str:
+def job(folder: Path, scripts: Sequence[str], user: str) -> str:
+    """Run the scripts of a job with the context of a user, the way that GitHub and GitLab pass it; what they print."""
+    context = folder.parent / "contexts" / user
+    temp = folder.parent / f"temp-{user}"
+    temp.mkdir(exist_ok=True)
+    variables = {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_ENV": str(temp / "env"),
+        "GITHUB_STEP_SUMMARY": "summary.md",
+        "RUNNER_TEMP": str(temp),
+        "TMPDIR": str(temp),
+        "NATS_CONTEXT": context.read_text(),
+    }
+    output = ""
+    for script in scripts:
+        output += step(folder, script, **variables)
+        if (temp / "env").exists():
+            variables |= dict(line.split("=", 1) for line in (temp / "env").read_text().splitlines())
+    return output
+
+
+def step(folder: Path, script: str, **variables: str) -> str:
     """Run a step of a job; its output."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "XDG_CONFIG_HOME": "ci", "GITHUB_STEP_SUMMARY": "summary.md"}
     done = subprocess.run(
         ["bash", "-e", "-o", "pipefail", "-c", script],
         cwd=folder,
-        env=environment,
+        env={**os.environ, "PATH": path, **variables},
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
@@ -154,31 +183,38 @@ def step(folder: Path, script: str) -> str:
     return done.stdout
 
 
+def without_installation(scripts: Sequence[str]) -> list[str]:
+    return [script for script in scripts if not script.startswith("pip install")]
+
+
 def test_the_recipe_for_github_plans_and_applies(repository: Path) -> None:
     (recipe,) = blocks(PLAN_PAGE, "yaml", below="GitHub Actions")
     workflow: dict[str, Any] = yaml.safe_load(recipe.text)
-    assert workflow["env"] == {"XDG_CONFIG_HOME": "ci"}
     steps = {
-        job: [each["run"] for each in workflow["jobs"][job]["steps"] if "ajsync " in each.get("run", "")]
-        for job in ("plan", "apply")
+        name: without_installation([each["run"] for each in workflow["jobs"][name]["steps"] if "run" in each])
+        for name in ("plan", "apply")
     }
-    annotate, summarise = (script for script in steps["plan"] if not script.startswith("pip"))
-    assert "::notice file=schedules/a.yaml,line=1" in step(repository, annotate)
-    step(repository, summarise)
+    assert "::notice file=schedules/a.yaml,line=1" in job(repository, steps["plan"], "plan")
     assert (repository / "summary.md").read_text().startswith("<!-- ajsync plan team -->\n### ajsync plan for `team`")
-    (apply,) = (script for script in steps["apply"] if not script.startswith("pip"))
-    assert "Applied: 1 created." in step(repository, apply)
-    assert "No changes." in step(repository, "ajsync plan --detailed-exitcode --context nats-prod")
+    assert "Applied: 1 created." in job(repository, steps["apply"], "apply")
+    again = [steps["plan"][0], "ajsync plan --detailed-exitcode --context nats-prod"]
+    assert "No changes." in job(repository, again, "plan")
 
 
 def test_the_recipe_for_gitlab_applies_the_plan_that_it_saved(repository: Path) -> None:
     (recipe,) = blocks(PLAN_PAGE, "yaml", below="GitLab")
     jobs: dict[str, Any] = yaml.safe_load(recipe.text)
-    assert jobs["variables"] == {"XDG_CONFIG_HOME": "ci"}
-    for job in ("merge-request", "plan"):
-        assert "Plan: 1 to create" in step(repository, "\n".join(jobs[job]["script"]))
+    before = without_installation(jobs["default"]["before_script"])
+
+    def run(name: str, user: str) -> str:
+        script = "\n".join([*before, *jobs[name]["script"]])
+        context = {"NATS_CONTEXT": str(repository.parent / "contexts" / user), "GITLAB_CI": "true"}
+        return step(repository, script, TMPDIR=str(repository.parent), **context)
+
+    for name in ("merge-request", "plan"):
+        assert "Plan: 1 to create" in run(name, "plan")
     assert jobs["plan"]["artifacts"]["paths"] == ["change.plan"]
-    assert "Applied: 1 created." in step(repository, "\n".join(jobs["apply"]["script"]))
+    assert "Applied: 1 created." in run("apply", "apply")
 
 
 def test_the_pages_name_no_machine_and_no_registry() -> None:
