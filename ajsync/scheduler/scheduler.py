@@ -90,13 +90,20 @@ class Scheduler:
         """We won, and hold back until a leader that is not ours has stepped down."""
         self.since = clock()
         """When the present role began."""
-        self.clock_skew: float | None = None
-        """Seconds by which this clock is ahead of the server's."""
+        self._server_clock: int | None = None
+        """Nanoseconds by which the server's clock is ahead of our monotonic one, which nobody sets."""
         self.watermark: Watermark | None = None
         self.on_loaded: Callable[[], None] = lambda: None
         """Called once every schedule that the bucket holds is known."""
         self.on_lead: Callable[[], None] = lambda: None
         """Called when a term begins."""
+
+    @property
+    def clock_skew(self) -> float | None:
+        """Seconds by which this clock is ahead of the server's; None while that is not known."""
+        if self._server_clock is None:
+            return None
+        return (self.clock() - time.monotonic_ns() - self._server_clock) / NANOSECONDS
 
     @property
     def leads(self) -> bool:
@@ -256,18 +263,18 @@ class Scheduler:
         told = False
         while True:
             with suppress(UnreachableError):
-                asked = self.clock()
+                asked = time.monotonic_ns()
                 info = await self.connection.jetstream_request(f"STREAM.INFO.{CONFIGURATION_STREAM}")
-                answered = self.clock()
+                answered = time.monotonic_ns()
                 if "ts" in info:  # since server 2.10
-                    skew = (asked + answered) / 2 - parse_timestamp(info["ts"])
-                    self.clock_skew = skew / NANOSECONDS
-                    self.metrics.clock_skew(self.clock_skew)
-                    if abs(self.clock_skew) > _MUCH_SKEW_SECONDS and not told:
+                    self._server_clock = parse_timestamp(info["ts"]) - (asked + answered) // 2
+                    skew = self.clock_skew or 0.0
+                    self.metrics.clock_skew(skew)
+                    if abs(skew) > _MUCH_SKEW_SECONDS and not told:
                         told = True
                         where, when = ("ahead of", "early") if skew > 0 else ("behind", "late")
-                        words = (abs(self.clock_skew), where, when)
-                        fields = {"seconds": round(self.clock_skew, 3)}
+                        words = (abs(skew), where, when)
+                        fields = {"seconds": round(skew, 3)}
                         log.warning(
                             "This clock is %.1f s %s the server's: tasks come so much too %s", *words, extra=fields
                         )

@@ -1,0 +1,97 @@
+"""A clock that no id of a task can hold: nothing fires, nothing ends, and all goes on once the clock is right."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+import pytest
+
+from ajsync.asyncjobs.bucket import ConfigurationBucket
+from ajsync.asyncjobs.connection import connect
+from ajsync.asyncjobs.context import context_for_server
+from ajsync.asyncjobs.ids import KSUID_END, KSUID_EPOCH
+from ajsync.asyncjobs.model import Managed
+from ajsync.asyncjobs.timestamp import NANOSECONDS as SECOND
+from ajsync.scheduler.clock import unfit
+from ajsync.scheduler.overview import status_of, unhealthy
+from tests.nats_server import NatsServer
+from tests.scheduler.fires import make_queue, until
+from tests.scheduler.running import leading, put, running, tasks, wait_for_tasks
+from tests.tasks import OWNER
+
+pytestmark = pytest.mark.anyio
+
+WRONG = [pytest.param(year, id=str(year)) for year in (1960, 1970, 2013, 2151, 2250)]
+
+
+class Clock:
+    """The host's clock, which somebody sets."""
+
+    def __init__(self, year: int = 0) -> None:
+        self.ahead = 0
+        if year:
+            self.set_to(year)
+
+    def __call__(self) -> int:
+        return time.time_ns() + self.ahead
+
+    def set_to(self, year: int) -> None:
+        """Be at the begin of a year now."""
+        self.ahead = int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) * SECOND - time.time_ns()
+
+    def set_right(self) -> None:
+        self.ahead = 0
+
+
+@pytest.mark.parametrize("year", WRONG)
+async def test_it_waits_for_a_clock_that_is_right(
+    server: NatsServer, caplog: pytest.LogCaptureFixture, year: int
+) -> None:
+    clock = Clock(year)
+    async with connect(context_for_server(server.url)) as connection:
+        await ConfigurationBucket.create(connection)
+        await make_queue(connection)
+        await put(connection, "A")
+        async with running(server.url, clock=clock) as scheduler:
+            await until(lambda: scheduler.loaded)
+            when = "before May 2014" if year < 2014 else "after June 2150"
+            await until(lambda: when in status_of(scheduler).reason)
+            status = status_of(scheduler)
+            assert (status.ready, status.role, unhealthy(scheduler)) == (False, "stand-by", None)
+            assert await tasks(connection) == []
+            right_at = time.time_ns()
+            clock.set_right()
+            made = await wait_for_tasks(connection, 3)
+            assert status_of(scheduler).ready
+    assert min(each.created for each in made) > right_at - SECOND
+    assert len([text for text in caplog.messages if when in text]) == 1
+
+
+@pytest.mark.parametrize("year", [1970, 2151])
+async def test_a_leader_lets_others_lead_while_its_clock_is_wrong_and_catches_up_after_it(
+    server: NatsServer, year: int
+) -> None:
+    clock = Clock()
+    async with connect(context_for_server(server.url)) as connection:
+        async with leading(server.url, clock=clock) as scheduler:
+            await make_queue(connection)
+            await put(connection, "A", managed=Managed(OWNER, catchup="all"))
+            before = await wait_for_tasks(connection, 2)
+            clock.set_to(year)
+            await until(lambda: not scheduler.leads)
+            await until(lambda: scheduler.leadership is not None and bool(scheduler.leadership.trouble))
+            async with leading(server.url, "two"):
+                others = await wait_for_tasks(connection, len(before) + 3)
+            clock.set_right()
+            await until(lambda: scheduler.leads)
+            made = [each.created for each in await wait_for_tasks(connection, len(others) + 3)]
+        assert made == [made[0] + number * SECOND for number in range(len(made))]
+
+
+@pytest.mark.parametrize(
+    ("second", "fit"),
+    [(KSUID_EPOCH, True), (KSUID_END - 1, True), (KSUID_EPOCH - 1, False), (KSUID_END, False), (-1, False)],
+)
+def test_the_times_that_an_id_can_hold_are_fit(second: int, fit: bool) -> None:
+    assert bool(unfit(second * SECOND)) != fit
