@@ -63,7 +63,7 @@ async def monitored(connection: Connection, settings: Settings, fires: Fires) ->
                 from ajsync.scheduler.monitor import monitor, parse_host, parse_monitor
             except ModuleNotFoundError as error:
                 raise UsageError(f"--monitor needs {error.name}: pip install 'ajsync[monitor]'.") from None
-            from ajsync.scheduler.overview import not_ready, status_of, unhealthy
+            from ajsync.scheduler.overview import not_ready, status_of, unhealthy, warning
 
             try:
                 address = parse_monitor(fires.monitor)
@@ -80,6 +80,7 @@ async def monitored(connection: Connection, settings: Settings, fires: Fires) ->
                     partial(status_of, scheduler),
                     partial(unhealthy, scheduler),
                     ready=partial(not_ready, scheduler),
+                    warning=partial(warning, scheduler),
                     hosts=hosts,
                 )
             )

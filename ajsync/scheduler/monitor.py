@@ -43,6 +43,7 @@ async def monitor(
     healthy: Callable[[], str | None],
     *,
     ready: Callable[[], str | None] | None = None,
+    warning: Callable[[], str] = str,
     hosts: Collection[str] = (),
     limits: Limits | None = None,
     clock: Callable[[], float] = time.monotonic,
@@ -50,7 +51,8 @@ async def monitor(
     """Serve while the block runs, and give the URL at which.
 
     `healthy` is asked at each request, and gives None, or why the loop has stood still; so is `ready`, which gives None
-    or why this scheduler could not lead; without it the status is asked. Everything else is taken at most once a second
+    or why this scheduler could not lead; without it the status is asked. `warning` gives what is wrong although no new
+    process would mend it. Everything else is taken at most once a second
     of `clock`. `hosts` are names that requests may call the monitor by, besides its own.
     Raises UsageError where `address` cannot be listened on.
     """
@@ -63,7 +65,8 @@ async def monitor(
         ) from None
     encoder = ThreadPoolExecutor(1, "ajsync-monitor")
     try:
-        site = _Site(metrics, status, healthy, ready or (lambda: _not_ready(status())), clock, encoder)
+        unready = ready or (lambda: _not_ready(status()))
+        site = _Site(metrics, status, healthy, unready, warning, clock, encoder)
         names = Names(host, *hosts)
 
         async def respond(request: Request) -> Answer:
@@ -89,11 +92,13 @@ class _Site:
         status: Callable[[], Status],
         healthy: Callable[[], str | None],
         ready: Callable[[], str | None],
+        warning: Callable[[], str],
         clock: Callable[[], float],
         encoder: ThreadPoolExecutor,
     ) -> None:
         self._healthy = healthy
         self._ready = ready
+        self._warning = warning
         process = CollectorRegistry()
         ProcessCollector(registry=process)  # memory, processor time, open files: under the names of every client
 
@@ -122,7 +127,7 @@ class _Site:
         return await show()
 
     async def _show_health(self) -> Answer:
-        return _verdict("healthy", self._healthy())
+        return _verdict("healthy", self._healthy(), self._warning())
 
     async def _show_readiness(self) -> Answer:
         return _verdict("ready", self._ready())
@@ -165,8 +170,10 @@ def _not_ready(status: Status) -> str | None:
     return None if status.ready else status.reason
 
 
-def _verdict(name: str, reason: str | None) -> Answer:
+def _verdict(name: str, reason: str | None, warning: str = "") -> Answer:
     content: dict[str, Any] = {name: reason is None, "reason": reason or ""}
+    if warning:
+        content["warning"] = warning
     return json_answer(content, HTTPStatus.OK if reason is None else HTTPStatus.SERVICE_UNAVAILABLE)
 
 

@@ -56,6 +56,11 @@ def unhealthy(scheduler: Scheduler) -> str | None:
     return None
 
 
+def warning(scheduler: Scheduler) -> str:
+    """What is wrong though nothing that a new process would mend; empty while all is well."""
+    return scheduler.records.unmarked
+
+
 def _role(scheduler: Scheduler) -> Role:
     if not scheduler.loaded:
         return "starting"

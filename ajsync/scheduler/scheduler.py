@@ -19,6 +19,7 @@ from ajsync.asyncjobs.timestamp import NANOSECONDS, parse_timestamp
 from ajsync.asyncjobs.waiting import first_of, unless
 from ajsync.asyncjobs.watch import Watch
 from ajsync.errors import InvalidError, UnreachableError
+from ajsync.schedule.quoting import cut
 from ajsync.scheduler.agenda import Agenda
 from ajsync.scheduler.clock import unfit
 from ajsync.scheduler.firing import Firing
@@ -249,8 +250,8 @@ class Scheduler:
         self.metrics.watermark_ahead(ahead / NANOSECONDS)
         if ahead:
             seconds = (ahead + AHEAD_AT_MOST) / NANOSECONDS
-            text = f"the watermark of {mark.leader} is {seconds:.0f} s ahead of the server's clock: set the clock there"
-            self.records.marked(text)
+            whose = f"the watermark of {cut(mark.leader)}"
+            self.records.marked(f"{whose} is {seconds:.0f} s ahead of the server's clock; set the clock of its host")
 
     def _follow_foreign(self) -> None:
         """Nothing of the term of a leader that is not ours is caught up with.

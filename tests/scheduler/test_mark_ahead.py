@@ -15,7 +15,7 @@ from ajsync.asyncjobs.context import context_for_server
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, CONFIGURATION_SUBJECT, TASKS_STREAM
 from ajsync.asyncjobs.streams import last_message
 from ajsync.asyncjobs.timestamp import NANOSECONDS as SECOND
-from ajsync.scheduler.overview import status_of
+from ajsync.scheduler.overview import status_of, warning
 from ajsync.scheduler.reading import MarkReader
 from ajsync.scheduler.scheduler import Scheduler
 from ajsync.scheduler.watermark import AHEAD_AT_MOST, WATERMARK_KEY, Watermark, decode_watermark, encode_watermark
@@ -101,6 +101,7 @@ async def test_who_takes_over_from_a_leader_whose_clock_is_fast_goes_by_its_own(
             async with running(server.url, "two") as stand_by:
                 await until(lambda: ahead(stand_by) > 3000)
                 assert status_of(stand_by).ready
+                assert "ahead of the server's clock" in warning(stand_by)
                 assert WATERMARK_KEY in {problem.name for problem in status_of(stand_by).problems}
         now = time.time_ns()
         async with leading(server.url, "two", **QUICK):

@@ -33,6 +33,7 @@ class Running:
         self.metrics = Metrics("sched-a")
         self.status: Status = status()
         self.stalled: str | None = None
+        self.warning = ""
         self.url = ""
 
     async def ask(self, path: str, method: str = "GET", **headers: str) -> tuple[ClientResponse, str]:
@@ -46,7 +47,8 @@ class Running:
 @asynccontextmanager
 async def running(host: str = "127.0.0.1") -> AsyncIterator[Running]:
     scheduler = Running()
-    async with monitor((host, 0), scheduler.metrics, lambda: scheduler.status, lambda: scheduler.stalled) as url:
+    shown = (scheduler.metrics, lambda: scheduler.status, lambda: scheduler.stalled)
+    async with monitor((host, 0), *shown, warning=lambda: scheduler.warning) as url:
         scheduler.url = url
         yield scheduler
 
@@ -86,6 +88,14 @@ async def test_a_loop_that_answers_is_healthy_and_one_that_stood_still_says_so()
             503,
             {"healthy": False, "reason": "the loop stood still for 4 s"},
         )
+
+
+async def test_what_a_new_process_would_not_mend_is_a_warning() -> None:
+    async with running() as scheduler:
+        scheduler.warning = "the watermark is ahead"
+        response, text = await scheduler.ask("/healthz")
+        expected = {"healthy": True, "reason": "", "warning": "the watermark is ahead"}
+        assert (response.status, json.loads(text)) == (200, expected)
 
 
 async def test_a_scheduler_that_is_not_ready_says_why() -> None:

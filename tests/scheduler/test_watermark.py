@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from ajsync.asyncjobs.timestamp import NANOSECONDS, format_timestamp
 from ajsync.errors import StoredValueError
 from ajsync.scheduler.watermark import MOST_OPEN, Watermark, as_it_counts, decode_watermark, encode_watermark
+from tests.docs.pages import DOCS
 
 NOW = 1_795_000_000 * NANOSECONDS
 FIRES = st.frozensets(st.tuples(st.text(max_size=6), st.integers(NOW - 10**15, NOW)), max_size=20)
@@ -70,3 +72,10 @@ def test_nothing_later_than_what_counts_is_left_in_it(mark: Watermark, until: in
     assert counting.instant == min(mark.instant, until)
     assert counting.open == {fire for fire in mark.open if fire[1] <= counting.instant}
     assert counting.looked_for == {fire for fire in mark.looked_for if fire[1] <= counting.instant}
+
+
+def test_the_page_shows_one_as_it_is_stored() -> None:
+    (shown,) = re.findall(r"```json\n(\{\"leader\".*)\n```", (DOCS / "scheduler.md").read_text())
+    data = encode_watermark(decode_watermark(shown.encode()))
+    assert json.loads(data) == json.loads(shown)
+    assert json.loads(shown)["open"]
