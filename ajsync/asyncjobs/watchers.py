@@ -14,6 +14,7 @@ from typing import Any
 
 from ajsync.asyncjobs.connection import Connection
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, CONSUMER_MARK, SCHEDULE_SUBJECT
+from ajsync.asyncjobs.pages import list_pages
 from ajsync.asyncjobs.subjects import overlap
 from ajsync.asyncjobs.timestamp import NANOSECONDS
 
@@ -63,17 +64,9 @@ async def wait_until_delivered(connection: Connection, sequence: int, timeout: f
 
 
 async def _watchers(connection: Connection) -> tuple[Watcher, ...]:
-    found: dict[str, Watcher] = {}
-    offset = 0
-    while True:
-        page = await connection.jetstream_request(f"CONSUMER.LIST.{CONFIGURATION_STREAM}", {"offset": offset})
-        consumers = page.get("consumers") or []
-        for each in consumers:
-            if (watcher := _watcher(each)) is not None:
-                found[watcher.consumer] = watcher
-        offset += len(consumers)
-        if not consumers or offset >= page["total"]:
-            return tuple(found[name] for name in sorted(found))
+    consumers = await list_pages(connection, f"CONSUMER.LIST.{CONFIGURATION_STREAM}", "consumers")
+    found = [watcher for each in consumers if (watcher := _watcher(each)) is not None]
+    return tuple(sorted(found, key=lambda watcher: watcher.consumer))
 
 
 def _watcher(info: dict[str, Any]) -> Watcher | None:

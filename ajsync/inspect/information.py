@@ -8,6 +8,7 @@ from typing import Any
 
 from ajsync.asyncjobs.connection import Connection, JetStreamError
 from ajsync.asyncjobs.election import holder_name
+from ajsync.asyncjobs.leader import list_subjects
 from ajsync.asyncjobs.names import (
     CONFIGURATION_STREAM,
     ELECTIONS_STREAM,
@@ -16,6 +17,7 @@ from ajsync.asyncjobs.names import (
     TASKS_STREAM,
     WORK_ITEM_SUBJECT,
 )
+from ajsync.asyncjobs.pages import list_pages
 from ajsync.asyncjobs.streams import STREAM_NOT_FOUND, last_message
 from ajsync.asyncjobs.timestamp import parse_timestamp
 
@@ -143,11 +145,9 @@ async def _storage(connection: Connection, stream: str) -> Storage | None:
 
 
 async def _leaders(connection: Connection) -> dict[str, str]:
-    info = await connection.jetstream_request(
-        f"STREAM.INFO.{ELECTIONS_STREAM}", {"subjects_filter": f"{ELECTIONS_SUBJECT}>"}
-    )
+    listing = await list_subjects(connection, ELECTIONS_STREAM, f"{ELECTIONS_SUBJECT}>")
     leaders: dict[str, str] = {}
-    for subject in sorted(info["state"].get("subjects") or {}):
+    for subject in sorted(listing.subjects):
         message = await last_message(connection, ELECTIONS_STREAM, subject)
         if message is not None and not message.deleted:
             leaders[subject.removeprefix(ELECTIONS_SUBJECT)] = holder_name(message.data)
@@ -156,17 +156,10 @@ async def _leaders(connection: Connection) -> dict[str, str]:
 
 async def _queues(connection: Connection) -> AsyncIterator[tuple[str, dict[str, Any]]]:
     """Name and description of each queue, as the pages of the server's answer hold them."""
-    offset = 0
-    while True:
-        page = await connection.jetstream_request("STREAM.LIST", {"subject": f"{WORK_ITEM_SUBJECT}>", "offset": offset})
-        streams = page.get("streams") or []
-        for info in streams:
-            stream = info["config"]["name"]
-            if stream.startswith(QUEUE_STREAM_PREFIX):
-                yield stream.removeprefix(QUEUE_STREAM_PREFIX), info
-        offset += len(streams)
-        if not streams or offset >= page["total"]:
-            return
+    for info in await list_pages(connection, "STREAM.LIST", "streams", {"subject": f"{WORK_ITEM_SUBJECT}>"}):
+        stream = info["config"]["name"]
+        if stream.startswith(QUEUE_STREAM_PREFIX):
+            yield stream.removeprefix(QUEUE_STREAM_PREFIX), info
 
 
 async def _workers(connection: Connection, queue: str) -> Workers | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from ajsync.asyncjobs.bucket import ConfigurationBucket, decode_entry
 from ajsync.asyncjobs.foreign import decode_object, quoted
 from ajsync.asyncjobs.journal import Step, journal_key
+from ajsync.asyncjobs.leader import list_subjects
 from ajsync.asyncjobs.live import Entry, Live, Target
 from ajsync.asyncjobs.model import (
     DEFAULT_MAX_TRIES,
@@ -202,10 +203,8 @@ def _owner(entry: Entry, data: bytes) -> str | None:
 async def _journalled(bucket: ConfigurationBucket, name: str) -> Step | None:
     """The update of `name` that the journal of some owner holds."""
     subjects = f"{CONFIGURATION_SUBJECT}{journal_key('*')}"
-    info = await bucket.connection.jetstream_request(
-        f"STREAM.INFO.{CONFIGURATION_STREAM}", {"subjects_filter": subjects}
-    )
-    for subject in info["state"].get("subjects") or {}:
+    listing = await list_subjects(bucket.connection, CONFIGURATION_STREAM, subjects)
+    for subject in sorted(listing.subjects):
         try:
             steps = await read_journal(bucket, subject.rpartition(".")[2])
         except InvalidError as error:  # whose it is will be told by their next apply; ours goes on

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from ajsync.asyncjobs.connection import connect
 from ajsync.asyncjobs.context import context_for_server
 from ajsync.asyncjobs.election import ELECTION_SUBJECT, Election, Holding
 from ajsync.asyncjobs.names import ELECTIONS_STREAM
-from ajsync.asyncjobs.streams import last_message, make_stream
+from ajsync.asyncjobs.streams import last_message, make_stream, stream_configuration
 from ajsync.errors import UnreachableError
 from tests.nats_server import NatsServer
 
@@ -68,6 +69,19 @@ async def test_a_win_is_announced_as_the_go_scheduler_does(server: NatsServer) -
         assert list(event) == list(wanted)
         for member in ("type", "name", "component"):
             assert event[member] == wanted[member]
+
+
+async def test_a_key_that_the_server_says_has_expired_was_not_given_back(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection:
+        markers = {"max_age": 10**9, "allow_msg_ttl": True, "subject_delete_marker_ttl": 60 * 10**9}
+        config = {**stream_configuration(ELECTIONS_STREAM), **markers, "duplicate_window": 10**9}
+        await connection.jetstream_request(f"STREAM.CREATE.{ELECTIONS_STREAM}", config)
+        election = Election(connection, "one")
+        assert await election.take(0, 0, timeout=5) == 1
+        async with asyncio.timeout(10):
+            while (held := await election.read()).holder is not None:
+                await asyncio.sleep(0.05)
+        assert (held.revision, held.given_back) == (2, False)
 
 
 async def test_without_the_bucket_nobody_can_be_elected(server: NatsServer) -> None:

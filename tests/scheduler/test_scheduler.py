@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from ajsync.asyncjobs import checking
 from ajsync.asyncjobs.connection import Connection, connect
 from ajsync.asyncjobs.context import context_for_server
 from ajsync.asyncjobs.election import ELECTION_SUBJECT
@@ -23,9 +24,10 @@ from ajsync.asyncjobs.names import (
     CONFIGURATION_SUBJECT,
     ELECTIONS_BUCKET,
     ELECTIONS_STREAM,
+    SCHEDULE_SUBJECT,
     TASKS_STREAM,
 )
-from ajsync.asyncjobs.streams import last_message
+from ajsync.asyncjobs.streams import last_message, stream_configuration
 from ajsync.asyncjobs.tasks import encode_task
 from ajsync.asyncjobs.timestamp import NANOSECONDS as SECOND
 from ajsync.scheduler.metrics import Metrics
@@ -124,6 +126,37 @@ async def test_a_deleted_schedule_fires_no_more(server: NatsServer) -> None:
         await wait_for_tasks(connection, len(stays) + 2, "stays")
         assert all(made.created <= deleted_at for made in await tasks(connection) if made.type == "gone")
         assert len(scheduler.agenda) == 1
+
+
+async def test_a_schedule_that_vanishes_without_a_marker_fires_no_more(
+    server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checking, "_CHECK_SECONDS", 0.1)
+    monkeypatch.setattr(checking, "_AGAIN_SECONDS", 0.1)
+    async with leading(server.url) as scheduler:
+        await put(scheduler.connection, "A", task_type="purged")
+        await put(scheduler.connection, "B", task_type="stays")
+        await wait_for_tasks(scheduler.connection, 1, "purged")
+        body = {"filter": f"{SCHEDULE_SUBJECT}A"}
+        await scheduler.connection.jetstream_request(f"STREAM.PURGE.{CONFIGURATION_STREAM}", body)
+        await until(lambda: "A" not in scheduler.agenda)
+        fired = len(await wait_for_tasks(scheduler.connection, 1, "purged"))
+        stayed = len(await wait_for_tasks(scheduler.connection, 1, "stays"))
+        await wait_for_tasks(scheduler.connection, stayed + 3, "stays")
+        assert len(await wait_for_tasks(scheduler.connection, 1, "purged")) <= fired + 1  # due when it was found
+
+
+async def test_without_room_for_a_consumer_schedules_are_followed_all_the_same(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection:
+        config = {**stream_configuration(CONFIGURATION_STREAM), "max_consumers": 1}
+        await connection.jetstream_request(f"STREAM.CREATE.{CONFIGURATION_STREAM}", config)
+        body = {"stream_name": CONFIGURATION_STREAM, "config": {"durable_name": "x", "ack_policy": "none"}}
+        await connection.jetstream_request(f"CONSUMER.DURABLE.CREATE.{CONFIGURATION_STREAM}.x", body)
+        await put(connection, "A", task_type="before")
+        async with leading(server.url):
+            await wait_for_tasks(connection, 1, "before")
+            await put(connection, "B", task_type="after")
+            await wait_for_tasks(connection, 1, "after")
 
 
 async def test_bad_entries_of_every_kind_do_not_keep_the_others_from_firing(server: NatsServer) -> None:
