@@ -152,6 +152,7 @@ def _lint(
 
     locations: Mapping[str, Location] = {}
     unreadable: Mapping[str, str] = {}
+    without_queue: frozenset[str] = frozenset()
     if bucket:
         source = read_source(files, server, from_files=False)
         tasks, unreadable, context = source.tasks, source.unreadable, configured_context(files)
@@ -159,6 +160,7 @@ def _lint(
         configuration = annotated(files) if annotate else load(files)
         warn_of_overlooked(configuration)
         tasks, context = [*configuration.tasks.values()], configuration.context
+        without_queue = configuration.without_queue
         locations = in_repository(configuration.locations) if annotate else configuration.locations
 
     async def queues() -> frozenset[str]:
@@ -171,8 +173,16 @@ def _lint(
         unreadable=unreadable,
         queues=run(queues()) if online else None,
         herd=herd,
+        without_queue=without_queue,
     )
-    return _Linted(len(tasks) + len(unreadable), lint(found, rules), locations)
+    return _Linted(len(tasks) + len(unreadable), _by_place(lint(found, rules), locations), locations)
+
+
+def _by_place(findings: Sequence[Finding], locations: Mapping[str, Location]) -> Sequence[Finding]:
+    """In the order of files and lines, as one mends them; those of the bucket, which have no place, as they are."""
+    from ajsync.errors import Location
+
+    return sorted(findings, key=lambda finding: locations.get(finding.name, Location("")))
 
 
 def _print_text(linted: _Linted) -> None:
@@ -188,9 +198,10 @@ def _print_text(linted: _Linted) -> None:
         # Where one rule is all there is, whoever looks wants all that it found.
         if len(of_rule) == 1 or of_rule[finding.rule] <= _MOST_OF_RULE or shown[finding.rule] < _MOST_OF_RULE:
             click.echo(_line(finding, linted.locations.get(finding.name), paint), color=True)
-        elif shown[finding.rule] == _MOST_OF_RULE:
-            more = f"{of_rule[finding.rule] - _MOST_OF_RULE + 1:,} more, see --rule {finding.rule}"
-            click.echo(f"{paint(_STYLES[finding.severity], finding.severity)}: … {more}", color=True)
+    for rule, severity in dict.fromkeys((finding.rule, finding.severity) for finding in linted.findings):
+        if len(of_rule) > 1 and of_rule[rule] > _MOST_OF_RULE:
+            more = f"{of_rule[rule] - _MOST_OF_RULE + 1:,} more, see --rule {rule}"
+            click.echo(f"{paint(_STYLES[severity], severity)}: … {more}", color=True)
     counts = ", ".join(_counted(linted, severity) for severity in _SEVERITIES if _count(linted, severity))
     schedules = f"{linted.schedules:,} schedule{'' if linted.schedules == 1 else 's'}"
     click.echo(f"{counts or 'Nothing found'} in {schedules}.", err=bool(linted.findings))
@@ -203,7 +214,7 @@ def _line(finding: Finding, location: Location | None, paint: Paint) -> str:
 
     place = paint("faint", f"{visible(str(location))}: ") if location else ""
     severity = paint(_STYLES[finding.severity], finding.severity)
-    name = paint("strong", visible(finding.name))
+    name = paint("strong", visible(finding.told))
     rule = paint("faint", f"[{finding.rule}]")
     message, hint = visible_sentence(finding.message), visible_sentence(finding.hint)
     width = stdout_width()
@@ -234,6 +245,7 @@ def _document(linted: _Linted) -> dict[str, Any]:
                 "rule": finding.rule,
                 "severity": finding.severity,
                 "name": finding.name,
+                "others": [*finding.others],
                 "message": finding.message,
                 "hint": finding.hint,
                 "location": _location(linted.locations.get(finding.name)),
@@ -260,7 +272,7 @@ def _print_github(linted: _Linted) -> None:
             (
                 finding.rule,
                 Problem(
-                    linted.locations.get(finding.name, Location("")), f"{finding.name}: {finding.message}", finding.hint
+                    linted.locations.get(finding.name, Location("")), f"{finding.told}: {finding.message}", finding.hint
                 ),
             )
             for finding in linted.findings

@@ -34,6 +34,8 @@ class Configuration:
     locations: Mapping[str, Location]
     """Where each name stands, suspended ones too."""
     suspended: frozenset[str]
+    without_queue: frozenset[str]
+    """The schedules for which neither they nor any defaults name a queue, so that it is DEFAULT."""
     sources: tuple[Path, ...]
     """Every file that was read: the project, the schedules files, the payload files."""
     patterns: tuple[str, ...]

@@ -60,6 +60,7 @@ def load_configuration(
         tasks=tasks,
         locations=locations,
         suspended=frozenset(entry.name for entry in entries if entry.suspended),
+        without_queue=frozenset(entry.name for entry in entries if not entry.queue_named),
         sources=sources,
         patterns=inputs.patterns,
         overlooked=tuple(map(folder.shown, folder.overlooked(inputs.patterns, sources))),

@@ -31,6 +31,8 @@ class Entry:
     task: ScheduledTask | None
     """None where something in it is wrong."""
     suspended: bool
+    queue_named: bool
+    """Whether it or its defaults name a queue."""
 
 
 class SchedulesReader:
@@ -79,7 +81,8 @@ class SchedulesReader:
                 task = self._task(_Draft(name, own, {**defaults, **own}, document, found), origin)
             problems += found
             location = document.location(place, of_key=True)
-            entries.append(Entry(name, location, None if found else task, own.get("suspend") is True))
+            named = "queue" in own or "queue" in defaults
+            entries.append(Entry(name, location, None if found else task, own.get("suspend") is True, named))
         return entries
 
     def _task(self, draft: _Draft, origin: _Origin) -> ScheduledTask:

@@ -13,6 +13,7 @@ from ajsync.errors import ScheduleError
 from ajsync.inspect.clock_changes import ClockChanges
 from ajsync.inspect.facts import Facts
 from ajsync.schedule import Timetable, parse
+from ajsync.schedule.quoting import listed
 
 Severity = Literal["error", "warning", "notice"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "notice")
@@ -31,6 +32,8 @@ class Said:
     message: str
     hint: str = ""
     """What would be right."""
+    others: Sequence[str] = ()
+    """The other schedules that it is about, where one remedy is for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,13 @@ class Finding:
     name: str
     message: str
     hint: str
+    others: tuple[str, ...] = ()
+    """The other schedules that it is about."""
+
+    @property
+    def told(self) -> str:
+        """The names of the schedules, and of many the first."""
+        return listed((self.name, *self.others), most=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +74,8 @@ class Material:
     now: int
     """Nanoseconds since 1970."""
     herd: int
+    without_queue: Collection[str] = ()
+    """The names of those in files for which nobody has named a queue."""
 
 
 Check: TypeAlias = Callable[[Material], Iterable[Said]]
@@ -87,6 +99,7 @@ def material(
     unreadable: Mapping[str, str] | None = None,
     queues: Collection[str] | None = None,
     herd: int = HERD,
+    without_queue: Collection[str] = (),
 ) -> Material:
     """What rules look at, from schedules and an instant; those whose schedule is not valid count as unreadable."""
     moment = datetime.fromtimestamp(now // NANOSECONDS, UTC)
@@ -104,13 +117,13 @@ def material(
         if known is None:
             known = facts[timetable] = Facts(timetable, moment, changes)
         subjects.append(Subject(task, known))
-    return Material(subjects, reasons, queues, now, herd)
+    return Material(subjects, reasons, queues, now, herd, without_queue)
 
 
 def lint(found: Material, rules: Iterable[Rule]) -> list[Finding]:
     """What `rules` find, by severity, name and rule."""
     findings = [
-        Finding(rule.name, rule.severity, said.name, said.message, said.hint)
+        Finding(rule.name, rule.severity, said.name, said.message, said.hint, tuple(said.others))
         for rule in rules
         for said in rule.check(found)
     ]

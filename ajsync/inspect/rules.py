@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.asyncjobs.names import DEFAULT_QUEUE
 from ajsync.asyncjobs.tasks import task_for_fire
 from ajsync.asyncjobs.timestamp import NANOSECONDS
+from ajsync.inspect import field_rules
 from ajsync.inspect.clock_changes import Effect
 from ajsync.inspect.lint import Material, Rule, Said, Subject, each
 from ajsync.inspect.minutes import MINUTE, due_in_minute, fires_by_minute, grouped
@@ -17,10 +19,10 @@ from ajsync.schedule import format_duration_short, parse_duration, split_zone
 from ajsync.schedule.duration import HOUR, SECOND
 
 _DAY = 24 * HOUR
-_STEP = re.compile(r"[*?]/\+?0*([1-9][0-9]{0,2})")
-_STEPPED = (("minute", 60), ("hour", 24))
-"""The fields that come to the same end each time, and how many values they have."""
 _EVERY = "@every "
+_ABBREVIATED = {"EST": "America/New_York", "MST": "America/Denver", "HST": "America/Adak"}
+"""Zones that are named like the winter time of a place that changes its clocks, and that place."""
+_ETC = re.compile(r"Etc/GMT([+-])([1-9][0-9]?)")
 
 
 def _unreadable(found: Material) -> Iterator[Said]:
@@ -57,12 +59,26 @@ def _unknown_queue(found: Material) -> Iterator[Said]:
         return
     from difflib import get_close_matches
 
+    of_queue: dict[str, list[str]] = defaultdict(list)
     for subject in found.subjects:
-        queue = subject.task.queue
-        if queue not in found.queues:
-            nearest = get_close_matches(queue, list(found.queues), n=1)
-            hint = f"did you mean {nearest[0]}?" if nearest else f"make it with 'ajc queues add {queue}'"
-            yield Said(subject.task.name, f"the queue {queue} does not exist, so its tasks become queue_error", hint)
+        if subject.task.queue not in found.queues:
+            of_queue[subject.task.queue].append(subject.task.name)
+    for queue, names in of_queue.items():
+        nearest = get_close_matches(queue, list(found.queues), n=1)
+        hint = f"did you mean {nearest[0]}?" if nearest else f"make it with 'ajc queues add {queue}'"
+        whose = "its" if len(names) == 1 else "their"
+        yield Said(names[0], f"the queue {queue} does not exist, so {whose} tasks become queue_error", hint, names[1:])
+
+
+def _no_queue(found: Material) -> Iterator[Said]:
+    of_file: dict[str, list[str]] = defaultdict(list)
+    for subject in found.subjects:
+        if subject.task.name in found.without_queue:
+            of_file[subject.task.settings.source].append(subject.task.name)
+    for names in of_file.values():
+        no, whose = ("it names no queue", "its") if len(names) == 1 else ("they name no queue", "their")
+        message = f"{no}, so {whose} tasks go to {DEFAULT_QUEUE}"
+        yield Said(names[0], message, f"name the queue here or in defaults, if only {DEFAULT_QUEUE}", names[1:])
 
 
 def _deadline_over_interval(subject: Subject) -> Iterator[Said]:
@@ -101,15 +117,6 @@ def _jitter_over_interval(subject: Subject) -> Iterator[Said]:
         yield Said(task.name, message, "shorten the jitter")
 
 
-def _day_or_weekday(subject: Subject) -> Iterator[Said]:
-    fields = subject.facts.fields
-    if fields is None or fields.day.star or fields.weekday.star:
-        return
-    if fields.day.values and fields.weekday.values and len(fields.day.values) < 31 and len(fields.weekday.values) < 7:
-        message = f"{_schedule(subject)} names days of the month and of the week: it fires on either, not only on both"
-        yield Said(subject.task.name, message, "put * in one of the two, and let the task itself check the other")
-
-
 def _every_over_a_day(subject: Subject) -> Iterator[Said]:
     if subject.facts.timetable.interval > _DAY:
         message = (
@@ -128,27 +135,22 @@ def _every_rounded(subject: Subject) -> Iterator[Said]:
         yield Said(subject.task.name, message, f"write @every {_duration(timetable.interval)}")
 
 
-def _uneven_step(subject: Subject) -> Iterator[Said]:
-    if subject.facts.fields is None:
-        return
-    for (field, size), text in zip(_STEPPED, split_zone(subject.task.schedule)[1].split(), strict=False):
-        step = _STEP.fullmatch(text)
-        if step and int(step[1]) < size and size % int(step[1]):
-            rest = size - (size - 1) // int(step[1]) * int(step[1])
-            message = f"{text} starts anew with each {'hour' if field == 'minute' else 'day'}: the last step is {rest}"
-            yield Said(subject.task.name, f"{message} {field}{'s' if rest > 1 else ''} long", _even(size, int(step[1])))
-
-
-def _even(size: int, step: int) -> str:
-    nearest = min((each for each in range(1, size + 1) if size % each == 0), key=lambda each: abs(each - step))
-    return f"*/{nearest} is even"
-
-
 def _no_timezone(subject: Subject) -> Iterator[Said]:
     zone = split_zone(subject.task.schedule)[0]
     if zone in ("", "Local") and subject.facts.follows_zone:
         message = f"{_schedule(subject)} has no zone: ajsync reads it in UTC, a Go scheduler in the zone of its host"
         yield Said(subject.task.name, message, "set timezone, if only to UTC")
+
+
+def _fixed_zone(subject: Subject) -> Iterator[Said]:
+    zone = split_zone(subject.task.schedule)[0]
+    if zone in _ABBREVIATED:
+        place = _ABBREVIATED[zone]
+        yield Said(subject.task.name, f"the zone {zone} has no summer time", f"for one that has it write {place}")
+    elif offset := _ETC.fullmatch(zone):
+        where = "behind" if offset[1] == "+" else "ahead of"
+        message = f"the zone {zone} is {offset[2]} hours {where} UTC: its sign is that of POSIX"
+        yield Said(subject.task.name, message, "for the other side change the sign, or name the zone of a place")
 
 
 def _skipped_by_dst(subject: Subject) -> Iterator[Said]:
@@ -221,7 +223,11 @@ RULES = (
     Rule("never-fires", "error", "no date and time match", each(_never_fires)),
     Rule("unknown-queue", "error", "its queue does not exist; with --online", _unknown_queue),
     Rule("leap-day-only", "warning", "it fires on 29 February only", each(_leap_day_only)),
-    Rule("day-or-weekday", "warning", "days of month and week: either matches", each(_day_or_weekday)),
+    Rule("day-or-weekday", "warning", "days of month and week: either matches", each(field_rules.day_or_weekday)),
+    Rule("step-over-range", "warning", "a step such as */90 matches one value", each(field_rules.step_over_range)),
+    Rule("star-in-list", "warning", "a list with a star in it matches all", each(field_rules.star_in_list)),
+    Rule("minute-star", "warning", "it fires in every minute of one hour", each(field_rules.minute_star)),
+    Rule("no-queue", "warning", "no queue is named, so it is DEFAULT; of files", _no_queue),
     Rule("deadline-over-interval", "warning", "tasks can outlive the next fire", each(_deadline_over_interval)),
     Rule("jitter-over-interval", "warning", "jitter reaches over the next fire", each(_jitter_over_interval)),
     Rule("overlap-without-deadline", "warning", "one stuck task stops it for good", each(_overlap_without_deadline)),
@@ -232,6 +238,7 @@ RULES = (
     Rule("herd", "warning", "many are due in one minute, without jitter", _herd),
     Rule("same-task", "warning", "two schedules make the same task", _same_task),
     Rule("no-timezone", "notice", "a Go scheduler reads it in its host's zone", each(_no_timezone)),
-    Rule("uneven-step", "notice", "a step such as */7 is not even", each(_uneven_step)),
+    Rule("uneven-step", "notice", "a step such as */7 is not even", each(field_rules.uneven_step)),
+    Rule("fixed-zone", "notice", "a zone such as Etc/GMT+3 or EST is not what it seems", each(_fixed_zone)),
 )
 """Every rule, the gravest first; the names are for `--rule` and `--ignore`."""

@@ -36,6 +36,18 @@ class Fields:
     """0 is Sunday."""
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A part of a list that has a `/step`."""
+
+    field: int
+    """Its index: 0 is the minute."""
+    item: str
+    """As it is written, such as `*/5`."""
+    values: range
+    """What it matches; `start`, `stop` and `step` as they are written, or as a star means them."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)  # equal only to itself: a cheap key
 class _Kind:
     name: str
@@ -68,7 +80,7 @@ _TOO_BIG = 1 << 63
 
 def parse_fields(text: str) -> Fields:
     """Read five fields. Raises ScheduleError naming the field, what was found in it and what is allowed."""
-    found = _FIELD.findall(text)
+    found = split_fields(text)
     if len(found) != len(_KINDS):
         names = ", ".join(kind.name for kind in _KINDS)
         raise ScheduleError(f"a schedule has five fields ({names}), found {len(found)} (in {quote(text)})")
@@ -79,6 +91,21 @@ def parse_fields(text: str) -> Fields:
         except ScheduleError as error:
             raise ScheduleError(f"{kind.name}: {error} (in {quote(text)})") from None
     return Fields(*fields)
+
+
+def split_fields(text: str) -> list[str]:
+    """Rule 3: what stands between white space, as Go sees it."""
+    return _FIELD.findall(text)
+
+
+def read_steps(text: str) -> list[Step]:
+    """The parts of five fields that have a step. Raises ScheduleError as `parse_fields`."""
+    return [
+        Step(index, item, _parse_item(kind, item)[0])
+        for index, (kind, field) in enumerate(zip(_KINDS, split_fields(text), strict=True))
+        for item in dict.fromkeys(field.split(","))
+        if "/" in item
+    ]
 
 
 @lru_cache(maxsize=1024)  # most schedules are made of the same few fields: saves time, and memory still more

@@ -34,7 +34,7 @@ def project(tmp_path: Path) -> Path:
     """A project with an error, a warning and a schedule that is right."""
     folder = tmp_path / "project"
     (folder / "schedules").mkdir(parents=True)
-    (folder / "ajsync.yaml").write_text("owner: team\n")
+    (folder / "ajsync.yaml").write_text("owner: team\ndefaults: {queue: REPORTS}\n")
     (folder / "schedules" / "a.yaml").write_text(SCHEDULES)
     return folder
 
@@ -61,6 +61,35 @@ def test_what_fails_is_what_the_caller_says(project: Path) -> None:
     assert done.stdout == "Nothing found in 3 schedules.\n"
     lint(project, "--rule", "herd", "--rule", "skipped-by-dst")
     assert "1 warning in" in lint(project, "--rule", "herd", "--rule", "deadline-over-interval").stderr
+
+
+def test_findings_come_by_file_and_line_whatever_their_severity(project: Path) -> None:
+    (project / "schedules" / "0.yaml").write_text("schedules: {Z: {schedule: '*/7 * * * *', task_type: z}}\n")
+    (project / "schedules" / "b.yaml").write_text("schedules: {B: {schedule: 0 0 30 2 *, task_type: b}}\n")
+    places = [line.split(":")[:2] for line in lint(project, code=3).stdout.splitlines()]
+    ordered = [
+        *(["schedules/0.yaml", "1"],),
+        *(["schedules/a.yaml", n] for n in "26"),
+        *(["schedules/b.yaml", "1"],) * 2,
+    ]
+    assert places == ordered
+    found = json.loads(lint(project, "--format", "json", code=3).stdout)["findings"]
+    assert [[each["location"]["file"], str(each["location"]["line"])] for each in found] == ordered
+
+
+def test_schedules_that_name_no_queue_are_one_finding_of_their_file(project: Path) -> None:
+    (project / "ajsync.yaml").write_text("owner: team\n")
+    (project / "schedules" / "b.yaml").write_text(
+        "schedules: {B: {schedule: '@hourly', task_type: b, queue: DEFAULT}}\n"
+    )
+    assert lint(project, "--rule", "no-queue", "--fail-on", "warning", code=3).stdout == (
+        "schedules/a.yaml:2:3: warning: NEVER, SLOW, FINE: they name no queue, so their tasks go to DEFAULT; "
+        "name the queue here or in defaults, if only DEFAULT [no-queue]\n"
+    )
+    (found,) = json.loads(lint(project, "--rule", "no-queue", "--format", "json").stdout)["findings"]
+    assert (found["name"], found["others"]) == ("NEVER", ["SLOW", "FINE"])
+    told = lint(project, "--rule", "no-queue", "--format", "github").stdout
+    assert "::NEVER, SLOW, FINE: they name no queue" in told
 
 
 def test_a_rule_that_does_not_exist_is_wrong_usage_and_the_nearest_is_named(project: Path) -> None:

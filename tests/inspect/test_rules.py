@@ -40,8 +40,46 @@ CASES: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = {
         [{"schedule": "0 0 28,29 2 *"}, {"schedule": "0 0 29 * *"}, {"schedule": "0 0 29 2 1"}],
     ),
     "day-or-weekday": (
-        [{"schedule": "0 0 13 * 5"}, {"schedule": "0 0 1-7 * MON"}],
-        [{"schedule": "0 0 13 * *"}, {"schedule": "0 0 * * 5"}, {"schedule": "0 0 13 * 0-6"}, {"schedule": "@monthly"}],
+        [
+            *({"schedule": "0 0 13 * 5"}, {"schedule": "0 0 1-7 * MON"}, {"schedule": "0 0 */2 * MON"}),
+            *({"schedule": "0 0 1-31 * MON"}, {"schedule": "0 0 13 * 0-6"}, {"schedule": "0 0 15 * */2"}),
+            *({"schedule": "0 0 ?/2 * 1-5"}, {"schedule": "0 0 1/1 * 1"}),
+        ],
+        [
+            *({"schedule": "0 0 13 * *"}, {"schedule": "0 0 * * 5"}, {"schedule": "0 0 */2 * *"}),
+            *({"schedule": "0 0 1-31 * 0-6"}, {"schedule": "0 0 , * 5"}, {"schedule": "@monthly"}),
+            {"schedule": "@every 1h"},
+        ],
+    ),
+    "step-over-range": (
+        [
+            *({"schedule": "*/90 * * * *"}, {"schedule": "0 */36 * * *"}, {"schedule": "0 0 */32 * *"}),
+            *({"schedule": "0 0 1 */13 *"}, {"schedule": "0 0 * * */8"}, {"schedule": "*/60 * * * *"}),
+            *({"schedule": "0-10/20 * * * *"}, {"schedule": "50/15 * * * *"}, {"schedule": "0 9-17/10 * * *"}),
+            *(
+                {"schedule": "0 0 * * MON-FRI/5"},
+                {"schedule": "5-5/10 * * * *"},
+                {"schedule": MALTA + "1,?/99 * * * *"},
+            ),
+            {"schedule": "0 0 */9223372036854775807 * *"},
+        ],
+        [
+            *({"schedule": "*/59 * * * *"}, {"schedule": "0 */23 * * *"}, {"schedule": "0 0 */30 * *"}),
+            *({"schedule": "0 0 1 */11 *"}, {"schedule": "0 0 * * */6"}, {"schedule": "0-20/20 * * * *"}),
+            *({"schedule": "5-5/1 * * * *"}, {"schedule": "@every 90m"}, {"schedule": "@daily"}),
+        ],
+    ),
+    "star-in-list": (
+        [{"schedule": "0 0 *,15 * MON"}, {"schedule": "5,? * * * *"}, {"schedule": "0 0 1 1,*/1 *"}],
+        [{"schedule": "0 0 * * *"}, {"schedule": "0 0 *, * *"}, {"schedule": "*/5,3 * * * *"}, {"schedule": "@daily"}],
+    ),
+    "minute-star": (
+        [{"schedule": "* 6 * * *"}, {"schedule": MALTA + "* 6 * * MON"}, {"schedule": "? 0 1 * *"}],
+        [{"schedule": "* * * * *"}, {"schedule": "* 9-17 * * *"}, {"schedule": "0 6 * * *"}, {"schedule": "@daily"}],
+    ),
+    "fixed-zone": (
+        [{"schedule": "CRON_TZ=Etc/GMT+3 0 9 * * *"}, {"schedule": "TZ=EST @daily"}],
+        [{"schedule": "CRON_TZ=UTC 0 9 * * *"}, {"schedule": MALTA + "@daily"}, {"schedule": "TZ=Etc/GMT 0 9 * * *"}],
     ),
     "deadline-over-interval": (
         [
@@ -91,11 +129,18 @@ CASES: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = {
         ],
     ),
     "uneven-step": (
-        [{"schedule": "*/7 * * * *"}, {"schedule": MALTA + "0 */5 * * *"}, {"schedule": "?/+45 * * * *"}],
+        [
+            {"schedule": "*/7 * * * *"},
+            {"schedule": MALTA + "0 */5 * * *"},
+            {"schedule": "?/+45 * * * *"},
+            *({"schedule": "0 0 */2 * *"}, {"schedule": "0 0 1 */5 *"}, {"schedule": "0 0 * * */2"}),
+        ],
         [
             {"schedule": "*/15 * * * *"},
             {"schedule": "0 */6 * * *"},
             {"schedule": "*/60 * * * *"},
+            {"schedule": "0 0 1 */3 *"},
+            {"schedule": "0 0 */31 * *"},
             {"schedule": "@daily"},
         ],
     ),
@@ -114,7 +159,7 @@ def test_a_rule_finds_what_it_is_there_for_and_nothing_else(rule: str) -> None:
 
 
 def test_every_rule_has_a_test_and_a_name_of_its_own() -> None:
-    apart = {"unreadable", "unknown-queue", "herd", "same-task"}
+    apart = {"unreadable", "unknown-queue", "no-queue", "herd", "same-task"}
     assert sorted(rule.name for rule in RULES) == sorted({*CASES, *apart})
     assert [rule.severity for rule in RULES] == sorted([rule.severity for rule in RULES], key=SEVERITIES.index)
 
@@ -122,9 +167,51 @@ def test_every_rule_has_a_test_and_a_name_of_its_own() -> None:
 def test_a_queue_is_unknown_only_to_whoever_asked_the_server() -> None:
     tasks = [task("A", queue="EMIAL"), task("B", queue="EMAIL")]
     assert findings(tasks, "unknown-queue") == []
-    (found,) = findings(tasks, "unknown-queue", queues={"EMAIL", "DEFAULT"})
-    assert (found.name, found.severity, found.hint) == ("A", "error", "did you mean EMAIL?")
+    assert findings(tasks, "unknown-queue", queues={"EMIAL", "EMAIL"}) == []
     assert "ajc queues add EMIAL" in findings(tasks[:1], "unknown-queue", queues=set())[0].hint
+
+
+def test_a_queue_that_is_unknown_is_one_finding_however_many_schedules_name_it() -> None:
+    tasks = [*(task(name, queue="EMIAL") for name in "ABCDE"), task("X", queue="X"), task("Y", queue="DEFAULT")]
+    first, second = findings(tasks, "unknown-queue", queues={"EMAIL", "DEFAULT"})
+    assert (first.name, first.others, first.hint) == ("A", ("B", "C", "D", "E"), "did you mean EMAIL?")
+    assert first.told == "A, B, C and 2 more"
+    assert first.message == "the queue EMIAL does not exist, so their tasks become queue_error"
+    assert (second.name, second.others) == ("X", ())
+    assert second.message == "the queue X does not exist, so its tasks become queue_error"
+
+
+def test_a_queue_that_nobody_has_named_is_told_once_a_file() -> None:
+    one, other = managed(source="a.yaml"), managed(source="b.yaml")
+    tasks = [task("A", **one), task("B", **one), task("C", **other), task("D", **other)]
+    assert findings(tasks, "no-queue") == []
+    first, second = findings(tasks, "no-queue", without_queue={"A", "B", "D"})
+    assert (first.told, first.severity) == ("A, B", "warning")
+    assert first.message == "they name no queue, so their tasks go to DEFAULT"
+    assert (second.told, second.message) == ("D", "it names no queue, so its tasks go to DEFAULT")
+
+
+@pytest.mark.parametrize(
+    ("schedule", "hint"),
+    [
+        ("*/90 * * * *", "write @every 1h30m"),
+        ("0 */36 * * *", "write @every 36h"),
+        ("0 0 */45 ? *", "write @every 1080h"),
+        ("*/90 9 * * *", "write 0, or a step that fits between 0 and 59"),
+        ("0 0 1 */13 *", "write 1, or a step that fits between 1 and 12"),
+    ],
+)
+def test_a_step_beyond_its_range_is_told_with_what_has_that_interval(schedule: str, hint: str) -> None:
+    (found,) = findings([task("A", schedule=schedule)], "step-over-range")
+    assert found.hint == hint
+
+
+def test_days_that_are_no_star_are_told_to_fire_every_day() -> None:
+    (found,) = findings([task("A", schedule="0 0 1-31 * MON")], "day-or-weekday")
+    assert "fires on every day" in found.message
+    assert found.hint == "write * instead of 1-31"
+    (found,) = findings([task("A", schedule="0 0 */2 * MON")], "day-or-weekday")
+    assert "with its step */2 is no star" in found.message
 
 
 def test_a_herd_is_many_in_one_minute_without_jitter() -> None:
