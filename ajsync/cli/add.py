@@ -13,7 +13,21 @@ from ajsync.cli.options import Files, Server, files_options, server_options
 from ajsync.errors import UsageError
 
 
-@click.command()
+class _AddCommand(click.Command):
+    """Says of a schedule that was not quoted what helps: a shell makes several arguments of it, or names of files."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse as any command does."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            if "extra argument" not in error.message:
+                raise
+            message = f'{error.message.rstrip(".")}; put a schedule in quotes: {ctx.command_path} NAME "0 6 * * *" TYPE'
+            raise click.UsageError(message, ctx) from None
+
+
+@click.command(cls=_AddCommand)
 @click.argument("name")
 @click.argument("schedule")
 @click.argument("task_type", metavar="TYPE")

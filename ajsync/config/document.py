@@ -24,6 +24,7 @@ from ajsync.config.nodes import (
     Unreadable,
     compose,
 )
+from ajsync.config.placeholders import with_our_placeholders
 from ajsync.config.scalars import CoreScalars
 from ajsync.config.wording import kind, shown
 from ajsync.errors import Location, Problem
@@ -95,6 +96,13 @@ def _is_merge(key: Node) -> bool:
     return key.tag is PLAIN and key.value == "<<"
 
 
+def _template(key: Node) -> str:
+    """The name in `{{ name }}`, which to YAML is a mapping with a mapping as its key; "" for another key."""
+    inner = key.value[0][0] if isinstance(key, yaml.MappingNode) and len(key.value) == 1 else None
+    ours = with_our_placeholders(f"{{{{ {inner.value} }}}}") if isinstance(inner, yaml.ScalarNode) else ""
+    return ours[2:-1] if ours.startswith("${") else ""
+
+
 class _Builder:
     """Makes values from nodes, and stops at what would never end or grow without bounds."""
 
@@ -128,7 +136,7 @@ class _Builder:
         scalars, size = self._scalars, 0
         for key_node, value_node in node.value:
             key = scalars.get(key_node.value) if key_node.tag is PLAIN else None
-            if key.__class__ is not str and (key := self._key(key_node)) is None:
+            if key.__class__ is not str and (key := self._key(key_node, node)) is None:
                 continue
             if key == "<<" and key_node.tag is PLAIN:
                 if merged is not None:
@@ -160,13 +168,20 @@ class _Builder:
             self._problem(node, "the number has too many digits", "write it as a string in quotes")
             return 0
 
-    def _key(self, node: Node) -> str | None:
+    def _key(self, node: Node, mapping: Node) -> str | None:
         """The key that a node spells; anything but a string is a problem, and None."""
+        if isinstance(node, yaml.MappingNode) and len(node.value) == 1 and (template := _template(node.value[0][0])):
+            message = f"{{{{ {shorten(template)} }}}} is the placeholder of another tool"
+            self._problem(node, message, "a key cannot hold a variable: write it out")
+            return None
         key = self.value(node)
         if isinstance(key, str):
             return key
         if isinstance(node, yaml.ScalarNode):
             self._problem(node, f"the key {shorten(node.value)} is not a string", f'put it in quotes: "{node.value}"')
+        elif template := _template(node):
+            message = f"{{{{ {shorten(template)} }}}} is the placeholder of another tool"
+            self._problem(mapping, message, f'for a variable write "${{{shorten(template)}}}"')
         else:
             self._problem(node, f"{kind(key)} cannot be a key", "write a string")
         return None

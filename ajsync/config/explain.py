@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from ajsync.asyncjobs.model import MIN_DEADLINE
 from ajsync.config.document import Document, Steps
+from ajsync.config.placeholders import placeholder_hint, with_our_placeholders
 from ajsync.config.wording import choice, flow, kind, kind_of_schema, shown, suggestion
 from ajsync.errors import Problem
+from ajsync.schedule.duration_hints import duration_hint
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
@@ -45,7 +48,7 @@ def explain(validator: Validator, value: Any, name: str = "") -> Iterator[Findin
         path = tuple(error.path)
         inner = next((step for step in reversed(path) if isinstance(step, str)), name)
         if "propertyNames" in error.schema_path:
-            bad = _too_long if error.validator == "maxLength" else _bad_pattern
+            bad = _too_long if error.validator == "maxLength" else _bad_name
             yield Finding(*bad("", error), (*path, error.instance), of_key=True)
         elif error.validator == "additionalProperties":
             yield from _unknown_members(error, path)
@@ -56,7 +59,15 @@ def explain(validator: Validator, value: Any, name: str = "") -> Iterator[Findin
                 yield _exclusive_members(error, path)
         else:
             message, hint = _EXPLAINED[str(error.validator)](inner, error)
-            yield Finding(message, hint, path)
+            yield Finding(message, _placeholder(error) or hint, path)
+
+
+def _placeholder(error: _Error) -> str:
+    """What to write where a value is wrong for it holds the placeholder of another tool."""
+    if not isinstance(error.instance, str):
+        return ""
+    pattern = error.schema.get("pattern")
+    return placeholder_hint(error.instance, lambda text: pattern and re.search(pattern, text))
 
 
 def _unknown_members(error: _Error, path: Steps) -> Iterator[Finding]:
@@ -85,11 +96,15 @@ def _bad_type(name: str, error: _Error) -> tuple[str, str]:
     if value is not None and not isinstance(value, dict | list):
         subject = f"{subject}: {shown(value)}"
     message = f"{subject} is {kind(value)}, not {kind_of_schema(expected)}"
+    if schema.get("title") == "Go duration" and isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{subject} is {'a number without a unit' if value > 0 else 'no duration'}", _with_unit(name, value)
+    if expected == "array" and isinstance(value, str):
+        return message, f"write a list: [{flow(value)}]"
     example = _example(schema)
     if expected == "string" and isinstance(value, bool | int | float):
         quoted = flow(flow(value))
         fits = re.search(schema.get("pattern", ""), flow(value))
-        return message, f"put it in quotes: {quoted}" if fits else f"put it in quotes, as in {example}"
+        return message, f"put it in quotes: {quoted}" if fits else f"write for example {example}"
     if expected == "boolean":
         return message, "write true or false, without quotes"
     if expected == "integer" and isinstance(value, str) and value.isdecimal():
@@ -97,10 +112,24 @@ def _bad_type(name: str, error: _Error) -> tuple[str, str]:
     return message, f"write for example {example}" if example else f"write {kind_of_schema(expected)}"
 
 
+def _with_unit(name: str, value: float) -> str:
+    if value <= 0 or value in (float("inf"),) or value != value:
+        return "write a longer duration, such as 1h, or leave it out"
+    return duration_hint(flow(value), MIN_DEADLINE if name == "deadline" else 0)
+
+
 def _bad_pattern(name: str, error: _Error) -> tuple[str, str]:
     return _of(name, f"{shown(error.instance)} is not a valid {error.schema['title']}"), error.schema[
         "patternErrorMessage"
     ]
+
+
+def _bad_name(name: str, error: _Error) -> tuple[str, str]:
+    """A key that is no name."""
+    message, hint = _bad_pattern(name, error)
+    if "${" in with_our_placeholders(error.instance):
+        hint = f"a name cannot hold a variable; {hint}"
+    return message, hint
 
 
 def _bad_choice(name: str, error: _Error) -> tuple[str, str]:

@@ -65,19 +65,20 @@ class Folder:
     def overlooked(self, patterns: Collection[str], read: Iterable[Path]) -> list[Path]:
         """The files that look like schedules files, where the patterns find theirs, and are not among those `read`.
 
-        Such a file was renamed or moved, as a rule, and what it holds would be deleted. None where a pattern ends in
-        `.yml`: whoever wrote it thought of the endings. Below the folder of the project itself, where all kinds of
-        files are, only what differs from a pattern in nothing but the ending counts.
+        Such a file was renamed or moved, or is new, and what it holds would be deleted or never be. Beside the project
+        file, and below the folders of patterns; there none where a pattern ends in `.yml`: whoever wrote it thought of
+        the endings.
         """
-        if any(pattern.endswith(".yml") for pattern in patterns):
-            return []
+        alike = {"*.yaml", "*.yml"}
+        if not any(pattern.endswith(".yml") for pattern in patterns):
+            roots = [(pattern, self.root(pattern)) for pattern in patterns]
+            alike |= {re.sub(r"\.yaml$", ".yml", pattern) for pattern, root in roots if root == self.path}
+            alike |= {f"{self.source(root)}/**/*.y*ml" for _, root in roots if root != self.path}
         known = {os.path.realpath(path) for path in read}
         found: dict[str, Path] = {}
-        for pattern in patterns:
-            root = self.root(pattern)
-            alike = re.sub(r"\.yaml$", ".yml", pattern) if root == self.path else f"{self.source(root)}/**/*.y*ml"
+        for pattern in sorted(alike):
             with suppress(Unusable):  # no pattern needs to look in there
-                for path in self.expand(alike):
+                for path in self.expand(pattern):
                     real = os.path.realpath(path)
                     if real not in known and path.suffix in _ENDINGS and self.contains(path) and _has_schedules(path):
                         found.setdefault(real, path)

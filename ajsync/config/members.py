@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ajsync.asyncjobs.model import MAX_DEADLINE, MIN_DEADLINE, rounded_deadline
 from ajsync.config.document import Document, Steps
 from ajsync.config.explain import Finding, explain
+from ajsync.config.placeholders import placeholder_hint
 from ajsync.config.schema import SCHEDULES_SCHEMA, Shape, shape, strict_schema
 from ajsync.config.wording import shown
 from ajsync.errors import Problem, ScheduleError
 from ajsync.schedule import format_duration_short, load_zone, parse, parse_duration, spell_out
+from ajsync.schedule.duration_hints import with_least
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
@@ -75,10 +77,19 @@ def _find(name: str, value: object, validator: Validator) -> object:
         converted = convert(value)
     except ScheduleError as error:
         message, _, hint = str(error).removeprefix("duration: ").removeprefix("time zone: ").partition("; ")
-        return (Finding(f"{name}: {message}", hint),)
+        meant = placeholder_hint(value, lambda text: _converts(convert, text)) if isinstance(value, str) else ""
+        return (Finding(f"{name}: {message}", meant or hint),)
     except _NotAllowed as error:
         return (Finding(f"{name}: {error.message}", error.hint),)
     return findings or converted
+
+
+def _converts(convert: Callable[[Any], object], text: str) -> bool:
+    try:
+        convert(text)
+    except (ScheduleError, _NotAllowed):
+        return False
+    return True
 
 
 class _NotAllowed(Exception):
@@ -97,7 +108,10 @@ def _parsed_schedule(text: str) -> str:
 
 
 def _deadline(text: str) -> int:
-    deadline = rounded_deadline(parse_duration(text))
+    try:
+        deadline = rounded_deadline(parse_duration(text))
+    except ScheduleError as error:
+        raise with_least(error, text, MIN_DEADLINE) from None
     if deadline < MIN_DEADLINE:
         raise _NotAllowed(f"{shown(text)} is too short", f"the least is {format_duration_short(MIN_DEADLINE)}")
     if deadline > MAX_DEADLINE:

@@ -15,6 +15,7 @@ from yaml.parser import Parser
 from yaml.reader import Reader
 from yaml.scanner import Scanner
 
+from ajsync.config.conflicts import conflict_problem
 from ajsync.config.syntax import syntax_problem
 from ajsync.errors import Location, Problem
 
@@ -99,6 +100,8 @@ _Composer = _composer()
 def compose(data: bytes, file: str) -> tuple[str, Node | None]:
     """The text and its root node, None where the file holds no value. Raises `Unreadable`."""
     text = _decode(data, file)
+    if conflict := conflict_problem(text, file):
+        raise Unreadable(conflict)
     try:
         return text, _Composer(text).get_single_node()
     except _Refused as error:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ajsync.config.configuration import Safety
 from ajsync.config.document import Document, parse_document
-from ajsync.config.explain import explain
+from ajsync.config.explain import Finding, explain
 from ajsync.config.files import Folder, Unusable, read_file
 from ajsync.config.members import MemberChecks, Members
 from ajsync.config.nodes import MAX_FILE_SIZE
@@ -73,10 +73,18 @@ def read_project(
     if document is None:
         return None
     structure = validator(_structure())
-    problems += [finding.problem(document, ()) for finding in explain(structure, document.value)]
+    problems += [_of_project(finding).problem(document, ()) for finding in explain(structure, document.value)]
     if not isinstance(document.value, dict):
         return None
     return _Reader(document, environment, checks, problems).project()
+
+
+def _of_project(finding: Finding) -> Finding:
+    """A finding, or what helps somebody who has written schedules into the project file."""
+    if finding.path in (("schedules",), ("schedule",)) and finding.of_key:
+        hint = "write schedules into files of their own, such as schedules/example.yaml, which `files` names"
+        return replace(finding, hint=hint)
+    return finding
 
 
 def _structure() -> dict[str, Any]:
@@ -136,7 +144,8 @@ class _Reader:
         location = self._document.location(("environments",) if names else (), of_key=True)
         self._problems.append(Problem(location, f"there is no environment {shown(self._chosen)}", hint))
         # With everything declared, whatever else is wrong still comes to light.
-        return Variables({name: value for one in self._environments.values() for name, value in _scalars(one).items()})
+        declared = {name: value for one in self._environments.values() for name, value in _scalars(one).items()}
+        return Variables(declared, f"declare it in the variables of an environment in {PROJECT_FILE}")
 
     def _defaults(self, value: Mapping[str, Any], path: tuple[str, ...], variables: Variables) -> Members:
         if "defaults" not in value:
@@ -178,7 +187,7 @@ def _scalars(environment: Mapping[str, Any]) -> dict[str, Scalar]:
 
 
 def _none_declared(environment: str) -> str:
-    return f"the environment {environment} declares no variables"
+    return f"declare it in the variables of the environment {environment}"
 
 
 def _safety(value: Mapping[str, Any]) -> Safety:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ from ajsync.config.document import Document, parse_document
 from ajsync.config.explain import explain
 from ajsync.config.files import Folder, Unusable, read_file
 from ajsync.config.members import MAX_PAYLOAD, MemberChecks, Members
+from ajsync.config.misshapen import misplaced, misshapen
 from ajsync.config.nodes import MAX_FILE_SIZE
 from ajsync.config.project import Project
-from ajsync.config.schema import SCHEDULES_SCHEMA, strict_schema, validator
+from ajsync.config.schema import SCHEDULES_SCHEMA, read_schema, strict_schema, validator
 from ajsync.config.variables import unless_unresolved
 from ajsync.config.wording import shown
 from ajsync.errors import Location, Problem, ScheduleError
@@ -43,12 +45,13 @@ class SchedulesReader:
         self._folder = folder
         self._checks = checks
         self._structure = validator(_structure())
+        self._file_members = frozenset(read_schema(SCHEDULES_SCHEMA)["properties"])
         self.payload_files: set[Path] = set()
         """Those that were named so far, also what cannot be read."""
 
     def read(self, path: Path, problems: list[Problem]) -> list[Entry]:
         """The schedules of a file. What is wrong goes to `problems`."""
-        file = self._folder.shown(path)
+        file, known = self._folder.shown(path), len(problems)
         try:
             document = parse_document(read_file(path, MAX_FILE_SIZE), file, problems)
         except Unusable as error:
@@ -59,9 +62,11 @@ class SchedulesReader:
         if document is None:
             return []
         value, unresolved = self._project.variables.replace(document, document.value, ())
-        found = [finding.problem(document, ()) for finding in explain(self._structure, value)]
+        wrong = [*misshapen(value, self._checks.schedule.members, self._file_members)]
+        found = [finding.problem(document, ()) for finding in wrong or explain(self._structure, value)]
         entries = self._entries(value, document, path, found) if isinstance(value, dict) else []
-        problems += unresolved + unless_unresolved(found, unresolved)
+        # Of a value that cannot be read, or whose placeholder cannot be replaced, nothing else is known.
+        problems += unresolved + unless_unresolved(found, problems[known:] + unresolved)
         return entries
 
     def _entries(self, value: dict[str, Any], document: Document, path: Path, problems: list[Problem]) -> list[Entry]:
@@ -72,7 +77,12 @@ class SchedulesReader:
         schedules = value.get("schedules")
         origin = _Origin(self._project.owner, self._folder.source(path), path.parent)
         entries: list[Entry] = []
-        for name, schedule in schedules.items() if isinstance(schedules, dict) else ():
+        schedules = schedules if isinstance(schedules, dict) else {}
+        passed_over, findings = misplaced(schedules, checks.schedule.members)
+        problems += [finding.problem(document, ()) for finding in findings]
+        for name, schedule in schedules.items():
+            if name in passed_over:
+                continue
             place = ("schedules", name)
             found: list[Problem] = []
             own = checks.check(schedule, checks.schedule, document, place, found)
@@ -122,11 +132,16 @@ class SchedulesReader:
         try:
             return read_file(path, MAX_PAYLOAD)
         except Unusable as error:
-            message = f"payload_file: {shown(named)} cannot be read: {error}"
-            draft.problem(
-                message, f"name a file of at most {MAX_PAYLOAD:,} bytes, from the folder of this one", "payload_file"
-            )
+            message = f"payload_file: {shown(named)} cannot be read: {self._folder.shown(path)}: {error}"
+            draft.problem(message, self._payload_hint(named, folder), "payload_file")
             return b""
+
+    def _payload_hint(self, named: str, folder: Path) -> str:
+        """What to write instead of a path that leads to no payload: people begin it in the project's folder."""
+        from_project = self._folder.path / named
+        if folder != self._folder.path and from_project.is_file() and self._folder.contains(from_project):
+            return f"a path begins in the folder of this file: write {shown(os.path.relpath(from_project, folder))}"
+        return f"name a file of at most {MAX_PAYLOAD:,} bytes, by a path that begins in the folder of this file"
 
 
 @dataclass(frozen=True, slots=True)

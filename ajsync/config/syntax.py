@@ -7,11 +7,14 @@ from typing import Protocol
 
 import yaml
 
+from ajsync.config.conflicts import left_over_problem
+from ajsync.config.placeholders import placeholder_hint
 from ajsync.errors import Location, Problem
 
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 # A line `schedule: value`, perhaps in a list or a mapping in braces; group 1 is the value without a comment.
 _SCHEDULE_LINE = re.compile(r"[\s{-]*[\"']?schedule[\"']?\s*:\s+(.*?)\s*(?:\s#.*)?")
+_VALUE_LINE = re.compile(r"[\s{-]*[\w-]+\s*:\s+(.*?)\s*(?:\s#.*)?")
 _INDICATORS = frozenset("@`*&!%?|>-[]{},")
 
 _HINTS = (
@@ -40,11 +43,14 @@ class _Mark(Protocol):
 
 def syntax_problem(text: str, file: str, error: yaml.MarkedYAMLError) -> Problem:
     """The one problem of a text at which the parser gave up."""
+    if left_over := left_over_problem(text, file):
+        return left_over
     at = error.problem_mark or error.context_mark
     location = _location(file, at)
     problem = error.problem or "it cannot be parsed"
     schedule = _unquoted_schedule(text, at)
     quote = f'quote it: "{schedule}"' if schedule else "put the value in quotes"
+    quote = _template(text, at) or quote
     if "undefined alias" in problem:
         return Problem(
             location, "a value that begins with * refers to an anchor, and there is none of this name", quote
@@ -64,7 +70,11 @@ def syntax_problem(text: str, file: str, error: yaml.MarkedYAMLError) -> Problem
         return Problem(location, f"an anchor of this name was defined before, at {first}", "give it another name")
     if "end of stream" in problem and error.context and "scalar" in error.context:
         return Problem(_location(file, error.context_mark), "the quotes that open here are not closed", "close them")
-    hint = quote if schedule else next((hint for part, hint in _HINTS if part in problem), _LAST_HINT)
+    hint = (
+        quote
+        if schedule or _template(text, at)
+        else next((hint for part, hint in _HINTS if part in problem), _LAST_HINT)
+    )
     return Problem(location, f"not valid YAML: {_sentence(error, problem)}", hint)
 
 
@@ -80,10 +90,19 @@ def _location(file: str, mark: _Mark | None) -> Location:
 
 def _unquoted_schedule(text: str, mark: _Mark | None) -> str:
     """The value on the marked line, if it is a schedule that needs quotes and can be shown in them."""
-    lines = _LINE_BREAK.split(text)
-    if mark is None or mark.line >= len(lines):
-        return ""
-    line = lines[mark.line]
-    match = _SCHEDULE_LINE.fullmatch(line) if len(line) <= _LONGEST_LINE else None
+    match = _SCHEDULE_LINE.fullmatch(_line(text, mark))
     value = match[1] if match else ""
     return value if value[:1] in _INDICATORS and '"' not in value else ""
+
+
+def _template(text: str, mark: _Mark | None) -> str:
+    """What to write for a value on the marked line that begins with the placeholder of another tool."""
+    match = _VALUE_LINE.fullmatch(_line(text, mark))
+    return placeholder_hint(match[1]) if match and match[1][:1] in _INDICATORS else ""
+
+
+def _line(text: str, mark: _Mark | None) -> str:
+    """The marked line; "" for one that is too long to look at."""
+    lines = _LINE_BREAK.split(text)
+    line = lines[mark.line] if mark is not None and mark.line < len(lines) else ""
+    return line if len(line) <= _LONGEST_LINE else ""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from ajsync.config.document import Document, Steps
+from ajsync.config.placeholders import placeholder_hint
 from ajsync.config.wording import flow, shown
 from ajsync.errors import Location, Problem
 
@@ -71,12 +72,14 @@ class _Replacement:
             return "${"
         name = match[1]
         if name is None:
-            self._problem(path, "${ begins a placeholder, and no name and } follow", f"write ${{name}}, or {_LITERAL}")
+            meant = placeholder_hint(match.string) or "write ${name}"
+            self._problem(path, "${ begins a placeholder, and no name and } follow", f"{meant}, or {_LITERAL}")
         elif name in self._variables.values:
             value = self._variables.values[name]
             return value if isinstance(value, str) else flow(value)
         else:
-            self._problem(path, f"the variable {shown(name)} is not declared", f"{self._declared()}, or {_LITERAL}")
+            hint = ", or ".join(filter(None, (self._declared(), _LITERAL)))
+            self._problem(path, f"the variable {shown(name)} is not declared", hint)
         return match[0]
 
     def _problem(self, path: Steps, message: str, hint: str) -> None:

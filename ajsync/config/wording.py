@@ -57,9 +57,38 @@ def choice(words: Iterable[str]) -> str:
     return f"{', '.join(others)} or {last}" if others else last
 
 
+_ALSO_CALLED = {
+    "schedule": ("cron", "cronexpression", "cronschedule", "when", "interval", "every", "spec", "oncalendar", "at"),
+    "timezone": ("tz", "zone", "timezonename", "location", "crontz"),
+    "task_type": ("type", "task", "job", "jobtype", "name", "command", "handler"),
+    "queue": ("queuename", "topic", "stream"),
+    "deadline": ("timeout", "ttl", "expires", "expiry", "startingdeadlineseconds", "maxage"),
+    "max_tries": ("tries", "retries", "maxretries", "attempts", "maxattempts", "backofflimit"),
+    "payload": ("args", "arguments", "data", "body", "input", "params", "parameters", "kwargs"),
+    "payload_file": ("file", "payloadpath"),
+    "description": ("comment", "summary", "doc", "note", "notes"),
+    "overlap": ("concurrency", "concurrencypolicy", "allowoverlap"),
+    "jitter": ("splay", "randomdelay", "randomizeddelaysec"),
+    "catchup": ("misfire", "misfirepolicy", "backfill"),
+    "suspend": ("suspended", "disabled", "paused", "pause"),
+    "schedules": ("schedule", "jobs", "crons", "tasks", "cronjobs", "entries"),
+    "environments": ("envs", "environment", "stages"),
+    "variables": ("vars", "env", "values"),
+    "files": ("include", "includes", "paths", "file"),
+    "match": ("path", "pattern", "glob", "file"),
+}
+"""What other systems call a member, in lower case and without `_` and `-`."""
+
+
 def suggestion(word: str, known: Collection[str]) -> str:
     """What was probably meant by a word that is not known, or all that could be."""
     from difflib import get_close_matches  # only where something is wrong
 
+    plain = word.lower().replace("_", "").replace("-", "")
+    if plain in ("enabled", "active") and "suspend" in known:
+        return 'write "suspend", which says the opposite'
+    for name, others in _ALSO_CALLED.items():
+        if name in known and (plain in others or plain == name.replace("_", "")):
+            return f"did you mean {quote(name)}?"
     nearest = get_close_matches(word, known, n=1)
     return f"did you mean {quote(nearest[0])}?" if nearest else f"known are {', '.join(sorted(known))}"

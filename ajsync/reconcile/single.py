@@ -32,13 +32,21 @@ from ajsync.asyncjobs.names import (
     TASK_TYPE,
     schedule_key,
 )
-from ajsync.errors import AlreadyExistsError, ConflictError, InvalidError, NotFoundError, StoredValueError
+from ajsync.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    InvalidError,
+    NotFoundError,
+    ScheduleError,
+    StoredValueError,
+)
 from ajsync.reconcile.apply import apply
 from ajsync.reconcile.plan import Create, Delete, plan
 from ajsync.reconcile.render.untrusted import visible
 from ajsync.reconcile.rewrite import finish_interrupted, read_journal
 from ajsync.reconcile.writing import KeyWrite, write_keys
 from ajsync.schedule import format_duration_short, parse_duration, stored_schedule
+from ajsync.schedule.duration_hints import with_least
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +121,10 @@ def parse_deadline(text: str) -> int:
     match = _DAYS.fullmatch(text)
     weeks, days, rest = match.groups() if match else (None, None, text)
     if not weeks and not days:
-        return parse_duration(text)
+        try:
+            return parse_duration(text)
+        except ScheduleError as error:
+            raise with_least(error, text, MIN_DEADLINE) from None
     hours = (int(weeks or 0) * 7 + int(days or 0)) * _HOURS_IN_DAY
     return parse_duration(f"{hours}h{rest}")
 

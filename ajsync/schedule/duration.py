@@ -26,14 +26,7 @@ _UNITS = {
     "m": MINUTE,
     "h": HOUR,
 }
-_ALLOWED = "h, m, s, ms, us and ns"
-_UNIT_HINTS = {
-    "d": "Go durations have no days, write 24h for one",
-    "w": "Go durations have no weeks, write 168h for one",
-    "H": "write h",
-    "M": "write m",
-    "S": "write s",
-}
+_ALLOWED = "h, m, s or ms"
 _PART = re.compile(r"([0-9]*)((?:\.[0-9]*)?)([^0-9.]*)")
 _LIMIT = 1 << 63
 _UINT64 = (1 << 64) - 1
@@ -68,11 +61,10 @@ def _parse_part(whole: str, fraction: str, unit: str, text: str) -> int:
     if not whole and len(fraction) < 2:
         raise _bad(f"{quote(fraction + unit)} stands where a number should", text)
     if not unit:
-        raise _bad(f"{shorten(whole + fraction)} has no unit; allowed are {_ALLOWED}", text)
+        raise _bad(f"{shorten(whole + fraction)} has no unit such as {_ALLOWED}", text)
     scale = _UNITS.get(unit)
     if scale is None:
-        hint = f"; {_UNIT_HINTS[unit]}" if unit in _UNIT_HINTS else ""
-        raise _bad(f"{quote(unit)} is not a unit; allowed are {_ALLOWED}{hint}", text)
+        raise _bad(f"{quote(unit)} is not a unit such as {_ALLOWED}", text)
     significant = whole.lstrip("0")
     if len(significant) > 19 or int(significant or "0") > _LIMIT // scale:
         raise _too_long(text)
@@ -94,11 +86,13 @@ def _parse_fraction(digits: str, scale: int) -> int:
 
 
 def _bad(problem: str, text: str) -> ScheduleError:
-    return ScheduleError(f"duration: {problem} (in {quote(text)})")
+    from ajsync.schedule.duration_hints import duration_hint  # only where one is wrong
+
+    return ScheduleError(f"duration: {problem} (in {quote(text)}); {duration_hint(text)}")
 
 
 def _too_long(text: str) -> ScheduleError:
-    return _bad("it is longer than a duration can be, 2562047h47m16s", text)
+    return ScheduleError(f"duration: it is longer than a duration can be, 2562047h47m16s (in {quote(text)})")
 
 
 def format_duration(nanoseconds: int) -> str:

@@ -70,8 +70,10 @@ _KINDS = (
     _Kind("hour", 0, 23),
     _Kind("day of month", 1, 31),
     _Kind("month", 1, 12, _MONTHS),
-    _Kind("day of week", 0, 6, _WEEKDAYS, note="; Sunday is 0"),
+    _Kind("day of week", 0, 6, _WEEKDAYS, note=", as Sunday is 0"),
 )
+FIELD_PREFIXES = tuple(f"{kind.name}: " for kind in _KINDS)
+"""How a message about one field begins."""
 _FIELD = re.compile(f"[^{WHITE_SPACE}]+")
 _NUMBER = re.compile(r"[+-]?[0-9]+")
 _TOO_BIG = 1 << 63
@@ -136,15 +138,8 @@ def _parse_item(kind: _Kind, item: str) -> tuple[range, bool]:
     last_alone = kind.maximum if steps else first
     last = _parse_value(kind, highs[0], item) if highs else last_alone
     if first > last:
-        raise ScheduleError(
-            f"{quote(span)} ends before it begins; ranges do not wrap, "
-            f"write {_span(first, kind.maximum)},{_span(kind.minimum, last)}"
-        )
+        raise ScheduleError(f"{quote(span)} ends before it begins, and ranges do not wrap")
     return range(first, last + 1, step), False
-
-
-def _span(first: int, last: int) -> str:
-    return str(first) if first == last else f"{first}-{last}"
 
 
 def _parse_value(kind: _Kind, text: str, item: str) -> int:

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from ajsync.errors import ScheduleError
 from ajsync.schedule.duration import SECOND, parse_duration
-from ajsync.schedule.fields import parse_fields
+from ajsync.schedule.fields import FIELD_PREFIXES, parse_fields
 from ajsync.schedule.quoting import quote
 from ajsync.schedule.timetable import Timetable
 from ajsync.schedule.walltimes import WallTimes
@@ -25,6 +25,9 @@ _EVERY = "@every "
 _LONGEST = 1_000
 """Characters: twice as many as it takes to list every value of every field. Anybody may store longer ones, which would
 take seconds to read and stay in memory."""
+_ZONE_IS_WRONG = 'time zone: "'
+_ANY = 'write five fields such as "0 6 * * 1-5", a name such as "@daily", or "@every 10m"'
+_DURATION_IS_WRONG = "duration: "
 _MOST_KEPT = 16_384
 """Timetables kept for the next who asks: enough for a large bucket, in some 30 MB."""
 
@@ -42,8 +45,37 @@ def parse(text: str, zone: str = "UTC") -> Timetable:
 
 @lru_cache(maxsize=_MOST_KEPT)
 def _parse(text: str, zone: str) -> Timetable:
+    try:
+        return _read(text, zone)
+    except ScheduleError as error:
+        if str(error).startswith(_ZONE_IS_WRONG):
+            raise
+        message, hint = str(error), _hint(text)
+        if message.startswith(FIELD_PREFIXES) and not hint:  # it says what is allowed there
+            raise
+        if message.startswith(_DURATION_IS_WRONG):  # its own hint is for a duration alone
+            message = message.rpartition("; ")[0] or message
+        raise ScheduleError(f"{message}; {hint or _ANY}") from None
+
+
+@lru_cache(maxsize=256)  # the same wrong schedule often stands in many entries
+def _hint(text: str) -> str:
+    from ajsync.schedule.foreign import schedule_hint  # only where one is wrong
+
+    return schedule_hint(text, _accepts)
+
+
+def _accepts(text: str) -> bool:
+    try:
+        _read(text, "UTC")
+    except ScheduleError:
+        return False
+    return True
+
+
+def _read(text: str, zone: str) -> Timetable:
     if not text:
-        raise ScheduleError("the schedule is empty; write five fields, or a name such as @daily")
+        raise ScheduleError("the schedule is empty")
     prefix, rest = split_zone(text)
     if not prefix and text.startswith(ZONE_PREFIXES):
         raise ScheduleError(f"time zone: a space is missing between zone and schedule (in {quote(text)})")
@@ -56,11 +88,12 @@ def _parse(text: str, zone: str) -> Timetable:
     if rest.startswith("@"):
         fields = _NAMED.get(rest)
         if fields is None:
-            allowed = ", ".join([*_NAMED, "@every 10m"])
-            raise ScheduleError(f"{quote(rest)} is not a name of a schedule; allowed are {allowed}")
+            raise ScheduleError(f"{quote(rest)} is not a name of a schedule such as {', '.join(_NAMED)}")
         rest = fields
     elif (spelling := normalise(rest)) != rest:
-        raise ScheduleError(f"{quote(rest)} lacks its @; write {quote(spelling)}")
+        if spelling.startswith(_EVERY):
+            _interval(spelling.removeprefix(_EVERY))
+        raise ScheduleError(f"{quote(rest)} lacks its @")
     return Timetable(text, name, 0, zone_info, WallTimes(parse_fields(rest)))
 
 

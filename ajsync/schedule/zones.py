@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, tzinfo
-from functools import lru_cache
 
 from ajsync.errors import ScheduleError
 from ajsync.schedule.quoting import quote
@@ -19,45 +18,37 @@ _NAME = re.compile(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+)*", re.ASCII)
 _LONGEST_NAME = 64
 """Characters; the longest IANA name has 32."""
 # Present in the folder of time zones of some machines only, and with a meaning of that machine's.
-_NOT_IANA = re.compile(r"localtime|posixrules|posix/.*|right/.*")
+NOT_IANA = re.compile(r"localtime|posixrules|posix/.*|right/.*")
 
 
 def load_zone(name: str) -> tzinfo:
     """The time zone of an IANA name; the empty name is UTC, as in Go. Case counts.
 
-    Raises ScheduleError, with the nearest name that exists, where there is no such zone.
+    Raises ScheduleError, with what was probably meant, where there is no such zone.
     """
     if name in ("", "UTC"):
         return UTC
-    if len(name) <= _LONGEST_NAME and _NAME.fullmatch(name) and not _NOT_IANA.fullmatch(name):
+    if len(name) <= _LONGEST_NAME and _NAME.fullmatch(name) and not NOT_IANA.fullmatch(name):
         from zoneinfo import ZoneInfo  # only here: a run whose schedules all are in UTC starts without it
 
         try:
             return ZoneInfo(name)
         except (KeyError, OSError, ValueError):  # unknown, a folder such as America, not a file of a time zone
             pass
-    raise ScheduleError(f"time zone: {quote(name)} is not an IANA name such as Europe/Malta{_did_you_mean(name)}")
+    from ajsync.schedule.zone_hints import zone_hint  # only where one is wrong
+
+    hint = zone_hint(name)
+    message = f"time zone: {quote(name)} is not an IANA name such as Europe/Malta"
+    raise ScheduleError(f"{message}; {hint}" if hint else message)
 
 
-@lru_cache(maxsize=256)  # the same wrong zone often stands in many entries
-def _did_you_mean(name: str) -> str:
-    """A hint at the nearest name that exists, or nothing."""
-    if not 3 <= len(name) <= _LONGEST_NAME:
-        return ""
-    from difflib import get_close_matches
-
-    known = _known_zones()
-    nearest = get_close_matches(name.lower().replace(" ", "_"), known, n=1)
-    return f"; did you mean {known[nearest[0]]}?" if nearest else ""
-
-
-@lru_cache(maxsize=1)
-def _known_zones() -> dict[str, str]:
-    """Every IANA name by what people write for it: itself or its last part, in lower case."""
-    from zoneinfo import available_timezones
-
-    names = sorted(name for name in available_timezones() if not _NOT_IANA.fullmatch(name))
-    return {name.rpartition("/")[2].lower(): name for name in names} | {name.lower(): name for name in names}
+def is_zone(name: str) -> bool:
+    """Whether it is an IANA name that this machine's data have."""
+    try:
+        load_zone(name)
+    except ScheduleError:
+        return False
+    return bool(name)
 
 
 def split_zone(text: str) -> tuple[str, str]:

@@ -214,10 +214,11 @@ def test_a_payload_comes_back_as_it_was_written(payload: object) -> None:
 @pytest.mark.parametrize(
     ("files", "overlooked"),
     [
-        ("", ("schedules/b.yml", "schedules/deep/c.yml")),
-        ("files: [schedules/*.yaml]", ("schedules/b.yml", "schedules/deep/c.yml", "schedules/deep/d.yaml")),
+        ("", ("schedules/b.yml", "schedules/deep/c.yml", "top.yml")),
+        ("files: [schedules/*.yaml]", ("schedules/b.yml", "schedules/deep/c.yml", "schedules/deep/d.yaml", "top.yml")),
         ("files: ['*/a.yaml', {match: '*.yaml', optional: true}]", ("top.yml",)),
-        ("files: [schedules/**/*.yaml, schedules/deep/*.yml]", ()),
+        ("files: [schedules/**/*.yaml, schedules/deep/*.yml]", ("top.yml",)),
+        ("files: [schedules/**/*.yaml, schedules/deep/*.yml, top.yml]", ()),
     ],
 )
 def test_what_looks_like_a_schedules_file_and_no_pattern_matches_is_overlooked(

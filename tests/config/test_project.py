@@ -92,7 +92,7 @@ LITERAL = "or write $${ for a literal ${"
     ("project", "environment", "hint"),
     [
         (FULL.replace("stage", "other"), "prod", "declared are half, name, other, paused, tries"),
-        ("owner: team\nenvironments: {prod: {}}", "prod", "the environment prod declares no variables"),
+        ("owner: team\nenvironments: {prod: {}}", "prod", "declare it in the variables of the environment prod"),
         (
             "owner: team\nenvironments: {prod: {}, dev: {}}",
             None,
@@ -159,7 +159,7 @@ environments:
             '2:1: the key "owner" stands here a second time; keep this one or the first, at ajsync.yaml:1:1'
         ]),
         ("owner: x\nfiles: a.yaml", [
-            '2:8: files: "a.yaml" is a string, not a list; write for example ["schedules/**/*.yaml"]'
+            '2:8: files: "a.yaml" is a string, not a list; write a list: ["a.yaml"]'
         ]),
         ("owner: x\nfiles: []", ['2:8: files: a list is empty; write for example ["schedules/**/*.yaml"]']),
         ("owner: x\nfiles: [5]", [

@@ -198,7 +198,10 @@ schedules:
     assert {name: task.queue for name, task in found.tasks.items()} == {"A": "NIGHT", "B": "DAY"}
 
 
-WRITE_TEXT = "put it in quotes, as in"
+ANY = 'write five fields such as "0 6 * * 1-5", a name such as "@daily", or "@every 10m"'
+BY_NAME = "by its name and a colon, without a dash, and the members indented below it"
+FIVE = "a schedule has five fields (minute, hour, day of month, month, day of week), found"
+PAYLOAD_PATH = "name a file of at most 700,000 bytes, by a path that begins in the folder of this file"
 TOO_SHORT = "not longer than zero; write a longer duration, or leave it out"
 NO_JSON = "infinity and NaN do not exist in JSON; write a string, or leave them out"
 BASE64 = "use standard base64, padded with ="
@@ -226,12 +229,17 @@ BOTH = "stand side by side; keep one of them"
         ("deadline: -1h", '5:15: deadline: "-1h" is too short; the least is 30s'),
         ("deadline: 876001h", '5:15: deadline: "876001h" is too long; the most is 876000h'),
         (f"queue: {'Q' * 256}", f'5:12: queue: "{"Q" * 60}..." has 256 characters; the most is 255'),
-        ("deadline: 60", f'5:15: deadline: 60 is an integer, not a string; {WRITE_TEXT} "12h"'),
+        ("deadline: 60", "5:15: deadline: 60 is a number without a unit; write 60s or 1m if these are seconds"),
+        ("deadline: 3600", "5:15: deadline: 3600 is a number without a unit; write 3600s or 1h if these are seconds"),
         (
-            "deadline: 1d",
-            '5:15: deadline: "d" is not a unit; allowed are h, m, s, ms, us and ns; '
-            'Go durations have no days, write 24h for one (in "1d")',
+            "deadline: 5",
+            "5:15: deadline: 5 is a number without a unit; write 5m if these are minutes; the least is 30s",
         ),
+        ("deadline: 0", "5:15: deadline: 0 is no duration; write a longer duration, such as 1h, or leave it out"),
+        ("jitter: 1.5", "5:13: jitter: 1.5 is a number without a unit; write 1.5s if these are seconds"),
+        ("jitter: .nan", "5:13: jitter: NaN is no duration; write a longer duration, such as 1h, or leave it out"),
+        ("deadline: 1d", '5:15: deadline: "d" is not a unit such as h, m, s or ms (in "1d"); write 24h'),
+        ("deadline: PT1H", '5:15: deadline: "PT" stands where a number should (in "PT1H"); write 1h'),
         ("jitter: 0s", f'5:13: jitter: "0s" is {TOO_SHORT}'),
         ("catchup_window: -1h", f'5:21: catchup_window: "-1h" is {TOO_SHORT}'),
         ("catchup: never", '5:14: catchup: "never" is not one of its values; write none, latest or all'),
@@ -255,14 +263,10 @@ BOTH = "stand side by side; keep one of them"
         ("payload_base64: A A!=", f"5:21: payload_base64: it is not base64: Only base64 data is allowed; {BASE64}"),
         (
             "payload_file: missing",
-            '5:19: payload_file: "missing" cannot be read: No such file or directory; '
-            "name a file of at most 700,000 bytes, from the folder of this one",
+            '5:19: payload_file: "missing" cannot be read: schedules/missing: No such file or directory; '
+            + PAYLOAD_PATH,
         ),
-        (
-            "payload_file: .",
-            '5:19: payload_file: "." cannot be read: Is a directory; '
-            "name a file of at most 700,000 bytes, from the folder of this one",
-        ),
+        ("payload_file: .", f'5:19: payload_file: "." cannot be read: schedules: Is a directory; {PAYLOAD_PATH}'),
         ("payload_file: ''", '5:19: payload_file: "" is empty; write for example "payloads/monthly.json"'),
         ("payload: 1\n    payload_base64: AA==", f"6:5: payload and payload_base64 {BOTH}"),
     ],
@@ -274,12 +278,22 @@ def test_a_member_that_is_wrong_is_told(tmp_path: Path, members: str, problem: s
 @pytest.mark.parametrize(
     ("schedule", "problem"),
     [
-        ("5", f'3:15: schedule: 5 is an integer, not a string; {WRITE_TEXT} "0 6 * * mon-fri"'),
+        ("5", '3:15: schedule: 5 is an integer, not a string; write for example "0 6 * * mon-fri"'),
         ("0 25 * * *", '3:15: schedule: hour: 25 is above the maximum, 23 (in "0 25 * * *")'),
-        ("'@every 5'", '3:15: schedule: duration: 5 has no unit; allowed are h, m, s, ms, us and ns (in "5")'),
+        (
+            "'@every 5'",
+            '3:15: schedule: duration: 5 has no unit such as h, m, s or ms (in "5"); '
+            'write "@every 5s" if these are seconds',
+        ),
+        (
+            "0 6 * * * Europe/Berlin",
+            f'3:15: schedule: {FIVE} 6 (in "0 6 * * * Europe/Berlin"); '
+            'the zone stands in front, by its IANA name: write "CRON_TZ=Europe/Berlin 0 6 * * *"',
+        ),
+        ("'{{ cron }}'", f'3:15: schedule: {FIVE} 3 (in "{{{{ cron }}}}"); for a variable write ${{cron}}'),
         ("[0, 5]", '3:15: schedule is a list, not a string; write for example "0 6 * * mon-fri"'),
         ("", '3:14: schedule is empty, not a string; write for example "0 6 * * mon-fri"'),
-        ("''", "3:15: schedule: the schedule is empty; write five fields, or a name such as @daily"),
+        ("''", f"3:15: schedule: the schedule is empty; {ANY}"),
         (
             "TZ=Mars/X 0 5 * * *",
             '3:15: schedule: time zone: "Mars/X" is not an IANA name such as Europe/Malta',
@@ -295,11 +309,14 @@ def test_a_schedule_that_is_wrong_is_told(tmp_path: Path, schedule: str, problem
     ("text", "expected"),
     [
         ("", ['1:1: the file is empty, not a mapping; write for example {"schedules": {}}']),
-        ("- a", ['1:1: the file is a list, not a mapping; write for example {"schedules": {}}']),
+        ("- a", [f"1:1: the file is a list, not a mapping; write schedules: and below it each schedule {BY_NAME}"]),
         ("a", ['1:1: the file: "a" is a string, not a mapping; write for example {"schedules": {}}']),
         ("{}", ["1:1: schedules is missing; add schedules: {}"]),
         ("schedules:", ["1:11: schedules is empty, not a mapping; write for example {}"]),
-        ("schedules: [A]", ["1:12: schedules is a list, not a mapping; write for example {}"]),
+        (
+            "schedules: [A]",
+            [f"1:12: schedules is a list, not a mapping; write below schedules: each schedule {BY_NAME}"],
+        ),
         ("schedules: {}\nschedule: {}", ['2:1: unknown member "schedule"; did you mean "schedules"?']),
         (
             "schedules: {A B: {schedule: daily, task_type: t}}",

@@ -63,7 +63,7 @@ def test_unquoted_values_are_read_as_the_page_says() -> None:
 
 
 def test_the_errors_on_the_page_are_what_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (shown,) = blocks(FILES_PAGE, "text", below="Errors")
+    shown, foreign = blocks(FILES_PAGE, "text", below="Errors")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "schedules").mkdir()
     (tmp_path / "ajsync.yaml").write_text("owner: team\n")
@@ -73,6 +73,13 @@ def test_the_errors_on_the_page_are_what_is_said(tmp_path: Path, monkeypatch: py
     with pytest.raises(ConfigurationError) as error:
         load_configuration(tmp_path)
     assert shown.text == f"{error.value}\nError: 2 problems in 1 file.\n"
+    (tmp_path / "schedules" / "email.yaml").write_text(
+        "schedules:\n  A:\n    task_type: email:new\n    schedule: 0 0 6 ? * 2-6\n    max_tries: 3\n"
+        "    deadline: 3600\n    queue: Q_$stage\n"
+    )
+    with pytest.raises(ConfigurationError) as error:
+        load_configuration(tmp_path)
+    assert foreign.text == f"{error.value}\n"
 
 
 def test_the_changelog_knows_this_version() -> None:

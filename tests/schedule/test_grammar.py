@@ -14,17 +14,27 @@ from ajsync.schedule import normalise, parse
 from ajsync.schedule.duration import SECOND
 from ajsync.schedule.fields import parse_fields
 
+ANY = 'write five fields such as "0 6 * * 1-5", a name such as "@daily", or "@every 10m"'
+
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("61 * * * *", 'minute: 61 is above the maximum, 59 (in "61 * * * *")'),
-        ("0 24 * * *", 'hour: 24 is above the maximum, 23 (in "0 24 * * *")'),
+        ("0 24 * * *", 'hour: 24 is above the maximum, 23 (in "0 24 * * *"); write "0 0 * * *"'),
         ("0 0 0 * *", 'day of month: 0 is below the minimum, 1 (in "0 0 0 * *")'),
         ("0 0 * 13 *", 'month: 13 is above the maximum, 12 (in "0 0 * 13 *")'),
-        ("0 0 * * 7", 'day of week: 7 is above the maximum, 6; Sunday is 0 (in "0 0 * * 7")'),
-        ("0 0 * * Monday", 'day of week: "Monday" is not a number from 0 to 6 or SUN to SAT (in "0 0 * * Monday")'),
-        ("0 0 L * *", 'day of month: "L" is not a number from 1 to 31 (in "0 0 L * *")'),
+        ("0 0 * * 7", 'day of week: 7 is above the maximum, 6, as Sunday is 0 (in "0 0 * * 7"); write "0 0 * * 0"'),
+        (
+            "0 0 * * Monday",
+            'day of week: "Monday" is not a number from 0 to 6 or SUN to SAT (in "0 0 * * Monday"); '
+            'write "0 0 * * MON"',
+        ),
+        (
+            "0 0 L * *",
+            'day of month: "L" is not a number from 1 to 31 (in "0 0 L * *"); no field says the last day: '
+            "write 28-31 as day of month, and let the task itself check whether the next day is the 1st",
+        ),
         ("0 0 JAN * *", 'day of month: "JAN" is not a number from 1 to 31 (in "0 0 JAN * *")'),
         ("5- * * * *", 'minute: a value is missing in "5-"; allowed is a number from 0 to 59 (in "5- * * * *")'),
         ("1-2-3 * * * *", 'minute: "1-2-3" has more than one "-" (in "1-2-3 * * * *")'),
@@ -32,25 +42,32 @@ from ajsync.schedule.fields import parse_fields
         ("*/0 * * * *", 'minute: the step "0" is not a whole number of at least 1 (in "*/0 * * * *")'),
         (
             "0 22-2 * * *",
-            'hour: "22-2" ends before it begins; ranges do not wrap, write 22-23,0-2 (in "0 22-2 * * *")',
+            'hour: "22-2" ends before it begins, and ranges do not wrap (in "0 22-2 * * *"); write "0 22-23,0-2 * * *"',
         ),
         (
             "0 0 * * SAT-SUN",
-            'day of week: "SAT-SUN" ends before it begins; ranges do not wrap, write 6,0 (in "0 0 * * SAT-SUN")',
+            'day of week: "SAT-SUN" ends before it begins, and ranges do not wrap (in "0 0 * * SAT-SUN"); '
+            'write "0 0 * * 6,0"',
         ),
         (
             "0 0 * * * *",
-            'a schedule has five fields (minute, hour, day of month, month, day of week), found 6 (in "0 0 * * * *")',
+            'a schedule has five fields (minute, hour, day of month, month, day of week), found 6 (in "0 0 * * * *"); '
+            'write "0 * * * *": no field is for seconds',
         ),
-        ("", "the schedule is empty; write five fields, or a name such as @daily"),
+        ("", f"the schedule is empty; {ANY}"),
         ("daily", '"daily" lacks its @; write "@daily"'),
         (
             "@reboot",
-            '"@reboot" is not a name of a schedule; allowed are '
-            "@yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly, @every 10m",
+            '"@reboot" is not a name of a schedule such as '
+            "@yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly; nothing here starts with a host: "
+            "name a time, such as \"@daily\", or make one task with 'ajsync run'",
         ),
-        ("@every 5", 'duration: 5 has no unit; allowed are h, m, s, ms, us and ns (in "5")'),
-        ("TZ=UTC", 'time zone: a space is missing between zone and schedule (in "TZ=UTC")'),
+        ("@every 5", 'duration: 5 has no unit such as h, m, s or ms (in "5"); write "@every 5s" if these are seconds'),
+        (
+            "TZ=UTC",
+            'time zone: a space is missing between zone and schedule (in "TZ=UTC"); '
+            'write a schedule behind the zone, such as "CRON_TZ=UTC 0 6 * * *"',
+        ),
     ],
 )
 def test_a_wrong_schedule_is_explained(text: str, message: str) -> None:

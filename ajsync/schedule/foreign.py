@@ -1,0 +1,192 @@
+"""Schedules as other systems and people write them, and what says the same here: what a refused schedule is told.
+
+Whatever is suggested was tried before: `accepts` says whether a schedule is valid.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from ajsync.schedule.duration import format_duration_short
+from ajsync.schedule.duration_hints import meant_duration
+from ajsync.schedule.fields import split_fields
+from ajsync.schedule.foreign_fields import field_hint, fields_hint
+from ajsync.schedule.quoting import quote
+from ajsync.schedule.spoken import spoken_schedule
+from ajsync.schedule.zone_hints import possible_zones
+
+Accepts = Callable[[str], bool]
+
+_LONGEST = 120
+"""Characters; what is longer is no schedule of any system."""
+_LOOK_ALIKES = str.maketrans(
+    {"\u2010": "-", "\u2011": "-", "\u2012": "-", "\u2013": "-", "\u2014": "-", "\u2212": "-"}
+    | {
+        "\u2217": "*",
+        "\uff0a": "*",
+        "\u204e": "*",
+        "\u2731": "*",
+        "\uff0f": "/",
+        "\u2044": "/",
+        "\uff0c": ",",
+        "\ufeff": None,
+    }
+    | {"\u200b": None, "\\": None}
+)
+_WRAPPING = " \t'\"`\u2018\u2019\u201c\u201d\u201e;"
+_LABEL = re.compile(r"(?:on_?calendar|cron|crontab|schedule|cron_?expression)\s*[=:]\s*", re.IGNORECASE)
+_ZONE_LABEL = re.compile(r"(?:CRON_)?(?:TZ|TIME_?ZONE)\s*[=:]\s*", re.IGNORECASE)
+_ZONE_TOKEN = re.compile(r"\(?(?:[A-Za-z_]+/[A-Za-z_/+-]+|[A-Z]{2,5}|utc|gmt|(?:UTC|GMT)[+-][0-9:]+)\)?")
+_NO_ZONES = frozenset(("sun", "mon", "tue", "wed", "thu", "fri", "sat", "am", "pm", "at", "on")) | frozenset(
+    ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+)
+_NAMES = {
+    "minutely": "* * * * *",
+    "every_minute": "* * * * *",
+    "secondly": "@every 1s",
+    "every_second": "@every 1s",
+    "every_hour": "@hourly",
+    "every_day": "@daily",
+    "every_week": "@weekly",
+    "every_month": "@monthly",
+    "every_year": "@yearly",
+    "nightly": "@daily",
+    "noon": "0 12 * * *",
+    "quarterly": "0 0 1 */3 *",
+    "semiannually": "0 0 1 */6 *",
+    "weekdays": "0 0 * * 1-5",
+    "weekends": "0 0 * * 6,0",
+    "biweekly": "@every 336h",
+    "fortnightly": "@every 336h",
+}
+"""What other systems call a schedule, and people."""
+_STANDARD = ("yearly", "annually", "monthly", "weekly", "daily", "midnight", "hourly")
+_STARTS = ("reboot", "startup", "start", "boot", "once", "now", "manual")
+_ONE_INSTANT = "a schedule cannot name one instant: give it a time that comes back, or make one task with 'ajsync run'"
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ].*)?")
+_CALL = re.compile(r"(cron|rate|at|every)\s*\((.*)\)", re.IGNORECASE)
+
+
+def schedule_hint(text: str, accepts: Accepts) -> str:
+    """What to write instead of a schedule that is not valid; "" where that cannot be told."""
+    if len(text) > _LONGEST or not text.isprintable():
+        return ""
+    return next(filter(None, _hints(text, accepts)), "")
+
+
+def _hints(text: str, accepts: Accepts) -> Iterator[str]:
+    plain = _LABEL.sub("", text.translate(_LOOK_ALIKES).strip(_WRAPPING), count=1).strip(_WRAPPING)
+    plain = re.sub(r"\s*,\s+(?=[0-9A-Za-z*])", ",", plain) if not plain.lower().startswith("every") else plain
+    if plain != text and accepts(plain):
+        yield f"write {quote(plain)}"
+        return
+    zone, rest = _zone_apart(plain)
+    if zone:
+        yield _with_zone(zone, rest, accepts)
+        return
+    yield from _without_zone(plain, accepts)
+
+
+def _zone_apart(plain: str) -> tuple[str, str]:
+    """A zone that stands in front of a schedule or behind it, as it is written, and the rest; "" where none does."""
+    labelled = _ZONE_LABEL.match(plain)
+    if labelled:
+        zone, _, rest = re.sub(r"[;,]\s*", " ", plain[labelled.end() :], count=1).partition(" ")
+        return zone.strip(_WRAPPING) or "UTC", rest.strip(_WRAPPING)
+    first, _, behind = plain.partition(" ")
+    before, _, last = plain.rpartition(" ")
+    last = _ZONE_LABEL.sub("", last, count=1)
+    for token, rest in ((first, behind), (last, before)):
+        if rest and _ZONE_TOKEN.fullmatch(token) and not _is_field(token) and _may_be_zone(token.strip("()")):
+            return token.strip("()"), rest.strip()
+    return "", plain
+
+
+def _is_field(token: str) -> bool:
+    """Whether a word has a meaning in a schedule: a weekday or month in capitals looks like a zone."""
+    return token.lower() in _NO_ZONES or token in ("L", "LW", "W", "H", "R")
+
+
+def _may_be_zone(token: str) -> bool:
+    from ajsync.schedule.zones import is_zone
+
+    return "/" in token or is_zone(token) or bool(possible_zones(token))
+
+
+def _with_zone(zone: str, rest: str, accepts: Accepts) -> str:
+    from ajsync.schedule.zones import is_zone
+
+    zones = (zone,) if is_zone(zone) else possible_zones(zone)
+    prefix = f"CRON_TZ={zones[0] if zones else 'Europe/Malta'} "
+    if not rest:
+        return f"write a schedule behind the zone, such as {quote(f'{prefix}0 6 * * *')}"
+    schedule = rest if accepts(rest) else _schedule_in(next(filter(None, _without_zone(rest, accepts)), ""))
+    if not schedule or not accepts(prefix + schedule):
+        return ""
+    if schedule.startswith("@every"):
+        return f"an interval has no zone: write {quote(schedule)}"
+    if not zones:
+        return "the zone stands in front, by its IANA name, as in CRON_TZ=Europe/Malta"
+    others = f", or the same with {' or '.join(zones[1:])}" if len(zones) > 1 else ""
+    return f"the zone stands in front, by its IANA name: write {quote(prefix + schedule)}{others}"
+
+
+def _schedule_in(hint: str) -> str:
+    """The schedule that a hint says to write."""
+    found = re.search(r'write "([^"]*)"', hint)
+    return found[1] if found else ""
+
+
+def _without_zone(plain: str, accepts: Accepts) -> Iterator[str]:
+    tokens = split_fields(plain)
+    for look in (_named, _call, _interval, _instant, spoken_schedule):
+        yield look(plain, accepts)
+    if len(tokens) == 5:
+        yield field_hint(tokens, accepts)
+    else:
+        yield fields_hint(tokens, accepts)
+
+
+def _named(plain: str, accepts: Accepts) -> str:
+    name = re.sub(r"[\s_-]+", "_", plain.lower().lstrip("@ ").rstrip("!. "))
+    if name in _STANDARD:
+        return f"write {quote(f'@{name}')}"
+    if name in _NAMES:
+        return f"write {quote(_NAMES[name])}"
+    if name in _STARTS or name in [f"at_{start}" for start in _STARTS]:
+        return "nothing here starts with a host: name a time, such as \"@daily\", or make one task with 'ajsync run'"
+    return ""
+
+
+def _call(plain: str, accepts: Accepts) -> str:
+    """`cron(...)` and `rate(...)` of AWS."""
+    call = _CALL.fullmatch(plain)
+    if not call:
+        return ""
+    kind, inner = call[1].lower(), call[2].strip(_WRAPPING)
+    if kind in ("rate", "every"):
+        return _interval(f"every {inner}", accepts)
+    if kind == "at":
+        return _ONE_INSTANT
+    tokens = split_fields(inner)
+    return f"write {quote(inner)}" if accepts(inner) else fields_hint(tokens, accepts, aws=len(tokens) == 6)
+
+
+def _instant(plain: str, accepts: Accepts) -> str:
+    return _ONE_INSTANT if _DATE.fullmatch(plain) else ""
+
+
+def _interval(plain: str, accepts: Accepts) -> str:
+    """`@every 5 minutes`, `every: 1d`, `PT15M`, `5m`: a duration that is not spelled as Go spells it."""
+    match = re.fullmatch(r"@?(?:every|each)?\s*[:=]?\s*(.*)", plain, re.IGNORECASE)
+    body = match[1] if match else ""
+    counted = plain[:1].isdigit() or plain[:1] in "Pp" or plain.lower().lstrip("@").startswith(("every", "each"))
+    if not body or not counted or ":" in body or (body.isdecimal() and body == plain):
+        return ""
+    duration = meant_duration(re.sub(r"^(other|second)\s+", "2 ", body) if body[:1].isalpha() else body)
+    if duration is None or duration < 1_000_000_000:
+        return ""
+    schedule = f"@every {format_duration_short(duration)}"
+    unit = " if these are seconds" if body.isdecimal() else ""
+    return f"write {quote(schedule)}{unit}" if accepts(schedule) else ""

@@ -1,0 +1,200 @@
+"""Fields of other crons: seconds and years, Quartz and AWS, Jenkins, full names, and what stands behind the five."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from ajsync.schedule.quoting import quote
+
+Accepts = Callable[[str], bool]
+
+_WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+_LONG_WEEKDAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
+_LONG_MONTHS = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
+_YEAR = re.compile(r"(?:19|20)[0-9]{2}(?:[-,/][0-9]+)*")
+_PIECE = re.compile(r"[0-9]{0,2}[LW]{0,2}|\*|\?|[HR]|[0-9]{4}|[0-9]+", re.IGNORECASE)
+"""What stands between the signs of a field, but for names."""
+_STARS = ("*", "?")
+_MINUTE, _HOUR, _DAY, _MONTH, _WEEKDAY = range(5)
+_JENKINS = (("7", "3", "1", "1", "0"), (59, 23, 28, 12, 6))
+"""What is written for an H of each field, where any number is as good as another."""
+_LEAST, _MOST = (0, 0, 1, 1, 0), (59, 23, 31, 12, 6)
+_SPAN = re.compile(r"([A-Za-z]{3}|[0-9]{1,2})-([A-Za-z]{3}|[0-9]{1,2})(?:/([1-9][0-9]?))?")
+
+
+def field_hint(fields: Sequence[str], accepts: Accepts) -> str:
+    """What to write instead of five fields of which one is not valid."""
+    if special := _special(fields):
+        return special
+    if any(re.search(r"\b[HR]\b|~", field.upper()) for field in fields):
+        written = " ".join(_any_number(index, field) for index, field in enumerate(fields))
+        if accepts(written):
+            return f"write numbers of your own, as in {quote(written)}; jitter spreads schedules"
+    written = " ".join(_spelled(index, field, fields) for index, field in enumerate(fields))
+    if accepts(written):
+        return f"write {quote(written)}"
+    return ""
+
+
+def fields_hint(fields: Sequence[str], accepts: Accepts, *, aws: bool = False) -> str:
+    """What to write instead of fields that are not five."""
+    if len(fields) < 5:
+        return _too_few(fields, accepts)
+    if command := _before_command(fields, accepts):
+        return f"write {quote(command)}: no command stands behind it, the task type says what runs"
+    if len(fields) == 7:
+        return _without("seconds", "years", fields[0], fields[1:6], fields[6], accepts, quartz=True)
+    if len(fields) != 6:
+        return ""
+    if aws or _ends_in_year(fields):
+        return _without("", "years", "0", fields[:5], fields[5], accepts, quartz=aws or "?" in fields)
+    hint = _without("seconds", "", fields[0], fields[1:], "*", accepts, quartz="?" in fields)
+    return hint or (_without("", "years", "0", fields[:5], "*", accepts) if fields[5] in _STARS else "")
+
+
+def _too_few(fields: Sequence[str], accepts: Accepts) -> str:
+    written = " ".join((*fields, *"*" * (5 - len(fields))))
+    if not accepts(written) or (len(fields) < 2 and "/" not in written):
+        return ""
+    missing = "the weekday is" if len(fields) == 4 else "the last fields are"
+    return f"if {missing} missing, write {quote(written)}"
+
+
+def _without(
+    seconds_told: str,
+    years_told: str,
+    seconds: str,
+    given: Sequence[str],
+    year: str,
+    accepts: Accepts,
+    *,
+    quartz: bool = False,
+) -> str:
+    """What to write instead of fields of which some are for seconds or years; those are the first two arguments."""
+    if special := _special(given):
+        return special
+    five = list(given)
+    five[_WEEKDAY] = _weekdays_of_quartz(five[_WEEKDAY]) if quartz else five[_WEEKDAY]
+    written = " ".join("*" if field == "?" else _spelled(index, field, five) for index, field in enumerate(five))
+    if not accepts(written):
+        return ""
+    step = re.fullmatch(r"(?:\*|0)/([1-9][0-9]?)", seconds)
+    if all(field in _STARS for field in five) and (seconds == "*" or step):
+        return f"write {quote(f'@every {step[1] if step else 1}s')}"
+    notes = [f"no field is for {' or '.join(filter(None, (seconds_told, years_told)))}"]
+    if year not in _STARS:
+        notes.append("it fires in every year")
+    if seconds not in ("0", "00"):
+        notes.append("it fires once in such a minute")
+    return f"write {quote(written)}: {', and '.join(notes)}"
+
+
+def _ends_in_year(fields: Sequence[str]) -> bool:
+    """Whether six fields are those of AWS, by a year at their end or a `?` where they have it."""
+    return bool(_YEAR.fullmatch(fields[5])) or ("?" in (fields[_DAY], fields[_WEEKDAY]) and fields[5] != "?")
+
+
+def _before_command(fields: Sequence[str], accepts: Accepts) -> str:
+    """The first five fields, if a command or a user stands behind them, as in a crontab."""
+    five = " ".join(fields[:5])
+    return five if accepts(five) and not all(map(_may_be_field, fields[5:])) else ""
+
+
+def _may_be_field(text: str) -> bool:
+    names = (*_WEEKDAYS, *_LONG_WEEKDAYS, *_LONG_MONTHS, *(name[:3] for name in _LONG_MONTHS))
+    return all(_PIECE.fullmatch(piece) or piece.lower() in names for piece in re.split(r"[-,/#~]", text))
+
+
+def _weekdays_of_quartz(field: str) -> str:
+    """The same days by name: to Quartz and AWS Sunday is 1."""
+    body, slash, step = field.partition("/")
+    named = re.sub(r"[1-7]", lambda digit: _WEEKDAYS[int(digit[0]) - 1].upper(), body)
+    return named + slash + step
+
+
+def _special(fields: Sequence[str]) -> str:
+    """What L, W and # ask for, which five fields cannot say."""
+    day, weekday = fields[_DAY].upper(), fields[_WEEKDAY].upper()
+    check = "and let the task itself check"
+    if re.fullmatch(r"L(-[0-9]+)?|LW|([0-9]+,)*L", day):
+        return f"no field says the last day: write 28-31 as day of month, {check} whether the next day is the 1st"
+    if near := re.fullmatch(r"([0-9]{1,2})W", day):
+        first, last = max(int(near[1]) - 1, 1), min(int(near[1]) + 2, 31)
+        return f"no field says the nearest workday: write {first}-{last} as day of month, {check} which day it is"
+    if nth := re.fullmatch(r"(?:[0-7]|[A-Z]{3,9})#([1-5])", weekday):
+        last = int(nth[1]) * 7
+        return (
+            f"no field says which of its weekdays in a month: name the weekday alone, {check} "
+            f"whether the date is from {last - 6} to {min(last, 31)}"
+        )
+    if re.fullmatch(r"(?:[0-7]|[A-Z]{3,9})L", weekday):
+        return f"no field says the last weekday: name the weekday alone, {check} whether a week later is another month"
+    return ""
+
+
+def _any_number(index: int, field: str) -> str:
+    """A field of Jenkins or OpenBSD, whose H, R and ~ leave the choice to them."""
+    text = re.sub(r"[HR]\(([0-9]+)-([0-9]+)\)/", r"\1-\2/", field, flags=re.IGNORECASE)
+    text = re.sub(r"[HR]\(([0-9]+)-[0-9]+\)", r"\1", text, flags=re.IGNORECASE)
+    text = re.sub(r"\b[HR]/", "*/", text, flags=re.IGNORECASE)
+    text = re.sub(r"([0-9]+)~[0-9]*", r"\1", text).replace("~", _JENKINS[0][index])
+    return re.sub(r"\b[HR]\b", _JENKINS[0][index], text, flags=re.IGNORECASE)
+
+
+def _spelled(index: int, field: str, fields: Sequence[str]) -> str:
+    """A field with full names cut, `..` as a range, Sunday as 0, and ranges that wrap as what they mean."""
+    text = field.replace("..", "-")
+    if index in (_MONTH, _WEEKDAY):
+        text = re.sub(r"[A-Za-z]{4,}", lambda word: _short(index, word[0]), text)
+    if index == _WEEKDAY:
+        text = ",".join(_with_sunday(part) for part in text.split(","))
+    text = ",".join(_unwrapped(index, part) for part in text.split(","))
+    return _midnight(index, text, fields)
+
+
+def _short(index: int, word: str) -> str:
+    names = _LONG_MONTHS if index == _MONTH else _LONG_WEEKDAYS
+    lower = word.lower().rstrip(".")
+    whole = next((name for name in names if name.startswith(lower) or f"{name}s" == lower), "")
+    return whole[:3].upper() if whole else word
+
+
+def _with_sunday(part: str) -> str:
+    """A part of a list of weekdays in which 7 is Sunday."""
+    if part == "7":
+        return "0"
+    span = re.fullmatch(r"([0-6])-7", part)
+    if not span:
+        return re.sub(r"^7-", "0-", part)
+    first = int(span[1])
+    return "0-6" if first <= 1 else "6,0" if first == 6 else f"{first}-6,0"
+
+
+def _unwrapped(index: int, part: str) -> str:
+    """A range that ends before it begins, as the two that it means; with a step as a list."""
+    span = _SPAN.fullmatch(part)
+    first, last = (_value(index, text) for text in span.groups()[:2]) if span else (None, None)
+    if span is None or first is None or last is None or first <= last:
+        return part
+    least, most = _LEAST[index], _MOST[index]
+    if span[3]:
+        return ",".join(map(str, [*range(first, most + 1), *range(least, last + 1)][:: int(span[3])]))
+    spans = ((first, most), (least, last))
+    return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in spans)
+
+
+def _value(index: int, text: str) -> int | None:
+    if text.isdecimal():
+        return int(text) if _LEAST[index] <= int(text) <= _MOST[index] else None
+    names = {_MONTH: [name[:3] for name in _LONG_MONTHS], _WEEKDAY: [*_WEEKDAYS]}.get(index, [])
+    return names.index(text.lower()) + _LEAST[index] if text.lower() in names else None
+
+
+def _midnight(index: int, field: str, fields: Sequence[str]) -> str:
+    """Minute 60 and hour 24 as 0, where what comes after is every hour or every day."""
+    top, after = {_MINUTE: ("60", fields[_HOUR:]), _HOUR: ("24", fields[_DAY:])}.get(index, ("", ()))
+    return "0" if top and field == top and all(each in _STARS for each in after) else field

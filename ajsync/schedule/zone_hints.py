@@ -1,0 +1,139 @@
+"""What to write for a time zone that IANA does not know: an offset, an abbreviation, a name of Windows, a city, a typo.
+
+Nothing is guessed that would fire at another hour: `Etc/GMT+3` is not what `GMT+3` means to those who write it.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from ajsync.schedule.zone_names import ABBREVIATIONS, FIXED, HOSTS_OWN, PLACES, UTC_NAMES, WINDOWS
+
+_LONGEST_NAME = 64
+"""Characters; the longest IANA name has 32."""
+_OFFSET = re.compile(r"\(?(?:UTC|GMT|Z)?\s*([+-]|\u2212)\s*([0-9]{1,2})(?::?([0-9]{2}))?\)?", re.IGNORECASE)
+_POSIX = re.compile(r"([A-Z]{3,5})([+-]?)([0-9]{1,2})(?::([0-9]{2}))?(?:[A-Z]{3,5}.*)?", re.IGNORECASE)
+"""A `TZ` of POSIX, whose sign says how far UTC is ahead."""
+_WINDOWS_NAME = re.compile(r"(.+?) (?:standard|daylight|summer) time", re.IGNORECASE)
+_SURE = 0.8
+"""How alike a misspelled name has to be, from 0 to 1, to be told."""
+_NOT_MEANT = re.compile(r"Etc/.*|SystemV/.*|.*[0-9].*")
+
+
+def zone_hint(name: str) -> str:
+    """What to write instead of `name`, without a full stop; "" where nothing can be told."""
+    return _hint(name) if len(name) <= _LONGEST_NAME else ""
+
+
+@lru_cache(maxsize=256)  # the same wrong zone often stands in many entries
+def _hint(name: str) -> str:
+    if name.strip().lower() in HOSTS_OWN:
+        return "a schedule cannot follow the zone of a host; write the one that is meant, such as Europe/Malta"
+    offset = _offset(name)
+    if offset is not None and offset != 0:
+        return _of_offset(offset)
+    several = _several(name)
+    if len(several) > 1:
+        return f"that is short for more than one zone; write {', '.join(several[:-1])} or {several[-1]}"
+    zone = meant_zone(name)
+    return f"did you mean {zone}?" if zone else ""
+
+
+def possible_zones(name: str) -> tuple[str, ...]:
+    """The IANA names that `name` can stand for, the likeliest first; for an offset one that has it all the year."""
+    if len(name) > _LONGEST_NAME:
+        return ()
+    offset = _offset(name)
+    found = (_existing(FIXED.get(offset, "")),) if offset else _several(name) or (meant_zone(name),)
+    return tuple(filter(None, found))
+
+
+def meant_zone(name: str) -> str:
+    """The IANA name of the one zone that `name` can stand for; "" where there is none, or more than one."""
+    plain = re.sub(r"^\((?:UTC|GMT)[^)]*\)\s*(?=\S)", "", name.strip(), flags=re.IGNORECASE).strip("'\"`[]")
+    if not plain or len(name) > _LONGEST_NAME:
+        return ""
+    lower = re.sub(r"\s*/\s*", "/", plain.replace("\\", "/").lower()).replace(" ", "_")
+    known = _known_zones()
+    if plain.lower() in UTC_NAMES or _offset(name) == 0:
+        return "UTC"
+    if lower in known and "/" in lower:
+        return known[lower]
+    if several := _several(name):
+        return several[0] if len(several) == 1 else ""
+    if _offset(name) is not None or plain.lower() in HOSTS_OWN:
+        return ""
+    if windows := _WINDOWS_NAME.fullmatch(plain):
+        return _existing(WINDOWS.get(windows[1].lower(), ""))
+    last = lower.rpartition("/")[2]
+    for key in (lower, last, re.sub(r"_?\(.*", "", lower)):
+        if found := _existing(PLACES.get(key, "")) or known.get(key, ""):
+            return found
+    return _nearest(lower, known)
+
+
+def _several(name: str) -> tuple[str, ...]:
+    """The zones that an abbreviation is short for, alone or at the beginning of a `TZ` of POSIX."""
+    plain = name.strip().upper()
+    first, *others = plain.split("/")
+    if others and all(each in ABBREVIATIONS for each in (first, *others)):  # EST/EDT
+        plain = first
+    posix = _POSIX.fullmatch(plain)
+    if posix and posix[1] not in ("UTC", "GMT"):
+        plain = posix[1]
+    return tuple(filter(_existing, ABBREVIATIONS.get(plain, ())))
+
+
+def _offset(name: str) -> int | None:
+    """The minutes ahead of UTC that `UTC+2`, `GMT-05:30`, `+0200` and the like mean; None for all else."""
+    plain = name.strip()
+    match = _OFFSET.fullmatch(plain)
+    if match:
+        minutes = int(match[2]) * 60 + int(match[3] or 0)
+        return minutes if match[1] == "+" else -minutes
+    posix = _POSIX.fullmatch(plain)
+    if posix and posix[1].upper() not in ("UTC", "GMT") and not _several(name):
+        minutes = int(posix[3]) * 60 + int(posix[4] or 0)
+        return minutes if posix[2] == "-" else -minutes
+    return None
+
+
+def _of_offset(minutes: int) -> str:
+    place = _existing(FIXED.get(minutes, ""))
+    if not place:
+        return "no zone has this offset all the year; name the zone of a place, such as Europe/Malta"
+    hours, rest = divmod(abs(minutes), 60)
+    told = f"UTC{'+' if minutes > 0 else '-'}{hours}{f':{rest:02d}' if rest else ''}"
+    hint = f"for {told} all the year write {place}; where clocks change, name the zone of the place"
+    if rest or hours > 12:
+        return hint
+    return f"{hint}; Etc/GMT{'+' if minutes > 0 else '-'}{hours} is the other side of UTC, by the sign of POSIX"
+
+
+def _existing(zone: str) -> str:
+    """The zone, if this machine's IANA data have it: names come and go."""
+    return zone if zone.lower() in _known_zones() else ""
+
+
+def _nearest(lower: str, known: dict[str, str]) -> str:
+    """The zone with almost this name, if it is one of a place."""
+    if len(lower) < 4:
+        return ""
+    from difflib import get_close_matches
+
+    keys = [key for key, zone in known.items() if ("/" in key) == ("/" in lower) and not _NOT_MEANT.fullmatch(zone)]
+    nearest = get_close_matches(lower, keys, n=1, cutoff=_SURE)
+    return known[nearest[0]] if nearest else ""
+
+
+@lru_cache(maxsize=1)
+def _known_zones() -> dict[str, str]:
+    """Every IANA name by what people write for it: itself or its last part, in lower case."""
+    from zoneinfo import available_timezones
+
+    from ajsync.schedule.zones import NOT_IANA
+
+    names = sorted(name for name in available_timezones() if not NOT_IANA.fullmatch(name))
+    places = [name for name in names if "/" in name and not _NOT_MEANT.fullmatch(name)]
+    return {name.rpartition("/")[2].lower(): name for name in places} | {name.lower(): name for name in names}

@@ -1,0 +1,280 @@
+"""What is wrong in a file is answered with what to write, and what is written so is accepted."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ajsync.config import load_configuration
+from ajsync.errors import ConfigurationError
+from tests.config.projects import HEAD, load, problems, problems_of_one, write
+
+PROJECT = """
+owner: team
+environments: {prod: {variables: {stage: PROD, tries: 3, paused: false, zone: UTC, hours: 2, cron: daily, hour: 6}}}
+"""
+
+PLACEHOLDERS = {
+    "queue: Q_$stage": "Q_${stage}",
+    "queue: Q_{{ stage }}": "Q_${stage}",
+    "queue: {{ stage }}": "${stage}",
+    "queue: '{{stage}}'": "${stage}",
+    "queue: {{ .Values.stage }}": "${stage}",
+    "queue: '{{ stage | upper }}'": "${stage}",
+    "queue: {{ stage }}_Q": "${stage}_Q",
+    "queue: ${{ stage }}": "${stage}",
+    "queue: ${{ vars.stage }}": "${stage}",
+    "queue: Q_${ stage }": "Q_${stage}",
+    "queue: Q_${stage:-DEV}": "Q_${stage}",
+    "queue: ${env.stage}": "${stage}",
+    "queue: $(stage)": "${stage}",
+    "queue: %{stage}": "${stage}",
+    "queue: '#{stage}'": "${stage}",
+    "queue: '%stage%'": "${stage}",
+    "queue: <stage>": "${stage}",
+    "queue: '@@stage@@'": "${stage}",
+    "task_type: t:$stage": "t:${stage}",
+    "max_tries: $tries": "${tries}",
+    "suspend: '{{ paused }}'": "${paused}",
+    "timezone: '{{ zone }}'": "${zone}",
+    "deadline: '{{ hours }}h'": "${hours}h",
+    "jitter: $(hours)m": "${hours}m",
+}
+
+
+@pytest.mark.parametrize("members", PLACEHOLDERS)
+def test_the_placeholder_of_another_tool_is_answered_with_ours(tmp_path: Path, members: str) -> None:
+    head = HEAD.replace("    task_type: t\n", "") if members.startswith("task_type") else HEAD
+    (line,) = problems(tmp_path, f"{head}    {members}\n", PROJECT, "prod")
+    ours = PLACEHOLDERS[members]
+    assert f"for a variable write {ours}" in line.replace('"', "")
+    member = members.partition(":")[0]
+    load(tmp_path, f"{head}    {member}: {ours}\n", PROJECT, "prod")
+
+
+@pytest.mark.parametrize(
+    ("schedule", "ours"), [("{{ cron }}", "${cron}"), ("$cron", "${cron}"), ("0 {{ hour }} * * *", "0 ${hour} * * *")]
+)
+def test_in_a_schedule_too(tmp_path: Path, schedule: str, ours: str) -> None:
+    text = "schedules: {{A: {{schedule: '{}', task_type: t}}}}"
+    (line,) = problems(tmp_path, text.format(schedule), PROJECT, "prod")
+    assert line.endswith(f"; for a variable write {ours}")
+    load(tmp_path, text.format(ours), PROJECT, "prod")
+
+
+@pytest.mark.parametrize("key", ["A_${stage}", "A_$stage", "'A_{{ stage }}'", "{{ stage }}"])
+def test_a_name_cannot_hold_a_variable(tmp_path: Path, key: str) -> None:
+    (line,) = problems(tmp_path, f"schedules:\n  {key}: {{schedule: daily, task_type: t}}\n", PROJECT, "prod")
+    assert "cannot hold a variable" in line
+
+
+@pytest.mark.parametrize("payload", ["'{{ stage }}'", "$stage", "<stage>", "'%{x}'"])
+def test_free_text_may_hold_whatever_it_likes(tmp_path: Path, payload: str) -> None:
+    assert load(tmp_path, f"{HEAD}    payload: {payload}\n    description: {payload}\n").tasks
+
+
+@pytest.mark.parametrize(
+    ("project", "environment"), [("owner: x\n", "prod"), ("owner: x\nenvironments: {a: {}, b: {}}\n", "c")]
+)
+def test_a_variable_of_an_environment_that_there_is_not_is_told_in_a_whole_sentence(
+    tmp_path: Path, project: str, environment: str
+) -> None:
+    lines = problems(tmp_path, f"{HEAD}    queue: ${{stage}}\n", project, environment)
+    assert lines[-1].endswith(
+        "; declare it in the variables of an environment in ajsync.yaml, or write $${ for a literal ${"
+    )
+
+
+INDENT = "indent it and what belongs to it by two spaces below"
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        (
+            "schedules:\n  - name: A\n    schedule: daily\n",
+            [
+                '2:3: schedules is a list, not a mapping; write below schedules: the name and a colon, "A:", '
+                "without a dash, and the members indented below it"
+            ],
+        ),
+        (
+            "schedules:\n  - A: {schedule: daily}\n",
+            [
+                '2:3: schedules is a list, not a mapping; write below schedules: "A:" without a dash, '
+                "and the members indented below it"
+            ],
+        ),
+        (
+            "schedules:\nA:\n  schedule: daily\n  task_type: t\nB:\n  schedule: daily\n",
+            [f'{place}: "{name}" stands beside schedules, not below it; {INDENT} schedules'
+             for place, name in (("2:1", "A"), ("5:1", "B"))],
+        ),
+        (
+            f"{HEAD}B:\n  schedule: daily\n  task_type: t\n",
+            [f'5:1: "B" stands beside schedules, not below it; {INDENT} schedules'],
+        ),
+        (
+            "schedules:\n  A:\n  schedule: daily\n  task_type: t\n",
+            [f'3:3: "schedule" stands where names of schedules are; {INDENT} "A"'],
+        ),
+        (
+            "schedules:\n  schedule: daily\n  task_type: t\n",
+            [
+                '2:3: "schedule" stands where names of schedules are; '
+                "write the name of the schedule above it, and indent it below that"
+            ],
+        ),
+        (
+            "A:\n  schedule: daily\n  task_type: t\n",
+            ['1:1: schedules is missing; write schedules: above "A", and indent what follows by two spaces'],
+        ),
+        (
+            "schedule: daily\ntask_type: t\n",
+            [
+                "1:1: schedules is missing; "
+                "write schedules: and below it the name of the schedule, and indent its members below that"
+            ],
+        ),
+        (
+            "owner: x\n",
+            [
+                '1:1: this is no schedules file: schedules is missing; "owner" belongs into ajsync.yaml; '
+                "let `files` match schedules files only"
+            ],
+        ),
+        (
+            "apiVersion: v1\nkind: CronJob\nspec: {schedule: daily}\n",
+            [
+                "1:1: this is no schedules file: schedules is missing; write schedules: and below it each schedule "
+                "by its name, or let `files` match schedules files only"
+            ],
+        ),
+        (
+            "schedules: {A: {cron: daily, task_type: t}}",
+            [
+                '1:13: schedule is missing; add schedule: "0 6 * * mon-fri"',
+                '1:17: unknown member "cron"; did you mean "schedule"?',
+            ],
+        ),
+    ],
+)  # fmt: skip
+def test_a_file_of_another_shape_is_told_as_one_mistake(tmp_path: Path, text: str, lines: list[str]) -> None:
+    assert problems(tmp_path, text) == [f"schedules/a.yaml:{line}" for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("member", "meant"),
+    [
+        *(
+            ("timeZone: UTC", "timezone"),
+            ("tz: UTC", "timezone"),
+            ("retries: 3", "max_tries"),
+            ("timeout: 1h", "deadline"),
+        ),
+        *(("args: [1]", "payload"), ("concurrencyPolicy: Forbid", "overlap"), ("disabled: true", "suspend")),
+    ],
+)
+def test_the_name_that_other_systems_have_for_a_member_is_known(tmp_path: Path, member: str, meant: str) -> None:
+    assert problems_of_one(tmp_path, member)[0].endswith(f'; did you mean "{meant}"?')
+
+
+def test_enabled_is_the_opposite_of_suspend(tmp_path: Path) -> None:
+    (line,) = problems_of_one(tmp_path, "enabled: false")
+    assert line.endswith('; write "suspend", which says the opposite')
+
+
+def test_schedules_in_the_project_file_are_told_where_they_belong(tmp_path: Path) -> None:
+    (line,) = problems(tmp_path, HEAD, "owner: x\nschedules: {A: {schedule: daily}}\n")
+    assert line == (
+        'ajsync.yaml:2:1: unknown member "schedules"; '
+        "write schedules into files of their own, such as schedules/example.yaml, which `files` names"
+    )
+
+
+CONFLICT = "a merge has left a conflict here; keep one of both sides"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("schedules:\n<<<<<<< HEAD\n  A: {schedule: daily}\n=======\n  A: {schedule: hourly}\n>>>>>>> branch\n", 2),
+        ("schedules:\r\n<<<<<<< HEAD\r\n  A: 1\r\n=======\r\n  A: 2\r\n>>>>>>> branch\r\n", 2),
+        (f"{HEAD}    payload: {{a: 1,\n<<<<<<< HEAD\n b: 2,\n=======\n b: 3,\n>>>>>>> x\n}}\n", 6),
+        (f"{HEAD}=======\n", 5),
+        (f"{HEAD}>>>>>>> branch\n", 5),
+    ],
+)
+def test_a_conflict_of_a_merge_is_told_at_its_line(tmp_path: Path, text: str, line: int) -> None:
+    (told,) = problems(tmp_path, text)
+    assert told.startswith(f"schedules/a.yaml:{line}:1: {CONFLICT}")
+
+
+def test_what_looks_like_a_marker_within_a_text_is_none(tmp_path: Path) -> None:
+    assert load(tmp_path, f"{HEAD}    payload: |\n      <<<<<<< HEAD\n      =======\n      >>>>>>> x\n").tasks
+
+
+def test_a_payload_that_is_named_from_the_projects_folder_is_found_there(tmp_path: Path) -> None:
+    write(tmp_path, {"payloads/x.json": "{}"})
+    (line,) = problems_of_one(tmp_path, "payload_file: payloads/x.json")
+    assert line == (
+        '5:19: payload_file: "payloads/x.json" cannot be read: schedules/payloads/x.json: No such file or directory; '
+        'a path begins in the folder of this file: write "../payloads/x.json"'
+    )
+    load(tmp_path, f"{HEAD}    payload_file: ../payloads/x.json\n")
+
+
+NUMBERS = [
+    f"{member}: {value}" for member in ("deadline", "jitter", "catchup_window") for value in (1, 5, 60, 90.5, 3600)
+]
+DURATIONS = [
+    f"deadline: {text}" for text in ("'5'", "'3600'", "1d", "90 minutes", "PT1H", "1h 30m", "1h30", "2 weeks", "5M")
+]
+
+
+@pytest.mark.parametrize("members", NUMBERS + DURATIONS)
+def test_a_duration_that_is_suggested_is_accepted(tmp_path: Path, members: str) -> None:
+    (line,) = problems_of_one(tmp_path, members)
+    suggested = re.findall(r"(?:write|or) ([0-9][0-9a-z.]*)", line)
+    assert suggested, line
+    for duration in suggested:
+        load(tmp_path, f"{HEAD}    {members.partition(':')[0]}: {duration}\n")
+
+
+@pytest.mark.parametrize("name", ["new.yaml", "new.yml"])
+def test_a_schedules_file_beside_the_project_file_that_no_pattern_matches_is_told(tmp_path: Path, name: str) -> None:
+    write(tmp_path, {name: HEAD, "compose.yaml": "services: {}\n"})
+    assert load(tmp_path, HEAD.replace("A:", "B:")).overlooked == (name,)
+
+
+TEXTS = st.text("abA_-: \n{}[]'\"&*<>|%@`$#!?,.0123456789\t=", max_size=60)
+SPELLED = (
+    "schedules:~~A:~schedule:~ daily~task_type: t~- ~{{ x }}~${x}~${{ x }}~<<:~<<<<<<< HEAD~=======~>>>>>>> x~&a~*a~"
+    "!!int~null~1e999~.nan~[~]~{~}~\"~deadline:~ 5~ 0x10~payload:~ |~timezone:~ GMT+3~? ~---~'~defaults:~x-a:~,~\n~  "
+)
+PIECES = st.lists(st.sampled_from(SPELLED.split("~")), max_size=20).map("".join)
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    TEXTS | PIECES | TEXTS.map(lambda text: HEAD + "    payload: " + text) | PIECES.map(lambda text: HEAD + text),
+    st.booleans(),
+)
+def test_no_text_ends_in_anything_but_problems_with_a_place(text: str, as_project: bool) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        project = f"{PROJECT}{text}" if as_project else PROJECT
+        write(folder, {"ajsync.yaml": project, "schedules/a.yaml": HEAD if as_project else text})
+        try:
+            load_configuration(folder, environment="prod")
+        except ConfigurationError as error:
+            for problem in error.problems:
+                assert str(problem).isprintable()
+                assert problem.message
+                assert problem.hint or "is not an IANA name" in problem.message or "(in " in problem.message
+                assert "; ," not in str(problem)

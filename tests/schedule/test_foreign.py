@@ -1,0 +1,195 @@
+"""Schedules of other systems, and of people, are answered with one that is valid here and fires as they mean."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ajsync.errors import ScheduleError
+from ajsync.schedule import parse
+
+SUGGESTION = re.compile(r'(?:write|as in|such as) "([^"]*)"')
+
+
+def message(text: str) -> str:
+    with pytest.raises(ScheduleError) as error:
+        parse(text)
+    return str(error.value)
+
+
+CASES = {
+    # a zone in another place
+    "0 6 * * * Europe/Berlin": "CRON_TZ=Europe/Berlin 0 6 * * *",
+    "Europe/Berlin 0 6 * * *": "CRON_TZ=Europe/Berlin 0 6 * * *",
+    "0 6 * * * (UTC)": "CRON_TZ=UTC 0 6 * * *",
+    "0 6 * * * PST": "CRON_TZ=America/Los_Angeles 0 6 * * *",
+    "0 6 * * * GMT+3": "CRON_TZ=Africa/Nairobi 0 6 * * *",
+    "0 6 * * * IST": "CRON_TZ=Asia/Kolkata 0 6 * * *",
+    "0 0 6 * * * Europe/Berlin": "CRON_TZ=Europe/Berlin 0 6 * * *",
+    "TZ:Europe/Malta 0 6 * * *": "CRON_TZ=Europe/Malta 0 6 * * *",
+    "cron_tz=Europe/Berlin 0 6 * * *": "CRON_TZ=Europe/Berlin 0 6 * * *",
+    "TZ=Europe/Malta 0 0 6 * * *": "CRON_TZ=Europe/Malta 0 6 * * *",
+    "every day at 6am Europe/Berlin": "CRON_TZ=Europe/Berlin 0 6 * * *",
+    "TZ=Europe/Malta": "CRON_TZ=Europe/Malta 0 6 * * *",
+    # seconds, years, Quartz, Spring
+    "0 0 6 * * *": "0 6 * * *",
+    "*/10 * * * * *": "@every 10s",
+    "0/30 * * * * ?": "@every 30s",
+    "* * * * * *": "@every 1s",
+    "30 0 6 * * *": "0 6 * * *",
+    "0 0 6 * * 1-5": "0 6 * * 1-5",
+    "0 0 6 ? * 2-6": "0 6 * * MON-FRI",
+    "0 0 6 ? * MON-FRI": "0 6 * * MON-FRI",
+    "0 0 6 ? * 1": "0 6 * * SUN",
+    "0 0 12 1/5 * ? *": "0 12 1/5 * *",
+    "0 0 6 ? * 2-6 2026": "0 6 * * MON-FRI",
+    "0 6 1 1 * 2026": "0 6 1 1 *",
+    # AWS, Kubernetes, Jenkins, OpenBSD
+    "cron(0 10 * * ? *)": "0 10 * * *",
+    "cron(0 18 ? * 2-6 *)": "0 18 * * MON-FRI",
+    "cron(0 6 * * 1-5)": "0 6 * * 1-5",
+    "0 10 * * ? *": "0 10 * * *",
+    "rate(5 minutes)": "@every 5m",
+    "rate(1 hour)": "@every 1h",
+    "rate(1 day)": "@every 24h",
+    "H H * * *": "7 3 * * *",
+    "H/15 * * * *": "*/15 * * * *",
+    "H(0-29)/10 * * * *": "0-29/10 * * * *",
+    "0~30 * * * *": "0 * * * *",
+    # names and intervals
+    "@Daily": "@daily",
+    "@every_minute": "* * * * *",
+    "@minutely": "* * * * *",
+    "@weekdays": "0 0 * * 1-5",
+    "@every 5 minutes": "@every 5m",
+    "@every 1d": "@every 24h",
+    "@every5m": "@every 5m",
+    "@every 5": "@every 5s",
+    "15m": "@every 15m",
+    "PT15M": "@every 15m",
+    # systemd
+    "Mon..Fri *-*-* 09:00": "0 9 * * MON-FRI",
+    "*-*-* 06:00:00": "0 6 * * *",
+    "*-*-01 04:00:00": "0 4 1 * *",
+    "OnCalendar=*:0/15": "0/15 * * * *",
+    "Sat,Sun 10:00": "0 10 * * SAT,SUN",
+    "06:30": "30 6 * * *",
+    "18:30:00": "30 18 * * *",
+    # people
+    "every day at 6am": "0 6 * * *",
+    "Every Day At 6PM": "0 18 * * *",
+    "every day at 12am": "0 0 * * *",
+    "daily at noon": "0 12 * * *",
+    "every day": "@daily",
+    "every minute": "* * * * *",
+    "every 5 minutes": "@every 5m",
+    "every hour": "@hourly",
+    "every other day": "@every 48h",
+    "every monday at 9:30am": "30 9 * * MON",
+    "weekdays at 9:00": "0 9 * * 1-5",
+    "mondays and fridays at 5pm": "0 17 * * MON,FRI",
+    "monday to friday at 8am": "0 8 * * MON-FRI",
+    "on the 1st of each month at 6am": "0 6 1 * *",
+    "every day at 6am and 6pm": "0 6,18 * * *",
+    "hourly at 15": "15 * * * *",
+    # one field
+    "0 6 * * 7": "0 6 * * 0",
+    "0 6 * * 5-7": "0 6 * * 5-6,0",
+    "0 6 * * 1-7": "0 6 * * 0-6",
+    "0 6 * * monday": "0 6 * * MON",
+    "0 6 * * 1..5": "0 6 * * 1-5",
+    "0 6 * january *": "0 6 * JAN *",
+    "0 24 * * *": "0 0 * * *",
+    "60 * * * *": "0 * * * *",
+    "0 22-6/2 * * *": "0 22,0,2,4,6 * * *",
+    "0 6 * * fri-mon": "0 6 * * 5-6,0-1",
+    # what came along when it was copied
+    "0 6 * * * /usr/bin/backup": "0 6 * * *",
+    "0 6 * * * root /usr/bin/backup --all": "0 6 * * *",
+    "0, 30 6 * * *": "0,30 6 * * *",
+    "\u201c0 6 * * *\u201d": "0 6 * * *",
+    "'0 6 * * *'": "0 6 * * *",
+    "`0 6 * * *`": "0 6 * * *",
+    "0 6 * * 1\u20135": "0 6 * * 1-5",
+    r"*/5 \* \* \* \*": "*/5 * * * *",
+    "cron: 0 6 * * *": "0 6 * * *",
+    "0 6 * *": "0 6 * * *",
+    "*/15": "*/15 * * * *",
+}
+
+
+@pytest.mark.parametrize("text", CASES)
+def test_a_schedule_of_another_system_is_answered_with_one_of_ours(text: str) -> None:
+    told = message(text)
+    assert SUGGESTION.findall(told)[-1] == CASES[text], told
+    parse(CASES[text])
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("0 6 L * *", "no field says the last day: write 28-31 as day of month"),
+        ("0 6 LW * *", "no field says the last day"),
+        ("0 15 10 L * ?", "no field says the last day"),
+        ("0 6 15W * *", "no field says the nearest workday: write 14-17 as day of month"),
+        ("0 6 1W * *", "no field says the nearest workday: write 1-3 as day of month"),
+        ("0 6 * * 5#3", "check whether the date is from 15 to 21"),
+        ("0 15 10 ? * FRI#1", "check whether the date is from 1 to 7"),
+        ("0 6 * * 5L", "no field says the last weekday: name the weekday alone"),
+        ("@reboot", "nothing here starts with a host"),
+        ("at(2026-01-01T00:00:00)", "a schedule cannot name one instant"),
+        ("2026-01-01 06:00", "a schedule cannot name one instant"),
+        ("30 0 6 * * *", "no field is for seconds, and it fires once in such a minute"),
+        ("0 0 6 ? * 2-6 2026", "no field is for seconds or years, and it fires in every year"),
+        ("0 6 * * * IST", "or the same with Asia/Jerusalem or Europe/Dublin"),
+        ("H H * * *", "jitter spreads schedules"),
+        ("@every 5", "if these are seconds"),
+        ("nonsense", 'write five fields such as "0 6 * * 1-5"'),
+        ("", 'write five fields such as "0 6 * * 1-5"'),
+        ("every day at 25:00", 'write five fields such as "0 6 * * 1-5"'),
+        ("Mon *-*-13 09:00", 'write five fields such as "0 6 * * 1-5"'),
+    ],
+)
+def test_what_cannot_be_written_is_told_with_what_comes_near(text: str, hint: str) -> None:
+    assert hint in message(text)
+
+
+def test_weekdays_of_quartz_are_not_those_of_cron() -> None:
+    suggested = parse(SUGGESTION.findall(message("0 0 6 ? * 2"))[-1])
+    found = suggested.next(datetime(2026, 1, 10, tzinfo=UTC))
+    assert found is not None
+    assert found.strftime("%A") == "Monday"
+
+
+PIECES = (
+    "0 6 * ? */5 1-5 L H 15W 5#3 2026 MON mon-fri every day at 6am PST UTC Europe/Berlin GMT+3 TZ= CRON_TZ= root "
+    "@every 5 minutes ~ 7 and *-*-* 06:00 Mon..Fri rate( ) cron( monthly 1st 7-2 24 60 \u2013 noon PT5M"
+)
+WORDS = st.sampled_from(PIECES.split())
+
+
+@given(st.lists(WORDS, max_size=8).map(" ".join) | st.text(max_size=40))
+def test_whatever_is_suggested_is_accepted(text: str) -> None:
+    try:
+        parse(text)
+    except ScheduleError as error:
+        told = str(error)
+        assert told.isprintable()
+        for suggestion in re.findall(r'write "([^"]*)"', told.rpartition('")')[2]):
+            parse(suggestion)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("a" * 119, "mon" * 39, "*/" * 59, "0 0 0 * * " + "aaa" * 30 + "!", ",2020" * 23, "every " + "and " * 28),
+        *("1 1 1 1 1 2020" + ",2020" * 20, "at 6 " * 23, "\t" * 119, "H(" * 59, "1st " * 29, "((((" * 29),
+    ],
+)
+def test_a_hostile_schedule_is_answered_at_once(text: str) -> None:
+    with pytest.raises(ScheduleError):
+        parse(text)
