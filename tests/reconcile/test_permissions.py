@@ -277,7 +277,7 @@ FORBIDDEN = [
 UNSEEN = [">", "_INBOX.>", "_INBOX_another.>", f"{KEYS}>", "CHORIA_AJ.>"]
 
 
-@pytest.mark.parametrize("user", ["ajsync-plan", "ajsync-apply"])
+@pytest.mark.parametrize("user", ["ajsync-plan", "ajsync-apply", "ajsync-init"])
 async def test_neither_user_touches_anything_else(filled: NatsServer, user: str, run: Run) -> None:
     before = held(run)
     async with client(filled, "admin", []) as admin:
