@@ -90,9 +90,12 @@ class Problem:
 class ConfigurationError(InvalidError):
     """The configuration is not valid. `problems` holds every problem of every file, in the order of the files."""
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem], *, stopped: bool = False) -> None:
         self.problems = tuple(sorted(problems))
-        super().__init__("\n".join(map(str, self.problems)))
+        self.stopped = stopped
+        """Whether there were so many that the rest was not looked for."""
+        rest = ["There are more problems than these; they were not looked for."] if stopped else []
+        super().__init__("\n".join([*map(str, self.problems), *rest]))
 
 
 class GateError(AjsyncError):

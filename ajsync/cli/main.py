@@ -175,7 +175,8 @@ def show_error(error: AjsyncError) -> None:
     if isinstance(error, ConfigurationError) and any(problem.location.line for problem in error.problems):
         click.echo(shown, err=True)
         files = len({problem.location.file for problem in error.problems})
-        paint("Error:", "red", f"{_counted(len(error.problems), 'problem')} in {_counted(files, 'file')}.")
+        rest = " There are more; they were not looked for." if error.stopped else ""
+        paint("Error:", "red", f"{_counted(len(error.problems), 'problem')} in {_counted(files, 'file')}.{rest}")
         return
     paint("Error:", "red", shown)
 

@@ -6,6 +6,7 @@ is something to say about it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeAlias
@@ -32,6 +33,9 @@ from ajsync.schedule.quoting import shorten
 
 MAX_EXPANDED_SIZE = 2 * MAX_FILE_SIZE
 """Characters of a file once its aliases are replaced by what they stand for; without aliases it cannot have so many."""
+
+_YAML_TAG = "tag:yaml.org,2002:"
+_SHORT_TAG = re.compile("![A-Za-z]{1,10}")
 
 Steps: TypeAlias = Sequence[str | int]
 """Where in a document a value is: the keys and indexes that lead to it."""
@@ -121,8 +125,9 @@ class _Builder:
         if tag is PLAIN:
             return self._scalar(node)
         if tag is not COLLECTION:
-            spelled = tag.replace("tag:yaml.org,2002:", "!!")
-            self._problem(node, f"the tag {spelled} is not supported", "write the value without a tag")
+            known = tag.startswith(_YAML_TAG) or _SHORT_TAG.fullmatch(tag)  # a longer one may be part of any text
+            spelled = f"the tag {shorten(tag.replace(_YAML_TAG, '!!'))}" if known else "a tag"
+            self._problem(node, f"{spelled} is not supported", "write the value without a tag")
             if isinstance(node, yaml.ScalarNode):
                 return node.value
         self._enter(node)
@@ -178,7 +183,9 @@ class _Builder:
         if isinstance(key, str):
             return key
         if isinstance(node, yaml.ScalarNode):
-            self._problem(node, f"the key {shorten(node.value)} is not a string", f'put it in quotes: "{node.value}"')
+            self._problem(
+                node, f"the key {shorten(node.value)} is not a string", f'put it in quotes: "{shorten(node.value)}"'
+            )
         elif template := _template(node):
             message = f"{{{{ {shorten(template)} }}}} is the placeholder of another tool"
             self._problem(mapping, message, f'for a variable write "${{{shorten(template)}}}"')

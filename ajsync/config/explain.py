@@ -93,7 +93,8 @@ def _exclusive_members(error: _Error, path: Steps) -> Finding:
 def _bad_type(name: str, error: _Error) -> tuple[str, str]:
     value, expected, schema = error.instance, error.validator_value, error.schema
     subject = name or "the file"
-    if value is not None and not isinstance(value, dict | list):
+    # What is no mapping at all is another file, to which a link may have led: nothing of it is shown.
+    if name and value is not None and not isinstance(value, dict | list):
         subject = f"{subject}: {shown(value)}"
     message = f"{subject} is {kind(value)}, not {kind_of_schema(expected)}"
     if schema.get("title") == "Go duration" and isinstance(value, int | float) and not isinstance(value, bool):
@@ -153,6 +154,10 @@ def _too_long(name: str, error: _Error) -> tuple[str, str]:
     return _of(name, told), f"the most is {error.validator_value}"
 
 
+def _too_many(name: str, error: _Error) -> tuple[str, str]:
+    return _of(name, f"{len(error.instance):,} are too many"), f"the most is {error.validator_value}"
+
+
 _EXPLAINED = {
     "type": _bad_type,
     "pattern": _bad_pattern,
@@ -162,6 +167,7 @@ _EXPLAINED = {
     "minLength": _too_short,
     "maxLength": _too_long,
     "minItems": _too_short,
+    "maxItems": _too_many,
 }
 
 

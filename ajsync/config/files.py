@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from pathlib import Path, PurePosixPath
 
 from ajsync.config.nodes import MAX_FILE_SIZE
+from ajsync.config.wording import shown
 
 _MAGIC = frozenset("*?[")
 _ENDINGS = (".yaml", ".yml")
@@ -22,6 +23,20 @@ _SCHEDULES = re.compile(rb"""^\{?["']?schedules["']?[ \t]*:""", re.MULTILINE)
 
 class Unusable(Exception):
     """A file or folder that cannot be used; `str()` is the reason, in the operating system's words if it is its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a file is not read."""
+
+    where: str
+    """To where it leads."""
+    what: str
+    """What it is."""
+    hint: str
+
+
+OUTSIDE = Refusal("out of the project's folder", "a link out of the folder", "copy the file into the folder")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +54,28 @@ class Folder:
         """A file of the project as the bucket names it, the same wherever a checkout lies."""
         return path.relative_to(self.path).as_posix()
 
-    def contains(self, path: Path) -> bool:
-        """Whether a file is in the folder once all symbolic links are followed, of which ConfigMaps are made."""
-        return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self.path))
+    def refuses(self, path: Path, *, besides: Path | None = None, spelled: bool = False) -> Refusal | None:
+        """Why a file must not be read: once all symbolic links are followed it is outside of the folder, or hidden.
+
+        Links within the folder are followed, of which ConfigMaps are made, and so is one that leads to the folder
+        itself. Names that begin with a dot hold what is not for others: `.git`, `.env`, `.ssh`. Those that a pattern
+        spells are no surprise (`spelled`), and neither are those of the folder of another file, `besides` which this
+        one is; but nothing of `.git` is ever read.
+        """
+        if "\0" in str(path):
+            return OUTSIDE
+        real, root = Path(os.path.realpath(path)), Path(os.path.realpath(self.path))
+        if not real.is_relative_to(root):
+            return OUTSIDE
+        named = Path(os.path.normpath(path))
+        allowed = set(self._parts(named) if spelled else () if besides is None else self._parts(besides))
+        for part in (*real.relative_to(root).parts, *self._parts(named)):
+            if part.lower() == ".git" or (_is_hidden(part) and part not in allowed):
+                return _hidden(part)
+        return None
+
+    def _parts(self, path: Path) -> tuple[str, ...]:
+        return path.relative_to(self.path).parts if path.is_relative_to(self.path) else ()
 
     def root(self, pattern: str) -> Path:
         """The folder below which a pattern can match."""
@@ -58,7 +92,10 @@ class Folder:
         """
         try:
             parts = PurePosixPath(pattern).parts
-            return list(_expand(self.path, (*parts, "*") if parts[-1] == "**" else parts, set()))
+            # Two of ** side by side say no more than one.
+            parts = tuple(part for part, following in pairwise((*parts, "")) if not part == following == "**")
+            search = _Search(lambda folder: self.refuses(folder, spelled=True) is None)
+            return list(search.expand(self.path, (*parts, "*") if parts[-1] == "**" else parts))
         except OSError as error:
             raise Unusable(f"{error.filename} cannot be listed: {error.strerror}") from None
 
@@ -80,7 +117,9 @@ class Folder:
             with suppress(Unusable):  # no pattern needs to look in there
                 for path in self.expand(pattern):
                     real = os.path.realpath(path)
-                    if real not in known and path.suffix in _ENDINGS and self.contains(path) and _has_schedules(path):
+                    if real in known or path.suffix not in _ENDINGS or self.refuses(path) is not None:
+                        continue
+                    if _has_schedules(path):
                         found.setdefault(real, path)
         return sorted(found.values())
 
@@ -92,36 +131,61 @@ def _has_schedules(path: Path) -> bool:
         return False
 
 
-def _expand(folder: Path, parts: tuple[str, ...], seen: set[tuple[int, int, int]]) -> Iterator[Path]:
-    """`seen` has the folders that were searched for as many parts, since links may lead round in circles."""
-    first, rest = parts[0], parts[1:]
-    if not _MAGIC.intersection(first):
-        path = folder / first
-        if rest and path.is_dir():
-            yield from _expand(path, rest, seen)
-        elif not rest and os.path.lexists(path):
-            yield path
-        return
-    status = folder.stat()
-    key = (status.st_dev, status.st_ino, len(parts))
-    if key in seen:
-        return
-    seen.add(key)
-    if first == "**":
-        yield from _expand(folder, rest, seen)
-    for name in sorted(os.listdir(folder)):  # noqa: PTH208 - names are all that is needed, and most do not match
-        path = folder / name
-        if name.startswith(".") and not first.startswith("."):
-            continue
-        if first == "**":
-            if path.is_dir():
-                yield from _expand(path, parts, seen)
-        elif fnmatchcase(name, first):
-            if rest:
-                if path.is_dir():
-                    yield from _expand(path, rest, seen)
-            elif first != "*" or not path.is_dir():  # a folder that is named like a file is a mistake to be told
+class _Search:
+    """One search for what a pattern matches."""
+
+    def __init__(self, enters: Callable[[Path], bool]) -> None:
+        """`enters` says of a link to a folder whether to go on in there."""
+        self._enters = enters
+        self._seen: set[tuple[int, int, int]] = set()
+        """The folders that were searched for as many parts, since links may lead round in circles."""
+
+    def expand(self, folder: Path, parts: tuple[str, ...]) -> Iterator[Path]:
+        """What is matched in a folder; also a link to a folder that is not entered, which is a mistake to be told."""
+        first, rest = parts[0], parts[1:]
+        if not _MAGIC.intersection(first):
+            path = folder / first
+            if rest and path.is_dir():
+                yield from self._go_on(path, rest)
+            elif not rest and os.path.lexists(path):
                 yield path
+            return
+        status = folder.stat()
+        key = (status.st_dev, status.st_ino, len(parts))
+        if key in self._seen:
+            return
+        self._seen.add(key)
+        if first == "**":
+            yield from self.expand(folder, rest)
+        for name in sorted(os.listdir(folder)):  # noqa: PTH208 - names are all that is needed, and most do not match
+            path = folder / name
+            if name.startswith(".") and not first.startswith("."):
+                continue
+            if first == "**":
+                if path.is_dir():
+                    yield from self._go_on(path, parts)
+            elif fnmatchcase(name, first):
+                if rest:
+                    if path.is_dir():
+                        yield from self._go_on(path, rest)
+                elif first != "*" or not path.is_dir():  # a folder that is named like a file is a mistake to be told
+                    yield path
+
+    def _go_on(self, folder: Path, parts: tuple[str, ...]) -> Iterator[Path]:
+        if folder.is_symlink() and not self._enters(folder):
+            yield folder
+        else:
+            yield from self.expand(folder, parts)
+
+
+def _is_hidden(part: str) -> bool:
+    """Whether a name begins with one dot; with two it is of a volume of Kubernetes."""
+    return part.startswith(".") and not part.startswith("..")
+
+
+def _hidden(part: str) -> Refusal:
+    where = f"to {shown(part)}, and nothing with such a name is read"
+    return Refusal(where, f"a file that leads {where}", "copy the file to a name without a dot in front")
 
 
 def read_file(path: Path, limit: int) -> bytes:

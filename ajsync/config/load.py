@@ -6,7 +6,8 @@ import base64
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from ajsync.asyncjobs.model import ScheduledTask
@@ -15,6 +16,7 @@ from ajsync.config.files import Folder, Unusable
 from ajsync.config.inputs import Inputs
 from ajsync.config.members import MemberChecks
 from ajsync.config.patterns import unmatched_problem
+from ajsync.config.problems import Problems, TooManyProblemsError
 from ajsync.config.project import PROJECT_FILE, Project, find_project, read_project
 from ajsync.config.schedules import Entry, SchedulesReader
 from ajsync.config.wording import shown
@@ -37,19 +39,19 @@ def load_configuration(
     Raises ConfigurationError with every problem of every file. Messages name files relative to `start`. Either way
     `inputs`, an empty one, tells then what was looked at.
     """
-    problems: list[Problem] = []
     checks = MemberChecks()
     inputs = inputs or Inputs()
-    path, folder, found = _project(start, project, environment, checks, problems, inputs)
-    if owner is not None and found.owner and found.owner != owner:
-        problems.append(_other_owner(found, owner))
-    files = _schedules_files(found, folder, path, problems, empty=empty)
-    reader = SchedulesReader(found, folder, checks)
-    entries = [entry for file in files for entry in reader.read(file, problems)]
-    inputs.files |= reader.payload_files
-    locations = _locations(entries, problems)
-    if problems:
-        raise ConfigurationError(set(problems))  # a set, for what an alias repeats is wrong in one place only
+    with _gathering() as problems:
+        path, folder, found = _project(start, project, environment, checks, problems, inputs)
+        if owner is not None and found.owner and found.owner != owner:
+            problems.append(_other_owner(found, owner))
+        files = _schedules_files(found, folder, path, problems, empty=empty)
+        reader = SchedulesReader(found, folder, checks)
+        try:
+            entries = [entry for file in files for entry in reader.read(file, problems)]
+        finally:
+            inputs.files |= reader.payload_files
+        locations = _locations(entries, problems)
     tasks = {entry.name: entry.task for entry in entries if entry.task is not None and not entry.suspended}
     sources = (path, *files, *sorted(reader.payload_files))
     return Configuration(
@@ -75,11 +77,21 @@ def load_context(start: Path, *, project: Path | None = None, environment: str |
     """
     if project is None and environment is None and find_project(start) is None:
         return None
-    problems: list[Problem] = []
-    _, _, found = _project(start, project, environment, MemberChecks(), problems, Inputs())
-    if problems:
-        raise ConfigurationError(set(problems))
+    with _gathering() as problems:
+        _, _, found = _project(start, project, environment, MemberChecks(), problems, Inputs())
     return found.context
+
+
+@contextmanager
+def _gathering() -> Iterator[Problems]:
+    """Problems to fill; if there are any at the end of the block, or too many before it, it ends with an error."""
+    problems = Problems()
+    try:
+        yield problems
+    except TooManyProblemsError as error:
+        raise ConfigurationError(error.found, stopped=True) from None
+    if problems:
+        raise ConfigurationError(set(problems))  # a set, for what an alias repeats is wrong in one place only
 
 
 def _other_owner(project: Project, expected: str) -> Problem:
@@ -124,11 +136,12 @@ def _schedules_files(
             problems.append(Problem(pattern.location, f"{told}: {error}", "let everything below be readable"))
             continue
         for path in matches:
-            if folder.contains(path):
+            refused = folder.refuses(path, spelled=True)
+            if refused is None:
                 by_real_path[os.path.realpath(path)] = min(path, by_real_path.get(os.path.realpath(path), path))
             else:
-                message = f"{told} matches {folder.shown(path)}, a link out of the folder"
-                problems.append(Problem(pattern.location, message, "copy the file into the folder"))
+                message = f"{told} matches {folder.shown(path)}, {refused.what}"
+                problems.append(Problem(pattern.location, message, refused.hint))
         if not matches and not pattern.optional and not empty:
             problems.append(unmatched_problem(pattern, folder, given=project.patterns_given))
     return sorted(by_real_path.values())

@@ -8,12 +8,14 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ajsync.asyncjobs.model import MAX_DEADLINE, MIN_DEADLINE, rounded_deadline
 from ajsync.config.document import Document, Steps
 from ajsync.config.explain import Finding, explain
 from ajsync.config.placeholders import placeholder_hint
+from ajsync.config.problems import MOST_PROBLEMS
 from ajsync.config.schema import SCHEDULES_SCHEMA, Shape, shape, strict_schema
 from ajsync.config.wording import shown
 from ajsync.errors import Problem, ScheduleError
@@ -41,7 +43,7 @@ class MemberChecks:
     def check(self, mapping: object, kind: Shape, document: Document, path: Steps, problems: list[Problem]) -> Members:
         """The members of a mapping; what is wrong with it and with them goes to `problems`."""
         if not isinstance(mapping, dict) or not kind.fits(mapping):
-            problems += [found.problem(document, path) for found in explain(kind.structure, mapping, str(path[-1]))]
+            problems += (found.problem(document, path) for found in explain(kind.structure, mapping, str(path[-1])))
         members: Members = {}
         if isinstance(mapping, dict):
             for name, value in mapping.items():
@@ -66,7 +68,7 @@ class MemberChecks:
 
 def _find(name: str, value: object, validator: Validator) -> object:
     """What a value comes to, or a tuple of what is wrong with it."""
-    findings = tuple(explain(validator, value, name))
+    findings = tuple(islice(explain(validator, value, name), MOST_PROBLEMS + 1))
     # The readers of schedules and durations know more than a pattern can say, so their word goes before it.
     convert: Callable[[Any], object] | None = None if findings else _CONVERT.get(name)
     if findings and isinstance(value, str):

@@ -78,7 +78,7 @@ def _without_dash(items: list[Any]) -> str:
     """How to write the items of a list as members of a mapping."""
     first = next((item for item in items if isinstance(item, dict)), {})
     name = first.get("name")
-    if isinstance(name, str):
+    if isinstance(name, str) and ("schedule" in first or "task_type" in first):  # nothing is shown of other files
         return f"the name and a colon, {shown(f'{name}:')}, without a dash, and the members indented below it"
     if len(first) == 1 and isinstance(next(iter(first.values())), dict):
         return f"{shown(f'{next(iter(first))}:')} without a dash, and the members indented below it"

@@ -15,6 +15,7 @@ from ajsync.config.files import Folder, Unusable, read_file
 from ajsync.config.members import MemberChecks, Members
 from ajsync.config.nodes import MAX_FILE_SIZE
 from ajsync.config.patterns import Pattern
+from ajsync.config.problems import Problems
 from ajsync.config.schema import PROJECT_SCHEMA, read_schema, strict_schema, validator
 from ajsync.config.variables import Scalar, Variables, unless_unresolved
 from ajsync.config.wording import choice, shown, suggestion
@@ -65,6 +66,10 @@ def read_project(
 ) -> Project | None:
     """Read `ajsync.yaml`. What is wrong goes to `problems`; None where nothing can be made of it."""
     file = folder.shown(path)
+    refused = folder.refuses(path, spelled=True)
+    if refused is not None:
+        problems.append(Problem(Location(file), f"is {refused.what}", refused.hint))
+        return None
     try:
         document = parse_document(read_file(path, MAX_FILE_SIZE), file, problems)
     except Unusable as error:
@@ -73,9 +78,12 @@ def read_project(
     if document is None:
         return None
     structure = validator(_structure())
-    problems += [_of_project(finding).problem(document, ()) for finding in explain(structure, document.value)]
-    if not isinstance(document.value, dict):
+    findings = map(_of_project, explain(structure, document.value))
+    if not isinstance(document.value, dict) or "owner" not in document.value:
+        # It may be another kind of file, to which a link led: no value of it is shown.
+        problems += (finding.problem(document, ()) for finding in findings if finding.of_key or not finding.path)
         return None
+    problems += (finding.problem(document, ()) for finding in findings)
     return _Reader(document, environment, checks, problems).project()
 
 
@@ -152,14 +160,15 @@ class _Reader:
             return {}
         path = (*path, "defaults")
         defaults, unresolved = variables.replace(self._document, value["defaults"], path)
-        found: list[Problem] = []
+        found = Problems()
         members = self._checks.check(defaults, self._checks.defaults, self._document, path, found)
         self._problems += unresolved + unless_unresolved(found, unresolved)
         return members
 
     def _patterns(self) -> Iterator[Pattern]:
         given = self._value.get("files", read_schema(PROJECT_SCHEMA)["properties"]["files"]["default"])
-        for index, entry in enumerate(given if isinstance(given, list) else ()):
+        most = read_schema(PROJECT_SCHEMA)["properties"]["files"]["maxItems"]
+        for index, entry in enumerate(given[:most] if isinstance(given, list) else ()):
             place = ("files", index, "match") if isinstance(entry, dict) else ("files", index)
             location = self._document.location(place if "files" in self._value else ())
             match = entry.get("match") if isinstance(entry, dict) else entry

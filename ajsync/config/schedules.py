@@ -15,6 +15,7 @@ from ajsync.config.files import Folder, Unusable, read_file
 from ajsync.config.members import MAX_PAYLOAD, MemberChecks, Members
 from ajsync.config.misshapen import misplaced, misshapen
 from ajsync.config.nodes import MAX_FILE_SIZE
+from ajsync.config.problems import Problems
 from ajsync.config.project import Project
 from ajsync.config.schema import SCHEDULES_SCHEMA, read_schema, strict_schema, validator
 from ajsync.config.variables import unless_unresolved
@@ -63,8 +64,11 @@ class SchedulesReader:
             return []
         value, unresolved = self._project.variables.replace(document, document.value, ())
         wrong = [*misshapen(value, self._checks.schedule.members, self._file_members)]
-        found = [finding.problem(document, ()) for finding in wrong or explain(self._structure, value)]
-        entries = self._entries(value, document, path, found) if isinstance(value, dict) else []
+        found = Problems()
+        found += (finding.problem(document, ()) for finding in wrong or explain(self._structure, value))
+        # Without schedules it is another kind of file: none of its values is looked at, or shown.
+        ours = isinstance(value, dict) and "schedules" in value
+        entries = self._entries(value, document, path, found) if ours else []
         # Of a value that cannot be read, or whose placeholder cannot be replaced, nothing else is known.
         problems += unresolved + unless_unresolved(found, problems[known:] + unresolved)
         return entries
@@ -84,7 +88,7 @@ class SchedulesReader:
             if name in passed_over:
                 continue
             place = ("schedules", name)
-            found: list[Problem] = []
+            found = Problems()
             own = checks.check(schedule, checks.schedule, document, place, found)
             task = None
             if isinstance(schedule, dict):
@@ -125,8 +129,9 @@ class SchedulesReader:
         named = draft.own["payload_file"]
         path = folder / named
         self.payload_files.add(path)
-        if "\0" in named or not self._folder.contains(path):
-            message = f"payload_file: {shown(named)} leads out of the project's folder"
+        refused = self._folder.refuses(path, besides=folder)
+        if refused is not None:
+            message = f"payload_file: {shown(named)} leads {refused.where}"
             draft.problem(message, "put the file beside the schedules files", "payload_file")
             return b""
         try:
@@ -139,7 +144,7 @@ class SchedulesReader:
     def _payload_hint(self, named: str, folder: Path) -> str:
         """What to write instead of a path that leads to no payload: people begin it in the project's folder."""
         from_project = self._folder.path / named
-        if folder != self._folder.path and from_project.is_file() and self._folder.contains(from_project):
+        if folder != self._folder.path and from_project.is_file() and self._folder.refuses(from_project) is None:
             return f"a path begins in the folder of this file: write {shown(os.path.relpath(from_project, folder))}"
         return f"name a file of at most {MAX_PAYLOAD:,} bytes, by a path that begins in the folder of this file"
 

@@ -12,6 +12,8 @@ from ajsync.config.placeholders import placeholder_hint
 from ajsync.errors import Location, Problem
 
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+_QUOTED = re.compile(r"'(?!<)[^'\s]{2,}'")
+"""What PyYAML quotes of the text: anything but a single character, or the name that it gives to a token."""
 # A line `schedule: value`, perhaps in a list or a mapping in braces; group 1 is the value without a comment.
 _SCHEDULE_LINE = re.compile(r"[\s{-]*[\"']?schedule[\"']?\s*:\s+(.*?)\s*(?:\s#.*)?")
 _VALUE_LINE = re.compile(r"[\s{-]*[\w-]+\s*:\s+(.*?)\s*(?:\s#.*)?")
@@ -79,6 +81,7 @@ def syntax_problem(text: str, file: str, error: yaml.MarkedYAMLError) -> Problem
 
 
 def _sentence(error: yaml.MarkedYAMLError, problem: str) -> str:
+    problem = _QUOTED.sub("'…'", problem)
     if not error.context or not error.context_mark:
         return problem
     return f"{problem}, {error.context} that begins on line {error.context_mark.line + 1}"

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from ajsync.config.document import Document, Steps
 from ajsync.config.placeholders import placeholder_hint
+from ajsync.config.problems import Problems
 from ajsync.config.wording import flow, shown
 from ajsync.errors import Location, Problem
 
@@ -48,7 +49,7 @@ class _Replacement:
     def __init__(self, variables: Variables, document: Document) -> None:
         self._variables = variables
         self._document = document
-        self.problems: list[Problem] = []
+        self.problems = Problems()
 
     def value(self, value: Any, path: tuple[str | int, ...]) -> Any:
         if isinstance(value, str):

@@ -310,7 +310,7 @@ def test_a_schedule_that_is_wrong_is_told(tmp_path: Path, schedule: str, problem
     [
         ("", ['1:1: the file is empty, not a mapping; write for example {"schedules": {}}']),
         ("- a", [f"1:1: the file is a list, not a mapping; write schedules: and below it each schedule {BY_NAME}"]),
-        ("a", ['1:1: the file: "a" is a string, not a mapping; write for example {"schedules": {}}']),
+        ("a", ['1:1: the file is a string, not a mapping; write for example {"schedules": {}}']),
         ("{}", ["1:1: schedules is missing; add schedules: {}"]),
         ("schedules:", ["1:11: schedules is empty, not a mapping; write for example {}"]),
         (
