@@ -14,7 +14,7 @@ NOWHERE = ("--server", "nats://127.0.0.1:1")
 @pytest.mark.parametrize(
     ("arguments", "code", "hint"),
     [
-        (("A", "0", "6", "*", "*", "*", "t"), 64, 'put a schedule in quotes:  "0 6 * * *" TYPE'),
+        (("A", "0", "6", "*", "*", "*", "t"), 64, 'NAME "0 6 * * *" TYPE'),
         (("A", "0 6 * * * Europe/Berlin", "t"), 3, 'write "CRON_TZ=Europe/Berlin 0 6 * * *"'),
         (("A", "every day at 6am", "t"), 3, 'write "0 6 * * *"'),
         (("A", "@daily", "t", "--timezone", "GMT+3"), 3, "for UTC+3 all the year write Africa/Nairobi"),
