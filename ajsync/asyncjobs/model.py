@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from ajsync.asyncjobs.foreign import (
+    MOST_INT,
     bytes_member,
     choice_member,
     decode_object,
@@ -38,8 +39,8 @@ DEFAULT_MAX_TRIES = 10
 """What asyncjobs gives to a task that names no maximum."""
 MIN_DEADLINE = 30 * NANOSECONDS
 """The shortest deadline that asyncjobs accepts."""
-MAX_DEADLINE = 876_000 * 3600 * NANOSECONDS
-"""A hundred years: the time of the deadline itself has to fit into Go's nanoseconds, which end in 2262."""
+MAX_DEADLINE = MOST_INT // NANOSECONDS * NANOSECONDS
+"""The longest in whole seconds: rounding can lead beyond what Go's durations hold."""
 
 
 def rounded_deadline(nanoseconds: int) -> int:

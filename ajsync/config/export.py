@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ajsync.asyncjobs.model import DEFAULT_CATCHUP, DEFAULT_MAX_TRIES, DEFAULT_OVERLAP, Managed, ScheduledTask
-from ajsync.asyncjobs.names import SCHEDULE_NAME
+from ajsync.asyncjobs.names import LONGEST_NAME, SCHEDULE_NAME
+from ajsync.asyncjobs.size import too_large
 from ajsync.config.document import Document, parse_document
 from ajsync.config.emit import Quoted, emit
 from ajsync.config.members import MemberChecks
@@ -75,6 +76,10 @@ def _members(task: ScheduledTask, checks: MemberChecks) -> dict[str, Any]:
     """The members of a schedule as a file has them, placeholders aside."""
     if not SCHEDULE_NAME.fullmatch(task.name):
         raise _NotExpressible("its name has other characters than letters, digits, _ and -")
+    if len(task.name) > LONGEST_NAME:
+        raise _NotExpressible(f"its name has {len(task.name):,} characters; the most is {LONGEST_NAME}")
+    if reason := too_large(task):
+        raise _NotExpressible(f"too large for a file: {reason}")
     try:
         parse(task.schedule)
     except ScheduleError as error:

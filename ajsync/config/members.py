@@ -12,6 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ajsync.asyncjobs.model import MAX_DEADLINE, MIN_DEADLINE, rounded_deadline
+from ajsync.asyncjobs.size import MAX_PAYLOAD
 from ajsync.config.document import Document, Steps
 from ajsync.config.explain import Finding, explain
 from ajsync.config.placeholders import placeholder_hint
@@ -25,8 +26,10 @@ from ajsync.schedule.duration_hints import with_least
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
-MAX_PAYLOAD = 700_000
-"""Bytes. A server takes messages of 1 MiB unless it is told otherwise, and base64 makes a payload a third longer."""
+MOST_OF_A_PAYLOAD = (
+    f"the most is {MAX_PAYLOAD:,}, since a Go scheduler encodes it twice in base64 and a server takes messages of "
+    "1 MiB; let the task fetch what is larger"
+)
 
 Members: TypeAlias = dict[str, Any]
 """The members of a schedule or of `defaults`, converted. A wrong one is None, so that nobody calls it missing too."""
@@ -156,7 +159,7 @@ def _bytes(text: str) -> bytes:
 def _not_too_large(payload: bytes) -> bytes:
     if len(payload) > MAX_PAYLOAD:
         message = f"{len(payload):,} bytes are too many"
-        raise _NotAllowed(message, f"the most is {MAX_PAYLOAD:,}; let the task fetch what is larger")
+        raise _NotAllowed(message, MOST_OF_A_PAYLOAD)
     return payload
 
 

@@ -9,10 +9,11 @@ from typing import Any
 
 from ajsync.asyncjobs.model import DEFAULT_CATCHUP, DEFAULT_MAX_TRIES, DEFAULT_OVERLAP, Managed, ScheduledTask
 from ajsync.asyncjobs.names import DEFAULT_QUEUE
+from ajsync.asyncjobs.size import MAX_PAYLOAD, too_large
 from ajsync.config.document import Document, parse_document
 from ajsync.config.explain import explain
 from ajsync.config.files import Folder, Unusable, read_file
-from ajsync.config.members import MAX_PAYLOAD, MemberChecks, Members
+from ajsync.config.members import MemberChecks, Members
 from ajsync.config.misshapen import misplaced, misshapen
 from ajsync.config.nodes import MAX_FILE_SIZE
 from ajsync.config.problems import Problems
@@ -106,7 +107,7 @@ class SchedulesReader:
         payload = own.get("payload", own.get("payload_base64"))
         if own.get("payload_file") is not None:
             payload = self._payload_file(draft, origin.folder)
-        return ScheduledTask(
+        task = ScheduledTask(
             name=draft.name,
             schedule=_stored_schedule(draft),
             queue=members.get("queue", DEFAULT_QUEUE),
@@ -124,6 +125,10 @@ class SchedulesReader:
                 jitter=members.get("jitter", 0),
             ),
         )
+        whole = not draft.problems and None not in (task.queue, task.task_type)
+        if whole and (reason := too_large(task)):
+            draft.problem(f"too large: {reason}", "shorten the description or the payload")
+        return task
 
     def _payload_file(self, draft: _Draft, folder: Path) -> bytes:
         named = draft.own["payload_file"]

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.names import DEFAULT_QUEUE
+from ajsync.asyncjobs.size import too_large
 from ajsync.asyncjobs.tasks import task_for_fire
 from ajsync.asyncjobs.timestamp import NANOSECONDS
 from ajsync.inspect import field_rules
@@ -32,12 +33,14 @@ def _unreadable(found: Material) -> Iterator[Said]:
 
 def _no_task(found: Material) -> Iterator[Said]:
     for subject in found.subjects:
+        reason = too_large(subject.task)
         try:
             task_for_fire(subject.task, found.now)
         except ValueError as error:
-            yield Said(
-                subject.task.name, f"no task can be made of it: {error}", "it never fires: apply it anew, or delete it"
-            )
+            reason = str(error)
+        if reason:
+            message = f"no task can be made of it: {reason}"
+            yield Said(subject.task.name, message, "it never fires: apply it anew, or delete it")
 
 
 def _never_fires(subject: Subject) -> Iterator[Said]:

@@ -44,6 +44,7 @@ from ajsync.reconcile.apply import apply
 from ajsync.reconcile.plan import Create, Delete, plan
 from ajsync.reconcile.render.untrusted import visible
 from ajsync.reconcile.rewrite import finish_interrupted, read_journal
+from ajsync.reconcile.survey import check_sizes
 from ajsync.reconcile.writing import KeyWrite, write_keys
 from ajsync.schedule import format_duration_short, parse_duration, stored_schedule
 from ajsync.schedule.duration_hints import with_least
@@ -148,8 +149,9 @@ async def find(bucket: ConfigurationBucket, name: str) -> Found:
 async def add(bucket: ConfigurationBucket, task: ScheduledTask, *, now: int) -> ScheduledTask:
     """Store a new schedule, and return it as stored. `now`, in nanoseconds since 1970, becomes its `created_at`.
 
-    Raises AlreadyExistsError where the name is taken, whoever has it.
+    Raises AlreadyExistsError where the name is taken, whoever has it; InvalidError where it is too large.
     """
+    check_sizes(bucket, [task])
     found = await find(bucket, task.name)
     if found.entry is not None:
         whose = "is managed by nobody" if found.owner is None else f"belongs to the owner {visible(found.owner)}"

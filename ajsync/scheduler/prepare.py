@@ -23,8 +23,6 @@ from ajsync.scheduler.agenda import Fire
 
 Sign = Callable[[Task], str]
 
-_LONGEST_QUEUE = 200
-"""Characters: no stream has a longer name, and the server throws out whoever sends it a subject of thousands."""
 _SLACK_BYTES = 200
 """By which the task may grow when it is marked as one whose queue is missing."""
 
@@ -65,7 +63,8 @@ class Preparer:
         headers = header_block({"Nats-Expected-Last-Subject-Sequence": "0", "Nats-Msg-Id": task.id})
         data = encode_task(task)
         if len(headers) + len(data) > self._max_bytes:
-            raise StoredValueError(f"its task of {len(data)} bytes is larger than the server takes")
+            most = self._max_bytes - len(headers)
+            raise StoredValueError(f"its task of {len(data):,} bytes is larger than the server takes: {most:,} at most")
         return Prepared(
             fire=fire,
             serial=serial,
@@ -84,6 +83,4 @@ class Preparer:
     def make_task(self, fire: Fire) -> Task:
         """The task that `fire` makes, signed. Raises ValueError where none comes of it that workers can handle."""
         task = task_for_fire(fire.task, fire.due, ajc_payloads=self._ajc_payloads)
-        if len(task.queue) > _LONGEST_QUEUE:
-            raise StoredValueError(f"its queue's name of {len(task.queue)} characters is too long")
         return task if self._sign is None else replace(task, signature=self._sign(task))

@@ -201,7 +201,7 @@ schedules:
 ANY = 'write five fields such as "0 6 * * 1-5", a name such as "@daily", or "@every 10m"'
 BY_NAME = "by its name and a colon, without a dash, and the members indented below it"
 FIVE = "a schedule has five fields (minute, hour, day of month, month, day of week), found"
-PAYLOAD_PATH = "name a file of at most 700,000 bytes, by a path that begins in the folder of this file"
+PAYLOAD_PATH = "name a file of at most 588,000 bytes, by a path that begins in the folder of this file"
 TOO_SHORT = "not longer than zero; write a longer duration, or leave it out"
 NO_JSON = "infinity and NaN do not exist in JSON; write a string, or leave them out"
 BASE64 = "use standard base64, padded with ="
@@ -227,7 +227,7 @@ BOTH = "stand side by side; keep one of them"
         ("max_tries: 3000000000", "5:16: max_tries: 3000000000 is too large; the most is 2147483647"),
         ("deadline: 29s", '5:15: deadline: "29s" is too short; the least is 30s'),
         ("deadline: -1h", '5:15: deadline: "-1h" is too short; the least is 30s'),
-        ("deadline: 876001h", '5:15: deadline: "876001h" is too long; the most is 876000h'),
+        ("deadline: 2562047h47m16.6s", '5:15: deadline: "2562047h47m16.6s" is too long; the most is 2562047h47m16s'),
         (f"queue: {'Q' * 256}", f'5:12: queue: "{"Q" * 60}..." has 256 characters; the most is 255'),
         ("deadline: 60", "5:15: deadline: 60 is a number without a unit; write 60s or 1m if these are seconds"),
         ("deadline: 3600", "5:15: deadline: 3600 is a number without a unit; write 3600s or 1h if these are seconds"),
@@ -403,11 +403,11 @@ def test_a_payload_that_the_server_would_refuse_is_refused(tmp_path: Path, kind:
         write(tmp_path, {"schedules/p": "x" * size})
         return "p"
 
-    payload = load_one(tmp_path, f"{kind}: {member(700_000)}").payload
+    payload = load_one(tmp_path, f"{kind}: {member(588_000)}").payload
     assert payload is not None
-    assert len(payload) == 700_000
-    (problem,) = problems_of_one(tmp_path, f"{kind}: {member(700_001)}")
-    assert "700,000" in problem
+    assert len(payload) == 588_000
+    (problem,) = problems_of_one(tmp_path, f"{kind}: {member(588_001)}")
+    assert "588,000" in problem
 
 
 def test_a_payload_is_not_shown_in_messages(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ from referencing import Registry, Resource
 from ajsync.asyncjobs import model, names
 from ajsync.asyncjobs.model import Managed
 from ajsync.asyncjobs.names import DEFAULT_QUEUE
+from ajsync.asyncjobs.size import MAX_PAYLOAD
 from ajsync.config import Safety, explain, schema, schema_file
-from ajsync.config.members import MAX_PAYLOAD
 from ajsync.config.schema import PROJECT_SCHEMA, SCHEDULES_SCHEMA, read_schema, strict_schema
 
 SCHEMAS = (PROJECT_SCHEMA, SCHEDULES_SCHEMA)
@@ -117,7 +117,7 @@ def test_the_defaults_are_those_of_the_code() -> None:
     }
     safety = strict_schema(PROJECT_SCHEMA)["properties"]["safety"]["properties"]
     assert Safety(**{name: member["default"] for name, member in safety.items()}) == Safety()
-    assert MAX_PAYLOAD == 700_000, "the descriptions of the payloads say so"
+    assert MAX_PAYLOAD == 588_000, "the descriptions of the payloads say so"
 
 
 def test_names_are_what_they_are_on_the_wire() -> None:
