@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.connection import connect
 from ajsync.asyncjobs.context import context_for_server
-from tests.cli.processes import ajsync, background, wait_until
+from tests.cli.processes import ajsync, background
 from tests.go_watcher import STUCK, go_watcher
 from tests.nats_server import NatsServer
 
@@ -33,18 +34,16 @@ def project(tmp_path: Path, server: NatsServer) -> Path:
 async def test_killed_between_delete_and_create_the_next_apply_brings_it_back_first(
     project: Path, server: NatsServer
 ) -> None:
-    def names() -> list[str]:
-        return ajsync(project, "list", "--names", "--server", server.url).stdout.split()
-
-    def kill_amid_an_update() -> None:
+    async with connect(context_for_server(server.url)) as connection, go_watcher(connection, **STUCK):
+        bucket = await ConfigurationBucket.open(connection)
         with background(project, "apply", "--yes", "--server", server.url) as process:
-            wait_until(lambda: names() == ["B"], process)
+            async with asyncio.timeout(30):
+                while await bucket.names() != ("B",):
+                    assert process.poll() is None
+                    await asyncio.sleep(0.01)
             process.kill()
             process.wait()
-
-    async with connect(context_for_server(server.url)) as connection, go_watcher(connection, **STUCK):
-        await asyncio.to_thread(kill_amid_an_update)
-    assert names() == ["B"]
+        assert await bucket.names() == ("B",)
     plan = ajsync(project, "plan", "--detailed-exitcode", "--server", server.url)
     assert plan.returncode == 0
     assert "left 1 schedule deleted (A)" in plan.stderr
