@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 _ANSWER_SECONDS = 1.0
 _AFTER_SECOND = NANOSECONDS // 5
 _LEAST_SECONDS = 0.3
+_HEARTBEAT_SECONDS = 1
 _SOON_SECONDS = 0.01
 """After the first fire that is settled: what is due together is settled together."""
 _APART_SECONDS = 0.05
@@ -87,7 +88,7 @@ class Marking:
         # Just after the whole second, when most of what it has is fired: so silence is counted from the last fires.
         began = time.monotonic()
         wait = 1 - (self._scheduler.clock() - _AFTER_SECOND) % NANOSECONDS / NANOSECONDS
-        heartbeat_at = began + (wait if wait > _LEAST_SECONDS else wait + 1)
+        heartbeat_at = began + (wait if wait > _LEAST_SECONDS else wait + _HEARTBEAT_SECONDS)
         if not await set_within(self._settled, heartbeat_at - began):
             return
         apart = began + _APART_SECONDS + _APART_FOR_EACH_SECONDS * len(self._term)

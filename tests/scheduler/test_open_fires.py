@@ -207,3 +207,16 @@ async def test_a_bucket_for_small_values_only_gets_a_watermark_that_names_less(s
         await until(lambda: not status_of(scheduler).ready)
         await until(lambda: status_of(scheduler).ready)
         assert (await counts(connection, CONFIGURATION_STREAM))[0] == 3
+
+
+async def test_what_was_fired_is_behind_the_watermark_without_waiting_for_the_next_heartbeat(
+    server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ajsync.scheduler.marking._LEAST_SECONDS", 3600.0)
+    monkeypatch.setattr("ajsync.scheduler.marking._HEARTBEAT_SECONDS", 3600.0)
+    async with connect(context_for_server(server.url)) as connection, leading(server.url) as scheduler:
+        await make_queue(connection)
+        await put(connection, "A")
+        for count in (1, 2, 3):
+            made = (await wait_for_tasks(connection, count))[-1].created
+            await until(lambda made=made: scheduler.watermark is not None and scheduler.watermark.instant >= made)  # type: ignore[misc]
