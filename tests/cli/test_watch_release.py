@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,14 @@ from tests.cli.processes import ajsync, background, wait_until
 from tests.nats_server import NatsServer
 
 SCHEDULES = "schedules:\n  TICK: {{schedule: '{0}', task_type: t}}\n"
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Iterator[Path]:
+    """Where the command logs to; shown where a test fails."""
+    path = tmp_path / "log"
+    yield path
+    print(path.read_text())
 
 
 @pytest.fixture
@@ -38,9 +47,9 @@ def release(releases: Path, number: int) -> None:
 
 @pytest.mark.parametrize("options", [(), ("--config", "schedules/../ajsync.yaml")], ids=["found", "named"])
 def test_a_release_that_is_swapped_and_removed_ends_nothing_and_the_new_one_is_found(
-    releases: Path, server: NatsServer, options: tuple[str, ...]
+    releases: Path, server: NatsServer, log: Path, options: tuple[str, ...]
 ) -> None:
-    current, log = releases / "current", releases.parent / "log"
+    current = releases / "current"
 
     def schedules() -> dict[str, str]:
         listed = ajsync(releases, "list", "--json", "--server", server.url)
@@ -63,8 +72,9 @@ def test_a_release_that_is_swapped_and_removed_ends_nothing_and_the_new_one_is_f
     assert "Traceback" not in log.read_text()
 
 
-def test_without_the_shells_word_the_last_good_configuration_stays_in_force(releases: Path, server: NatsServer) -> None:
-    log = releases.parent / "log"
+def test_without_the_shells_word_the_last_good_configuration_stays_in_force(
+    releases: Path, server: NatsServer, log: Path
+) -> None:
     follow = ("apply", "--watch", "--yes", "--scheduler", "one", "--create-bucket", "--server", server.url)
     with log.open("wb") as stream, background(releases / "current", *follow, stderr=stream, PWD="/") as process:
         wait_until(lambda: "In step" in log.read_text() or "Applied" in log.read_text(), process)
