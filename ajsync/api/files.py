@@ -13,6 +13,7 @@ from ajsync.config.configuration import Safety
 from ajsync.errors import StalePlanError
 from ajsync.reconcile.apply import Result
 from ajsync.reconcile.apply import apply as carry_out
+from ajsync.reconcile.destination import Destination, without_user
 from ajsync.reconcile.gates import Limits, refusals
 from ajsync.reconcile.plan import Plan
 from ajsync.reconcile.rewrite import finish_interrupted
@@ -37,6 +38,9 @@ async def plan(client: Client, configuration: Configuration, *, adopt: bool = Fa
         owner=configuration.owner,
         digest=configuration.digest,
         adopt=adopt,
+        destination=Destination(
+            configuration.environment or "", client.connection.context.name, without_user(client.connection.url)
+        ),
     )
     return found
 

@@ -110,7 +110,7 @@ def command(
     )
 
     async def store() -> ScheduledTask:
-        async with connected(server, configured_context(files)) as connection:
+        async with connected(server, configured_context(files, server)) as connection:
             bucket = await open_or_create(connection, (1, False) if create_bucket else None)
             return await add(bucket, task, now=time.time_ns())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -118,20 +119,24 @@ def _apply_once(
     yes: bool,
     creation: tuple[int, bool] | None,
 ) -> None:
+    from ajsync.cli.destination import warn_if_elsewhere
     from ajsync.cli.output import print_plan
     from ajsync.cli.overlooked import warn_of_overlooked
     from ajsync.cli.session import limits, load, loosened, run
     from ajsync.reconcile.gates import refusals
     from ajsync.reconcile.saved import load_plan
+    from ajsync.reconcile.stale import check_environment, check_plan
 
-    configuration = load(files)
-    warn_of_overlooked(configuration)
     saved = None if plan_file is None else load_plan(plan_file)
     if saved is not None:
-        opened = _opened_also(opened, saved)
+        check_environment(saved, files.environment)
+        files, opened = _files_of(files, saved), _opened_also(opened, saved)
+    configuration = load(files)
+    warn_of_overlooked(configuration)
+    warn_if_elsewhere(server, configuration.environment, configuration.context)
     plan = run(_prepare(configuration, server, opened.adopt, creation))
     if saved is not None:
-        plan = _still_fits(saved.plan, plan)
+        check_plan(saved.plan, plan)  # what is applied is the new one: of the saved one nothing needs to be trusted
     against = refusals(plan, limits(configuration, opened))
     print_plan(
         plan,
@@ -146,13 +151,14 @@ def _apply_once(
     if not plan.changes:
         return
     if not yes and plan_file is None:
-        _confirm(len(plan.changes))
+        _confirm(plan)
     _report(run(_carry_out(plan, configuration, server)))
 
 
 async def _prepare(
     configuration: Configuration, server: Server, adopt: bool, creation: tuple[int, bool] | None
 ) -> Plan:
+    from ajsync.cli.destination import destination
     from ajsync.cli.session import connected, open_or_create
     from ajsync.cli.terminal import say
     from ajsync.reconcile.render.wording import counted
@@ -170,6 +176,7 @@ async def _prepare(
             owner=configuration.owner,
             digest=configuration.digest,
             adopt=adopt,
+            destination=destination(connection, server, configuration),
         )
         return plan
 
@@ -185,25 +192,34 @@ def _opened_also(opened: Opened, saved: SavedPlan) -> Opened:
     )
 
 
-def _still_fits(saved: Plan, fresh: Plan) -> Plan:
-    """The saved plan, if bucket, owner, files and revisions are what it was made from; nothing to do if it is done."""
-    from ajsync.reconcile.saved import check_plan, check_revisions
-
-    check_plan(saved, target=fresh.target, owner=fresh.owner, digest=fresh.digest)
-    if fresh.empty:
-        return fresh
-    check_revisions(saved, fresh)
-    return saved
+def _files_of(files: Files, saved: SavedPlan) -> Files:
+    """The files that the plan was made from, where the options do not say."""
+    project = Path(saved.project)
+    known = saved.project and not project.is_absolute() and project.is_file()
+    return replace(files, config=files.config or (project if known else None), environment=saved.environment)
 
 
-def _confirm(changes: int) -> None:
+def _confirm(plan: Plan) -> None:
     from ajsync.cli.terminal import say
 
     if not sys.stdin.isatty():
         raise UsageError("There is no terminal to confirm on: pass --yes, or apply a plan saved by 'plan --out'.")
-    if not click.confirm(f"Apply {changes} changes?" if changes > 1 else "Apply this change?", err=True):
+    if not click.confirm(_question(plan), err=True):
         say("Nothing was applied.")
         raise click.exceptions.Exit(1)
+
+
+def _question(plan: Plan) -> str:
+    """Where to, and how much: `Apply to prod (nats-prod): 3 to create, 2 to delete?`, the deletes in bold."""
+    from ajsync.cli.terminal import has_colour
+    from ajsync.reconcile.render.untrusted import visible
+    from ajsync.reconcile.render.wording import ACTIONS
+
+    counts = [(plan.count(action.kind), action.verb) for action in ACTIONS]
+    parts = [f"{count:,} to {verb}" for count, verb in counts if count]
+    if has_colour(sys.stderr) and parts[-1].endswith("delete"):
+        parts[-1] = click.style(parts[-1], bold=True)
+    return f"Apply to {visible(str(plan.destination))}: {', '.join(parts)}?"
 
 
 async def _carry_out(plan: Plan, configuration: Configuration, server: Server) -> Result:

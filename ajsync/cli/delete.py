@@ -40,7 +40,7 @@ def command(name: str, files: Files, server: Server, force: bool, owner: str | N
 
     if not force and not sys.stdin.isatty():
         raise UsageError("There is no terminal to confirm on: pass --force.")
-    context = configured_context(files)
+    context = configured_context(files, server)
 
     async def look() -> Found:
         async with opened_bucket(server, context) as bucket:

@@ -51,12 +51,14 @@ def command(names: tuple[str, ...], files: Files, server: Server, output: Path |
     """
     if adopt and output is None:
         raise UsageError("--adopt takes over what is in the files: write them with --output.")
+    from ajsync.cli.destination import warn_if_elsewhere
     from ajsync.cli.session import load, opened_bucket, run
     from ajsync.cli.terminal import say
     from ajsync.config.export import export_yaml
     from ajsync.reconcile.render.wording import counted
 
     configuration = load(files, empty=True)
+    warn_if_elsewhere(server, configuration.environment, configuration.context)
     held = {*configuration.tasks, *configuration.suspended} if output else set()
 
     async def read() -> dict[str, ScheduledTask]:

@@ -78,7 +78,7 @@ async def _read(name: str, last: int, files: Files, server: Server) -> _History:
     from ajsync.inspect.history import read_history
     from ajsync.schedule import parse
 
-    async with opened_bucket(server, configured_context(files)) as bucket:
+    async with opened_bucket(server, configured_context(files, server)) as bucket:
         task = await stored_task(bucket, name)
         try:
             parse(task.schedule)

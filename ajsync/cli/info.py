@@ -44,7 +44,7 @@ def command(output: str, files: Files, server: Server) -> None:
     from ajsync.inspect.information import read_information
 
     async def read() -> Information:
-        async with connected(server, configured_context(files)) as connection:
+        async with connected(server, configured_context(files, server)) as connection:
             return await read_information(connection)
 
     found = run(read())

@@ -47,7 +47,7 @@ def command(files: Files, server: Server, names: bool, output: str, create_bucke
     from ajsync.cli.session import configured_context, connected, open_or_create, run
 
     async def read() -> Live:
-        async with connected(server, configured_context(files)) as connection:
+        async with connected(server, configured_context(files, server)) as connection:
             bucket = await open_or_create(connection, (1, False) if create_bucket else None)
             return await bucket.read()
 

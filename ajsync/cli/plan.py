@@ -61,6 +61,7 @@ def command(
       ajsync plan --out change.plan && ajsync apply change.plan
     """
     from ajsync.cli.annotations import annotated, in_repository
+    from ajsync.cli.destination import destination, warn_if_elsewhere
     from ajsync.cli.output import print_plan
     from ajsync.cli.overlooked import warn_of_overlooked
     from ajsync.cli.session import limits, load, loosened, opened_bucket, run
@@ -72,6 +73,7 @@ def command(
 
     configuration = annotated(files) if style == "github" else load(files)
     warn_of_overlooked(configuration)
+    warn_if_elsewhere(server, configuration.environment, configuration.context)
 
     async def main() -> tuple[Plan, tuple[str, ...]]:
         async with opened_bucket(server, configuration.context) as bucket:
@@ -81,6 +83,7 @@ def command(
                 owner=configuration.owner,
                 digest=configuration.digest,
                 adopt=opened.adopt,
+                destination=destination(bucket.connection, server, configuration),
             )
 
     plan, interrupted = run(main())
@@ -103,7 +106,9 @@ def command(
     if out is not None:
         from ajsync.reconcile.saved import SavedPlan, save_plan
 
-        save_plan(SavedPlan(plan, opened.allow_deletes, opened.allow_empty), out)
+        project = configuration.project
+        named = project.relative_to(Path.cwd()).as_posix() if project.is_relative_to(Path.cwd()) else ""
+        save_plan(SavedPlan(plan, opened.allow_deletes, opened.allow_empty, named), out)
     if against:
         if style != "text":  # the reasons stand in the plan, which may have gone into a file
             for refusal in against:

@@ -66,7 +66,7 @@ async def _enqueue(name: str, signer: Signer | None, ajc_payloads: bool, files: 
     from ajsync.cli.source import stored_task
     from ajsync.errors import AjsyncError, EnqueueError, StoredValueError, UnreachableError
 
-    async with opened_bucket(server, configured_context(files)) as bucket:
+    async with opened_bucket(server, configured_context(files, server)) as bucket:
         scheduled = await stored_task(bucket, name)
         now = time.time_ns()
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import click
 
 from ajsync.cli.options import (
@@ -39,11 +41,15 @@ def command(name: str | None, files: Files, server: Server, fires: Fires, replic
       ajsync scheduler
       ajsync scheduler $(hostname -f) --monitor 8080 --context AJC
     """
+    from ajsync.cli.destination import elsewhere
     from ajsync.cli.logs import start_logging
     from ajsync.cli.schedule_loop import run_scheduler, scheduler_settings
     from ajsync.cli.session import chosen_context, configured_context, run
 
     start_logging(log_format)
     settings = scheduler_settings(name, fires, replicas)
-    context = chosen_context(server, configured_context(files))
+    configured = configured_context(files)
+    if warning := elsewhere(server, files.environment, configured):
+        logging.getLogger(__name__).warning("%s", warning)
+    context = chosen_context(server, configured)
     run(run_scheduler(context, settings, fires, server.timeout))

@@ -16,6 +16,7 @@ from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.connection import Connection, JetStreamError, connect
 from ajsync.asyncjobs.context import Context, context_for_server, load_context
 from ajsync.cli.checkout import check_context
+from ajsync.cli.destination import warn_if_elsewhere
 from ajsync.cli.options import Files, Opened, Server
 from ajsync.cli.terminal import say
 from ajsync.config import Configuration, Safety, load_configuration
@@ -53,9 +54,15 @@ def load(
     return configuration
 
 
-def configured_context(files: Files) -> str | None:
-    """The context that the project names, where there is a project; the commands that only look do without one."""
-    return config.load_context(Path.cwd(), project=files.config, environment=files.environment)
+def configured_context(files: Files, server: Server | None = None) -> str | None:
+    """The context that the project names, where there is a project; the commands that only look do without one.
+
+    With `server` it warns where that leads away from what the environment names.
+    """
+    configured = config.load_context(Path.cwd(), project=files.config, environment=files.environment)
+    if server is not None:
+        warn_if_elsewhere(server, files.environment, configured)
+    return configured
 
 
 def limits(configuration: Configuration, opened: Opened) -> Limits:

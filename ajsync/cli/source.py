@@ -37,7 +37,7 @@ def read_source(files: Files, server: Server, *, from_files: bool) -> Source:
         return Source("the files", "ajsync next --files", [tasks[name] for name in sorted(tasks)], {})
 
     async def read() -> Source:
-        async with opened_bucket(server, configured_context(files)) as bucket:
+        async with opened_bucket(server, configured_context(files, server)) as bucket:
             entries = sorted((await bucket.read()).entries.items())
         return Source(
             "the bucket",

@@ -44,7 +44,7 @@ def command(name: str, files: Files, server: Server, show_payload: bool, output:
     from ajsync.reconcile.single import find
 
     async def read() -> tuple[Found, Iterable[str]]:
-        async with opened_bucket(server, configured_context(files)) as bucket:
+        async with opened_bucket(server, configured_context(files, server)) as bucket:
             found = await find(bucket, name)
             return found, () if found.entry else (await bucket.read()).entries
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.connection import connect
 from ajsync.asyncjobs.waiting import unless
+from ajsync.cli.destination import destination, elsewhere
 from ajsync.cli.options import Files, Fires, Opened, Server
 from ajsync.cli.overlooked import overlooked_told
 from ajsync.cli.session import chosen_context, limits, load, open_or_create, run, stop_on_signals
@@ -88,9 +89,13 @@ async def _follow(
             scheduler.on_lead = watcher.changed.set
             follower.may_apply = lambda: scheduler.leads
             jobs.append(scheduler.run(stop))
+        where = destination(connection, server, configuration)
         files_read = counted(len(configuration.sources), "file")
+        if warning := elsewhere(server, configuration.environment, configuration.context):
+            log.warning("%s", warning)
         _log_overlooked(configuration)
-        log.info("Following %s of %s; stop with Ctrl-C", files_read, configuration.owner)
+        at = f" at {where.server}" if where.reached != where.server else ""
+        log.info("Following %s of %s for %s%s; stop with Ctrl-C", files_read, configuration.owner, where, at)
         async with asyncio.TaskGroup() as group:
             for job in jobs:
                 group.create_task(job)

@@ -26,6 +26,8 @@ class Configuration:
     project: Path
     """The file `ajsync.yaml`; all other names of files are relative to its folder."""
     owner: str
+    environment: str | None
+    """The one that was chosen."""
     context: str | None
     """The NATS context that the project or its environment names."""
     safety: Safety

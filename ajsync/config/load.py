@@ -57,6 +57,7 @@ def load_configuration(
     return Configuration(
         project=path,
         owner=found.owner,
+        environment=environment,
         context=found.context,
         safety=found.safety,
         tasks=tasks,

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from ajsync.asyncjobs.live import Entry, Live, Target
 from ajsync.asyncjobs.model import Managed, ScheduledTask
+from ajsync.reconcile.destination import UNKNOWN, Destination
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,8 @@ class Plan:
     """Entries of other owners that the files do not name, and that are left alone."""
     unreadable: tuple[tuple[str, str], ...]
     """Name and reason of each entry that is not a scheduled task; they are left alone."""
+    destination: Destination = UNKNOWN
+    """Where it goes, in the words of those who chose it; `target` is what counts."""
 
     @property
     def empty(self) -> bool:
@@ -111,7 +114,15 @@ class Plan:
         return sum(isinstance(change, kind) for change in self.changes)
 
 
-def plan(desired: Mapping[str, ScheduledTask], live: Live, *, owner: str, digest: str, adopt: bool = False) -> Plan:
+def plan(
+    desired: Mapping[str, ScheduledTask],
+    live: Live,
+    *,
+    owner: str,
+    digest: str,
+    adopt: bool = False,
+    destination: Destination = UNKNOWN,
+) -> Plan:
     """Compare what the files want with what the bucket holds.
 
     Entries of nobody are left alone, or, where the files name them, adopted with `adopt` and otherwise a conflict;
@@ -151,6 +162,7 @@ def plan(desired: Mapping[str, ScheduledTask], live: Live, *, owner: str, digest
         unmanaged=unmanaged,
         foreign=foreign,
         unreadable=tuple(_unreadable(live)),
+        destination=destination,
     )
 
 

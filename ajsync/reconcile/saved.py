@@ -10,25 +10,27 @@ import hashlib
 import json
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from ajsync.asyncjobs.live import Target
 from ajsync.asyncjobs.model import ScheduledTask, decode_scheduled_task
-from ajsync.errors import InvalidError, StalePlanError, StoredValueError, UsageError, WriteError
+from ajsync.errors import InvalidError, StoredValueError, UsageError, WriteError
+from ajsync.reconcile.destination import Destination
 from ajsync.reconcile.fields import stored_object
 from ajsync.reconcile.plan import Adopt, Change, Conflict, Create, Delete, Plan, Update
 from ajsync.reconcile.render.untrusted import visible, visible_sentence
 from ajsync.reconcile.render.wording import action_of
-from ajsync.schedule.quoting import listed
 
-_VERSION = 1
+_VERSION = 2
+"""1 did not say where the plan goes."""
+_MEMBERS = ("target", "destination", "owner", "digest", "changes", "conflicts", "unreadable", "opened", "project")
 _COUNTS = ("desired", "owned", "unchanged", "unmanaged", "foreign")
 _KINDS: tuple[Literal["unmanaged", "foreign", "unreadable"], ...] = ("unmanaged", "foreign", "unreadable")
 _LARGEST = 2**64 - 1
 """The largest revision that a stream can have."""
-_AGAIN = "Make it again with 'ajsync plan --out'."
+AGAIN = "Make it again with 'ajsync plan --out'."
 _T = TypeVar("_T")
 
 
@@ -39,6 +41,13 @@ class SavedPlan:
     plan: Plan
     allow_deletes: int = 0
     allow_empty: bool = False
+    project: str = ""
+    """The file `ajsync.yaml` as messages named it, which is from where the plan was made."""
+
+    @property
+    def environment(self) -> str | None:
+        """The environment that it was made for."""
+        return self.plan.destination.environment or None
 
 
 def save_plan(saved: SavedPlan, path: Path) -> None:
@@ -49,7 +58,7 @@ def save_plan(saved: SavedPlan, path: Path) -> None:
     if path.exists() and not path.is_file():  # the plan would take its place: no more /dev/null for anybody
         raise UsageError(f"The plan cannot be saved to {path}: it is not a regular file.")
     opened = {"allow_deletes": saved.allow_deletes, "allow_empty": saved.allow_empty}
-    content = {**_encode_plan(saved.plan), "opened": opened}
+    content = {**_encode_plan(saved.plan), "opened": opened, "project": saved.project}
     document = {"ajsync_plan": _VERSION, "sha256": _checksum(content), "plan": content}
     try:
         _write_private(Path(os.path.realpath(path)), json.dumps(document).encode() + b"\n")
@@ -65,45 +74,14 @@ def load_plan(path: Path) -> SavedPlan:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise UsageError(f"The plan {path} cannot be read: {error.strerror or error}.") from None
+        raise UsageError(
+            f"The plan {path} cannot be read: {error.strerror or error}. 'ajsync plan --out {path}' makes one."
+        ) from None
     try:
         return _decode_document(data)
     except StoredValueError as error:
         problem = visible_sentence(str(error))
-        raise InvalidError(f"{path} is not a saved plan that can be applied: {problem}. {_AGAIN}") from None
-
-
-def check_plan(plan: Plan, *, target: Target, owner: str, digest: str) -> None:
-    """See that a saved plan is for this bucket and made from these files. Raises StalePlanError saying what differs."""
-    differences = []
-    if plan.target.bucket != target.bucket:
-        differences.append(f"it is for the bucket {visible(plan.target.bucket)}, and this is {visible(target.bucket)}")
-    elif plan.target != target:
-        differences.append(
-            f"the bucket {visible(target.bucket)} was made anew at {visible(target.created)}, "
-            f"and the plan is for the one that was made at {visible(plan.target.created)}"
-        )
-    if plan.owner != owner:
-        differences.append(f"it is for the owner {visible(plan.owner)}, and the files belong to {visible(owner)}")
-    elif plan.digest != digest:
-        differences.append("the files, or the variables in them, have changed since it was made")
-    if differences:
-        raise _stale("; ".join(differences))
-
-
-def check_revisions(plan: Plan, fresh: Plan) -> None:
-    """See that each key of a saved plan still has its revision. Raises StalePlanError naming those that have not.
-
-    `fresh` is the plan as it would be made now, with adoptions if the saved one has some.
-    """
-    now = {change.name: change.revision for change in fresh.changes}
-    stale = [visible(change.name) for change in plan.changes if now.get(change.name) != change.revision]
-    if stale:
-        raise _stale(f"in the bucket these are no longer as they were when it was made: {listed(stale)}")
-
-
-def _stale(difference: str) -> StalePlanError:
-    return StalePlanError(f"The saved plan does not fit any more: {difference}. {_AGAIN}")
+        raise InvalidError(f"{path} is not a saved plan that can be applied: {problem}. {AGAIN}") from None
 
 
 def _write_private(path: Path, data: bytes) -> None:
@@ -127,6 +105,7 @@ def _checksum(content: object) -> str:
 def _encode_plan(plan: Plan) -> dict[str, Any]:
     return {
         "target": {"bucket": plan.target.bucket, "created": plan.target.created},
+        "destination": asdict(plan.destination),
         "owner": plan.owner,
         "digest": plan.digest,
         "changes": [_encode_change(change) for change in plan.changes],
@@ -155,6 +134,8 @@ def _decode_document(data: bytes) -> SavedPlan:
         raise StoredValueError("it is not JSON, or not all of it") from None
     if not isinstance(document, dict) or "ajsync_plan" not in document:
         raise StoredValueError("it is something else")
+    if document["ajsync_plan"] == 1:
+        raise StoredValueError("an older ajsync made it, whose plans do not say for which environment they are")
     if document["ajsync_plan"] != _VERSION:
         raise StoredValueError(
             f"it is of format {visible(str(document['ajsync_plan']))}, and this ajsync knows {_VERSION}"
@@ -166,7 +147,7 @@ def _decode_document(data: bytes) -> SavedPlan:
 
 
 def _decode_plan(value: Any) -> SavedPlan:
-    _members(value, "target", "owner", "digest", "changes", "conflicts", "unreadable", "opened", *_COUNTS)
+    _members(value, *_MEMBERS, *_COUNTS)
     opened = value["opened"]
     _members(opened, "allow_deletes", "allow_empty")
     target = value["target"]
@@ -179,8 +160,20 @@ def _decode_plan(value: Any) -> SavedPlan:
         conflicts=tuple(map(_decode_conflict, _typed(value["conflicts"], list))),
         unreadable=tuple(map(_decode_unreadable, _typed(value["unreadable"], list))),
         **{name: _typed(value[name], int) for name in _COUNTS},
+        destination=_decode_destination(value["destination"]),
     )
-    return SavedPlan(plan, _typed(opened["allow_deletes"], int), _typed(opened["allow_empty"], bool))
+    return SavedPlan(
+        plan,
+        _typed(opened["allow_deletes"], int),
+        _typed(opened["allow_empty"], bool),
+        _typed(value["project"], str),
+    )
+
+
+def _decode_destination(value: Any) -> Destination:
+    names = [field.name for field in fields(Destination)]
+    _members(value, *names)
+    return Destination(**{name: _typed(value[name], str) for name in names})
 
 
 def _decode_change(value: Any) -> Change:

@@ -8,6 +8,7 @@ from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.size import too_large
 from ajsync.errors import InvalidError
+from ajsync.reconcile.destination import UNKNOWN, Destination
 from ajsync.reconcile.journal import unfinished, with_journal
 from ajsync.reconcile.plan import Plan, plan
 from ajsync.reconcile.render.untrusted import visible
@@ -24,6 +25,7 @@ async def survey(
     owner: str,
     digest: str,
     adopt: bool = False,
+    destination: Destination = UNKNOWN,
 ) -> tuple[Plan, tuple[str, ...]]:
     """The plan for what the bucket holds now, and the names that an interrupted apply left deleted.
 
@@ -36,7 +38,8 @@ async def survey(
     steps = await read_journal(bucket, owner)
     live = await bucket.read()
     interrupted = tuple(sorted(step.name for step in unfinished(steps, live)))
-    return plan(desired, with_journal(live, steps), owner=owner, digest=digest, adopt=adopt), interrupted
+    seen = with_journal(live, steps)
+    return plan(desired, seen, owner=owner, digest=digest, adopt=adopt, destination=destination), interrupted
 
 
 def check_sizes(bucket: ConfigurationBucket, tasks: Iterable[ScheduledTask]) -> None:

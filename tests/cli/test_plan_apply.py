@@ -267,7 +267,7 @@ def test_on_a_terminal_apply_asks(project: Path, run: Run, server: NatsServer, a
     )
     os.close(theirs)
     shown = b""
-    while b"Apply 2 changes?" not in shown:
+    while f"Apply to {server.url}: 2 to create?".encode() not in shown:
         shown += os.read(ours, 4096)
     os.write(ours, answer.encode())
     try:

@@ -12,6 +12,7 @@ from ajsync.asyncjobs.live import Target
 from ajsync.asyncjobs.model import Managed, ScheduledTask
 from ajsync.asyncjobs.timestamp import NANOSECONDS, parse_timestamp
 from ajsync.errors import ConflictError, GateError, Location
+from ajsync.reconcile.destination import Destination
 from ajsync.reconcile.plan import Adopt, Change, Conflict, Create, Delete, Plan, Update
 from tests.tasks import OWNER, TARGET, TEXTS, managed, scheduled_tasks, task
 
@@ -185,6 +186,7 @@ def plans() -> st.SearchStrategy[Plan]:
         unmanaged=counts,
         foreign=counts,
         unreadable=st.lists(st.tuples(ANY_TEXTS, ANY_TEXTS), max_size=3).map(tuple),
+        destination=st.builds(Destination, ANY_TEXTS, ANY_TEXTS, ANY_TEXTS, ANY_TEXTS),
     )
 
 

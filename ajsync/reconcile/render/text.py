@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from rich.cells import cell_len
 
 from ajsync.errors import AjsyncError
+from ajsync.reconcile.destination import Destination
 from ajsync.reconcile.plan import Change, Plan
 from ajsync.reconcile.render.fires import FireTimes
 from ajsync.reconcile.render.interface import RenderOptions
@@ -53,12 +54,27 @@ def render_text(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOpti
 
 
 def _heading(plan: Plan, paint: Paint) -> Iterator[str]:
+    if plan.destination.known:
+        yield _destination(plan.destination, paint)
     bucket, owner = visible(plan.target.bucket), visible(plan.owner)
     yield f"Bucket {paint('strong', bucket)}, owner {paint('strong', owner)}"
     used = [action for action in ACTIONS if plan.count(action.kind)]
     if used:
         yield "   ".join(f"{paint(action.verb, action.symbol)} {action.verb}" for action in used)
     yield ""
+
+
+def _destination(destination: Destination, paint: Paint) -> str:
+    """Environment, context and server, and in the colour of alarm what is not what the environment says."""
+    context, server, configured = map(visible, (destination.context, destination.server, destination.configured))
+    instead = f" {paint('alarm', f'instead of {configured}')}" if destination.configured else ""
+    parts = [f"environment {paint('strong', visible(destination.environment))}"] if destination.environment else []
+    if destination.context:
+        parts += [f"context {paint('strong', context)}{instead}", f"server {server}"]
+    else:
+        parts += [f"server {paint('strong', server)}{instead}"]
+    line = ", ".join(parts)
+    return line[0].upper() + line[1:]
 
 
 def _change(change: Change, fires: FireTimes, options: RenderOptions, paint: Paint) -> Iterator[str]:

@@ -1,0 +1,140 @@
+"""A saved plan is what would be planned now, or what differs is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ajsync.asyncjobs.live import Target
+from ajsync.errors import StalePlanError
+from ajsync.reconcile.destination import Destination
+from ajsync.reconcile.plan import Adopt, Change, Plan, Update
+from ajsync.reconcile.saved import SavedPlan
+from ajsync.reconcile.stale import check_environment, check_plan
+from tests.reconcile.samples import create, delete, full_plan, large_plan, make_plan, ours, update
+from tests.tasks import TARGET, task
+
+PROD = Destination("prod", "nats-prod", "tls://prod:4222")
+
+
+def test_a_plan_fits_what_would_be_planned_now() -> None:
+    check_plan(full_plan(), full_plan())
+
+
+def test_a_plan_that_was_applied_fits() -> None:
+    check_plan(full_plan(), make_plan())
+
+
+def test_what_changes_nothing_that_is_applied_may_differ() -> None:
+    moved = update(task("A"), max_tries=1)
+    managed = replace(ours(), source="schedules/elsewhere.yaml")
+    later = replace(moved, after=replace(moved.after, managed=managed, created_at=7))
+    check_plan(make_plan(moved), make_plan(later, destination=PROD))
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        (
+            {"target": Target("OTHER", TARGET.created)},
+            "it is for the bucket CHORIA_AJ_CONFIGURATION, and this is OTHER",
+        ),
+        (
+            {"target": replace(TARGET, created="2027-01-01T00:00:00Z")},
+            "the bucket CHORIA_AJ_CONFIGURATION was made anew at 2027-01-01T00:00:00Z, "
+            f"and the plan is for the one that was made at {TARGET.created}",
+        ),
+        (
+            {
+                "target": replace(TARGET, created="2027-01-01T00:00:00Z"),
+                "destination": Destination("prod", "", "nats://u\n:4222"),
+            },
+            "it is for another bucket, that of the context nats-prod at tls://prod:4222, "
+            'and this is that of the server "nats://u\\n:4222"',
+        ),
+        ({"owner": "others", "digest": "e"}, "it is for the owner team, and the files belong to others"),
+        ({"digest": "e"}, "the files, or the variables in them, have changed since it was made"),
+        (
+            {"target": Target("OTHER", ""), "digest": "e"},
+            "it is for the bucket CHORIA_AJ_CONFIGURATION, and this is OTHER; "
+            "the files, or the variables in them, have changed since it was made",
+        ),
+    ],
+)
+def test_a_plan_made_from_something_else_says_from_what(now: dict[str, Any], said: str) -> None:
+    saved = replace(full_plan(), destination=PROD)
+    with pytest.raises(StalePlanError) as caught:
+        check_plan(saved, replace(saved, **now))
+    assert str(caught.value) == f"The saved plan does not fit any more: {said}. Make it again with 'ajsync plan --out'."
+
+
+def edited(change: Change) -> Change:
+    """The same change, with another value than the files give it."""
+    assert change.after is not None
+    return replace(change, after=replace(change.after, task_type="evil"))
+
+
+UPDATE = update(task("B"), max_tries=1)
+NOBODYS = replace(UPDATE.before, managed=None)
+OTHER_CONTENT: list[Callable[[], tuple[Change, Change]]] = [
+    lambda: (edited(create("B")), create("B")),
+    lambda: (edited(UPDATE), UPDATE),
+    lambda: (replace(UPDATE, before=replace(UPDATE.before, max_tries=7)), UPDATE),
+    lambda: (Adopt("B", UPDATE.before, UPDATE.after, UPDATE.revision), UPDATE),
+    lambda: (Update("B", NOBODYS, UPDATE.after, 12), Adopt("B", NOBODYS, UPDATE.after, 12)),
+    lambda: (replace(delete("B"), revision=12), UPDATE),
+]
+
+
+@pytest.mark.parametrize("changes", OTHER_CONTENT)
+def test_a_plan_that_says_something_else_than_files_and_bucket_is_stale(
+    changes: Callable[[], tuple[Change, Change]],
+) -> None:
+    saved, fresh = changes()
+    with pytest.raises(StalePlanError, match=r": it says something else than files and bucket do of B\."):
+        check_plan(make_plan(create("A"), saved), make_plan(create("A"), fresh))
+
+
+@pytest.mark.parametrize(
+    ("saved", "fresh", "said"),
+    [
+        (
+            make_plan(create("A"), delete("B"), UPDATE),
+            make_plan(create("A"), replace(UPDATE, revision=99)),
+            "in the bucket these are no longer as they were when it was made: B",
+        ),
+        (
+            make_plan(create("A")),
+            make_plan(create("A"), delete("B")),
+            "it lacks what has to change by now: B",
+        ),
+        (
+            make_plan(create("A"), create("EVIL")),
+            make_plan(create("A")),
+            "in the bucket these are no longer as they were when it was made: EVIL",
+        ),
+        (large_plan(12), make_plan(create("A")), "JOB_000004 and 7 more; it lacks what has to change by now: A"),
+    ],
+)
+def test_a_plan_of_other_changes_names_them(saved: Plan, fresh: Plan, said: str) -> None:
+    with pytest.raises(StalePlanError) as caught:
+        check_plan(saved, fresh)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("environment", [None, "prod"])
+def test_a_plan_may_be_asked_for_in_its_environment_or_without_one(environment: str | None) -> None:
+    check_environment(SavedPlan(make_plan(destination=PROD)), environment)
+
+
+@pytest.mark.parametrize(("destination", "made"), [(PROD, "the environment prod"), (Destination(), "no environment")])
+def test_a_plan_of_another_environment_says_of_which(destination: Destination, made: str) -> None:
+    with pytest.raises(StalePlanError) as caught:
+        check_environment(SavedPlan(make_plan(destination=destination)), "stage")
+    assert str(caught.value) == (
+        f"The saved plan was made for {made}, and --environment says stage. Leave that out to apply the plan, or make "
+        "another with 'ajsync plan --environment stage --out'."
+    )
