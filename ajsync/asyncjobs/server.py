@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ajsync.errors import UnreachableError
+from ajsync.own_files import check_no_links, make_folder
 
 _HOST = "127.0.0.1"
 """It has no users, so nobody but this machine may reach it."""
@@ -108,8 +109,9 @@ def is_in_use(folder: Path) -> bool:
 def _locked(folder: Path) -> Iterator[int]:
     """Hold the folder's lock; yields its descriptor. It is let go once we and all who inherited it have closed it."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        make_folder(folder)
+        check_no_links(folder)
+        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise UnreachableError(f"The folder {folder} cannot hold a server's data: {error.strerror}.") from None
     try:

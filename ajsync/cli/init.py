@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import click
 from ajsync.cli.new_files import write_new
 from ajsync.cli.options import Server, server_options
 from ajsync.errors import UsageError, WriteError
+from ajsync.own_files import make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -126,9 +128,9 @@ def prepare_folder(project: Path) -> Path:
     """Make the folder `.ajsync` of a project, which git ignores but for the schemas."""
     folder = project / ".ajsync"
     try:
-        folder.mkdir(exist_ok=True)
-        if not (folder / ".gitignore").exists():
-            (folder / ".gitignore").write_text(_GITIGNORE, encoding="utf-8")
+        make_folder(folder)
+        with suppress(FileExistsError), (folder / ".gitignore").open("x", encoding="utf-8") as stream:
+            stream.write(_GITIGNORE)
     except OSError as error:
         raise WriteError(f"The folder {folder} cannot be made: {error.strerror}.") from None
     return folder
@@ -171,9 +173,11 @@ def _write(files: Mapping[Path, str]) -> None:
 
     schemas = prepare_folder(Path.cwd()) / "schemas"
     try:
-        schemas.mkdir(exist_ok=True)
+        make_folder(schemas)
         for name in _SCHEMAS:
-            (schemas / name).write_bytes(schema_file(name).read_bytes())
+            (schemas / name).unlink(missing_ok=True)  # of a link nothing but the link
+            with (schemas / name).open("xb") as stream:
+                stream.write(schema_file(name).read_bytes())
     except OSError as error:
         raise WriteError(f"{error.filename or schemas} cannot be written: {error.strerror}.") from None
     write_new(files)

@@ -1,4 +1,4 @@
-"""New files: in UTF-8 whatever the locale is, all of them or none, and never in the place of one that exists."""
+"""New files: in UTF-8 whatever the locale is, all or none, never in the place of one that exists, through no link."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ajsync.errors import WriteError
+from ajsync.own_files import check_way
 
 
 def write_new(texts: Mapping[Path, str]) -> None:
@@ -17,6 +18,7 @@ def write_new(texts: Mapping[Path, str]) -> None:
     path = Path()
     try:
         for path, text in texts.items():
+            check_way(path)
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("x", encoding="utf-8") as stream:
                 written.append(path)

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -17,6 +15,7 @@ from typing import Any, Literal, TypeVar
 from ajsync.asyncjobs.live import Target
 from ajsync.asyncjobs.model import ScheduledTask, decode_scheduled_task
 from ajsync.errors import InvalidError, StoredValueError, UsageError, WriteError
+from ajsync.own_files import write_private
 from ajsync.reconcile.destination import Destination
 from ajsync.reconcile.fields import stored_object
 from ajsync.reconcile.plan import Adopt, Change, Conflict, Create, Delete, Plan, Update
@@ -53,7 +52,8 @@ class SavedPlan:
 def save_plan(saved: SavedPlan, path: Path) -> None:
     """Write a plan to a file that only its owner can read; it is there as a whole or not at all.
 
-    Raises WriteError where the file cannot be written, UsageError where it is a folder, a device or a pipe.
+    Raises WriteError where the file cannot be written, also because it is a link; UsageError where it is a folder, a
+    device or a pipe.
     """
     if path.exists() and not path.is_file():  # the plan would take its place: no more /dev/null for anybody
         raise UsageError(f"The plan cannot be saved to {path}: it is not a regular file.")
@@ -61,7 +61,7 @@ def save_plan(saved: SavedPlan, path: Path) -> None:
     content = {**_encode_plan(saved.plan), "opened": opened, "project": saved.project}
     document = {"ajsync_plan": _VERSION, "sha256": _checksum(content), "plan": content}
     try:
-        _write_private(Path(os.path.realpath(path)), json.dumps(document).encode() + b"\n")
+        write_private(path, json.dumps(document).encode() + b"\n")
     except OSError as error:
         raise WriteError(f"The plan cannot be saved to {path}: {error.strerror or error}.") from None
 
@@ -82,20 +82,6 @@ def load_plan(path: Path) -> SavedPlan:
     except StoredValueError as error:
         problem = visible_sentence(str(error))
         raise InvalidError(f"{path} is not a saved plan that can be applied: {problem}. {AGAIN}") from None
-
-
-def _write_private(path: Path, data: bytes) -> None:
-    # mkstemp makes the file with mode 0600, so there is no instant at which others could open it.
-    descriptor, name = tempfile.mkstemp(prefix=".ajsync-plan-", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(descriptor)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _checksum(content: object) -> str:

@@ -137,3 +137,32 @@ def _install(tmp_path: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> No
     file.chmod(file.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setattr("sysconfig.get_path", lambda _: str(tmp_path / "none"))
     monkeypatch.setenv("PATH", str(file.parent), prepend=os.pathsep)
+
+
+@pytest.mark.parametrize(
+    "link", [".", "lock", "nats-server.log", "ports", "jetstream", "jetstream/$G", "jetstream/$G/streams/x"]
+)
+@pytest.mark.parametrize("fresh", [True, False])
+async def test_nothing_of_it_is_written_through_a_link(tmp_path: Path, link: str, fresh: bool) -> None:
+    folder, elsewhere = tmp_path / "dev", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "jetstream").mkdir()
+    (elsewhere / "jetstream" / "file").write_text("mine")
+    place = folder / link
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(elsewhere)
+    before = sorted(elsewhere.rglob("*"))
+    with pytest.raises(UnreachableError, match="is a symbolic link, and nothing is written through one"):
+        async with running_server(folder, fresh=fresh):
+            pass
+    assert sorted(elsewhere.rglob("*")) == before
+
+
+async def test_a_log_that_leads_to_a_file_leaves_that_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "dev").mkdir()
+    (tmp_path / "profile").write_text("mine")
+    (tmp_path / "dev" / "nats-server.log").symlink_to("../profile")
+    with pytest.raises(UnreachableError):
+        async with running_server(tmp_path / "dev"):
+            pass
+    assert (tmp_path / "profile").read_text() == "mine"

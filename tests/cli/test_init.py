@@ -187,3 +187,27 @@ def test_owner_is_refused_where_bucket_would_ignore_it(project: Path) -> None:
     result = ajsync(project, "init", "--bucket", "--owner", "you")
     assert result.returncode == 64
     assert "--owner has no effect" in result.stderr
+
+
+def test_nothing_is_written_through_links_of_a_checkout(project: Path) -> None:
+    elsewhere = project.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "profile").write_text("mine")
+
+    def untouched() -> bool:
+        return files_in(elsewhere) == ["profile"] and (elsewhere / "profile").read_text() == "mine"
+
+    for link in (".ajsync", ".ajsync/schemas", "schedules"):
+        (project / link).parent.mkdir(exist_ok=True)
+        (project / link).symlink_to(elsewhere)
+        for command in ("init", "dev") if link == ".ajsync" else ("init",):
+            refused = ajsync(project, command)
+            assert refused.returncode == 1, refused.stderr
+            assert "is a symbolic link" in refused.stderr
+        (project / link).unlink()
+        shutil.rmtree(project / ".ajsync", ignore_errors=True)
+    (project / ".ajsync" / "schemas").mkdir(parents=True)
+    (project / ".ajsync" / ".gitignore").symlink_to("../../elsewhere/ignore")
+    (project / ".ajsync" / "schemas" / SCHEMAS[0]).symlink_to(elsewhere / "profile")
+    assert ajsync(project, "init").returncode == 0
+    assert untouched()

@@ -92,12 +92,34 @@ def test_a_pipe_or_a_device_is_never_replaced_by_a_plan(tmp_path: Path) -> None:
     assert pipe.is_fifo()
 
 
-def test_a_plan_that_is_saved_through_a_link_leaves_the_link(tmp_path: Path) -> None:
-    link = tmp_path / "link"
-    link.symlink_to("plan")
-    save_plan(SavedPlan(full_plan()), link)
+@pytest.mark.parametrize("there", [True, False], ids=["a file", "nothing"])
+def test_no_plan_is_saved_through_a_link(tmp_path: Path, there: bool) -> None:
+    target, link = tmp_path / "profile", tmp_path / "change.plan"
+    if there:
+        target.write_text("mine")
+    link.symlink_to("profile")
+    with pytest.raises(WriteError, match=r"change\.plan is a symbolic link, and nothing is written through one"):
+        save_plan(SavedPlan(full_plan()), link)
     assert link.is_symlink()
-    assert load_plan(tmp_path / "plan").plan == full_plan()
+    assert (target.read_text() if there else target.exists()) == ("mine" if there else False)
+    assert not list(tmp_path.glob(".ajsync*"))
+
+
+def test_no_plan_is_saved_through_a_folder_that_leads_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "project").mkdir()
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "project" / "plans").symlink_to("../secret")
+    (tmp_path / "project" / "inside").symlink_to(".")
+    monkeypatch.chdir(tmp_path / "project")
+    with pytest.raises(WriteError, match="plans is a symbolic link that leads out of the working directory"):
+        save_plan(SavedPlan(full_plan()), Path("plans/change.plan"))
+    assert not list((tmp_path / "secret").iterdir())
+    # Whoever says where, or stays in the folder, has it so.
+    for path in (Path("../secret/a.plan"), tmp_path / "project" / "plans" / "b.plan", Path("inside/c.plan")):
+        save_plan(SavedPlan(full_plan()), path)
+        assert load_plan(path).plan == full_plan()
 
 
 def test_a_truncated_plan_is_refused_wherever_it_ends(saved: Path) -> None:
