@@ -6,81 +6,35 @@ Schedules with the same times share one timetable, whose next instant is compute
 What is due follows from the history of the bucket alone, so that every scheduler that has seen the same history gives
 out the same fires: under a value is due what lies after the moment in which that value was stored, up to and with the
 moment in which it was replaced or deleted.
+
+No call searches more than some hundred instants, however many schedules there are and however long a time lies between:
+what is left is done by the next ones.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import count, islice
 from typing import Any, TypeVar
 
 from ajsync.asyncjobs.due import Times, times_of
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.timestamp import NANOSECONDS
+from ajsync.scheduler.sources import FOREVER, Entry, Fire, Group, Run
+
+__all__ = ["FOREVER", "Agenda", "Entry", "Fire", "soonest"]
 
 Queued = TypeVar("Queued", bound=tuple[Any, ...])
 """What waits in a heap: tuples that differ before they come to what has no order."""
 
-FOREVER = 2**63 - 1
 CAME_BACK_WITHIN = 60 * NANOSECONDS
 """An entry that is deleted and comes back within this, with its old time of creation, goes on where it was: beside a Go
 scheduler an update is a delete and a create."""
-
-
-class Entry:
-    """One value of one schedule, and the time in which it counts."""
-
-    __slots__ = ("since", "task", "times", "until")
-
-    def __init__(self, task: ScheduledTask, times: Times, since: int) -> None:
-        self.task = task
-        self.times = times
-        self.since = since
-        """Nothing is due at or before this instant."""
-        self.until = FOREVER
-        """Nothing is due after this instant: the entry was replaced or deleted then."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fire:
-    """A schedule that is due at an instant, in nanoseconds since 1970."""
-
-    due: int
-    entry: Entry
-
-    @property
-    def task(self) -> ScheduledTask:
-        """The schedule's value."""
-        return self.entry.task
-
-    @property
-    def stands(self) -> bool:
-        """False once a change to the schedule, made before the fire was due, has taken it back."""
-        return self.due <= self.entry.until
-
-
-class _Group:
-    """The entries that are due together."""
-
-    __slots__ = ("members", "times")
-
-    def __init__(self, times: Times) -> None:
-        self.times = times
-        self.members: dict[str, Entry] = {}
-
-    def fires(self, due: int) -> list[Fire]:
-        """Those of the members that count by then."""
-        return list(self.counting(due))
-
-    def counting(self, due: int) -> Iterator[Fire]:
-        """The same, one by one."""
-        return (Fire(due, entry) for entry in self.members.values() if entry.since < due)
-
-    def counts_from(self, instant: int) -> int:
-        """This instant, or the first later one after which a member counts; it may be years later."""
-        return max(instant, min((entry.since for entry in self.members.values()), default=instant))
+_SEARCHES = 500
+"""Of next instants, in one call: some milliseconds."""
+_GIVEN_AT_ONCE = 2000
+"""Fires that are given out in one call, but for those of one instant more."""
 
 
 class Agenda:
@@ -97,10 +51,13 @@ class Agenda:
         self._entries: dict[str, Entry] = {}
         self._deleted: dict[str, tuple[int, int]] = {}
         """Name → time of creation and of deletion, of what may come back."""
-        self._groups: dict[Times, _Group] = {}
-        self._heap: list[tuple[int, int, _Group]] = []
-        self._extra: list[tuple[int, int, Entry]] = []
-        """Fires that belong to no group any more, or not yet."""
+        self._groups: dict[Times, Group] = {}
+        self._heap: list[tuple[int, int, Group]] = []
+        """By when each group is due next; where the position is there already, that is still to be searched."""
+        self._extra: list[tuple[int, int, Run]] = []
+        """Fires that belong to no group any more, or not yet, by an instant before which a run has none."""
+        self._kept: list[Entry] = []
+        """Entries that ended, and that were due in a time of which a leader may not have made everything good."""
         self._open: set[tuple[str, int]] = set()
         """Names and instants of fires that the leader has not settled, of entries that count now or are not known."""
         self._open_known: dict[tuple[str, int], Fire] = {}
@@ -124,7 +81,8 @@ class Agenda:
 
     def entries_until(self, until: int) -> list[Entry]:
         """The entries that count now, and those that were replaced or deleted with something still to fire by then."""
-        ended = {id(entry): entry for due, _, entry in self._extra if due <= until and entry.until != FOREVER}
+        ended = {id(run.entry): run.entry for due, _, run in self._extra if due <= until and run.entry.ended}
+        ended.update((id(entry), entry) for entry in self._kept)
         return [*self._entries.values(), *ended.values()]
 
     def load(self, task: ScheduledTask, stored_at: int) -> None:
@@ -166,46 +124,45 @@ class Agenda:
                 yield from (Fire(due, entry) for entry in members if entry.since < due)
 
     def next_due(self) -> int | None:
-        """When something may be due next; None if nothing ever is."""
+        """Before when nothing is due; None if nothing ever is."""
         self._drop_empty()
-        instants = [heap[0][0] for heap in (self._heap, self._extra) if heap]
+        for _ in range(_SEARCHES):
+            if not self._extra or self._find_next(0) == 0:
+                break
+        instants = [first for first, *_ in self._extra[:1]] + [
+            max(due, self.position + 1) for due, *_ in self._heap[:1]
+        ]
         return min(instants, default=None)
 
     def upcoming(self, count: int) -> list[Fire]:
         """The next so many fires, without giving them out; of those at one instant any.
 
-        It is cheap, however many there are.
+        It is cheap, however many there are; after a long gap some are seen only after a few calls.
         """
-        self._drop_empty()
-        fires = [Fire(due, entry) for due, _, entry in soonest(self._extra, count)]
+        self._search_some()
+        heap: list[tuple[int, int, Group | Run]] = [
+            (run.next(first - 1), serial, run) for first, serial, run in soonest(self._extra, count)
+        ]
         # Each group that is among the first has at least one fire, so that no more of them are needed.
-        heap, wanted = soonest(self._heap, count), count + len(fires)
-        while heap and len(fires) < wanted:
-            due, serial, group = heapq.heappop(heap)
-            if due == FOREVER:
-                break
-            found = list(islice(group.counting(due), count))
+        heap += [item for item in soonest(self._heap, count) if item[0] > self.position]
+        heapq.heapify(heap)
+        fires: list[Fire] = []
+        while heap and heap[0][0] != FOREVER and len(fires) < count:
+            due, serial, source = heapq.heappop(heap)
+            found = list(islice(source.counting(due), count))
             fires += found
-            following = group.times.next(due if found else group.counts_from(due))
-            if following is not None:
-                heapq.heappush(heap, (following, serial, group))
+            heapq.heappush(heap, (source.next(due) if found else source.following(due), serial, source))
         fires.sort(key=lambda fire: (fire.due, fire.task.name))
         return fires[:count]
 
     def advance(self, until: int) -> list[Fire]:
-        """Everything due up to `until` and not given out, in order of instant and name; the position moves there."""
-        fires: list[Fire] = []
-        while self._extra and self._extra[0][0] <= until:
-            due, _, entry = heapq.heappop(self._extra)
-            fires.append(Fire(due, entry))
-        self._drop_empty()
-        while self._heap and self._heap[0][0] <= until:
-            due, _, group = heapq.heappop(self._heap)
-            found = group.fires(due)
-            fires += found
-            self._schedule(group, due if found else group.counts_from(due))
-            self._drop_empty()
-        self.position = max(self.position, until)
+        """What is due up to `until` and not given out, in order of instant and name; the position moves there.
+
+        Where that is very much, it is only the first of it, and the position moves less far; call it again.
+        """
+        fires = self._advance_runs(until)
+        if self._search_some():
+            self._advance_groups(until, fires)
         self._forget_deleted()
         fires.sort(key=lambda fire: (fire.due, fire.task.name))
         return fires
@@ -213,34 +170,47 @@ class Agenda:
     def give_back(self, fires: Iterable[Fire]) -> None:
         """Take back fires that were given out and not fired: they are due again, whatever the position."""
         for fire in fires:
-            heapq.heappush(self._extra, (fire.due, next(self._serial), fire.entry))
+            heapq.heappush(self._extra, (fire.due, next(self._serial), Run(fire.entry, fire.due, single=True)))
 
-    def skip(self, until: int) -> None:
-        """Give out nothing any more of what is due at or before `until`."""
-        self._extra = [item for item in self._extra if item[0] > until]
+    def skip(self, until: int, *, but_after: int | None = None) -> None:
+        """Give out nothing any more of what is due at or before `until`.
+
+        Entries that ended after `but_after` are kept for `entries_until`.
+        """
+        left = [item for item in self._extra if item[2].until > until]
+        if but_after is not None and len(left) < len(self._extra):
+            self.keep(run.entry for _, _, run in self._extra if run.until <= until)
+        kept_after = until if but_after is None else but_after
+        self._kept = [entry for entry in self._kept if entry.until > kept_after]
+        self._extra = [(max(first, until + 1), serial, run) for first, serial, run in left]
         heapq.heapify(self._extra)
-        self._drop_empty()
-        while self._heap and self._heap[0][0] <= until:
-            _, _, group = heapq.heappop(self._heap)
-            self._schedule(group, until)
-            self._drop_empty()
         self.position = max(self.position, until)
+        self._search_some()
         self._forget_deleted()
 
-    def follow(self, instant: int, unsettled: Collection[tuple[str, int]]) -> None:
+    def keep(self, entries: Iterable[Entry]) -> None:
+        """Keep those that ended for `entries_until`, until what they were due is skipped."""
+        kept = {id(entry): entry for entry in (*self._kept, *entries) if entry.ended}
+        self._kept = list(kept.values())
+
+    def follow(self, instant: int, unsettled: Collection[tuple[str, int]], open_after: int | None = None) -> None:
         """Take in how far another has come: of what is due at or before `instant` no more than these are not settled.
 
-        They are names and due instants, and wait for `take_open`.
+        They are names and due instants, and wait for `take_open`. From `open_after` on there may be more.
         """
-        unsettled = {each for each in unsettled if each[1] <= instant}
-        known = {key: fire for key, fire in self._open_known.items() if key in unsettled}
-        if unsettled:
-            for due, _, entry in self._extra:
-                if (key := (entry.task.name, due)) in unsettled:
-                    known[key] = Fire(due, entry)
+        by_name: dict[str, list[int]] = {}
+        for name, due in unsettled:
+            if due <= instant:
+                by_name.setdefault(name, []).append(due)
+        wanted = {(name, due) for name, dues in by_name.items() for due in dues}
+        known = {key: fire for key, fire in self._open_known.items() if key in wanted}
+        for first, _, run in self._extra:
+            for due in by_name.get(name := run.entry.task.name, ()):
+                if run.holds(due, first):
+                    known[name, due] = Fire(due, run.entry)
         self._open_known = known
-        self._open = unsettled - known.keys()
-        self.skip(instant)
+        self._open = wanted - known.keys()
+        self.skip(instant, but_after=open_after)
 
     def take_open(self) -> list[Fire]:
         """Give out what is not settled of what was followed, in order of instant and name.
@@ -250,32 +220,35 @@ class Agenda:
         fires = [*self._open_known.values()]
         for name, due in self._open:
             entry = self._entries.get(name)
-            if entry is not None and _is_due(entry, due):
+            if entry is not None and entry.is_due(due):
                 fires.append(Fire(due, entry))
         self._open, self._open_known = set(), {}
-        given = {(fire.task.name, fire.due) for fire in fires}
-        if given:  # late news of their values may have brought them once more
-            self._extra = [item for item in self._extra if (item[2].task.name, item[0]) not in given]
-            heapq.heapify(self._extra)
-        return sorted(fires, key=lambda fire: (fire.due, fire.task.name))
+        fires.sort(key=lambda fire: (fire.due, fire.task.name))
+        names = {run.entry.task.name for _, _, run in self._extra}
+        for fire in fires:  # late news of their values may have brought them once more
+            if fire.task.name in names:
+                self._leave_out(fire)
+        return fires
 
     def rewind(self, to: int) -> None:
         """Give out once more what is due after `to`."""
         self._open = {each for each in self._open if each[1] <= to}
-        self._extra = [item for item in self._extra if item[0] <= to or item[2].until != FOREVER]
+        for _, _, run in self._extra:
+            if not run.entry.ended:
+                run.until = min(run.until, to)
+        self._extra = [item for item in self._extra if item[0] <= item[2].until]
         heapq.heapify(self._extra)
-        self._heap.clear()
-        for group in self._groups.values():
-            self._schedule(group, to)
+        self._heap = [(to, serial, group) for _, serial, group in self._heap]
         self.position = to
+        self._search_some()
 
     def _add(self, task: ScheduledTask, since: int) -> Entry:
         times = times_of(task)
         entry = self._entries[task.name] = Entry(task, times, since)
         group = self._groups.get(times)
         if group is None:
-            group = self._groups[times] = _Group(times)
-            self._schedule(group, self.position)
+            group = self._groups[times] = Group(times)
+            heapq.heappush(self._heap, (group.next(self.position), next(self._serial), group))
         group.members[task.name] = entry
         return entry
 
@@ -293,19 +266,80 @@ class Agenda:
 
     def _keep_open(self, entry: Entry) -> None:
         """Hold on to an entry that ends, for what it was due and is not settled."""
-        for key in [each for each in self._open if each[0] == entry.task.name and _is_due(entry, each[1])]:
+        for key in [each for each in self._open if each[0] == entry.task.name and entry.is_due(each[1])]:
             self._open.remove(key)
             self._open_known[key] = Fire(key[1], entry)
 
     def _add_extra(self, entry: Entry, after: int, until: int) -> None:
-        for due in entry.times.between(after, until):
-            heapq.heappush(self._extra, (due, next(self._serial), entry))
+        if after < until:
+            heapq.heappush(self._extra, (after + 1, next(self._serial), Run(entry, until)))
 
-    def _schedule(self, group: _Group, after: int) -> None:
-        due = group.times.next(after)
-        if due is None:
-            due = FOREVER
-        heapq.heappush(self._heap, (due, next(self._serial), group))
+    def _advance_runs(self, until: int) -> list[Fire]:
+        """What runs have up to `until`, or the first of it."""
+        fires: list[Fire] = []
+        for _ in range(_SEARCHES):
+            if not self._extra or self._extra[0][0] > until:
+                break
+            first, _, run = self._extra[0]
+            if not self._find_next(0):
+                fires.append(Fire(first, run.entry))
+                self._find_next(1)
+        return fires
+
+    def _find_next(self, beyond: int) -> int:
+        """Let the first run begin with an instant that is due, or be gone; how far that is from where it began."""
+        first, serial, run = self._extra[0]
+        due = run.next(first - 1 + beyond)
+        if due <= run.until:
+            heapq.heapreplace(self._extra, (due, serial, run))
+        else:
+            heapq.heappop(self._extra)
+        return due - first
+
+    def _advance_groups(self, until: int, fires: list[Fire]) -> None:
+        """Add what groups have up to `until`, or the first of it, and move the position there."""
+        searches, last = 0, -1
+        given: list[tuple[int, int, Group]] = []
+        while self._heap and self._heap[0][0] <= until:
+            due = self._heap[0][0]
+            enough = searches >= _SEARCHES or len(fires) >= _GIVEN_AT_ONCE
+            if enough and due != last:
+                until = due - 1
+                break
+            last = due
+            _, serial, group = heapq.heappop(self._heap)
+            found = group.fires(due)
+            fires += found
+            if enough:
+                given.append((due, serial, group))
+            elif group.members:
+                heapq.heappush(self._heap, (group.next(due) if found else group.following(due), serial, group))
+                searches += 1
+            else:
+                del self._groups[group.times]
+        for item in given:
+            heapq.heappush(self._heap, item)
+        self.position = max(self.position, until)
+
+    def _leave_out(self, fire: Fire) -> None:
+        """Take a fire out of the runs."""
+        for item in [item for item in self._extra if item[2].entry.task.name == fire.task.name]:
+            first, _, run = item
+            if first <= fire.due <= run.until:
+                self._extra.remove(item)
+                heapq.heapify(self._extra)
+                self._add_extra(run.entry, first - 1, fire.due - 1)
+                self._add_extra(run.entry, fire.due, run.until)
+
+    def _search_some(self) -> bool:
+        """Search when groups are due next that the position has passed; False where that is not known of all."""
+        for _ in range(_SEARCHES):
+            self._drop_empty()
+            if not self._heap or self._heap[0][0] > self.position:
+                return True
+            _, serial, group = self._heap[0]
+            heapq.heapreplace(self._heap, (group.next(self.position), serial, group))
+        return not self._heap or self._heap[0][0] > self.position
 
     def _forget_deleted(self) -> None:
         if self._deleted:
@@ -316,10 +350,6 @@ class Agenda:
         while self._heap and not self._heap[0][2].members:
             _, _, group = heapq.heappop(self._heap)
             del self._groups[group.times]
-
-
-def _is_due(entry: Entry, due: int) -> bool:
-    return entry.since < due <= entry.until and entry.times.next(due - 1) == due
 
 
 def soonest(heap: list[Queued], count: int) -> list[Queued]:

@@ -1,7 +1,7 @@
 """Catch-up: what becomes of fires that nobody was there for. Pure.
 
 What is late by no more than the grace is fired, all of it: a change of leaders loses nothing. What is older follows
-each schedule's own policy, within its window.
+each schedule's own policy, within its window. Nothing here lists what is not asked for: a gap may be years long.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from ajsync.asyncjobs.due import Times
 from ajsync.asyncjobs.ids import KSUID_EPOCH
 from ajsync.asyncjobs.timestamp import NANOSECONDS
-from ajsync.scheduler.agenda import Entry, Fire
+from ajsync.scheduler.agenda import Entry
+
+Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,25 +25,58 @@ class Gap:
     """Up to this instant everything was fired."""
     until: int
     """From after this instant on everything is fired whatever the policy: now, less the grace."""
+    begun_until: int = 0
+    """What was due after this instant the leader before has not begun."""
+    window_until: int | None = None
+    """From where the windows reach back, if not from the end of the gap."""
 
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """What one schedule missed in a gap, oldest first."""
+    """What one schedule missed in a gap. Its times are those after the first instant, up to and with the second."""
 
-    fire: tuple[Fire, ...]
-    skipped: int
-    """How many fires its policy lets go; of those before its window there is no count."""
+    entry: Entry
+    all_of: Span
+    """With the policy `all`, of what time everything is made good; else an empty one."""
+    latest: int | None
+    """With the policy `latest`, the only instant that is made good."""
+    looked_for: Span
+    """Of what time everything else is looked for: the leader before may have begun it."""
+    made_good: int
+    """How many fires are made good."""
+    let_go: int
+    """How many fires of the window are neither made good nor looked for; of those before it there is no count."""
+
+    def dues(self) -> Iterator[tuple[int, bool]]:
+        """What is made good or, with False, looked for, in order."""
+        for due in _between(self.entry, self.looked_for):
+            if due != self.latest:
+                yield due, False
+        for due in _between(self.entry, self.all_of):
+            yield due, True
+        if self.latest is not None:
+            yield self.latest, True
 
 
 def catch_up(entry: Entry, gap: Gap, window: int) -> Missed:
     """What `entry` missed in `gap`; `window` (nanoseconds) counts where it names none."""
-    settings = entry.task.settings
-    window = settings.catchup_window or window
-    start = max(gap.after, entry.since, gap.until - window)
-    dues = list(entry.times.between(start, min(gap.until, entry.until)))
-    kept = {"none": dues[:0], "latest": dues[-1:], "all": dues}[settings.catchup]
-    return Missed(tuple(Fire(due, entry) for due in kept), len(dues) - len(kept))
+    settings, times = entry.task.settings, entry.times
+    since, until = max(gap.after, entry.since), min(gap.until, entry.until)
+    window_until = gap.until if gap.window_until is None else gap.window_until
+    start = max(since, window_until - (settings.catchup_window or window))
+    missed = times.count(start, until)
+    all_of, latest, begun_until = (start, start), None, min(gap.begun_until, until)
+    if settings.catchup == "all":
+        all_of, begun_until = (start, until), min(begun_until, start)
+    elif settings.catchup == "latest" and missed:
+        latest = times.previous(until + 1)
+    made_good = missed if settings.catchup == "all" else int(latest is not None)
+    looked_for = times.count(start, begun_until) - (latest is not None and latest <= begun_until)
+    return Missed(entry, all_of, latest, (since, begun_until), made_good, missed - made_good - looked_for)
+
+
+def _between(entry: Entry, span: Span) -> Iterator[int]:
+    return entry.times.between(*span) if span[0] < span[1] else iter(())
 
 
 def previous_dues(times: Times, due: int, since: int = 0) -> Iterator[int]:

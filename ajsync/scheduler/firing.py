@@ -85,6 +85,11 @@ class Firing:
         """How many fires are not settled."""
         return len(self._queue) + len(self._sent) + len(self._later)
 
+    @property
+    def busy(self) -> int:
+        """How many fires are under way, but for those that are tried again later."""
+        return len(self._queue) + len(self._sent)
+
     async def run(self) -> None:
         """Write and listen until cancelled."""
         client = self._connection.client

@@ -101,7 +101,7 @@ class Marking:
             self._settled.clear()
             reached = self._term.progress(self._room)
             name, election = self._leadership.name, self._leadership.revision
-            mark = Watermark(name, reached.instant, election, reached.open, reached.looked_for)
+            mark = Watermark(name, reached.instant, election, reached.open, reached.looked_for, reached.catching_up)
             try:
                 answer = await self._store(mark)
             except (UnreachableError, InvalidError) as error:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ajsync.scheduler.watermark import MOST_OPEN, NamedFires, size_of
+from ajsync.scheduler.watermark import MOST_OPEN, NamedFires, Span, size_of, up_to
 
 T = TypeVar("T")
 Unsettled = tuple[int, str, bool]
@@ -24,6 +24,8 @@ class Progress:
     looked_for: NamedFires
     behind: int = 0
     """Nanoseconds by which more fires than can be named hold `instant` back."""
+    catching_up: tuple[Span, ...] = ()
+    """Of which times before `instant` not everything is made good that was missed."""
 
     @property
     def unsettled(self) -> NamedFires:
@@ -31,8 +33,8 @@ class Progress:
         return self.open | self.looked_for
 
 
-def progress(reached: int, unsettled: Iterable[Unsettled], room: int) -> Progress:
-    """How far a term has come that has handed over everything due up to `reached`.
+def progress(reached: int, unsettled: Iterable[Unsettled], room: int, catching_up: tuple[Span, ...] = ()) -> Progress:
+    """How far a term has come that has handed over everything due up to `reached`, but for what it is catching up with.
 
     The oldest fires are named, as many as `room` bytes take; the first one that is not holds the instant back.
     """
@@ -45,6 +47,7 @@ def progress(reached: int, unsettled: Iterable[Unsettled], room: int) -> Progres
         frozenset((name, due) for due, name, looked_for in named if not looked_for),
         frozenset((name, due) for due, name, looked_for in named if looked_for),
         reached - instant,
+        up_to(catching_up, instant),
     )
 
 

@@ -134,7 +134,7 @@ class Scheduler:
             return
         if stored.watermark is not None:  # what is due since then may be ours to fire, though nobody of us was there
             self.agenda = self._make_agenda(stored.watermark.instant)
-            self.agenda.follow(stored.watermark.instant, stored.watermark.unsettled)
+            self.agenda.follow(stored.watermark.instant, stored.watermark.unsettled, stored.watermark.open_after)
         schedules = Schedules(self.agenda, self.records)
         watch = Watch(self.connection, CONFIGURATION_STREAM, WATCHED, schedules.see)
         firing = Firing(
@@ -240,7 +240,7 @@ class Scheduler:
         assert mark is not None
         self.records.marked()
         self._show(mark, stored.ahead)
-        self.agenda.follow(mark.instant, mark.unsettled)
+        self.agenda.follow(mark.instant, mark.unsettled, mark.open_after)
 
     def _show(self, mark: Watermark, ahead: int) -> None:
         """`ahead`: nanoseconds by which it is too far ahead of the server's clock."""

@@ -12,14 +12,16 @@ import logging
 import time
 from collections import deque
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.timestamp import NANOSECONDS
 from ajsync.asyncjobs.waiting import first_of
-from ajsync.scheduler.agenda import Entry, Fire, soonest
-from ajsync.scheduler.catchup import Gap, catch_up
+from ajsync.scheduler.agenda import Fire, soonest
+from ajsync.scheduler.catching_up import CatchingUp
+from ajsync.scheduler.catchup import Gap
 from ajsync.scheduler.clock import unfit
 from ajsync.scheduler.firing import WINDOW, Firing
 from ajsync.scheduler.leadership import Leadership, Term
@@ -40,9 +42,13 @@ AHEAD = 3 * NANOSECONDS
 """How far a leader looks ahead: ten thousand fires take a fifth of a second to prepare."""
 _SLICE = 250
 """Fires that are prepared before the next look at the clock: about 5 ms."""
-_SLICE_SECONDS = 0.005
-"""So long catch-up looks back before the next look at the clock."""
-_BACKLOG_SLEEP_SECONDS = 0.02
+_CATCH_UP_WINDOW = WINDOW // 4
+"""Fires that are made good at once: what is due now has the rest to itself."""
+_CATCH_UP_UNSTORED = 4 * WINDOW
+"""With so many fires that are tried again nothing more is made good: each is held in memory."""
+_MOST_LOOKED_FOR = 5000
+"""Fires of the leader before that are looked for."""
+_BACKLOG_SLEEP_SECONDS = 0.01
 _LONGEST_SLEEP_SECONDS = 0.5
 _BEGUN_AFTER_MARK = 10 * NANOSECONDS
 """So long a leader may fire after the last watermark that it could store: until its lease ends."""
@@ -73,7 +79,13 @@ class TermRunner:
         self._lost = lost
         self.marking = Marking(scheduler, leadership, bucket, self, term.mark.revision, lost)
         self._overlap = Overlap(scheduler.connection, scheduler.records, scheduler.clock)
-        self._repair = Repair(scheduler.connection, self._make_good, self._let_go)
+        self._catching_up = CatchingUp(
+            scheduler.settings.catchup_window,
+            look_for=lambda fire: self._repair.look_for([fire]),
+            may_look=lambda: len(self._repair) < _MOST_LOOKED_FOR,
+            let_go=partial(scheduler.metrics.missed, "catchup"),
+        )
+        self._repair = Repair(scheduler.connection, self._catching_up.ready.append, self._catching_up.not_begun)
         self._recheck = Recheck(
             scheduler.connection,
             self._settled,
@@ -84,17 +96,13 @@ class TermRunner:
             clock=scheduler.clock,
         )
         self._unprepared: deque[Fire] = deque()
-        self._backlog: deque[Fire] = deque()
-        """What catch-up makes good."""
         self._prepared: list[tuple[int, int, Prepared]] = []
         """A heap by due instant and serial."""
-        self._catching_up: Iterator[None] | None = None
-        self._caught_up_to = 0
-        """Nothing due after this instant is settled while the catch-up goes on."""
         self._dispatched = 0
         """Everything due up to this instant has been handed to the firing."""
         self._looked_at = 0
         """The agenda's fires up to this instant are taken; at the start of a term it may be ahead of that."""
+        self._has_looked = False
         self._after = term.after
         self._mark = term.mark.watermark
         self.awake_at = time.monotonic()
@@ -128,8 +136,10 @@ class TermRunner:
         if stop.is_set() and not self._lost.is_set():
             await self._finish()
         self._repair.abandon()
-        held = [*self._unprepared, *self._backlog, *(item[2].fire for item in self._prepared), *self._overlap.abandon()]
+        prepared = (item[2].fire for item in self._prepared)
+        held = [*self._unprepared, *self._catching_up.ready, *prepared, *self._overlap.abandon()]
         self._scheduler.agenda.give_back([*self._firing.abandon(), *held])
+        self._scheduler.agenda.keep(self._catching_up.ended_entries())
         self._scheduler.records.given_back()
 
     def upcoming(self, count: int) -> list[Fire]:
@@ -150,6 +160,10 @@ class TermRunner:
     def _inherit(self, now: int) -> None:
         """Go on with what the leader before us has not settled, whatever the policies: it was not let go."""
         settings, mark = self._scheduler.settings, self._mark
+        if mark is not None and self._after is not None:
+            for after, until in mark.catching_up:
+                gap = Gap(after, until, window_until=now - settings.grace)
+                self._catching_up.begin(gap, self._scheduler.agenda.entries_until(until))
         inherited = self._scheduler.agenda.take_open()
         if not inherited:
             return
@@ -161,7 +175,7 @@ class TermRunner:
             elif now - fire.due > longest + (fire.task.settings.catchup_window or settings.catchup_window):
                 late.append(fire)
             else:
-                self._backlog.append(fire)
+                self._catching_up.ready.append(fire)
         self._scheduler.records.missed(late, "missed", "unstored", "it could not be stored in time")
         text = "Going on with %d fires that were not settled by the leader before"
         log.info(text, len(inherited), extra={"count": len(inherited)})
@@ -187,9 +201,9 @@ class TermRunner:
         now = self._scheduler.clock()
         self._mind_correction(now)
         self._look_for_gap(now)
-        if self._catching_up is not None and next(self._catching_up, self) is self:
-            self._catching_up = None
-        self._unprepared.extend(self._scheduler.agenda.advance(now + AHEAD))
+        self._catching_up.step()
+        if len(self._unprepared) < _SLICE:
+            self._unprepared.extend(self._scheduler.agenda.advance(now + AHEAD))
         self._prepare_some()
         due: list[Prepared] = []
         # No more than can be under way at once, so that of ten thousand the first are written without delay.
@@ -199,6 +213,9 @@ class TermRunner:
             self._dispatch(due, now)
         # Something due may not be prepared yet; what is prepared is dispatched in order of due instants.
         late = [*(fire.due for fire in self._unprepared), *(item[0] for item in self._prepared[:1])]
+        following = self._scheduler.agenda.next_due()
+        if following is not None and following <= now:
+            late.append(following)
         self._dispatched = max(self._dispatched, min(now, *(instant - 1 for instant in late)) if late else now)
 
     def _mind_correction(self, now: int) -> None:
@@ -213,9 +230,8 @@ class TermRunner:
         fields = {"seconds": round(ahead / NANOSECONDS, 3)}
         log.warning("The clock was set back by %d s; going back with it", ahead / NANOSECONDS, extra=fields)
         to = self._dispatched if self._dispatched <= now else now - self._scheduler.settings.grace
-        self._catching_up = None
+        self._catching_up.set_back(to)
         self._unprepared = deque(fire for fire in self._unprepared if fire.due <= to)
-        self._backlog = deque(fire for fire in self._backlog if fire.due <= to)
         self._prepared = [item for item in self._prepared if item[0] <= to]
         heapq.heapify(self._prepared)
         agenda.rewind(to)
@@ -223,57 +239,28 @@ class TermRunner:
 
     def _look_for_gap(self, now: int) -> None:
         """What fell due long ago follows the policies: after an outage, a pause, or a leap of the clock."""
-        agenda, settings = self._scheduler.agenda, self._scheduler.settings
-        gap = Gap(min(agenda.position, self._looked_at), now - settings.grace)
+        agenda, until = self._scheduler.agenda, now - self._scheduler.settings.grace
+        after = min(agenda.position, self._looked_at)
+        # That the agenda has not given out all that this term asked it for is no gap.
+        is_gap = (self._looked_at if self._has_looked else after) < until
+        self._has_looked = True
         self._looked_at = max(self._looked_at, now + AHEAD)  # a clock that is set back looks at nothing twice
-        if gap.after >= gap.until:
+        if not is_gap:
             return
-        if self._catching_up is not None:  # that of an earlier gap comes first
-            deque(self._catching_up, maxlen=0)
-        nothing = (now - gap.after) / NANOSECONDS
+        nothing = (now - after) / NANOSECONDS
         log.warning("Nothing was fired for %.0f s; catching up", nothing, extra={"seconds": round(nothing, 3)})
-        entries = agenda.entries_until(gap.until)
-        agenda.skip(gap.until)
-        self._caught_up_to = gap.after
+        self._catching_up.begin(Gap(after, until, self._begun_until), agenda.entries_until(until))
+        agenda.skip(until)
 
-        def slices() -> Iterator[None]:
-            skipped = caught = 0
-            began = time.monotonic()
-            for entry in entries:
-                missed = catch_up(entry, gap, settings.catchup_window)
-                self._backlog.extend(missed.fire)
-                caught += len(missed.fire)
-                begun = self._perhaps_begun(entry, gap, missed.fire) if missed.skipped else []
-                self._repair.look_for(begun)
-                skipped += max(missed.skipped - len(begun), 0)
-                if time.monotonic() - began > _SLICE_SECONDS:
-                    yield
-                    began = time.monotonic()
-            self._scheduler.metrics.missed("catchup", skipped)
-            fields = {"made_good": caught, "let_go": skipped}
-            text = "Of what was missed %d fires are made good, and %d let go by their policies"
-            log.info(text, caught, skipped, extra=fields)
-
-        self._catching_up = slices()
-
-    def _perhaps_begun(self, entry: Entry, gap: Gap, fires: tuple[Fire, ...]) -> list[Fire]:
-        """What is let go, though the leader before us may have begun it."""
-        made_good = {fire.due for fire in fires}
-        until = min(self._begun_until, gap.until, entry.until)
-        dues = entry.times.between(max(gap.after, entry.since), until)
-        return [Fire(due, entry) for due in dues if due not in made_good]
-
-    def _make_good(self, begun: Fire) -> None:
-        self._backlog.append(begun)
-
-    def _let_go(self, fire: Fire) -> None:
-        self._scheduler.metrics.missed("catchup", 1)
+    def _may_make_good(self) -> bool:
+        busy = self._firing.busy + len(self._overlap)
+        return busy < _CATCH_UP_WINDOW and len(self._firing) < _CATCH_UP_UNSTORED
 
     def _prepare_some(self) -> None:
         # What is due now comes before what was missed long ago, and is not to wait behind it either.
         source = self._unprepared
-        if not source and len(self._firing) < WINDOW:
-            source = self._backlog
+        if not source and self._may_make_good():
+            source = self._catching_up.ready
         for _ in range(min(_SLICE, len(source))):
             fire = source.popleft()
             try:
@@ -300,11 +287,12 @@ class TermRunner:
 
     async def _sleep(self, stop: asyncio.Event) -> None:
         """Until the next thing to do."""
-        if self._unprepared or self._catching_up is not None or (self._backlog and len(self._firing) < WINDOW):
+        backlog = bool(self._catching_up.ready)
+        if self._unprepared or self._catching_up.has_work or (backlog and self._may_make_good()):
             await asyncio.sleep(0)
             return
         now = self._scheduler.clock()
-        longest = _BACKLOG_SLEEP_SECONDS if self._backlog else _LONGEST_SLEEP_SECONDS
+        longest = _BACKLOG_SLEEP_SECONDS if backlog or self._catching_up.goes_on else _LONGEST_SLEEP_SECONDS
         instants = [now + int(longest * NANOSECONDS)]
         if self._prepared:
             instants.append(self._prepared[0][0])
@@ -319,12 +307,14 @@ class TermRunner:
 
     def progress(self, room: int) -> Progress:
         """How far this term has come; what it names takes up no more than `room` bytes."""
-        reached = min(self._dispatched, self._caught_up_to) if self._catching_up is not None else self._dispatched
+        reached = self._dispatched
         prepared = (each.fire for each in due_by(self._prepared, reached))
-        held = chain(self._firing.unsettled(), self._overlap.unsettled(), self._unprepared, self._backlog, prepared)
+        held = chain(
+            self._firing.unsettled(), self._overlap.unsettled(), self._unprepared, self._catching_up.ready, prepared
+        )
         unsettled = [(fire.due, fire.task.name, False) for fire in held if fire.due <= reached]
         unsettled += [(fire.due, fire.task.name, True) for fire in self._repair.unsettled()]
-        return progress(reached, unsettled, room)
+        return progress(reached, unsettled, room, self._catching_up.open_gaps())
 
     def _settled(self, after: int, until: int) -> Iterator[Fire]:
         """What fell due after one instant and up to another, and is settled."""

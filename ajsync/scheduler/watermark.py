@@ -21,6 +21,11 @@ MOST_OPEN_BYTES = 64 * 1024
 _MOST_BYTES = 4 * MOST_OPEN_BYTES
 """A value that is longer is no watermark, and is not read."""
 
+_MOST_GAPS = 16
+"""Times that it names at most; of more, the last reaches from the first of them on."""
+
+Span = tuple[int, int]
+"""A time: after the first instant, up to and with the second, in nanoseconds since 1970."""
 NamedFires = frozenset[tuple[str, int]]
 """Fires by the name of their schedule and their due instant, in nanoseconds since 1970."""
 
@@ -38,6 +43,13 @@ class Watermark:
     """Due at or before `instant`, and to be fired still: begun, or not stored yet."""
     looked_for: NamedFires = frozenset()
     """The same, but let go by their policies, unless the leader before has begun them, which nobody knows yet."""
+    catching_up: tuple[Span, ...] = ()
+    """Times before `instant` of which not everything is made good that was missed, oldest first."""
+
+    @property
+    def open_after(self) -> int | None:
+        """After which instant there may be more to fire than it names; None where there is not."""
+        return self.catching_up[0][0] if self.catching_up else None
 
     @property
     def unsettled(self) -> NamedFires:
@@ -69,6 +81,11 @@ def encode_watermark(watermark: Watermark) -> bytes:
     for member, fires in (("open", watermark.open), ("looked_for", watermark.looked_for)):
         if fires:
             value[member] = _by_name(fires)
+    if watermark.catching_up:
+        gaps = [*watermark.catching_up]
+        if len(gaps) > _MOST_GAPS:
+            gaps[_MOST_GAPS - 1 :] = [(gaps[_MOST_GAPS - 1][0], gaps[-1][1])]
+        value["catching_up"] = [[format_timestamp(instant) for instant in gap] for gap in gaps]
     return json.dumps(value, separators=(",", ":")).encode()
 
 
@@ -82,10 +99,11 @@ def decode_watermark(data: bytes) -> Watermark:
         if type(leader) is not str or type(election) is not int:
             raise TypeError
         instant = parse_timestamp(value["instant"])
-        fires = [_read_fires(value.get(member)) for member in ("open", "looked_for")]
-        if sum(map(len, fires)) > MOST_OPEN:
+        fires, looked_for = (_read_fires(value.get(member)) for member in ("open", "looked_for"))
+        if len(fires) + len(looked_for) > MOST_OPEN:
             raise ValueError(f"it names more than {MOST_OPEN} fires")
-        return Watermark(leader, instant, election, *fires)
+        gaps = up_to(_read_gaps(value.get("catching_up")), instant)
+        return Watermark(leader, instant, election, fires, looked_for, gaps)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise StoredValueError(f"not a watermark: {error!r}") from None
 
@@ -96,7 +114,13 @@ def as_it_counts(watermark: Watermark, until: int) -> Watermark:
     if instant == watermark.instant and all(due <= instant for _, due in watermark.unsettled):
         return watermark
     kept = [frozenset(fire for fire in fires if fire[1] <= instant) for fires in (watermark.open, watermark.looked_for)]
-    return replace(watermark, instant=instant, open=kept[0], looked_for=kept[1])
+    gaps = up_to(watermark.catching_up, instant)
+    return replace(watermark, instant=instant, open=kept[0], looked_for=kept[1], catching_up=gaps)
+
+
+def up_to(spans: Iterable[Span], instant: int) -> tuple[Span, ...]:
+    """The parts of times that are not later than an instant."""
+    return tuple((after, min(until, instant)) for after, until in spans if after < min(until, instant))
 
 
 def size_of(name: str) -> tuple[int, int]:
@@ -125,3 +149,12 @@ def _read_fires(value: Any) -> NamedFires:
         if len(found) > MOST_OPEN:
             raise ValueError(f"it names more than {MOST_OPEN} fires")
     return frozenset(found)
+
+
+def _read_gaps(value: Any) -> list[Span]:
+    if value is None:
+        return []
+    if type(value) is not list or len(value) > _MOST_GAPS:
+        raise ValueError("what it catches up with is not a list of times")
+    gaps = [(parse_timestamp(after), parse_timestamp(until)) for after, until in value]
+    return sorted(gaps)

@@ -17,6 +17,7 @@ from ajsync.asyncjobs.timestamp import NANOSECONDS as SECOND
 from ajsync.errors import ScheduleError
 from ajsync.scheduler.agenda import Agenda, Fire, soonest
 from ajsync.scheduler.progress import progress
+from tests.scheduler.searches import Searches
 from tests.tasks import OWNER, task
 
 START = int(datetime(2026, 11, 24, 12, 0, tzinfo=UTC).timestamp()) * SECOND
@@ -405,3 +406,88 @@ def test_of_many_that_are_due_together_only_those_that_are_asked_for_are_looked_
     assert len({(fire.task.name, fire.due) for fire in upcoming}) == 70
     assert [fire.due for fire in upcoming] == sorted(fire.due for fire in upcoming)
     assert len(made.upcoming(2000)) == 2000
+
+
+YEAR = 365 * 24 * 60 * MINUTE
+MOST_SEARCHES = 1600
+"""In one call, however many schedules there are and however long a time lies between."""
+
+
+def many(count: int) -> Agenda:
+    """An agenda of so many schedules of which no two are due together."""
+    return agenda(*(task(f"S{n}", schedule=f"{n % 60} {n // 60 % 24} */{n // 1440 + 1} * *") for n in range(count)))
+
+
+def given_out(made: Agenda, until: int, searches: Searches) -> list[Fire]:
+    """What an agenda gives out, call by call; none of these searches long."""
+    found: list[Fire] = []
+    while made.position < until:
+        before = searches.made
+        found += made.advance(until)
+        assert searches.since(before) <= MOST_SEARCHES
+    return found
+
+
+@pytest.mark.parametrize("go", ["skip", "rewind"])
+def test_to_go_far_searches_little_at_a_time_and_finds_the_same(go: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    searches = Searches(monkeypatch)
+    made, other = many(4000), many(4000)
+    before = searches.made
+    made.skip(START + YEAR) if go == "skip" else made.rewind(START - YEAR)
+    assert searches.since(before) <= MOST_SEARCHES
+    other = Agenda(made.position)
+    for entry in made.entries():
+        other.load(entry.task, entry.since)
+    until = made.position + 90 * MINUTE
+    assert seconds(given_out(made, until, searches)) == seconds(other.advance(until))
+
+
+def test_a_value_that_ends_after_a_year_of_silence_costs_nothing_and_loses_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    searches = Searches(monkeypatch)
+    made = agenda(task("A", schedule="* * * * *"))
+    before = searches.made
+    made.remove("A", START + YEAR)
+    made.put(task("A", schedule="@daily", created_at=START), START + YEAR)
+    made.upcoming(50)
+    made.next_due()
+    assert searches.since(before) < 200
+    fires = [fire for fire in given_out(made, START + YEAR, searches) if fire.task.schedule == "* * * * *"]
+    while found := made.advance(START + YEAR):
+        fires += found
+    assert [fire.due for fire in fires] == [START + number * MINUTE for number in range(1, 365 * 24 * 60 + 1)]
+
+
+def test_what_fell_due_in_an_hour_is_given_out_in_parts_and_each_fire_once() -> None:
+    made = agenda(*(task(f"S{n}", schedule="@every 1s", created_at=START) for n in range(100)))
+    parts = []
+    while made.position < at(600):
+        parts.append(made.advance(at(600)))
+    assert max(map(len, parts)) <= 2100
+    found = [(fire.task.name, fire.due) for part in parts for fire in part]
+    assert len(found) == len(set(found)) == 60_000
+    assert [due for _, due in found] == sorted(due for _, due in found)
+
+
+def test_ten_thousand_schedules_due_at_one_instant_are_given_out_together_and_searched_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = agenda(
+        *(task(f"S{n}", schedule=f"0 12,{n % 12} {n // 12 % 27 + 1},24 {n // 300 + 1}-12 *") for n in range(3000))
+    )
+    searches = Searches(monkeypatch)
+    made.rewind(at(-5))
+    found = given_out(made, at(0), searches)
+    assert len(found) == len({fire.task.name for fire in found}) > 2500
+    assert given_out(made, at(60), searches) == []
+
+
+def test_entries_that_ended_are_kept_for_a_leader_that_has_not_made_everything_good() -> None:
+    made = agenda(task("A", schedule="* * * * *"), task("B", schedule="* * * * *"))
+    made.remove("A", at(600))
+    made.follow(at(900), (), at(300))
+    assert [entry.task.name for entry in made.entries_until(at(800))] == ["B", "A"]
+    assert seconds(made.advance(at(960))) == [("B", 960)]
+    made.follow(at(1000), (), at(700))
+    assert [entry.task.name for entry in made.entries_until(at(1000))] == ["B"]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import islice
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,8 +14,9 @@ from ajsync.asyncjobs.due import jitter_offset, times_of
 from ajsync.asyncjobs.ids import fire_task_id
 from ajsync.asyncjobs.model import Catchup, Managed, ScheduledTask
 from ajsync.asyncjobs.timestamp import NANOSECONDS as SECOND
-from ajsync.scheduler.agenda import FOREVER, Entry, Fire
-from ajsync.scheduler.catchup import Gap, Missed, catch_up, previous_dues
+from ajsync.scheduler.agenda import FOREVER, Entry
+from ajsync.scheduler.catchup import Gap, catch_up, previous_dues
+from tests.scheduler.searches import Searches
 from tests.tasks import OWNER, task
 
 START = int(datetime(2026, 11, 24, 12, 0, tzinfo=UTC).timestamp()) * SECOND
@@ -57,20 +59,36 @@ def dues(scheduled: ScheduledTask, after: int, until: int) -> list[int]:
     return [instant for instant in instants if after < instant <= until]
 
 
-def model(entry: Entry, gap: Gap, window: int) -> Missed:
+def model(entry: Entry, gap: Gap, window: int) -> tuple[list[tuple[int, bool]], int, int]:
+    """What is made good or looked for, how many are made good, and how many let go, by looking at each second."""
     managed = entry.task.managed
     policy: Catchup = managed.catchup if managed is not None else "latest"
     if managed is not None and managed.catchup_window:
         window = managed.catchup_window
-    missed = dues(entry.task, max(gap.after, entry.since, gap.until - window), min(gap.until, entry.until))
+    since, until = max(gap.after, entry.since), min(gap.until, entry.until)
+    window_until = gap.until if gap.window_until is None else gap.window_until
+    missed = dues(entry.task, max(since, window_until - window), until)
     made_good = missed if policy == "all" else missed[-1:] if policy == "latest" else []
-    return Missed(tuple(Fire(due, entry) for due in made_good), len(missed) - len(made_good))
+    begun = set(dues(entry.task, since, min(until, gap.begun_until))) - set(made_good)
+    found = sorted([(due, True) for due in made_good] + [(due, False) for due in begun])
+    return found, len(made_good), len(set(missed) - set(made_good) - begun)
 
 
-@given(entries(), SECONDS, SECONDS, st.sampled_from([300 * SECOND, HOUR]))
-def test_catch_up_is_what_looking_at_each_second_gives(entry: Entry, after: int, until: int, window: int) -> None:
-    gap = Gap(START + after * SECOND, START + until * SECOND)
-    assert catch_up(entry, gap, window) == model(entry, gap, window)
+@given(
+    entries(),
+    SECONDS,
+    SECONDS,
+    st.sampled_from([300 * SECOND, HOUR]),
+    st.just(0) | SECONDS.map(lambda second: START + second * SECOND),
+    st.none() | st.integers(0, 1000),
+)
+def test_catch_up_is_what_looking_at_each_second_gives(
+    entry: Entry, after: int, until: int, window: int, begun_until: int, later: int | None
+) -> None:
+    window_until = None if later is None else START + (until + later) * SECOND
+    gap = Gap(START + after * SECOND, START + until * SECOND, begun_until, window_until)
+    missed = catch_up(entry, gap, window)
+    assert (list(missed.dues()), missed.made_good, missed.let_go) == model(entry, gap, window)
 
 
 @given(entries(), SECONDS)
@@ -89,30 +107,50 @@ def entry_of(schedule: str, since: int, **managed: object) -> Entry:
     return Entry(scheduled, times_of(scheduled), since)
 
 
+def made_good(entry: Entry, gap: Gap, window: int = HOUR) -> list[int]:
+    return [due for due, good in catch_up(entry, gap, window).dues() if good]
+
+
 def test_each_policy_makes_good_what_it_says_and_counts_the_rest() -> None:
     gap = Gap(START, START + 600 * SECOND)
     fired = {}
     for policy in ("none", "latest", "all"):
-        missed = catch_up(entry_of("* * * * *", 0, catchup=policy), gap, HOUR)
-        fired[policy] = [(fire.due - START) // SECOND for fire in missed.fire], missed.skipped
+        entry = entry_of("* * * * *", 0, catchup=policy)
+        fired[policy] = [(due - START) // SECOND for due in made_good(entry, gap)], catch_up(entry, gap, HOUR).let_go
     every = list(range(60, 601, 60))
     assert fired == {"none": ([], 10), "latest": ([600], 9), "all": (every, 0)}
 
 
 def test_nothing_is_made_good_that_was_due_before_the_schedule_was_stored() -> None:
     gap = Gap(START, START + 600 * SECOND)
-    missed = catch_up(entry_of("* * * * *", START + 540 * SECOND, catchup="all"), gap, HOUR)
-    assert [fire.due for fire in missed.fire] == [START + 600 * SECOND]
+    entry = entry_of("* * * * *", START + 540 * SECOND, catchup="all")
+    assert made_good(entry, gap) == [START + 600 * SECOND]
 
 
 def test_the_latest_before_the_window_is_not_made_good() -> None:
     gap = Gap(START - 48 * HOUR, START + 2 * HOUR)
     noon = entry_of("0 12 * * *", 0)
-    assert catch_up(noon, gap, HOUR) == Missed((), 0)
-    assert [fire.due for fire in catch_up(noon, gap, 3 * HOUR).fire] == [START]
-    assert [fire.due for fire in catch_up(entry_of("0 12 * * *", 0, catchup_window=3 * HOUR), gap, HOUR).fire] == [
-        START
-    ]
+    assert (made_good(noon, gap), catch_up(noon, gap, HOUR).let_go) == ([], 0)
+    assert made_good(noon, gap, 3 * HOUR) == [START]
+    assert made_good(entry_of("0 12 * * *", 0, catchup_window=3 * HOUR), gap) == [START]
+
+
+@pytest.mark.parametrize("policy", ["none", "latest", "all"])
+def test_what_the_leader_before_may_have_begun_is_looked_for_though_its_window_is_over(policy: str) -> None:
+    gap = Gap(START - 48 * HOUR, START + 2 * HOUR, begun_until=START - 47 * HOUR)
+    found = list(catch_up(entry_of("0 * * * *", 0, catchup=policy), gap, HOUR).dues())
+    assert found[0] == (START - 47 * HOUR, False)
+
+
+@pytest.mark.parametrize("policy", ["none", "latest", "all"])
+def test_a_year_of_minutes_takes_no_more_than_some_searches(policy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    searches = Searches(monkeypatch)
+    gap = Gap(START - 365 * 24 * HOUR, START, begun_until=START - 365 * 24 * HOUR + 10 * SECOND)
+    missed = catch_up(entry_of("* * * * *", 0, catchup=policy), gap, 8760 * HOUR)
+    counts = {"none": (0, 525_600), "latest": (1, 525_599), "all": (525_600, 0)}
+    assert (missed.made_good, missed.let_go) == counts[policy]
+    next(missed.dues(), None)
+    assert searches.made <= 4
 
 
 def test_a_sparse_schedule_finds_its_previous_due_years_ago() -> None:
