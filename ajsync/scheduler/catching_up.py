@@ -103,6 +103,8 @@ class CatchingUp:
         self._rounds: deque[_Round] = deque()
         self._serial = count()
         self._window_until = 0
+        self.until = 0
+        """When the gap ended of which it gave something out last."""
 
     @property
     def goes_on(self) -> bool:
@@ -155,6 +157,7 @@ class CatchingUp:
             self._tell(current)
         elif not current.surveying and not current.ended:
             fire, good = current.take()
+            self.until = current.gap.until
             if good:
                 self.ready.append(fire)
             else:

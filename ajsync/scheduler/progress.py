@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -33,11 +33,29 @@ class Progress:
         return self.open | self.looked_for
 
 
-def progress(reached: int, unsettled: Iterable[Unsettled], room: int, catching_up: tuple[Span, ...] = ()) -> Progress:
+def progress(
+    reached: int,
+    unsettled: Iterable[Unsettled],
+    room: int,
+    catching_up: tuple[Span, ...] = (),
+    made_good: Collection[Unsettled] = (),
+    made_good_until: int = 0,
+) -> Progress:
     """How far a term has come that has handed over everything due up to `reached`, but for what it is catching up with.
 
-    The oldest fires are named, as many as `room` bytes take; the first one that is not holds the instant back.
+    The oldest fires are named, as many as `room` bytes take; the first one that is not holds the instant back. Of
+    `made_good` the same would be made of a gap that ends with `made_good_until`, so where they cannot be named too, it
+    is said that this begins before them.
     """
+    unsettled = list(unsettled)
+    found = _progress(reached, (*unsettled, *made_good), room, catching_up)
+    if found.instant == reached or not made_good:
+        return found
+    again = (min(made_good)[0] - 1, made_good_until)
+    return _progress(reached, unsettled, room, (again, *(each for each in catching_up if each[1] > made_good_until)))
+
+
+def _progress(reached: int, unsettled: Iterable[Unsettled], room: int, catching_up: tuple[Span, ...]) -> Progress:
     oldest = heapq.nsmallest(MOST_OPEN + 1, {each for each in unsettled if each[0] <= reached})
     instant = _first_without_room(oldest, room)
     instant = reached if instant is None else instant - 1

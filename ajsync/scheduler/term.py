@@ -28,7 +28,7 @@ from ajsync.scheduler.leadership import Leadership, Term
 from ajsync.scheduler.marking import Marking
 from ajsync.scheduler.overlap import Overlap
 from ajsync.scheduler.prepare import Prepared, Preparer
-from ajsync.scheduler.progress import Progress, due_by, progress
+from ajsync.scheduler.progress import Progress, Unsettled, due_by, progress
 from ajsync.scheduler.recheck import Recheck
 from ajsync.scheduler.repair import Repair
 from ajsync.scheduler.watermark import MOST_OPEN_BYTES
@@ -312,9 +312,15 @@ class TermRunner:
         held = chain(
             self._firing.unsettled(), self._overlap.unsettled(), self._unprepared, self._catching_up.ready, prepared
         )
-        unsettled = [(fire.due, fire.task.name, False) for fire in held if fire.due <= reached]
+        catching_up = self._catching_up
+        made_good: list[Unsettled] = []
+        unsettled: list[Unsettled] = []
+        for fire in held:
+            if fire.due <= reached:
+                again = fire.due <= catching_up.until and fire.task.settings.catchup == "all"
+                (made_good if again else unsettled).append((fire.due, fire.task.name, False))
         unsettled += [(fire.due, fire.task.name, True) for fire in self._repair.unsettled()]
-        return progress(reached, unsettled, room, self._catching_up.open_gaps())
+        return progress(reached, unsettled, room, catching_up.open_gaps(), made_good, catching_up.until)
 
     def _settled(self, after: int, until: int) -> Iterator[Fire]:
         """What fell due after one instant and up to another, and is settled."""

@@ -56,7 +56,9 @@ def dues(scheduled: ScheduledTask, after: int, until: int) -> list[int]:
     created = (scheduled.created_at - START) // SECOND
     first, last = (after - offset - START) // SECOND, (until - offset - START) // SECOND
     instants = [START + second * SECOND + offset for second in range(first, last + 1) if rule(second, created)]
-    return [instant for instant in instants if after < instant <= until]
+    interval = {"@every 1s": SECOND, "@every 90s": 90 * SECOND}.get(scheduled.schedule, 0)
+    too_soon = range(scheduled.created_at + 1, scheduled.created_at + interval)  # not before a whole interval
+    return [instant for instant in instants if after < instant <= until and instant not in too_soon]
 
 
 def model(entry: Entry, gap: Gap, window: int) -> tuple[list[tuple[int, bool]], int, int]:

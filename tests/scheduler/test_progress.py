@@ -69,3 +69,15 @@ def test_of_a_heap_exactly_what_is_due_is_seen(dues: list[int], until: int) -> N
     heap = [(due, serial, due) for serial, due in enumerate(dues)]
     heapq.heapify(heap)
     assert sorted(due_by(heap, until)) == sorted(due for due in dues if due <= until)
+
+
+def test_what_is_made_good_does_not_hold_it_back_however_many_they_are() -> None:
+    """What cannot be named, the next leader makes good once more of the time that is not done with."""
+    made_good = [(number, "OLD", False) for number in range(100, 100 + 2 * MOST_OPEN)]
+    now = [(10**6, "NOW", False), (50, "BEGUN", True)]
+    found = progress(10**6, now, PLENTY, ((5000, 9000),), made_good, 9000)
+    assert (found.instant, found.catching_up) == (10**6, ((99, 9000),))
+    assert found.unsettled == {("NOW", 10**6), ("BEGUN", 50)}
+    few = progress(10**6, now, PLENTY, ((5000, 9000), (9500, 9900)), made_good[:5], 9000)
+    assert few.catching_up == ((5000, 9000), (9500, 9900))
+    assert len(few.unsettled) == 7
