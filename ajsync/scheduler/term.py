@@ -54,6 +54,7 @@ _BEGUN_AFTER_MARK = 10 * NANOSECONDS
 """So long a leader may fire after the last watermark that it could store: until its lease ends."""
 _CORRECTED = 3600 * NANOSECONDS
 """A clock that is set back by more was wrong before. Less is waited out."""
+_DRAIN_STEP_SECONDS = 0.01
 _DRAIN_SECONDS = 0.7
 """A stop by signal takes less than a second."""
 
@@ -331,8 +332,13 @@ class TermRunner:
     async def _finish(self) -> None:
         """Finish what is under way, and leave the watermark for whoever comes next."""
         connected = self._scheduler.connection.is_connected
-        if not await self._firing.drain(_DRAIN_SECONDS if connected else 0):
-            left = len(self)
+        deadline = time.monotonic() + (_DRAIN_SECONDS if connected else 0)
+        while (self._backlog or len(self._repair) or len(self._overlap)) and time.monotonic() < deadline:
+            self._step()
+            await asyncio.sleep(_DRAIN_STEP_SECONDS)
+        drained = await self._firing.drain(max(deadline - time.monotonic(), 0))
+        left = len(self) + len(self._backlog)
+        if left or not drained:
             log.warning("Stopping with %d fires under way; the next leader finishes them", left, extra={"count": left})
         if connected:
             await self.marking.write()
