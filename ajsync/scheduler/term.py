@@ -333,11 +333,12 @@ class TermRunner:
         """Finish what is under way, and leave the watermark for whoever comes next."""
         connected = self._scheduler.connection.is_connected
         deadline = time.monotonic() + (_DRAIN_SECONDS if connected else 0)
-        while (self._backlog or len(self._repair) or len(self._overlap)) and time.monotonic() < deadline:
+        ready = self._catching_up.ready
+        while (ready or len(self._repair) or len(self._overlap)) and time.monotonic() < deadline:
             self._step()
             await asyncio.sleep(_DRAIN_STEP_SECONDS)
         drained = await self._firing.drain(max(deadline - time.monotonic(), 0))
-        left = len(self) + len(self._backlog)
+        left = len(self) + len(ready)
         if left or not drained:
             log.warning("Stopping with %d fires under way; the next leader finishes them", left, extra={"count": left})
         if connected:
