@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
-from ajsync.asyncjobs.connection import connect
+from ajsync.asyncjobs.connection import Connection, connect
 from ajsync.asyncjobs.context import context_for_server
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM
 from ajsync.errors import InvalidError
@@ -41,7 +41,7 @@ async def applying(server: NatsServer) -> AsyncIterator[tuple[asyncio.Task[None]
         connect(context_for_server(server.url), reconnect_timeout=None) as connection,
         connect(context_for_server(server.url)) as other,
     ):
-        bucket, _ = await ConfigurationBucket.create(other)
+        await ConfigurationBucket.create(other)
 
         async def open_bucket() -> ConfigurationBucket:
             return await ConfigurationBucket.open(connection)
@@ -49,7 +49,7 @@ async def applying(server: NatsServer) -> AsyncIterator[tuple[asyncio.Task[None]
         follower = Follower(files, lambda: files, connection, open_bucket, stop)
         running = asyncio.create_task(follower.run(asyncio.Event(), 60))
         try:
-            while not await bucket.names():
+            while not await stored(other):  # a read of the bucket would wait until nobody writes
                 await asyncio.sleep(0)
             yield running, stop
         finally:
@@ -60,8 +60,12 @@ async def applying(server: NatsServer) -> AsyncIterator[tuple[asyncio.Task[None]
 async def count(server: NatsServer) -> int:
     """How many schedules the bucket holds."""
     async with connect(context_for_server(server.url)) as connection:
-        state = (await connection.jetstream_request(f"STREAM.INFO.{CONFIGURATION_STREAM}"))["state"]
-    found: int = state["messages"]
+        return await stored(connection)
+
+
+async def stored(connection: Connection) -> int:
+    """The same, on a connection that is there."""
+    found: int = (await connection.jetstream_request(f"STREAM.INFO.{CONFIGURATION_STREAM}"))["state"]["messages"]
     return found
 
 
