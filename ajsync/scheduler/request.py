@@ -1,4 +1,7 @@
-"""What the monitor reads and writes of HTTP: the head of a request, and an answer that closes the connection."""
+"""What the monitor reads and writes of HTTP: one request, and an answer that closes the connection.
+
+What HTTP is, h11 knows; here is what the monitor takes of it.
+"""
 
 from __future__ import annotations
 
@@ -7,38 +10,32 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
+
+import h11
 
 from ajsync.scheduler.page import CONTENT_SECURITY_POLICY
 
 LONGEST_HEAD = 8192
 """Bytes; browsers send about a thousand."""
-_END = b"\r\n\r\n"
-_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([!-~]+) HTTP/1\.([01])")
-_FIELD = re.compile(rb"(" + _TOKEN + rb"):[ \t]*([^\x00\r\n]*?)[ \t]*")
-_BODY = re.compile(rb"\r\n(?:content-length|transfer-encoding):", re.IGNORECASE)
-_ABSOLUTE = re.compile(r"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
-_HEADERS = {
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
-    "Server": "ajsync",
-    "Connection": "close",
-}
-
-
-class BadRequestError(Exception):
-    """A head that is no request, or too long."""
-
-    def __init__(self, status: HTTPStatus = HTTPStatus.BAD_REQUEST) -> None:
-        super().__init__(status.phrase)
-        self.status = status
+_BLANK_LINE = b"\r\n"
+"""Servers are to ignore one before a request (RFC 9112, 2.2), which h11 leaves to them."""
+_LAX = re.compile(rb"(?<!\r)\n|\n[ \t]")
+"""Ends of lines without a CR, and lines that go on in the next: h11 reads them, and others read them differently."""
+_VERSIONS = (b"1.0", b"1.1")
+_HEADERS = (
+    ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    ("Cache-Control", "no-store"),
+    ("Server", "ajsync"),
+    ("Connection", "close"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,60 +54,70 @@ class Request:
 class Answer:
     """The bytes of an answer, made once for all who ask for the same."""
 
-    status: HTTPStatus
     head: bytes
     whole: bytes
     """The head and the body behind it."""
 
 
-def ends(data: bytes | bytearray) -> bool:
-    """Whether the head of a request is complete."""
-    return _END in data
+class Incoming:
+    """What comes in on a connection: the head of one request, and what is behind it."""
+
+    def __init__(self) -> None:
+        self.received = bytearray()
+        self._connection = h11.Connection(h11.SERVER, max_incomplete_event_size=LONGEST_HEAD)
+
+    def take(self, data: bytes) -> Request | None:
+        """Take what was read, nothing at the end of the connection; give the request once its head is complete.
+
+        Raises h11.RemoteProtocolError for what is none, or does not become one.
+        """
+        fresh = data if self.received else data.removeprefix(_BLANK_LINE)
+        self.received += data
+        if data and not fresh:
+            return None
+        self._connection.receive_data(fresh)
+        event = self._connection.next_event()
+        if not isinstance(event, h11.Request):
+            return None
+        head = self.received[: len(self.received) - len(self._connection.trailing_data[0])]
+        if event.http_version not in _VERSIONS or _LAX.search(head):
+            raise h11.RemoteProtocolError("not as HTTP/1.1 has it")
+        return _request(event)
+
+    def has_more(self) -> bool:
+        """Whether a client may send more than this head: a body, or whatever it takes for a request."""
+        if self._connection.their_state is h11.ERROR or self._connection.trailing_data[0]:
+            return True
+        return not isinstance(self._connection.next_event(), h11.EndOfMessage)
 
 
-def has_more(data: bytes | bytearray) -> bool:
-    """Whether a client may send more than this head: a body, or whatever it takes for a request."""
-    return not data.endswith(_END) or _BODY.search(data) is not None
-
-
-def parse_request(data: bytes) -> Request:
-    """Read a head. Raises BadRequestError where it is none, or not complete."""
-    if not ends(data):
-        too_long = len(data) >= LONGEST_HEAD
-        raise BadRequestError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE if too_long else HTTPStatus.BAD_REQUEST)
-    first, *lines = data.lstrip(b"\r\n").partition(_END)[0].split(b"\r\n")
-    match = _REQUEST_LINE.fullmatch(first)
-    if match is None:
-        raise BadRequestError
-    hosts = []
-    for line in lines:
-        found = _FIELD.fullmatch(line)
-        if found is None:
-            raise BadRequestError
-        if found[1].lower() == b"host":
-            hosts.append(found[2].decode("latin-1"))
-    if len(hosts) > 1 or (not hosts and match[3] == b"1"):
-        raise BadRequestError
-    host, target = hosts[0] if hosts else None, match[2].decode("ascii")
-    if absolute := _ABSOLUTE.fullmatch(target):  # as a proxy is asked; its host goes before the header
-        host, target = absolute[1], absolute[2] if absolute[2].startswith("/") else "/" + absolute[2]
+def _request(event: h11.Request) -> Request:
+    host = next((value.decode("latin-1") for name, value in event.headers if name == b"host"), None)
+    target = event.target.decode("ascii")
     path, _, query = target.partition("?")
+    if not target.startswith("/"):
+        try:
+            url = urlsplit(target)
+        except ValueError:
+            raise h11.RemoteProtocolError("not a URL") from None
+        if url.scheme in ("http", "https"):  # as a proxy is asked; its host goes before the header
+            host, path, query = url.netloc, url.path or "/", url.query
     names = frozenset(name for name, _ in parse_qsl(query, keep_blank_values=True)) if query else frozenset()
-    return Request(match[1].decode("ascii"), path, names, host)
+    return Request(event.method.decode("ascii"), path, names, host)
 
 
 def answer(status: HTTPStatus, body: bytes, content_type: str, more: Mapping[str, str] | None = None) -> Answer:
     """Make an answer; it forbids a browser whatever the page does not need."""
-    headers = {
-        "Date": formatdate(usegmt=True),
-        "Content-Type": content_type,
-        "Content-Length": str(len(body)),
-        **_HEADERS,
-        **(more or {}),
-    }
-    lines = [f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {value}" for name, value in headers.items())]
-    head = "\r\n".join([*lines, "", ""]).encode("ascii")
-    return Answer(status, head, head + body)
+    own = (("Date", formatdate(usegmt=True)), ("Content-Type", content_type), ("Content-Length", str(len(body))))
+    head = _head(status, (*own, *(more or {}).items()))
+    return Answer(head, head + body)
+
+
+@lru_cache(16)  # h11 checks each header anew, and the probes of one second have them all alike
+def _head(status: HTTPStatus, headers: tuple[tuple[str, str], ...]) -> bytes:
+    response = h11.Response(status_code=status, reason=status.phrase, headers=[*headers, *_HEADERS])
+    # The length is known, and the connection ends with the answer, so this is the same for every request.
+    return h11.Connection(h11.SERVER).send(response)
 
 
 def text_answer(status: HTTPStatus, text: str = "", more: Mapping[str, str] | None = None) -> Answer:

@@ -10,7 +10,6 @@ import signal
 from pathlib import Path
 from typing import Any, get_args
 
-import aiohttp
 import nats
 import pytest
 
@@ -27,6 +26,7 @@ from tests.cli.processes import background
 from tests.docs.pages import DOCS, ROOT, blocks, rows
 from tests.nats_server import NatsServer
 from tests.tasks import task
+from tests.web import ask
 
 pytestmark = pytest.mark.anyio
 
@@ -50,11 +50,6 @@ async def prepare(server: NatsServer, *schedules: ScheduledTask) -> None:
     for schedule in schedules:
         await client.jetstream().publish(SCHEDULE_SUBJECT + schedule.name, encode_scheduled_task(schedule))
     await client.close()
-
-
-async def ask(url: str) -> tuple[int, str]:
-    async with aiohttp.ClientSession() as session, session.get(url) as response:
-        return response.status, await response.text()
 
 
 async def until_fired(url: str) -> dict[str, Any]:
@@ -96,7 +91,7 @@ async def test_the_status_on_the_page_is_what_a_leader_says(server: NatsServer, 
         url = first.partition("Monitoring at ")[2]
         status = await until_fired(url)
         for path, *_ in rows(MONITORING, "The monitor"):
-            assert (await ask(url + path.strip("`/")))[0] == 200, path
+            assert (await ask(url + path.strip("`/")))[0].status == 200, path
     created = [fire for fire in status["recent"] if fire["state"] == "created"]
     assert shape(json.loads(shown.text)) == shape({**status, "recent": created})
 

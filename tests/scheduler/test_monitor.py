@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import replace
+from http.client import HTTPResponse
 from pathlib import Path
 
 import pytest
-from aiohttp import ClientResponse, ClientSession, ClientTimeout
 
 from ajsync.errors import UsageError
 from ajsync.scheduler.metrics import Metrics
@@ -20,6 +22,7 @@ from ajsync.scheduler.monitor import monitor, parse_monitor
 from ajsync.scheduler.page import page
 from ajsync.scheduler.status import Status, status_json
 from tests.scheduler.test_status import fire, status
+from tests.web import ask
 
 pytestmark = pytest.mark.anyio
 
@@ -36,12 +39,8 @@ class Running:
         self.warning = ""
         self.url = ""
 
-    async def ask(self, path: str, method: str = "GET", **headers: str) -> tuple[ClientResponse, str]:
-        async with (
-            ClientSession(timeout=ClientTimeout(10)) as session,
-            session.request(method, self.url + path.lstrip("/"), headers=headers) as response,
-        ):
-            return response, await response.text()
+    async def ask(self, path: str, method: str = "GET", **headers: str) -> tuple[HTTPResponse, str]:
+        return await ask(self.url + path.lstrip("/"), method, **headers)
 
 
 @asynccontextmanager
@@ -203,6 +202,12 @@ async def test_it_stops_at_once_with_connections_open_and_frees_its_port() -> No
     writer.close()
     with closing(socket.create_server(("127.0.0.1", port))):
         pass
+
+
+def test_a_scheduler_without_a_monitor_does_not_need_its_packages() -> None:
+    script = "import sys, ajsync.cli.schedule_loop, ajsync.scheduler.scheduler, ajsync.scheduler.overview; "
+    script += "print(*(name for name in sys.modules if name in ('h11', 'prometheus_client')))"
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True).stdout == "\n"
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,16 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from http import HTTPStatus
 
+import h11
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from ajsync.scheduler.http import HttpServer, Limits
 from ajsync.scheduler.listening import Names, listen, parse_host
 from ajsync.scheduler.metrics import Metrics, RefusedReason
 from ajsync.scheduler.monitor import monitor
-from ajsync.scheduler.request import Answer, Request, answer
+from ajsync.scheduler.request import Answer, Incoming, Request, answer
 from ajsync.scheduler.status import Status
 from tests.scheduler.test_status import status
 
@@ -200,12 +203,46 @@ async def test_malformed_requests_are_one_line_with_their_count(caplog: pytest.L
         b"GET /\x00 HTTP/1.1\r\nHost: a\r\n\r\n",
         b"GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n",
         b"GET / HTTP/1.1\nHost: a\n\n\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\nX: y\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n\tfolded\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"GET http://[::1/ HTTP/1.1\r\nHost: a\r\n\r\n",
         b"\r\n\r\n",
+        b"\x16\x03\x01\x02\x00 half of TLS",
     ],
 )
 async def test_what_is_no_request_gets_no_answer_but_that(request_bytes: bytes) -> None:
     async with running() as it:
         assert (await it.send(request_bytes)).startswith(b"HTTP/1.1 400 ")
+
+
+PARTS = [
+    *(b"\r\n", b"\n", b" ", b"\x00", b"\xff", b"GET ", b"CONNECT ", b"/?still", b"http://[", b"*", b" HTTP/1.1\r\n")
+]
+PARTS += [
+    b" HTTP/1.0\r\n",
+    b"Host: a\r\n",
+    b"Upgrade: x\r\n",
+    b"Content-Length: 5\r\n",
+    b"Transfer-Encoding: chunked\r\n",
+]
+
+
+@given(st.lists(st.binary(min_size=1, max_size=5) | st.sampled_from(PARTS), max_size=12), st.booleans())
+@example(
+    [b"GET ", b"/?still", b" HTTP/1.1\r\n", b"Host: a\r\n", b"Transfer-Encoding: chunked\r\n", b"\r\n", b"x\n"], True
+)
+def test_whatever_comes_in_is_a_request_or_is_refused(parts: list[bytes], at_once: bool) -> None:
+    incoming, request, status = Incoming(), None, 0
+    pieces = [b"".join(parts)] if at_once else [*parts, b""]
+    try:
+        while pieces and request is None:
+            request = incoming.take(pieces.pop(0))
+    except h11.RemoteProtocolError as error:
+        status = error.error_status_hint
+    assert status in (0, 400, 431, 501)
+    assert request is None or (request.host is not None or b"HTTP/1.0" in incoming.received)
+    assert isinstance(incoming.has_more(), bool)
 
 
 async def test_a_head_that_does_not_end_is_too_long() -> None:
@@ -222,6 +259,8 @@ async def test_a_head_that_does_not_end_is_too_long() -> None:
         b"\r\nGET /readyz HTTP/1.1\r\nhost: localhost\r\n\r\n",
         b"GET http://localhost/readyz HTTP/1.1\r\nHost: localhost\r\n\r\n",
         b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100_000,
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nno chunk\nat all",
+        b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
     ],
 )
 async def test_a_connection_is_for_one_request_and_what_is_behind_it_is_not_read(request_bytes: bytes) -> None:
