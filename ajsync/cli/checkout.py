@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 
 from ajsync.asyncjobs.context import Context
+from ajsync.cli.streams import working_folder_is_gone
 from ajsync.cli.terminal import warn
 from ajsync.config.project import find_project
 from ajsync.errors import InvalidError
@@ -59,6 +60,8 @@ def _checkout(environ: Mapping[str, str]) -> Path | None:
     """
     called = click.get_current_context(silent=True)
     named = called.params.get("config") if called is not None else None
+    if working_folder_is_gone():
+        return None
     project = find_project(Path.cwd()) if named is None else Path.cwd() / named
     folder = Path(os.path.realpath(Path.cwd() if project is None else project.parent))
     roots = [each for each in (folder, *folder.parents) if os.path.lexists(each / ".git")]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import click
+
+from ajsync.cli.streams import speaks_utf8
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -64,7 +67,7 @@ def show(output: str, document: Callable[[], Any], table: Callable[[], Iterable[
 
         page(table())
     else:
-        click.echo(encoded(output, document()))
+        echo_data(encoded(output, document()))
 
 
 def encoded(output: str, document: Any) -> str:
@@ -79,6 +82,11 @@ def encoded(output: str, document: Any) -> str:
     from ajsync.config.emit import emit_compact
 
     return emit_compact(loads(text))  # of its tuples and subclasses JSON has made the plain kinds
+
+
+def echo_data(text: str, *, nl: bool = True) -> None:
+    """Print data on standard output: in UTF-8, whatever people there read, since that is what reads it next."""
+    click.echo(text if speaks_utf8(sys.stdout) else text.encode(), nl=nl)
 
 
 def _keep_json(ctx: click.Context, _param: click.Parameter, given: bool) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ajsync.asyncjobs.names import QUEUE_NAME
+from ajsync.cli.data import echo_data
 from ajsync.cli.new_files import write_new
 from ajsync.cli.options import Files, Server, owned_files_options, schedules_argument, server_options
 from ajsync.errors import PartiallyAppliedError, UsageError
@@ -133,7 +134,7 @@ def _write(texts: Mapping[Path | None, str]) -> None:
         raise UsageError(f"Nothing was written: {', '.join(existing)} exists already. Name another with --output.")
     write_new({path: text for path, text in texts.items() if path is not None})
     if None in texts:
-        click.echo(texts[None], nl=False)
+        echo_data(texts[None], nl=False)
 
 
 async def _take_over(files: Files, server: Server, written: Collection[str], adopt: bool) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ajsync.cli.data import encoded, format_option
+from ajsync.cli.data import echo_data, encoded, format_option
 from ajsync.cli.options import Files, Server, owned_files_options, server_options
 from ajsync.errors import InvalidError, Location, UsageError
 
@@ -132,7 +132,7 @@ def command(
     if style in _PRINTERS:
         _PRINTERS[style](linted)
     else:
-        click.echo(encoded(style, _document(linted)))
+        echo_data(encoded(style, _document(linted)))
     gravest = _SEVERITIES[: _SEVERITIES.index(fail_on) + 1]
     if any(finding.severity in gravest for finding in linted.findings):
         raise click.exceptions.Exit(InvalidError.exit_code)

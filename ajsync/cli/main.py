@@ -14,6 +14,7 @@ import click
 from ajsync import __version__
 from ajsync.cli.group import Interrupted, LazyGroup
 from ajsync.cli.options import outer_context_option
+from ajsync.cli.streams import prepare_streams, working_folder_is_gone
 from ajsync.cli.terminal import paint
 from ajsync.cli.verbosity import current, reset, verbosity_options
 from ajsync.errors import AjsyncError, ConfigurationError, UsageError, WriteError
@@ -93,6 +94,7 @@ def main() -> NoReturn:
     from ajsync.cli.build_machine import guard_output
 
     reset()
+    prepare_streams()
     guard_output()
     if COMPLETE_VARIABLE in os.environ:
         _complete()
@@ -117,6 +119,9 @@ def main() -> NoReturn:
         show_error(error)
         sys.exit(error.exit_code)
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and working_folder_is_gone():
+            show_error(UsageError("The working directory does not exist any more: change into one that does."))
+            sys.exit(UsageError.exit_code)
         if error.errno not in _OUTPUT_FAILURES or error.filename is not None:
             _show_unexpected(error)
         else:  # files and servers are named in what they raise, so this is what was printed

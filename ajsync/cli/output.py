@@ -30,6 +30,7 @@ def print_plan(
     loosened: Sequence[Loosened],
 ) -> None:
     """Print a plan, and what is against it, on standard output."""
+    from ajsync.cli.data import echo_data, encoded
     from ajsync.reconcile.render import RENDERERS, RenderOptions
 
     options = RenderOptions(
@@ -42,13 +43,13 @@ def print_plan(
     if style == "yaml":
         from json import loads
 
-        from ajsync.cli.data import encoded
-
-        click.echo(encoded(style, loads(RENDERERS["json"](plan, against, options))))
+        echo_data(encoded(style, loads(RENDERERS["json"](plan, against, options))))
         return
     text = RENDERERS[style](plan, against, options)
     if style == "github":
         print_commands(text)
+    elif style == "json":
+        echo_data(text)
     else:
         click.echo(text, color=True)
 

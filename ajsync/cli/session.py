@@ -18,6 +18,7 @@ from ajsync.asyncjobs.context import Context, context_for_server, load_context
 from ajsync.cli.checkout import check_context
 from ajsync.cli.destination import warn_if_elsewhere
 from ajsync.cli.options import Files, Opened, Server
+from ajsync.cli.streams import working_folder_is_gone
 from ajsync.cli.terminal import say
 from ajsync.config import Configuration, Safety, load_configuration
 from ajsync.config.inputs import Inputs
@@ -59,6 +60,8 @@ def configured_context(files: Files, server: Server | None = None) -> str | None
 
     With `server` it warns where that leads away from what the environment names.
     """
+    if files.config is None and files.environment is None and working_folder_is_gone():
+        return None
     configured = config.load_context(Path.cwd(), project=files.config, environment=files.environment)
     if server is not None:
         warn_if_elsewhere(server, files.environment, configured)
