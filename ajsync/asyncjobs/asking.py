@@ -28,6 +28,8 @@ class Asking:
     def __init__(self, connection: Connection, api_subject: str, receive: Callable[[int, bytes, bytes], None]) -> None:
         self.ready = asyncio.Event()
         """For `receive` to set where the one who asks has something to do."""
+        self.is_silent = False
+        """Whether the latest wait ended for want of answers, and not for a connection that was lost."""
         self._connection = connection
         self._subject = connection.api_prefix + api_subject
         self._receive = receive
@@ -69,8 +71,8 @@ class Asking:
                         raise self._connection.not_permitted(self._subject, refused.result())
                     if lost.done():
                         raise UnreachableError(str(lost.result()))
-                    silent = loop.time() - self._heard > SILENCE_SECONDS
-                    if silent or client.stats["reconnects"] != reconnects:
+                    self.is_silent = loop.time() - self._heard > SILENCE_SECONDS
+                    if self.is_silent or client.stats["reconnects"] != reconnects:
                         return self.ready.is_set()
             return True
         finally:

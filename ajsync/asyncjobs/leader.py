@@ -18,6 +18,8 @@ from ajsync.errors import UnreachableError
 
 _WINDOW = 256
 """Questions under way at once."""
+_OPEN_BYTES = 16 * 1024 * 1024
+"""What the answers to these may come to: the server cuts off a client that has 64 MiB still to take."""
 _LISTINGS = 3
 
 
@@ -86,12 +88,18 @@ class _Gets:
         self._error: JetStreamError | None = None
         self._subject = f"STREAM.MSG.GET.{stream}"
         self._asking = Asking(connection, self._subject, self._receive)
+        self._cautious = max(1, min(_WINDOW, _OPEN_BYTES * 3 // 4 // connection.max_payload))
+        """The window for values as long as can be, which come in base64."""
+        self._window = self._cautious
+        self._longest = 1
+        """Bytes of the longest answer so far."""
+        self._cut_off = False
 
     async def run(self) -> None:
         silences = 0
         async with self._asking:
             while self._to_ask or self._open:
-                while self._to_ask and len(self._open) < _WINDOW:
+                while self._to_ask and len(self._open) < self._window:
                     number = self._to_ask.popleft()
                     self._open.add(number)
                     await self._asking.ask(number, json.dumps({"last_by_subj": self._subjects[number]}).encode())
@@ -104,10 +112,14 @@ class _Gets:
                 if not answered:
                     self._to_ask.extend(self._open)
                     self._open.clear()
+                    self._cut_off, self._window = True, self._cautious
 
     def _receive(self, number: int, headers: bytes, data: bytes) -> None:
         if number not in self._open:
             return
+        self._longest = max(self._longest, len(data))
+        if not self._cut_off:
+            self._window = max(1, min(_WINDOW, _OPEN_BYTES // self._longest))
         reply: dict[str, Any] = json.loads(data) if data else {"error": {"description": "nobody answers"}}
         if (error := reply.get("error")) is None:
             self.found[self._subjects[number]] = read_message(reply)
@@ -115,5 +127,5 @@ class _Gets:
             code, err_code, text = error.get("code", 0), error.get("err_code", 0), error.get("description", "")
             self._error = JetStreamError(self._subject, code, err_code, text)
         self._open.discard(number)
-        if len(self._open) <= _WINDOW // 2 or self._error is not None:
+        if len(self._open) <= self._window // 2 or self._error is not None:
             self._asking.ready.set()

@@ -52,6 +52,8 @@ class Walk:
         self._batch = 0
         self._last = 0
         """The sequence of the latest message of this batch; 0 before the first."""
+        self._messages = 0
+        """How many of this batch came."""
         self._outcome: Outcome = ""
         self._trouble = ""
 
@@ -76,7 +78,7 @@ class Walk:
 
     async def _ask(self) -> Outcome:
         self._batch += 1
-        self._last, self._outcome = 0, ""
+        self._last, self._messages, self._outcome = 0, 0, ""
         body = {
             "seq": self.position + 1,
             "next_by_subj": self._subjects,
@@ -88,6 +90,9 @@ class Walk:
             await self._asking.wait()
         except NotPermittedError as error:
             raise NoWalkError(str(error)) from None
+        if self._messages == 1 and not self._outcome and self._asking.is_silent:
+            # As where an account exports the API without `response: stream`: it would go on so for each message.
+            raise NoWalkError("of a batch of direct gets only the first answer comes")
         return self._outcome
 
     def _receive(self, batch: int, headers: bytes, data: bytes) -> None:
@@ -127,6 +132,7 @@ class Walk:
         # Anybody may have stored a key that is not UTF-8.
         subject, sequence, stored_at = found[1].decode("utf-8", "backslashreplace"), int(found[2]), found[3].decode()
         self._last = self.position = sequence
+        self._messages += 1
         gone = stored.count(b"\r\n") > 1 and is_deletion(parse_headers(stored))
         self._take(subject, sequence, None if gone else data, stored_at)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -268,3 +269,30 @@ async def test_many_last_messages_are_had_at_once(server: NatsServer) -> None:
         }
         with pytest.raises(UnreachableError, match="stream not found"):
             await last_messages(connection, "NONE", [f"{CONFIGURATION_SUBJECT}x"])
+
+
+async def test_many_values_as_large_as_can_be_are_read_by_name(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection:
+        bucket = await make(connection, allow_direct=False)
+        await put(connection, {name: bytes(1_040_000) for name in STABLE[:120]})
+        assert sorted(await bucket.names()) == sorted(STABLE[:120])
+        assert not connection.client.stats["reconnects"]  # the server cuts off a client with too much to take
+
+
+async def test_an_api_that_lets_one_answer_through_is_read_by_name(tmp_path: Path) -> None:
+    accounts = """accounts {
+      A { jetstream: enabled, users: [{user: a, password: a}], exports: [{service: "$JS.API.>"}] }
+      B { users: [{user: b, password: b}], imports: [{service: {account: A, subject: "$JS.API.>"}, to: "a.API.>"}] }
+    }"""
+    server = NatsServer(tmp_path / "nats", accounts)
+    server.start()
+    try:
+        async with connect(context_for_server(server.url.replace("//", "//a:a@"))) as connection:
+            await make(connection)
+            await put(connection, dict.fromkeys(STABLE[:5], b"{}"))
+        context = context_for_server(server.url.replace("//", "//b:b@"))
+        async with connect(replace(context, jetstream_api_prefix="a.API")) as connection:
+            bucket = await ConfigurationBucket.open(connection)
+            assert sorted(await bucket.names()) == STABLE[:5]
+    finally:
+        server.stop()
