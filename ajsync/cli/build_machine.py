@@ -20,11 +20,23 @@ from typing import Any, TextIO, cast
 
 import click
 
-_COMMANDS = re.compile(r"(?:^|(?<=[\r\n]))(?P<before>[^\S\r\n]*:):|(?P<words>##\w*)\[")
-_COMMANDS_IN_BYTES = re.compile(r"(?:^|(?<=[\r\n]))(?P<before>[ \t\x0b\x0c\x1c-\x1f\x80-\xff]*:):|(?P<words>##\w*)\[")
+_INVISIBLE = "\u00ad\u180e\u200b-\u200f\u2060-\u2064\ufeff"
+"""A mark of byte order is taken off by readers, and .NET passes over all of these where it compares by culture."""
+_COMMANDS = re.compile(
+    rf"(?:^|(?<=[\r\n]))(?P<before>(?:[^\S\r\n]|[{_INVISIBLE}])*:)[{_INVISIBLE}]*:|(?P<words>##\w*)\["
+)
+_UNSEEN = re.compile(rf"[\s{_INVISIBLE}]")
+_UNSEEN_IN_BYTES = re.compile(r"[\s\x80-\xff]")
+_INVISIBLE_IN_BYTES = r"(?:\xc2\xad|\xe1\xa0\x8e|\xe2\x80[\x8b-\x8f]|\xe2\x81[\xa0-\xa4]|\xef\xbb\xbf)*"
+_COMMANDS_IN_BYTES = re.compile(
+    r"(?:^|(?<=[\r\n]))(?P<before>[ \t\x0b\x0c\x1c-\x1f\x80-\xff]*:)"
+    + _INVISIBLE_IN_BYTES
+    + r":|(?P<words>##[\w\x80-\xff]*)\["
+)
 """Of bytes it is not known which of them are a space."""
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _CONTROLS_IN_BYTES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_WORD = re.compile(r"##[\w\x80-\xff]*$")
 _KEPT = 40
 """Characters of a long line that may be the beginning of a command."""
 
@@ -45,10 +57,10 @@ class _Guard:
         pattern = _COMMANDS_IN_BYTES if is_bytes else _COMMANDS
         # What was written of this line already holds no command any more, so only what is new is replaced.
         whole = self._line + text
-        if "::" in whole or "##" in whole:
+        if "::" in whole or "##" in whole or not whole.isascii():
             whole = pattern.sub(self._harmless, whole)
         written = whole[len(self._line) :]
-        self._line = _beginning(re.split(r"[\r\n]", whole)[-1])
+        self._line = _beginning(re.split(r"[\r\n]", whole)[-1], _UNSEEN_IN_BYTES if is_bytes else _UNSEEN)
         return written
 
     def _harmless(self, found: re.Match[str]) -> str:
@@ -61,11 +73,13 @@ def _as_escape(found: re.Match[str]) -> str:
     return f"\\u{ord(found[0]):04x}"
 
 
-def _beginning(line: str) -> str:
+def _beginning(line: str, unseen: re.Pattern[str]) -> str:
     """A line, or a short one that can become the same commands."""
     if len(line) <= _KEPT:
         return line
-    return line[-_KEPT:] if line.strip() in ("", ":") else "x" + line[-_KEPT:]
+    if _WORD.search(line):
+        return "##"  # whatever word follows it, a bracket makes it a command
+    return line[-_KEPT:] if unseen.sub("", line) in ("", ":") else "x" + line[-_KEPT:]
 
 
 class _GuardedBytes:

@@ -55,6 +55,8 @@ def printed(pieces: Sequence[str], monkeypatch: pytest.MonkeyPatch, *, encoding:
 @example(pieces=["x" * 100, "::y"])
 @example(pieces=["#", "#", "w", "[", "x]"])
 @example(pieces=["a\r", "::error::x"])
+@example(pieces=["##", "x" * 50, "["])
+@example(pieces=["##", "é", "["])
 def test_no_line_is_a_command_however_it_is_written(encoding: str, pieces: list[str]) -> None:
     with pytest.MonkeyPatch.context() as monkeypatch:
         found = printed(pieces, monkeypatch, encoding=encoding)
@@ -63,6 +65,28 @@ def test_no_line_is_a_command_however_it_is_written(encoding: str, pieces: list[
         whole = "".join(pieces)
         if encoding == "utf-8" and whole.replace("\n", "").isprintable() and not commands(whole):
             assert found == whole  # what is none stays as it is
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        ["\ufeff::error::x"],
+        ["a\n\u200b ::error::x"],
+        [":\u200b:error::x"],
+        ["\u00ad" * 100, ":", "\u2060", ":error::x"],
+        ["\u2028::error::x"],
+        ["\u0085::error::x"],
+    ],
+    ids=ascii,
+)
+def test_what_cannot_be_seen_hides_no_command(
+    monkeypatch: pytest.MonkeyPatch, encoding: str, pieces: list[str]
+) -> None:
+    found = printed(pieces, monkeypatch, encoding=encoding)
+    assert "error::x" in found
+    seen = re.sub("[\u00ad\u180e\u200b-\u200f\u2060-\u2064\ufeff]", "", found)
+    assert commands(seen) == []
 
 
 def test_our_own_commands_pass(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

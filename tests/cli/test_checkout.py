@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from ajsync.asyncjobs.context import Context
+from ajsync.cli.checkout import CHECKOUTS, check_context
+from ajsync.errors import InvalidError
 from tests.cli.processes import ajsync
 from tests.examples.bucket import make_bucket
 from tests.nats_server import NatsServer
@@ -98,6 +101,35 @@ def test_a_checkout_without_git_is_known_by_the_build_machine(
     assert ajsync(checkout / "jobs", "plan", **variables).returncode == 3
 
 
+@pytest.mark.parametrize("command", ["list", "info", "plan --config project/ajsync.yaml"])
+@pytest.mark.parametrize("git", [True, False])
+def test_where_the_command_is_started_makes_no_difference(
+    checkout: Path, server: NatsServer, command: str, git: bool
+) -> None:
+    if not git:
+        (checkout / ".git").rmdir()
+    (checkout / "jobs").rename(checkout.parent / "project")
+    write(inside(checkout), server.url)
+    variables = {"XDG_CONFIG_HOME": str(inside(checkout)), "CI": "true", "GITHUB_WORKSPACE": str(checkout)}
+    done = ajsync(checkout.parent, *command.split(), "--context", "prod", **variables)
+    assert done.returncode == 3
+    assert f"in the checkout {checkout}" in done.stderr
+
+
+@pytest.mark.parametrize("name", CHECKOUTS)
+@pytest.mark.parametrize("link", [True, False])
+def test_every_build_machine_names_its_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, link: bool
+) -> None:
+    (tmp_path / "checkout").mkdir()
+    (tmp_path / "link").symlink_to("checkout")
+    monkeypatch.chdir(tmp_path)
+    context = Context((), "prod", tmp_path / ("link" if link else "checkout") / "prod.json")
+    with pytest.raises(InvalidError, match="in the checkout"):
+        check_context(context, {"CODEBUILD_BUILD_ID": "build:1", name: str(tmp_path / "link")})
+    check_context(context, {"CODEBUILD_BUILD_ID": "build:1", name: str(tmp_path / "other")})
+
+
 def test_the_home_folder_may_be_the_checkout_on_a_build_machine(checkout: Path, server: NatsServer) -> None:
     write(checkout / ".config", server.url)
     assert ajsync(checkout / "jobs", "plan", HOME=str(checkout), CI="true").returncode == 3
@@ -123,4 +155,11 @@ def test_a_project_in_the_home_folder_is_no_reason_to_warn(checkout: Path, serve
     make_bucket(server.url)
     write(checkout / ".config", server.url)
     done = ajsync(checkout / "jobs", "plan", HOME=str(checkout))
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_that_the_home_folder_is_a_repository_is_no_reason_to_warn(checkout: Path, server: NatsServer) -> None:
+    make_bucket(server.url)
+    write(checkout / ".config", server.url)
+    done = ajsync(checkout / "jobs", "plan", HOME=str(checkout), XDG_CONFIG_HOME=str(checkout / ".config"))
     assert (done.returncode, done.stderr) == (0, "")

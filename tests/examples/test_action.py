@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from tests.examples.bucket import make_bucket, stored
-from tests.examples.commands import EXAMPLES, all_in_shell, parse, steps
+from tests.examples.commands import EXAMPLES, ROOT, all_in_shell, parse, steps
 from tests.examples.pull_request import BOT, PullRequest, served
 from tests.examples.runner import ACTION, STEPS, Runner
 from tests.nats_server import NatsServer
@@ -172,7 +172,7 @@ def test_the_context_is_private_and_gone_afterwards(runner: Runner, server: Nats
     assert not file.exists()
 
 
-@pytest.mark.parametrize(("version", "installed"), [("1.2.3", "ajsync==1.2.3"), ("", "THE-ACTION")])
+@pytest.mark.parametrize(("version", "installed"), [("1.2.3", "ajsync==1.2.3"), ("", str(ROOT))])
 def test_the_release_of_the_input_is_installed_or_that_of_the_action(
     tmp_path: Path, version: str, installed: str
 ) -> None:
@@ -191,7 +191,8 @@ def test_the_release_of_the_input_is_installed_or_that_of_the_action(
             "PYTHON": str(python),
             "RUNNER_TEMP": str(tmp_path / "temp"),
             "GITHUB_PATH": str(tmp_path / "path"),
-            "GITHUB_ACTION_PATH": "THE-ACTION",
+            "GITHUB_ACTION_PATH": str(ROOT),
+            "GITHUB_WORKSPACE": str(tmp_path / "temp"),
             "VERSION": version,
         },
         capture_output=True,
