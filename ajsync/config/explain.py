@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ajsync.asyncjobs.model import MIN_DEADLINE
 from ajsync.config.document import Document, Steps
 from ajsync.config.placeholders import placeholder_hint, with_our_placeholders
+from ajsync.config.spaces import ODD_INDENT, begins_oddly
 from ajsync.config.wording import choice, flow, kind, kind_of_schema, shown, suggestion
 from ajsync.errors import Problem
 from ajsync.schedule.duration_hints import duration_hint
+from ajsync.schedule.zone_hints import zone_hint
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
@@ -75,7 +77,8 @@ def _unknown_members(error: _Error, path: Steps) -> Iterator[Finding]:
     patterns = error.schema.get("patternProperties", ())
     for member in error.instance:
         if member not in known and not any(re.search(pattern, member) for pattern in patterns):
-            yield Finding(f"unknown member {shown(member)}", suggestion(member, known), (*path, member), of_key=True)
+            hint = ODD_INDENT if begins_oddly(member) else suggestion(member, known)
+            yield Finding(f"unknown member {shown(member)}", hint, (*path, member), of_key=True)
 
 
 def _missing_member(error: _Error, path: Steps) -> Finding:
@@ -102,6 +105,8 @@ def _bad_type(name: str, error: _Error) -> tuple[str, str]:
     if expected == "array" and isinstance(value, str):
         return message, f"write a list: [{flow(value)}]"
     example = _example(schema)
+    if name == "timezone" and isinstance(value, int | float) and (hint := zone_hint(f"{value:+}")):
+        return message, hint  # YAML reads +2 as a number
     if expected == "string" and isinstance(value, bool | int | float):
         quoted = flow(flow(value))
         fits = re.search(schema.get("pattern", ""), flow(value))

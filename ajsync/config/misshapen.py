@@ -54,6 +54,11 @@ def _in_mapping(value: Mapping[str, Any], members: frozenset[str], file_members:
             yield Finding(
                 message, "indent it and what belongs to it by two spaces below schedules", (key,), of_key=True
             )
+    elif schedules is None and "schedules" in value and "schedule" in others and isinstance(value["schedule"], str):
+        hint = "write the name of the schedule below schedules, and indent its members below that"
+        yield Finding('"schedule" stands beside schedules, not below it', hint, ("schedule",), of_key=True)
+    elif "schedules" not in value and (key := _misspelled(value, others, members)):
+        yield Finding("schedules is missing", f"write schedules in the place of {shown(key)}", (key,), of_key=True)
     elif "schedules" not in value and beside:
         hint = f"write schedules: above {shown(beside[0])}, and indent what follows by two spaces"
         yield Finding("schedules is missing", hint, (beside[0],), of_key=True)
@@ -71,7 +76,19 @@ def _in_mapping(value: Mapping[str, Any], members: frozenset[str], file_members:
 
 def _is_schedule(value: Any, members: Collection[str]) -> bool:
     """Whether a value looks like the members of a schedule."""
-    return isinstance(value, dict) and ("schedule" in value or "task_type" in value) and bool(value.keys() & {*members})
+    if not isinstance(value, dict) or not value.keys() & {*members}:
+        return False
+    schedule = value.get("schedule", "")
+    return ("schedule" in value or "task_type" in value) and not isinstance(schedule, dict | list)
+
+
+def _misspelled(value: Mapping[str, Any], others: list[str], members: Collection[str]) -> str:
+    """The key that holds schedules by their names and is not called so; "" for none."""
+    for key in others:
+        inner = value[key]
+        if isinstance(inner, dict) and inner and all(_is_schedule(each, members) for each in inner.values()):
+            return key
+    return ""
 
 
 def _without_dash(items: list[Any]) -> str:

@@ -9,6 +9,7 @@ import yaml
 
 from ajsync.config.conflicts import left_over_problem
 from ajsync.config.placeholders import placeholder_hint
+from ajsync.config.spaces import ODD_INDENT, ODD_SPACE
 from ajsync.errors import Location, Problem
 
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
@@ -17,6 +18,12 @@ _QUOTED = re.compile(r"'(?!<)[^'\s]{2,}'")
 # A line `schedule: value`, perhaps in a list or a mapping in braces; group 1 is the value without a comment.
 _SCHEDULE_LINE = re.compile(r"[\s{-]*[\"']?schedule[\"']?\s*:\s+(.*?)\s*(?:\s#.*)?")
 _VALUE_LINE = re.compile(r"[\s{-]*[\w-]+\s*:\s+(.*?)\s*(?:\s#.*)?")
+_STUCK = re.compile(
+    r"\s*(?:schedule|queue|task_type|timezone|deadline|max_tries|description|payload\w*|overlap|catchup\w*|jitter|owner)"
+    r":[^\s].*"
+)
+"""The line of a member whose value stands right behind the colon, which makes one word of both."""
+_STATEMENT = re.compile(r"\s*(?:\{%|\{\{-?\s*(?:if|else|end|range|with|include|define|template|block|toYaml)\b)")
 _INDICATORS = frozenset("@`*&!%?|>-[]{},")
 
 _HINTS = (
@@ -53,6 +60,18 @@ def syntax_problem(text: str, file: str, error: yaml.MarkedYAMLError) -> Problem
     schedule = _unquoted_schedule(text, at)
     quote = f'quote it: "{schedule}"' if schedule else "put the value in quotes"
     quote = _template(text, at) or quote
+    if (line := _first_line(ODD_SPACE, text, at)) is not None:
+        return Problem(
+            Location(file, line + 1, 1), "a character that is no space to YAML indents this line", ODD_INDENT
+        )
+    if (line := _first_line(_STATEMENT, text, at)) is not None:
+        message = "a statement of a template stands here"
+        return Problem(Location(file, line + 1, 1), message, "let the tool that knows it write the file before")
+    if (line := _first_line(_STUCK, text, at)) is not None:
+        message = "a space is missing behind the colon"
+        return Problem(
+            Location(file, line + 1, 1), message, "write the name of the member, a colon, a space and the value"
+        )
     if "undefined alias" in problem:
         return Problem(
             location, "a value that begins with * refers to an anchor, and there is none of this name", quote
@@ -102,6 +121,15 @@ def _template(text: str, mark: _Mark | None) -> str:
     """What to write for a value on the marked line that begins with the placeholder of another tool."""
     match = _VALUE_LINE.fullmatch(_line(text, mark))
     return placeholder_hint(match[1]) if match and match[1][:1] in _INDICATORS else ""
+
+
+def _first_line(wanted: re.Pattern[str], text: str, mark: _Mark | None) -> int | None:
+    """The number of the marked line or the one before, if what is wanted begins it."""
+    lines = _LINE_BREAK.split(text)
+    for line in (mark.line, mark.line - 1) if mark is not None else ():
+        if 0 <= line < len(lines) and len(lines[line]) <= _LONGEST_LINE and wanted.match(lines[line]):
+            return line
+    return None
 
 
 def _line(text: str, mark: _Mark | None) -> str:

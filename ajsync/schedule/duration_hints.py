@@ -56,9 +56,10 @@ def meant_duration(text: str) -> int | None:
 
     None where it can be read in more than one way, or in none.
     """
-    plain = text.strip().strip("'\"`").lower()
+    plain = re.sub(r"^(['\"`])(.*)\1$", r"\2", text.strip())
     if not plain or len(plain) > _LONGEST:
         return None
+    plain = plain.lower()
     if re.fullmatch(r"[a-z]+", plain):
         plain = f"one {plain}"
     duration = _iso(plain)

@@ -15,6 +15,7 @@ from ajsync.schedule.foreign_fields import field_hint, fields_hint
 from ajsync.schedule.quoting import quote
 from ajsync.schedule.spoken import spoken_schedule
 from ajsync.schedule.zone_hints import possible_zones
+from ajsync.schedule.zone_names import HOSTS_OWN
 
 Accepts = Callable[[str], bool]
 
@@ -34,10 +35,16 @@ _LOOK_ALIKES = str.maketrans(
     }
     | {"\u200b": None, "\\": None}
 )
-_WRAPPING = " \t'\"`\u2018\u2019\u201c\u201d\u201e;"
-_LABEL = re.compile(r"(?:on_?calendar|cron|crontab|schedule|cron_?expression)\s*[=:]\s*", re.IGNORECASE)
+_WRAPPING = " \t,'\"`\u2018\u2019\u201c\u201d\u201e;"
+_LABEL = re.compile(r"(?:-\s+)?(?:on_?calendar|cron|crontab|schedule|cron_?expression)\s*[=:]\s*", re.IGNORECASE)
 _ZONE_LABEL = re.compile(r"(?:CRON_)?(?:TZ|TIME_?ZONE)\s*[=:]\s*", re.IGNORECASE)
-_ZONE_TOKEN = re.compile(r"\(?(?:[A-Za-z_]+/[A-Za-z_/+-]+|[A-Z]{2,5}|utc|gmt|(?:UTC|GMT)[+-][0-9:]+)\)?")
+_ZONE_TOKEN = re.compile(
+    r"[(\[]?(?:[A-Za-z_]+/[A-Za-z_/+-]+|[A-Z]{2,5}|Z|utc|gmt|[Ll]ocal(?:time)?|(?:UTC|GMT)[+-][0-9:]+|[+-][0-9]{2}:?[0-9]{2})[)\]]?"
+)
+_BETWEEN_SCHEDULES = re.compile(r"\s*(?:[;|]+|&&|,(?=\s*\S+\s))\s*")
+"""What stands between schedules where one expects several."""
+_HOUR_OF_DAY = re.compile(r"([01]?[0-9]|2[0-3])h00")
+"""`6h00` is a time of day, as no duration is written so."""
 _NO_ZONES = frozenset(("sun", "mon", "tue", "wed", "thu", "fri", "sat", "am", "pm", "at", "on")) | frozenset(
     ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 )
@@ -70,6 +77,7 @@ _CALL = re.compile(r"(cron|rate|at|every)\s*\((.*)\)", re.IGNORECASE)
 
 def schedule_hint(text: str, accepts: Accepts) -> str:
     """What to write instead of a schedule that is not valid; "" where that cannot be told."""
+    text = re.sub(r"\s*[\r\n]+\s*", ";", text.strip())  # Jenkins has a schedule on each line
     if len(text) > _LONGEST or not text.isprintable():
         return ""
     return next(filter(None, _hints(text, accepts)), "")
@@ -78,8 +86,13 @@ def schedule_hint(text: str, accepts: Accepts) -> str:
 def _hints(text: str, accepts: Accepts) -> Iterator[str]:
     plain = _LABEL.sub("", text.translate(_LOOK_ALIKES).strip(_WRAPPING), count=1).strip(_WRAPPING)
     plain = re.sub(r"\s*,\s+(?=[0-9A-Za-z*])", ",", plain) if not plain.lower().startswith("every") else plain
+    plain = re.sub(r"^@\s+", "@", _HOUR_OF_DAY.sub(r"\1:00", plain) if _HOUR_OF_DAY.fullmatch(plain) else plain)
     if plain != text and accepts(plain):
         yield f"write {quote(plain)}"
+        return
+    several = _BETWEEN_SCHEDULES.split(plain)
+    if len(several) > 1 and all(map(accepts, several)):
+        yield f"that is more than one: write {quote(several[0])} here, and each other under a name of its own"
         return
     zone, rest = _zone_apart(plain)
     if zone:
@@ -98,8 +111,8 @@ def _zone_apart(plain: str) -> tuple[str, str]:
     before, _, last = plain.rpartition(" ")
     last = _ZONE_LABEL.sub("", last, count=1)
     for token, rest in ((first, behind), (last, before)):
-        if rest and _ZONE_TOKEN.fullmatch(token) and not _is_field(token) and _may_be_zone(token.strip("()")):
-            return token.strip("()"), rest.strip()
+        if rest and _ZONE_TOKEN.fullmatch(token) and not _is_field(token) and _may_be_zone(token.strip("()[]")):
+            return token.strip("()[]"), rest.strip()
     return "", plain
 
 
@@ -111,7 +124,7 @@ def _is_field(token: str) -> bool:
 def _may_be_zone(token: str) -> bool:
     from ajsync.schedule.zones import is_zone
 
-    return "/" in token or is_zone(token) or bool(possible_zones(token))
+    return "/" in token or is_zone(token) or token.lower() in HOSTS_OWN or bool(possible_zones(token))
 
 
 def _with_zone(zone: str, rest: str, accepts: Accepts) -> str:
@@ -179,10 +192,12 @@ def _instant(plain: str, accepts: Accepts) -> str:
 
 def _interval(plain: str, accepts: Accepts) -> str:
     """`@every 5 minutes`, `every: 1d`, `PT15M`, `5m`: a duration that is not spelled as Go spells it."""
-    match = re.fullmatch(r"@?(?:every|each)?\s*[:=]?\s*(.*)", plain, re.IGNORECASE)
-    body = match[1] if match else ""
-    counted = plain[:1].isdigit() or plain[:1] in "Pp" or plain.lower().lstrip("@").startswith(("every", "each"))
-    if not body or not counted or ":" in body or (body.isdecimal() and body == plain):
+    match = re.fullmatch(r"@?(?:every|each)?\s*[:=_-]?\s*(.*)", plain, re.IGNORECASE)
+    body = match[1].replace("_", " ") if match else ""
+    counted = (
+        plain.lstrip("@")[:1].isdigit() or plain[:1] in "Pp" or plain.lower().lstrip("@").startswith(("every", "each"))
+    )
+    if not body or not counted or ":" in body or re.fullmatch("[0-9.,]+", plain):
         return ""
     duration = meant_duration(re.sub(r"^(other|second)\s+", "2 ", body) if body[:1].isalpha() else body)
     if duration is None or duration < 1_000_000_000:

@@ -19,6 +19,8 @@ _YEAR = re.compile(r"(?:19|20)[0-9]{2}(?:[-,/][0-9]+)*")
 _PIECE = re.compile(r"[0-9]{0,2}[LW]{0,2}|\*|\?|[HR]|[0-9]{4}|[0-9]+", re.IGNORECASE)
 """What stands between the signs of a field, but for names."""
 _STARS = ("*", "?")
+_ENDS = 28
+"""The first day that can be the last of a month, from which the nearest workday is up to two days before."""
 _MINUTE, _HOUR, _DAY, _MONTH, _WEEKDAY = range(5)
 _JENKINS = (("7", "3", "1", "1", "0"), (59, 23, 28, 12, 6))
 """What is written for an H of each field, where any number is as good as another."""
@@ -53,6 +55,10 @@ def fields_hint(fields: Sequence[str], accepts: Accepts, *, aws: bool = False) -
     if aws or _ends_in_year(fields):
         return _without("", "years", "0", fields[:5], fields[5], accepts, quartz=aws or "?" in fields)
     hint = _without("seconds", "", fields[0], fields[1:], "*", accepts, quartz="?" in fields)
+    first_five = " ".join(fields[:5])
+    if hint and fields[5] == "*" and fields[_WEEKDAY] not in _STARS and accepts(first_five):
+        last_five = " ".join(fields[1:])
+        return f"write {quote(last_five)} if the first is for seconds, {quote(first_five)} if the last is for years"
     return hint or (_without("", "years", "0", fields[:5], "*", accepts) if fields[5] in _STARS else "")
 
 
@@ -120,10 +126,16 @@ def _special(fields: Sequence[str]) -> str:
     """What L, W and # ask for, which five fields cannot say."""
     day, weekday = fields[_DAY].upper(), fields[_WEEKDAY].upper()
     check = "and let the task itself check"
-    if re.fullmatch(r"L(-[0-9]+)?|LW|([0-9]+,)*L", day):
+    if day == "LW":
+        return f"no field says the last workday: write 26-31 as day of month, {check} whether another one follows"
+    if early := re.fullmatch(r"L-([0-9]|1[0-9]|2[0-7])", day):
+        days = int(early[1])
+        write = f"write {28 - days}-{31 - days} as day of month"
+        return f"no field counts from the last day: {write}, {check} how many days of the month are left"
+    if re.fullmatch(r"L|([0-9]+,)*L", day):
         return f"no field says the last day: write 28-31 as day of month, {check} whether the next day is the 1st"
     if near := re.fullmatch(r"([0-9]{1,2})W", day):
-        first, last = max(int(near[1]) - 1, 1), min(int(near[1]) + 2, 31)
+        first, last = max(int(near[1]) - (1 if int(near[1]) < _ENDS else 2), 1), min(int(near[1]) + 2, 31)
         return f"no field says the nearest workday: write {first}-{last} as day of month, {check} which day it is"
     if nth := re.fullmatch(r"(?:[0-7]|[A-Z]{3,9})#([1-5])", weekday):
         last = int(nth[1]) * 7
@@ -131,6 +143,8 @@ def _special(fields: Sequence[str]) -> str:
             f"no field says which of its weekdays in a month: name the weekday alone, {check} "
             f"whether the date is from {last - 6} to {min(last, 31)}"
         )
+    if weekday == "L":
+        return "as day of week L alone is Saturday: write SAT"
     if re.fullmatch(r"(?:[0-7]|[A-Z]{3,9})L", weekday):
         return f"no field says the last weekday: name the weekday alone, {check} whether a week later is another month"
     return ""

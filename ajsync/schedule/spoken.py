@@ -19,6 +19,8 @@ _FILLERS = frozenset(
     ("every", "each", "on", "at", "of", "the", "day", "days", "daily", "everyday", "and", "in", "once")
 )
 _FILLERS |= {"a", "to", "per", "through"}
+_JOINT = re.compile(r"(?:\s|,|\band\b|&|\+)*")
+"""What may stand between times of the same days."""
 _CALENDAR = re.compile(
     r"(?:(?P<weekdays>[A-Za-z]{3,9}(?:(?:,|\.\.|-)[A-Za-z]{3,9})*)\s+)?"
     r"(?:(?P<year>\*|[0-9]{4})-(?P<month>[0-9*,./]+)-(?P<day>[0-9*,./]+)(?:\s+|T))?"
@@ -60,9 +62,12 @@ def _spoken(text: str) -> str:
     text = re.sub(r"\bmidnight\b", "at 0:00", text).replace("at at", "at")
     if past := re.fullmatch(r"(?:hourly|every hour)\s+at\s+(?:minute\s+)?:?([0-5]?[0-9])(?:\s+past)?", text):
         return f"{int(past[1])} * * * *"
-    days, text = _ordinal(text)
+    days, text = _ordinal(re.sub(r"\bevery (?:1|one) day\b", "every day", text))
     times = [each for each in _TIME.finditer(text) if each[1] or each[3] or each[4]]
-    weekdays, left = _weekdays(_TIME.sub(" ", text) if times else text)
+    parts = _around(times, text)
+    if not all(map(_JOINT.fullmatch, parts[1:-1])):
+        return ""  # from one time to another, or each for a day of its own
+    weekdays, left = _weekdays(" ".join(parts))
     monthly = {"month", "monthly"} & set(left)
     clock = _clock(times) if times else "0 0" if weekdays else ""
     if not clock or [word for word in left if word not in _FILLERS | {"month", "monthly"}]:
@@ -70,6 +75,13 @@ def _spoken(text: str) -> str:
     if (bool(days) != bool(monthly) and not (monthly and not days and "monthly" in left)) or (days and weekdays):
         return ""
     return f"{clock} {days or ('1' if monthly else '*')} * {weekdays or '*'}"
+
+
+def _around(times: list[re.Match[str]], text: str) -> list[str]:
+    """What stands before, between and behind the times."""
+    ends = [0, *(time.end() for time in times)]
+    starts = [*(time.start() for time in times), len(text)]
+    return [text[end:start] for end, start in zip(ends, starts, strict=True)]
 
 
 def _ordinal(text: str) -> tuple[str, str]:

@@ -18,6 +18,10 @@ _POSIX = re.compile(r"([A-Z]{3,5})([+-]?)([0-9]{1,2})(?::([0-9]{2}))?(?:[A-Z]{3,
 _WINDOWS_NAME = re.compile(r"(.+?) (?:standard|daylight|summer) time", re.IGNORECASE)
 _SURE = 0.8
 """How alike a misspelled name has to be, from 0 to 1, to be told."""
+_PARTS = re.compile(r"(?:Brazil|Canada|Chile|Mexico|US)/.*")
+"""Parts of a country, whose names, such as East, say nothing without it."""
+_SHORTEST = 5
+"""Characters; of shorter names too many are almost the same."""
 _NOT_MEANT = re.compile(r"Etc/.*|SystemV/.*|.*[0-9].*")
 
 
@@ -54,7 +58,7 @@ def meant_zone(name: str) -> str:
     plain = re.sub(r"^\((?:UTC|GMT)[^)]*\)\s*(?=\S)", "", name.strip(), flags=re.IGNORECASE).strip("'\"`[]")
     if not plain or len(name) > _LONGEST_NAME:
         return ""
-    lower = re.sub(r"\s*/\s*", "/", plain.replace("\\", "/").lower()).replace(" ", "_")
+    lower = re.sub(r"\s*/\s*|^([a-z]+)\.(?=[a-z])", r"\1/", plain.replace("\\", "/").lower()).replace(" ", "_")
     known = _known_zones()
     if plain.lower() in UTC_NAMES or _offset(name) == 0:
         return "UTC"
@@ -70,6 +74,9 @@ def meant_zone(name: str) -> str:
     for key in (lower, last, re.sub(r"_?\(.*", "", lower)):
         if found := _existing(PLACES.get(key, "")) or known.get(key, ""):
             return found
+    if "," in lower:  # Windows lists the cities of a zone
+        cities = (city.strip("_") for city in lower.split(","))
+        return next((known[city] for city in cities if city in known), "")
     return _nearest(lower, known)
 
 
@@ -118,11 +125,14 @@ def _existing(zone: str) -> str:
 
 def _nearest(lower: str, known: dict[str, str]) -> str:
     """The zone with almost this name, if it is one of a place."""
-    if len(lower) < 4:
+    if len(lower) < _SHORTEST:
         return ""
     from difflib import get_close_matches
 
-    keys = [key for key, zone in known.items() if ("/" in key) == ("/" in lower) and not _NOT_MEANT.fullmatch(zone)]
+    area = lower.rpartition("/")[0]
+    areas = get_close_matches(area, {key.rpartition("/")[0] for key in known}, cutoff=_SURE) if area else [""]
+    keys = [key for key, zone in known.items() if key.rpartition("/")[0] in areas and not _NOT_MEANT.fullmatch(zone)]
+    keys = [key for key in keys if len(key) >= _SHORTEST]
     nearest = get_close_matches(lower, keys, n=1, cutoff=_SURE)
     return known[nearest[0]] if nearest else ""
 
@@ -135,5 +145,5 @@ def _known_zones() -> dict[str, str]:
     from ajsync.schedule.zones import NOT_IANA
 
     names = sorted(name for name in available_timezones() if not NOT_IANA.fullmatch(name))
-    places = [name for name in names if "/" in name and not _NOT_MEANT.fullmatch(name)]
+    places = [name for name in names if "/" in name and not _NOT_MEANT.fullmatch(name) and not _PARTS.fullmatch(name)]
     return {name.rpartition("/")[2].lower(): name for name in places} | {name.lower(): name for name in names}

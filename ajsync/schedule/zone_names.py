@@ -50,6 +50,19 @@ ABBREVIATIONS: dict[str, tuple[str, ...]] = {
     "CAT": ("Africa/Maputo",),
     "WAT": ("Africa/Lagos",),
     "HDT": ("America/Adak",),
+    "LHST": ("Australia/Lord_Howe",),
+    "CHST": ("Pacific/Guam",),
+    "BRST": ("America/Sao_Paulo",),
+    "PET": ("America/Lima",),
+    "VET": ("America/Caracas",),
+    "UYT": ("America/Montevideo",),
+    "AMT": ("America/Manaus", "Asia/Yerevan"),
+    "WITA": ("Asia/Makassar",),
+    "WIT": ("Asia/Jayapura",),
+    "IRST": ("Asia/Tehran",),
+    "AZT": ("Asia/Baku",),
+    "GET": ("Asia/Tbilisi",),
+    "UZT": ("Asia/Tashkent",),
     # With their numbers, for what is behind them in a `TZ` of POSIX.
     "EST": ("America/New_York",),
     "MST": ("America/Denver",),
@@ -142,7 +155,7 @@ switzerland=Europe/Zurich; taiwan=Asia/Taipei; thailand=Asia/Bangkok; uk=Europe/
 united_kingdom=Europe/London; ukraine=Europe/Kiev; uae=Asia/Dubai; vietnam=Asia/Ho_Chi_Minh
 abu_dhabi=Asia/Dubai; ankara=Europe/Istanbul; atlanta=America/New_York; austin=America/Chicago; bangalore=Asia/Kolkata
 barcelona=Europe/Madrid; basel=Europe/Zurich; beijing=Asia/Shanghai; bengaluru=Asia/Kolkata; bern=Europe/Zurich
-boston=America/New_York; cape_town=Africa/Johannesburg; canberra=Australia/Sydney
+bombay=Asia/Kolkata; boston=America/New_York; cape_town=Africa/Johannesburg; canberra=Australia/Sydney
 chennai=Asia/Kolkata; cologne=Europe/Berlin; dallas=America/Chicago; delhi=Asia/Kolkata; edinburgh=Europe/London
 frankfurt=Europe/Berlin; geneva=Europe/Zurich; hamburg=Europe/Berlin; hanoi=Asia/Bangkok; houston=America/Chicago
 hyderabad=Asia/Kolkata; islamabad=Asia/Karachi; las_vegas=America/Los_Angeles; lyon=Europe/Paris

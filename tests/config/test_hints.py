@@ -135,6 +135,59 @@ INDENT = "indent it and what belongs to it by two spaces below"
             ['1:1: schedules is missing; write schedules: above "A", and indent what follows by two spaces'],
         ),
         (
+            "schedules:\nschedule: daily\ntask_type: t\n",
+            [
+                '2:1: "schedule" stands beside schedules, not below it; '
+                "write the name of the schedule below schedules, and indent its members below that"
+            ],
+        ),
+        *(
+            (
+                f"{key}:\n  A: {{schedule: daily, task_type: t}}\n",
+                [f'1:1: schedules is missing; write schedules in the place of "{key}"'],
+            )
+            for key in ("Schedules", "schedule", "jobs")
+        ),
+        (
+            "name: x\non:\n  schedule:\n    - cron: daily\njobs: {}\n",
+            [
+                "1:1: this is no schedules file: schedules is missing; write schedules: and below it each schedule "
+                "by its name, or let `files` match schedules files only"
+            ],
+        ),
+        (
+            "schedules:\n\u00a0\u00a0A:\n",
+            [
+                "1:11: schedules is empty, not a mapping; write for example {}",
+                '2:1: unknown member "\\xa0\\xa0A"; '
+                "indent with plain spaces: another character that looks like one stands in front",
+            ],
+        ),
+        (
+            HEAD.replace("    task", "\u00a0\u00a0\u00a0\u00a0task") + "    queue: Q\n",
+            [
+                "4:1: a character that is no space to YAML indents this line; "
+                "indent with plain spaces: another character that looks like one stands in front"
+            ],
+        ),
+        *(
+            (
+                f"{HEAD}    {member}\n    max_tries: 3\n",
+                [
+                    "5:1: a space is missing behind the colon; "
+                    "write the name of the member, a colon, a space and the value"
+                ],
+            )
+            for member in ("queue:Q", "deadline:'1h'", "timezone:UTC")
+        ),
+        *(
+            (
+                f"{statement}\n{HEAD}",
+                ["1:1: a statement of a template stands here; let the tool that knows it write the file before"],
+            )
+            for statement in ("{{- if .Values.on }}", "{% if on %}", "{{ range .Values.all }}")
+        ),
+        (
             "schedule: daily\ntask_type: t\n",
             [
                 "1:1: schedules is missing; "
@@ -278,3 +331,9 @@ def test_no_text_ends_in_anything_but_problems_with_a_place(text: str, as_projec
                 assert problem.message
                 assert problem.hint or "is not an IANA name" in problem.message or "(in " in problem.message
                 assert "; ," not in str(problem)
+
+
+@pytest.mark.parametrize("zone", ["2", "+2"])
+def test_an_offset_that_yaml_reads_as_a_number_is_answered_as_one(tmp_path: Path, zone: str) -> None:
+    (line,) = problems_of_one(tmp_path, f"timezone: {zone}")
+    assert "is an integer, not a string; for UTC+2 all the year write Africa/Johannesburg" in line

@@ -117,6 +117,17 @@ CASES = {
     "0 6 * * 1\u20135": "0 6 * * 1-5",
     r"*/5 \* \* \* \*": "*/5 * * * *",
     "cron: 0 6 * * *": "0 6 * * *",
+    "- cron: '0 6 * * *'": "0 6 * * *",
+    "'@daily',": "@daily",
+    "[Europe/Berlin] 0 6 * * *": "CRON_TZ=Europe/Berlin 0 6 * * *",
+    "0 6 * * 1-5 [Europe/Berlin]": "CRON_TZ=Europe/Berlin 0 6 * * 1-5",
+    "0 6 * * * +02:00": "CRON_TZ=Africa/Johannesburg 0 6 * * *",
+    "Z 0 6 * * *": "CRON_TZ=UTC 0 6 * * *",
+    "@ every 1h": "@every 1h",
+    "@5m": "@every 5m",
+    "@every_5_minutes": "@every 5m",
+    "6h00": "0 6 * * *",
+    "every 1 day at 6am": "0 6 * * *",
     "0 6 * *": "0 6 * * *",
     "*/15": "*/15 * * * *",
 }
@@ -133,7 +144,13 @@ def test_a_schedule_of_another_system_is_answered_with_one_of_ours(text: str) ->
     ("text", "hint"),
     [
         ("0 6 L * *", "no field says the last day: write 28-31 as day of month"),
-        ("0 6 LW * *", "no field says the last day"),
+        ("0 6 LW * *", "no field says the last workday: write 26-31 as day of month"),
+        ("0 6 L-3 * *", "no field counts from the last day: write 25-28 as day of month"),
+        ("0 6 31W * *", "no field says the nearest workday: write 29-31 as day of month"),
+        ("0 6 * * L", "as day of week L alone is Saturday: write SAT"),
+        ("cron(0 10 ? * L *)", "as day of week L alone is Saturday: write SAT"),
+        ("0 6 * * 1-5 *", 'write "6 * * 1-5 *" if the first is for seconds, "0 6 * * 1-5" if the last is for years'),
+        ("0 6 * * * Local", "the zone stands in front, by its IANA name, as in CRON_TZ=Europe/Malta"),
         ("0 15 10 L * ?", "no field says the last day"),
         ("0 6 15W * *", "no field says the nearest workday: write 14-17 as day of month"),
         ("0 6 1W * *", "no field says the nearest workday: write 1-3 as day of month"),
@@ -193,3 +210,20 @@ def test_whatever_is_suggested_is_accepted(text: str) -> None:
 def test_a_hostile_schedule_is_answered_at_once(text: str) -> None:
     with pytest.raises(ScheduleError):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("every 2 days at 6am", "monday at 9 and tuesday at 10", "9am to 5pm", "9:00-17:00", "every day at 5 to 6"),
+        *("12.30", "every 3 hours at 6am"),
+    ],
+)
+def test_nothing_is_told_that_would_mean_something_else(text: str) -> None:
+    assert message(text).endswith('; write five fields such as "0 6 * * 1-5", a name such as "@daily", or "@every 10m"')
+
+
+@pytest.mark.parametrize("between", [" | ", "; ", ", ", " && ", "\n"])
+def test_of_several_schedules_in_one_none_is_lost(between: str) -> None:
+    hint = 'that is more than one: write "0 6 * * *" here, and each other under a name of its own'
+    assert message(f"0 6 * * *{between}30 7 * * 1").endswith(hint)

@@ -47,6 +47,12 @@ def hint(name: str) -> str:
         ("India Standard Time", "Asia/Kolkata"),
         ("Europe/Kiyv", "Europe/Kyiv"),
         ("MSK", "Europe/Moscow"),
+        ("US/East", "US/Eastern"),
+        ("Asia/Bombay", "Asia/Kolkata"),
+        ("Europe.Berlin", "Europe/Berlin"),
+        ("LHST", "Australia/Lord_Howe"),
+        ("ChST", "Pacific/Guam"),
+        ("(UTC+01:00) Amsterdam, Berlin, Bern, Rome, Stockholm, Vienna", "Europe/Amsterdam"),
     ],
 )
 def test_a_name_with_one_meaning_is_told(written: str, zone: str) -> None:
