@@ -10,7 +10,7 @@ from ajsync.asyncjobs.names import DEFAULT_QUEUE
 from ajsync.cli.data import output_option, show
 from ajsync.cli.moments import Zone
 from ajsync.cli.options import Files, Server, files_options, server_options
-from ajsync.errors import UsageError
+from ajsync.errors import InvalidError, UsageError
 
 
 class _AddCommand(click.Command):
@@ -83,6 +83,7 @@ def command(
     import time
 
     from ajsync.asyncjobs.model import DEFAULT_MAX_TRIES, ScheduledTask, encode_json
+    from ajsync.asyncjobs.size import MAX_PAYLOAD
     from ajsync.cli.session import configured_context, connected, open_or_create, run
     from ajsync.cli.view import schedule_lines
     from ajsync.reconcile.fields import stored_object
@@ -92,11 +93,15 @@ def command(
         raise UsageError("--payload and --payload-file exclude each other.")
     # As in the Go tool, a text that is empty is no payload, and no number of tries is the usual one.
     try:
-        carried = payload_file.read() if payload_file else encode_json(payload) if payload else None
+        carried = payload_file.read(MAX_PAYLOAD + 1) if payload_file else encode_json(payload) if payload else None
     except UnicodeEncodeError:
         raise UsageError(
             "--payload is no text in UTF-8: put it into a file, and pass that as --payload-file."
         ) from None
+    if carried is not None and len(carried) > MAX_PAYLOAD:
+        raise InvalidError(
+            f"The payload is too large: the most is {MAX_PAYLOAD:,} bytes. Let the task fetch what it needs."
+        )
     task = new_schedule(
         name,
         schedule,

@@ -129,10 +129,11 @@ def _schedules_files(
 ) -> list[Path]:
     """The files that the patterns match, sorted, each once, however many names lead to it."""
     by_real_path: dict[str, Path] = {}
+    real = os.path.realpath(own)
     for pattern in project.patterns:
         told = f"the pattern {shown(pattern.match)}"
         try:
-            matches = [path for path in folder.expand(pattern.match) if path != own]
+            matches = [path for path in folder.expand(pattern.match) if path != own and os.path.realpath(path) != real]
         except Unusable as error:
             problems.append(Problem(pattern.location, f"{told}: {error}", "let everything below be readable"))
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -149,8 +150,10 @@ class SchedulesReader:
     def _payload_hint(self, named: str, folder: Path) -> str:
         """What to write instead of a path that leads to no payload: people begin it in the project's folder."""
         from_project = self._folder.path / named
-        if folder != self._folder.path and from_project.is_file() and self._folder.refuses(from_project) is None:
-            return f"a path begins in the folder of this file: write {shown(os.path.relpath(from_project, folder))}"
+        with suppress(OSError):  # such as a name that is too long
+            there = folder != self._folder.path and from_project.is_file()
+            if there and self._folder.refuses(from_project) is None:
+                return f"a path begins in the folder of this file: write {shown(os.path.relpath(from_project, folder))}"
         return f"name a file of at most {MAX_PAYLOAD:,} bytes, by a path that begins in the folder of this file"
 
 

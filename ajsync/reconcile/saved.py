@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import stat
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -29,6 +30,8 @@ _COUNTS = ("desired", "owned", "unchanged", "unmanaged", "foreign")
 _KINDS: tuple[Literal["unmanaged", "foreign", "unreadable"], ...] = ("unmanaged", "foreign", "unreadable")
 _LARGEST = 2**64 - 1
 """The largest revision that a stream can have."""
+_LONGEST = 1_000_000_000
+"""Bytes of a file, many more than the largest plan has."""
 AGAIN = "Make it again with 'ajsync plan --out'."
 _T = TypeVar("_T")
 
@@ -72,7 +75,12 @@ def load_plan(path: Path) -> SavedPlan:
     Raises UsageError where the file cannot be read, InvalidError where it is not exactly what was saved.
     """
     try:
-        data = path.read_bytes()
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would let the command wait for ever, a device never end
+            raise UsageError(f"The plan {path} cannot be read: it is not a regular file.")
+        with path.open("rb") as file:
+            data = file.read(_LONGEST + 1)
+        if len(data) > _LONGEST:
+            raise UsageError(f"The plan {path} cannot be read: it is larger than {_LONGEST:,} bytes.")
     except OSError as error:
         raise UsageError(
             f"The plan {path} cannot be read: {error.strerror or error}. 'ajsync plan --out {path}' makes one."

@@ -49,3 +49,9 @@ def test_offline_a_mebibyte_counts(tmp_path: Path) -> None:
     assert done.returncode == 3
     assert "a.yaml:2:3: too large: its value is larger than the server takes: 1,17" in done.stderr
     assert "of at most 1,048,576" in done.stderr
+
+
+def test_of_a_payload_that_never_ends_no_more_is_read_than_fits(tmp_path: Path) -> None:
+    done = ajsync(tmp_path, "add", "X", "@daily", "t", "--payload-file", "/dev/zero", "--server", "nats://127.0.0.1:1")
+    assert done.returncode == 3, done.stderr
+    assert "the most is 588,000" in done.stderr

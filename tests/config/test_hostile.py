@@ -191,3 +191,15 @@ def test_a_thousand_problems_are_all_told(tmp_path: Path) -> None:
     lines = problems(tmp_path, text)
     assert len(lines) == MOST_PROBLEMS
     assert all("unknown member" in line for line in lines)
+
+
+def test_a_path_that_no_file_can_have_is_told_as_any_other(tmp_path: Path) -> None:
+    (line,) = problems_of_one(tmp_path, f"payload_file: {'a' * 5000}")
+    assert "cannot be read: " in line
+    assert "File name too long" in line
+
+
+def test_the_project_file_is_no_schedules_file_by_whatever_way_it_is_found(tmp_path: Path) -> None:
+    write(tmp_path, {"ajsync.yaml": OWNER, "schedules/a.yaml": HEAD})
+    (tmp_path / "schedules/up").symlink_to("..")
+    assert set(load_configuration(tmp_path).tasks) == {"A"}

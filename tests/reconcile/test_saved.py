@@ -228,3 +228,14 @@ def test_a_plan_of_the_wrong_shape_is_refused_even_with_a_fitting_checksum(saved
     saved.write_text(json.dumps(document))
     with pytest.raises(InvalidError, match="is not a saved plan that can be applied"):
         load_plan(saved)
+
+
+@pytest.mark.parametrize("kind", ["device", "pipe"])
+def test_a_plan_is_read_from_no_device_or_pipe(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "plan"
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+    with pytest.raises(UsageError, match="it is not a regular file"):
+        load_plan(path)
