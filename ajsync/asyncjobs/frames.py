@@ -17,9 +17,9 @@ _WRITE_BYTES = 256 * 1024
 """At once: others who write on the same connection have their turn in between."""
 
 
-def publish_frame(subject: str, data: bytes) -> bytes:
-    """A core message, which nobody acknowledges."""
-    return b"PUB %b %d\r\n%b\r\n" % (subject.encode(), len(data), data)
+def publish_frame(subject: str, data: bytes, reply: str = "") -> bytes:
+    """A core message, which nobody acknowledges; an answer to it goes to `reply`."""
+    return b"PUB %b %b%d\r\n%b\r\n" % (subject.encode(), f"{reply} ".lstrip().encode(), len(data), data)
 
 
 def store_frame(subject: str, reply: str, headers: bytes, data: bytes) -> bytes:

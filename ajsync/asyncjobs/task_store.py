@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from ajsync.asyncjobs.connection import Connection
+import json
+
+from ajsync.asyncjobs.connection import Connection, JetStreamError
 from ajsync.asyncjobs.names import TASKS_STREAM
-from ajsync.asyncjobs.streams import last_message
+from ajsync.asyncjobs.streams import MESSAGE_NOT_FOUND, last_message, read_message
 from ajsync.asyncjobs.tasks import Task, decode_task, task_subject
 
 
@@ -15,3 +17,30 @@ async def load_task(connection: Connection, task_id: str) -> Task | None:
     """
     message = await last_message(connection, TASKS_STREAM, task_subject(task_id))
     return None if message is None else decode_task(message.data)
+
+
+def task_question(task_id: str) -> bytes:
+    """What to ask `TASK_QUESTIONS` for a task, where many are asked for at once."""
+    return b'{"last_by_subj":"%b"}' % task_subject(task_id).encode()
+
+
+TASK_QUESTIONS = f"STREAM.MSG.GET.{TASKS_STREAM}"
+"""The subject for questions, without the prefix of the API."""
+
+
+def task_answer(data: bytes) -> Task | None:
+    """The task that such a question is answered with; None where there is none.
+
+    Raises StoredValueError for a message that is no task, JetStreamError for any other answer.
+    """
+    try:
+        answer = json.loads(data)
+        error = answer.get("error")
+        message = None if error else read_message(answer)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise JetStreamError(TASK_QUESTIONS, 0, 0, "what answers is not JetStream") from None
+    if message is not None:
+        return decode_task(message.data)
+    if error.get("err_code") == MESSAGE_NOT_FOUND:
+        return None
+    raise JetStreamError(TASK_QUESTIONS, error.get("code", 0), error.get("err_code", 0), error.get("description", ""))

@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 
 WINDOW = 1000
 """Fires under way at once: more gains nothing, and a lost connection leaves this many to be written again."""
+_ANSWERS_IN_A_ROW = 100
+"""After so many others have a turn: those to a full window may come in one go."""
 ACK_SECONDS = 3.0
 """Silence after which a fire is put off, so that it does not take up the window."""
 _FIRST_BACK_OFF_SECONDS = 0.25
@@ -77,6 +79,7 @@ class Firing:
         """What is lost with a connection is written again when its ack fails to come."""
         self._outcomes: list[Outcome] = []
         self._delivering = False
+        self._received = 0
         self._reconnects = 0
         self._complaints = Complaints(log)
         self._lookups = Lookups(connection)
@@ -165,6 +168,9 @@ class Firing:
             self._out.add(flight.prepared.item_frame)
 
     async def _receive(self, msg: Msg) -> None:
+        self._received += 1
+        if self._received % _ANSWERS_IN_A_ROW == 0:
+            await asyncio.sleep(0)
         _, stage, serial = msg.subject.rsplit(".", 2)
         flight = self._sent.get(int(serial))
         if flight is None or flight.stage != stage:

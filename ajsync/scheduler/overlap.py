@@ -2,6 +2,9 @@
 
 The previous task is found by its id, which follows from the name and the instant of the fire before. Fires of one
 schedule take turns, since what the next one may do depends on what becomes of this one.
+
+That a task is finished stays so: hence most are looked at seconds before the fire is due, and then nothing has to be
+asked. Only of one that was not finished then it is asked again.
 """
 
 from __future__ import annotations
@@ -9,21 +12,25 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
+from typing import Literal
 
 from ajsync.asyncjobs.connection import Connection
+from ajsync.asyncjobs.due import Times
 from ajsync.asyncjobs.ids import fire_task_id
-from ajsync.asyncjobs.task_store import load_task
-from ajsync.asyncjobs.tasks import UNFINISHED
+from ajsync.asyncjobs.tasks import UNFINISHED, Task
 from ajsync.asyncjobs.timestamp import NANOSECONDS
-from ajsync.errors import StoredValueError, UnreachableError
-from ajsync.schedule.quoting import told
+from ajsync.schedule.quoting import escape
 from ajsync.scheduler.agenda import Fire
 from ajsync.scheduler.catchup import previous_dues
 from ajsync.scheduler.complaints import Complaints
+from ajsync.scheduler.known_tasks import TOO_MANY, KnownTasks, list_tasks
 from ajsync.scheduler.log_fields import fire_fields
+from ajsync.scheduler.looks import Look, Looks
+from ajsync.scheduler.metrics import MissedReason
 from ajsync.scheduler.prepare import Prepared
 from ajsync.scheduler.records import Records
 
@@ -31,8 +38,34 @@ log = logging.getLogger(__name__)
 
 _LOOK_BACK = 64
 """Fires to look back over for one that made a task, when nobody remembers it: those between were skipped themselves."""
-_RETRY_SECONDS = 1.0
 _GIVE_UP_AFTER = 3600 * NANOSECONDS
+_WORTH = 1000
+"""Tasks that are listed in the time that one schedule without a memory may take."""
+_SLICE_SECONDS = 0.005
+_MOST_LISTS = 1000
+"""Of previous instants, which schedules have in common that are due together."""
+
+Start = Callable[[Prepared], None]
+
+
+class _Line:
+    """The fires of one schedule that take turns."""
+
+    __slots__ = ("dues", "fire", "look", "prepared", "start", "started", "until", "waiting")
+
+    def __init__(self, fire: Fire) -> None:
+        self.fire = fire
+        """The one whose turn it is, or before which it is looked at the previous task."""
+        self.prepared: Prepared | None = None
+        """None while it is only looked ahead."""
+        self.start: Start | None = None
+        self.started = False
+        self.dues: Iterator[int] = iter(())
+        """When the previous one may have been due, newest first."""
+        self.look: Look | None = None
+        self.until = 0
+        """When to give up."""
+        self.waiting: deque[tuple[Prepared, Start]] = deque()
 
 
 class Overlap:
@@ -42,101 +75,226 @@ class Overlap:
         self._connection = connection
         self._records = records
         self._clock = clock
-        self._checks: dict[asyncio.Task[None], Prepared] = {}
-        self._last: dict[str, asyncio.Future[str]] = {}
-        """Name → what becomes of the fire that had its turn last."""
+        self._lines: dict[str, _Line] = {}
+        self._held = 0
         self._made: dict[str, int] = {}
         """Name → when the last fire that has a task was due."""
+        self._finished: set[str] = set()
+        """Of which schedules that task, or whichever was the last, is finished or gone."""
+        self._looks = Looks(connection, self._complain, self._give_up)
         self._complaints = Complaints(log)
+        self._listing: asyncio.Task[KnownTasks | int] | None = None
+        self._for_listing: deque[_Line] = deque()
+        self._searches = 0
+        """Of schedules whose last fire nobody remembers, since the last listing."""
+        self._previous: dict[tuple[Times, int], tuple[int, ...]] = {}
 
     def __len__(self) -> int:
-        return len(self._checks)
+        return self._held
 
     def concerns(self, prepared: Prepared) -> bool:
         """Whether the fire depends on the previous one."""
         return prepared.fire.task.settings.overlap == "skip"
 
-    def check(self, prepared: Prepared, start: Callable[[Prepared], None]) -> None:
+    def look_ahead(self, prepared: Prepared) -> None:
+        """Look at the previous task of a fire that will be due soon."""
+        name = prepared.fire.task.name
+        if name not in self._finished and name not in self._lines:
+            line = self._lines[name] = _Line(prepared.fire)
+            self._guarded(self._search, line)
+
+    def check(self, prepared: Prepared, start: Start) -> None:
         """Look at the previous task, and `start` the fire unless that is not finished."""
         name = prepared.fire.task.name
-        before = self._last.get(name)
-        prepared.settled = self._last[name] = asyncio.get_running_loop().create_future()
-        prepared.settled.add_done_callback(partial(self._remember, prepared.fire))
-        task = asyncio.create_task(self._check(prepared, prepared.settled, before, start))
-        self._checks[task] = prepared
-        task.add_done_callback(partial(self._end, prepared))
+        prepared.settled = asyncio.get_running_loop().create_future()
+        self._held += 1
+        line = self._lines.get(name)
+        if line is None:
+            line = self._lines[name] = _Line(prepared.fire)
+            self._take_turn(line, prepared, start)
+        else:
+            line.waiting.append((prepared, start))
 
     def unsettled(self) -> Iterator[Fire]:
         """The fires that are being looked at."""
-        return (prepared.fire for prepared in self._checks.values())
+        for line in self._lines.values():
+            if line.prepared is not None and not line.started:
+                yield line.prepared.fire
+            yield from (prepared.fire for prepared, _ in line.waiting)
 
     def abandon(self) -> list[Fire]:
         """Stop looking, and return what was looked at."""
         fires = list(self.unsettled())
-        for task in list(self._checks):
-            task.cancel()
-        self._checks.clear()
+        self._lines.clear()
+        self._for_listing.clear()
+        self._held = 0
+        self._looks.close()
+        if self._listing is not None:
+            self._listing.cancel()
         return fires
 
-    def _end(self, prepared: Prepared, check: asyncio.Task[None]) -> None:
-        """A check is over; of a mistake of ours the fires after this one must not have to wait for ever."""
-        self._checks.pop(check, None)
-        if check.cancelled() or (error := check.exception()) is None:
-            return
-        name, fields = told(prepared.fire.task.name), fire_fields(prepared.fire)
-        log.error("Cannot see whether the previous task of %s is finished", name, exc_info=error, extra=fields)
-        if prepared.settled is not None and not prepared.settled.done():
-            self._records.missed([prepared.fire], "missed", "unstored", repr(error))
-            prepared.settled.set_result("missed")
-
-    def _remember(self, fire: Fire, settled: asyncio.Future[str]) -> None:
-        if settled.result() not in ("skipped", "missed"):
-            self._made[fire.task.name] = max(fire.due, self._made.get(fire.task.name, 0))
-
-    async def _check(
-        self,
-        prepared: Prepared,
-        settled: asyncio.Future[str],
-        before: asyncio.Future[str] | None,
-        start: Callable[[Prepared], None],
-    ) -> None:
-        fire = prepared.fire
-        if before is not None:
-            await asyncio.wait([before])  # not the future itself, which would be cancelled with us
+    def _take_turn(self, line: _Line, prepared: Prepared, start: Start) -> None:
+        assert prepared.settled is not None
+        line.fire, line.prepared, line.start, line.started = prepared.fire, prepared, start, False
+        prepared.settled.add_done_callback(partial(self._settled, line))
         give_up_at = self._clock() + _GIVE_UP_AFTER
-        until = min(prepared.task.deadline or give_up_at, give_up_at)
-        while True:
-            try:
-                running = await self._unfinished(fire)
-                break
-            except UnreachableError as error:
-                text = f"Cannot see whether the previous task of {fire.task.name} is finished: {error}"
-                self._complaints.tell(text, fire, "previous task", reason=str(error))
-            if self._clock() > until:
-                detail = "it could not be seen in time whether its previous task is finished"
-                self._records.missed([fire], "missed", "unstored", detail)
-                settled.set_result("missed")
-                return
-            await asyncio.sleep(_RETRY_SECONDS)
-        if running is None:
-            start(prepared)
+        line.until = min(prepared.task.deadline or give_up_at, give_up_at)
+        if prepared.fire.task.name in self._finished:
+            self._begin(line)
         else:
-            self._records.missed([fire], "skipped", "overlap", f"the task {running} is not finished")
-            settled.set_result("skipped")
+            self._guarded(self._search, line)
 
-    async def _unfinished(self, fire: Fire) -> str | None:
-        """The id of the schedule's last task before `fire`, if that is not finished."""
-        name = fire.task.name
-        made = self._made.get(name)
-        # What catch-up makes good may come after a newer fire: then that one is what must not overlap.
-        for due in [made] if made is not None else islice(previous_dues(fire.entry.times, fire.due), _LOOK_BACK):
+    def _guarded(self, step: Callable[[_Line], None], line: _Line) -> None:
+        """Go on with a line; of a mistake of ours the fires after this one must not have to wait for ever."""
+        try:
+            step(line)
+        except Exception as error:  # whatever it is, it is told, and the fire counts as missed
+            if line.started:
+                raise
+            name, fields = escape(line.fire.task.name), fire_fields(line.fire)
+            log.error("Cannot see whether the previous task of %s is finished", name, exc_info=error, extra=fields)
+            self._end(line, "missed", "unstored", repr(error))
+
+    def _search(self, line: _Line) -> None:
+        """Look at the previous task, or at all that it may be."""
+        made = self._made.get(line.fire.task.name)
+        if made is not None:
+            # What catch-up makes good may come after a newer fire: then that one is what must not overlap.
+            line.dues = iter((made,))
+            self._look_at_next(line)
+            return
+        if self._is_listed():
+            line.dues = self._dues_before(line.fire)
+            self._look_at_next(line)
+        else:
+            self._for_listing.append(line)
+
+    def _is_listed(self) -> bool:
+        """Whether it is known which tasks there were, or that it is not worth asking; else that is asked."""
+        self._searches += 1
+        if self._listing is not None:
+            if not self._listing.done():
+                return False
+            there = self._listing.result()
+            if isinstance(there, KnownTasks) or there >= TOO_MANY or there > self._worth():
+                return True
+        self._listing = asyncio.create_task(list_tasks(self._connection, self._worth))
+        self._listing.add_done_callback(self._listed)
+        return False
+
+    def _worth(self) -> int:
+        """How many tasks it is worth listing: each schedule may have to look at 64."""
+        return _WORTH * self._searches
+
+    def _listed(self, listing: asyncio.Task[KnownTasks | int]) -> None:
+        if not listing.cancelled():
+            self._previous.clear()
+            self._go_on_searching()
+
+    def _go_on_searching(self) -> None:
+        """Search for those that waited for the listing, some at a time."""
+        began = time.monotonic()
+        while self._for_listing and time.monotonic() - began < _SLICE_SECONDS:
+            line = self._for_listing.popleft()
+            if self._lines.get(line.fire.task.name) is line:
+                line.dues = self._dues_before(line.fire)
+                self._guarded(self._look_at_next, line)
+        if self._for_listing:
+            asyncio.get_running_loop().call_soon(self._go_on_searching)
+
+    def _known(self) -> KnownTasks | None:
+        listing = self._listing
+        if listing is None or not listing.done() or listing.cancelled():
+            return None
+        found = listing.result()
+        return found if isinstance(found, KnownTasks) else None
+
+    def _dues_before(self, fire: Fire) -> Iterator[int]:
+        """When the previous task may have been due, as far as is known."""
+        known, key = self._known(), (fire.entry.times, fire.due)
+        if known is None:
+            return islice(previous_dues(fire.entry.times, fire.due, fire.task.created_at), _LOOK_BACK)
+        if known.is_empty:
+            return iter(())
+        dues = self._previous.get(key)
+        if dues is None:
+            if len(self._previous) >= _MOST_LISTS:
+                self._previous.clear()
+            found = islice(previous_dues(fire.entry.times, fire.due), _LOOK_BACK)
+            dues = self._previous[key] = tuple(due for due in found if known.may_hold_any(due))
+        return iter(dues)
+
+    def _look_at_next(self, line: _Line) -> None:
+        """Look at the next task that may be the previous one; where there is none, nothing is in the way."""
+        name, known = line.fire.task.name, None if line.fire.task.name in self._made else self._known()
+        for due in line.dues:
             task_id = fire_task_id(name, due)
-            try:
-                task = await load_task(self._connection, task_id)
-            except StoredValueError:
-                return None
-            if task is None:
-                continue
-            expired = task.deadline and task.deadline < self._clock()  # which no worker starts any more
-            return task_id if task.state in UNFINISHED and not expired else None
-        return None
+            if known is None or known.may_hold(task_id):
+                then = partial(self._looked, line, due)
+                line.look = self._looks.look(line.fire, task_id, then, ahead=line.prepared is None)
+                return
+        self._is_finished(line)
+
+    def _looked(self, line: _Line, due: int, task: Task | None, readable: bool) -> None:
+        line.look = None
+        name = line.fire.task.name
+        if task is None and readable:
+            self._guarded(self._look_at_next, line)
+        elif task is None or task.state not in UNFINISHED or (task.deadline and task.deadline < self._clock()):
+            self._is_finished(line)  # a task whose deadline has passed no worker starts any more
+        else:
+            self._made[name] = max(due, self._made.get(name, 0))
+            self._end(line, "skipped", "overlap", f"the task {task.id} is not finished")
+
+    def _is_finished(self, line: _Line) -> None:
+        self._finished.add(line.fire.task.name)
+        if line.prepared is None:
+            self._next_turn(line)
+        else:
+            self._begin(line)
+
+    def _begin(self, line: _Line) -> None:
+        assert line.prepared is not None
+        assert line.start is not None
+        line.started = True
+        self._held -= 1
+        line.start(line.prepared)
+
+    def _end(self, line: _Line, state: Literal["skipped", "missed"], reason: MissedReason, detail: str) -> None:
+        """The fire makes no task."""
+        if line.prepared is None:
+            self._next_turn(line)
+            return
+        assert line.prepared.settled is not None
+        self._records.missed([line.prepared.fire], state, reason, detail)
+        self._held -= 1
+        line.started = True
+        line.prepared.settled.set_result(state)
+
+    def _settled(self, line: _Line, settled: asyncio.Future[str]) -> None:
+        name = line.fire.task.name
+        if settled.result() not in ("skipped", "missed"):
+            self._made[name] = max(line.fire.due, self._made.get(name, 0))
+            self._finished.discard(name)
+        if self._lines.get(name) is line:
+            self._next_turn(line)
+
+    def _next_turn(self, line: _Line) -> None:
+        if line.waiting:
+            self._take_turn(line, *line.waiting.popleft())
+        else:
+            self._lines.pop(line.fire.task.name, None)
+
+    def _give_up(self) -> None:
+        """End what could not be seen in time."""
+        now = self._clock()
+        for line in [each for each in self._lines.values() if each.look is not None and each.prepared is not None]:
+            if now > line.until and line.look is not None:
+                line.look.cancelled = True
+                line.look = None
+                detail = "it could not be seen in time whether its previous task is finished"
+                self._end(line, "missed", "unstored", detail)
+
+    def _complain(self, fire: Fire, reason: str) -> None:
+        text = f"Cannot see whether the previous task of {fire.task.name} is finished: {reason}"
+        self._complaints.tell(text, fire, "previous task", reason=reason)

@@ -207,8 +207,8 @@ class TermRunner:
             self._unprepared.extend(self._scheduler.agenda.advance(now + AHEAD))
         self._prepare_some()
         due: list[Prepared] = []
-        # No more than can be under way at once, so that of ten thousand the first are written without delay.
-        while self._prepared and self._prepared[0][0] <= now and len(due) < WINDOW:
+        # Some at a time, so that of ten thousand the first are written without delay.
+        while self._prepared and self._prepared[0][0] <= now and len(due) < _SLICE:
             due.append(heapq.heappop(self._prepared)[2])
         if due:
             self._dispatch(due, now)
@@ -270,6 +270,8 @@ class TermRunner:
                 self._scheduler.records.unfit(fire, str(error))
                 continue
             heapq.heappush(self._prepared, (fire.due, prepared.serial, prepared))
+            if self._overlap.concerns(prepared):
+                self._overlap.look_ahead(prepared)
 
     def _dispatch(self, due: list[Prepared], now: int) -> None:
         """Hand over what stands and is in time; what must not overlap is looked at first."""

@@ -1,6 +1,7 @@
 """`make bench`: each figure beside its floor, both measured in turn in the same run, medians of several rounds.
 
-`python -m tests.bench NAME...` measures only some: plan, burst, again, clients, idle.
+`python -m tests.bench NAME...` measures only some: plan, burst, again, clients, catch-up, overlap,
+idle.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from tests.bench.content import fill, new_server
 from tests.bench.fires import bench_again_and_again, bench_burst
 from tests.bench.idle import bench_idle
 from tests.bench.plan import bench_apply, bench_plan, bench_plan_memory, bench_start_up, write_project
+from tests.bench.stalls import bench_catch_up, bench_overlap, catch_up_all, catch_up_latest
 
 ROUNDS = 7
 
@@ -39,7 +41,7 @@ def main() -> None:
     """Run every benchmark, or those that are named."""
     gc.disable()  # as the commands do; the scheduler runs in a process of its own
     ajsync = str(Path(sys.executable).with_name("ajsync"))
-    names = sys.argv[1:] or ["plan", "burst", "again", "clients", "idle"]
+    names = sys.argv[1:] or ["plan", "burst", "again", "clients", "catch-up", "overlap", "idle"]
     if "plan" in names:
         plan(ajsync)
     if "burst" in names:
@@ -48,6 +50,12 @@ def main() -> None:
         asyncio.run(bench_again_and_again(200, 6))
     if "clients" in names:
         asyncio.run(bench_clients(200, 200, 10))
+    if "catch-up" in names:
+        asyncio.run(bench_catch_up("5 schedules, all", catch_up_all(5), 30))
+        asyncio.run(bench_catch_up("10,000 schedules, latest", catch_up_latest(10_000), 30))
+    if "overlap" in names:
+        asyncio.run(bench_overlap(1000, 20))
+        asyncio.run(bench_overlap(10_000, 30))
     if "idle" in names:
         bench_idle(ajsync, 50_000, 20, ("aim 5 s", "aim 150 MiB", "aim below 1 %"))
         bench_idle(ajsync, 100_000, 10, ("", "", ""))

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.connection import Connection, connect
 from ajsync.asyncjobs.context import context_for_server
-from ajsync.asyncjobs.model import Managed, ScheduledTask, encode_scheduled_task
+from ajsync.asyncjobs.model import Managed, Overlap, ScheduledTask, encode_scheduled_task
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, TASKS_STREAM, schedule_key
 from ajsync.asyncjobs.streams import make_stream
 from ajsync.asyncjobs.timestamp import NANOSECONDS
@@ -68,10 +68,10 @@ async def queued(connection: Connection) -> int:
     return sum(info["state"]["messages"] for info in infos)
 
 
-def schedules_due_together(count: int, seconds: int, due: int) -> list[ScheduledTask]:
+def schedules_due_together(count: int, seconds: int, due: int, overlap: Overlap = "allow") -> list[ScheduledTask]:
     """Schedules that are all due every so many seconds, `due` (nanoseconds since 1970, a whole second) among them."""
     created_at = due - seconds * NANOSECONDS
-    return [_schedule(number, f"@every {seconds}s", created_at) for number in range(count)]
+    return [_schedule(number, f"@every {seconds}s", created_at, overlap=overlap) for number in range(count)]
 
 
 def schedules_at_rest(count: int, month: int) -> list[ScheduledTask]:
@@ -90,7 +90,9 @@ def _zoned(schedule: str, number: int) -> str:
     return f"CRON_TZ={zone} {schedule}" if zone else schedule
 
 
-def _schedule(number: int, schedule: str, created_at: int, jitter: bool = False) -> ScheduledTask:
+def _schedule(
+    number: int, schedule: str, created_at: int, jitter: bool = False, overlap: Overlap = "allow"
+) -> ScheduledTask:
     return ScheduledTask(
         name=f"JOB_{number // 100:04}_{number % 100:04}",
         schedule=schedule,
@@ -105,5 +107,6 @@ def _schedule(number: int, schedule: str, created_at: int, jitter: bool = False)
             source=f"schedules/{number // 100:04}.yaml",
             description=f"Report {number % 100} of file {number // 100}",
             jitter=30 * NANOSECONDS if jitter else 0,
+            overlap=overlap,
         ),
     )

@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import nats
 
@@ -34,8 +35,17 @@ LEAD_SECONDS = 6
 """From the start of a scheduler to the instant: it loads, is elected, and looks three seconds ahead."""
 _DEADLINE_SECONDS = 20.0
 
-Settled = list[tuple[int, int, int]]
-"""Of each fire, in nanoseconds: when it was due, how late its task was acked, when its work item was."""
+
+class Settled(list[tuple[int, int, int]]):
+    """Of each fire, in nanoseconds: when it was due, how late its task was acked, when its work item was."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop: dict[str, Any] = {}
+        """What the loop went through."""
+        self.log = ""
+        self.stopped_after = 0.0
+        """Seconds from SIGTERM to the end."""
 
 
 async def bench_burst(count: int, rounds: int) -> None:
@@ -110,7 +120,7 @@ def _report_lateness(
 @asynccontextmanager
 async def running_scheduler(url: str, *options: str) -> AsyncIterator[Settled]:
     """A scheduler in a process of its own; at the end the list holds what it has settled."""
-    settled: Settled = []
+    settled = Settled()
     with TemporaryDirectory() as folder:
         fires, log = Path(folder) / "fires", Path(folder) / "log"
         command = [sys.executable, "-m", "tests.bench.observed", str(fires), "scheduler", "bench"]
@@ -121,9 +131,12 @@ async def running_scheduler(url: str, *options: str) -> AsyncIterator[Settled]:
         except AssertionError as error:
             raise AssertionError(f"{error}; the scheduler's log ends with:\n{log.read_text()[-2000:]}") from None
         finally:
+            began = time.monotonic()
             process.send_signal(signal.SIGTERM)
-            process.wait(10)
+            process.wait(30)
         settled.extend(map(tuple, json.loads(fires.read_text())))
+        settled.loop = json.loads(fires.with_suffix(".loop").read_text())
+        settled.log, settled.stopped_after = log.read_text(), time.monotonic() - began
 
 
 async def _until_queued(url: str, count: int, due: int) -> None:

@@ -2,21 +2,59 @@
 
 What the scheduler records of a fire is kept, and at the end written to FILE as JSON: for each fire in the order in
 which they were settled when it was due, how late its task was acked, and when its work item was (all nanoseconds).
+FILE.loop gets what the loop went through: see `Loop`. With $BENCH_LEAP="AT SECONDS" the clock leaps so far ahead.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from ajsync.cli.main import main
 from ajsync.scheduler.flight import Outcome
 from ajsync.scheduler.records import Records
+from ajsync.scheduler.scheduler import Scheduler
 
 _fires: list[tuple[int, int, int]] = []
+_BEAT_SECONDS = 0.002
+_NANOSECONDS = 1_000_000_000
+
+
+class Loop:
+    """How the loop fares, by a call that it is to make every two milliseconds."""
+
+    def __init__(self) -> None:
+        self.stall = 0.0
+        """The longest time in seconds that it took too long, by the clock: on a busy machine that of others too."""
+        self.busy = 0.0
+        """The same in seconds of the processor, which the loop alone used up."""
+        self.memory: list[tuple[int, float]] = []
+        """When, and how many MiB were resident."""
+        self._at = 0.0
+        self._used = 0.0
+
+    def begin(self) -> None:
+        """Begin to watch, once everything is loaded."""
+        self._at, self._used = time.monotonic(), time.thread_time()
+        asyncio.get_running_loop().call_later(_BEAT_SECONDS, self._beat)
+
+    def _beat(self) -> None:
+        now, used = time.monotonic(), time.thread_time()
+        self.stall = max(self.stall, now - self._at - _BEAT_SECONDS)
+        self.busy = max(self.busy, used - self._used)
+        if not self.memory or now - self.memory[-1][0] / _NANOSECONDS > 1:
+            pages = int(Path("/proc/self/statm").read_text().split()[1])
+            self.memory.append((int(now * _NANOSECONDS), pages * os.sysconf("SC_PAGE_SIZE") / 2**20))
+        self.begin()
+
+
+_loop = Loop()
 
 
 class ObservedRecords(Records):
@@ -29,10 +67,35 @@ class ObservedRecords(Records):
         super().settled(outcomes)
 
 
+class ObservedScheduler(Scheduler):
+    """A scheduler whose loop is watched from its first term on, and whose clock may leap."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        at, ahead = map(int, os.environ.get("BENCH_LEAP", "0 0").split())
+
+        def clock() -> int:
+            now = time.time_ns()
+            return now + ahead * _NANOSECONDS if now >= at * _NANOSECONDS else now
+
+        super().__init__(*arguments, **{**options, "clock": clock})
+        began = self.on_lead
+
+        def on_lead() -> None:
+            began()
+            _loop.begin()
+
+        self.on_lead = on_lead
+
+
 if __name__ == "__main__":
     file = Path(sys.argv.pop(1))
     try:
-        with patch("ajsync.scheduler.scheduler.Records", ObservedRecords):  # the command makes its own
+        with (  # the command makes its own
+            patch("ajsync.scheduler.scheduler.Records", ObservedRecords),
+            patch("ajsync.scheduler.scheduler.Scheduler", ObservedScheduler),
+        ):
             main()
     finally:
         file.write_text(json.dumps(_fires))
+        loop = {"stall": _loop.stall, "busy": _loop.busy, "memory": [each[1] for each in _loop.memory]}
+        file.with_suffix(".loop").write_text(json.dumps(loop))

@@ -21,6 +21,8 @@ from ajsync.asyncjobs.tasks import encode_task, task_for_fire
 from ajsync.asyncjobs.timestamp import NANOSECONDS as SECOND
 from ajsync.scheduler import overlap
 from ajsync.scheduler.agenda import Fire
+from ajsync.scheduler.known_tasks import TOO_MANY, KnownTasks, list_tasks
+from ajsync.scheduler.looks import WINDOW, Look, Looks
 from ajsync.scheduler.metrics import Metrics
 from ajsync.scheduler.overlap import Overlap
 from ajsync.scheduler.records import Records
@@ -150,6 +152,7 @@ async def test_a_mistake_of_ours_at_one_fire_does_not_hold_up_the_next(
         return fire_task_id(name, instant)
 
     async with connect(context_for_server(server.url)) as connection, watchful(connection) as made:
+        await left(connection, minutely(2), "complete")
         monkeypatch.setattr(overlap, "fire_task_id", mistaken)
         first, second = await made.fire(minutely(1), minutely(0))
         assert (first, second) == ("missed", "created")
@@ -231,3 +234,112 @@ async def test_what_is_abandoned_is_returned_and_not_fired(server: NatsServer) -
         assert len(made.overlap) == 0
         assert await counts(connection, TASKS_STREAM) == (0, 0)
         assert made.told() == {}
+
+
+class Asked:
+    """Counts what is asked of the server, and how much of it at once."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.looks = 0
+        self.at_once = 0
+        send = Looks._send
+
+        def counted(looks: Looks, look: Look) -> None:
+            send(looks, look)
+            self.looks += 1
+            self.at_once = max(self.at_once, len(looks._sent))
+
+        monkeypatch.setattr(Looks, "_send", counted)
+
+
+async def test_what_was_finished_seconds_before_is_not_asked_for_at_the_instant(
+    server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Asked(monkeypatch)
+    async with connect(context_for_server(server.url)) as connection, watchful(connection) as made:
+        others = [minutely(name=f"S{number}") for number in range(300)]
+        for each in others:
+            await left(connection, replace(each, due=due(1)), "complete")
+        prepared = made._fires.prepare(*others)
+        for ahead in prepared:
+            made.overlap.look_ahead(ahead)
+        await until(lambda: not made.overlap._lines)
+        assert (asked.looks, asked.at_once) == (300, WINDOW)
+        started: list[str] = []
+        for ready in prepared:
+            made.overlap.check(ready, lambda one: started.append(one.fire.task.name))
+        assert started == [each.task.name for each in others]
+        assert asked.looks == 300
+
+
+async def test_what_was_not_finished_seconds_before_is_asked_for_once_more(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection, watchful(connection) as made:
+        await left(connection, minutely(1), "active")
+        await left(connection, minutely(1, name="B"), "active")
+        prepared = made._fires.prepare(minutely(), minutely(name="B"))
+        for each in prepared:
+            made.overlap.look_ahead(each)
+        await until(lambda: not made.overlap._lines)
+        assert len(made.overlap) == 0
+        await left(connection, minutely(1), "complete")
+        for each in prepared:
+            made.overlap.check(each, lambda one: made._fires.start([one]))
+        await until(lambda: made._fires.states() == {"A": "created"} and len(made.records.history.recent()) == 1)
+        assert [(each.name, each.state) for each in made.records.history.recent()] == [("B", "skipped")]
+
+
+async def test_many_at_once_are_looked_at_in_a_window(server: NatsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = Asked(monkeypatch)
+    async with connect(context_for_server(server.url)) as connection, watchful(connection) as made:
+        others = [minutely(name=f"S{number}") for number in range(300)]
+        for each in others:
+            await left(connection, replace(each, due=due(1)), "active")
+        made.begin(*others)
+        await until(lambda: len(made.overlap) == 0)
+        assert not made._fires.outcomes
+        assert asked.at_once == WINDOW
+
+
+async def test_of_schedules_without_any_task_none_is_asked_for_one_by_one(
+    server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Asked(monkeypatch)
+    async with connect(context_for_server(server.url)) as connection, watchful(connection) as made:
+        await left(connection, minutely(200, name="OLDER"), "active")
+        await left(connection, minutely(7, name="S7"), "active")
+        made.begin(*(minutely(name=f"S{number}") for number in range(200)))
+        await until(lambda: len(made._fires.outcomes) == 199 and len(made.overlap) == 0)
+        assert [each.name for each in made.records.history.recent()] == ["S7"]
+        assert asked.looks < 10
+
+
+async def test_where_there_are_too_many_tasks_to_list_it_looks_back_to_when_the_schedule_was_created(
+    server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overlap, "_WORTH", 0)
+    asked = Asked(monkeypatch)
+    async with connect(context_for_server(server.url)) as connection, watchful(connection) as made:
+        await left(connection, minutely(5), "active")
+        assert await made.fire(minutely(0, name="B", created_at=due(3))) == ["created"]
+        assert asked.looks == 2
+        assert await made.fire(minutely(0, created_at=due(3))) == ["created"]
+        made.overlap = Overlap(connection, made.records)
+        assert await made.fire(minutely(0, created_at=due(9), due=due() + SECOND)) == ["skipped"]
+
+
+async def test_it_is_known_which_tasks_there_were(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection, watchful(connection) as made:
+        empty = await list_tasks(connection, lambda: 10)
+        assert isinstance(empty, KnownTasks)
+        assert empty.is_empty
+        await left(connection, minutely(1), "active")
+        known = await list_tasks(connection, lambda: 10)
+        assert isinstance(known, KnownTasks)
+        assert known.may_hold(fire_task_id("A", due(1)))
+        assert known.may_hold_any(due(1))
+        assert not known.may_hold_any(due(2))
+        assert sum(known.may_hold(fire_task_id(f"S{number}", due(1))) for number in range(1000)) < 10
+        assert await list_tasks(connection, lambda: 0) == 1
+        await connection.jetstream_request(f"STREAM.DELETE.{TASKS_STREAM}")
+        assert await list_tasks(connection, lambda: 10) == TOO_MANY
+        assert len(made.overlap) == 0
