@@ -83,7 +83,7 @@ def test_files_are_utf_8_whatever_the_locale(project: Path, server: NatsServer) 
 
 
 def test_a_queue_that_can_name_no_file_is_told_before_any_is_written(project: Path, server: NatsServer) -> None:
-    put(server.url, [task("ZZZ", queue="Q" * 3000)])
+    put(server.url, [task("ZZZ", queue="Q" * 255)])
     done = ajsync(project, "export", "-o", "schedules/", "--server", server.url)
     assert done.returncode == 64
     assert "Nothing was written: the name of the queue QQQ" in done.stderr
