@@ -16,7 +16,9 @@ from ajsync.cli.terminal import say
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from ajsync.asyncjobs.bucket import ConfigurationBucket
     from ajsync.asyncjobs.model import ScheduledTask
+    from ajsync.cli.table import Cell
     from ajsync.inspect.history import PastFire
     from ajsync.reconcile.render.style import Paint
 
@@ -28,6 +30,8 @@ _STYLES = {
     "complete": "create",
 }
 """The style of each state of a task that is no failure."""
+_LONGEST_STATE = 20
+"""Characters; anybody may have stored a longer one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,9 @@ def command(name: str, last: int, zone: tzinfo | None, output: str, files: Files
     found in the stream of tasks for as long as that keeps them. A Go scheduler gives random ids: its fires, and those
     of 'ajsync run', are not found.
 
+    A fire without a task says 'skipped' where the schedule has 'overlap: skip' and the task before was not finished
+    then. Of a schedule that the files suspend it says that it is paused.
+
     Lateness is the time from the due instant to the storing of the task. Once a worker has touched the task only a
     bound of it is left, shown as ≤.
 
@@ -74,12 +81,16 @@ async def _read(name: str, last: int, files: Files, server: Server) -> _History:
     from ajsync.asyncjobs.names import schedule_key
     from ajsync.cli.session import configured_context, opened_bucket
     from ajsync.cli.source import stored_task
-    from ajsync.errors import InvalidError, ScheduleError
+    from ajsync.errors import InvalidError, NotFoundError, ScheduleError
     from ajsync.inspect.history import read_history
     from ajsync.schedule import parse
 
     async with opened_bucket(server, configured_context(files, server)) as bucket:
-        task = await stored_task(bucket, name)
+        try:
+            task = await stored_task(bucket, name)
+        except NotFoundError:
+            await _raise_if_paused(bucket, name, files)
+            raise
         try:
             parse(task.schedule)
         except ScheduleError as error:
@@ -90,6 +101,26 @@ async def _read(name: str, last: int, files: Files, server: Server) -> _History:
             bucket.connection, task, stored_at=message.stored_at if message else now, now=now, last=last
         )
     return _History(task, fires)
+
+
+async def _raise_if_paused(bucket: ConfigurationBucket, name: str, files: Files) -> None:
+    """Raise NotFoundError if the files keep the schedule and say that it is suspended."""
+    from ajsync.asyncjobs.names import schedule_key
+    from ajsync.cli.session import load
+    from ajsync.cli.wording import moment
+    from ajsync.errors import AjsyncError, NotFoundError
+
+    try:
+        suspended = load(files, empty=True).suspended
+    except AjsyncError:  # without files, or valid ones, nobody says so
+        return
+    if name in suspended:
+        marker = await bucket.get(schedule_key(name))
+        since = f" since {moment(marker.stored_at)}" if marker is not None and marker.deleted else ""
+        raise NotFoundError(
+            f"{name} is paused: it is suspended in the files, and out of the bucket{since}, so nothing of it is due. "
+            "To bring it back, take 'suspend' out of it and apply."
+        ) from None
 
 
 def _table(found: _History, zone: tzinfo | None) -> Iterator[str]:
@@ -115,7 +146,7 @@ def _table(found: _History, zone: tzinfo | None) -> Iterator[str]:
 def _lines(found: _History, zone: tzinfo | None, width: int | None, paint: Paint) -> list[str]:
     from ajsync.asyncjobs.timestamp import to_datetime
     from ajsync.cli.moments import common_offset, shown
-    from ajsync.cli.table import Cell, Column, table
+    from ajsync.cli.table import Column, table
     from ajsync.reconcile.render.untrusted import visible
 
     dues = [to_datetime(fire.due, zone or _own_zone(found.task)) for fire in found.fires]
@@ -132,7 +163,7 @@ def _lines(found: _History, zone: tzinfo | None, width: int | None, paint: Paint
         (
             shown(due, offset=not offset),
             _lateness(fire),
-            Cell(visible(fire.state), _STYLES.get(fire.state, "alarm")) if fire.state else Cell("no task", "faint"),
+            _state(fire),
             str(fire.tries) if fire.state else "",
             fire.task_id if fire.state else "",
             visible(fire.last_error) if fire.last_error and width is None else "",
@@ -142,14 +173,27 @@ def _lines(found: _History, zone: tzinfo | None, width: int | None, paint: Paint
     return table(columns, rows, width=width, paint=paint)
 
 
+def _state(fire: PastFire) -> Cell:
+    from ajsync.cli.table import Cell
+    from ajsync.reconcile.render.untrusted import visible
+
+    if fire.state:
+        return Cell(visible(fire.state, _LONGEST_STATE), _STYLES.get(fire.state, "alarm"))
+    return Cell("skipped", "update") if fire.skipped_for else Cell("no task", "faint")
+
+
 def _say_why(fires: Sequence[PastFire]) -> None:
     """Say what a fire without a task means."""
-    missing = [fire for fire in fires if not fire.state]
+    skipped = sum(bool(fire.skipped_for) for fire in fires)
+    if skipped:
+        were = "was" if skipped == 1 else "were"
+        say(f"\n{skipped} of {len(fires)} {were} skipped: with overlap: skip the task before was not finished then.")
+    missing = [fire for fire in fires if not fire.state and not fire.skipped_for]
     if not missing:
         return
     text = (
         f"\n{len(missing)} of {len(fires)} have no task of an ajsync scheduler: a Go scheduler fired, whose tasks have "
-        "random ids, or nobody did, or the task was skipped, deleted, or is older than the stream keeps."
+        "random ids, or nobody did, or the task was deleted, or is older than the stream keeps."
     )
     if any(fire.earlier_value for fire in missing):
         text += " Before the last change of the entry its schedule may have been another."
@@ -182,7 +226,8 @@ def _document(found: _History, zone: tzinfo | None) -> dict[str, object]:
             {
                 "due": to_datetime(fire.due, zone or _own_zone(found.task)).isoformat(),
                 "task_id": fire.task_id,
-                "state": fire.state or None,
+                "state": fire.state or ("skipped" if fire.skipped_for else None),
+                "skipped_for": fire.skipped_for or None,
                 "tries": fire.tries if fire.state else None,
                 "last_error": fire.last_error or None,
                 "lateness_seconds": None if fire.lateness is None else fire.lateness / 1e9,

@@ -17,6 +17,8 @@ from ajsync.cli.terminal import has_colour, say
 _COLUMNS = ("Name", "Schedule", "Queue", "Task Type", "Created", "Owner", "Next")
 _LINES = 100
 """Of a row of the table that stands for many; the time that rich takes grows with their square."""
+_LEAST_NAME = 20
+"""Columns of a line of a name; a terminal that is narrower than this and the times breaks these too."""
 _DISPENSABLE = ("Created", "Owner", "Task Type", "Queue")
 """What a narrow terminal does without, the first of them first: a table of broken words tells nobody anything."""
 
@@ -118,7 +120,9 @@ def _lines(rows: list[list[str]], title: str) -> list[str]:
     shown = _fitting(columns, whole, width)
     table = Table(box=ROUNDED)
     for index, size in shown.items():
-        table.add_column(_COLUMNS[index], width=size, overflow="fold", no_wrap=_COLUMNS[index] == "Name")
+        table.add_column(
+            _COLUMNS[index], width=size, overflow="fold", no_wrap=_COLUMNS[index] == "Name" and size == whole[0]
+        )
     # Where nothing is wrapped, rich draws a row of many lines several times faster than as many rows.
     lines = _LINES if all(size == whole[index] for index, size in shown.items()) else 1
     for start in range(0, len(rows), lines):
@@ -149,7 +153,9 @@ def _fitting(columns: list[list[str]], whole: list[int], width: int) -> dict[int
     if _width(whole) <= width:
         return dict(enumerate(whole))
     words = [max(cell_len(word) for cell in column for word in cell.split()) for column in columns]
-    words[0] = whole[0]  # a name is never wrapped
+    rest = sum(words[index] + 3 for index, title in enumerate(_COLUMNS) if title in ("Schedule", "Next")) + 1
+    # A name is wrapped only where the times would have no room beside it, and then as few times as can be.
+    words[0] = whole[0] if whole[0] + 3 + rest <= width else max(min(whole[0], width - rest - 3), _LEAST_NAME)
     for count in range(len(_DISPENSABLE) + 1):
         shown = [index for index, title in enumerate(_COLUMNS) if title not in _DISPENSABLE[:count]]
         spare = width - _width(words[index] for index in shown)

@@ -7,21 +7,23 @@ record of them. A Go scheduler gives random ids: its fires cannot be found.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from ajsync.asyncjobs.connection import Connection, JetStreamError
 from ajsync.asyncjobs.due import times_of
-from ajsync.asyncjobs.foreign import decode_object, instant_member
+from ajsync.asyncjobs.foreign import MOST_INT, decode_object, instant_member
 from ajsync.asyncjobs.ids import fire_task_id
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.names import TASKS_STREAM
 from ajsync.asyncjobs.streams import STREAM_NOT_FOUND, LastMessage, last_message
-from ajsync.asyncjobs.tasks import NEW, decode_task, task_subject
+from ajsync.asyncjobs.tasks import NEW, UNFINISHED, decode_task, task_subject
 from ajsync.errors import StoredValueError
 from ajsync.scheduler.catchup import previous_dues
 
+LOOK_BACK = 64
+"""Fires before the first that is shown: among them is the task that it was skipped for, as the scheduler seeks it."""
 _AT_ONCE = 100
 """Questions to the server under way at once."""
 
@@ -41,6 +43,8 @@ class PastFire:
     """Nanoseconds from the due instant to the moment in which the task was stored; None where there is no task."""
     at_most: bool = False
     """The lateness is a bound: a worker has written the task since, and the server keeps the last time only."""
+    skipped_for: str = ""
+    """The id of the task that was not finished then, where that is why there is no task: `overlap: skip`."""
     earlier_value: bool = False
     """It was due before the entry had its present value, whose schedule may not be the one that counted."""
 
@@ -84,15 +88,46 @@ async def read_history(
     """
     limit = asyncio.Semaphore(_AT_ONCE)
 
-    async def look_up(due: int) -> PastFire:
+    async def look_up(due: int) -> LastMessage | None:
         async with limit:
-            message = await _task_message(connection, fire_task_id(task.name, due))
-        return past_fire(task.name, due, message, stored_at)
+            return await _task_message(connection, fire_task_id(task.name, due))
 
-    dues = past_dues(task, now, last)
+    skips = task.settings.overlap == "skip"
+    dues = past_dues(task, now, last + LOOK_BACK if skips else last)
     async with asyncio.TaskGroup() as group:
         looks = [group.create_task(look_up(due)) for due in dues]
-    return [look.result() for look in looks]
+    messages = dict(zip(dues, (look.result() for look in looks), strict=True))
+    fires = [past_fire(task.name, due, messages[due], stored_at) for due in dues]
+    return (with_skipped(fires, messages) if skips else fires)[:last]
+
+
+def with_skipped(fires: Sequence[PastFire], messages: Mapping[int, LastMessage | None]) -> list[PastFire]:
+    """The fires of a schedule with `overlap: skip`, newest first, and which of them were skipped.
+
+    The last write of a task that is finished is that which says so: where that is later than the next due instant, the
+    task was not finished at it.
+    """
+    told: list[PastFire] = []
+    before: PastFire | None = None
+    ends = 0
+    for fire in reversed(fires):
+        message = messages[fire.due]
+        if message is not None:
+            before, ends = fire, _ends(message)
+        elif before is not None and fire.due < ends:
+            fire = replace(fire, skipped_for=before.task_id)
+        told.append(fire)
+    return told[::-1]
+
+
+def _ends(message: LastMessage) -> int:
+    """Until when a task was in the way of the next, in nanoseconds since 1970."""
+    try:
+        task = decode_task(message.data)
+    except StoredValueError:
+        return 0
+    ends = MOST_INT if task.state in UNFINISHED else message.stored_at
+    return min(ends, task.deadline or ends)  # after its deadline no worker starts it any more
 
 
 async def _task_message(connection: Connection, task_id: str) -> LastMessage | None:

@@ -24,6 +24,7 @@ from ajsync.schedule.quoting import cut, told
 from ajsync.scheduler.complaints import Complaints
 from ajsync.scheduler.holders import Holders, covers, is_close
 from ajsync.scheduler.metrics import Metrics, TakeoverKind
+from ajsync.scheduler.namesakes import Namesakes
 from ajsync.scheduler.reading import MarkReader
 from ajsync.scheduler.watermark import Stored, Watermark
 
@@ -92,6 +93,7 @@ class Leadership:
         self._on_watermark = on_watermark
         self._on_foreign = on_foreign
         self._holders = Holders()
+        self._namesakes = Namesakes(name)
         self._reader = MarkReader(bucket, skew)
         self._unfit = unfit
         self._make_stream = make_stream
@@ -186,6 +188,7 @@ class Leadership:
         if holding.holder != self.holder:  # who has just begun has not written a watermark
             self.holder, self._alive_at = holding.holder, time.monotonic()
         self._holders.see(holding, mark)
+        self._namesakes.see(holding, self.revision)
         kind: TakeoverKind
         if holding.holder is None:
             kind = "handover" if holding.given_back else "vacant"

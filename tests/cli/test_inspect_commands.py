@@ -13,6 +13,7 @@ import pytest
 from nats.aio.client import Client
 
 from ajsync.asyncjobs.ids import fire_task_id
+from ajsync.asyncjobs.model import Managed
 from ajsync.asyncjobs.signing import load_signer, verify
 from ajsync.asyncjobs.tasks import decode_task, encode_task, task_for_fire, task_subject
 from ajsync.asyncjobs.timestamp import parse_timestamp
@@ -20,6 +21,7 @@ from tests.cli.inspected import fill, schedules, with_client
 from tests.cli.processes import ajsync
 from tests.cli.terminals import on_terminal
 from tests.nats_server import NatsServer
+from tests.tasks import task
 from tests.values import put
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -192,6 +194,37 @@ def test_history_finds_the_tasks_of_our_scheduler_by_their_ids(run: Run, server:
     assert '"no \\x1b[31mluck"' in rows[0]
     assert "no task" in rows[1]
     assert "1 of 2 have no task of an ajsync scheduler" in done.stderr
+
+
+def test_history_says_what_overlap_has_skipped(run: Run, server: NatsServer) -> None:
+    created = time.time_ns() - 7300 * 10**9
+    skipping = task("SKIPS", schedule="@every 1h", created_at=created, managed=Managed("team", overlap="skip"))
+    put(server.url, [skipping])
+    first = created // 10**9 * 10**9 + 3600 * 10**9
+
+    async def store(client: Client) -> None:
+        fire = task_for_fire(skipping, first)
+        await client.jetstream().publish(task_subject(fire.id), encode_task(fire))
+
+    with_client(server.url, store)
+    for last in ("1", "20"):
+        newest = json.loads(run("history", "SKIPS", "--json", "--last", last).stdout)["fires"][0]
+        assert (newest["state"], newest["skipped_for"]) == ("skipped", fire_task_id("SKIPS", first))
+    done = run("history", "SKIPS")
+    assert "skipped" in done.stdout.splitlines()[3]
+    assert "1 of 2 was skipped: with overlap: skip the task before was not finished then." in done.stderr
+    assert "no task" not in done.stdout
+
+
+def test_history_says_of_what_the_files_suspend_that_it_is_paused(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "ajsync.yaml").write_text("owner: mine\nfiles: [a.yaml]\n")
+    schedule = "schedules: {REST: {schedule: '@daily', task_type: t, suspend: %s}}\n"
+    for suspended in ("false", "true"):
+        (tmp_path / "a.yaml").write_text(schedule % suspended)
+        run("apply", "--yes", "--allow-empty", "--allow-deletes", "1")
+    told = run("history", "REST", code=1).stderr
+    assert "REST is paused: it is suspended in the files, and out of the bucket since " in told
+    assert "There is no schedule NOSUCH" in run("history", "NOSUCH", code=1).stderr
 
 
 def test_history_of_what_was_never_due_and_of_what_does_not_exist(run: Run) -> None:

@@ -51,6 +51,26 @@ def test_a_terminal_that_is_far_too_narrow_still_has_the_names(tmp_path: Path, a
     assert NAME in on_terminal("list", *at, folder=tmp_path, COLUMNS="40")
 
 
+@pytest.mark.parametrize("columns", [80, 120])
+def test_names_of_ninety_five_characters_leave_room_for_the_times(
+    tmp_path: Path, server: NatsServer, columns: int
+) -> None:
+    name = "EMAIL_" + "LONGISH_" * 11 + "X"
+    assert len(name) == 95
+    assert ajsync(tmp_path, "init", "--bucket", "--server", server.url).returncode == 0
+    put(server.url, [task(name, schedule=f"{ZONE} 30 7 * * mon-fri"), task("SHORT", schedule="@daily")])
+    shown = on_terminal("list", "--server", server.url, folder=tmp_path, COLUMNS=str(columns))
+    lines = re.sub("\x1b\\[[0-9;]*m", "", shown).splitlines()
+    assert {len(line) for line in lines} == {columns}
+    cells = [[cell.strip() for cell in line.strip("│").split("│")] for line in lines if line.startswith("│")]
+    assert cells[1] == ["Name", "Schedule", "Next"]
+    rows = cells[2:]
+    assert "".join(row[0] for row in rows[:-2]) == name
+    assert max(len(row[0]) for row in rows) >= columns // 3
+    assert {ZONE, "30 7 * * mon-fri"} <= {row[1] for row in rows}
+    assert rows[-2][:2] == ["SHORT", "@daily"]
+
+
 def test_text_that_looks_like_an_emoji_or_markup_is_shown_as_it_is(tmp_path: Path, server: NatsServer) -> None:
     assert ajsync(tmp_path, "init", "--bucket", "--server", server.url).returncode == 0
     put(server.url, [task("A", task_type="a:email:b", queue="[bold]Q", schedule="@daily")])

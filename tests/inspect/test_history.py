@@ -10,7 +10,7 @@ from ajsync.asyncjobs.ids import fire_task_id
 from ajsync.asyncjobs.streams import LastMessage
 from ajsync.asyncjobs.tasks import encode_task, task_for_fire
 from ajsync.asyncjobs.timestamp import format_timestamp, parse_timestamp
-from ajsync.inspect.history import PastFire, past_dues, past_fire
+from ajsync.inspect.history import PastFire, past_dues, past_fire, with_skipped
 from tests.tasks import task
 
 SECOND = 1_000_000_000
@@ -73,3 +73,29 @@ def test_a_fire_without_a_task_says_whether_the_entry_has_changed_since() -> Non
     assert not past_fire("A", DUE, None, stored_at=DUE - 1).earlier_value
     assert past_fire("A", DUE, None, stored_at=DUE).earlier_value
     assert past_fire("A", DUE, None, stored_at=DUE).state == ""
+
+
+HOUR = 3600 * SECOND
+
+
+@pytest.mark.parametrize(
+    ("members", "written", "skipped"),
+    [
+        ({"state": "active"}, 0, [True, True]),
+        ({"state": "complete"}, 90 * 60 * SECOND, [False, True]),
+        ({"state": "complete"}, SECOND, [False, False]),
+        ({"state": "new", "deadline": format_timestamp(DUE + 90 * 60 * SECOND)}, 0, [False, True]),
+        ({"state": "retry", "created": 5}, 0, [False, False]),
+    ],
+    ids=["unfinished", "finished-late", "finished-in-time", "expired", "no-task"],
+)
+def test_a_fire_is_skipped_while_the_task_before_is_not_finished(
+    members: dict[str, object], written: int, skipped: list[bool]
+) -> None:
+    value = {**json.loads(encode_task(task_for_fire(SCHEDULED, DUE))), **members}
+    dues = [DUE + 2 * HOUR, DUE + HOUR, DUE, DUE - HOUR]
+    messages = dict.fromkeys(dues, None) | {DUE: LastMessage(7, json.dumps(value).encode(), {}, DUE + written)}
+    found = with_skipped([past_fire("A", due, messages[due], 0) for due in dues], messages)
+    assert [fire.due for fire in found] == dues
+    assert [bool(fire.skipped_for) for fire in found] == [*skipped, False, False]
+    assert {fire.skipped_for for fire in found} <= {"", fire_task_id("A", DUE)}

@@ -11,7 +11,7 @@ import pytest
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.connection import Connection, connect
 from ajsync.asyncjobs.context import context_for_server
-from ajsync.asyncjobs.election import ELECTION_SUBJECT, GO_CAMPAIGN_SECONDS, Election
+from ajsync.asyncjobs.election import ELECTION_SUBJECT, GO_CAMPAIGN_SECONDS, Election, Holding
 from ajsync.asyncjobs.names import CONFIGURATION_SUBJECT, ELECTIONS_STREAM
 from ajsync.asyncjobs.publisher import Write, publish_one
 from ajsync.asyncjobs.streams import make_stream
@@ -213,3 +213,36 @@ async def test_a_key_that_is_given_back_says_what_its_holder_knew(scene: Scene, 
     await scene.take("two", 3, since=since)
     assert await Election(scene.connection, "two").give_back(4, since, timeout=5)
     assert goes_on(await asyncio.wait_for(scene.campaign(), 5)) == known
+
+
+async def test_another_scheduler_of_the_same_name_is_warned_about_and_an_earlier_life_is_not(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    def warnings() -> list[str]:
+        return [text for text in caplog.messages if "Another scheduler of the name" in text]
+
+    await scene.take("ours", 0)
+    looks = 0
+    read = scene.ours._election.read
+
+    async def counting(**kwargs: float) -> Holding:
+        nonlocal looks
+        looks += 1
+        return await read(**kwargs)
+
+    scene.ours._election.read = counting  # type: ignore[method-assign]  # only to know that it has looked
+    campaign = scene.campaign()
+
+    async def looked(times: int) -> None:
+        until = looks + times
+        while looks < until:
+            await asyncio.sleep(0.01)
+
+    await looked(3)
+    assert warnings() == []
+    for revision in (1, 2):
+        await scene.take("ours", revision)
+        await looked(2)
+    assert len(warnings()) == 1
+    assert "the name ours leads" in warnings()[0]
+    campaign.cancel()
