@@ -120,9 +120,8 @@ def _lines(rows: list[list[str]], title: str) -> list[str]:
     shown = _fitting(columns, whole, width)
     table = Table(box=ROUNDED)
     for index, size in shown.items():
-        table.add_column(
-            _COLUMNS[index], width=size, overflow="fold", no_wrap=_COLUMNS[index] == "Name" and size == whole[0]
-        )
+        unbroken = _COLUMNS[index] == "Name" and whole[index] <= (size or _LEAST_NAME)
+        table.add_column(_COLUMNS[index], width=size, overflow="fold", no_wrap=unbroken)
     # Where nothing is wrapped, rich draws a row of many lines several times faster than as many rows.
     lines = _LINES if all(size == whole[index] for index, size in shown.items()) else 1
     for start in range(0, len(rows), lines):
