@@ -21,6 +21,7 @@ _HEARTBEAT_SECONDS = 1.0
 _SILENCE_SECONDS = 3.0
 """Without a message or a heartbeat for so long the consumer counts as gone."""
 _TICK_SECONDS = 0.5
+_IN_A_ROW = 100
 _TOO_MANY_CONSUMERS = 10026
 _UNAVAILABLE = 503
 """As in HTTP: JetStream has no leader for a moment."""
@@ -141,6 +142,8 @@ class Following:
         self._known.take(msg.subject, revision, stored_at, None if is_deletion(msg.headers) else msg.data)
         if self._known.listing and revision >= self._last_listed:
             self._end_listing()
+        if sequence % _IN_A_ROW == 0:  # where ten thousand come at once, others have their turn in between
+            await asyncio.sleep(0)
 
     async def _control(self, msg: Msg) -> None:
         """A heartbeat, which says what we should have got, or a question whether we can take more."""

@@ -31,8 +31,10 @@ Queued = TypeVar("Queued", bound=tuple[Any, ...])
 CAME_BACK_WITHIN = 60 * NANOSECONDS
 """An entry that is deleted and comes back within this, with its old time of creation, goes on where it was: beside a Go
 scheduler an update is a delete and a create."""
-_SEARCHES = 500
-"""Of next instants, in one call: some milliseconds."""
+_EFFORT = 1000
+"""Searches of an interval's next instant, or a fifth as many of others, in one call: some milliseconds."""
+_PAUSE_AFTER = 100
+"""Groups that are searched for what they were due."""
 _GIVEN_AT_ONCE = 2000
 """Fires that are given out in one call, but for those of one instant more."""
 
@@ -116,9 +118,14 @@ class Agenda:
         self._deleted[name] = (entry.task.created_at, deleted_at)
         return True
 
-    def between(self, after: int, until: int) -> Iterator[Fire]:
-        """What was due in (`after`, `until`] by the values that count now; changes meanwhile may be left out."""
-        for group in list(self._groups.values()):
+    def between(self, after: int, until: int) -> Iterator[Fire | None]:
+        """What was due in (`after`, `until`] by the values that count now; changes meanwhile may be left out.
+
+        None is for a pause: in ten thousand schedules there may be little to find.
+        """
+        for number, group in enumerate(list(self._groups.values()), 1):
+            if number % _PAUSE_AFTER == 0:
+                yield None
             members = list(group.members.values())
             for due in group.times.between(after, until):
                 yield from (Fire(due, entry) for entry in members if entry.since < due)
@@ -126,8 +133,10 @@ class Agenda:
     def next_due(self) -> int | None:
         """Before when nothing is due; None if nothing ever is."""
         self._drop_empty()
-        for _ in range(_SEARCHES):
-            if not self._extra or self._find_next(0) == 0:
+        effort = 0
+        while self._extra and effort < _EFFORT:
+            effort += self._extra[0][2].effort
+            if self._find_next(0) == 0:
                 break
         instants = [first for first, *_ in self._extra[:1]] + [
             max(due, self.position + 1) for due, *_ in self._heap[:1]
@@ -277,10 +286,10 @@ class Agenda:
     def _advance_runs(self, until: int) -> list[Fire]:
         """What runs have up to `until`, or the first of it."""
         fires: list[Fire] = []
-        for _ in range(_SEARCHES):
-            if not self._extra or self._extra[0][0] > until:
-                break
+        effort = 0
+        while self._extra and self._extra[0][0] <= until and effort < _EFFORT:
             first, _, run = self._extra[0]
+            effort += run.effort
             if not self._find_next(0):
                 fires.append(Fire(first, run.entry))
                 self._find_next(1)
@@ -298,11 +307,11 @@ class Agenda:
 
     def _advance_groups(self, until: int, fires: list[Fire]) -> None:
         """Add what groups have up to `until`, or the first of it, and move the position there."""
-        searches, last = 0, -1
+        effort, last = 0, -1
         given: list[tuple[int, int, Group]] = []
         while self._heap and self._heap[0][0] <= until:
             due = self._heap[0][0]
-            enough = searches >= _SEARCHES or len(fires) >= _GIVEN_AT_ONCE
+            enough = effort >= _EFFORT or len(fires) >= _GIVEN_AT_ONCE
             if enough and due != last:
                 until = due - 1
                 break
@@ -314,7 +323,7 @@ class Agenda:
                 given.append((due, serial, group))
             elif group.members:
                 heapq.heappush(self._heap, (group.next(due) if found else group.following(due), serial, group))
-                searches += 1
+                effort += group.effort
             else:
                 del self._groups[group.times]
         for item in given:
@@ -333,13 +342,16 @@ class Agenda:
 
     def _search_some(self) -> bool:
         """Search when groups are due next that the position has passed; False where that is not known of all."""
-        for _ in range(_SEARCHES):
-            self._drop_empty()
-            if not self._heap or self._heap[0][0] > self.position:
-                return True
+        effort = 0
+        self._drop_empty()
+        while self._heap and self._heap[0][0] <= self.position:
+            if effort >= _EFFORT:
+                return False
             _, serial, group = self._heap[0]
+            effort += group.effort
             heapq.heapreplace(self._heap, (group.next(self.position), serial, group))
-        return not self._heap or self._heap[0][0] > self.position
+            self._drop_empty()
+        return True
 
     def _forget_deleted(self) -> None:
         if self._deleted:

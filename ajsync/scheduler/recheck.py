@@ -14,7 +14,6 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
-from itertools import islice
 
 from ajsync.asyncjobs.connection import Connection, JetStreamError
 from ajsync.asyncjobs.ids import first_id
@@ -56,7 +55,7 @@ class Recheck:
     def __init__(
         self,
         connection: Connection,
-        fired: Callable[[int, int], Iterator[Fire]],
+        fired: Callable[[int, int], Iterator[Fire | None]],
         make_task: Callable[[Fire], Task],
         records: Records,
         *,
@@ -64,7 +63,9 @@ class Recheck:
         give_up_after: int,
         clock: Callable[[], int],
     ) -> None:
-        """`fired` gives what fell due after one instant and up to another; `make_task` raises ValueError.
+        """`fired` gives what fell due after one instant and up to another, and None for a pause.
+
+        `make_task` raises ValueError.
 
         Nothing is looked for that fell due after `settled_until`, nor for longer than `give_up_after` nanoseconds.
         """
@@ -100,11 +101,18 @@ class Recheck:
         until = await self._wait_until_settled()
         self._since = self._clock() - LOOK_BACK
         self._items.clear()
-        fires = self._fired(self._since, until)
         unanswered: list[Fire] = []
-        while some := list(islice(fires, _AT_ONCE)):
-            unanswered += await self._look_at(some)
-            await asyncio.sleep(_PAUSE_SECONDS)
+        some: list[Fire] = []
+        for fire in self._fired(self._since, until):
+            if fire is None:
+                await asyncio.sleep(0)
+                continue
+            some.append(fire)
+            if len(some) == _AT_ONCE:
+                unanswered += await self._look_at(some)
+                some = []
+                await asyncio.sleep(_PAUSE_SECONDS)
+        unanswered += await self._look_at(some)
         while unanswered:
             await asyncio.sleep(_RETRY_SECONDS)
             oldest = self._clock() - self._give_up_after

@@ -52,6 +52,11 @@ class Fire:
         return self.due <= self.entry.until
 
 
+def _effort(times: Times) -> int:
+    """What a search of the next instant takes: calendars take more than an interval."""
+    return 1 if times.timetable.is_every else 5
+
+
 class Group:
     """The entries that are due together."""
 
@@ -60,6 +65,11 @@ class Group:
     def __init__(self, times: Times) -> None:
         self.times = times
         self.members: dict[str, Entry] = {}
+
+    @property
+    def effort(self) -> int:
+        """What a search takes, in searches of an interval."""
+        return _effort(self.times)
 
     def fires(self, due: int) -> list[Fire]:
         """Those of the members that count by then."""
@@ -90,6 +100,11 @@ class Run:
         """With this instant it ends."""
         self.single = single
         """Whether it is but the one fire at its end."""
+
+    @property
+    def effort(self) -> int:
+        """What it takes to give out a fire, in searches of an interval."""
+        return 1 if self.single else 2 * _effort(self.entry.times)
 
     def counting(self, due: int) -> Iterator[Fire]:
         """The one of its entry."""

@@ -325,11 +325,11 @@ class TermRunner:
         unsettled += [(fire.due, fire.task.name, True) for fire in self._repair.unsettled()]
         return progress(reached, unsettled, room, catching_up.open_gaps(), made_good, catching_up.until)
 
-    def _settled(self, after: int, until: int) -> Iterator[Fire]:
-        """What fell due after one instant and up to another, and is settled."""
+    def _settled(self, after: int, until: int) -> Iterator[Fire | None]:
+        """What fell due after one instant and up to another, and is settled; None for a pause."""
         unsettled = self.progress(MOST_OPEN_BYTES).unsettled
         fires = self._scheduler.agenda.between(after, until)
-        return (fire for fire in fires if (fire.task.name, fire.due) not in unsettled)
+        return (fire for fire in fires if fire is None or (fire.task.name, fire.due) not in unsettled)
 
     async def _finish(self) -> None:
         """Finish what is under way, and leave the watermark for whoever comes next."""

@@ -409,7 +409,7 @@ def test_of_many_that_are_due_together_only_those_that_are_asked_for_are_looked_
 
 
 YEAR = 365 * 24 * 60 * MINUTE
-MOST_SEARCHES = 1600
+MOST_SEARCHES = 900
 """In one call, however many schedules there are and however long a time lies between."""
 
 
@@ -491,3 +491,15 @@ def test_entries_that_ended_are_kept_for_a_leader_that_has_not_made_everything_g
     assert seconds(made.advance(at(960))) == [("B", 960)]
     made.follow(at(1000), (), at(700))
     assert [entry.task.name for entry in made.entries_until(at(1000))] == ["B"]
+
+
+def test_to_look_for_what_was_due_pauses_where_there_is_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = many(1000)
+    searches = Searches(monkeypatch)
+    before, longest = 0, 0
+    found = []
+    for fire in made.between(START - MINUTE, START):
+        longest, before = max(longest, searches.since(before)), searches.made
+        found.append(fire)
+    assert found.count(None) == 10
+    assert longest <= 200
