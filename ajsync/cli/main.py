@@ -14,7 +14,6 @@ import click
 from ajsync import __version__
 from ajsync.cli.group import Interrupted, LazyGroup
 from ajsync.cli.options import outer_context_option
-from ajsync.cli.streams import prepare_streams, working_folder_is_gone
 from ajsync.cli.terminal import paint
 from ajsync.cli.verbosity import current, reset, verbosity_options
 from ajsync.errors import AjsyncError, ConfigurationError, UsageError, WriteError
@@ -92,6 +91,7 @@ def main() -> NoReturn:
     # A command is over before garbage in cycles can matter, and looking for it in 100,000 schedules takes seconds.
     gc.disable()
     from ajsync.cli.build_machine import guard_output
+    from ajsync.cli.streams import prepare_streams, working_folder_is_gone
 
     reset()
     prepare_streams()
