@@ -91,7 +91,7 @@ def run(server: NatsServer, command: str) -> tuple[int, str, str]:
     """Run a command line in this process; its exit code and what it printed."""
     output, errors = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["ajsync", *command.split(), "--server", server.url])
+        patch.setattr(sys, "argv", ["ajsync", *command.split(), "--server", server.url, "--timeout", "60s"])
         patch.setattr(gc, "disable", lambda: None)  # what a command may do to its process, and not to the tests'
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors), pytest.raises(SystemExit) as end:
             main()
