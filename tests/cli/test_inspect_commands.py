@@ -6,6 +6,7 @@ import json
 import subprocess
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,8 @@ def test_next_shows_the_next_fires_in_their_order_and_what_has_none(run: Run) ->
     assert head.split() == ["Due", "In", "Name", "Schedule", "Zone", "Queue"]
     names = [name for row in rows for name in ("TICK", "NIGHTLY", "LOST", "EVIL") if f" {name} " in row]
     listed = [each for each in json.loads(run("next", "--json").stdout) if each["next"]]
-    assert names == [each["name"] for each in sorted(listed, key=lambda each: (each["next"][0], each["name"]))]
+    by_due = sorted(listed, key=lambda each: (datetime.fromisoformat(each["next"][0]), each["name"]))
+    assert names == [each["name"] for each in by_due]
     assert sorted(names) == ["EVIL", "LOST", "NIGHTLY", "TICK"]
     assert "NEVER: never fires" in done.stdout
     assert "BAD: not valid: minute: 61 is above the maximum" in done.stdout
