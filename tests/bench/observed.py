@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import time
+from array import array
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -21,7 +22,8 @@ from ajsync.scheduler.flight import Outcome
 from ajsync.scheduler.records import Records
 from ajsync.scheduler.scheduler import Scheduler
 
-_fires: list[tuple[int, int, int]] = []
+_fires = array("q")
+"""Three numbers for each: a list of tuples would take more memory than the scheduler."""
 _BEAT_SECONDS = 0.002
 _NANOSECONDS = 1_000_000_000
 
@@ -63,7 +65,9 @@ class ObservedRecords(Records):
     def settled(self, outcomes: list[Outcome]) -> None:
         """Fires have ended."""
         now = time.time_ns()
-        _fires.extend((each.prepared.fire.due, each.lateness, now) for each in outcomes if each.state == "created")
+        for each in outcomes:
+            if each.state == "created":
+                _fires.extend((each.prepared.fire.due, each.lateness, now))
         super().settled(outcomes)
 
 
@@ -96,6 +100,6 @@ if __name__ == "__main__":
         ):
             main()
     finally:
-        file.write_text(json.dumps(_fires))
+        file.write_text(json.dumps([_fires[at : at + 3].tolist() for at in range(0, len(_fires), 3)]))
         loop = {"stall": _loop.stall, "busy": _loop.busy, "memory": [each[1] for each in _loop.memory]}
         file.with_suffix(".loop").write_text(json.dumps(loop))
