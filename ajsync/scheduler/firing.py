@@ -292,8 +292,8 @@ class Firing:
         if not self._delivering:
             self._delivering = True
             asyncio.get_running_loop().call_soon(self._deliver)
-        if prepared.settled is not None:
-            prepared.settled.set_result(state)
+        if prepared.on_settled is not None:
+            prepared.on_settled(state)
         if self._queue and len(self._sent) <= WINDOW // 2:
             self._fill()
 

@@ -87,6 +87,8 @@ class Overlap:
         self._for_listing: deque[_Line] = deque()
         self._searches = 0
         """Of schedules whose last fire nobody remembers, since the last listing."""
+        self._turns: list[_Line] = []
+        """In which the next one has its turn."""
         self._previous: dict[tuple[Times, int], tuple[int, ...]] = {}
 
     def __len__(self) -> int:
@@ -106,7 +108,6 @@ class Overlap:
     def check(self, prepared: Prepared, start: Start) -> None:
         """Look at the previous task, and `start` the fire unless that is not finished."""
         name = prepared.fire.task.name
-        prepared.settled = asyncio.get_running_loop().create_future()
         self._held += 1
         line = self._lines.get(name)
         if line is None:
@@ -134,14 +135,13 @@ class Overlap:
         return fires
 
     def _take_turn(self, line: _Line, prepared: Prepared, start: Start) -> None:
-        assert prepared.settled is not None
         line.fire, line.prepared, line.start, line.started = prepared.fire, prepared, start, False
-        prepared.settled.add_done_callback(partial(self._settled, line))
-        give_up_at = self._clock() + _GIVE_UP_AFTER
-        line.until = min(prepared.task.deadline or give_up_at, give_up_at)
+        prepared.on_settled = partial(self._settled, line)
         if prepared.fire.task.name in self._finished:
             self._begin(line)
         else:
+            give_up_at = self._clock() + _GIVE_UP_AFTER
+            line.until = min(prepared.task.deadline or give_up_at, give_up_at)
             self._guarded(self._search, line)
 
     def _guarded(self, step: Callable[[_Line], None], line: _Line) -> None:
@@ -265,25 +265,35 @@ class Overlap:
         if line.prepared is None:
             self._next_turn(line)
             return
-        assert line.prepared.settled is not None
         self._records.missed([line.prepared.fire], state, reason, detail)
         self._held -= 1
         line.started = True
-        line.prepared.settled.set_result(state)
+        self._settled(line, state)
 
-    def _settled(self, line: _Line, settled: asyncio.Future[str]) -> None:
+    def _settled(self, line: _Line, state: str) -> None:
+        """A fire has its outcome; the next one has its turn in a moment."""
         name = line.fire.task.name
-        if settled.result() not in ("skipped", "missed"):
+        if state not in ("skipped", "missed"):
             self._made[name] = max(line.fire.due, self._made.get(name, 0))
             self._finished.discard(name)
-        if self._lines.get(name) is line:
+        if not line.waiting:
             self._next_turn(line)
+            return
+        if not self._turns:
+            asyncio.get_running_loop().call_soon(self._take_turns)
+        self._turns.append(line)
+
+    def _take_turns(self) -> None:
+        turns, self._turns = self._turns, []
+        for line in turns:
+            if self._lines.get(line.fire.task.name) is line:
+                self._next_turn(line)
 
     def _next_turn(self, line: _Line) -> None:
         if line.waiting:
             self._take_turn(line, *line.waiting.popleft())
-        else:
-            self._lines.pop(line.fire.task.name, None)
+        elif self._lines.get(line.fire.task.name) is line:
+            del self._lines[line.fire.task.name]
 
     def _give_up(self) -> None:
         """End what could not be seen in time."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -39,8 +38,8 @@ class Prepared:
     event_subject: str
     event_body: bytes
     """Without the age of the task, which is known when it is published."""
-    settled: asyncio.Future[str] | None = None
-    """For whoever has to know when it has an outcome, and which."""
+    on_settled: Callable[[str], None] | None = None
+    """For whoever has to know when it has an outcome, and which; it must not begin anything at once."""
 
 
 class Preparer:
