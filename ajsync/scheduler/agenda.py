@@ -181,17 +181,23 @@ class Agenda:
         for fire in fires:
             heapq.heappush(self._extra, (fire.due, next(self._serial), Run(fire.entry, fire.due, single=True)))
 
-    def skip(self, until: int, *, but_after: int | None = None) -> None:
-        """Give out nothing any more of what is due at or before `until`.
+    def skip(self, until: int, *, after: int = -1, but_after: int | None = None) -> None:
+        """Give out nothing any more of what is due after `after` and at or before `until`.
 
         Entries that ended after `but_after` are kept for `entries_until`.
         """
-        left = [item for item in self._extra if item[2].until > until]
-        if but_after is not None and len(left) < len(self._extra):
+        if but_after is not None:
             self.keep(run.entry for _, _, run in self._extra if run.until <= until)
         kept_after = until if but_after is None else but_after
         self._kept = [entry for entry in self._kept if entry.until > kept_after]
-        self._extra = [(max(first, until + 1), serial, run) for first, serial, run in left]
+        runs, self._extra = self._extra, []
+        for first, serial, run in runs:
+            if first <= after and run.until <= after:
+                self._extra.append((first, serial, run))
+            elif first <= after and not run.single:
+                self._extra.append((first, next(self._serial), Run(run.entry, after)))
+            if run.until > until:
+                self._extra.append((max(first, until + 1), serial, run))
         heapq.heapify(self._extra)
         self.position = max(self.position, until)
         self._search_some()

@@ -253,7 +253,7 @@ class TermRunner:
         nothing = (now - after) / NANOSECONDS
         log.warning("Nothing was fired for %.0f s; catching up", nothing, extra={"seconds": round(nothing, 3)})
         self._catching_up.begin(Gap(after, until, self._begun_until), agenda.entries_until(until))
-        agenda.skip(until)
+        agenda.skip(until, after=after)  # late news may have brought fires before it, which no gap holds
 
     def _may_make_good(self) -> bool:
         busy = self._firing.busy + len(self._overlap)

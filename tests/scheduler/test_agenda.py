@@ -143,6 +143,16 @@ def test_what_is_skipped_is_not_given_out() -> None:
     assert seconds(made.advance(at(120))) == [("A", 120)]
 
 
+@pytest.mark.parametrize(("after", "left"), [(-1, [360]), (59, [360]), (60, [60, 360]), (90, [60, 90, 360])])
+def test_what_late_news_brought_before_what_is_skipped_is_given_out(after: int, left: list[int]) -> None:
+    made = agenda()
+    made.advance(at(90))
+    made.put(task("A", schedule="@every 30s", created_at=at(0)), at(30))
+    made.remove("A", at(360))
+    made.skip(at(330), after=at(after))
+    assert [fire.due for fire in made.advance(at(400))] == [at(each) for each in left]
+
+
 @pytest.mark.parametrize(("window", "longest"), [(0, 60), (120, 180)])
 def test_of_a_value_that_ends_long_after_the_position_it_holds_no_more_than_catch_up_may_ask_for(
     window: int, longest: int
