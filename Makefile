@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# The tests start ajsync some hundreds of times, and without its bytecode each start would compile it anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help
 help:
 	@echo "make demo    watch ajsync work, against a server of its own"

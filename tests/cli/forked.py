@@ -1,23 +1,37 @@
-"""Run many command lines of ajsync, each in a process of its own with streams as a shell can leave them.
+"""ajsync in a process of its own, which is forked off from one that has imported the commands before.
 
-Run as a program: it imports the commands once and forks for each, since a new interpreter takes much longer than they.
+A new interpreter takes some ten times as long to import them as most commands take to run.
 """
 
 from __future__ import annotations
 
-import importlib
 import io
-import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
-TIMEOUT_SECONDS = 120
+from ajsync.cli.main import COMMANDS
+
+DEADLINE_SECONDS = 60.0
+"""Much longer than anything here takes, even on a machine that does five other things."""
+_LAZILY_IMPORTED = (
+    "ajsync.cli.build_machine",
+    "ajsync.cli.session",
+    "ajsync.cli.source",
+    "ajsync.inspect.history",
+    "ajsync.reconcile.single",
+    "jsonschema",
+    "rich.table",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +44,34 @@ class Ended:
 
 
 def run_forked(folder: Path, commands: Sequence[str], way: str = "plain", encoding: str = "utf-8") -> dict[str, Ended]:
-    """Run commands in `folder`, their streams set up in one of `WAYS`, in this encoding."""
-    words = [sys.executable, "-m", "tests.cli.forked", str(folder), way, encoding, *commands]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run(
-        words, env=environment, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, stdin=subprocess.DEVNULL
-    )
-    assert done.returncode == 0, done.stderr
-    found: list[list[Any]] = json.loads(done.stdout)
+    """Run commands in `folder` one after the other, their streams set up in one of `WAYS`, in this encoding."""
     return {
-        command: Ended(code, output.encode("latin-1"), errors.encode("latin-1"))
-        for command, (code, output, errors) in zip(commands, found, strict=True)
+        command: run_command(folder, command.split(), os.environ, way=way, encoding=encoding) for command in commands
     }
+
+
+def run_command(
+    folder: Path,
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    way: str = "plain",
+    encoding: str = "utf-8",
+) -> Ended:
+    """Run `ajsync` with these arguments to its end. What an interpreter reads from the environment has no effect."""
+    with tempfile.NamedTemporaryFile() as output, tempfile.NamedTemporaryFile() as errors:
+        streams = (output.name, errors.name)
+        what = (str(folder), ["ajsync", *arguments], dict(environment), way, encoding, streams)
+        process = _FORKS.Process(target=_become, args=what)
+        process.start()
+        process.join(DEADLINE_SECONDS)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+            raise subprocess.TimeoutExpired(what[1], DEADLINE_SECONDS, output.read(), errors.read())
+        code = process.exitcode
+        process.close()
+        return Ended(code, output.read(), errors.read())
 
 
 def _open_at(path: str, descriptor: int) -> None:
@@ -82,46 +112,36 @@ def _stream(descriptor: int, encoding: str) -> io.TextIOWrapper | None:
     return open(descriptor, "w" if descriptor else "r", encoding=encoding, errors=errors, closefd=False)
 
 
-def _become(command: str, way: str, encoding: str, output: str, errors: str) -> int:
+def _become(
+    folder: str, words: list[str], environment: dict[str, str], way: str, encoding: str, streams: tuple[str, str]
+) -> NoReturn:
+    """Be the command from here on, in a process that was forked for it."""
     from ajsync.cli.main import main
 
-    for path, descriptor in ((output, 1), (errors, 2)):
+    os.environ.clear()
+    os.environ.update(environment)
+    time.tzset()
+    warnings.simplefilter("error")
+    os.chdir(folder)
+    _open_at(os.devnull, 0)
+    for descriptor, path in enumerate(streams, 1):
         os.dup2(os.open(path, os.O_WRONLY), descriptor)
     WAYS[way]()
     for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
         stream = _stream(descriptor, encoding)
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
-    sys.argv = ["ajsync", *command.split()]
-    code = 1
+    sys.argv = words
+    code = 99
     try:
         main()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
-    return code
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)  # without what multiprocessing does at the end, which looks at the streams once more
 
 
-def _run(command: str, way: str, encoding: str) -> tuple[int, str, str]:
-    with tempfile.NamedTemporaryFile() as output, tempfile.NamedTemporaryFile() as errors:
-        child = os.fork()
-        if child == 0:
-            code = 99
-            try:
-                code = _become(command, way, encoding, output.name, errors.name)
-            finally:
-                os._exit(code)
-        _, status = os.waitpid(child, 0)
-        code = os.waitstatus_to_exitcode(status)
-        return code, Path(output.name).read_bytes().decode("latin-1"), Path(errors.name).read_bytes().decode("latin-1")
-
-
-if __name__ == "__main__":
-    from ajsync.cli.main import COMMANDS
-
-    folder, way, encoding, *commands = sys.argv[1:]
-    for name in COMMANDS:
-        importlib.import_module(f"ajsync.cli.{name}")
-    for name in ("ajsync.cli.session", "ajsync.inspect.history", "ajsync.reconcile.single", "rich.table", "jsonschema"):
-        importlib.import_module(name)
-    os.chdir(folder)
-    print(json.dumps([_run(command, way, encoding) for command in commands]))
+_FORKS = get_context("forkserver")
+_FORKS.set_forkserver_preload([*(f"ajsync.cli.{name}" for name in COMMANDS), *_LAZILY_IMPORTED])

@@ -12,21 +12,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-DEADLINE_SECONDS = 60.0
-"""Much longer than anything here takes, even on a machine that does five other things."""
+from tests.cli.forked import DEADLINE_SECONDS, run_command
+
+__all__ = ["DEADLINE_SECONDS", "ajsync", "background", "silent_server", "wait_until"]
 
 
 def ajsync(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run `ajsync` in `folder` to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "ajsync", *arguments],
-        cwd=folder,
-        env=_environment(environment),
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        timeout=DEADLINE_SECONDS,
-    )
+    ended = run_command(folder, arguments, {**os.environ, **environment})
+    output, errors = (each.decode().replace("\r\n", "\n") for each in (ended.output, ended.errors))
+    return subprocess.CompletedProcess(["ajsync", *arguments], ended.code, output, errors)
 
 
 @contextmanager

@@ -129,7 +129,8 @@ def test_ctrl_c_ends_with_130_and_a_line(project: Path, silent: str) -> None:
     terminal = Terminal(*AJSYNC, "list", "--verbose", "--server", silent, "--timeout", "1h", folder=project)
     terminal.wait_for("connecting to")
     assert terminal.end("\x03") == 130
-    assert terminal.shown.splitlines()[-2:] == ["^C", "Interrupted."]
+    # The terminal shows the key once it has sent the signal, and the command may be faster.
+    assert sorted(terminal.shown.splitlines()[-2:]) == ["Interrupted.", "^C"]
 
 
 def test_ctrl_c_at_a_question_ends_with_130_and_the_end_of_input_with_1(project: Path, server: NatsServer) -> None:
