@@ -42,6 +42,8 @@ ACK_SECONDS = 3.0
 _FIRST_BACK_OFF_SECONDS = 0.25
 _LONGEST_BACK_OFF_SECONDS = 5.0
 _TICK_SECONDS = 0.25
+_TOLD_EVERY_SECONDS = 0.01
+"""Outcomes are told together that come sooner after others: to record some takes as long as hundreds of them."""
 _REPEATED_ITEM_AFTER = 100 * NANOSECONDS
 """A queue recognises a repeated work item for two minutes."""
 
@@ -79,6 +81,7 @@ class Firing:
         """What is lost with a connection is written again when its ack fails to come."""
         self._outcomes: list[Outcome] = []
         self._delivering = False
+        self._delivered_at = 0.0
         self._received = 0
         self._reconnects = 0
         self._complaints = Complaints(log)
@@ -291,14 +294,15 @@ class Firing:
         self._outcomes.append(flight.outcome(state, detail))
         if not self._delivering:
             self._delivering = True
-            asyncio.get_running_loop().call_soon(self._deliver)
+            wait = self._delivered_at + _TOLD_EVERY_SECONDS - time.monotonic()
+            asyncio.get_running_loop().call_later(max(wait, 0), self._deliver)
         if prepared.on_settled is not None:
             prepared.on_settled(state)
         if self._queue and len(self._sent) <= WINDOW // 2:
             self._fill()
 
     def _deliver(self) -> None:
-        self._delivering = False
+        self._delivering, self._delivered_at = False, time.monotonic()
         outcomes, self._outcomes = self._outcomes, []
         self._on_settled(outcomes)
 

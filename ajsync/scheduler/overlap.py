@@ -294,6 +294,7 @@ class Overlap:
             self._take_turn(line, *line.waiting.popleft())
         elif self._lines.get(line.fire.task.name) is line:
             del self._lines[line.fire.task.name]
+            line.prepared = line.start = None  # which knows of the line: such garbage is not found at once
 
     def _give_up(self) -> None:
         """End what could not be seen in time."""

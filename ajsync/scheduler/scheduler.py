@@ -94,8 +94,6 @@ class Scheduler:
         self._server_clock: int | None = None
         """Nanoseconds by which the server's clock is ahead of our monotonic one, which nobody sets."""
         self.watermark: Watermark | None = None
-        self.on_loaded: Callable[[], None] = lambda: None
-        """Called once every schedule that the bucket holds is known."""
         self.on_lead: Callable[[], None] = lambda: None
         """Called when a term begins."""
 
@@ -151,7 +149,6 @@ class Scheduler:
             if not stop.is_set():
                 schedules.all_loaded()
                 self.loaded = True
-                self.on_loaded()
                 await self._lead_again_and_again(bucket, firing, stop)
             for each in helpers:
                 each.cancel()

@@ -40,8 +40,10 @@ log = logging.getLogger(__name__)
 
 AHEAD = 3 * NANOSECONDS
 """How far a leader looks ahead: ten thousand fires take a fifth of a second to prepare."""
-_SLICE = 100
+_SLICE = 50
 """Fires that are prepared or handed over before the next look at the clock: some milliseconds."""
+_MANY = 1000
+"""Fires that take the agenda some milliseconds to give out."""
 _CATCH_UP_WINDOW = WINDOW // 4
 """Fires that are made good at once: what is due now has the rest to itself."""
 _CATCH_UP_UNSTORED = 4 * WINDOW
@@ -150,6 +152,11 @@ class TermRunner:
         held = [item[2].fire for item in soonest(self._prepared, count)]
         return sorted([*held, *islice(self._unprepared, count)], key=lambda fire: fire.due)[:count]
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way, or will be within seconds."""
+        return not (len(self) or self._unprepared or self._prepared or self._catching_up.ready)
+
     def __len__(self) -> int:
         """How many fires are under way."""
         return len(self._firing) + len(self._overlap) + len(self._repair)
@@ -205,9 +212,10 @@ class TermRunner:
         self._mind_correction(now)
         self._look_for_gap(now)
         self._catching_up.step()
-        if len(self._unprepared) < _SLICE:
-            self._unprepared.extend(self._scheduler.agenda.advance(now + AHEAD))
-        self._prepare_some()
+        given = self._scheduler.agenda.advance(now + AHEAD) if len(self._unprepared) < _SLICE else []
+        self._unprepared.extend(given)
+        if len(given) < _MANY:  # it took long enough
+            self._prepare_some()
         due: list[Prepared] = []
         # Some at a time, so that of ten thousand the first are written without delay.
         while self._prepared and self._prepared[0][0] <= now and len(due) < _SLICE:

@@ -137,7 +137,7 @@ def _become(
         main()
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - shown, as an interpreter would
         traceback.print_exc()
     finally:
         os._exit(code)  # without what multiprocessing does at the end, which looks at the streams once more
