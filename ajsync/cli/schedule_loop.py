@@ -101,14 +101,16 @@ async def _look_for_garbage(scheduler: Scheduler) -> None:
     A look takes a tenth of a second amid ten thousand fires or 25,000 schedules, and nothing is fired meanwhile.
     """
     gc.disable()
-    while not scheduler.loaded:
-        await asyncio.sleep(_LOOK_SECONDS)
-    gc.freeze()
-    looked_at = time.monotonic()
+    looked_at = 0.0
     while True:
         await asyncio.sleep(_LOOK_SECONDS)
+        now = time.monotonic()
+        if not looked_at and scheduler.loaded:
+            gc.freeze()
+            looked_at = now
         idle = scheduler.term is None or scheduler.term.idle
-        if gc.get_count()[0] >= _NEW_OBJECTS and (idle or time.monotonic() - looked_at > _LONGEST_BUSY_SECONDS):
+        is_time = idle or now - looked_at > _LONGEST_BUSY_SECONDS
+        if looked_at and is_time and gc.get_count()[0] >= _NEW_OBJECTS:
             gc.collect()
             gc.freeze()
-            looked_at = time.monotonic()
+            looked_at = now
