@@ -32,7 +32,7 @@ lint: $(VENV)/.installed
 
 .PHONY: test
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -n 4 --dist worksteal
+	$(BIN)/python -m pytest -n 6 --dist worksteal
 
 .PHONY: soak
 # The soaks themselves use nats-py as it is, which leaves the socket of a lost connection to the collector now and then.
