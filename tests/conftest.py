@@ -18,7 +18,9 @@ from tests.nats_server import NatsServer
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long an example takes depends on the machine, and says nothing of a rule.
-settings.register_profile("ajsync", deadline=None)
+# The tests run often, and find in many runs of few examples what one of many finds: `--hypothesis-profile=thorough`.
+settings.register_profile("ajsync", deadline=None, max_examples=50)
+settings.register_profile("thorough", deadline=None, max_examples=1000)
 settings.load_profile("ajsync")
 
 StartServer = Callable[..., NatsServer]

@@ -14,7 +14,7 @@ from tests.scheduler.ha.stage import every_second, make_queue, schedule, stage
 from tests.scheduler.ha.takeover import BLOWS, Blow, play
 
 pytestmark = pytest.mark.anyio
-ROUNDS = 3
+ROUNDS = 2
 
 
 @pytest.mark.parametrize("blow", BLOWS, ids=lambda blow: blow.name.replace(" ", "-"))
