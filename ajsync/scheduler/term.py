@@ -206,12 +206,13 @@ class TermRunner:
         self._lost.set()
         return False
 
-    def _step(self) -> None:
+    def _step(self, *, catch_up: bool = True) -> None:
         """One look at the clock: catch up, look ahead, prepare some, fire what is due."""
         now = self._scheduler.clock()
         self._mind_correction(now)
         self._look_for_gap(now)
-        self._catching_up.step()
+        if catch_up:
+            self._catching_up.step()
         given = self._scheduler.agenda.advance(now + AHEAD) if len(self._unprepared) < _SLICE else []
         self._unprepared.extend(given)
         if len(given) < _MANY:  # it took long enough
@@ -356,7 +357,7 @@ class TermRunner:
         deadline = time.monotonic() + (_DRAIN_SECONDS if connected else 0)
         ready = self._catching_up.ready
         while (ready or len(self._repair) or len(self._overlap)) and time.monotonic() < deadline:
-            self._step()
+            self._step(catch_up=False)  # the rest of a year is the next leader's
             await asyncio.sleep(_DRAIN_STEP_SECONDS)
         drained = await self._firing.drain(max(deadline - time.monotonic(), 0))
         left = len(self) + len(ready)

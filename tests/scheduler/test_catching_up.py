@@ -209,6 +209,7 @@ async def test_a_year_is_made_good_beside_what_is_due_now_and_the_next_leader_go
         assert made <= info["state"]["subjects"].keys()
     silences = [fields(record)["seconds"] for record in caplog.records if "Nothing was fired" in record.message]
     assert all(not 100 < float(seconds) < YEAR / SECOND - 100 for seconds in silences), silences
+    assert "Stopping with" not in caplog.text, "it finishes what it has begun, and begins nothing more"
 
 
 def gaps(scheduler: Scheduler) -> list[Span]:
