@@ -64,6 +64,8 @@ class Agenda:
         """Names and instants of fires that the leader has not settled, of entries that count now or are not known."""
         self._open_known: dict[tuple[str, int], Fire] = {}
         """The same, of entries that ended since, or that were given back."""
+        self._open_after: int | None = None
+        """After this instant there may be more that the leader has not settled."""
         self._serial = count()
 
     def __len__(self) -> int:
@@ -86,6 +88,12 @@ class Agenda:
         ended = {id(run.entry): run.entry for due, _, run in self._extra if due <= until and run.entry.ended}
         ended.update((id(entry), entry) for entry in self._kept)
         return [*self._entries.values(), *ended.values()]
+
+    def _ended(self) -> list[Entry]:
+        """The entries that were replaced or deleted, and of which something may still be fired."""
+        ended = {id(entry): entry for entry in self._kept}
+        ended.update((id(run.entry), run.entry) for _, _, run in self._extra if run.entry.ended)
+        return [*ended.values()]
 
     def load(self, task: ScheduledTask, stored_at: int) -> None:
         """Take in a value that was there before this agenda was: what it was due up to the position is not its matter.
@@ -176,6 +184,15 @@ class Agenda:
         fires.sort(key=lambda fire: (fire.due, fire.task.name))
         return fires
 
+    def overdue(self, until: int) -> Iterator[Fire]:
+        """What is due up to `until` and not given out though the position has passed it: late news brought it."""
+        if self._extra and self._extra[0][0] <= min(until, self.position):
+            for first, _, run in self._extra:
+                due = run.next(first - 1)
+                while due <= min(until, self.position):
+                    yield Fire(due, run.entry)
+                    due = run.next(due)
+
     def give_back(self, fires: Iterable[Fire]) -> None:
         """Take back fires that were given out and not fired: they are due again, whatever the position."""
         for fire in fires:
@@ -187,7 +204,7 @@ class Agenda:
         Entries that ended after `but_after` are kept for `entries_until`.
         """
         if but_after is not None:
-            self.keep(run.entry for _, _, run in self._extra if run.until <= until)
+            self.keep(run.entry for _, _, run in self._extra)
         kept_after = until if but_after is None else but_after
         self._kept = [entry for entry in self._kept if entry.until > kept_after]
         runs, self._extra = self._extra, []
@@ -219,12 +236,17 @@ class Agenda:
                 by_name.setdefault(name, []).append(due)
         wanted = {(name, due) for name, dues in by_name.items() for due in dues}
         known = {key: fire for key, fire in self._open_known.items() if key in wanted}
+        for entry in self._ended():
+            for due in by_name.get(entry.task.name, ()):
+                if entry.is_due(due):
+                    known[entry.task.name, due] = Fire(due, entry)
         for first, _, run in self._extra:
             for due in by_name.get(name := run.entry.task.name, ()):
                 if run.holds(due, first):
                     known[name, due] = Fire(due, run.entry)
         self._open_known = known
         self._open = wanted - known.keys()
+        self._open_after = open_after
         self.skip(instant, but_after=open_after)
 
     def take_open(self) -> list[Fire]:
@@ -237,7 +259,7 @@ class Agenda:
             entry = self._entries.get(name)
             if entry is not None and entry.is_due(due):
                 fires.append(Fire(due, entry))
-        self._open, self._open_known = set(), {}
+        self._open, self._open_known, self._open_after = set(), {}, None
         fires.sort(key=lambda fire: (fire.due, fire.task.name))
         names = {run.entry.task.name for _, _, run in self._extra}
         for fire in fires:  # late news of their values may have brought them once more
@@ -277,6 +299,8 @@ class Agenda:
         del self._groups[entry.times].members[name]
         asked_for = at - self._look_back - entry.task.settings.catchup_window
         self._add_extra(entry, max(self.position, entry.since, asked_for), at)
+        if self._open_after is not None and at > self._open_after:
+            self.keep([entry])
         return entry
 
     def _keep_open(self, entry: Entry) -> None:

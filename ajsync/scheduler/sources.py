@@ -123,4 +123,6 @@ class Run:
 
     def holds(self, due: int, first: int) -> bool:
         """Whether its entry is due at an instant of it, whose first one is `first`."""
-        return due == self.until if self.single else first <= due <= self.until and self.entry.is_due(due)
+        if self.single:
+            return due == self.until <= self.entry.until
+        return first <= due <= self.until and self.entry.is_due(due)

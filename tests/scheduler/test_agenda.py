@@ -337,6 +337,46 @@ def test_an_open_fire_of_a_value_that_ended_is_fired_as_it_was(before: bool) -> 
     assert [(fire.due, fire.task.queue) for fire in made.take_open()] == [(at(60), "OLD"), (at(120), "NEW")]
 
 
+def test_an_open_fire_is_that_of_the_value_that_counted_then_whatever_was_given_back() -> None:
+    made = agenda(task("A", schedule="* * * * *", queue="OLD"))
+    taken = made.advance(at(60))
+    made.give_back(taken)
+    made.put(task("A", schedule="* * * * *", queue="NEW"), at(59))
+    made.follow(at(61), {("A", at(60))})
+    assert [(fire.due, fire.task.queue) for fire in made.take_open()] == [(at(60), "NEW")]
+
+
+@pytest.mark.parametrize("marked", [80, 120], ids=["before", "after"])
+def test_a_value_that_ends_while_a_leader_catches_up_is_kept_with_its_open_fires(marked: int) -> None:
+    made = agenda(task("A", schedule="* * * * *"))
+    made.follow(at(50), (), open_after=at(-900))
+    made.remove("A", at(100))
+    made.follow(at(marked), {("A", at(0))}, open_after=at(-800))
+    assert [entry.task.name for entry in made.entries_until(at(-500))] == ["A"]
+    assert seconds(made.take_open()) == [("A", 0)]
+
+
+def test_so_is_one_of_whose_end_the_news_come_after_the_watermark() -> None:
+    made = agenda(task("A", schedule="* * * * *"))
+    made.follow(at(120), (), open_after=at(-900))
+    made.remove("A", at(100))
+    assert [entry.task.name for entry in made.entries_until(at(-500))] == ["A"]
+    made.follow(at(130), {("A", at(0))}, open_after=at(-800))
+    assert seconds(made.take_open()) == [("A", 0)]
+    made.follow(at(140), ())
+    assert made.entries_until(at(-500)) == []
+
+
+def test_what_late_news_brought_is_overdue_until_it_is_given_out() -> None:
+    made = agenda()
+    made.advance(at(200))
+    made.put(task("A", schedule="* * * * *"), at(30))
+    assert seconds([*made.overdue(at(130))]) == [("A", 60), ("A", 120)]
+    assert seconds([*made.overdue(at(300))]) == [("A", 60), ("A", 120), ("A", 180)]
+    made.advance(at(200))
+    assert [*made.overdue(at(300))] == []
+
+
 def test_an_open_fire_that_late_news_brings_too_is_given_out_once() -> None:
     made = agenda()
     made.follow(at(150), {("A", at(120))})
