@@ -11,6 +11,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import count
 
 from ajsync.scheduler.agenda import Entry, Fire
@@ -65,6 +66,13 @@ class _Round:
         self._push(entry, dues)
         return Fire(due, entry), good
 
+    def cut(self, until: int) -> None:
+        """Nothing is caught up with after an earlier end of the gap; the windows reach back from where they did."""
+        window_until = self.gap.until if self.gap.window_until is None else self.gap.window_until
+        self.gap = replace(self.gap, until=until, window_until=window_until)
+        self._heap = [item for item in self._heap if item[0] <= until]
+        heapq.heapify(self._heap)
+
     def left(self) -> Iterator[Entry]:
         """The entries that have something left."""
         yield from self._entries
@@ -72,7 +80,7 @@ class _Round:
 
     def _push(self, entry: Entry, dues: Iterator[tuple[int, bool]]) -> None:
         following = next(dues, None)
-        if following is not None:
+        if following is not None and following[0] <= self.gap.until:
             heapq.heappush(self._heap, (following[0], next(self._serial), following[1], entry, dues))
 
 
@@ -138,8 +146,11 @@ class CatchingUp:
         return [entry for each in self._rounds for entry in each.left() if entry.ended]
 
     def set_back(self, to: int) -> None:
-        """Forget all but what is ready and due up to an instant."""
-        self._rounds.clear()
+        """Forget what is due after an instant."""
+        self._rounds = deque(each for each in self._rounds if each.gap.after < to)
+        for each in self._rounds:
+            if each.gap.until > to:
+                each.cut(to)
         kept = [fire for fire in self.ready if fire.due <= to]
         self.ready.clear()
         self.ready.extend(kept)

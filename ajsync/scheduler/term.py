@@ -50,6 +50,8 @@ _CATCH_UP_UNSTORED = 4 * WINDOW
 """With so many fires that are tried again nothing more is made good: each is held in memory."""
 _MOST_LOOKED_FOR = 5000
 """Fires of the leader before that are looked for."""
+_MOST_OVERDUE = 5000
+"""More than a watermark can name; beyond what it can it stands still before the first of them."""
 _BACKLOG_SLEEP_SECONDS = 0.01
 _LONGEST_SLEEP_SECONDS = 0.5
 _BEGUN_AFTER_MARK = 10 * NANOSECONDS
@@ -216,7 +218,7 @@ class TermRunner:
         given = self._scheduler.agenda.advance(now + AHEAD) if len(self._unprepared) < _SLICE else []
         self._unprepared.extend(given)
         if len(given) < _MANY:  # it took long enough
-            self._prepare_some()
+            self._prepare_some(now)
         due: list[Prepared] = []
         # Some at a time, so that of ten thousand the first are written without delay.
         while self._prepared and self._prepared[0][0] <= now and len(due) < _SLICE:
@@ -268,7 +270,7 @@ class TermRunner:
         busy = self._firing.busy + len(self._overlap)
         return busy < _CATCH_UP_WINDOW and len(self._firing) < _CATCH_UP_UNSTORED
 
-    def _prepare_some(self) -> None:
+    def _prepare_some(self, now: int) -> None:
         # What is due now comes before what was missed long ago, and is not to wait behind it either.
         source = self._unprepared
         if not source and self._may_make_good():
@@ -280,6 +282,9 @@ class TermRunner:
             except ValueError as error:
                 self._scheduler.records.unfit(fire, str(error))
                 continue
+            if prepared.task.deadline and prepared.task.deadline < now:
+                self._expired([prepared])  # at once: years of such would be ahead of what is due now
+                continue
             heapq.heappush(self._prepared, (fire.due, prepared.serial, prepared))
             if self._overlap.concerns(prepared):
                 self._overlap.look_ahead(prepared)
@@ -289,8 +294,7 @@ class TermRunner:
         standing = [prepared for prepared in due if prepared.fire.stands]
         expired = [each for each in standing if each.task.deadline and each.task.deadline < now]
         if expired:
-            fires = [each.fire for each in expired]
-            self._scheduler.records.missed(fires, "missed", "deadline", "its deadline has passed")
+            self._expired(expired)
             standing = [each for each in standing if not each.task.deadline or each.task.deadline >= now]
         ready = self._ready = []
         for each in standing:
@@ -300,6 +304,10 @@ class TermRunner:
                 ready.append(each)
         self._ready = None
         self._firing.start(ready)
+
+    def _expired(self, expired: list[Prepared]) -> None:
+        fires = [each.fire for each in expired]
+        self._scheduler.records.missed(fires, "missed", "deadline", "its deadline has passed")
 
     def _start(self, prepared: Prepared) -> None:
         """Hand over what may be fired: at once, or with what is handed over together."""
@@ -343,6 +351,8 @@ class TermRunner:
                 again = fire.due <= catching_up.until and fire.task.settings.catchup == "all"
                 (made_good if again else unsettled).append((fire.due, fire.task.name, False))
         unsettled += [(fire.due, fire.task.name, True) for fire in self._repair.unsettled()]
+        late = islice(self._scheduler.agenda.overdue(reached), _MOST_OVERDUE)
+        unsettled += [(fire.due, fire.task.name, False) for fire in late]
         return progress(reached, unsettled, room, catching_up.open_gaps(), made_good, catching_up.until)
 
     def _settled(self, after: int, until: int) -> Iterator[Fire | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
@@ -118,6 +119,19 @@ def test_it_says_of_which_times_not_everything_is_given_out() -> None:
     assert given[-1].due <= after < given[-1].due + 60 * SECOND
 
 
+def test_a_clock_that_is_set_back_leaves_of_a_gap_what_was_due_before() -> None:
+    observed = Observed()
+    observed.catching_up.begin(Gap(END - 3 * HOUR, END), [entry("A"), entry("B")])
+    observed.catching_up.begin(Gap(END + HOUR, END + 2 * HOUR), [entry("A")])
+    slices = observed.slices()
+    given = [fire.due for _ in range(10) for fire in next(slices)]
+    observed.catching_up.set_back(END - HOUR)
+    assert [until for _, until in observed.catching_up.open_gaps()] == [END - HOUR]
+    given += [fire.due for each in slices for fire in each]
+    assert len(given) == 2 * 120
+    assert max(given) == END - HOUR
+
+
 def test_a_second_gap_does_not_make_it_hurry_through_the_first() -> None:
     observed = Observed()
     observed.catching_up.begin(Gap(END - HOUR, END), [entry("A")])
@@ -210,6 +224,42 @@ async def test_a_year_is_made_good_beside_what_is_due_now_and_the_next_leader_go
     silences = [fields(record)["seconds"] for record in caplog.records if "Nothing was fired" in record.message]
     assert all(not 100 < float(seconds) < YEAR / SECOND - 100 for seconds in silences), silences
     assert "Stopping with" not in caplog.text, "it finishes what it has begun, and begins nothing more"
+
+
+@pytest.mark.anyio
+async def test_what_is_due_now_does_not_wait_for_what_is_too_late_for_its_deadline(server: NatsServer) -> None:
+    ahead = 0
+
+    def clock() -> int:
+        return time.time_ns() + ahead
+
+    def too_late(scheduler: Scheduler) -> float:
+        missed = re.search(rb'missed_total{reason="deadline"} (\d+)', scheduler.metrics.exposition())
+        return float(missed[1]) if missed else 0
+
+    async with connect(context_for_server(server.url)) as connection:
+        await make_queue(connection)
+        async with doomed(server.url, clock=clock) as scheduler:
+            managed = Managed(OWNER, catchup="all", catchup_window=YEAR)
+            for number in range(3):
+                await put(connection, f"OLD{number}", schedule="@every 61s", deadline=SECOND, managed=managed)
+            await put(connection, "NOW", schedule="@every 7s", managed=Managed(OWNER, catchup="none"))
+            await until(lambda: scheduler.leads and len(scheduler.agenda) == 4)
+            ahead = YEAR
+            await until(lambda: too_late(scheduler) > 1000)
+            term = scheduler.term
+            assert term is not None
+
+            def waits() -> bool:
+                return any(item[2].fire.task.name == "NOW" for item in term._prepared)
+
+            await until(waits)
+            due = min(item[0] for item in term._prepared if item[2].fire.task.name == "NOW")
+            await until(lambda: clock() >= due)
+            before = too_late(scheduler)
+            await until(lambda: not waits())
+            assert too_late(scheduler) - before < 2000
+            assert term._catching_up.goes_on
 
 
 def gaps(scheduler: Scheduler) -> list[Span]:

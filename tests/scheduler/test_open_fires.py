@@ -13,6 +13,7 @@ import pytest
 
 from ajsync.asyncjobs.connection import Connection, connect
 from ajsync.asyncjobs.context import context_for_server
+from ajsync.asyncjobs.due import times_of
 from ajsync.asyncjobs.model import Managed
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, CONFIGURATION_SUBJECT, TASKS_STREAM
 from ajsync.asyncjobs.streams import last_message
@@ -26,7 +27,7 @@ from tests.nats_server import NatsServer
 from tests.scheduler.fires import HOUR, change_stream, counts, make_queue, until
 from tests.scheduler.log import fields
 from tests.scheduler.running import delete, doomed, leading, put, running, tasks, wait_for_tasks
-from tests.tasks import OWNER
+from tests.tasks import OWNER, task
 
 pytestmark = pytest.mark.anyio
 
@@ -67,6 +68,18 @@ async def put_both(connection: Connection) -> None:
 
 async def dues(connection: Connection, task_type: str) -> list[int]:
     return [each.created for each in await tasks(connection) if each.type == task_type]
+
+
+async def test_a_watermark_names_what_late_news_brought_and_was_not_given_out_yet(server: NatsServer) -> None:
+    async with doomed(server.url, **QUICK) as scheduler:
+        await until(lambda: scheduler.term is not None and scheduler.term.progress(10_000).instant > 0)
+        assert scheduler.term is not None
+        reached = scheduler.term.progress(10_000).instant
+        late = task("LATE", schedule="@every 1s", created_at=reached - 5 * SECOND)
+        scheduler.agenda.put(late, reached - 2 * SECOND)
+        due = {("LATE", due) for due in times_of(late).between(reached - 2 * SECOND, reached)}
+        assert len(due) == 2
+        assert due <= scheduler.term.progress(10_000).open
 
 
 async def test_the_next_leader_goes_on_with_just_what_the_dead_one_could_not_store(
