@@ -78,7 +78,7 @@ class Overlap:
         self._lines: dict[str, _Line] = {}
         self._held = 0
         self._made: dict[str, int] = {}
-        """Name → when the last fire that has a task was due."""
+        """Name → when the fire was due that made a task last: what catch-up makes good may come after a newer one."""
         self._finished: set[str] = set()
         """Of which schedules that task, or whichever was the last, is finished or gone."""
         self._looks = Looks(connection, self._complain, self._give_up)
@@ -159,7 +159,8 @@ class Overlap:
         """Look at the previous task, or at all that it may be."""
         made = self._made.get(line.fire.task.name)
         if made is not None:
-            # What catch-up makes good may come after a newer fire: then that one is what must not overlap.
+            # Whichever came last began once the one before it was finished: so it alone may still be handled, be it
+            # newer than this fire, or be it one that catch-up made good after a newer one.
             line.dues = iter((made,))
             self._look_at_next(line)
             return
@@ -243,7 +244,7 @@ class Overlap:
         elif task is None or task.state not in UNFINISHED or (task.deadline and task.deadline < self._clock()):
             self._is_finished(line)  # a task whose deadline has passed no worker starts any more
         else:
-            self._made[name] = max(due, self._made.get(name, 0))
+            self._made[name] = due
             self._end(line, "skipped", "overlap", f"the task {task.id} is not finished")
 
     def _is_finished(self, line: _Line) -> None:
@@ -274,7 +275,7 @@ class Overlap:
         """A fire has its outcome; the next one has its turn in a moment."""
         name = line.fire.task.name
         if state not in ("skipped", "missed"):
-            self._made[name] = max(line.fire.due, self._made.get(name, 0))
+            self._made[name] = line.fire.due
             self._finished.discard(name)
         if not line.waiting:
             self._next_turn(line)

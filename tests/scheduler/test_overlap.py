@@ -187,6 +187,21 @@ async def test_what_it_made_is_remembered_through_a_change_of_the_schedule(serve
         assert await made.fire(minutely(0, schedule="0 * * * *", since=due(2))) == ["skipped"]
 
 
+@pytest.mark.parametrize("newer", [0, -120])
+async def test_the_task_made_last_is_what_counts_also_where_a_newer_fire_was_made_before_it(
+    server: NatsServer, newer: int
+) -> None:
+    """Catch-up makes good what is older than the newest fire, and so does a clock that was ahead and is set right."""
+    async with connect(context_for_server(server.url)) as connection, watchful(connection) as made:
+        assert await made.fire(minutely(newer)) == ["created"]
+        await left(connection, minutely(newer), "complete")
+        assert await made.fire(minutely(9)) == ["created"]
+        assert await made.fire(minutely(8)) == ["skipped"]
+        assert await made.fire(minutely(7), minutely(6)) == ["skipped", "skipped"]
+        await left(connection, minutely(9), "complete")
+        assert await made.fire(minutely(5)) == ["created"]
+
+
 async def test_another_term_looks_at_what_others_made_since(server: NatsServer) -> None:
     async with connect(context_for_server(server.url)) as connection, watchful(connection) as made:
         assert await made.fire(minutely(3)) == ["created"]
