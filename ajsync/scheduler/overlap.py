@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ajsync.asyncjobs.connection import Connection
 from ajsync.asyncjobs.due import Times
@@ -48,10 +48,19 @@ _MOST_LISTS = 1000
 Start = Callable[[Prepared], None]
 
 
+class _Turn(NamedTuple):
+    """A fire that waits for those before it."""
+
+    prepared: Prepared
+    start: Start
+    since: int
+    """When it came."""
+
+
 class _Line:
     """The fires of one schedule that take turns."""
 
-    __slots__ = ("dues", "fire", "look", "prepared", "start", "started", "until", "waiting")
+    __slots__ = ("dues", "fire", "look", "prepared", "silent_since", "since", "start", "started", "waiting")
 
     def __init__(self, fire: Fire) -> None:
         self.fire = fire
@@ -63,9 +72,16 @@ class _Line:
         self.dues: Iterator[int] = iter(())
         """When the previous one may have been due, newest first."""
         self.look: Look | None = None
-        self.until = 0
-        """When to give up."""
-        self.waiting: deque[tuple[Prepared, Start]] = deque()
+        self.since = 0
+        """When the fire whose turn it is came."""
+        self.silent_since = 0
+        """Since when no look was answered, whoever had the turn; 0 when nothing was asked since the last answer."""
+        self.waiting: deque[_Turn] = deque()
+
+    def gives_up(self, prepared: Prepared, since: int) -> int:
+        """When to give up a fire that came at `since`; that it waits for another that is being made does not count."""
+        give_up_at = max(since, self.silent_since) + _GIVE_UP_AFTER
+        return min(prepared.task.deadline or give_up_at, give_up_at)
 
 
 class Overlap:
@@ -109,19 +125,20 @@ class Overlap:
         """Look at the previous task, and `start` the fire unless that is not finished."""
         name = prepared.fire.task.name
         self._held += 1
+        turn = _Turn(prepared, start, self._clock())
         line = self._lines.get(name)
         if line is None:
             line = self._lines[name] = _Line(prepared.fire)
-            self._take_turn(line, prepared, start)
+            self._take_turn(line, turn)
         else:
-            line.waiting.append((prepared, start))
+            line.waiting.append(turn)
 
     def unsettled(self) -> Iterator[Fire]:
         """The fires that are being looked at."""
         for line in self._lines.values():
             if line.prepared is not None and not line.started:
                 yield line.prepared.fire
-            yield from (prepared.fire for prepared, _ in line.waiting)
+            yield from (turn.prepared.fire for turn in line.waiting)
 
     def abandon(self) -> list[Fire]:
         """Stop looking, and return what was looked at."""
@@ -134,14 +151,13 @@ class Overlap:
             self._listing.cancel()
         return fires
 
-    def _take_turn(self, line: _Line, prepared: Prepared, start: Start) -> None:
-        line.fire, line.prepared, line.start, line.started = prepared.fire, prepared, start, False
+    def _take_turn(self, line: _Line, turn: _Turn) -> None:
+        prepared = turn.prepared
+        line.fire, line.prepared, line.start, line.since, line.started = prepared.fire, *turn, False
         prepared.on_settled = partial(self._settled, line)
         if prepared.fire.task.name in self._finished:
             self._begin(line)
         else:
-            give_up_at = self._clock() + _GIVE_UP_AFTER
-            line.until = min(prepared.task.deadline or give_up_at, give_up_at)
             self._guarded(self._search, line)
 
     def _guarded(self, step: Callable[[_Line], None], line: _Line) -> None:
@@ -232,12 +248,13 @@ class Overlap:
             task_id = fire_task_id(name, due)
             if known is None or known.may_hold(task_id):
                 then = partial(self._looked, line, due)
+                line.silent_since = line.silent_since or self._clock()
                 line.look = self._looks.look(line.fire, task_id, then, ahead=line.prepared is None)
                 return
         self._is_finished(line)
 
     def _looked(self, line: _Line, due: int, task: Task | None, readable: bool) -> None:
-        line.look = None
+        line.look, line.silent_since = None, 0
         name = line.fire.task.name
         if task is None and readable:
             self._guarded(self._look_at_next, line)
@@ -258,6 +275,7 @@ class Overlap:
         assert line.prepared is not None
         assert line.start is not None
         line.started = True
+        line.silent_since = 0
         self._held -= 1
         line.start(line.prepared)
 
@@ -292,20 +310,34 @@ class Overlap:
 
     def _next_turn(self, line: _Line) -> None:
         if line.waiting:
-            self._take_turn(line, *line.waiting.popleft())
+            self._take_turn(line, line.waiting.popleft())
         elif self._lines.get(line.fire.task.name) is line:
             del self._lines[line.fire.task.name]
             line.prepared = line.start = None  # which knows of the line: such garbage is not found at once
 
     def _give_up(self) -> None:
-        """End what could not be seen in time."""
+        """End what could not be seen in time, and what waits for that no less."""
         now = self._clock()
-        for line in [each for each in self._lines.values() if each.look is not None and each.prepared is not None]:
-            if now > line.until and line.look is not None:
-                line.look.cancelled = True
-                line.look = None
-                detail = "it could not be seen in time whether its previous task is finished"
+        detail = "it could not be seen in time whether its previous task is finished"
+        for line in [each for each in self._lines.values() if each.look is not None]:
+            if line.prepared is None and line.waiting:
+                # A look ahead stands behind all others, and nobody asks when it has to end: now a fire is due.
+                self._cancel_look(line)
+                self._next_turn(line)
+            late = [turn.prepared.fire for turn in line.waiting if now > line.gives_up(turn.prepared, turn.since)]
+            if late:
+                line.waiting = deque(turn for turn in line.waiting if now <= line.gives_up(turn.prepared, turn.since))
+                self._held -= len(late)
+                self._records.missed(late, "missed", "unstored", detail)
+            if line.look is not None and line.prepared is not None and now > line.gives_up(line.prepared, line.since):
+                self._cancel_look(line)
                 self._end(line, "missed", "unstored", detail)
+
+    def _cancel_look(self, line: _Line) -> None:
+        """Want no answer any more."""
+        if line.look is not None:
+            line.look.cancelled = True
+            line.look = None
 
     def _complain(self, fire: Fire, reason: str) -> None:
         text = f"Cannot see whether the previous task of {fire.task.name} is finished: {reason}"

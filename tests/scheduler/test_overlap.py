@@ -17,6 +17,7 @@ from ajsync.asyncjobs.context import context_for_server
 from ajsync.asyncjobs.ids import fire_task_id
 from ajsync.asyncjobs.model import Managed
 from ajsync.asyncjobs.names import TASKS_STREAM
+from ajsync.asyncjobs.streams import make_stream
 from ajsync.asyncjobs.tasks import encode_task, task_for_fire
 from ajsync.asyncjobs.timestamp import NANOSECONDS as SECOND
 from ajsync.scheduler import overlap
@@ -25,6 +26,7 @@ from ajsync.scheduler.known_tasks import TOO_MANY, KnownTasks, list_tasks
 from ajsync.scheduler.looks import WINDOW, Look, Looks
 from ajsync.scheduler.metrics import Metrics
 from ajsync.scheduler.overlap import Overlap
+from ajsync.scheduler.prepare import Prepared
 from ajsync.scheduler.records import Records
 from tests.nats_server import NatsServer
 from tests.scheduler.fires import ObservedFiring, counts, fire, firing, handle, make_queue, until
@@ -238,6 +240,63 @@ async def test_it_is_missed_when_it_cannot_be_seen_in_time_what_came_before(serv
         ahead = 5000 * SECOND
         await until(lambda: [each.name for each in made.records.history.recent()] == ["B", "A"])
         assert {each.state for each in made.records.history.recent()} == {"missed"}
+
+
+async def test_what_waits_for_a_look_ahead_that_nobody_answers_is_missed_too(server: NatsServer) -> None:
+    ahead = 0
+    async with (
+        connect(context_for_server(server.url)) as connection,
+        watchful(connection, lambda: time.time_ns() + ahead) as made,
+    ):
+        await connection.jetstream_request(f"STREAM.DELETE.{TASKS_STREAM}")
+        timely = [minutely(ago, deadline=600 * SECOND) for ago in (2, 1, 0)]
+        patient = [minutely(ago, name="B") for ago in (2, 1, 0)]
+        for each in made._fires.prepare(timely[0], patient[0]):
+            made.overlap.look_ahead(each)
+        made.begin(*timely, *patient[:2])
+        assert len(made.overlap) == 5
+        ahead = 1000 * SECOND
+        await until(lambda: [each.name for each in made.records.history.recent()] == ["A"] * 3)
+        assert list(made.overlap.unsettled()) == patient[:2]
+        ahead = 4000 * SECOND
+        made.begin(patient[2])
+        ahead = 5000 * SECOND
+        await until(lambda: len(made.records.history.recent()) == 5)
+        assert {each.state for each in made.records.history.recent()} == {"missed"}
+        assert list(made.overlap.unsettled()) == patient[2:]
+        await make_stream(connection, TASKS_STREAM)
+        await until(lambda: [each.prepared.fire for each in made._fires.outcomes] == patient[2:])
+        await until(lambda: not made.overlap._lines)
+        assert len(made.overlap) == 0
+
+
+async def test_how_long_it_waits_for_the_fire_before_it_does_not_count(server: NatsServer) -> None:
+    """Only how long it is asked in vain: else fires behind one that takes an hour had no time to be looked at."""
+    ahead = 0
+    async with (
+        connect(context_for_server(server.url)) as connection,
+        watchful(connection, lambda: time.time_ns() + ahead) as made,
+    ):
+        first, second = made._fires.prepare(minutely(1), minutely())
+        begun: list[Prepared] = []
+        made.overlap.check(first, begun.append)
+        made.overlap.check(second, lambda each: made._fires.start([each]))
+        await until(lambda: begun == [first])
+        await connection.jetstream_request(f"STREAM.DELETE.{TASKS_STREAM}")
+        ahead = 5000 * SECOND
+        assert first.on_settled is not None
+        first.on_settled("created")
+        rounds, give_up = 0, made.overlap._looks._on_tick
+
+        def counted() -> None:
+            nonlocal rounds
+            give_up()
+            rounds += 1
+
+        made.overlap._looks._on_tick = counted
+        await until(lambda: rounds > 1)
+        await make_stream(connection, TASKS_STREAM)
+        await until(lambda: made.told() == {due(): "created"})
 
 
 async def test_what_is_abandoned_is_returned_and_not_fired(server: NatsServer) -> None:
