@@ -7,7 +7,8 @@ that leans on the inside of nats-py is in `write_frames`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 
 import nats.errors
 
@@ -59,9 +60,11 @@ async def write_frames(connection: Connection, frames: Sequence[bytes]) -> bool:
 class FrameWriter:
     """Writes frames in their order, as fast as the server takes them; what comes while there is none is lost."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, may_write: Callable[[], bool] = lambda: True) -> None:
+        """While `may_write` says no, everything is kept until `resume`."""
         self._connection = connection
-        self._frames: list[bytes] = []
+        self._may_write = may_write
+        self._frames: deque[bytes] = deque()
         self._waiting = asyncio.Event()
 
     def add(self, frame: bytes) -> None:
@@ -73,15 +76,23 @@ class FrameWriter:
         """Forget what is not written yet."""
         self._frames.clear()
 
+    def resume(self) -> None:
+        """Write what was kept."""
+        self._waiting.set()
+
     async def run(self) -> None:
         """Write until cancelled."""
         while True:
             await self._waiting.wait()
             self._waiting.clear()
-            frames, self._frames = self._frames, []
-            size = begin = 0
-            for end, frame in enumerate(frames, 1):
-                size += len(frame)
-                if size >= _WRITE_BYTES or end == len(frames):
-                    await write_frames(self._connection, frames[begin:end])
-                    size, begin = 0, end
+            while self._frames and self._may_write():
+                await write_frames(self._connection, self._take())
+
+    def _take(self) -> list[bytes]:
+        """What is written next, at once."""
+        taken: list[bytes] = []
+        size = 0
+        while self._frames and size < _WRITE_BYTES:
+            taken.append(self._frames.popleft())
+            size += len(taken[-1])
+        return taken

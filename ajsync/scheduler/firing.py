@@ -10,6 +10,7 @@ import asyncio
 import heapq
 import json
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -30,6 +31,7 @@ from ajsync.scheduler.complaints import Complaints
 from ajsync.scheduler.flight import Flight, Outcome, Stage, State
 from ajsync.scheduler.lookups import Lookups
 from ajsync.scheduler.prepare import Prepared
+from ajsync.scheduler.standstill import Standstill
 
 log = logging.getLogger(__name__)
 
@@ -57,11 +59,15 @@ class Firing:
         on_settled: Callable[[list[Outcome]], None],
         *,
         give_up_after: int,
+        longest_pause: float = math.inf,
         on_retry: Callable[[], None] = lambda: None,
         on_put_off: Callable[[Fire, str, bool], None] = lambda _fire, _reason, _again: None,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         """A fire is not tried for longer than `give_up_after` nanoseconds, nor past its deadline.
+
+        After this process stood still for more than `longest_pause` seconds nothing is written until `still_ours`:
+        another leader may have made all of it, and workers may have finished it.
 
         `on_put_off` hears which fire is tried again later, why, and whether it was put off before.
         """
@@ -77,7 +83,8 @@ class Firing:
         self._sent: dict[int, Flight] = {}
         self._later: list[tuple[float, int, Flight]] = []
         """A heap of what was put off, by the time at which to try again and the serial."""
-        self._out = FrameWriter(connection)
+        self._standstill = Standstill(longest_pause, clock)
+        self._out = FrameWriter(connection, lambda: not self._standstill.look())
         """What is lost with a connection is written again when its ack fails to come."""
         self._outcomes: list[Outcome] = []
         self._delivering = False
@@ -123,6 +130,15 @@ class Firing:
             else:
                 self._queue.append(flight)
         self._fill()
+
+    def stood_still(self) -> float:
+        """How many seconds this process stood still, so that nothing is written until `still_ours`; 0 for none."""
+        return self._standstill.look()
+
+    def still_ours(self, seconds: float) -> None:
+        """Write what was held back: we still led after this process had stood still for so many seconds."""
+        self._standstill.forgive(seconds)
+        self._out.resume()
 
     def unsettled(self) -> Iterator[Fire]:
         """The fires that have no outcome yet."""
@@ -309,10 +325,12 @@ class Firing:
     async def _mind(self) -> None:
         """Write again what was not acknowledged, and give up what is too late."""
         while True:
-            await asyncio.sleep(_TICK_SECONDS)
+            # At least as often that the wait itself is not taken for a standstill.
+            await asyncio.sleep(min(_TICK_SECONDS, self._standstill.longest / 4))
+            is_held = bool(self._standstill.look())
             self._give_up()
             client = self._connection.client
-            if client.is_connected:
+            if client.is_connected and not is_held:
                 reconnected = client.stats["reconnects"] != self._reconnects
                 self._reconnects = client.stats["reconnects"]
                 self._mind_silence(reconnected)

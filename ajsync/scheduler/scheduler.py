@@ -139,6 +139,7 @@ class Scheduler:
             self.connection,
             self._settled,
             give_up_after=settings.catchup_window,
+            longest_pause=settings.takeover_after / 2,
             on_retry=self.metrics.retried,
             on_put_off=self.records.put_off,
             clock=self.clock,

@@ -113,7 +113,7 @@ class TermRunner:
         self._after = term.after
         self._mark = term.mark.watermark
         self.awake_at = time.monotonic()
-        self._awake_by_the_clock = 0
+        firing.still_ours(firing.stood_still())  # a pause while another led is of no account
         self._begun_until = term.mark.stored_at + _BEGUN_AFTER_MARK
         """What was due after this instant the leader before us has not begun."""
 
@@ -123,7 +123,7 @@ class TermRunner:
         if unfit(now):
             return
         self._dispatched = self._looked_at = now if self._after is None else self._after
-        self.awake_at, self._awake_by_the_clock = time.monotonic(), now
+        self.awake_at = time.monotonic()
         self._go_back()
         self._mind_correction(now)
         self._inherit(now)
@@ -194,19 +194,16 @@ class TermRunner:
 
     async def _still_ours(self) -> bool:
         """Ask whether the key is still ours, where this process may have stood still for long."""
-        now, clock = time.monotonic(), self._scheduler.clock()
-        # A host that was suspended knows it by its clock only.
-        stood_still = max(now - self.awake_at, (clock - self._awake_by_the_clock) / NANOSECONDS)
-        self.awake_at, self._awake_by_the_clock = now, clock
-        if stood_still <= self._scheduler.settings.takeover_after / 2:
-            return True
-        fields = {"seconds": round(stood_still, 3)}
-        log.warning("Stood still for %.1f s; checking the leadership", stood_still, extra=fields)
-        if await self._leadership.check():
-            self.awake_at, self._awake_by_the_clock = time.monotonic(), self._scheduler.clock()
-            return True
-        self._lost.set()
-        return False
+        self.awake_at = time.monotonic()
+        while stood_still := self._firing.stood_still():  # again where it does so before the answer is read
+            fields = {"seconds": round(stood_still, 3)}
+            log.warning("Stood still for %.1f s; checking the leadership", stood_still, extra=fields)
+            if not await self._leadership.check():
+                self._lost.set()
+                return False
+            self._firing.still_ours(stood_still)
+            self.awake_at = time.monotonic()
+        return True
 
     def _step(self, *, catch_up: bool = True) -> None:
         """One look at the clock: catch up, look ahead, prepare some, fire what is due."""
