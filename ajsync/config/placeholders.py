@@ -9,7 +9,7 @@ from ajsync.schedule.quoting import shorten
 
 _NAME = r"\.?(?:[A-Za-z_][A-Za-z0-9_-]*\.)*([A-Za-z_][A-Za-z0-9_-]*)"
 """A name, behind others and their dots: `.Values.stage`, `vars.stage`; the last one counts."""
-_FOREIGN = (
+_BRACKETED = (
     rf"\$\{{\{{\s*{_NAME}\s*\}}\}}",
     rf"\{{\{{-?\s*\$?{_NAME}\s*(?:\|[^{{}}]*)?-?\}}\}}",
     rf"\$\{{\s*{_NAME}\s*(?::?[-?+=][^{{}}]*)?\}}",
@@ -17,6 +17,10 @@ _FOREIGN = (
     rf"[%#]\{{\s*{_NAME}\s*\}}",
     rf"<%=?\s*{_NAME}\s*%>",
     rf"%\({_NAME}\)s",
+)
+"""Those that are hardly anything else."""
+_FOREIGN = (
+    *_BRACKETED,
     r"%([A-Za-z_][A-Za-z0-9_]*)%",
     r"@@([A-Za-z_][A-Za-z0-9_]*)@@",
     r"@([A-Za-z_][A-Za-z0-9_]*)@",
@@ -25,9 +29,12 @@ _FOREIGN = (
     r"\{([A-Za-z_][A-Za-z0-9_]*)\}",
 )
 _ANY = re.compile("|".join(f"(?:{pattern})" for pattern in _FOREIGN))
+_SURE = re.compile("|".join(f"(?:{pattern})" for pattern in _BRACKETED))
 _OURS = re.compile(r"\$\{[A-Za-z0-9_-]+\}")
 _LONGEST = 200
 """Characters; in a longer text nothing is looked for."""
+_MOST_SHOWN = 3
+"""Variables of one line."""
 
 
 def with_our_placeholders(text: str) -> str:
@@ -49,3 +56,16 @@ def placeholder_hint(text: str, fits: Callable[[str], object] = lambda _: True) 
     if not alone and not any(fits(_OURS.sub(word, ours)) for word in ("x", "1")):
         return ""
     return f"for a variable write {shorten(ours)}"
+
+
+def bare_placeholder_hint(text: str) -> str:
+    """What to write for the placeholders of another tool in a text that nobody may see; "" for one without.
+
+    The rest of the text is not shown. Of `$stage`, `%stage%` and the like not even the name is: they may be a part of a
+    password.
+    """
+    if with_our_placeholders(text) == text:
+        return ""
+    names = [next(filter(None, match.groups())) for match in _SURE.finditer(text)]
+    variables = [shorten(f"${{{name}}}") for name in dict.fromkeys(names)]
+    return f"for a variable write {' and '.join(variables[:_MOST_SHOWN]) or '${name}'}"

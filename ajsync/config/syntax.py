@@ -8,7 +8,7 @@ from typing import Protocol
 import yaml
 
 from ajsync.config.conflicts import left_over_problem
-from ajsync.config.placeholders import placeholder_hint
+from ajsync.config.placeholders import bare_placeholder_hint
 from ajsync.config.spaces import ODD_INDENT, ODD_SPACE
 from ajsync.errors import Location, Problem
 
@@ -17,6 +17,10 @@ _QUOTED = re.compile(r"'(?!<)[^'\s]{2,}'")
 """What PyYAML quotes of the text: anything but a single character, or the name that it gives to a token."""
 # A line `schedule: value`, perhaps in a list or a mapping in braces; group 1 is the value without a comment.
 _SCHEDULE_LINE = re.compile(r"[\s{-]*[\"']?schedule[\"']?\s*:\s+(.*?)\s*(?:\s#.*)?")
+_NEXT_MEMBER = re.compile(r"\s*(?:,(?=\s|$)|\}).*", re.DOTALL)
+"""What ends the value in braces; the members behind it may be secrets."""
+_NO_SCHEDULE = re.compile(r"[\"':\[\]{}]")
+"""Quotes cannot be put around these as they are, or they are of a list or mapping with values of its own."""
 _VALUE_LINE = re.compile(r"[\s{-]*[\w-]+\s*:\s+(.*?)\s*(?:\s#.*)?")
 _STUCK = re.compile(
     r"\s*(?:schedule|queue|task_type|timezone|deadline|max_tries|description|payload\w*|overlap|catchup\w*|jitter|owner)"
@@ -114,13 +118,18 @@ def _unquoted_schedule(text: str, mark: _Mark | None) -> str:
     """The value on the marked line, if it is a schedule that needs quotes and can be shown in them."""
     match = _SCHEDULE_LINE.fullmatch(_line(text, mark))
     value = match[1] if match else ""
-    return value if value[:1] in _INDICATORS and '"' not in value else ""
+    if match and "{" in match[0][: match.start(1)]:
+        value = _NEXT_MEMBER.split(value, maxsplit=1)[0]
+    return value if value[:1] in _INDICATORS and not _NO_SCHEDULE.search(value) else ""
 
 
 def _template(text: str, mark: _Mark | None) -> str:
-    """What to write for a value on the marked line that begins with the placeholder of another tool."""
+    """What to write for the placeholders of another tool on the marked line.
+
+    Nothing else of the value is shown: which member it belongs to is not known, and it may be a secret.
+    """
     match = _VALUE_LINE.fullmatch(_line(text, mark))
-    return placeholder_hint(match[1]) if match and match[1][:1] in _INDICATORS else ""
+    return bare_placeholder_hint(match[1]) if match and match[1][:1] in _INDICATORS else ""
 
 
 def _first_line(wanted: re.Pattern[str], text: str, mark: _Mark | None) -> int | None:

@@ -26,7 +26,7 @@ PLACEHOLDERS = {
     "queue: '{{stage}}'": "${stage}",
     "queue: {{ .Values.stage }}": "${stage}",
     "queue: '{{ stage | upper }}'": "${stage}",
-    "queue: {{ stage }}_Q": "${stage}_Q",
+    "queue: '{{ stage }}_Q'": "${stage}_Q",
     "queue: ${{ stage }}": "${stage}",
     "queue: ${{ vars.stage }}": "${stage}",
     "queue: Q_${ stage }": "Q_${stage}",
@@ -55,6 +55,38 @@ def test_the_placeholder_of_another_tool_is_answered_with_ours(tmp_path: Path, m
     assert f"for a variable write {ours}" in line.replace('"', "")
     member = members.partition(":")[0]
     load(tmp_path, f"{head}    {member}: {ours}\n", PROJECT, "prod")
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("password: {{ user }}:hunter2", "${user}"),
+        ("password: @hunter2 {{ x }}", "${x}"),
+        ("password: *{{ user }}hunter2", "${user}"),
+        ("password: @hunter2 ${x:-hunter2}{{ y }}", "${x} and ${y}"),
+        ("pw: [hunter2 {{ x }}", "${x}"),
+        ("pw: {a: hunter2, b: {{ x }}", ""),
+        ("pw: @%hunter2%", "${name}"),
+        ("pw: @a$hunter2", "${name}"),
+        ("  A: {schedule: '@daily', task_type: x, payload: @hunter2 {{ x }}}", "${x}"),
+        ("  - {schedule: @daily {{ x }}, payload: hunter2}", "${x}"),
+        ("  - {schedule: @daily, payload: @hunter2}", '"@daily"'),
+        ("schedule: */5, 10 * * * *", '"*/5, 10 * * * *"'),
+        ("schedule: [@hunter2", ""),
+        ("schedule: @daily: hunter2", ""),
+    ],
+)
+@pytest.mark.parametrize("project", [False, True])
+def test_of_a_line_that_is_not_yaml_nothing_but_its_variables_is_shown(
+    tmp_path: Path, line: str, shown: str, project: bool
+) -> None:
+    files = {"ajsync.yaml": "owner: a\n", "schedules/a.yaml": "schedules: {}\n"}
+    write(tmp_path, files | {"ajsync.yaml" if project else "schedules/a.yaml": f"{line}\n"})
+    with pytest.raises(ConfigurationError) as error:
+        load_configuration(tmp_path)
+    message = str(error.value)
+    assert "hunter2" not in message
+    assert not shown or message.endswith(f" {shown}"), message
 
 
 @pytest.mark.parametrize(
