@@ -48,6 +48,8 @@ _HOUR_OF_DAY = re.compile(r"([01]?[0-9]|2[0-3])h00")
 _NO_ZONES = frozenset(("sun", "mon", "tue", "wed", "thu", "fri", "sat", "am", "pm", "at", "on")) | frozenset(
     ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 )
+_EVERY_CLOCK = re.compile(r"@\s*every[\s:=_-]*([0-9]+(?::[0-9.]*)+)", re.IGNORECASE)
+"""`@every 00:05:00`, an interval and no time of day."""
 _NAMES = {
     "minutely": "* * * * *",
     "every_minute": "* * * * *",
@@ -192,6 +194,8 @@ def _instant(plain: str, accepts: Accepts) -> str:
 
 def _interval(plain: str, accepts: Accepts) -> str:
     """`@every 5 minutes`, `every: 1d`, `PT15M`, `5m`: a duration that is not spelled as Go spells it."""
+    if clock := _EVERY_CLOCK.fullmatch(plain):
+        return _clock_interval(clock[1], accepts)
     match = re.fullmatch(r"@?(?:every|each)?\s*[:=_-]?\s*(.*)", plain, re.IGNORECASE)
     body = match[1].replace("_", " ") if match else ""
     counted = (
@@ -205,3 +209,12 @@ def _interval(plain: str, accepts: Accepts) -> str:
     schedule = f"@every {format_duration_short(duration)}"
     unit = " if these are seconds" if body.isdecimal() else ""
     return f"write {quote(schedule)}{unit}" if accepts(schedule) else ""
+
+
+def _clock_interval(clock: str, accepts: Accepts) -> str:
+    """An interval as clocks show it; of two numbers nobody can tell whether they are hours, so none is suggested."""
+    duration = meant_duration(clock)
+    schedule = f"@every {format_duration_short(duration)}" if duration is not None and duration >= 1_000_000_000 else ""
+    if schedule and accepts(schedule):
+        return f"write {quote(schedule)}"
+    return 'write numbers with the units h, m and s, such as "@every 1h30m"'
