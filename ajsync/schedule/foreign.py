@@ -6,15 +6,15 @@ Whatever is suggested was tried before: `accepts` says whether a schedule is val
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from ajsync.schedule.duration import format_duration_short
 from ajsync.schedule.duration_hints import meant_duration
 from ajsync.schedule.fields import split_fields
-from ajsync.schedule.foreign_fields import field_hint, fields_hint
+from ajsync.schedule.foreign_fields import field_hint, fields_hint, may_be_field
 from ajsync.schedule.quoting import quote
 from ajsync.schedule.spoken import spoken_schedule
-from ajsync.schedule.zone_hints import possible_zones
+from ajsync.schedule.zone_hints import possible_zones, zone_in_words
 from ajsync.schedule.zone_names import HOSTS_OWN
 
 Accepts = Callable[[str], bool]
@@ -38,9 +38,12 @@ _LOOK_ALIKES = str.maketrans(
 _WRAPPING = " \t,'\"`\u2018\u2019\u201c\u201d\u201e;"
 _LABEL = re.compile(r"(?:-\s+)?(?:on_?calendar|cron|crontab|schedule|cron_?expression)\s*[=:]\s*", re.IGNORECASE)
 _ZONE_LABEL = re.compile(r"(?:CRON_)?(?:TZ|TIME_?ZONE)\s*[=:]\s*", re.IGNORECASE)
+_LABEL_BEHIND = re.compile(rf"\s{_ZONE_LABEL.pattern}", re.IGNORECASE)
 _ZONE_TOKEN = re.compile(
     r"[(\[]?(?:[A-Za-z_]+/[A-Za-z_/+-]+|[A-Z]{2,5}|Z|utc|gmt|[Ll]ocal(?:time)?|(?:UTC|GMT)[+-][0-9:]+|[+-][0-9]{2}:?[0-9]{2})[)\]]?"
 )
+_ZONE_WORD = re.compile(r"[(\[]?[A-Za-z][A-Za-z./_'-]*[)\],;]?")
+"""A word of a zone that has several: `W. Europe Standard Time`, `New York`."""
 _BETWEEN_SCHEDULES = re.compile(r"\s*(?:[;|]+|&&|,(?=\s*\S+\s))\s*")
 """What stands between schedules where one expects several."""
 _HOUR_OF_DAY = re.compile(r"([01]?[0-9]|2[0-3])h00")
@@ -107,6 +110,9 @@ def _zone_apart(plain: str) -> tuple[str, str]:
     """A zone that stands in front of a schedule or behind it, as it is written, and the rest; "" where none does."""
     labelled = _ZONE_LABEL.match(plain)
     if labelled:
+        zone, rest = _zone_in_front(plain[labelled.end() :])
+        if zone:
+            return zone, rest
         zone, _, rest = re.sub(r"[;,]\s*", " ", plain[labelled.end() :], count=1).partition(" ")
         return zone.strip(_WRAPPING) or "UTC", rest.strip(_WRAPPING)
     first, _, behind = plain.partition(" ")
@@ -115,7 +121,38 @@ def _zone_apart(plain: str) -> tuple[str, str]:
     for token, rest in ((first, behind), (last, before)):
         if rest and _ZONE_TOKEN.fullmatch(token) and not _is_field(token) and _may_be_zone(token.strip("()[]")):
             return token.strip("()[]"), rest.strip()
-    return "", plain
+    zone, rest = _zone_behind(plain)
+    return (zone, rest) if zone else _zone_in_front(plain)
+
+
+def _zone_behind(plain: str) -> tuple[str, str]:
+    """A zone in words behind a schedule, and the schedule.
+
+    All the words there have to be of the zone: a city may be what a command is given.
+    """
+    tokens = _LABEL_BEHIND.sub(" ", plain).split()
+    return _zone_of_words(tokens[_words(tokens) :], tokens[: _words(tokens)])
+
+
+def _zone_in_front(plain: str) -> tuple[str, str]:
+    tokens = plain.split()
+    end = len(tokens) - _words(tokens[::-1])
+    return _zone_of_words(tokens[:end], tokens[end:])
+
+
+def _words(tokens: Sequence[str]) -> int:
+    """Where the words at the end begin, of which none can be a field, such as MON-FRI."""
+    start = len(tokens)
+    while start and _ZONE_WORD.fullmatch(tokens[start - 1]) and not may_be_field(tokens[start - 1]):
+        start -= 1
+    return start
+
+
+def _zone_of_words(words: Sequence[str], rest: Sequence[str]) -> tuple[str, str]:
+    zone = " ".join(words).strip("()[],;")
+    # One small word alone may as well be a command.
+    told = len(words) > 1 or zone[:1].isupper()
+    return (zone, " ".join(rest)) if rest and told and zone_in_words(zone) else ("", "")
 
 
 def _is_field(token: str) -> bool:

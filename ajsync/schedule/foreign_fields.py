@@ -107,10 +107,11 @@ def _ends_in_year(fields: Sequence[str]) -> bool:
 def _before_command(fields: Sequence[str], accepts: Accepts) -> str:
     """The first five fields, if a command or a user stands behind them, as in a crontab."""
     five = " ".join(fields[:5])
-    return five if accepts(five) and not all(map(_may_be_field, fields[5:])) else ""
+    return five if accepts(five) and not all(map(may_be_field, fields[5:])) else ""
 
 
-def _may_be_field(text: str) -> bool:
+def may_be_field(text: str) -> bool:
+    """Whether a word has the form of a field, of whatever cron."""
     names = (*_WEEKDAYS, *_LONG_WEEKDAYS, *_LONG_MONTHS, *(name[:3] for name in _LONG_MONTHS))
     return all(_PIECE.fullmatch(piece) or piece.lower() in names for piece in re.split(r"[-,/#~]", text))
 

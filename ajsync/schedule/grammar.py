@@ -49,13 +49,22 @@ def _parse(text: str, zone: str) -> Timetable:
         return _read(text, zone)
     except ScheduleError as error:
         if str(error).startswith(_ZONE_IS_WRONG):
-            raise
+            raise _of_zone(error, text) from None
         message, hint = str(error), _hint(text)
         if message.startswith(FIELD_PREFIXES) and not hint:  # it says what is allowed there
             raise
         if message.startswith(_DURATION_IS_WRONG):  # its own hint is for a duration alone
             message = message.rpartition("; ")[0] or message
         raise ScheduleError(f"{message}; {hint or _ANY}") from None
+
+
+def _of_zone(error: ScheduleError, text: str) -> ScheduleError:
+    """The same error of a wrong zone, with a hint that knows what stands behind it: a zone may have several words."""
+    rest = split_zone(text)[1]
+    hint = _hint(text) if rest[:1].isalpha() else ""
+    if 'write "' not in hint:
+        return error
+    return ScheduleError(f"{str(error).partition('; ')[0]}; {hint}")
 
 
 @lru_cache(maxsize=256)  # the same wrong schedule often stands in many entries

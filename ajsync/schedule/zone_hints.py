@@ -68,16 +68,28 @@ def meant_zone(name: str) -> str:
         return several[0] if len(several) == 1 else ""
     if _offset(name) is not None or plain.lower() in HOSTS_OWN:
         return ""
-    if windows := _WINDOWS_NAME.fullmatch(plain):
-        return _existing(WINDOWS.get(windows[1].lower(), ""))
+    if _WINDOWS_NAME.fullmatch(plain):
+        return zone_in_words(plain)
     last = lower.rpartition("/")[2]
     for key in (lower, last, re.sub(r"_?\(.*", "", lower)):
-        if found := _existing(PLACES.get(key, "")) or known.get(key, ""):
+        if found := zone_in_words(key):
             return found
     if "," in lower:  # Windows lists the cities of a zone
         cities = (city.strip("_") for city in lower.split(","))
         return next((known[city] for city in cities if city in known), "")
     return _nearest(lower, known)
+
+
+def zone_in_words(name: str) -> str:
+    """The zone of a place, of Windows or of a country's part, by exactly this name but for its case; "" for none.
+
+    Abbreviations and misspelled names are left out, as a command may be called so.
+    """
+    if windows := _WINDOWS_NAME.fullmatch(name):
+        return _existing(WINDOWS.get(windows[1].lower(), ""))
+    key = re.sub(r"\s*/\s*", "/", name.lower()).replace(" ", "_")
+    known = _known_zones()
+    return _existing(PLACES.get(key, "")) or known.get(key, "") or known.get(key.replace("_", "/", 1), "")
 
 
 def _several(name: str) -> tuple[str, ...]:

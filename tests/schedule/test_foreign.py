@@ -35,6 +35,27 @@ CASES = {
     "TZ=Europe/Malta 0 0 6 * * *": "CRON_TZ=Europe/Malta 0 6 * * *",
     "every day at 6am Europe/Berlin": "CRON_TZ=Europe/Berlin 0 6 * * *",
     "TZ=Europe/Malta": "CRON_TZ=Europe/Malta 0 6 * * *",
+    # a zone in words
+    "0 6 * * * (Pacific Standard Time)": "CRON_TZ=America/Los_Angeles 0 6 * * *",
+    "0 6 * * * W. Europe Standard Time": "CRON_TZ=Europe/Berlin 0 6 * * *",
+    "0 6 * * MON-FRI US Eastern Standard Time": "CRON_TZ=America/Indiana/Indianapolis 0 6 * * MON-FRI",
+    "0 6 * * * New York": "CRON_TZ=America/New_York 0 6 * * *",
+    "0 6 * * * America/New York": "CRON_TZ=America/New_York 0 6 * * *",
+    "0 6 * * * timezone=New York": "CRON_TZ=America/New_York 0 6 * * *",
+    "0 6 * * * US Eastern": "CRON_TZ=US/Eastern 0 6 * * *",
+    "0 6 * * * Berlin": "CRON_TZ=Europe/Berlin 0 6 * * *",
+    "New York 0 6 * * *": "CRON_TZ=America/New_York 0 6 * * *",
+    "0 0 6 * * * New York": "CRON_TZ=America/New_York 0 6 * * *",
+    "every monday at 6am New York": "CRON_TZ=America/New_York 0 6 * * MON",
+    "@daily Berlin": "CRON_TZ=Europe/Berlin @daily",
+    "@every 5m New York": "@every 5m",
+    "CRON_TZ=W. Europe Standard Time 0 6 * * *": "CRON_TZ=Europe/Berlin 0 6 * * *",
+    "CRON_TZ=Pacific Standard Time 0 6 * * *": "CRON_TZ=America/Los_Angeles 0 6 * * *",
+    "CRON_TZ=America/New York 0 6 * * *": "CRON_TZ=America/New_York 0 6 * * *",
+    # a command, though its name or what it is given could be one
+    "0 6 * * * deploy Berlin": "0 6 * * *",
+    "0 6 * * * cat": "0 6 * * *",
+    "0 6 * * * singapore": "0 6 * * *",
     # seconds, years, Quartz, Spring
     "0 0 6 * * *": "0 6 * * *",
     "*/10 * * * * *": "@every 10s",
@@ -190,9 +211,14 @@ def test_weekdays_of_quartz_are_not_those_of_cron() -> None:
 
 PIECES = (
     "0 6 * ? */5 1-5 L H 15W 5#3 2026 MON mon-fri every day at 6am PST UTC Europe/Berlin GMT+3 TZ= CRON_TZ= root "
-    "@every 5 minutes ~ 7 and *-*-* 06:00 Mon..Fri rate( ) cron( monthly 1st 7-2 24 60 \u2013 noon PT5M"
+    "@every 5 minutes ~ 7 and *-*-* 06:00 Mon..Fri rate( ) cron( monthly 1st 7-2 24 60 \u2013 noon PT5M "
+    "New York W. Europe Standard Time Berlin"
 )
 WORDS = st.sampled_from(PIECES.split())
+
+
+def test_a_zone_of_which_no_word_is_known_is_told_as_any_other() -> None:
+    assert message("CRON_TZ=Foo Bar 0 6 * * *") == 'time zone: "Foo" is not an IANA name such as Europe/Malta'
 
 
 @given(st.lists(WORDS, max_size=8).map(" ".join) | st.text(max_size=40))

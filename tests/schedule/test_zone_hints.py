@@ -48,6 +48,7 @@ def hint(name: str) -> str:
         ("Europe/Kiyv", "Europe/Kyiv"),
         ("MSK", "Europe/Moscow"),
         ("US/East", "US/Eastern"),
+        ("US Eastern", "US/Eastern"),
         ("Asia/Bombay", "Asia/Kolkata"),
         ("Europe.Berlin", "Europe/Berlin"),
         ("LHST", "Australia/Lord_Howe"),
