@@ -18,11 +18,13 @@ from ajsync.inspect.lint import Material, Rule, Said, Subject, each
 from ajsync.inspect.minutes import MINUTE, due_in_minute, fires_by_minute, grouped
 from ajsync.schedule import format_duration_short, parse_duration, split_zone
 from ajsync.schedule.duration import HOUR, SECOND
+from ajsync.schedule.zones import ZONE_PREFIXES
 
 _DAY = 24 * HOUR
 _EVERY = "@every "
 _ABBREVIATED = {"EST": "America/New_York", "MST": "America/Denver", "HST": "America/Adak"}
 """Zones that are named like the winter time of a place that changes its clocks, and that place."""
+_EMPTY_ZONES = tuple(f"{prefix} " for prefix in ZONE_PREFIXES)
 _ETC = re.compile(r"Etc/GMT([+-])([1-9][0-9]?)")
 
 
@@ -141,13 +143,17 @@ def _every_rounded(subject: Subject) -> Iterator[Said]:
 def _no_timezone(subject: Subject) -> Iterator[Said]:
     zone = split_zone(subject.task.schedule)[0]
     if zone in ("", "Local") and subject.facts.follows_zone:
-        message = f"{_schedule(subject)} has no zone: ajsync reads it in UTC, a Go scheduler in the zone of its host"
-        yield Said(subject.task.name, message, "set timezone, if only to UTC")
+        none = "has the zone Local" if zone else "has no zone"
+        message = f"{_schedule(subject)} {none}: ajsync reads it in UTC, a Go scheduler in the zone of its host"
+        hint = "name the zone that is meant, if only UTC" if zone else "set timezone, if only to UTC"
+        yield Said(subject.task.name, message, hint)
 
 
 def _fixed_zone(subject: Subject) -> Iterator[Said]:
     zone = split_zone(subject.task.schedule)[0]
-    if zone in _ABBREVIATED:
+    if subject.task.schedule.startswith(_EMPTY_ZONES):
+        yield Said(subject.task.name, "the zone in front is empty, which is UTC", "write the zone that is meant")
+    elif zone in _ABBREVIATED:
         place = _ABBREVIATED[zone]
         yield Said(subject.task.name, f"the zone {zone} has no summer time", f"for one that has it write {place}")
     elif offset := _ETC.fullmatch(zone):

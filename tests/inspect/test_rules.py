@@ -78,7 +78,10 @@ CASES: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = {
         [{"schedule": "* * * * *"}, {"schedule": "* 9-17 * * *"}, {"schedule": "0 6 * * *"}, {"schedule": "@daily"}],
     ),
     "fixed-zone": (
-        [{"schedule": "CRON_TZ=Etc/GMT+3 0 9 * * *"}, {"schedule": "TZ=EST @daily"}],
+        [
+            *({"schedule": "CRON_TZ=Etc/GMT+3 0 9 * * *"}, {"schedule": "TZ=EST @daily"}),
+            *({"schedule": "CRON_TZ= 0 6 * * *"}, {"schedule": "TZ= @daily"}),
+        ],
         [{"schedule": "CRON_TZ=UTC 0 9 * * *"}, {"schedule": MALTA + "@daily"}, {"schedule": "TZ=Etc/GMT 0 9 * * *"}],
     ),
     "deadline-over-interval": (
@@ -204,6 +207,12 @@ def test_a_queue_that_nobody_has_named_is_told_once_a_file() -> None:
 def test_a_step_beyond_its_range_is_told_with_what_has_that_interval(schedule: str, hint: str) -> None:
     (found,) = findings([task("A", schedule=schedule)], "step-over-range")
     assert found.hint == hint
+
+
+def test_the_zone_of_a_host_is_told_by_its_name() -> None:
+    (found,) = findings([task("A", schedule="CRON_TZ=Local 0 6 * * *")], "no-timezone")
+    assert found.message.startswith('"0 6 * * *" has the zone Local: ajsync reads it in UTC')
+    assert found.hint == "name the zone that is meant, if only UTC"
 
 
 def test_days_that_are_no_star_are_told_to_fire_every_day() -> None:
