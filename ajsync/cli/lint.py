@@ -155,7 +155,8 @@ def _lint(
     without_queue: frozenset[str] = frozenset()
     if bucket:
         source = read_source(files, server, from_files=False)
-        tasks, unreadable, context = source.tasks, source.unreadable, configured_context(files)
+        tasks, unreadable = source.tasks, source.unreadable
+        context = configured_context(files, server, warn=False)
     else:
         configuration = annotated(files) if annotate else load(files)
         warn_of_overlooked(configuration)

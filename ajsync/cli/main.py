@@ -91,7 +91,7 @@ def main() -> NoReturn:
     # A command is over before garbage in cycles can matter, and looking for it in 100,000 schedules takes seconds.
     gc.disable()
     from ajsync.cli.build_machine import guard_output
-    from ajsync.cli.streams import prepare_streams, working_folder_is_gone
+    from ajsync.cli.streams import GONE, prepare_streams, working_folder_is_gone
 
     reset()
     prepare_streams()
@@ -120,7 +120,7 @@ def main() -> NoReturn:
         sys.exit(error.exit_code)
     except OSError as error:
         if isinstance(error, FileNotFoundError) and working_folder_is_gone():
-            show_error(UsageError("The working directory does not exist any more: change into one that does."))
+            show_error(UsageError(GONE))
             sys.exit(UsageError.exit_code)
         if error.errno not in _OUTPUT_FAILURES or error.filename is not None:
             _show_unexpected(error)

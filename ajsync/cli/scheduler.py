@@ -48,7 +48,7 @@ def command(name: str | None, files: Files, server: Server, fires: Fires, replic
 
     start_logging(log_format)
     settings = scheduler_settings(name, fires, replicas)
-    configured = configured_context(files)
+    configured = configured_context(files, server, warn=False)
     if warning := elsewhere(server, files.environment, configured):
         logging.getLogger(__name__).warning("%s", warning)
     context = chosen_context(server, configured)

@@ -18,7 +18,7 @@ from ajsync.asyncjobs.context import Context, context_for_server, load_context
 from ajsync.cli.checkout import check_context
 from ajsync.cli.destination import warn_if_elsewhere
 from ajsync.cli.options import Files, Opened, Server
-from ajsync.cli.streams import working_folder_is_gone
+from ajsync.cli.streams import GONE, working_folder_is_gone
 from ajsync.cli.terminal import say
 from ajsync.config import Configuration, Safety, load_configuration
 from ajsync.config.inputs import Inputs
@@ -55,15 +55,19 @@ def load(
     return configuration
 
 
-def configured_context(files: Files, server: Server | None = None) -> str | None:
+def configured_context(files: Files, server: Server, *, warn: bool = True) -> str | None:
     """The context that the project names, where there is a project; the commands that only look do without one.
 
-    With `server` it warns where that leads away from what the environment names.
+    With `warn` it warns where `server` leads away from what the environment names. Where the working directory is gone
+    nobody can tell what project was there, and the default context may lead to the server of another one: only who
+    names the server goes on.
     """
     if files.config is None and files.environment is None and working_folder_is_gone():
+        if server.context is None and server.server is None:
+            raise UsageError(GONE)
         return None
     configured = config.load_context(Path.cwd(), project=files.config, environment=files.environment)
-    if server is not None:
+    if warn:
         warn_if_elsewhere(server, files.environment, configured)
     return configured
 

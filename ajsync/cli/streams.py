@@ -48,6 +48,10 @@ def speaks_utf8(stream: Any) -> bool:
     return not encoding or codecs.lookup(encoding).name == "utf-8"
 
 
+GONE = "The working directory does not exist any more: change into one that does."
+"""What is said where a command cannot do without it."""
+
+
 def working_folder_is_gone() -> bool:
     """Whether somebody has deleted the working directory under this process."""
     try:

@@ -66,7 +66,7 @@ def _stored(ctx: click.Context) -> list[str]:
 
     logging.disable()
     server = Server(ctx.params.get("context"), ctx.params.get("server"), _SECONDS)
-    context = configured_context(_files(ctx))
+    context = configured_context(_files(ctx), server, warn=False)
     found: list[str] = []
 
     async def read() -> None:

@@ -126,6 +126,30 @@ def test_in_a_folder_that_is_gone_a_command_goes_on_without_it_or_says_so(stage:
             assert ended.errors.startswith(b"Error: The working directory does not exist any more"), ended.errors
 
 
+GONE = b"Error: The working directory does not exist any more: change into one that does.\n"
+
+
+@pytest.mark.parametrize("name", ["AJC", "other"])
+def test_in_a_folder_that_is_gone_no_server_is_taken_that_nobody_has_named(
+    stage: Stage, home: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    contexts = home / ".config" / "nats" / "context"
+    contexts.mkdir(parents=True)
+    (contexts / f"{name}.json").write_text(json.dumps({"url": stage.at.split()[1]}))
+    if name != "AJC":
+        monkeypatch.setenv("CONTEXT", name)
+    further = ("lint --bucket", "scheduler", "task cron rm TICK --force", "task cron scheduler one")
+    found = run_forked(stage.folder, [*ONLINE, *further], "gone")
+    assert {command: (ended.code, ended.errors, ended.output) for command, ended in found.items()} == dict.fromkeys(
+        found, (64, GONE, b"")
+    )
+    looking = [command for command in ONLINE if not command.startswith(NEED_FOLDER)]
+    for command, ended in run_forked(stage.folder, [f"{each} --context {name}" for each in looking], "gone").items():
+        assert ended.code == stage.expected[command.replace(f"--context {name}", stage.at)].code, (command, ended)
+    at = run_forked(stage.folder, [f"lint --bucket {stage.at}"], "gone")
+    assert GONE not in at.popitem()[1].errors
+
+
 @pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
 def test_an_encoding_that_lacks_characters_has_them_spelled_out(stage: Stage, encoding: str) -> None:
     found = stage.run(encoding=encoding)
