@@ -23,6 +23,7 @@ from ajsync.asyncjobs.references import (
     value_of,
 )
 from ajsync.errors import InvalidError
+from ajsync.regular_files import read_regular
 
 DEFAULT_CONTEXT = "AJC"
 """What `ajc` takes when neither its option nor `$CONTEXT` names one."""
@@ -111,7 +112,7 @@ def load_context(name: str | None = None, *, environ: Mapping[str, str] = os.env
         )
     path = context_folder(environ) / f"{name}.json"
     try:
-        value = json.loads(path.read_bytes())
+        value = json.loads(read_regular(path))
     except FileNotFoundError:
         raise InvalidError(_unknown(name, path, list_contexts(environ))) from None
     except OSError as error:

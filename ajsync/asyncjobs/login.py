@@ -11,16 +11,23 @@ import nats.errors
 import nkeys
 
 from ajsync.asyncjobs.context import Context, jwt_in, seed_in
-from ajsync.errors import UnreachableError
+from ajsync.errors import InvalidError, UnreachableError
+from ajsync.regular_files import LARGEST, UnfitFileError, read_regular
 
 _RECONNECT_WAIT_SECONDS = 0.5
 """Between two attempts; nats-py's 2 s would be most of the time in which a stand-by takes over."""
 _PING_SECONDS = 5
 """A peer that swallows packets is noticed after three of these; nats-py's default takes six minutes."""
+_LARGEST_PEM = 16 << 20
+"""Bytes of a file of certificates: many times the authorities of all the world."""
 
 
 def login_options(context: Context, name: str) -> dict[str, Any]:
-    """What nats-py's `connect` is given. Raises UnreachableError for a file that is missing or not what it must be."""
+    """What nats-py's `connect` is given.
+
+    Raises UnreachableError for a file that is missing or not what it must be, InvalidError for one that is a pipe or a
+    device, or much too large.
+    """
     options: dict[str, Any] = {
         "name": name,
         "dont_randomize": True,
@@ -50,7 +57,7 @@ def login_options(context: Context, name: str) -> dict[str, Any]:
 def _tls(context: Context) -> ssl.SSLContext:
     for member in ("ca", "cert", "key"):
         if path := getattr(context, member):
-            _read_file(context, member, path)
+            _read_file(context, member, path, _LARGEST_PEM)  # which OpenSSL would read whatever it is
     members = '"ca" must'
     try:
         tls = ssl.create_default_context(cafile=context.ca)
@@ -79,7 +86,7 @@ def _for_nats(context: Context) -> tuple[str, str]:
     """The JWT and its seed at a reconnect, where nats-py tries again after an error of its own and no other."""
     try:
         return read_jwt(context)
-    except UnreachableError as error:
+    except (UnreachableError, InvalidError) as error:
         raise nats.errors.Error(str(error)) from None
 
 
@@ -99,13 +106,15 @@ def _checked_seed(context: Context, what: str, seed: str | None) -> str:
     return seed or ""
 
 
-def _read_file(context: Context, member: str, path: Path) -> str:
+def _read_file(context: Context, member: str, path: Path, limit: int = LARGEST) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return read_regular(path, limit).decode()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a text"
         message = f'the file {context.written.get(member) or path} of "{member}" cannot be read: {reason}'
-        raise UnreachableError(f"{cannot_connect(context)} {message}.") from None
+        # A file may come and be corrected while servers are tried; a pipe or a device is a wrong context.
+        kind = InvalidError if isinstance(error, UnfitFileError) else UnreachableError
+        raise kind(f"{cannot_connect(context)} {message}.") from None
 
 
 def cannot_connect(context: Context) -> str:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ajsync.regular_files import read_regular
+
 
 class ContextProblem(Exception):
     """What is wrong with a context, without saying with which."""
@@ -97,9 +99,7 @@ def _content(member: str, text: str, sources: Sources) -> str:
         return ""
     sources.check_file(member, text, file)
     try:
-        if not file.is_file():  # a pipe would let the command wait for ever
-            raise ContextProblem(f'the file of "{member}", {text}, does not exist, or is no file')
-        return file.read_text(encoding="utf-8").rstrip("\r\n")
+        return read_regular(file).decode().rstrip("\r\n")
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a text"
         raise ContextProblem(f'the file of "{member}", {text}, cannot be read: {reason}') from None

@@ -16,6 +16,7 @@ from pathlib import Path
 from ajsync.asyncjobs.context import context_folder
 from ajsync.asyncjobs.server import is_in_use
 from ajsync.errors import ConflictError, UsageError, WriteError
+from ajsync.regular_files import read_regular
 
 _MARK = "ajsync dev: "
 
@@ -57,14 +58,14 @@ def server_context(name: str, url: str, folder: Path) -> Iterator[Path]:
         yield file
     finally:
         with contextlib.suppress(OSError):
-            if file.read_bytes() == content:  # else somebody has made it theirs
+            if read_regular(file) == content:  # else somebody has made it theirs
                 file.unlink()
 
 
 def _folder_of(file: Path) -> Path | None:
     """The folder of the dev server that wrote a context, or None for a context of somebody else."""
     try:
-        value = json.loads(file.read_bytes())
+        value = json.loads(read_regular(file))
     except (OSError, ValueError):
         return None
     description = value.get("description") if isinstance(value, dict) else None

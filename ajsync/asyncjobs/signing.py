@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ajsync.asyncjobs.references import looks_secret
 from ajsync.asyncjobs.tasks import Task
 from ajsync.errors import InvalidError
+from ajsync.regular_files import read_regular
 
 # PyNaCl comes with nats-py[nkeys]; whoever does not sign need not wait for it to load.
 if TYPE_CHECKING:
@@ -42,9 +43,7 @@ def load_signer(path: Path) -> Signer:
     if looks_secret(str(path)) and not path.exists():
         raise InvalidError("The signing seed is not the path of a file, but looks like a seed: write it to a file.")
     try:
-        # More than any seed: whoever names a device or a huge file by mistake need not wait.
-        with path.open("rb") as stream:
-            content = stream.read(4096).strip()
+        content = read_regular(path).strip()
     except OSError as error:
         raise InvalidError(f"The signing seed {path} cannot be read: {error.strerror}.") from None
     try:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import click
 
@@ -11,6 +13,7 @@ from ajsync.cli.data import output_option, show
 from ajsync.cli.moments import Zone
 from ajsync.cli.options import Files, Server, files_options, server_options
 from ajsync.errors import InvalidError, UsageError
+from ajsync.regular_files import UnfitFileError, check_regular
 
 
 class _AddCommand(click.Command):
@@ -27,6 +30,23 @@ class _AddCommand(click.Command):
             raise click.UsageError(message, ctx) from None
 
 
+class _PayloadFile(click.File):
+    """A file to read, or `-` for standard input: never another pipe, which to open is to wait, or a device."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Open it as click does."""
+        if isinstance(value, str) and value != "-":
+            # What else is wrong with it click says, when it opens it.
+            with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+                try:
+                    check_regular(Path(value))
+                except UnfitFileError as error:
+                    raise InvalidError(
+                        f"The file {value} of --payload-file cannot be read: {error.strerror}."
+                    ) from None
+        return super().convert(value, param, ctx)
+
+
 @click.command(cls=_AddCommand)
 @click.argument("name")
 @click.argument("schedule")
@@ -34,7 +54,7 @@ class _AddCommand(click.Command):
 @files_options
 @server_options
 @click.option("--payload", metavar="TEXT", help="What each task carries: this text, as a JSON string.")
-@click.option("--payload-file", type=click.File("rb"), metavar="FILE", help="What each task carries: these bytes.")
+@click.option("--payload-file", type=_PayloadFile("rb"), metavar="FILE", help="What each task carries: these bytes.")
 @click.option("-q", "--queue", default=DEFAULT_QUEUE, show_default=True, help="The queue of the tasks.")
 @click.option(
     "--deadline", metavar="DURATION", help="How long after a fire its task may still be started, such as 12h."

@@ -234,7 +234,48 @@ def test_a_file_may_come_from_where_a_service_is_given_its_secrets(folder: Path,
 def test_a_pipe_is_no_file_to_wait_for(folder: Path) -> None:
     os.mkfifo(folder / "pipe")
     write(folder, user="u", password=f"file://{folder}/pipe")
-    with pytest.raises(InvalidError, match="does not exist, or is no file"):
+    with pytest.raises(
+        InvalidError, match=r'the file of "password", file:.*, cannot be read: it is not a regular file'
+    ):
+        load_context()
+
+
+def unfit(folder: Path, kind: str) -> Path:
+    """What a command must not read to its end."""
+    file = folder / "unfit"
+    if kind == "pipe":
+        os.mkfifo(file)
+    elif kind == "device":
+        file.symlink_to("/dev/zero")
+    else:
+        file.write_bytes(b" " * (16 * 2**20 + 1))
+    return file
+
+
+UNFIT = [("pipe", "it is not a regular file"), ("device", "it is not a regular file"), ("large", "it is larger than 1")]
+
+
+@pytest.mark.parametrize(("kind", "says"), UNFIT)
+def test_a_context_is_a_regular_file_of_some_size(folder: Path, kind: str, says: str) -> None:
+    unfit(folder, kind).rename(folder / "AJC.json")
+    with pytest.raises(InvalidError, match=rf"cannot be read from .*AJC\.json: {says}"):
+        load_context()
+
+
+@pytest.mark.parametrize("member", ["creds", "nkey", "ca", "cert", "key"])
+@pytest.mark.parametrize(("kind", "says"), UNFIT)
+def test_the_files_of_a_context_are_regular_ones_of_some_size(folder: Path, member: str, kind: str, says: str) -> None:
+    file = unfit(folder, kind)
+    members = {"cert": str(write(folder, "pem")), "key": str(write(folder, "pem"))} if member in ("cert", "key") else {}
+    write(folder, **(members | {member: str(file)}))
+    with pytest.raises(InvalidError, match=f'the file {file} of "{member}" cannot be read: {says}'):
+        login_options(load_context(), "me")
+
+
+@pytest.mark.parametrize("member", ["password", "token"])
+def test_a_file_whose_content_would_be_sent_has_some_size(folder: Path, member: str) -> None:
+    write(folder, user="u", **{member: f"file://{unfit(folder, 'large')}"})
+    with pytest.raises(InvalidError, match=f'the file of "{member}", file:.*, cannot be read: it is larger than'):
         load_context()
 
 

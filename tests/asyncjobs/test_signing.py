@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,18 @@ def test_a_seed_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
         load_signer(tmp_path / "absent")
     with pytest.raises(InvalidError, match=r"cannot be read: Is a directory\.$"):
         load_signer(tmp_path)
+    (tmp_path / "large").write_text("0" * (2**20 + 1))
+    with pytest.raises(InvalidError, match=r"cannot be read: it is larger than 1,048,576 bytes\.$"):
+        load_signer(tmp_path / "large")
+
+
+def test_a_seed_is_not_read_from_a_pipe_or_a_device(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for file in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(
+            InvalidError, match=rf"^The signing seed {file} cannot be read: it is not a regular file\.$"
+        ):
+            load_signer(file)
 
 
 def test_a_seed_of_another_length_is_refused() -> None:
