@@ -240,6 +240,15 @@ def test_a_pipe_is_no_file_to_wait_for(folder: Path) -> None:
         load_context()
 
 
+@pytest.mark.parametrize("member", ["password", "token", "user_seed", "creds", "nkey", "ca"])
+@pytest.mark.parametrize("character", ["\0", "\ud800"])
+def test_a_name_that_no_file_can_have_is_told_with_its_member(folder: Path, member: str, character: str) -> None:
+    user = {"user_jwt": "x"} if member == "user_seed" else {} if member in ("creds", "nkey") else {"user": "u"}
+    write(folder, **user, **{member: f"file://{folder}/name{character}"})
+    with pytest.raises(InvalidError, match=f'"{member}" holds a character that is in the name of no file'):
+        load_context()
+
+
 def unfit(folder: Path, kind: str) -> Path:
     """What a command must not read to its end."""
     file = folder / "unfit"
