@@ -21,7 +21,7 @@ from ajsync.errors import AjsyncError, ConfigurationError, UsageError, WriteErro
 _INTERRUPTED = 130
 """As a shell reports a process that SIGINT has ended."""
 _OUTPUT_FAILURES = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO))
-"""Why a disk, or a terminal that is gone, does not take what is printed. A pipe that is closed is click's to see to."""
+"""Why a disk, or a terminal that is gone, does not take what is printed. A pipe without a reader is no failure."""
 COMPLETE_VARIABLE = "_AJSYNC_COMPLETE"
 """What the shells' scripts say in the environment when they ask what could come next."""
 
@@ -91,7 +91,7 @@ def main() -> NoReturn:
     # A command is over before garbage in cycles can matter, and looking for it in 100,000 schedules takes seconds.
     gc.disable()
     from ajsync.cli.build_machine import guard_output
-    from ajsync.cli.streams import GONE, prepare_streams, working_folder_is_gone
+    from ajsync.cli.streams import GONE, give_up_output, prepare_streams, working_folder_is_gone
 
     reset()
     prepare_streams()
@@ -122,6 +122,7 @@ def main() -> NoReturn:
         if isinstance(error, FileNotFoundError) and working_folder_is_gone():
             show_error(UsageError(GONE))
             sys.exit(UsageError.exit_code)
+        give_up_output()
         if error.errno not in _OUTPUT_FAILURES or error.filename is not None:
             _show_unexpected(error)
         else:  # files and servers are named in what they raise, so this is what was printed

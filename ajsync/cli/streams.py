@@ -1,7 +1,7 @@
 """The standard streams and the working directory as a command may find them: closed, full, in another encoding, gone.
 
 What cannot be said is no reason to fail: where standard error takes nothing the exit code tells, and a stream that the
-caller has closed is one whose output nobody wants. What cannot be encoded is spelled out.
+caller has closed, or whose reader has left, is one whose output nobody wants. What cannot be encoded is spelled out.
 """
 
 from __future__ import annotations
@@ -39,7 +39,10 @@ def prepare_streams() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=PLAIN)
     if sys.stderr is sys.__stderr__ and isinstance(sys.stderr, io.TextIOWrapper):
-        sys.stderr = _forgiving(sys.stderr)
+        sys.stderr = _with_file(sys.stderr, _Forgiving, line_buffering=True)
+    # Before click sees that the reader has left, which ends every command with 1, whatever it has done.
+    if sys.stdout is sys.__stdout__ and isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout = _with_file(sys.stdout, _Readerless, line_buffering=sys.stdout.line_buffering)
 
 
 def speaks_utf8(stream: Any) -> bool:
@@ -61,6 +64,13 @@ def working_folder_is_gone() -> bool:
     return False
 
 
+def give_up_output() -> None:
+    """Let the interpreter not try once more, when it ends, what standard output has not taken: it would say so too."""
+    file = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
+    if isinstance(file, _Readerless):
+        file.given_up = True
+
+
 class _Forgiving(io.FileIO):
     """A file that takes what it cannot write for written."""
 
@@ -74,9 +84,21 @@ class _Forgiving(io.FileIO):
         return len(data) if written is None else written
 
 
-def _forgiving(stream: io.TextIOWrapper) -> io.TextIOWrapper:
-    file = io.BufferedWriter(_Forgiving(stream.fileno(), "wb", closefd=False))
-    return io.TextIOWrapper(file, stream.encoding, PLAIN, line_buffering=True)
+class _Readerless(io.FileIO):
+    """A file that takes for written what nobody is there to read; that a disk is full remains an error."""
+
+    given_up = False
+
+    def write(self, data: Any) -> int | None:  # type: ignore[override]  # None where a pipe that is full may not wait
+        try:
+            return len(data) if self.given_up else super().write(data)
+        except BrokenPipeError:
+            return len(data)
+
+
+def _with_file(stream: io.TextIOWrapper, kind: type[io.FileIO], *, line_buffering: bool) -> io.TextIOWrapper:
+    file = io.BufferedWriter(kind(stream.fileno(), "wb", closefd=False))
+    return io.TextIOWrapper(file, stream.encoding, PLAIN, line_buffering=line_buffering)
 
 
 def _nowhere(descriptor: int) -> io.TextIOWrapper:
