@@ -1,4 +1,7 @@
-"""Files that are read as a whole: never a pipe, which would be waited for for ever, or a device, which has no end."""
+"""Files that are read as a whole: never a device, which has no end, nor a pipe, for which one would wait for ever.
+
+A pipe that is named on the command line is one of a shell's `<(...)`, and is read.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,12 @@ class UnfitFileError(OSError):
     """A file that is not one to read; `strerror` says why, as for every other reason why a file cannot be read."""
 
 
-def read_regular(path: Path, limit: int = LARGEST) -> bytes:
-    """The bytes of a file. Raises UnfitFileError if it is no regular file or longer than `limit`, and OSError."""
-    check_regular(path)
+def read_regular(path: Path, limit: int = LARGEST, *, pipe: bool = False) -> bytes:
+    """The bytes of a file, or with `pipe` of a pipe.
+
+    Raises UnfitFileError if it is no regular file or longer than `limit`, and OSError.
+    """
+    check_regular(path, pipe=pipe)
     with path.open("rb") as file:
         data = file.read(limit + 1)
     if len(data) > limit:
@@ -24,8 +30,8 @@ def read_regular(path: Path, limit: int = LARGEST) -> bytes:
     return data
 
 
-def check_regular(path: Path) -> None:
+def check_regular(path: Path, *, pipe: bool = False) -> None:
     """See that a file can be opened without waiting and has an end; a folder is left to the system's own words."""
     mode = path.stat().st_mode
-    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or (pipe and stat.S_ISFIFO(mode))):
         raise UnfitFileError(errno.EINVAL, "it is not a regular file", str(path))

@@ -43,7 +43,7 @@ def load_signer(path: Path) -> Signer:
     if looks_secret(str(path)) and not path.exists():
         raise InvalidError("The signing seed is not the path of a file, but looks like a seed: write it to a file.")
     try:
-        content = read_regular(path).strip()
+        content = read_regular(path, pipe=True).strip()
     except OSError as error:
         raise InvalidError(f"The signing seed {path} cannot be read: {error.strerror}.") from None
     try:

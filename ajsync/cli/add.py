@@ -31,7 +31,7 @@ class _AddCommand(click.Command):
 
 
 class _PayloadFile(click.File):
-    """A file to read, or `-` for standard input: never another pipe, which to open is to wait, or a device."""
+    """A file or pipe to read, or `-` for standard input: never a device, which has no end."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Open it as click does."""
@@ -39,7 +39,7 @@ class _PayloadFile(click.File):
             # What else is wrong with it click says, when it opens it.
             with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
                 try:
-                    check_regular(Path(value))
+                    check_regular(Path(value), pipe=True)
                 except UnfitFileError as error:
                     raise InvalidError(
                         f"The file {value} of --payload-file cannot be read: {error.strerror}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -112,13 +113,18 @@ def test_a_seed_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
         load_signer(tmp_path / "large")
 
 
-def test_a_seed_is_not_read_from_a_pipe_or_a_device(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    for file in (tmp_path / "pipe", Path("/dev/zero")):
-        with pytest.raises(
-            InvalidError, match=rf"^The signing seed {file} cannot be read: it is not a regular file\.$"
-        ):
-            load_signer(file)
+def test_a_seed_is_not_read_from_a_device() -> None:
+    with pytest.raises(InvalidError, match=r"^The signing seed /dev/zero cannot be read: it is not a regular file\.$"):
+        load_signer(Path("/dev/zero"))
+
+
+def test_a_seed_may_come_through_a_pipe_as_shells_make_them(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=(bytes(32).hex(),))
+    writer.start()
+    assert isinstance(load_signer(pipe), Signer)
+    writer.join()
 
 
 def test_a_seed_of_another_length_is_refused() -> None:

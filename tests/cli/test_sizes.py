@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -52,12 +51,11 @@ def test_offline_a_mebibyte_counts(tmp_path: Path) -> None:
     assert "of at most 1,048,576" in done.stderr
 
 
-def test_a_payload_is_not_read_from_a_pipe_or_a_device(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    for file in ("pipe", "/dev/zero"):
-        done = ajsync(tmp_path, "add", "X", "@daily", "t", "--payload-file", file, "--server", "nats://127.0.0.1:1")
-        assert done.returncode == 3, done.stderr
-        assert done.stderr == f"Error: The file {file} of --payload-file cannot be read: it is not a regular file.\n"
+def test_a_payload_is_not_read_from_a_device(tmp_path: Path) -> None:
+    at = ("--server", "nats://127.0.0.1:1")
+    done = ajsync(tmp_path, "add", "X", "@daily", "t", "--payload-file", "/dev/zero", *at)
+    assert done.returncode == 3, done.stderr
+    assert done.stderr == "Error: The file /dev/zero of --payload-file cannot be read: it is not a regular file.\n"
 
 
 def test_of_a_payload_that_is_too_large_no_more_is_read_than_fits(tmp_path: Path) -> None:
