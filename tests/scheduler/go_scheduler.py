@@ -37,8 +37,10 @@ class GoScheduler:
 
     async def stop(self) -> None:
         """Stop as a killed process does: the key stays until it expires."""
-        for job in self._jobs:
-            job.cancel()
+        while pending := [job for job in self._jobs if not job.done()]:
+            for job in pending:
+                job.cancel()  # again where the `wait_for` of Python 3.11 has swallowed it amid a request
+            await asyncio.wait(pending, timeout=1)
         await asyncio.gather(*self._jobs, return_exceptions=True)
         self.leads.clear()
 
