@@ -85,15 +85,13 @@ class Agenda:
 
     def entries_until(self, until: int) -> list[Entry]:
         """The entries that count now, and those that were replaced or deleted with something still to fire by then."""
+        return [*self._entries.values(), *self._ended(until)]
+
+    def _ended(self, until: int = FOREVER) -> Iterable[Entry]:
+        """The entries that were replaced or deleted with something still to fire by then."""
         ended = {id(run.entry): run.entry for due, _, run in self._extra if due <= until and run.entry.ended}
         ended.update((id(entry), entry) for entry in self._kept)
-        return [*self._entries.values(), *ended.values()]
-
-    def _ended(self) -> list[Entry]:
-        """The entries that were replaced or deleted, and of which something may still be fired."""
-        ended = {id(entry): entry for entry in self._kept}
-        ended.update((id(run.entry), run.entry) for _, _, run in self._extra if run.entry.ended)
-        return [*ended.values()]
+        return ended.values()
 
     def load(self, task: ScheduledTask, stored_at: int) -> None:
         """Take in a value that was there before this agenda was: what it was due up to the position is not its matter.
@@ -240,10 +238,6 @@ class Agenda:
             for due in by_name.get(entry.task.name, ()):
                 if entry.is_due(due):
                     known[entry.task.name, due] = Fire(due, entry)
-        for first, _, run in self._extra:
-            for due in by_name.get(name := run.entry.task.name, ()):
-                if run.holds(due, first):
-                    known[name, due] = Fire(due, run.entry)
         self._open_known = known
         self._open = wanted - known.keys()
         self._open_after = open_after

@@ -120,9 +120,3 @@ class Run:
     def following(self, due: int) -> int:
         """The same: it has a fire at each of its instants."""
         return self.next(due)
-
-    def holds(self, due: int, first: int) -> bool:
-        """Whether its entry is due at an instant of it, whose first one is `first`."""
-        if self.single:
-            return due == self.until <= self.entry.until
-        return first <= due <= self.until and self.entry.is_due(due)
