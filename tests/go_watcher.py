@@ -1,6 +1,7 @@
 """A stand-in for the Go scheduler's view of the bucket: the same consumer, and the same defect with updates.
 
-On a put it adds a timer and keeps the old one; on a delete it removes the newest only (wire format, defect 1).
+On a put it adds a timer and keeps the old one; on a delete it removes the newest only
+(docs/reference/wire.md, "Defects of the Go scheduler", 1).
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Enqueue a task: store it, tell of it, and put its work item into the queue, in the order of the wire format."""
+"""Enqueue a task: store it, publish its event, and put its work item into the queue.
+
+The order is that of docs/reference/wire.md, "Enqueuing".
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The scheduled task: what configuration makes, the bucket stores, the plan compares and a scheduler fires.
 
 On the wire it is the JSON of the Go type `ScheduledTask`, field for field and in its order, and behind it one object
-`ajsync`, which Go ignores (reference: "A scheduled task" of the asyncjobs wire format).
+`ajsync`, which Go ignores (docs/reference/wire.md, "A scheduled task").
 """
 
 from __future__ import annotations

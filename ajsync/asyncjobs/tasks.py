@@ -1,7 +1,7 @@
 """Tasks and work items: what a fire publishes, as Go's asyncjobs writes and reads it.
 
 A fire is a pure function of a scheduled task and the instant at which it was due, so all that it publishes can be
-encoded before (reference: "A task" of the asyncjobs wire format).
+encoded before (docs/reference/wire.md, "A task").
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ class Task:
 def task_for_fire(scheduled: ScheduledTask, due: int, *, ajc_payloads: bool = False) -> Task:
     """The task that `scheduled` makes at `due`, in nanoseconds since 1970; unsigned.
 
-    With `ajc_payloads` the payload is what the Go scheduler makes of it (wire format, "Defects of the Go scheduler",
-    3). Raises ValueError where no task that workers can handle comes of it, be it the entry's fault (StoredValueError)
-    or the instant's.
+    With `ajc_payloads` the payload is what the Go scheduler makes of it (docs/reference/wire.md, "Defects of the Go
+    scheduler", 3). Raises StoredValueError if workers could not handle the task, and ValueError if no id can hold the
+    instant.
     """
     # They become part of a subject, and anybody who may write to the bucket chose them.
     if reason := unfit(scheduled):

@@ -1,8 +1,8 @@
 """Who else watches the scheduled tasks: consumers of the configuration bucket that are not ours.
 
 A running Go scheduler keeps the old timer of a schedule that changes under it, unless it sees a delete in between
-(wire format, "Defects of the Go scheduler", 1). So whoever updates must know of such watchers, and how far each has
-read.
+(docs/reference/wire.md, "Defects of the Go scheduler", 1). So an update must know of such watchers, and
+how far each has read.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The grammar of the five fields, `minute hour day-of-month month day-of-week`, as robfig/cron reads them.
 
-Rule numbers are those of the grammar in the reference of schedules and fire times.
+The rules are those of docs/reference/cron.md, by their numbers.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def parse_fields(text: str) -> Fields:
 
 
 def split_fields(text: str) -> list[str]:
-    """Rule 3: what stands between white space, as Go sees it."""
+    """The fields between white space, which is what Go calls so (rule 3)."""
     return _FIELD.findall(text)
 
 
@@ -112,7 +112,7 @@ def read_steps(text: str) -> list[Step]:
 
 @lru_cache(maxsize=1024)  # most schedules are made of the same few fields: saves time, and memory still more
 def _parse_field(kind: _Kind, text: str) -> Field:
-    """Rule 4: a list; empty items are dropped, and nothing may be left."""
+    """Read a list; empty items are dropped, and nothing may be left (rule 4)."""
     values: set[int] = set()
     star = False
     for item in dict.fromkeys(text.split(",")):  # each distinct item once, however long somebody made the list
@@ -124,7 +124,7 @@ def _parse_field(kind: _Kind, text: str) -> Field:
 
 
 def _parse_item(kind: _Kind, item: str) -> tuple[range, bool]:
-    """Rules 5 and 7: `low[-high][/step]`; gives what it matches and whether it sets the star bit."""
+    """Read `low[-high][/step]` (rule 5): what it matches, and whether it sets the star bit (rule 7)."""
     span, *steps = item.split("/")
     low, *highs = span.split("-")
     if len(steps) > 1:
@@ -167,7 +167,7 @@ def _parse_step(text: str) -> int:
 
 
 def _parse_number(text: str) -> int | None:
-    """Rule 6: a number as Go's `strconv.Atoi` reads it, `_TOO_BIG` where it is beyond 64 bits; None for all else."""
+    """Read a number as Go's `strconv.Atoi` does (rule 6); `_TOO_BIG` beyond 64 bits, None for anything else."""
     if not _NUMBER.fullmatch(text):
         return None
     digits = text.lstrip("+-").lstrip("0") or "0"
