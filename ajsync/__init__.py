@@ -6,7 +6,7 @@ the errors. A name is imported when it is first used, so that the command starts
 
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+from ajsync.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from ajsync.api.client import Client, ScheduleChange, connect
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ajsync.api.task import Task
     from ajsync.asyncjobs.model import Managed, ScheduledTask
     from ajsync.asyncjobs.signing import Signer, load_signer
-    from ajsync.asyncjobs.tasks import Task as StoredTask
+    from ajsync.asyncjobs.tasks import StoredTask
     from ajsync.config.configuration import Configuration, Safety
     from ajsync.errors import (
         AjsyncError,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         UsageError,
         WriteError,
     )
-    from ajsync.reconcile.apply import Outcome, Result
+    from ajsync.reconcile.apply.apply import Outcome, Result
     from ajsync.reconcile.plan import Adopt, Conflict, Create, Delete, Plan, Update
     from ajsync.scheduler.scheduler import Scheduler
     from ajsync.scheduler.scheduler import Settings as SchedulerSettings
@@ -96,12 +96,12 @@ _PLACES = {
     "ajsync.asyncjobs.signing": ("Signer", "load_signer"),
     "ajsync.asyncjobs.tasks": ("StoredTask",),
     "ajsync.config.configuration": ("Configuration", "Safety"),
-    "ajsync.reconcile.apply": ("Outcome", "Result"),
+    "ajsync.reconcile.apply.apply": ("Outcome", "Result"),
     "ajsync.reconcile.plan": ("Adopt", "Conflict", "Create", "Delete", "Plan", "Update"),
     "ajsync.scheduler.scheduler": ("Scheduler", "SchedulerSettings"),
 }
 """Where a name is, if not in `ajsync.errors`; a test compares it with the imports above."""
-_THERE = {"StoredTask": "Task", "SchedulerSettings": "Settings"}
+_THERE = {"SchedulerSettings": "Settings"}
 """What a name is called where it is."""
 
 if not TYPE_CHECKING:  # a type checker would take every name for one that may exist

@@ -13,11 +13,12 @@ from typing import Any
 
 import click
 
-from ajsync.cli.main import COMMANDS, cli
+from ajsync.cli.commands import COMMANDS
+from ajsync.cli.main import cli
 from ajsync.config.emit import scalar
 from ajsync.config.schema import PROJECT_SCHEMA, SCHEDULES_SCHEMA, strict_schema
 from ajsync.config.wording import choice, flow
-from ajsync.scheduler.metrics import METRICS
+from ajsync.scheduler.monitor.metrics import METRICS
 
 _FOLDER = Path(__file__).parent
 _PART = re.compile(r"(<!-- generated: ([a-z]+); `make docs` writes it -->\n).*?(<!-- end -->)", re.DOTALL)

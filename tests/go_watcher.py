@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 
 from nats.aio.msg import Msg
 
-from ajsync.asyncjobs.connection import Connection
+from ajsync.transport.connection import Connection
 
 _STREAM = "KV_CHORIA_AJ_CONFIGURATION"
 _SUBJECT = "$KV.CHORIA_AJ_CONFIGURATION.scheduled_tasks."

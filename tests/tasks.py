@@ -8,11 +8,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from ajsync.asyncjobs.live import Entry, Live, Target
+from ajsync.asyncjobs.live import BucketIdentity, Live, LiveSchedule
 from ajsync.asyncjobs.model import Managed, ScheduledTask
 
 OWNER = "team"
-TARGET = Target("CHORIA_AJ_CONFIGURATION", "2026-11-23T14:09:53Z")
+TARGET = BucketIdentity("CHORIA_AJ_CONFIGURATION", "2026-11-23T14:09:53Z")
 INT64 = 2**63 - 1
 
 NAMES = st.text("ABCabc019_-", min_size=1, max_size=4)
@@ -31,9 +31,9 @@ def live(
     tasks: Iterable[ScheduledTask] = (), *, deleted: Mapping[str, int] | None = None, broken: Iterable[str] = ()
 ) -> Live:
     """A bucket that holds these tasks, delete markers and unreadable values."""
-    entries = {each.name: Entry(each.name, revision, each) for revision, each in enumerate(tasks, 1)}
+    entries = {each.name: LiveSchedule(each.name, revision, each) for revision, each in enumerate(tasks, 1)}
     for revision, name in enumerate(broken, len(entries) + 1):
-        entries[name] = Entry(name, revision, None, "not JSON")
+        entries[name] = LiveSchedule(name, revision, None, "not JSON")
     return Live(TARGET, entries, deleted or {})
 
 

@@ -12,9 +12,6 @@ from typing import Any
 
 from ajsync.api.task import Task, deadline_nanoseconds, payload_bytes, stored_task
 from ajsync.asyncjobs.bucket import ConfigurationBucket, decode_entry
-from ajsync.asyncjobs.connection import CONNECT_SECONDS, RECONNECT_SECONDS, Connection
-from ajsync.asyncjobs.connection import connect as connect_to
-from ajsync.asyncjobs.context import context_for_server, load_context
 from ajsync.asyncjobs.enqueue import enqueue
 from ajsync.asyncjobs.ids import new_id
 from ajsync.asyncjobs.model import ScheduledTask
@@ -22,11 +19,14 @@ from ajsync.asyncjobs.names import CONFIGURATION_STREAM, SCHEDULE_SUBJECT, TASK_
 from ajsync.asyncjobs.signing import Signer
 from ajsync.asyncjobs.streams import make_stream
 from ajsync.asyncjobs.task_store import load_task
-from ajsync.asyncjobs.tasks import Task as StoredTask
-from ajsync.asyncjobs.timestamp import NANOSECONDS
-from ajsync.asyncjobs.watch import Seen, Watch
+from ajsync.asyncjobs.tasks import StoredTask
 from ajsync.errors import NotFoundError, StoredValueError, UnreachableError, UsageError
 from ajsync.reconcile.single import add, find, find_removable, new_schedule, remove
+from ajsync.timestamp import NANOSECONDS
+from ajsync.transport.connection import CONNECT_SECONDS, RECONNECT_SECONDS, Connection
+from ajsync.transport.connection import connect as connect_to
+from ajsync.transport.context import context_for_server, load_context
+from ajsync.transport.watch import KeyChange, Watch
 
 log = logging.getLogger(__name__)
 
@@ -152,7 +152,7 @@ class Client:
         await self.bucket()
         if self._ended:
             raise UnreachableError("The client has ended, and follows nothing any more. Connect anew.")
-        changes: asyncio.Queue[Seen | None] = asyncio.Queue()
+        changes: asyncio.Queue[KeyChange | None] = asyncio.Queue()
         following = Watch(self.connection, CONFIGURATION_STREAM, [f"{SCHEDULE_SUBJECT}*"], changes.put_nowait)
         running = asyncio.create_task(following.run())
         self._watches.add(running)
@@ -207,7 +207,7 @@ class Client:
         return found
 
 
-def _change(seen: Seen) -> ScheduleChange:
+def _change(seen: KeyChange) -> ScheduleChange:
     name = seen.subject.removeprefix(SCHEDULE_SUBJECT)
     if seen.data is None:
         return ScheduleChange(name, None, initial=seen.initial)

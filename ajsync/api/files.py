@@ -11,12 +11,12 @@ from ajsync.api.client import Client
 from ajsync.config import Configuration, load_configuration
 from ajsync.config.configuration import Safety
 from ajsync.errors import StalePlanError
-from ajsync.reconcile.apply import Result
-from ajsync.reconcile.apply import apply as carry_out
+from ajsync.reconcile.apply.apply import Result
+from ajsync.reconcile.apply.apply import apply as carry_out
+from ajsync.reconcile.apply.recreate import finish_interrupted
 from ajsync.reconcile.destination import Destination, without_user
 from ajsync.reconcile.gates import Limits, refusals
 from ajsync.reconcile.plan import Plan
-from ajsync.reconcile.rewrite import finish_interrupted
 from ajsync.reconcile.survey import survey
 
 

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 from ajsync.asyncjobs.model import DEFAULT_MAX_TRIES, encode_json
 from ajsync.asyncjobs.names import QUEUE_NAME, TASK_TYPE
-from ajsync.asyncjobs.tasks import Task as StoredTask
-from ajsync.asyncjobs.timestamp import NANOSECONDS
+from ajsync.asyncjobs.tasks import StoredTask
 from ajsync.errors import InvalidError
+from ajsync.timestamp import NANOSECONDS
 
 _MICROSECOND = NANOSECONDS // 1_000_000
 

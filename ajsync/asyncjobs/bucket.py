@@ -8,8 +8,7 @@ from __future__ import annotations
 import logging
 import time
 
-from ajsync.asyncjobs.connection import REQUEST_SECONDS, Connection, JetStreamError
-from ajsync.asyncjobs.live import Entry, Live, Target
+from ajsync.asyncjobs.live import BucketIdentity, Live, LiveSchedule
 from ajsync.asyncjobs.model import decode_scheduled_task
 from ajsync.asyncjobs.names import (
     CONFIGURATION_BUCKET,
@@ -17,9 +16,11 @@ from ajsync.asyncjobs.names import (
     CONFIGURATION_SUBJECT,
     SCHEDULE_SUBJECT,
 )
-from ajsync.asyncjobs.reading import read_stream
-from ajsync.asyncjobs.streams import STREAM_NOT_FOUND, LastMessage, last_message, make_stream
+from ajsync.asyncjobs.streams import make_stream
 from ajsync.errors import BucketNotFoundError, StoredValueError
+from ajsync.transport.connection import REQUEST_SECONDS, Connection, JetStreamError
+from ajsync.transport.messages import STREAM_NOT_FOUND, LastMessage, last_message
+from ajsync.transport.reading import read_stream
 
 _log = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ _log = logging.getLogger(__name__)
 class ConfigurationBucket:
     """The bucket that holds the scheduled tasks, on one connection."""
 
-    def __init__(self, connection: Connection, target: Target) -> None:
+    def __init__(self, connection: Connection, target: BucketIdentity) -> None:
         self.connection = connection
         self.target = target
 
@@ -43,7 +44,7 @@ class ConfigurationBucket:
                 f"The bucket {CONFIGURATION_BUCKET} does not exist on this server and account. "
                 "Make it with 'ajsync init --bucket' or 'ajsync apply --create-bucket'."
             ) from None
-        return cls(connection, Target(CONFIGURATION_BUCKET, info["created"]))
+        return cls(connection, BucketIdentity(CONFIGURATION_BUCKET, info["created"]))
 
     @classmethod
     async def create(
@@ -58,7 +59,7 @@ class ConfigurationBucket:
 
         Raises UnreachableError when it cannot be read to the end.
         """
-        entries: dict[str, Entry] = {}
+        entries: dict[str, LiveSchedule] = {}
         deleted: dict[str, int] = {}
         for name, (revision, data) in (await self._read_all()).items():
             if data is None:
@@ -75,7 +76,9 @@ class ConfigurationBucket:
         """The last message of each schedule's key: its revision and its data, None for a delete marker."""
         start = time.perf_counter()
         reading = await read_stream(self.connection, CONFIGURATION_STREAM, f"{CONFIGURATION_SUBJECT}>")
-        self.target = Target(CONFIGURATION_BUCKET, reading.created)  # it may have been made anew since it was opened
+        self.target = BucketIdentity(
+            CONFIGURATION_BUCKET, reading.created
+        )  # it may have been made anew since it was opened
         found = {
             name: message
             for subject, message in reading.messages.items()
@@ -94,9 +97,9 @@ class ConfigurationBucket:
         return f"{self.connection.publish_prefix}{CONFIGURATION_SUBJECT}{key}"
 
 
-def decode_entry(name: str, revision: int, data: bytes) -> Entry:
+def decode_entry(name: str, revision: int, data: bytes) -> LiveSchedule:
     """The entry of a key that holds `data`, be that a scheduled task or not."""
     try:
-        return Entry(name, revision, decode_scheduled_task(name, data))
+        return LiveSchedule(name, revision, decode_scheduled_task(name, data))
     except StoredValueError as error:
-        return Entry(name, revision, None, str(error))
+        return LiveSchedule(name, revision, None, str(error))

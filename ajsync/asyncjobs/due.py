@@ -12,9 +12,9 @@ from hashlib import sha256
 from itertools import islice, takewhile
 
 from ajsync.asyncjobs.model import ScheduledTask
-from ajsync.asyncjobs.timestamp import NANOSECONDS, to_datetime, to_nanoseconds
 from ajsync.errors import ScheduleError
 from ajsync.schedule import Timetable, format_duration_short, parse
+from ajsync.timestamp import NANOSECONDS, to_datetime, to_nanoseconds
 
 _MILLISECOND = 1_000_000
 _FIRST, _LAST = (to_nanoseconds(datetime(*day, tzinfo=UTC)) for day in ((1, 1, 2), (9999, 12, 30)))

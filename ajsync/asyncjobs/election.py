@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ajsync.asyncjobs.connection import REQUEST_SECONDS, Connection
 from ajsync.asyncjobs.events import leader_elected_event, leader_election_subject
 from ajsync.asyncjobs.ids import new_id
 from ajsync.asyncjobs.names import (
@@ -17,8 +16,9 @@ from ajsync.asyncjobs.names import (
     LONGEST_NAME,
     SCHEDULER_ELECTION,
 )
-from ajsync.asyncjobs.publisher import Write, publish_one
-from ajsync.asyncjobs.streams import LastMessage, last_message
+from ajsync.transport.connection import REQUEST_SECONDS, Connection
+from ajsync.transport.messages import LastMessage, last_message
+from ajsync.transport.publisher import Write, publish_one
 
 ELECTION_SUBJECT = f"{ELECTIONS_SUBJECT}{SCHEDULER_ELECTION}"
 TTL_SECONDS = 10.0
@@ -28,7 +28,7 @@ GO_CAMPAIGN_SECONDS = 7.5
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class Lease:
     """Who holds the key."""
 
     holder: str | None
@@ -48,15 +48,15 @@ class Election:
         self._connection = connection
         self._name = name
 
-    async def read(self, *, timeout: float = REQUEST_SECONDS) -> Holding:
+    async def read(self, *, timeout: float = REQUEST_SECONDS) -> Lease:
         """Who holds the key now, by the word of the stream's leader."""
         message = await last_message(self._connection, ELECTIONS_STREAM, ELECTION_SUBJECT, timeout=timeout)
         if message is None:
-            return Holding(None, 0)
+            return Lease(None, 0)
         since = _read_since(message)
         if message.deleted:  # by a client; or by the server, which says so where the bucket keeps markers
-            return Holding(None, message.revision, given_back=not message.expired, since=since)
-        return Holding(holder_name(message.data), message.revision, since=since)
+            return Lease(None, message.revision, given_back=not message.expired, since=since)
+        return Lease(holder_name(message.data), message.revision, since=since)
 
     async def last_revision(self) -> int:
         """The revision of the last write to the whole bucket, expired or not; 0 where there never was one."""

@@ -11,23 +11,23 @@ from dataclasses import replace
 
 import nats.errors
 
-from ajsync.asyncjobs.connection import REQUEST_SECONDS, Connection, NobodyAnswersError
 from ajsync.asyncjobs.events import task_state_event, task_state_subject
 from ajsync.asyncjobs.ids import new_id
-from ajsync.asyncjobs.publisher import Write, publish_one
 from ajsync.asyncjobs.tasks import (
     NO_RESPONDERS,
     QUEUE_ERROR,
-    Task,
+    StoredTask,
     encode_task,
     task_subject,
     work_item,
     work_item_subject,
 )
 from ajsync.errors import ConflictError, EnqueueError, UnreachableError
+from ajsync.transport.connection import REQUEST_SECONDS, Connection, NobodyAnswersError
+from ajsync.transport.publisher import Write, publish_one
 
 
-async def enqueue(connection: Connection, task: Task, *, timeout: float = REQUEST_SECONDS) -> None:
+async def enqueue(connection: Connection, task: StoredTask, *, timeout: float = REQUEST_SECONDS) -> None:
     """Enqueue a new task; each of its writes may take `timeout` seconds.
 
     Raises UnreachableError where the task was not stored, and EnqueueError where it was and its queue did not take the
@@ -48,7 +48,7 @@ async def enqueue(connection: Connection, task: Task, *, timeout: float = REQUES
         await _mark(connection, replace(task, state=QUEUE_ERROR, last_err=reason), stored.sequence, timeout)
 
 
-async def _mark(connection: Connection, task: Task, sequence: int, timeout: float) -> None:
+async def _mark(connection: Connection, task: StoredTask, sequence: int, timeout: float) -> None:
     """Store the task once more, as one without a work item, and raise EnqueueError."""
     text = f"The task {task.id} is stored, and the queue {task.queue} did not take it: {task.last_err}"
     try:
@@ -61,11 +61,11 @@ async def _mark(connection: Connection, task: Task, sequence: int, timeout: floa
     raise EnqueueError(text, task.id)
 
 
-def _store(task: Task, sequence: int) -> Write:
+def _store(task: StoredTask, sequence: int) -> Write:
     return Write(task_subject(task.id), encode_task(task), {"Nats-Expected-Last-Subject-Sequence": str(sequence)})
 
 
-async def _tell(connection: Connection, task: Task) -> None:
+async def _tell(connection: Connection, task: StoredTask) -> None:
     event = task_state_event(task, age=time.time_ns() - task.created, event_id=new_id())
     with suppress(nats.errors.Error):  # nobody answers an event; without a connection the next write says so
         await connection.client.publish(task_state_subject(task.id), event)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from ajsync.asyncjobs.ids import id_seconds
 from ajsync.asyncjobs.model import encode_string
 from ajsync.asyncjobs.names import EVENT_SUBJECT
-from ajsync.asyncjobs.tasks import Task
-from ajsync.asyncjobs.timestamp import NANOSECONDS, format_timestamp
+from ajsync.asyncjobs.tasks import StoredTask
+from ajsync.timestamp import NANOSECONDS, format_timestamp
 
 
 def task_state_subject(task_id: str) -> str:
@@ -14,7 +14,7 @@ def task_state_subject(task_id: str) -> str:
     return f"{EVENT_SUBJECT}task_state.{task_id}"
 
 
-def task_state_event(task: Task, *, age: int, event_id: str) -> bytes:
+def task_state_event(task: StoredTask, *, age: int, event_id: str) -> bytes:
     """The event that the task came into its state, `age` nanoseconds after it was created.
 
     The event's time is that of its id. Raises ValueError where `event_id` is not a KSUID.
@@ -22,7 +22,7 @@ def task_state_event(task: Task, *, age: int, event_id: str) -> bytes:
     return task_state_event_prefix(task, event_id) + b"%d}" % age
 
 
-def task_state_event_prefix(task: Task, event_id: str) -> bytes:
+def task_state_event_prefix(task: StoredTask, event_id: str) -> bytes:
     """All of the event but the age, which is known last: append `b"%d}" % age`, in nanoseconds, to have the event.
 
     Go leaves an age of exactly 0 out and reads one that is there as the same. Raises as `task_state_event`.

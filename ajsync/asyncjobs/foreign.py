@@ -11,8 +11,8 @@ import json
 import re
 from typing import Any, NoReturn, TypeVar, cast
 
-from ajsync.asyncjobs.timestamp import parse_timestamp
 from ajsync.errors import StoredValueError
+from ajsync.timestamp import parse_timestamp
 
 LEAST_INT, MOST_INT = -(2**63), 2**63 - 1
 """What Go's whole numbers hold, and so its durations in nanoseconds: 292 years."""

@@ -10,7 +10,7 @@ import hashlib
 import os
 import time
 
-from ajsync.asyncjobs.timestamp import NANOSECONDS
+from ajsync.timestamp import NANOSECONDS
 
 KSUID_EPOCH = 1_400_000_000
 """The first second that a KSUID can hold, in seconds since 1970: in May 2014."""

@@ -9,7 +9,7 @@ from ajsync.asyncjobs.model import ScheduledTask
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class BucketIdentity:
     """Which bucket it is: one that was deleted and made again is another."""
 
     bucket: str
@@ -18,7 +18,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LiveSchedule:
     """A key of the bucket that holds a value; either `task` or `problem` is set."""
 
     name: str
@@ -32,7 +32,7 @@ class Entry:
 class Live:
     """What the bucket held when it was read."""
 
-    target: Target
-    entries: Mapping[str, Entry]
+    target: BucketIdentity
+    entries: Mapping[str, LiveSchedule]
     deleted: Mapping[str, int]
     """Names whose key holds a delete marker, and the marker's revision: making the key anew must expect it."""

@@ -25,8 +25,8 @@ from ajsync.asyncjobs.foreign import (
     span_member,
 )
 from ajsync.asyncjobs.names import LONGEST_NAME, OWNER_NAME, QUEUE_NAME, SCHEDULE_NAME, TASK_TYPE
-from ajsync.asyncjobs.timestamp import NANOSECONDS, format_timestamp
 from ajsync.errors import StoredValueError
+from ajsync.timestamp import NANOSECONDS, format_timestamp
 
 Catchup = Literal["none", "latest", "all"]
 Overlap = Literal["allow", "skip"]

@@ -24,8 +24,6 @@ QUEUE_STREAM_PREFIX = "CHORIA_AJ_Q_"
 
 ELECTION_HEADER = "Ajsync-Since"
 """On each write of ours of the election's key: every write after this revision was one of ours."""
-CONSUMER_MARK = "ajsync"
-"""How the description of each consumer of ours begins, so that nobody takes it for a Go scheduler."""
 
 # Task types may hold a colon; a schedule's name may not, since it is part of a key and keys hold none.
 SCHEDULE_NAME = re.compile(r"[A-Za-z0-9_-]+")

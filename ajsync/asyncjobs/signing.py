@@ -7,10 +7,10 @@ import binascii
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ajsync.asyncjobs.references import looks_secret
-from ajsync.asyncjobs.tasks import Task
+from ajsync.asyncjobs.tasks import StoredTask
 from ajsync.errors import InvalidError
-from ajsync.regular_files import read_regular
+from ajsync.files import read_regular
+from ajsync.transport.references import looks_secret
 
 # PyNaCl comes with nats-py[nkeys]; whoever does not sign need not wait for it to load.
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Signer:
             raise InvalidError(f"A seed of {_KEY_BYTES} bytes is needed to sign, not one of {len(seed)}.")
         self._key: SigningKey = SigningKey(seed)
 
-    def sign(self, task: Task) -> str:
+    def sign(self, task: StoredTask) -> str:
         """The signature for the task's member `signature`, in hex."""
         return self._key.sign(_message(task)).signature.hex()
 
@@ -56,7 +56,7 @@ def load_signer(path: Path) -> Signer:
     return Signer(seed)
 
 
-def verify(task: Task, public_hex: str) -> bool:
+def verify(task: StoredTask, public_hex: str) -> bool:
     """Whether the task's signature is one of the key whose public half this is, in hex.
 
     Raises InvalidError for what is not a public key.
@@ -77,7 +77,7 @@ def verify(task: Task, public_hex: str) -> bool:
     return True
 
 
-def _message(task: Task) -> bytes:
+def _message(task: StoredTask) -> bytes:
     # A colon in the type makes the parts ambiguous, as Go has them.
     payload = base64.b64encode(task.payload or b"").decode()
     return (f"{task.id}:{task.queue}:{task.type}:{task.max_tries}:{task.created}:{task.deadline}:{payload}").encode()

@@ -1,17 +1,12 @@
-"""The streams of asyncjobs: what each is made with, how it is made where it is missing, and a subject's last message.
+"""The streams of asyncjobs: what each is made with, and how it is made where it is missing.
 
 The configurations are those that the Go tool gives, recorded in tests/golden/streams.json.
 """
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from ajsync.asyncjobs.connection import REQUEST_SECONDS, Connection, JetStreamError
-from ajsync.asyncjobs.delivery import is_deletion, is_expiry, parse_headers
 from ajsync.asyncjobs.names import (
     CONFIGURATION_BUCKET,
     CONFIGURATION_STREAM,
@@ -20,12 +15,12 @@ from ajsync.asyncjobs.names import (
     TASK_SUBJECT,
     TASKS_STREAM,
 )
-from ajsync.asyncjobs.timestamp import NANOSECONDS, parse_timestamp
+from ajsync.timestamp import NANOSECONDS
+from ajsync.transport.connection import Connection, JetStreamError
+from ajsync.transport.messages import STREAM_NOT_FOUND
 
-STREAM_NOT_FOUND = 10059
-"""JetStream's error code."""
 _STREAM_NAME_IN_USE = 10058
-MESSAGE_NOT_FOUND = 10037
+"""JetStream's error code."""
 _TWO_MINUTES = 120 * NANOSECONDS
 _TEN_SECONDS = 10 * NANOSECONDS
 
@@ -88,71 +83,3 @@ async def make_stream(connection: Connection, stream: str, *, replicas: int = 1,
             raise
         return False
     return True
-
-
-@dataclass(frozen=True, slots=True)
-class LastMessage:
-    """The last message of a subject."""
-
-    revision: int
-    data: bytes
-    headers: Mapping[str, str]
-    stored_at: int
-    """Nanoseconds since 1970, by the server's clock."""
-    subject: str = ""
-
-    @property
-    def deleted(self) -> bool:
-        """Whether it says that the key of a bucket is gone."""
-        return is_deletion(self.headers)
-
-    @property
-    def expired(self) -> bool:
-        """Whether that is the server's word, and no client has deleted the key."""
-        return is_expiry(self.headers)
-
-
-async def last_message(
-    connection: Connection, stream: str, subject: str, *, timeout: float = REQUEST_SECONDS
-) -> LastMessage | None:
-    """The last message of `subject` by the word of the stream's leader; None where there is none.
-
-    Of all subjects that match, where `subject` has wildcards.
-    """
-    return await _message(connection, stream, {"last_by_subj": subject}, timeout)
-
-
-async def next_message(
-    connection: Connection, stream: str, subject: str, after: int, *, timeout: float = REQUEST_SECONDS
-) -> LastMessage | None:
-    """The first message beyond a sequence that matches `subject`, by the word of the stream's leader; None if none."""
-    return await _message(connection, stream, {"seq": after + 1, "next_by_subj": subject}, timeout)
-
-
-async def _message(
-    connection: Connection, stream: str, request: Mapping[str, object], timeout: float
-) -> LastMessage | None:
-    try:
-        return read_message(await connection.jetstream_request(f"STREAM.MSG.GET.{stream}", request, timeout=timeout))
-    except JetStreamError as error:
-        if error.err_code == MESSAGE_NOT_FOUND:
-            return None
-        raise
-
-
-def read_message(reply: Mapping[str, Any]) -> LastMessage:
-    """The message that an answer of STREAM.MSG.GET holds."""
-    message = reply["message"]
-    return LastMessage(
-        revision=message["seq"],
-        data=base64.b64decode(message.get("data", "")),
-        headers=parse_headers(base64.b64decode(message.get("hdrs", ""))),
-        stored_at=parse_timestamp(message["time"]),
-        subject=message["subject"],
-    )
-
-
-async def takes(connection: Connection, subject: str, *, timeout: float) -> bool:
-    """Whether any stream is to store what is published to `subject`; it may have no leader just now."""
-    reply = await connection.jetstream_request("STREAM.NAMES", {"subject": subject}, timeout=timeout)
-    return bool(reply.get("streams"))

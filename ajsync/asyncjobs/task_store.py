@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 
-from ajsync.asyncjobs.connection import Connection, JetStreamError
 from ajsync.asyncjobs.names import TASKS_STREAM
-from ajsync.asyncjobs.streams import MESSAGE_NOT_FOUND, last_message, read_message
-from ajsync.asyncjobs.tasks import Task, decode_task, task_subject
+from ajsync.asyncjobs.tasks import StoredTask, decode_task, task_subject
+from ajsync.transport.connection import Connection, JetStreamError
+from ajsync.transport.messages import MESSAGE_NOT_FOUND, last_message, read_message
 
 
-async def load_task(connection: Connection, task_id: str) -> Task | None:
+async def load_task(connection: Connection, task_id: str) -> StoredTask | None:
     """The task as it is now; None where there is none.
 
     Raises StoredValueError for a message that is no task, UnreachableError where the server does not answer.
@@ -28,7 +28,7 @@ TASK_QUESTIONS = f"STREAM.MSG.GET.{TASKS_STREAM}"
 """The subject for questions, without the prefix of the API."""
 
 
-def task_answer(data: bytes) -> Task | None:
+def task_answer(data: bytes) -> StoredTask | None:
     """The task that such a question is answered with; None where there is none.
 
     Raises StoredValueError for a message that is no task, JetStreamError for any other answer.

@@ -13,8 +13,8 @@ from ajsync.asyncjobs.foreign import bytes_member, decode_object, instant_member
 from ajsync.asyncjobs.ids import fire_task_id
 from ajsync.asyncjobs.model import DEFAULT_MAX_TRIES, ScheduledTask, encode_bytes, encode_string, unfit
 from ajsync.asyncjobs.names import TASK_SUBJECT, WORK_ITEM_SUBJECT
-from ajsync.asyncjobs.timestamp import format_timestamp
 from ajsync.errors import StoredValueError
+from ajsync.timestamp import format_timestamp
 
 NEW = "new"
 QUEUE_ERROR = "queue_error"
@@ -32,7 +32,7 @@ _LAST_INSTANT = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class StoredTask:
     """A task, without what workers add to it: results, dependencies and the time of the last try."""
 
     id: str
@@ -52,7 +52,7 @@ class Task:
     """Ed25519 in hex; empty means none."""
 
 
-def task_for_fire(scheduled: ScheduledTask, due: int, *, ajc_payloads: bool = False) -> Task:
+def task_for_fire(scheduled: ScheduledTask, due: int, *, ajc_payloads: bool = False) -> StoredTask:
     """The task that `scheduled` makes at `due`, in nanoseconds since 1970; unsigned.
 
     With `ajc_payloads` the payload is what the Go scheduler makes of it (docs/reference/wire.md, "Defects of the Go
@@ -67,7 +67,7 @@ def task_for_fire(scheduled: ScheduledTask, due: int, *, ajc_payloads: bool = Fa
         raise StoredValueError(f"its deadline of {scheduled.deadline} ns is too far away")
     if scheduled.max_tries > _LAST_INSTANT:
         raise StoredValueError(f"its max_tries {scheduled.max_tries} is more than a worker can count")
-    return Task(
+    return StoredTask(
         id=fire_task_id(scheduled.name, due),
         type=scheduled.task_type,
         queue=scheduled.queue,
@@ -78,7 +78,7 @@ def task_for_fire(scheduled: ScheduledTask, due: int, *, ajc_payloads: bool = Fa
     )
 
 
-def encode_task(task: Task) -> bytes:
+def encode_task(task: StoredTask) -> bytes:
     """The bytes that Go's `json.Marshal` gives for the same fields."""
     deadline = f'"deadline":"{format_timestamp(task.deadline)}",' if task.deadline else ""
     last_err = f',"last_err":{encode_string(task.last_err)}' if task.last_err else ""
@@ -91,13 +91,13 @@ def encode_task(task: Task) -> bytes:
     ).encode()
 
 
-def decode_task(data: bytes) -> Task:
+def decode_task(data: bytes) -> StoredTask:
     """Read the message of a task; a state that is not known stays as it is. Raises StoredValueError where it is none.
 
     What workers add is not read, so a task that they have handled must not be written back.
     """
     value = decode_object(data)
-    return Task(
+    return StoredTask(
         id=member(value, "id", str),
         type=member(value, "type", str),
         queue=member(value, "queue", str),

@@ -12,11 +12,12 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from ajsync.asyncjobs.connection import Connection
-from ajsync.asyncjobs.names import CONFIGURATION_STREAM, CONSUMER_MARK, SCHEDULE_SUBJECT
-from ajsync.asyncjobs.pages import list_pages
-from ajsync.asyncjobs.subjects import overlap
-from ajsync.asyncjobs.timestamp import NANOSECONDS
+from ajsync.asyncjobs.names import CONFIGURATION_STREAM, SCHEDULE_SUBJECT
+from ajsync.timestamp import NANOSECONDS
+from ajsync.transport.connection import Connection
+from ajsync.transport.following import CONSUMER_MARK
+from ajsync.transport.pages import list_pages
+from ajsync.transport.subjects import overlap
 
 _POLL_SECONDS = 0.02
 _MAX_POLL_SECONDS = 0.5

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from copy import copy
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ajsync.cli.verbosity import verbosity_options
+from ajsync.cli.options.verbosity import verbosity_options
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -20,13 +20,24 @@ class Interrupted(Exception):
 
 
 class LazyGroup(click.Group):
-    """A group whose sub-commands are imported when they are called, each in a module of `ajsync.cli` of its name."""
+    """A group whose sub-commands are imported when they are called, each in a module of its name."""
 
-    def __init__(self, *args: Any, table: Mapping[str, str], aliases: Mapping[str, str], **kwargs: Any) -> None:
-        """`table` has the sub-commands and their short helps, `aliases` further names of them."""
+    def __init__(
+        self,
+        *args: Any,
+        table: Mapping[str, str],
+        aliases: Mapping[str, str],
+        groups: Collection[str] = (),
+        **kwargs: Any,
+    ) -> None:
+        """`table` has the sub-commands and their short helps, `aliases` further names of them.
+
+        Modules are in `ajsync.cli.commands`, those of `groups` in `ajsync.cli.ajc`.
+        """
         super().__init__(*args, **kwargs)
         self.table = table
         self.aliases = aliases
+        self.groups = groups
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names, in the order of the table: the way a newcomer goes."""
@@ -37,7 +48,8 @@ class LazyGroup(click.Group):
         name = self.aliases.get(cmd_name, cmd_name)
         if name not in self.table:
             return None
-        command = copy(import_module(f"ajsync.cli.{name}").command)
+        room = "ajc" if name in self.groups else "commands"
+        command = copy(import_module(f"ajsync.cli.{room}.{name}").command)
         known = {flag for param in command.params for flag in param.opts}
         command.params = [*command.params, *verbosity_options(known, hidden=True)]
         assert isinstance(command, click.Command)

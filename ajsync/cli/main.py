@@ -11,12 +11,13 @@ from typing import NoReturn
 
 import click
 
-from ajsync import __version__
+from ajsync.cli.commands import COMMANDS, CRON_ALIASES
 from ajsync.cli.group import Interrupted, LazyGroup
-from ajsync.cli.options import outer_context_option
-from ajsync.cli.terminal import paint
-from ajsync.cli.verbosity import current, reset, verbosity_options
+from ajsync.cli.options.options import outer_context_option
+from ajsync.cli.options.verbosity import current, reset, verbosity_options
+from ajsync.cli.output.terminal import paint
 from ajsync.errors import AjsyncError, ConfigurationError, UsageError, WriteError
+from ajsync.version import __version__
 
 _INTERRUPTED = 130
 """As a shell reports a process that SIGINT has ended."""
@@ -25,37 +26,12 @@ _OUTPUT_FAILURES = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO
 COMPLETE_VARIABLE = "_AJSYNC_COMPLETE"
 """What the shells' scripts say in the environment when they ask what could come next."""
 
-COMMANDS = {
-    "init": "Write ajsync.yaml and a first schedules file.",
-    "validate": "Check the files, without a server.",
-    "lint": "Find schedules that are valid and still wrong.",
-    "plan": "Show how the files differ from the bucket.",
-    "apply": "Make the bucket equal to the files.",
-    "list": "List the schedules in the bucket.",
-    "view": "Show one schedule of the bucket.",
-    "next": "Show when schedules fire next.",
-    "timeline": "Show how many fires are due when.",
-    "history": "Show what became of the fires of a schedule.",
-    "info": "Show the stores, who leads, and the backlog of each queue.",
-    "run": "Make one task of a schedule now.",
-    "add": "Add one schedule to the bucket.",
-    "delete": "Delete one schedule from the bucket.",
-    "export": "Write the schedules of the bucket as YAML.",
-    "scheduler": "Turn what is due into tasks, elected among several.",
-    "dev": "Run a NATS server for trying things out.",
-    "completion": "Print the script that lets a shell complete commands and names.",
-    "task": "The same commands as 'ajc' spells them.",
-}
-"""Each sub-command and its short help, so that `ajsync --help` imports none of them."""
-
-CRON_ALIASES = {"a": "add", "new": "add", "v": "view", "show": "view", "rm": "delete", "del": "delete", "ls": "list"}
-"""What `ajc` calls its commands for schedules besides."""
-
 
 @click.group(
     cls=LazyGroup,
     table=COMMANDS,
     aliases={**CRON_ALIASES, "t": "task", "tasks": "task"},
+    groups=("task",),
     context_settings={"help_option_names": ["-h", "--help"]},
     params=[*verbosity_options()],
 )
@@ -90,8 +66,8 @@ def main() -> NoReturn:
     """Run the command line; ends the process with the exit codes of the design."""
     # A command is over before garbage in cycles can matter, and looking for it in 100,000 schedules takes seconds.
     gc.disable()
-    from ajsync.cli.build_machine import guard_output
-    from ajsync.cli.streams import GONE, give_up_output, prepare_streams, working_folder_is_gone
+    from ajsync.cli.output.build_machine import guard_output
+    from ajsync.cli.output.streams import GONE, give_up_output, prepare_streams, working_folder_is_gone
 
     reset()
     prepare_streams()

@@ -11,15 +11,15 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
-from ajsync.asyncjobs.connection import Connection, connect
-from ajsync.asyncjobs.context import Context
 from ajsync.asyncjobs.signing import load_signer
-from ajsync.asyncjobs.timestamp import NANOSECONDS
-from ajsync.asyncjobs.waiting import unless
-from ajsync.cli.options import Fires
-from ajsync.cli.session import stop_on_signals
+from ajsync.cli.options.options import FiringOptions
+from ajsync.cli.options.session import stop_on_signals
 from ajsync.errors import UsageError
 from ajsync.scheduler.scheduler import Scheduler, Settings
+from ajsync.timestamp import NANOSECONDS
+from ajsync.transport.connection import Connection, connect
+from ajsync.transport.context import Context
+from ajsync.waiting import unless
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ _NEW_OBJECTS = 20_000
 _LONGEST_BUSY_SECONDS = 60.0
 
 
-def scheduler_settings(name: str | None, fires: Fires, replicas: int) -> Settings:
+def scheduler_settings(name: str | None, fires: FiringOptions, replicas: int) -> Settings:
     """The settings that the options make."""
     if fires.takeover_after < _LEAST_TAKEOVER_SECONDS:
         raise UsageError(f"--takeover-after is at least {_LEAST_TAKEOVER_SECONDS:g}s: a leader is heard once a second.")
@@ -46,7 +46,7 @@ def scheduler_settings(name: str | None, fires: Fires, replicas: int) -> Setting
     )
 
 
-async def run_scheduler(context: Context, settings: Settings, fires: Fires, timeout: float) -> None:
+async def run_scheduler(context: Context, settings: Settings, fires: FiringOptions, timeout: float) -> None:
     """Run one scheduler until a signal, on a connection that is never given up; `timeout` in seconds for the first."""
     stop = stop_on_signals()
     name = f"ajsync scheduler {settings.name}"
@@ -59,7 +59,7 @@ async def run_scheduler(context: Context, settings: Settings, fires: Fires, time
 
 
 @asynccontextmanager
-async def monitored(connection: Connection, settings: Settings, fires: Fires) -> AsyncIterator[Scheduler]:
+async def monitored(connection: Connection, settings: Settings, fires: FiringOptions) -> AsyncIterator[Scheduler]:
     """A scheduler, and while the block runs its monitor, if one is wanted."""
     scheduler = Scheduler(connection, settings)
     async with AsyncExitStack() as stack:
@@ -67,7 +67,7 @@ async def monitored(connection: Connection, settings: Settings, fires: Fires) ->
         stack.callback(garbage.cancel)
         if fires.monitor is not None:
             try:
-                from ajsync.scheduler.monitor import monitor, parse_host, parse_monitor
+                from ajsync.scheduler.monitor.monitor import monitor, parse_host, parse_monitor
             except ModuleNotFoundError as error:
                 raise UsageError(f"--monitor needs {error.name}: pip install 'ajsync[monitor]'.") from None
             from ajsync.scheduler.overview import not_ready, status_of, unhealthy, warning

@@ -29,7 +29,7 @@ from ajsync.config.placeholders import with_our_placeholders
 from ajsync.config.scalars import CoreScalars
 from ajsync.config.wording import kind, shown
 from ajsync.errors import Location, Problem
-from ajsync.schedule.quoting import shorten
+from ajsync.text import shorten
 
 MAX_EXPANDED_SIZE = 2 * MAX_FILE_SIZE
 """Characters of a file once its aliases are replaced by what they stand for; without aliases it cannot have so many."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from ajsync.schedule.quoting import shorten
+from ajsync.text import shorten
 
 _NAME = r"\.?(?:[A-Za-z_][A-Za-z0-9_-]*\.)*([A-Za-z_][A-Za-z0-9_-]*)"
 """A name, behind others and their dots: `.Values.stage`, `vars.stage`; the last one counts."""

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from watchfiles import awatch
 
-from ajsync.asyncjobs.waiting import first_of
 from ajsync.config.inputs import Inputs, Watched
+from ajsync.waiting import first_of
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ _DEAF_SECONDS = 5.0
 """How soon to listen again where the system did not let us."""
 _ENDINGS = (".yaml", ".yml")
 
-Seen = tuple[Inputs, bytes]
+KeyChange = tuple[Inputs, bytes]
 Identities = frozenset[tuple[str, int, int]]
 
 
@@ -63,7 +63,7 @@ class FileWatcher:
             group.create_task(self._keep_listening())
 
     async def _keep_looking(self) -> None:
-        known: Seen | None = None
+        known: KeyChange | None = None
         while not self._stop.is_set():
             self._told.clear()
             seen, took = await self._look()
@@ -75,18 +75,18 @@ class FileWatcher:
             await first_of(self._stop, timeout=took / _TOLD_SHARE)
             await first_of(self._stop, self._told, timeout=max(_LOOK_SECONDS, took / _SHARE))
 
-    async def _look(self) -> tuple[Seen, float]:
+    async def _look(self) -> tuple[KeyChange, float]:
         """The inputs and their state, and the seconds of computing that it took."""
         inputs = self._current()
 
-        def look() -> tuple[Seen, float]:
+        def look() -> tuple[KeyChange, float]:
             began = time.thread_time()
             state = inputs.state()
             return (inputs, state), time.thread_time() - began
 
         return await asyncio.to_thread(look)
 
-    async def _settled(self, seen: Seen) -> Seen:
+    async def _settled(self, seen: KeyChange) -> KeyChange:
         """What there is once nothing changes any more."""
         for _ in range(_STEPS):
             await first_of(self._stop, timeout=_STEP_SECONDS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable
 
-from ajsync.schedule.quoting import quote, shorten
+from ajsync.text import quote, shorten
 
 _KINDS: dict[type, str] = {
     str: "a string",

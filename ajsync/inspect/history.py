@@ -11,16 +11,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from ajsync.asyncjobs.connection import Connection, JetStreamError
 from ajsync.asyncjobs.due import times_of
 from ajsync.asyncjobs.foreign import MOST_INT, decode_object, instant_member
 from ajsync.asyncjobs.ids import fire_task_id
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.names import TASKS_STREAM
-from ajsync.asyncjobs.streams import STREAM_NOT_FOUND, LastMessage, last_message
 from ajsync.asyncjobs.tasks import NEW, UNFINISHED, decode_task, task_subject
 from ajsync.errors import StoredValueError
-from ajsync.scheduler.catchup import previous_dues
+from ajsync.scheduler.agenda.catch_up import previous_dues
+from ajsync.transport.connection import Connection, JetStreamError
+from ajsync.transport.messages import STREAM_NOT_FOUND, LastMessage, last_message
 
 LOOK_BACK = 64
 """Fires before the first that is shown: among them is the task that it was skipped for, as the scheduler seeks it."""

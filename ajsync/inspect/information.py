@@ -6,9 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ajsync.asyncjobs.connection import Connection, JetStreamError
 from ajsync.asyncjobs.election import holder_name
-from ajsync.asyncjobs.leader import list_subjects
 from ajsync.asyncjobs.names import (
     CONFIGURATION_STREAM,
     ELECTIONS_STREAM,
@@ -17,9 +15,11 @@ from ajsync.asyncjobs.names import (
     TASKS_STREAM,
     WORK_ITEM_SUBJECT,
 )
-from ajsync.asyncjobs.pages import list_pages
-from ajsync.asyncjobs.streams import STREAM_NOT_FOUND, last_message
-from ajsync.asyncjobs.timestamp import parse_timestamp
+from ajsync.timestamp import parse_timestamp
+from ajsync.transport.connection import Connection, JetStreamError
+from ajsync.transport.leader import list_subjects
+from ajsync.transport.messages import STREAM_NOT_FOUND, last_message
+from ajsync.transport.pages import list_pages
 
 _WORKERS = "WORKERS"
 _CONSUMER_NOT_FOUND = 10014

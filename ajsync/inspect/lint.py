@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeAlias
 
 from ajsync.asyncjobs.model import ScheduledTask
-from ajsync.asyncjobs.timestamp import NANOSECONDS
 from ajsync.errors import ScheduleError
 from ajsync.inspect.clock_changes import ClockChanges
 from ajsync.inspect.facts import Facts
 from ajsync.schedule import Timetable, parse
-from ajsync.schedule.quoting import listed
+from ajsync.text import listed
+from ajsync.timestamp import NANOSECONDS
 
 Severity = Literal["error", "warning", "notice"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "notice")

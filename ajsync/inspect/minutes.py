@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from ajsync.asyncjobs.due import Times, times_of
 from ajsync.asyncjobs.model import ScheduledTask
-from ajsync.asyncjobs.timestamp import NANOSECONDS
 from ajsync.errors import ScheduleError
+from ajsync.timestamp import NANOSECONDS
 
 MINUTE = 60 * NANOSECONDS
 

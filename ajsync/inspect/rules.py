@@ -11,7 +11,6 @@ from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.names import DEFAULT_QUEUE
 from ajsync.asyncjobs.size import too_large
 from ajsync.asyncjobs.tasks import task_for_fire
-from ajsync.asyncjobs.timestamp import NANOSECONDS
 from ajsync.inspect import field_rules
 from ajsync.inspect.clock_changes import Effect
 from ajsync.inspect.lint import Material, Rule, Said, Subject, each
@@ -19,6 +18,7 @@ from ajsync.inspect.minutes import MINUTE, due_in_minute, fires_by_minute, group
 from ajsync.schedule import format_duration_short, parse_duration, split_zone
 from ajsync.schedule.duration import HOUR, SECOND
 from ajsync.schedule.zones import ZONE_PREFIXES
+from ajsync.timestamp import NANOSECONDS
 
 _DAY = 24 * HOUR
 _EVERY = "@every "

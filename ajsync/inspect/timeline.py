@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from ajsync.asyncjobs.model import ScheduledTask
-from ajsync.asyncjobs.timestamp import NANOSECONDS, to_datetime, to_nanoseconds
 from ajsync.inspect.clock_changes import ClockChanges, Effect
 from ajsync.inspect.minutes import MINUTE, Grouped, due_in_minute, fires_by_minute, grouped
+from ajsync.timestamp import NANOSECONDS, to_datetime, to_nanoseconds
 
 _BUSIEST = 5
 """So many crowded minutes are named."""

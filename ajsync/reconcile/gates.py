@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ajsync.errors import ConflictError, GateError
 from ajsync.reconcile.plan import Delete, Plan
-from ajsync.schedule.quoting import listed
+from ajsync.text import listed
 
 _PERCENT_FROM = 10
 """Per cent of a handful say nothing: only from so many owned schedules on does that gate look."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 from typing import Any, Literal
 
-from ajsync.asyncjobs.live import Entry, Live, Target
+from ajsync.asyncjobs.live import BucketIdentity, Live, LiveSchedule
 from ajsync.asyncjobs.model import Managed, ScheduledTask
 from ajsync.reconcile.destination import UNKNOWN, Destination
 
@@ -82,7 +82,7 @@ class Conflict:
 class Plan:
     """What an apply would do to one bucket for one owner."""
 
-    target: Target
+    target: BucketIdentity
     owner: str
     digest: str
     """Of the configuration that it was made from."""
@@ -166,7 +166,7 @@ def plan(
     )
 
 
-def entry_owner(entry: Entry) -> str | None:
+def entry_owner(entry: LiveSchedule) -> str | None:
     """Whom the entry belongs to; None for nobody, and for a value that cannot be read."""
     return entry.task.owner if entry.task else None
 

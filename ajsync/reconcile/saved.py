@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from ajsync.asyncjobs.live import Target
+from ajsync.asyncjobs.live import BucketIdentity
 from ajsync.asyncjobs.model import ScheduledTask, decode_scheduled_task
 from ajsync.errors import InvalidError, StoredValueError, UsageError, WriteError
-from ajsync.own_files import write_private
+from ajsync.files import write_private
 from ajsync.reconcile.destination import Destination
 from ajsync.reconcile.fields import stored_object
 from ajsync.reconcile.plan import Adopt, Change, Conflict, Create, Delete, Plan, Update
@@ -147,7 +147,7 @@ def _decode_plan(value: Any) -> SavedPlan:
     target = value["target"]
     _members(target, "bucket", "created")
     plan = Plan(
-        target=Target(_typed(target["bucket"], str), _typed(target["created"], str)),
+        target=BucketIdentity(_typed(target["bucket"], str), _typed(target["created"], str)),
         owner=_typed(value["owner"], str),
         digest=_typed(value["digest"], str),
         changes=tuple(map(_decode_change, _typed(value["changes"], list))),

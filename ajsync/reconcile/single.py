@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 from ajsync.asyncjobs.bucket import ConfigurationBucket, decode_entry
 from ajsync.asyncjobs.foreign import decode_object, quoted
 from ajsync.asyncjobs.journal import Step, journal_key
-from ajsync.asyncjobs.leader import list_subjects
-from ajsync.asyncjobs.live import Entry, Live, Target
+from ajsync.asyncjobs.live import BucketIdentity, Live, LiveSchedule
 from ajsync.asyncjobs.model import (
     DEFAULT_MAX_TRIES,
     MAX_DEADLINE,
@@ -40,14 +39,15 @@ from ajsync.errors import (
     ScheduleError,
     StoredValueError,
 )
-from ajsync.reconcile.apply import apply
+from ajsync.reconcile.apply.apply import apply
+from ajsync.reconcile.apply.recreate import finish_interrupted, read_journal
+from ajsync.reconcile.apply.writing import KeyWrite, write_keys
 from ajsync.reconcile.plan import Create, Delete, plan
 from ajsync.reconcile.render.untrusted import visible
-from ajsync.reconcile.rewrite import finish_interrupted, read_journal
 from ajsync.reconcile.survey import check_sizes
-from ajsync.reconcile.writing import KeyWrite, write_keys
 from ajsync.schedule import format_duration_short, parse_duration, stored_schedule
 from ajsync.schedule.duration_hints import with_least
+from ajsync.transport.leader import list_subjects
 
 log = logging.getLogger(__name__)
 
@@ -62,8 +62,8 @@ _INSTEAD = "Nothing was changed; 'ajsync view {}' shows it."
 class Found:
     """What there is under one name."""
 
-    target: Target
-    entry: Entry | None
+    target: BucketIdentity
+    entry: LiveSchedule | None
     """The value; None where there is none."""
     marker: int = 0
     """Revision that the key is at while it holds no value: of its delete marker, 0 where it was never written."""
@@ -139,7 +139,7 @@ async def find(bucket: ConfigurationBucket, name: str) -> Found:
         step = await _journalled(bucket, name)
         if step is not None:
             owner = step.after.managed.owner if step.after.managed else None
-            entry = Entry(name, found.marker, step.after)
+            entry = LiveSchedule(name, found.marker, step.after)
             return replace(found, entry=entry, owner=owner, under_way=True)
         # An apply that made it again between the two reads has left no journal.
         found = await _look(bucket, name)
@@ -202,7 +202,7 @@ async def _look(bucket: ConfigurationBucket, name: str) -> Found:
     return Found(bucket.target, entry, owner=_owner(entry, message.data))
 
 
-def _owner(entry: Entry, data: bytes) -> str | None:
+def _owner(entry: LiveSchedule, data: bytes) -> str | None:
     if entry.task is not None:
         return entry.task.managed.owner if entry.task.managed else None
     # A value that cannot be read may be of a newer ajsync, and still says whose it is.

@@ -9,7 +9,7 @@ from ajsync.reconcile.destination import Destination
 from ajsync.reconcile.plan import Change, Plan, same
 from ajsync.reconcile.render.untrusted import visible
 from ajsync.reconcile.saved import AGAIN, SavedPlan
-from ajsync.schedule.quoting import listed
+from ajsync.text import listed
 
 
 def check_environment(saved: SavedPlan, environment: str | None) -> None:

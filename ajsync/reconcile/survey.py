@@ -8,11 +8,11 @@ from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.size import too_large
 from ajsync.errors import InvalidError
+from ajsync.reconcile.apply.journal import unfinished, with_journal
+from ajsync.reconcile.apply.recreate import read_journal
 from ajsync.reconcile.destination import UNKNOWN, Destination
-from ajsync.reconcile.journal import unfinished, with_journal
 from ajsync.reconcile.plan import Plan, plan
 from ajsync.reconcile.render.untrusted import visible
-from ajsync.reconcile.rewrite import read_journal
 
 _NAMED = 5
 """Of many schedules that are too large so many are named."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from ajsync.errors import ScheduleError
-from ajsync.schedule.quoting import quote, shorten
+from ajsync.text import quote, shorten
 
 MICROSECOND = 1_000
 MILLISECOND = 1_000_000

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ajsync.errors import ScheduleError
-from ajsync.schedule.quoting import quote, shorten
 from ajsync.schedule.zones import WHITE_SPACE
+from ajsync.text import quote, shorten
 
 
 @dataclass(frozen=True, slots=True)

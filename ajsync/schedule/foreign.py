@@ -12,10 +12,10 @@ from ajsync.schedule.duration import format_duration_short
 from ajsync.schedule.duration_hints import meant_duration
 from ajsync.schedule.fields import split_fields
 from ajsync.schedule.foreign_fields import field_hint, fields_hint, may_be_field
-from ajsync.schedule.quoting import quote
 from ajsync.schedule.spoken import spoken_schedule
 from ajsync.schedule.zone_hints import possible_zones, zone_in_words
 from ajsync.schedule.zone_names import HOSTS_OWN
+from ajsync.text import quote
 
 Accepts = Callable[[str], bool]
 

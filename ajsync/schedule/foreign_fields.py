@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from ajsync.schedule.quoting import quote
+from ajsync.text import quote
 
 Accepts = Callable[[str], bool]
 

@@ -7,10 +7,10 @@ from functools import lru_cache
 from ajsync.errors import ScheduleError
 from ajsync.schedule.duration import SECOND, parse_duration
 from ajsync.schedule.fields import FIELD_PREFIXES, parse_fields
-from ajsync.schedule.quoting import quote
 from ajsync.schedule.timetable import Timetable
 from ajsync.schedule.walltimes import WallTimes
 from ajsync.schedule.zones import WHITE_SPACE, ZONE_PREFIXES, load_zone, split_zone, with_zone
+from ajsync.text import quote
 
 _NAMED = {
     "@yearly": "0 0 1 1 *",

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, tzinfo
 
 from ajsync.errors import ScheduleError
-from ajsync.schedule.quoting import quote
+from ajsync.text import quote
 
 WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
 """What Go's `unicode.IsSpace` calls white space; Python's `str.split()` also splits at U+001C to U+001F."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ajsync.asyncjobs.ids import KSUID_END, KSUID_EPOCH
-from ajsync.asyncjobs.timestamp import NANOSECONDS
+from ajsync.timestamp import NANOSECONDS
 
 
 def unfit(now: int) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ajsync.asyncjobs.timestamp import format_timestamp
-from ajsync.schedule.quoting import cut
-from ajsync.scheduler.agenda import Fire
+from ajsync.scheduler.agenda.agenda import Fire
+from ajsync.text import cut
+from ajsync.timestamp import format_timestamp
 
 
 def fire_fields(fire: Fire, **more: str) -> dict[str, str]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 
-from ajsync import __version__
-from ajsync.asyncjobs.timestamp import NANOSECONDS
-from ajsync.schedule.quoting import cut
-from ajsync.scheduler.agenda import Fire
+from ajsync.scheduler.agenda.agenda import Fire
+from ajsync.scheduler.monitor.status import SHOWN, Role, Status, UpcomingFire
 from ajsync.scheduler.scheduler import Scheduler
-from ajsync.scheduler.status import SHOWN, Role, Status, UpcomingFire
+from ajsync.text import cut
+from ajsync.timestamp import NANOSECONDS
+from ajsync.version import __version__
 
 _STOOD_STILL_SECONDS = 10.0
 """A loop that has not looked at its clock for so long is not healthy."""

@@ -11,26 +11,26 @@ from dataclasses import dataclass
 from functools import partial
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
-from ajsync.asyncjobs.connection import Connection
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, ELECTIONS_STREAM, LONGEST_NAME, TASKS_STREAM
 from ajsync.asyncjobs.signing import Signer
 from ajsync.asyncjobs.streams import make_stream
-from ajsync.asyncjobs.timestamp import NANOSECONDS, parse_timestamp
-from ajsync.asyncjobs.waiting import first_of, unless
-from ajsync.asyncjobs.watch import Watch
 from ajsync.errors import InvalidError, UnreachableError
-from ajsync.schedule.quoting import cut
-from ajsync.scheduler.agenda import Agenda
+from ajsync.scheduler.agenda.agenda import Agenda
+from ajsync.scheduler.agenda.schedules import WATCHED, Schedules
 from ajsync.scheduler.clock import unfit
-from ajsync.scheduler.firing import Firing
-from ajsync.scheduler.flight import Outcome
-from ajsync.scheduler.leadership import Leadership, Term
-from ajsync.scheduler.metrics import Metrics
-from ajsync.scheduler.prepare import Preparer
-from ajsync.scheduler.records import Records
-from ajsync.scheduler.schedules import WATCHED, Schedules
-from ajsync.scheduler.term import TermRunner
-from ajsync.scheduler.watermark import AHEAD_AT_MOST, Stored, Watermark
+from ajsync.scheduler.election.leadership import Leadership, Term
+from ajsync.scheduler.election.watermark import AHEAD_AT_MOST, Stored, Watermark
+from ajsync.scheduler.firing.firing import Firing
+from ajsync.scheduler.firing.in_flight import FireOutcome
+from ajsync.scheduler.firing.prepare import Preparer
+from ajsync.scheduler.firing.term import TermRunner
+from ajsync.scheduler.monitor.metrics import Metrics
+from ajsync.scheduler.monitor.records import Records
+from ajsync.text import cut
+from ajsync.timestamp import NANOSECONDS, parse_timestamp
+from ajsync.transport.connection import Connection
+from ajsync.transport.watch import Watch
+from ajsync.waiting import first_of, unless
 
 log = logging.getLogger(__name__)
 
@@ -227,7 +227,7 @@ class Scheduler:
         skew = int((self.clock_skew or 0) * NANOSECONDS)
         self._show(mark, max(mark.instant - (self.clock() - skew) - AHEAD_AT_MOST, 0))
 
-    def _settled(self, outcomes: list[Outcome]) -> None:
+    def _settled(self, outcomes: list[FireOutcome]) -> None:
         self.records.settled(outcomes)
         if self.term is not None:
             self.term.marking.settled()

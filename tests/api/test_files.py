@@ -10,7 +10,7 @@ import pytest
 import ajsync
 from ajsync.asyncjobs.journal import Step, encode_journal, journal_key
 from ajsync.asyncjobs.names import CONFIGURATION_SUBJECT, SCHEDULE_SUBJECT
-from ajsync.reconcile import rewrite
+from ajsync.reconcile.apply import recreate as rewrite
 from tests.nats_server import NatsServer
 from tests.tasks import task
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
-from ajsync.asyncjobs.connection import Connection, connect
-from ajsync.asyncjobs.context import context_for_server
 from ajsync.asyncjobs.model import encode_scheduled_task
-from ajsync.asyncjobs.publisher import Write, publish_all
 from ajsync.errors import BucketNotFoundError, UnreachableError
+from ajsync.transport.connection import Connection, connect
+from ajsync.transport.context import context_for_server
+from ajsync.transport.publisher import Write, publish_all
 from tests.nats_server import NatsServer
 from tests.tasks import task
 

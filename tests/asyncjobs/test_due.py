@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from ajsync.asyncjobs.due import NextFires, Times, Upcoming, times_of
 from ajsync.asyncjobs.model import Managed, ScheduledTask
-from ajsync.asyncjobs.timestamp import NANOSECONDS as SECOND
-from ajsync.asyncjobs.timestamp import format_timestamp, parse_timestamp, to_datetime
 from ajsync.schedule import parse
+from ajsync.timestamp import NANOSECONDS as SECOND
+from ajsync.timestamp import format_timestamp, parse_timestamp, to_datetime
 from tests.tasks import task
 
 MIDNIGHT = parse_timestamp("2027-03-01T00:00:00Z")

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from ajsync.asyncjobs.connection import connect
-from ajsync.asyncjobs.context import context_for_server
-from ajsync.asyncjobs.election import ELECTION_SUBJECT, Election, Holding
+from ajsync.asyncjobs.election import ELECTION_SUBJECT, Election, Lease
 from ajsync.asyncjobs.names import ELECTIONS_STREAM
-from ajsync.asyncjobs.streams import last_message, make_stream, stream_configuration
+from ajsync.asyncjobs.streams import make_stream, stream_configuration
 from ajsync.errors import UnreachableError
+from ajsync.transport.connection import connect
+from ajsync.transport.context import context_for_server
+from ajsync.transport.messages import last_message
 from tests.nats_server import NatsServer
 
 pytestmark = pytest.mark.anyio
@@ -25,11 +26,11 @@ async def test_a_key_that_nobody_holds_is_taken_by_one_and_its_value_is_the_plai
     async with connect(context_for_server(server.url)) as connection:
         await make_stream(connection, ELECTIONS_STREAM)
         one, two = Election(connection, "one.example.net"), Election(connection, "two.example.net")
-        assert await one.read() == Holding(None, 0)
+        assert await one.read() == Lease(None, 0)
         assert await one.last_revision() == 0
         assert await one.take(0, 0, timeout=5) == 1
         assert await two.take(0, 0, timeout=5) is None
-        assert await two.read() == Holding("one.example.net", 1, since=0)
+        assert await two.read() == Lease("one.example.net", 1, since=0)
         found = await last_message(connection, ELECTIONS_STREAM, ELECTION_SUBJECT)
         assert found is not None
         assert found.data == b"one.example.net"
@@ -53,7 +54,7 @@ async def test_a_key_that_was_given_back_can_be_taken_at_once(server: NatsServer
         assert revision == 1
         assert not await two.give_back(7, 0, timeout=5)
         assert await one.give_back(revision, 0, timeout=5)
-        assert await two.read() == Holding(None, 2, given_back=True, since=0)
+        assert await two.read() == Lease(None, 2, given_back=True, since=0)
         # A Go scheduler creates over a delete marker, too: with its revision, as nats.go does.
         assert await two.take(2, 0, timeout=5) == 3
 

@@ -17,12 +17,12 @@ from ajsync.asyncjobs.events import (
     task_state_event_prefix,
     task_state_subject,
 )
-from ajsync.asyncjobs.tasks import QUEUE_ERROR, Task
+from ajsync.asyncjobs.tasks import QUEUE_ERROR, StoredTask
 from tests.tasks import INT64, TEXTS
 
 LINES = [json.loads(line) for line in (Path(__file__).parents[1] / "golden" / "events.jsonl").read_text().splitlines()]
 EVENT_ID = "3MVkDzakevTNBTnZf0YDPmyKtJM"
-TASK = Task("3MVlg5Up32Gk6EbGnAyc4GIwHZ1", "email:new", "EMAIL", 1_795_442_990_000_000_000)
+TASK = StoredTask("3MVlg5Up32Gk6EbGnAyc4GIwHZ1", "email:new", "EMAIL", 1_795_442_990_000_000_000)
 
 
 def golden(kind: str) -> list[tuple[str, bytes]]:
@@ -38,7 +38,9 @@ def test_there_are_golden_events() -> None:
 @pytest.mark.parametrize(("subject", "data"), golden("task_state"))
 def test_a_task_state_event_is_ajcs_byte_for_byte(subject: str, data: bytes) -> None:
     event: dict[str, Any] = json.loads(data)
-    task = Task(event["task_id"], event["task_type"], event["queue"], 0, state=event["state"], tries=event["tries"])
+    task = StoredTask(
+        event["task_id"], event["task_type"], event["queue"], 0, state=event["state"], tries=event["tries"]
+    )
     assert task_state_event(task, age=event["task_age"], event_id=event["event_id"]) == data
     assert task_state_subject(task.id) == subject
 
@@ -53,7 +55,7 @@ def test_a_leader_elected_event_is_ajcs_byte_for_byte(subject: str, data: bytes)
 def test_an_error_is_told_and_an_empty_queue_is_not_as_go_does() -> None:
     # What encoding/json of Go 1.26 prints for asyncjobs' own TaskStateChangeEvent.
     error = 'nats: "<no>" & é\u2028\x01\b\f\x7f'
-    task = Task(TASK.id, TASK.type, "", TASK.created, state=QUEUE_ERROR, tries=2, last_err=error)
+    task = StoredTask(TASK.id, TASK.type, "", TASK.created, state=QUEUE_ERROR, tries=2, last_err=error)
     assert task_state_event(task, age=-5, event_id=EVENT_ID) == (
         b'{"event_id":"3MVkDzakevTNBTnZf0YDPmyKtJM","type":"io.choria.asyncjobs.v1.task_state",'
         b'"timestamp":"2026-11-23T14:10:06Z","task_id":"3MVlg5Up32Gk6EbGnAyc4GIwHZ1","state":"queue_error","tries":2,'
@@ -71,7 +73,7 @@ def test_an_event_is_what_was_prepared_and_its_age(age: int) -> None:
 
 @given(TEXTS, TEXTS, TEXTS)
 def test_any_text_stays_inside_its_string(one: str, other: str, third: str) -> None:
-    event = json.loads(task_state_event(Task(one, other, third, 0, last_err=one), age=1, event_id=EVENT_ID))
+    event = json.loads(task_state_event(StoredTask(one, other, third, 0, last_err=one), age=1, event_id=EVENT_ID))
     assert (event["task_id"], event["task_type"], event["task_age"]) == (one, other, 1)
     assert (event.get("queue", ""), event.get("last_error", "")) == (third, one)
     event = json.loads(leader_elected_event(one, other, EVENT_ID))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ajsync.asyncjobs.ids import KSUID_END, KSUID_EPOCH, fire_task_id, id_seconds, new_id
-from ajsync.asyncjobs.timestamp import NANOSECONDS, parse_timestamp
+from ajsync.timestamp import NANOSECONDS, parse_timestamp
 from tests.tasks import TEXTS
 
 GOLDEN = Path(__file__).parents[1] / "golden"

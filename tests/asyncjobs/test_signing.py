@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ajsync.asyncjobs.signing import Signer, load_signer, verify
-from ajsync.asyncjobs.tasks import Task, decode_task
+from ajsync.asyncjobs.tasks import StoredTask, decode_task
 from ajsync.errors import InvalidError
 from tests.tasks import INT64, TEXTS
 
@@ -30,7 +30,7 @@ def test_there_is_a_golden_task_with_a_deadline_and_one_without() -> None:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_the_same_seed_gives_ajcs_signature(task: Task) -> None:
+def test_the_same_seed_gives_ajcs_signature(task: StoredTask) -> None:
     assert Signer(bytes.fromhex(SEED)).sign(replace(task, signature="")) == task.signature
     assert verify(task, PUBLIC)
 
@@ -53,7 +53,7 @@ def test_the_same_seed_gives_ajcs_signature(task: Task) -> None:
         replace(TASK, signature=TASK.signature[:-2]),
     ],
 )
-def test_a_task_that_was_changed_does_not_verify(changed: Task) -> None:
+def test_a_task_that_was_changed_does_not_verify(changed: StoredTask) -> None:
     assert not verify(changed, PUBLIC)
 
 

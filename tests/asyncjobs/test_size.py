@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ajsync.asyncjobs.frames import header_block
 from ajsync.asyncjobs.model import Managed, ScheduledTask, encode_scheduled_task
 from ajsync.asyncjobs.size import DEFAULT_MAX_PAYLOAD, MAX_PAYLOAD, encoded_twice, too_large
 from ajsync.asyncjobs.tasks import QUEUE_ERROR, encode_task, task_for_fire
+from ajsync.transport.frames import header_block
 from tests.tasks import task
 
 DUE = 1_700_000_000_123_456_789

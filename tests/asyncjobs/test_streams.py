@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from ajsync.asyncjobs.connection import JetStreamError, connect
-from ajsync.asyncjobs.context import context_for_server
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, ELECTIONS_STREAM, TASKS_STREAM
-from ajsync.asyncjobs.streams import last_message, make_stream
+from ajsync.asyncjobs.streams import make_stream
+from ajsync.transport.connection import JetStreamError, connect
+from ajsync.transport.context import context_for_server
+from ajsync.transport.messages import last_message
 from tests.nats_server import NatsServer
 
 pytestmark = pytest.mark.anyio

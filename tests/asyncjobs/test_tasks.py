@@ -20,7 +20,7 @@ from ajsync.asyncjobs.tasks import (
     NEW,
     QUEUE_ERROR,
     UNFINISHED,
-    Task,
+    StoredTask,
     decode_task,
     encode_task,
     task_for_fire,
@@ -28,8 +28,8 @@ from ajsync.asyncjobs.tasks import (
     work_item,
     work_item_subject,
 )
-from ajsync.asyncjobs.timestamp import NANOSECONDS
 from ajsync.errors import StoredValueError
+from ajsync.timestamp import NANOSECONDS
 from tests.tasks import INT64, TEXTS, scheduled_tasks, task
 
 LINES = [json.loads(line) for line in (Path(__file__).parents[1] / "golden" / "stored.jsonl").read_text().splitlines()]
@@ -42,10 +42,10 @@ def golden(stream: str) -> list[tuple[str, bytes]]:
     return [(line["subject"], line["data"].encode()) for line in LINES if line["stream"] == stream]
 
 
-def tasks() -> st.SearchStrategy[Task]:
+def tasks() -> st.SearchStrategy[StoredTask]:
     """Any task that can be stored."""
     return st.builds(
-        Task,
+        StoredTask,
         id=TEXTS,
         type=TEXTS,
         queue=TEXTS,
@@ -89,8 +89,8 @@ def test_with_its_payloads_a_fire_makes_the_task_that_ajc_made_but_for_the_id(da
 
 
 def test_every_field_stands_where_go_puts_it() -> None:
-    # What encoding/json of Go 1.26 prints for asyncjobs' own Task.
-    full = Task(
+    # What encoding/json of Go 1.26 prints for asyncjobs' own `Task`.
+    full = StoredTask(
         id="3MVlg5Up32Gk6EbGnAyc4GIwHZ1",
         type="email:new",
         queue="EMAIL",
@@ -113,7 +113,7 @@ def test_every_field_stands_where_go_puts_it() -> None:
 
 
 @given(tasks())
-def test_a_task_survives_being_stored(any_task: Task) -> None:
+def test_a_task_survives_being_stored(any_task: StoredTask) -> None:
     assert decode_task(encode_task(any_task)) == any_task
 
 

@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 from itertools import groupby
 
-from ajsync.asyncjobs.timestamp import NANOSECONDS
+from ajsync.timestamp import NANOSECONDS
 from tests.bench.content import fill, make_queues, new_server, schedules_due_together
 from tests.bench.fires import LEAD_SECONDS, running_scheduler
 from tests.bench.report import line, percentile

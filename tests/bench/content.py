@@ -9,13 +9,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
-from ajsync.asyncjobs.connection import Connection, connect
-from ajsync.asyncjobs.context import context_for_server
 from ajsync.asyncjobs.model import Managed, Overlap, ScheduledTask, encode_scheduled_task
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, TASKS_STREAM, schedule_key
 from ajsync.asyncjobs.streams import make_stream
-from ajsync.asyncjobs.timestamp import NANOSECONDS
-from ajsync.reconcile.writing import compare_and_set
+from ajsync.reconcile.apply.writing import compare_and_set
+from ajsync.timestamp import NANOSECONDS
+from ajsync.transport.connection import Connection, connect
+from ajsync.transport.context import context_for_server
 from tests.bench import floors
 from tests.nats_server import NatsServer
 

@@ -19,14 +19,14 @@ from typing import Any
 
 import nats
 
-from ajsync.asyncjobs.connection import connect
-from ajsync.asyncjobs.context import context_for_server
 from ajsync.asyncjobs.events import task_state_event, task_state_subject
 from ajsync.asyncjobs.ids import new_id
 from ajsync.asyncjobs.model import ScheduledTask
-from ajsync.asyncjobs.publisher import Write
 from ajsync.asyncjobs.tasks import encode_task, task_for_fire, task_subject, work_item, work_item_subject
-from ajsync.asyncjobs.timestamp import NANOSECONDS
+from ajsync.timestamp import NANOSECONDS
+from ajsync.transport.connection import connect
+from ajsync.transport.context import context_for_server
+from ajsync.transport.publisher import Write
 from tests.bench.content import fill, make_queues, new_server, queued, schedules_due_together
 from tests.bench.floors import PlainFire, fire
 from tests.bench.report import line, percentile

@@ -18,7 +18,7 @@ import yaml
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from ajsync.asyncjobs.publisher import WINDOW, Write
+from ajsync.transport.publisher import WINDOW, Write
 
 BUCKET = "CHORIA_AJ_CONFIGURATION"
 

@@ -18,8 +18,8 @@ from typing import Any
 from unittest.mock import patch
 
 from ajsync.cli.main import main
-from ajsync.scheduler.flight import Outcome
-from ajsync.scheduler.records import Records
+from ajsync.scheduler.firing.in_flight import FireOutcome
+from ajsync.scheduler.monitor.records import Records
 from ajsync.scheduler.scheduler import Scheduler
 
 _fires = array("q")
@@ -62,7 +62,7 @@ _loop = Loop()
 class ObservedRecords(Records):
     """Records that also note each fire."""
 
-    def settled(self, outcomes: list[Outcome]) -> None:
+    def settled(self, outcomes: list[FireOutcome]) -> None:
         """Fires have ended."""
         now = time.time_ns()
         for each in outcomes:

@@ -9,14 +9,14 @@ import sys
 import time
 from pathlib import Path
 
-from ajsync.asyncjobs.connection import connect
-from ajsync.asyncjobs.context import context_for_server
 from ajsync.asyncjobs.model import encode_scheduled_task
 from ajsync.asyncjobs.names import schedule_key
 from ajsync.config import load_configuration
-from ajsync.reconcile.apply import apply
+from ajsync.reconcile.apply.apply import apply
+from ajsync.reconcile.apply.writing import compare_and_set
 from ajsync.reconcile.survey import survey
-from ajsync.reconcile.writing import compare_and_set
+from ajsync.transport.connection import connect
+from ajsync.transport.context import context_for_server
 from tests.bench import floors
 from tests.bench.content import QUEUES, empty_bucket
 from tests.bench.report import in_turn, line, process_seconds, report

@@ -7,12 +7,12 @@ import os
 import time
 from unittest.mock import patch
 
-from ajsync.asyncjobs.connection import connect
-from ajsync.asyncjobs.context import context_for_server
 from ajsync.asyncjobs.model import Managed, Overlap, ScheduledTask
-from ajsync.asyncjobs.publisher import Write
 from ajsync.asyncjobs.tasks import encode_task, task_for_fire, task_subject
-from ajsync.asyncjobs.timestamp import NANOSECONDS
+from ajsync.timestamp import NANOSECONDS
+from ajsync.transport.connection import connect
+from ajsync.transport.context import context_for_server
+from ajsync.transport.publisher import Write
 from tests.bench import floors
 from tests.bench.content import fill, make_queues, new_server, schedules_due_together
 from tests.bench.fires import LEAD_SECONDS, Settled, running_scheduler

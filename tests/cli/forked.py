@@ -19,14 +19,15 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import NoReturn
 
-from ajsync.cli.main import COMMANDS
+from ajsync.cli.commands import COMMANDS
 
 DEADLINE_SECONDS = 60.0
 """Much longer than anything here takes, even on a machine that does five other things."""
+_COMMANDS = [f"ajsync.cli.{'ajc' if name == 'task' else 'commands'}.{name}" for name in COMMANDS]
 _LAZILY_IMPORTED = (
-    "ajsync.cli.build_machine",
-    "ajsync.cli.session",
-    "ajsync.cli.source",
+    "ajsync.cli.output.build_machine",
+    "ajsync.cli.options.session",
+    "ajsync.cli.options.source",
     "ajsync.inspect.history",
     "ajsync.reconcile.single",
     "jsonschema",
@@ -144,4 +145,4 @@ def _become(
 
 
 _FORKS = get_context("forkserver")
-_FORKS.set_forkserver_preload([*(f"ajsync.cli.{name}" for name in COMMANDS), *_LAZILY_IMPORTED])
+_FORKS.set_forkserver_preload([*_COMMANDS, *_LAZILY_IMPORTED])

@@ -20,9 +20,9 @@ from nats.aio.client import Client
 
 from ajsync.asyncjobs.ids import fire_task_id
 from ajsync.asyncjobs.model import encode_scheduled_task
-from ajsync.asyncjobs.timestamp import NANOSECONDS
 from ajsync.cli.main import main
-from tests.cli.inspected import fill, with_client
+from ajsync.timestamp import NANOSECONDS
+from tests.cli.commands.inspected import fill, with_client
 from tests.nats_server import NatsServer
 from tests.tasks import task
 

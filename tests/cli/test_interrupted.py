@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
-from ajsync.asyncjobs.connection import connect
-from ajsync.asyncjobs.context import context_for_server
+from ajsync.transport.connection import connect
+from ajsync.transport.context import context_for_server
 from tests.cli.processes import ajsync, background
 from tests.go_watcher import STUCK, go_watcher
 from tests.nats_server import NatsServer

@@ -18,7 +18,7 @@ PAGE = DOCS / "architecture.md"
 PACKAGE = ROOT / "ajsync"
 ENTRY = frozenset(("__init__", "__main__"))
 """Modules of no room: the public face of the package, and `python -m ajsync`."""
-VALUES = frozenset(f"asyncjobs.{name}" for name in ("live", "model", "names", "timestamp"))
+VALUES = frozenset(f"asyncjobs.{name}" for name in ("live", "model", "names"))
 """The modules of the wire that hold values and do no I/O."""
 OUTSIDE = frozenset(
     ("asyncio", "logging", "os", "pathlib", "shutil", "signal", "socket", "subprocess", "sys", "tempfile", "time")

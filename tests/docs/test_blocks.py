@@ -18,10 +18,11 @@ import pytest
 import yaml
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
-from ajsync.asyncjobs.connection import connect
-from ajsync.asyncjobs.context import context_for_server
-from ajsync.cli.main import COMMANDS, cli
+from ajsync.cli.commands import COMMANDS
+from ajsync.cli.main import cli
 from ajsync.config import load_configuration
+from ajsync.transport.connection import connect
+from ajsync.transport.context import context_for_server
 from tests.cli.processes import DEADLINE_SECONDS
 from tests.conftest import StartServer
 from tests.docs.pages import DOCS, PAGES, ROOT, Block, blocks, headings

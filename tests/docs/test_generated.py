@@ -9,7 +9,8 @@ import pytest
 
 import ajsync
 from ajsync import errors
-from ajsync.cli.main import COMMANDS, cli
+from ajsync.cli.commands import COMMANDS
+from ajsync.cli.main import cli
 from ajsync.config import load_configuration
 from ajsync.config.scalars import read_scalar
 from ajsync.errors import ConfigurationError

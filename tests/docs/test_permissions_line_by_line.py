@@ -17,13 +17,13 @@ import nats
 import pytest
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
-from ajsync.asyncjobs.connection import Connection, connect
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.errors import AjsyncError
-from ajsync.reconcile.apply import apply
-from ajsync.reconcile.rewrite import finish_interrupted
+from ajsync.reconcile.apply.apply import apply
+from ajsync.reconcile.apply.recreate import finish_interrupted
+from ajsync.reconcile.apply.writing import KeyWrite, write_keys
 from ajsync.reconcile.survey import survey
-from ajsync.reconcile.writing import KeyWrite, write_keys
+from ajsync.transport.connection import Connection, connect
 from tests.conftest import StartServer
 from tests.docs.users import OWNER, PASSWORD, PASSWORD_VARIABLES, SHOWN, context, write_contexts
 from tests.go_watcher import go_watcher

@@ -15,7 +15,7 @@ from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.election import ELECTION_SUBJECT
 from ajsync.asyncjobs.names import ELECTIONS_STREAM
 from ajsync.asyncjobs.streams import make_stream
-from ajsync.reconcile.writing import KeyWrite, write_keys
+from ajsync.reconcile.apply.writing import KeyWrite, write_keys
 from tests.cli.processes import ajsync as run_ajsync
 from tests.conftest import StartServer
 from tests.docs.pages import rows

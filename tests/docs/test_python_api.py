@@ -11,10 +11,10 @@ import sys
 from pathlib import Path
 
 import ajsync
-from ajsync.asyncjobs.connection import connect
-from ajsync.asyncjobs.context import context_for_server
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM
-from ajsync.asyncjobs.streams import LastMessage, last_message
+from ajsync.transport.connection import connect
+from ajsync.transport.context import context_for_server
+from ajsync.transport.messages import LastMessage, last_message
 from tests.cli.processes import DEADLINE_SECONDS, wait_until
 from tests.docs.pages import DOCS, blocks, rows
 from tests.nats_server import NatsServer

@@ -17,11 +17,12 @@ from ajsync.asyncjobs import election
 from ajsync.asyncjobs.model import ScheduledTask, encode_scheduled_task
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, ELECTIONS_STREAM, SCHEDULE_SUBJECT, TASKS_STREAM
 from ajsync.asyncjobs.streams import stream_configuration
-from ajsync.asyncjobs.timestamp import NANOSECONDS
-from ajsync.scheduler import leadership, term
-from ajsync.scheduler.metrics import METRICS, MISSED_REASONS, Metrics
+from ajsync.scheduler.election import leadership
+from ajsync.scheduler.firing import term
+from ajsync.scheduler.monitor.metrics import METRICS, MISSED_REASONS, Metrics
+from ajsync.scheduler.monitor.status import FireState, Role
 from ajsync.scheduler.scheduler import Settings
-from ajsync.scheduler.status import FireState, Role
+from ajsync.timestamp import NANOSECONDS
 from tests.cli.processes import background
 from tests.docs.pages import DOCS, ROOT, blocks, rows
 from tests.nats_server import NatsServer
@@ -174,7 +175,7 @@ async def test_the_log_on_the_page_is_what_a_scheduler_logs(server: NatsServer, 
 
 def logged_fields() -> set[str]:
     """The fields that the scheduler, and the connection below it, give to lines of the log."""
-    files = [*(ROOT / "ajsync/scheduler").glob("*.py"), ROOT / "ajsync/asyncjobs/connection.py"]
+    files = [*(ROOT / "ajsync/scheduler").rglob("*.py"), ROOT / "ajsync/transport/connection.py"]
     found: set[str] = set()
     for node in (node for file in files for node in ast.walk(ast.parse(file.read_text()))):
         match node:

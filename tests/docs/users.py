@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from ajsync.asyncjobs.context import Context, load_context
+from ajsync.transport.context import Context, load_context
 from tests.docs.pages import DOCS, blocks
 from tests.nats_server import NatsServer
 

@@ -10,9 +10,9 @@ import nats
 from nats.js.errors import NotFoundError
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
-from ajsync.asyncjobs.connection import connect
-from ajsync.asyncjobs.context import context_for_server
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, SCHEDULE_SUBJECT
+from ajsync.transport.connection import connect
+from ajsync.transport.context import context_for_server
 
 
 def make_bucket(url: str) -> None:

@@ -13,8 +13,8 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator
 
-from ajsync import __version__
 from ajsync.config import load_configuration
+from ajsync.version import __version__
 from tests.examples.chart import CHART, RELEASE, render, render_texts, values
 from tests.examples.commands import parse
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from ajsync.asyncjobs.context import load_context
 from ajsync.config import load_configuration
+from ajsync.transport.context import load_context
 from tests.examples.commands import EXAMPLES, ROOT, parse
 
 FOLDER = EXAMPLES / "compose"

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from ajsync.scheduler.metrics import Metrics
-from ajsync.scheduler.monitor import monitor
-from ajsync.scheduler.status import Status
+from ajsync.scheduler.monitor.metrics import Metrics
+from ajsync.scheduler.monitor.monitor import monitor
+from ajsync.scheduler.monitor.status import Status
 from tests.examples.chart import render, values
 from tests.examples.commands import EXAMPLES, ROOT, parse
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ajsync.asyncjobs.context import load_context
 from ajsync.errors import InvalidError, UsageError
+from ajsync.transport.context import load_context
 from tests.cli.processes import background, wait_until
 from tests.examples.bucket import make_bucket
 from tests.examples.commands import EXAMPLES, all_in_shell, parse, shell_blocks

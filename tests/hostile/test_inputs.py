@@ -19,12 +19,12 @@ import pytest
 from nats.aio.client import Client
 
 from ajsync.cli.main import main
-from tests.cli.inspected import with_client
+from tests.cli.commands.inspected import with_client
 from tests.examples.bucket import make_bucket
 from tests.examples.runner import Runner
 from tests.hostile.case import INPUTS, SECRET, Case, Places, read_case
 from tests.nats_server import NatsServer
-from tests.scheduler.test_monitor_limits import running
+from tests.scheduler.monitor.test_monitor_limits import running
 
 CASES = sorted(INPUTS.glob("*.yaml"))
 POINTS = {f"B{number}" for number in range(1, 11)}

@@ -7,10 +7,10 @@ import json
 import pytest
 
 from ajsync.asyncjobs.ids import fire_task_id
-from ajsync.asyncjobs.streams import LastMessage
 from ajsync.asyncjobs.tasks import encode_task, task_for_fire
-from ajsync.asyncjobs.timestamp import format_timestamp, parse_timestamp
 from ajsync.inspect.history import PastFire, past_dues, past_fire, with_skipped
+from ajsync.timestamp import format_timestamp, parse_timestamp
+from ajsync.transport.messages import LastMessage
 from tests.tasks import task
 
 SECOND = 1_000_000_000

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from ajsync.asyncjobs.connection import Connection, connect
-from ajsync.asyncjobs.context import context_for_server
 from ajsync.asyncjobs.names import ELECTIONS_STREAM, TASKS_STREAM
 from ajsync.asyncjobs.streams import make_stream
 from ajsync.inspect.information import queue_names, read_information, storage_of, workers_of
+from ajsync.transport.connection import Connection, connect
+from ajsync.transport.context import context_for_server
 from tests.nats_server import NatsServer
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "streams.json").read_text())

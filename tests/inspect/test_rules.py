@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from ajsync.asyncjobs.model import Managed, ScheduledTask
-from ajsync.asyncjobs.timestamp import parse_timestamp
 from ajsync.inspect.lint import SEVERITIES, Finding, lint, material
 from ajsync.inspect.rules import RULES
+from ajsync.timestamp import parse_timestamp
 from tests.tasks import OWNER, task
 
 NOW = parse_timestamp("2027-01-10T10:00:00Z")

@@ -8,12 +8,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from ajsync.asyncjobs.live import Target
+from ajsync.asyncjobs.live import BucketIdentity
 from ajsync.asyncjobs.model import Managed, ScheduledTask
-from ajsync.asyncjobs.timestamp import NANOSECONDS, parse_timestamp
 from ajsync.errors import ConflictError, GateError, Location
 from ajsync.reconcile.destination import Destination
 from ajsync.reconcile.plan import Adopt, Change, Conflict, Create, Delete, Plan, Update
+from ajsync.timestamp import NANOSECONDS, parse_timestamp
 from tests.tasks import OWNER, TARGET, TEXTS, managed, scheduled_tasks, task
 
 NOW = datetime(2026, 11, 24, 5, 47, 30, tzinfo=UTC)
@@ -172,7 +172,7 @@ def plans() -> st.SearchStrategy[Plan]:
     counts = st.integers(0, 1_000)
     return st.builds(
         Plan,
-        target=st.builds(Target, TEXTS, TEXTS),
+        target=st.builds(BucketIdentity, TEXTS, TEXTS),
         owner=TEXTS,
         digest=TEXTS,
         changes=st.lists(_changes(), max_size=5).map(tuple),

@@ -16,11 +16,11 @@ import pytest
 from nats.aio.client import Client
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
-from ajsync.asyncjobs.connection import Connection, connect
 from ajsync.asyncjobs.live import Live
 from ajsync.errors import UnreachableError
+from ajsync.reconcile.apply.writing import KeyWrite, write_keys
 from ajsync.reconcile.survey import survey
-from ajsync.reconcile.writing import KeyWrite, write_keys
+from ajsync.transport.connection import Connection, connect
 from tests.cli.processes import ajsync, wait_until
 from tests.conftest import StartServer
 from tests.docs.users import (

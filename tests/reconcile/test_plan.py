@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ajsync.asyncjobs.live import Entry, Live
+from ajsync.asyncjobs.live import Live, LiveSchedule
 from ajsync.asyncjobs.model import Managed, ScheduledTask
 from ajsync.reconcile.plan import Adopt, Conflict, Create, Delete, Plan, Update, plan
 from tests.tasks import OWNER, TARGET, desired, live, managed, scheduled_tasks, task
@@ -116,7 +116,7 @@ def applied(made: Plan, found: Live) -> Live:
         if isinstance(change, Delete):
             del entries[change.name]
         else:
-            entries[change.name] = Entry(change.name, 100, change.after)
+            entries[change.name] = LiveSchedule(change.name, 100, change.after)
     return Live(TARGET, entries, {})
 
 

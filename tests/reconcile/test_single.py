@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
-from ajsync.asyncjobs.connection import connect
-from ajsync.asyncjobs.context import context_for_server
 from ajsync.asyncjobs.journal import Step, encode_journal, journal_key
 from ajsync.asyncjobs.model import Managed, ScheduledTask, encode_json, encode_scheduled_task
 from ajsync.asyncjobs.names import schedule_key
-from ajsync.asyncjobs.timestamp import parse_timestamp
 from ajsync.errors import AlreadyExistsError, ConflictError, InvalidError, NotFoundError, ScheduleError
-from ajsync.reconcile import rewrite
+from ajsync.reconcile.apply import recreate as rewrite
 from ajsync.reconcile.single import add, find, find_removable, new_schedule, parse_deadline, remove
+from ajsync.timestamp import parse_timestamp
+from ajsync.transport.connection import connect
+from ajsync.transport.context import context_for_server
 from tests.go_watcher import go_watcher
 from tests.nats_server import NatsServer
 from tests.tasks import task

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ajsync.asyncjobs.live import Target
+from ajsync.asyncjobs.live import BucketIdentity
 from ajsync.errors import StalePlanError
 from ajsync.reconcile.destination import Destination
 from ajsync.reconcile.plan import Adopt, Change, Plan, Update
@@ -39,7 +39,7 @@ def test_what_changes_nothing_that_is_applied_may_differ() -> None:
     ("now", "said"),
     [
         (
-            {"target": Target("OTHER", TARGET.created)},
+            {"target": BucketIdentity("OTHER", TARGET.created)},
             "it is for the bucket CHORIA_AJ_CONFIGURATION, and this is OTHER",
         ),
         (
@@ -58,7 +58,7 @@ def test_what_changes_nothing_that_is_applied_may_differ() -> None:
         ({"owner": "others", "digest": "e"}, "it is for the owner team, and the files belong to others"),
         ({"digest": "e"}, "the files, or the variables in them, have changed since it was made"),
         (
-            {"target": Target("OTHER", ""), "digest": "e"},
+            {"target": BucketIdentity("OTHER", ""), "digest": "e"},
             "it is for the bucket CHORIA_AJ_CONFIGURATION, and this is OTHER; "
             "the files, or the variables in them, have changed since it was made",
         ),

@@ -12,16 +12,16 @@ from typing import Any
 
 from nats.aio.msg import Msg
 
-from ajsync.asyncjobs.connection import Connection
 from ajsync.asyncjobs.due import times_of
 from ajsync.asyncjobs.names import TASKS_STREAM
 from ajsync.asyncjobs.streams import make_stream
-from ajsync.asyncjobs.tasks import Task
-from ajsync.asyncjobs.timestamp import NANOSECONDS as SECOND
-from ajsync.scheduler.agenda import Entry, Fire
-from ajsync.scheduler.firing import Firing
-from ajsync.scheduler.flight import Outcome
-from ajsync.scheduler.prepare import Prepared, Preparer
+from ajsync.asyncjobs.tasks import StoredTask
+from ajsync.scheduler.agenda.agenda import AgendaEntry, Fire
+from ajsync.scheduler.firing.firing import Firing
+from ajsync.scheduler.firing.in_flight import FireOutcome
+from ajsync.scheduler.firing.prepare import Prepared, Preparer
+from ajsync.timestamp import NANOSECONDS as SECOND
+from ajsync.transport.connection import Connection
 from tests.tasks import task
 
 HOUR = 3600 * SECOND
@@ -39,14 +39,14 @@ async def until(condition: Callable[[], bool]) -> None:
 def fire(name: str = "A", *, due: int | None = None, since: int = 0, **fields: Any) -> Fire:
     """A fire of a schedule of this name, due now unless said otherwise."""
     scheduled = task(name, **{"schedule": "@every 1s", **fields})
-    return Fire(time.time_ns() if due is None else due, Entry(scheduled, times_of(scheduled), since))
+    return Fire(time.time_ns() if due is None else due, AgendaEntry(scheduled, times_of(scheduled), since))
 
 
 class ObservedFiring(Firing):
     """A firing that keeps its outcomes, and may be made deaf to acknowledgements."""
 
     def __init__(self, connection: Connection, **options: Any) -> None:
-        self.outcomes: list[Outcome] = []
+        self.outcomes: list[FireOutcome] = []
         self.retries = 0
         self.deaf: Callable[[Msg], bool] = lambda _msg: False
         options.setdefault("give_up_after", HOUR)
@@ -57,7 +57,7 @@ class ObservedFiring(Firing):
         """Encode fires."""
         return [self.preparer.prepare(each) for each in fires]
 
-    async def fire(self, *fires: Fire) -> list[Outcome]:
+    async def fire(self, *fires: Fire) -> list[FireOutcome]:
         """Fire, wait for the outcomes of these, and return them."""
         before = len(self.outcomes)
         self.start(self.prepare(*fires))
@@ -138,6 +138,6 @@ async def stored(connection: Connection, stream: str, subject: str) -> Stored:
     return Stored(message["subject"], headers, base64.b64decode(message.get("data", "")))
 
 
-async def handle(connection: Connection, task: Task, data: bytes) -> None:
+async def handle(connection: Connection, task: StoredTask, data: bytes) -> None:
     """Store a task anew, as a worker does."""
     await connection.request(f"CHORIA_AJ.T.{task.id}", data)

@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from ajsync.asyncjobs.connection import Connection, connect
-from ajsync.asyncjobs.context import context_for_server
 from ajsync.asyncjobs.model import ScheduledTask, encode_scheduled_task
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, SCHEDULE_SUBJECT, TASKS_STREAM
-from ajsync.asyncjobs.streams import last_message
-from ajsync.asyncjobs.tasks import Task, decode_task
+from ajsync.asyncjobs.tasks import StoredTask, decode_task
 from ajsync.scheduler.scheduler import Scheduler, Settings
+from ajsync.transport.connection import Connection, connect
+from ajsync.transport.context import context_for_server
+from ajsync.transport.messages import last_message
 from tests.scheduler.fires import until
 from tests.tasks import task
 
@@ -85,14 +85,14 @@ async def _stored_at(connection: Connection, name: str) -> int:
     return found.stored_at
 
 
-async def tasks(connection: Connection) -> list[Task]:
+async def tasks(connection: Connection) -> list[StoredTask]:
     """Every task, in the order in which they were created."""
     state = (await connection.jetstream_request(f"STREAM.INFO.{TASKS_STREAM}", {"subjects_filter": ">"}))["state"]
     found = [await last_message(connection, TASKS_STREAM, subject) for subject in state.get("subjects", {})]
     return sorted((decode_task(each.data) for each in found if each), key=lambda made: (made.created, made.type))
 
 
-async def wait_for_tasks(connection: Connection, count: int, task_type: str = "email:new") -> list[Task]:
+async def wait_for_tasks(connection: Connection, count: int, task_type: str = "email:new") -> list[StoredTask]:
     """All tasks of a type, once there are so many."""
     async with asyncio.timeout(30):
         while True:

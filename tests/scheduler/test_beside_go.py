@@ -9,8 +9,6 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from ajsync.asyncjobs.connection import Connection, connect
-from ajsync.asyncjobs.context import context_for_server
 from ajsync.asyncjobs.election import ELECTION_SUBJECT
 from ajsync.asyncjobs.model import encode_scheduled_task
 from ajsync.asyncjobs.names import (
@@ -20,11 +18,14 @@ from ajsync.asyncjobs.names import (
     SCHEDULE_SUBJECT,
     TASKS_STREAM,
 )
-from ajsync.asyncjobs.publisher import Write, publish_one
-from ajsync.asyncjobs.streams import last_message, make_stream
-from ajsync.asyncjobs.timestamp import NANOSECONDS as SECOND
+from ajsync.asyncjobs.streams import make_stream
+from ajsync.scheduler.election.watermark import WATERMARK_KEY, Watermark, encode_watermark
 from ajsync.scheduler.scheduler import Scheduler, Settings
-from ajsync.scheduler.watermark import WATERMARK_KEY, Watermark, encode_watermark
+from ajsync.timestamp import NANOSECONDS as SECOND
+from ajsync.transport.connection import Connection, connect
+from ajsync.transport.context import context_for_server
+from ajsync.transport.messages import last_message
+from ajsync.transport.publisher import Write, publish_one
 from tests.nats_server import NatsServer
 from tests.scheduler.go_scheduler import GoScheduler
 from tests.tasks import task

@@ -11,18 +11,18 @@ from typing import Any
 
 import pytest
 
-from ajsync.asyncjobs.connection import Connection, connect
-from ajsync.asyncjobs.context import context_for_server
 from ajsync.asyncjobs.due import times_of
 from ajsync.asyncjobs.model import Managed
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, CONFIGURATION_SUBJECT, TASKS_STREAM
-from ajsync.asyncjobs.streams import last_message
 from ajsync.asyncjobs.tasks import encode_task, task_for_fire, task_subject
-from ajsync.asyncjobs.timestamp import NANOSECONDS as SECOND
-from ajsync.scheduler import watermark
+from ajsync.scheduler.election import watermark
+from ajsync.scheduler.election.watermark import WATERMARK_KEY, Watermark, decode_watermark, encode_watermark
 from ajsync.scheduler.overview import status_of
 from ajsync.scheduler.scheduler import Scheduler
-from ajsync.scheduler.watermark import WATERMARK_KEY, Watermark, decode_watermark, encode_watermark
+from ajsync.timestamp import NANOSECONDS as SECOND
+from ajsync.transport.connection import Connection, connect
+from ajsync.transport.context import context_for_server
+from ajsync.transport.messages import last_message
 from tests.nats_server import NatsServer
 from tests.scheduler.fires import HOUR, change_stream, counts, make_queue, until
 from tests.scheduler.log import fields
@@ -196,8 +196,8 @@ async def test_what_was_tried_for_as_long_as_there_is_is_missed(server: NatsServ
 async def test_beyond_what_it_can_name_it_stands_still_and_says_so(
     server: NatsServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("ajsync.scheduler.progress.MOST_OPEN", 2)
-    monkeypatch.setattr("ajsync.scheduler.marking._HELD_BACK", SECOND)
+    monkeypatch.setattr("ajsync.scheduler.election.progress.MOST_OPEN", 2)
+    monkeypatch.setattr("ajsync.scheduler.election.watermark_writer._HELD_BACK", SECOND)
     assert watermark.MOST_OPEN > 2
     async with connect(context_for_server(server.url)) as connection, leading(server.url) as scheduler:
         await kept_from_the_tasks(connection)
@@ -225,8 +225,8 @@ async def test_a_bucket_for_small_values_only_gets_a_watermark_that_names_less(s
 async def test_what_was_fired_is_behind_the_watermark_without_waiting_for_the_next_heartbeat(
     server: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ajsync.scheduler.marking._LEAST_SECONDS", 3600.0)
-    monkeypatch.setattr("ajsync.scheduler.marking._HEARTBEAT_SECONDS", 3600.0)
+    monkeypatch.setattr("ajsync.scheduler.election.watermark_writer._LEAST_SECONDS", 3600.0)
+    monkeypatch.setattr("ajsync.scheduler.election.watermark_writer._HEARTBEAT_SECONDS", 3600.0)
     async with connect(context_for_server(server.url)) as connection, leading(server.url) as scheduler:
         await make_queue(connection)
         await put(connection, "A")

@@ -16,21 +16,21 @@ import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from ajsync.asyncjobs import checking
-from ajsync.asyncjobs.connection import connect
 from ajsync.asyncjobs.election import ELECTION_SUBJECT
 from ajsync.asyncjobs.model import Managed, ScheduledTask, encode_scheduled_task
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, ELECTIONS_STREAM, SCHEDULE_SUBJECT, TASKS_STREAM
 from ajsync.asyncjobs.streams import stream_configuration
 from ajsync.errors import AjsyncError
 from ajsync.scheduler.scheduler import Scheduler, Settings
-from tests.asyncjobs.watched import watching
+from ajsync.transport import checking
+from ajsync.transport.connection import connect
 from tests.cli.processes import background, wait_until
 from tests.conftest import StartServer
 from tests.docs.pages import blocks
 from tests.docs.users import API, KEYS, OWNER, PAGE, PASSWORD, PASSWORD_VARIABLES, SHOWN, context, write_contexts
 from tests.nats_server import NatsServer
 from tests.tasks import task
+from tests.transport.watched import watching
 
 pytestmark = pytest.mark.anyio
 

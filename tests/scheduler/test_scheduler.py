@@ -14,9 +14,6 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from ajsync.asyncjobs import checking
-from ajsync.asyncjobs.connection import Connection, connect
-from ajsync.asyncjobs.context import context_for_server
 from ajsync.asyncjobs.election import ELECTION_SUBJECT
 from ajsync.asyncjobs.model import Managed, encode_scheduled_task
 from ajsync.asyncjobs.names import (
@@ -27,13 +24,17 @@ from ajsync.asyncjobs.names import (
     SCHEDULE_SUBJECT,
     TASKS_STREAM,
 )
-from ajsync.asyncjobs.streams import last_message, stream_configuration
+from ajsync.asyncjobs.streams import stream_configuration
 from ajsync.asyncjobs.tasks import encode_task
-from ajsync.asyncjobs.timestamp import NANOSECONDS as SECOND
-from ajsync.scheduler.metrics import Metrics
+from ajsync.scheduler.election.watermark import WATERMARK_KEY, Watermark, decode_watermark
+from ajsync.scheduler.monitor.metrics import Metrics
 from ajsync.scheduler.overview import status_of, unhealthy
 from ajsync.scheduler.scheduler import Scheduler, Settings
-from ajsync.scheduler.watermark import WATERMARK_KEY, Watermark, decode_watermark
+from ajsync.timestamp import NANOSECONDS as SECOND
+from ajsync.transport import checking
+from ajsync.transport.connection import Connection, connect
+from ajsync.transport.context import context_for_server
+from ajsync.transport.messages import last_message
 from tests.nats_server import NatsServer
 from tests.scheduler.fires import change_stream, counts, handle, make_queue, until
 from tests.scheduler.log import fields

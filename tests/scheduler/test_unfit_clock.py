@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 import pytest
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
-from ajsync.asyncjobs.connection import connect
-from ajsync.asyncjobs.context import context_for_server
 from ajsync.asyncjobs.ids import KSUID_END, KSUID_EPOCH
 from ajsync.asyncjobs.model import Managed
-from ajsync.asyncjobs.timestamp import NANOSECONDS as SECOND
 from ajsync.scheduler.clock import unfit
 from ajsync.scheduler.overview import status_of, unhealthy
+from ajsync.timestamp import NANOSECONDS as SECOND
+from ajsync.transport.connection import connect
+from ajsync.transport.context import context_for_server
 from tests.nats_server import NatsServer
 from tests.scheduler.fires import make_queue, until
 from tests.scheduler.running import leading, put, running, tasks, wait_for_tasks

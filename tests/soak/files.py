@@ -6,11 +6,11 @@ import json
 import random
 from pathlib import Path
 
-from ajsync.asyncjobs.connection import connect
-from ajsync.asyncjobs.context import context_for_server
 from ajsync.asyncjobs.model import ScheduledTask, encode_scheduled_task
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, SCHEDULE_SUBJECT
-from ajsync.asyncjobs.streams import last_message
+from ajsync.transport.connection import connect
+from ajsync.transport.context import context_for_server
+from ajsync.transport.messages import last_message
 from tests.cli.processes import ajsync
 
 SCHEDULES = 2000

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from ajsync.asyncjobs.connection import connect
-from ajsync.asyncjobs.context import context_for_server
 from ajsync.errors import ConflictError, PartiallyAppliedError, UnreachableError
+from ajsync.transport.connection import connect
+from ajsync.transport.context import context_for_server
 from tests.cli.processes import ajsync, background
 from tests.go_watcher import go_watcher
 from tests.nats_server import NatsServer

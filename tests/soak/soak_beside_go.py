@@ -22,7 +22,7 @@ from nats.aio.msg import Msg
 from ajsync.asyncjobs.ids import fire_task_id
 from ajsync.asyncjobs.names import ELECTION_HEADER, ELECTIONS_STREAM
 from ajsync.asyncjobs.streams import stream_configuration
-from ajsync.asyncjobs.timestamp import NANOSECONDS, format_timestamp, parse_timestamp
+from ajsync.timestamp import NANOSECONDS, format_timestamp, parse_timestamp
 from tests.cli.processes import ajsync
 from tests.nats_server import NatsServer
 from tests.scheduler.ha.ledger import QUEUE, Made, read_items, read_tasks

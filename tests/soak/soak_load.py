@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ajsync.asyncjobs.timestamp import NANOSECONDS
+from ajsync.timestamp import NANOSECONDS
 from tests.nats_server import NatsServer
 from tests.scheduler.ha.ledger import longest_gap, read_tasks
 from tests.scheduler.ha.stage import Stage, schedule, stage, until

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
-from ajsync.asyncjobs.connection import connect
-from ajsync.asyncjobs.context import context_for_server
-from tests.asyncjobs.test_reading import made
-from tests.asyncjobs.watched import delete, put
-from tests.asyncjobs.writers import writing
+from ajsync.transport.connection import connect
+from ajsync.transport.context import context_for_server
 from tests.nats_server import NatsServer
 from tests.scheduler.ha.cluster import cluster
+from tests.transport.test_reading import made
+from tests.transport.watched import delete, put
+from tests.transport.writers import writing
 
 pytestmark = pytest.mark.anyio
 SECONDS = 120

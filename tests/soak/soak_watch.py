@@ -13,7 +13,7 @@ from pathlib import Path
 import nats
 import pytest
 
-from ajsync.asyncjobs.timestamp import NANOSECONDS
+from ajsync.timestamp import NANOSECONDS
 from tests.nats_server import NatsServer
 from tests.scheduler.ha.members import Member
 from tests.scheduler.ha.stage import Stage, make_streams, until

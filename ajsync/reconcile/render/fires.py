@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from ajsync.asyncjobs.due import Upcoming
 from ajsync.asyncjobs.model import ScheduledTask
-from ajsync.asyncjobs.timestamp import to_datetime, to_nanoseconds
 from ajsync.reconcile.render.untrusted import visible_sentence
 from ajsync.schedule import Timetable
+from ajsync.timestamp import to_datetime, to_nanoseconds
 
 _COUNT = 3
 """How many fires of a schedule are shown."""

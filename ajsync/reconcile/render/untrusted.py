@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-from ajsync.schedule import quoting
+from ajsync.text import escape as plain_escape
 
 _RUNNER_COMMAND = re.compile(r"##(?=\w*\[)")
 """Build machines of GitHub, Azure and TeamCity read `##[command]` or `##word[…]` as one, anywhere in a line."""
@@ -38,7 +38,7 @@ def visible_sentence(text: str, longest: int = 1_000) -> str:
 
 def escape(text: str) -> str:
     """`text` with whatever cannot be printed, invisible and reordering characters too, as backslash escapes."""
-    return _RUNNER_COMMAND.sub(r"#\\x23", quoting.escape(text))
+    return _RUNNER_COMMAND.sub(r"#\\x23", plain_escape(text))
 
 
 def _is_command(text: str) -> bool:

@@ -14,7 +14,7 @@ import nats.errors
 from nats.aio.client import Client
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
-from ajsync.asyncjobs.timestamp import NANOSECONDS, format_timestamp, parse_timestamp
+from ajsync.timestamp import NANOSECONDS, format_timestamp, parse_timestamp
 
 QUEUE = "HA"
 TASKS_STREAM = "CHORIA_AJ_TASKS"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 from ajsync.asyncjobs.model import Catchup, ScheduledTask
-from ajsync.asyncjobs.timestamp import NANOSECONDS
+from ajsync.timestamp import NANOSECONDS
 from tests.nats_server import NatsServer
 from tests.scheduler.ha.ledger import Made, missing, read_tasks
 from tests.scheduler.ha.stage import Stage, schedule, stage

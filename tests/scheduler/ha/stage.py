@@ -21,8 +21,8 @@ from ajsync.asyncjobs.election import ELECTION_SUBJECT
 from ajsync.asyncjobs.model import Catchup, Managed, ScheduledTask, encode_scheduled_task
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, ELECTIONS_STREAM, SCHEDULE_SUBJECT, TASKS_STREAM
 from ajsync.asyncjobs.streams import stream_configuration
-from ajsync.asyncjobs.timestamp import NANOSECONDS, parse_timestamp
 from ajsync.schedule import parse
+from ajsync.timestamp import NANOSECONDS, parse_timestamp
 from tests.scheduler.ha.ledger import QUEUE, Verdict, judge
 from tests.scheduler.ha.members import Member
 from tests.scheduler.ha.proxy import Proxy, proxy_to

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ajsync.asyncjobs.timestamp import NANOSECONDS
+from ajsync.timestamp import NANOSECONDS
 from tests.scheduler.ha.ledger import longest_gap, read_tasks
 from tests.scheduler.ha.members import Member
 from tests.scheduler.ha.stage import Stage, every_second, stage, until

@@ -13,11 +13,11 @@ import nats
 import pytest
 from nats.aio.client import Client
 
-from ajsync.asyncjobs.connection import connect
-from ajsync.asyncjobs.context import context_for_server
 from ajsync.asyncjobs.model import Catchup
-from ajsync.asyncjobs.timestamp import NANOSECONDS
 from ajsync.scheduler.scheduler import Scheduler, Settings
+from ajsync.timestamp import NANOSECONDS
+from ajsync.transport.connection import connect
+from ajsync.transport.context import context_for_server
 from tests.nats_server import NatsServer
 from tests.scheduler.ha.ledger import compare, read_items, read_tasks, rewritten
 from tests.scheduler.ha.stage import make_streams, schedule, store, until

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from ajsync.asyncjobs.connection import Connection, connect
-from ajsync.asyncjobs.context import context_for_server
 from ajsync.asyncjobs.ids import fire_task_id
 from ajsync.asyncjobs.model import Managed
 from ajsync.asyncjobs.names import TASKS_STREAM
-from ajsync.asyncjobs.publisher import Write, publish_one
-from ajsync.asyncjobs.timestamp import NANOSECONDS
+from ajsync.timestamp import NANOSECONDS
+from ajsync.transport.connection import Connection, connect
+from ajsync.transport.context import context_for_server
+from ajsync.transport.publisher import Write, publish_one
 from tests.nats_server import NatsServer
 from tests.scheduler.fires import change_stream, make_queue
 from tests.scheduler.ha.members import Member

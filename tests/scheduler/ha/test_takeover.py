@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ajsync.asyncjobs.timestamp import NANOSECONDS
+from ajsync.timestamp import NANOSECONDS
 from tests.conftest import StartServer
 from tests.nats_server import NatsServer
 from tests.scheduler.ha.stage import every_second, make_queue, schedule, stage

@@ -1,0 +1,59 @@
+"""`ajsync task cron`: the commands for schedules as the Go tool spells them, with all flags that it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import copy
+
+import click
+
+from ajsync.cli.ajc.task import OUTER_SEED, outer_signing_options
+from ajsync.cli.commands import COMMANDS, CRON_ALIASES
+from ajsync.cli.group import LazyGroup
+from ajsync.cli.options.options import outer_context_option
+
+
+class AjcGroup(LazyGroup):
+    """A group whose commands take the flags that `ajc` has for all of its commands, wherever they stand."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of ajsync, and in a copy of it the further flags."""
+        command = super().get_command(ctx, cmd_name)
+        if command is not None:
+            command = copy(command)
+            command.params = [*command.params, *_further_flags(command)]
+        return command
+
+
+def _further_flags(command: click.Command) -> Iterator[click.Option]:
+    """Flags that change nothing: those of `ajc` for all commands, and for each truth value the word that it is not."""
+    known = {name for param in command.params for name in param.opts}
+    flags = [
+        name for param in command.params if isinstance(param, click.Option) and param.is_flag for name in param.opts
+    ]
+    negative = [f"--no-{name.removeprefix('--')}" for name in flags if name.startswith("--")]
+    for name in negative:
+        yield click.Option([name], is_flag=True, expose_value=False, hidden=True)
+    for name in ("--sign", "--verify"):
+        if name not in known:
+            yield click.Option([name], expose_value=False, hidden=True)
+
+
+@click.group(
+    cls=AjcGroup,
+    table={name: COMMANDS[name] for name in ("add", "view", "delete", "list", "scheduler")},
+    aliases=CRON_ALIASES,
+    # The Go tool makes the bucket whenever it is missing.
+    context_settings={"default_map": {"add": {"create_bucket": True}, "list": {"create_bucket": True}}},
+    params=outer_signing_options(),
+)
+@outer_context_option
+@click.pass_context
+def command(ctx: click.Context) -> None:
+    """The commands for schedules as 'ajc' spells them.
+
+    They are those of ajsync and have its options too. As in 'ajc', 'add' and 'list' make the bucket when it is missing;
+    --sign and --verify, which 'ajc' takes everywhere, change nothing but for the --sign of the scheduler.
+    """
+    if OUTER_SEED in ctx.meta:
+        ctx.default_map = {**(ctx.default_map or {}), "scheduler": {"sign": ctx.meta[OUTER_SEED]}}

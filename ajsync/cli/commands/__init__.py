@@ -1,0 +1,27 @@
+"""The commands, each in a module of its name, and what the help says of each."""
+
+COMMANDS = {
+    "init": "Write ajsync.yaml and a first schedules file.",
+    "validate": "Check the files, without a server.",
+    "lint": "Find schedules that are valid and still wrong.",
+    "plan": "Show how the files differ from the bucket.",
+    "apply": "Make the bucket equal to the files.",
+    "list": "List the schedules in the bucket.",
+    "view": "Show one schedule of the bucket.",
+    "next": "Show when schedules fire next.",
+    "timeline": "Show how many fires are due when.",
+    "history": "Show what became of the fires of a schedule.",
+    "info": "Show the stores, who leads, and the backlog of each queue.",
+    "run": "Make one task of a schedule now.",
+    "add": "Add one schedule to the bucket.",
+    "delete": "Delete one schedule from the bucket.",
+    "export": "Write the schedules of the bucket as YAML.",
+    "scheduler": "Turn what is due into tasks, elected among several.",
+    "dev": "Run a NATS server for trying things out.",
+    "completion": "Print the script that lets a shell complete commands and names.",
+    "task": "The same commands as 'ajc' spells them.",
+}
+"""Each sub-command and its short help, so that `ajsync --help` imports none of them."""
+
+CRON_ALIASES = {"a": "add", "new": "add", "v": "view", "show": "view", "rm": "delete", "del": "delete", "ls": "list"}
+"""What `ajc` calls its commands for schedules besides."""

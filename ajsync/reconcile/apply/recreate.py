@@ -1,0 +1,226 @@
+"""Updates beside a scheduler that is not ours: delete, wait until it has seen the delete, make it again.
+
+A Go scheduler that sees only the new value fires the old schedule too, also as a stand-by. The journal covers the time
+in which a schedule is not in the bucket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+
+from ajsync.asyncjobs.bucket import ConfigurationBucket
+from ajsync.asyncjobs.journal import Step, decode_journal, encode_journal, journal_key
+from ajsync.asyncjobs.names import CONFIGURATION_BUCKET
+from ajsync.asyncjobs.watchers import wait_until_delivered
+from ajsync.errors import (
+    AjsyncError,
+    ConflictError,
+    InvalidError,
+    NotPermittedError,
+    StoredValueError,
+    UnreachableError,
+)
+from ajsync.reconcile.apply.journal import split_steps, unfinished
+from ajsync.reconcile.apply.writing import KeyWrite, Written, compare_and_set, refusal, write_keys
+from ajsync.reconcile.render.untrusted import visible_sentence
+from ajsync.timestamp import NANOSECONDS
+from ajsync.transport.publisher import publish_all
+
+log = logging.getLogger(__name__)
+
+WATCHER_SECONDS = 15.0
+"""How long to wait for watchers that are not ours; the server drops one that hangs after 5 s."""
+AT_WORK_SECONDS = 20.0
+"""A journal younger than this may belong to an apply that is still running; longer than that waits for watchers."""
+_JOURNAL_BYTES = 512 * 1024
+_JOURNAL_STEPS = 500
+"""So few schedules are out of the bucket at a time."""
+_JOURNAL_MARGIN = 1024
+_POLL_SECONDS = 0.25
+
+
+class Recreator:
+    """Deletes schedules and makes them again with other values, under the journal of one owner."""
+
+    def __init__(self, bucket: ConfigurationBucket, owner: str, *, watcher_seconds: float = WATCHER_SECONDS) -> None:
+        self._bucket = bucket
+        self._owner = owner
+        self._watcher_seconds = watcher_seconds
+        self._limit = bucket.connection.max_payload - _JOURNAL_MARGIN
+
+    async def rewrite(
+        self,
+        steps: Sequence[Step],
+        revisions: Sequence[int],
+        on_written: Callable[[], None] | None = None,
+        stop: asyncio.Event | None = None,
+    ) -> AsyncIterator[tuple[Step, Written]]:
+        """Rewrite each step whose key is at its revision still; yields what became of each, journal by journal.
+
+        Once `stop` is set no further journal is begun. Raises ConflictError when another apply of this owner is at
+        work.
+        """
+        expected = {step.name: revision for step, revision in zip(steps, revisions, strict=True)}
+        journal = await self._bucket.get(journal_key(self._owner))
+        if journal is not None and not journal.deleted:
+            raise self._at_work()
+        at = journal.revision if journal is not None else 0
+        settled = True
+        for chunk in split_steps(steps, max_bytes=min(_JOURNAL_BYTES, self._limit), max_steps=_JOURNAL_STEPS):
+            if stop is not None and stop.is_set():
+                break
+            data = encode_journal(chunk)
+            if len(data) > self._limit:
+                yield chunk[0], Written(error=self._too_large(chunk[0].name))
+                continue
+            at = await self._write_journal(at, data)
+            results = await self._rewrite_chunk(chunk, expected, on_written)
+            # A conflict or a refused deletion leaves the schedule where it is: the journal need not keep it.
+            kept = (ConflictError, NotPermittedError)
+            settled = all(result.error is None or isinstance(result.error, kept) for result in results)
+            for each in zip(chunk, results, strict=True):
+                yield each
+            if not settled:
+                break
+        if settled and at:
+            await self._write_journal(at, None)
+
+    async def _rewrite_chunk(
+        self, chunk: Sequence[Step], expected: dict[str, int], on_written: Callable[[], None] | None
+    ) -> list[Written]:
+        results = await write_keys(self._bucket, [KeyWrite(step.name, expected[step.name], None) for step in chunk])
+        gone = [index for index, result in enumerate(results) if result.error is None]
+        if gone:
+            made = await make_again(
+                self._bucket,
+                [(chunk[index], results[index].revision) for index in gone],
+                watcher_seconds=self._watcher_seconds,
+                on_written=on_written,
+            )
+            for index, result in zip(gone, made, strict=True):
+                results[index] = result
+        return results
+
+    async def _write_journal(self, revision: int, data: bytes | None) -> int:
+        key = journal_key(self._owner)
+        (answer,) = await publish_all(self._bucket.connection, [compare_and_set(self._bucket, key, revision, data)])
+        if answer.conflict:
+            found = await self._bucket.get(key)
+            if found is not None and (found.data == data or (data is None and found.deleted)):
+                return found.revision
+            raise self._at_work()
+        if answer.error:
+            raise refusal(f"the journal {key}", answer)
+        return answer.sequence
+
+    def _at_work(self) -> ConflictError:
+        return ConflictError(
+            f"Another apply of {self._owner} is at work in this bucket. Run this one again when that has ended."
+        )
+
+    def _too_large(self, name: str) -> AjsyncError:
+        return InvalidError(
+            f"{name}: its old and new value together are larger than one message of this server may be, so that it "
+            "cannot be updated beside a running Go scheduler without the risk of losing it. "
+            "Stop the Go schedulers for this update, or make the payload smaller."
+        )
+
+
+async def make_again(
+    bucket: ConfigurationBucket,
+    steps: Sequence[tuple[Step, int]],
+    *,
+    watcher_seconds: float = WATCHER_SECONDS,
+    on_written: Callable[[], None] | None = None,
+) -> list[Written]:
+    """Create the new values of deleted schedules, once every foreign watcher has seen the deletes.
+
+    Each step comes with the revision of its delete marker, 0 where there is none.
+    """
+    try:
+        behind = await wait_until_delivered(bucket.connection, max(revision for _, revision in steps), watcher_seconds)
+    except UnreachableError as error:
+        # Without an answer there is no telling what the watchers have seen: the journal waits for the next run.
+        return [Written(error=_interrupted(step.name, error)) for step, _ in steps]
+    for watcher in behind:
+        log.warning(
+            "The consumer %s has not taken the deletes within %g s. If it is a Go scheduler, it may fire %d updated "
+            "schedules both old and new until it is restarted.",
+            watcher.consumer,
+            watcher_seconds,
+            len(steps),
+        )
+    results = await write_keys(bucket, [KeyWrite(step.name, at, step.after) for step, at in steps], on_written)
+    return [
+        Written(error=_interrupted(step.name, result.error)) if isinstance(result.error, UnreachableError) else result
+        for (step, _), result in zip(steps, results, strict=True)
+    ]
+
+
+async def read_journal(bucket: ConfigurationBucket, owner: str) -> tuple[Step, ...]:
+    """What an apply of `owner` has under way, or left behind; empty if nothing."""
+    found = await bucket.get(journal_key(owner))
+    if found is None or found.deleted:
+        return ()
+    return _decode(owner, found.data)
+
+
+async def finish_interrupted(bucket: ConfigurationBucket, owner: str) -> tuple[str, ...]:
+    """Finish what the journal of `owner` says an earlier apply left undone; returns the names that were made again.
+
+    A young journal may belong to an apply that is running: that one gets `AT_WORK_SECONDS` to finish by itself. How old
+    it is depends on two clocks, and one that is behind the server's must not make us wait longer than that.
+    """
+    key = journal_key(owner)
+    revision, deadline, waiting = 0, 0.0, False
+    while True:
+        found = await bucket.get(key)
+        if found is None or found.deleted:
+            return ()
+        steps = _decode(owner, found.data)
+        if found.revision != revision:
+            age = (time.time_ns() - found.stored_at) / NANOSECONDS
+            revision, deadline = found.revision, time.monotonic() + AT_WORK_SECONDS - max(age, 0.0)
+        left = deadline - time.monotonic()
+        if left <= 0:
+            break
+        if not waiting:
+            waiting = True
+            log.warning(
+                "An apply of %s seems to be at work, or was cut off a moment ago; waiting up to %d s for it.",
+                owner,
+                left,
+            )
+        await asyncio.sleep(_POLL_SECONDS)
+    live = await bucket.read()
+    lost = unfinished(steps, live)
+    if lost:
+        results = await make_again(bucket, [(step, live.deleted.get(step.name, 0)) for step in lost])
+        for result in results:
+            if result.error is not None and not isinstance(result.error, ConflictError):
+                raise result.error
+    # A conflict here means that somebody else has finished it too.
+    await publish_all(bucket.connection, [compare_and_set(bucket, key, found.revision, None)])
+    return tuple(step.name for step in lost)
+
+
+def _decode(owner: str, data: bytes) -> tuple[Step, ...]:
+    try:
+        return decode_journal(owner, data)
+    except StoredValueError as error:
+        key = journal_key(owner)
+        raise InvalidError(
+            f"The journal of {owner} in the bucket is not carried out: {visible_sentence(str(error))}. It may name "
+            f"schedules that an interrupted apply deleted and did not make again: look at the key {key} with "
+            f"'nats kv get {CONFIGURATION_BUCKET} {key}', and delete it when nothing is missing."
+        ) from None
+
+
+def _interrupted(name: str, error: AjsyncError) -> UnreachableError:
+    return UnreachableError(
+        f"{name}: it was deleted for an update and could not be made again yet ({error}); the journal has it, and the "
+        "next 'ajsync apply' brings it back first"
+    )

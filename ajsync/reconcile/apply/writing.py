@@ -1,0 +1,105 @@
+"""Writes of single keys by compare-and-set, and what their answers mean.
+
+Each write may be sent twice and may meet another apply that does the same: a refused compare-and-set whose key
+already holds what was to be written is therefore a success.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ajsync.asyncjobs.bucket import ConfigurationBucket
+from ajsync.asyncjobs.model import ScheduledTask, decode_scheduled_task, encode_scheduled_task
+from ajsync.asyncjobs.names import schedule_key
+from ajsync.errors import (
+    AjsyncError,
+    ConflictError,
+    InvalidError,
+    NotPermittedError,
+    StoredValueError,
+    UnreachableError,
+)
+from ajsync.reconcile.plan import same
+from ajsync.transport.publisher import Answer, Write, publish_all
+
+
+@dataclass(frozen=True, slots=True)
+class KeyWrite:
+    """One scheduled task to put, or to delete where `task` is None, if its key is at `revision` still."""
+
+    name: str
+    revision: int
+    task: ScheduledTask | None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The key's new revision, or why it was not written."""
+
+    revision: int = 0
+    error: AjsyncError | None = None
+    attempted: bool = True
+    """False where there was no server to write to."""
+
+
+async def write_keys(
+    bucket: ConfigurationBucket,
+    writes: Sequence[KeyWrite],
+    on_written: Callable[[], None] | None = None,
+) -> list[Written]:
+    """Carry out `writes`, pipelined, and return what became of each, in their order."""
+
+    def count(_index: int, answer: Answer) -> None:
+        if on_written is not None and not answer.error:
+            on_written()
+
+    messages = (_message(bucket, write) for write in writes)
+    answers = await publish_all(bucket.connection, messages, on_answer=count)
+    return [await _judge(bucket, write, answer) for write, answer in zip(writes, answers, strict=True)]
+
+
+def compare_and_set(bucket: ConfigurationBucket, key: str, revision: int, data: bytes | None) -> Write:
+    """The message that puts `data`, or deletes the key where it is None, if the key is at `revision` still."""
+    headers = {"Nats-Expected-Last-Subject-Sequence": str(revision)}
+    if data is None:
+        return Write(bucket.subject(key), b"", {**headers, "KV-Operation": "DEL"})
+    return Write(bucket.subject(key), data, headers)
+
+
+def refusal(what: str, answer: Answer) -> AjsyncError:
+    """The error for an answer that is neither a success nor a conflict."""
+    if answer.denied:
+        return NotPermittedError(f"{what}: the server does not permit it: {answer.error}")
+    if answer.too_large:
+        return InvalidError(f"{what}: {answer.error}; make its payload smaller")
+    return UnreachableError(f"{what}: {answer.error}")
+
+
+def _message(bucket: ConfigurationBucket, write: KeyWrite) -> Write:
+    data = None if write.task is None else encode_scheduled_task(write.task)
+    return compare_and_set(bucket, schedule_key(write.name), write.revision, data)
+
+
+async def _judge(bucket: ConfigurationBucket, write: KeyWrite, answer: Answer) -> Written:
+    if not answer.error:
+        return Written(answer.sequence)
+    if not answer.conflict:
+        return Written(error=refusal(write.name, answer), attempted=answer.sent)
+    try:
+        found = await bucket.get(schedule_key(write.name))
+    except UnreachableError as error:
+        return Written(error=error)
+    if found is not None and _holds(write, found.data, found.deleted):
+        return Written(found.revision)
+    return Written(error=ConflictError(f"{write.name}: somebody else changed it since it was read; left alone"))
+
+
+def _holds(write: KeyWrite, data: bytes, deleted: bool) -> bool:
+    """True if the key is already as `write` wants it."""
+    if deleted or write.task is None:
+        return deleted and write.task is None
+    try:
+        return same(decode_scheduled_task(write.name, data), write.task)
+    except StoredValueError:
+        return False

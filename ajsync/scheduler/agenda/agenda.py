@@ -1,0 +1,401 @@
+"""The agenda: which schedule is due when. Pure: time enters as an argument, and nothing is given out twice unless it is
+told to go back.
+
+Schedules with the same times share one timetable, whose next instant is computed once and waits in a heap.
+
+What is due follows from the history of the bucket alone, so that every scheduler that has seen the same history gives
+out the same fires: under a value is due what lies after the moment in which that value was stored, up to and with the
+moment in which it was replaced or deleted.
+
+No call searches more than some hundred instants, however many schedules there are and however long a time lies between:
+what is left is done by the next ones.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection, Iterable, Iterator
+from itertools import count, islice
+from typing import Any, TypeVar
+
+from ajsync.asyncjobs.due import Times, times_of
+from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.scheduler.agenda.sources import FOREVER, AgendaEntry, Fire, Group, Run
+from ajsync.timestamp import NANOSECONDS
+
+__all__ = ["FOREVER", "Agenda", "AgendaEntry", "Fire", "soonest"]
+
+Queued = TypeVar("Queued", bound=tuple[Any, ...])
+"""What waits in a heap: tuples that differ before they come to what has no order."""
+
+CAME_BACK_WITHIN = 60 * NANOSECONDS
+"""An entry that is deleted and comes back within this, with its old time of creation, goes on where it was: beside a Go
+scheduler an update is a delete and a create."""
+_EFFORT = 1000
+"""Searches of an interval's next instant, or a fifth as many of others, in one call: some milliseconds."""
+_PAUSE_AFTER = 100
+"""Groups that are searched for what they were due."""
+_GIVEN_AT_ONCE = 2000
+"""Fires that are given out in one call, but for those of one instant more."""
+
+
+class Agenda:
+    """Gives out each fire once, in the order in which they are due, unless it is told to go back."""
+
+    def __init__(self, position: int, *, look_back: int = FOREVER) -> None:
+        """`look_back`: of a value that ends, nobody asks for what was due longer before that, in nanoseconds.
+
+        Where the value has a catch-up window of its own, it is so much more.
+        """
+        self.position = position
+        """Everything due at or before this instant has been given out."""
+        self._look_back = look_back
+        self._entries: dict[str, AgendaEntry] = {}
+        self._deleted: dict[str, tuple[int, int]] = {}
+        """Name → time of creation and of deletion, of what may come back."""
+        self._groups: dict[Times, Group] = {}
+        self._heap: list[tuple[int, int, Group]] = []
+        """By when each group is due next; where the position is there already, that is still to be searched."""
+        self._extra: list[tuple[int, int, Run]] = []
+        """Fires that belong to no group any more, or not yet, by an instant before which a run has none."""
+        self._kept: list[AgendaEntry] = []
+        """Entries that ended, and that were due in a time of which a leader may not have made everything good."""
+        self._open: set[tuple[str, int]] = set()
+        """Names and instants of fires that the leader has not settled, of entries that count now or are not known."""
+        self._open_known: dict[tuple[str, int], Fire] = {}
+        """The same, of entries that ended since, or that were given back."""
+        self._open_after: int | None = None
+        """After this instant there may be more that the leader has not settled."""
+        self._serial = count()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def entries(self) -> Iterator[AgendaEntry]:
+        """The entries that count now."""
+        return iter(self._entries.values())
+
+    def task(self, name: str) -> ScheduledTask | None:
+        """The value that counts now for a name; None where there is none."""
+        entry = self._entries.get(name)
+        return None if entry is None else entry.task
+
+    def entries_until(self, until: int) -> list[AgendaEntry]:
+        """The entries that count now, and those that were replaced or deleted with something still to fire by then."""
+        return [*self._entries.values(), *self._ended(until)]
+
+    def _ended(self, until: int = FOREVER) -> Iterable[AgendaEntry]:
+        """The entries that were replaced or deleted with something still to fire by then."""
+        ended = {id(run.entry): run.entry for due, _, run in self._extra if due <= until and run.entry.ended}
+        ended.update((id(entry), entry) for entry in self._kept)
+        return ended.values()
+
+    def load(self, task: ScheduledTask, stored_at: int) -> None:
+        """Take in a value that was there before this agenda was: what it was due up to the position is not its matter.
+
+        Raises ScheduleError.
+        """
+        self._add(task, stored_at)
+
+    def put(self, task: ScheduledTask, stored_at: int) -> None:
+        """Take in the value that was stored for a name at this instant, new or changed. Raises ScheduleError.
+
+        What is due after that instant is given out even where the position has passed it: the change may be news late.
+        On an error the name has no entry any more.
+        """
+        came_back = self._deleted.pop(task.name, None)
+        self._end(task.name, stored_at)
+        since = stored_at
+        if came_back is not None:
+            created_at, deleted_at = came_back
+            if created_at == task.created_at and stored_at - deleted_at <= CAME_BACK_WITHIN:
+                since = deleted_at
+        entry = self._add(task, since)
+        self._add_extra(entry, since, self.position)
+
+    def remove(self, name: str, deleted_at: int) -> bool:
+        """Take out a name that was deleted at this instant; False if there is none."""
+        entry = self._end(name, deleted_at)
+        if entry is None:
+            return False
+        self._deleted[name] = (entry.task.created_at, deleted_at)
+        return True
+
+    def between(self, after: int, until: int) -> Iterator[Fire | None]:
+        """What was due in (`after`, `until`] by the values that count now; changes meanwhile may be left out.
+
+        None is for a pause: in ten thousand schedules there may be little to find.
+        """
+        for number, group in enumerate(list(self._groups.values()), 1):
+            if number % _PAUSE_AFTER == 0:
+                yield None
+            members = list(group.members.values())
+            for due in group.times.between(after, until):
+                yield from (Fire(due, entry) for entry in members if entry.since < due)
+
+    def next_due(self) -> int | None:
+        """Before when nothing is due; None if nothing ever is."""
+        self._drop_empty()
+        effort = 0
+        while self._extra and effort < _EFFORT:
+            effort += self._extra[0][2].effort
+            if self._find_next(0) == 0:
+                break
+        instants = [first for first, *_ in self._extra[:1]] + [
+            max(due, self.position + 1) for due, *_ in self._heap[:1]
+        ]
+        return min(instants, default=None)
+
+    def upcoming(self, count: int) -> list[Fire]:
+        """The next so many fires, without giving them out; of those at one instant any.
+
+        It is cheap, however many there are; after a long gap some are seen only after a few calls.
+        """
+        self._search_some()
+        heap: list[tuple[int, int, Group | Run]] = [
+            (run.next(first - 1), serial, run) for first, serial, run in soonest(self._extra, count)
+        ]
+        # Each group that is among the first has at least one fire, so that no more of them are needed.
+        heap += [item for item in soonest(self._heap, count) if item[0] > self.position]
+        heapq.heapify(heap)
+        fires: list[Fire] = []
+        while heap and heap[0][0] != FOREVER and len(fires) < count:
+            due, serial, source = heapq.heappop(heap)
+            found = list(islice(source.counting(due), count))
+            fires += found
+            heapq.heappush(heap, (source.next(due) if found else source.following(due), serial, source))
+        fires.sort(key=lambda fire: (fire.due, fire.task.name))
+        return fires[:count]
+
+    def advance(self, until: int) -> list[Fire]:
+        """What is due up to `until` and not given out, in order of instant and name; the position moves there.
+
+        Where that is very much, it is only the first of it, and the position moves less far; call it again.
+        """
+        fires = self._advance_runs(until)
+        if self._search_some():
+            self._advance_groups(until, fires)
+        self._forget_deleted()
+        fires.sort(key=lambda fire: (fire.due, fire.task.name))
+        return fires
+
+    def overdue(self, until: int) -> Iterator[Fire]:
+        """What is due up to `until` and not given out though the position has passed it: late news brought it."""
+        if self._extra and self._extra[0][0] <= min(until, self.position):
+            for first, _, run in self._extra:
+                due = run.next(first - 1)
+                while due <= min(until, self.position):
+                    yield Fire(due, run.entry)
+                    due = run.next(due)
+
+    def give_back(self, fires: Iterable[Fire]) -> None:
+        """Take back fires that were given out and not fired: they are due again, whatever the position."""
+        for fire in fires:
+            heapq.heappush(self._extra, (fire.due, next(self._serial), Run(fire.entry, fire.due, single=True)))
+
+    def skip(self, until: int, *, after: int = -1, but_after: int | None = None) -> None:
+        """Give out nothing any more of what is due after `after` and at or before `until`.
+
+        Entries that ended after `but_after` are kept for `entries_until`.
+        """
+        if but_after is not None:
+            self.keep(run.entry for _, _, run in self._extra)
+        kept_after = until if but_after is None else but_after
+        self._kept = [entry for entry in self._kept if entry.until > kept_after]
+        runs, self._extra = self._extra, []
+        for first, serial, run in runs:
+            if first <= after and run.until <= after:
+                self._extra.append((first, serial, run))
+            elif first <= after and not run.single:
+                self._extra.append((first, next(self._serial), Run(run.entry, after)))
+            if run.until > until:
+                self._extra.append((max(first, until + 1), serial, run))
+        heapq.heapify(self._extra)
+        self.position = max(self.position, until)
+        self._search_some()
+        self._forget_deleted()
+
+    def keep(self, entries: Iterable[AgendaEntry]) -> None:
+        """Keep those that ended for `entries_until`, until what they were due is skipped."""
+        kept = {id(entry): entry for entry in (*self._kept, *entries) if entry.ended}
+        self._kept = list(kept.values())
+
+    def follow(self, instant: int, unsettled: Collection[tuple[str, int]], open_after: int | None = None) -> None:
+        """Take in how far another has come: of what is due at or before `instant` no more than these are not settled.
+
+        They are names and due instants, and wait for `take_open`. From `open_after` on there may be more.
+        """
+        by_name: dict[str, list[int]] = {}
+        for name, due in unsettled:
+            if due <= instant:
+                by_name.setdefault(name, []).append(due)
+        wanted = {(name, due) for name, dues in by_name.items() for due in dues}
+        known = {key: fire for key, fire in self._open_known.items() if key in wanted}
+        for entry in self._ended():
+            for due in by_name.get(entry.task.name, ()):
+                if entry.is_due(due):
+                    known[entry.task.name, due] = Fire(due, entry)
+        self._open_known = known
+        self._open = wanted - known.keys()
+        self._open_after = open_after
+        self.skip(instant, but_after=open_after)
+
+    def take_open(self) -> list[Fire]:
+        """Give out what is not settled of what was followed, in order of instant and name.
+
+        That of which no value is known can be no fire.
+        """
+        fires = [*self._open_known.values()]
+        for name, due in self._open:
+            entry = self._entries.get(name)
+            if entry is not None and entry.is_due(due):
+                fires.append(Fire(due, entry))
+        self._open, self._open_known, self._open_after = set(), {}, None
+        fires.sort(key=lambda fire: (fire.due, fire.task.name))
+        names = {run.entry.task.name for _, _, run in self._extra}
+        for fire in fires:  # late news of their values may have brought them once more
+            if fire.task.name in names:
+                self._leave_out(fire)
+        return fires
+
+    def rewind(self, to: int) -> None:
+        """Give out once more what is due after `to`."""
+        self._open = {each for each in self._open if each[1] <= to}
+        for _, _, run in self._extra:
+            if not run.entry.ended:
+                run.until = min(run.until, to)
+        self._extra = [item for item in self._extra if item[0] <= item[2].until]
+        heapq.heapify(self._extra)
+        self._heap = [(to, serial, group) for _, serial, group in self._heap]
+        self.position = to
+        self._search_some()
+
+    def _add(self, task: ScheduledTask, since: int) -> AgendaEntry:
+        times = times_of(task)
+        entry = self._entries[task.name] = AgendaEntry(task, times, since)
+        group = self._groups.get(times)
+        if group is None:
+            group = self._groups[times] = Group(times)
+            heapq.heappush(self._heap, (group.next(self.position), next(self._serial), group))
+        group.members[task.name] = entry
+        return entry
+
+    def _end(self, name: str, at: int) -> AgendaEntry | None:
+        """End the entry of a name; what it was due before that and is not given out yet stays."""
+        entry = self._entries.pop(name, None)
+        if entry is None:
+            return None
+        entry.until = at
+        self._keep_open(entry)
+        del self._groups[entry.times].members[name]
+        asked_for = at - self._look_back - entry.task.settings.catchup_window
+        self._add_extra(entry, max(self.position, entry.since, asked_for), at)
+        if self._open_after is not None and at > self._open_after:
+            self.keep([entry])
+        return entry
+
+    def _keep_open(self, entry: AgendaEntry) -> None:
+        """Hold on to an entry that ends, for what it was due and is not settled."""
+        for key in [each for each in self._open if each[0] == entry.task.name and entry.is_due(each[1])]:
+            self._open.remove(key)
+            self._open_known[key] = Fire(key[1], entry)
+
+    def _add_extra(self, entry: AgendaEntry, after: int, until: int) -> None:
+        if after < until:
+            heapq.heappush(self._extra, (after + 1, next(self._serial), Run(entry, until)))
+
+    def _advance_runs(self, until: int) -> list[Fire]:
+        """What runs have up to `until`, or the first of it."""
+        fires: list[Fire] = []
+        effort = 0
+        while self._extra and self._extra[0][0] <= until and effort < _EFFORT:
+            first, _, run = self._extra[0]
+            effort += run.effort
+            if not self._find_next(0):
+                fires.append(Fire(first, run.entry))
+                self._find_next(1)
+        return fires
+
+    def _find_next(self, beyond: int) -> int:
+        """Let the first run begin with an instant that is due, or be gone; how far that is from where it began."""
+        first, serial, run = self._extra[0]
+        due = run.next(first - 1 + beyond)
+        if due <= run.until:
+            heapq.heapreplace(self._extra, (due, serial, run))
+        else:
+            heapq.heappop(self._extra)
+        return due - first
+
+    def _advance_groups(self, until: int, fires: list[Fire]) -> None:
+        """Add what groups have up to `until`, or the first of it, and move the position there."""
+        effort, last = 0, -1
+        given: list[tuple[int, int, Group]] = []
+        while self._heap and self._heap[0][0] <= until:
+            due = self._heap[0][0]
+            enough = effort >= _EFFORT or len(fires) >= _GIVEN_AT_ONCE
+            if enough and due != last:
+                until = due - 1
+                break
+            last = due
+            _, serial, group = heapq.heappop(self._heap)
+            found = group.fires(due)
+            fires += found
+            if enough:
+                given.append((due, serial, group))
+            elif group.members:
+                heapq.heappush(self._heap, (group.next(due) if found else group.following(due), serial, group))
+                effort += group.effort
+            else:
+                del self._groups[group.times]
+        for item in given:
+            heapq.heappush(self._heap, item)
+        self.position = max(self.position, until)
+
+    def _leave_out(self, fire: Fire) -> None:
+        """Take a fire out of the runs."""
+        for item in [item for item in self._extra if item[2].entry.task.name == fire.task.name]:
+            first, _, run = item
+            if first <= fire.due <= run.until:
+                self._extra.remove(item)
+                heapq.heapify(self._extra)
+                self._add_extra(run.entry, first - 1, fire.due - 1)
+                self._add_extra(run.entry, fire.due, run.until)
+
+    def _search_some(self) -> bool:
+        """Search when groups are due next that the position has passed; False where that is not known of all."""
+        effort = 0
+        self._drop_empty()
+        while self._heap and self._heap[0][0] <= self.position:
+            if effort >= _EFFORT:
+                return False
+            _, serial, group = self._heap[0]
+            effort += group.effort
+            heapq.heapreplace(self._heap, (group.next(self.position), serial, group))
+            self._drop_empty()
+        return True
+
+    def _forget_deleted(self) -> None:
+        if self._deleted:
+            oldest = self.position - 2 * CAME_BACK_WITHIN  # the position of a leader is ahead of the clock
+            self._deleted = {name: when for name, when in self._deleted.items() if when[1] >= oldest}
+
+    def _drop_empty(self) -> None:
+        while self._heap and not self._heap[0][2].members:
+            _, _, group = heapq.heappop(self._heap)
+            del self._groups[group.times]
+
+
+def soonest(heap: list[Queued], count: int) -> list[Queued]:
+    """The first of a heap in their order, as a heap; what is not among them is hardly looked at."""
+    found: list[Queued] = []
+    frontier = [(heap[0], 0)] if heap else []
+    while frontier and len(found) < count:
+        first, at = heapq.heappop(frontier)
+        found.append(first)
+        for below in (2 * at + 1, 2 * at + 2):
+            if below < len(heap):
+                heapq.heappush(frontier, (heap[below], below))
+    return found

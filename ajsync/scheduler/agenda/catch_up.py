@@ -1,0 +1,88 @@
+"""Catch-up: what becomes of fires that nobody was there for. Pure.
+
+What is late by no more than the grace is fired, all of it: a change of leaders loses nothing. What is older follows
+each schedule's own policy, within its window. Nothing here lists what is not asked for: a gap may be years long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ajsync.asyncjobs.due import Times
+from ajsync.asyncjobs.ids import KSUID_EPOCH
+from ajsync.scheduler.agenda.agenda import AgendaEntry
+from ajsync.timestamp import NANOSECONDS
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A time in which nobody fired, in nanoseconds since 1970."""
+
+    after: int
+    """Up to this instant everything was fired."""
+    until: int
+    """From after this instant on everything is fired whatever the policy: now, less the grace."""
+    begun_until: int = 0
+    """What was due after this instant the leader before has not begun."""
+    window_until: int | None = None
+    """From where the windows reach back, if not from the end of the gap."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """What one schedule missed in a gap. Its times are those after the first instant, up to and with the second."""
+
+    entry: AgendaEntry
+    all_of: Span
+    """With the policy `all`, of what time everything is made good; else an empty one."""
+    latest: int | None
+    """With the policy `latest`, the only instant that is made good."""
+    looked_for: Span
+    """Of what time everything else is looked for: the leader before may have begun it."""
+    made_good: int
+    """How many fires are made good."""
+    let_go: int
+    """How many fires of the window are neither made good nor looked for; of those before it there is no count."""
+
+    def dues(self) -> Iterator[tuple[int, bool]]:
+        """What is made good or, with False, looked for, in order."""
+        for due in _between(self.entry, self.looked_for):
+            if due != self.latest:
+                yield due, False
+        for due in _between(self.entry, self.all_of):
+            yield due, True
+        if self.latest is not None:
+            yield self.latest, True
+
+
+def catch_up(entry: AgendaEntry, gap: Gap, window: int) -> Missed:
+    """What `entry` missed in `gap`; `window` (nanoseconds) counts where it names none."""
+    settings, times = entry.task.settings, entry.times
+    since, until = max(gap.after, entry.since), min(gap.until, entry.until)
+    window_until = gap.until if gap.window_until is None else gap.window_until
+    start = max(since, window_until - (settings.catchup_window or window))
+    missed = times.count(start, until)
+    all_of, latest, begun_until = (start, start), None, min(gap.begun_until, until)
+    if settings.catchup == "all":
+        all_of, begun_until = (start, until), min(begun_until, start)
+    elif settings.catchup == "latest" and missed:
+        latest = times.previous(until + 1)
+    made_good = missed if settings.catchup == "all" else int(latest is not None)
+    looked_for = times.count(start, begun_until) - (latest is not None and latest <= begun_until)
+    return Missed(entry, all_of, latest, (since, begun_until), made_good, missed - made_good - looked_for)
+
+
+def _between(entry: AgendaEntry, span: Span) -> Iterator[int]:
+    return entry.times.between(*span) if span[0] < span[1] else iter(())
+
+
+def previous_dues(times: Times, due: int, since: int = 0) -> Iterator[int]:
+    """The instants before `due` and after `since` at which such a schedule was due and a task can be, newest first."""
+    since = max(since, KSUID_EPOCH * NANOSECONDS - 1)  # no id can hold an earlier one
+    earlier = times.previous(due)
+    while earlier is not None and earlier > since:
+        yield earlier
+        earlier = times.previous(earlier)

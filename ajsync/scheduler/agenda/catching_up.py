@@ -1,0 +1,183 @@
+"""Catching up: gives out, in slices and in order, what a term makes good of the gaps that it found.
+
+What is due now must not wait for it, so a slice ends after some milliseconds, and no more is held than is soon fired:
+neither years of a schedule that is due each minute nor ten thousand schedules hold up the loop, or fill the memory.
+"""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from itertools import count
+
+from ajsync.scheduler.agenda.agenda import AgendaEntry, Fire
+from ajsync.scheduler.agenda.catch_up import Gap, Span, catch_up
+
+log = logging.getLogger(__name__)
+
+_SLICE_SECONDS = 0.005
+_MOST_READY = 250
+"""Fires that are held to be made good."""
+
+
+class _Round:
+    """One gap: first a look at each entry, then what they missed, in order of due instants."""
+
+    def __init__(self, gap: Gap, entries: Iterable[AgendaEntry], serial: Iterator[int]) -> None:
+        self.gap = gap
+        self._serial = serial
+        self._entries = deque(entries)
+        self._heap: list[tuple[int, int, bool, AgendaEntry, Iterator[tuple[int, bool]]]] = []
+        self.made_good = 0
+        self.let_go = 0
+        self.told = False
+
+    @property
+    def surveying(self) -> bool:
+        """Whether there are entries that were not looked at."""
+        return bool(self._entries)
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is left."""
+        return not self._entries and not self._heap
+
+    @property
+    def reached(self) -> int:
+        """Everything due up to this instant was given out."""
+        if self._entries:
+            return self.gap.after
+        return self._heap[0][0] - 1 if self._heap else self.gap.until
+
+    def look(self, window: int) -> None:
+        """Look at one entry."""
+        missed = catch_up(self._entries.popleft(), self.gap, window)
+        self.made_good += missed.made_good
+        self.let_go += missed.let_go
+        self._push(missed.entry, missed.dues())
+
+    def take(self) -> tuple[Fire, bool]:
+        """The next fire; True if it is made good, else it is looked for."""
+        due, _, good, entry, dues = heapq.heappop(self._heap)
+        self._push(entry, dues)
+        return Fire(due, entry), good
+
+    def cut(self, until: int) -> None:
+        """Nothing is caught up with after an earlier end of the gap; the windows reach back from where they did."""
+        window_until = self.gap.until if self.gap.window_until is None else self.gap.window_until
+        self.gap = replace(self.gap, until=until, window_until=window_until)
+        self._heap = [item for item in self._heap if item[0] <= until]
+        heapq.heapify(self._heap)
+
+    def left(self) -> Iterator[AgendaEntry]:
+        """The entries that have something left."""
+        yield from self._entries
+        yield from (item[3] for item in self._heap)
+
+    def _push(self, entry: AgendaEntry, dues: Iterator[tuple[int, bool]]) -> None:
+        following = next(dues, None)
+        if following is not None and following[0] <= self.gap.until:
+            heapq.heappush(self._heap, (following[0], next(self._serial), following[1], entry, dues))
+
+
+class CatchingUp:
+    """What one term catches up with: one gap after the other."""
+
+    def __init__(
+        self,
+        window: int,
+        *,
+        look_for: Callable[[Fire], None],
+        may_look: Callable[[], bool],
+        let_go: Callable[[int], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`window` (nanoseconds) counts where a schedule names none.
+
+        `look_for` takes what the leader before may have begun, while `may_look`; `let_go` hears how many fires the
+        policies let go.
+        """
+        self.ready: deque[Fire] = deque()
+        """What is to be fired next."""
+        self._window = window
+        self._look_for = look_for
+        self._may_look = may_look
+        self._let_go = let_go
+        self._clock = clock
+        self._rounds: deque[_Round] = deque()
+        self._serial = count()
+        self._window_until = 0
+        self.until = 0
+        """When the gap ended of which it gave something out last."""
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there is more than what is ready."""
+        return bool(self._rounds)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether a step would do something."""
+        return bool(self._rounds) and len(self.ready) < _MOST_READY and self._may_look()
+
+    def begin(self, gap: Gap, entries: Iterable[AgendaEntry]) -> None:
+        """Catch up with one more gap."""
+        self._rounds.append(_Round(gap, entries, self._serial))
+        self._window_until = gap.until if gap.window_until is None else gap.window_until
+
+    def step(self) -> None:
+        """Go on for a slice."""
+        began = self._clock()
+        while self.has_work:
+            self._go_on(self._rounds[0])
+            if self._clock() - began >= _SLICE_SECONDS:
+                break
+
+    def open_gaps(self) -> tuple[Span, ...]:
+        """Of which times not everything is given out: after one instant, and up to the other."""
+        return tuple((each.reached, each.gap.until) for each in self._rounds if each.reached < each.gap.until)
+
+    def ended_entries(self) -> list[AgendaEntry]:
+        """Those with something left that the bucket does not hold any more."""
+        return [entry for each in self._rounds for entry in each.left() if entry.ended]
+
+    def set_back(self, to: int) -> None:
+        """Forget what is due after an instant."""
+        self._rounds = deque(each for each in self._rounds if each.gap.after < to)
+        for each in self._rounds:
+            if each.gap.until > to:
+                each.cut(to)
+        kept = [fire for fire in self.ready if fire.due <= to]
+        self.ready.clear()
+        self.ready.extend(kept)
+
+    def not_begun(self, fire: Fire) -> None:
+        """What was looked for was not begun, and is let go."""
+        if fire.due > self._window_until - (fire.task.settings.catchup_window or self._window):
+            self._let_go(1)
+
+    def _go_on(self, current: _Round) -> None:
+        if current.surveying:
+            current.look(self._window)
+        if not current.surveying and not current.told:
+            current.told = True
+            self._tell(current)
+        elif not current.surveying and not current.ended:
+            fire, good = current.take()
+            self.until = current.gap.until
+            if good:
+                self.ready.append(fire)
+            else:
+                self._look_for(fire)
+        if current.ended:
+            self._rounds.popleft()
+
+    def _tell(self, current: _Round) -> None:
+        self._let_go(current.let_go)
+        fields = {"made_good": current.made_good, "let_go": current.let_go}
+        text = "Of what was missed %d fires are made good, and %d let go by their policies"
+        log.info(text, current.made_good, current.let_go, extra=fields)

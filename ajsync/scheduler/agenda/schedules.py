@@ -1,0 +1,116 @@
+"""The schedules that the bucket holds, as its watch tells of them: into the agenda, or onto the list of problems."""
+
+from __future__ import annotations
+
+import logging
+
+from ajsync.asyncjobs.journal import JOURNAL_SUBJECT
+from ajsync.asyncjobs.model import decode_scheduled_task, unfit
+from ajsync.asyncjobs.names import SCHEDULE_SUBJECT
+from ajsync.errors import ScheduleError, StoredValueError
+from ajsync.scheduler.agenda.agenda import Agenda
+from ajsync.scheduler.agenda.parked import Parked
+from ajsync.scheduler.monitor.records import Records
+from ajsync.text import cut, told
+from ajsync.timestamp import NANOSECONDS
+from ajsync.transport.watch import KeyChange
+
+log = logging.getLogger(__name__)
+
+WATCHED = (f"{SCHEDULE_SUBJECT}*", f"{JOURNAL_SUBJECT}*")
+"""What of the bucket a scheduler follows."""
+_TOLD_AT_START = 100
+"""So many schedules are logged by name while the bucket is read for the first time."""
+_OLD_NEWS = 3600 * NANOSECONDS
+"""A value that was stored longer ago and is told only now comes from a backup, and fires nothing in retrospect."""
+
+
+class Schedules:
+    """Keeps an agenda in step with the bucket; one bad entry never stops the others."""
+
+    def __init__(self, agenda: Agenda, records: Records) -> None:
+        self._agenda = agenda
+        self._records = records
+        self._parked = Parked()
+        self._loading = True
+        self._told = 0
+
+    def see(self, seen: KeyChange) -> None:
+        """Take in one change of the bucket."""
+        if seen.subject.startswith(JOURNAL_SUBJECT):
+            for name in self._parked.see(seen.subject.removeprefix(JOURNAL_SUBJECT), seen.data):
+                self._remove(name, seen.stored_at)
+        else:
+            name = seen.subject.removeprefix(SCHEDULE_SUBJECT)
+            self._records.mended(name)
+            if seen.data is not None:
+                self._parked.come_back(name)
+                before = self._agenda.task(name)
+                self._put(name, seen, seen.data)
+                if before is not None:  # only now: where the new value has the same queue and type, they count on
+                    self._records.forget(before)
+            elif not self._park(name):
+                self._parked.come_back(name)
+                self._remove(name, seen.stored_at)
+        self._records.schedules(len(self._agenda))
+
+    def all_loaded(self) -> None:
+        """The bucket was read for the first time."""
+        self._loading = False
+        self._load_parked()
+        if self._told > _TOLD_AT_START:
+            more = self._told - _TOLD_AT_START
+            log.info("… and %d more", more, extra={"count": more})
+        log.info("Loaded %d scheduled task(s)", len(self._agenda), extra={"count": len(self._agenda)})
+
+    def _remove(self, name: str, deleted_at: int) -> None:
+        before = self._agenda.task(name)
+        if before is not None:
+            self._agenda.remove(name, deleted_at)
+            self._records.forget(before)
+            log.info("Removed scheduled task %s", told(name), extra={"schedule": cut(name)})
+
+    def _park(self, name: str) -> bool:
+        """Leave a schedule as it is whose value an update has deleted; False where it was deleted by something else."""
+        value = self._parked.value(name)
+        if value is None or self._agenda.task(name) != value:
+            return False
+        self._parked.leave(name)
+        fields = {"schedule": cut(name)}
+        log.info("Scheduled task %s is being updated; until then it fires as before", told(name), extra=fields)
+        return True
+
+    def _load_parked(self) -> None:
+        """Take in what an update had deleted before this process began."""
+        for value in self._parked.values():
+            if value.name in self._agenda or self._records.is_invalid(value.name) or unfit(value):
+                continue
+            try:
+                self._agenda.load(value, value.created_at)
+            except ScheduleError:
+                continue  # it never fired
+            self._records.expect(value)
+            self._park(value.name)
+
+    def _put(self, name: str, seen: KeyChange, data: bytes) -> None:
+        try:
+            task = decode_scheduled_task(name, data)
+            if reason := unfit(task):
+                raise StoredValueError(reason)
+            if seen.initial and name not in self._agenda:  # it may change while the bucket is read
+                self._agenda.load(task, seen.stored_at)
+            else:
+                self._agenda.put(task, max(seen.stored_at, self._agenda.position - _OLD_NEWS))
+        except (StoredValueError, ScheduleError) as error:
+            self._agenda.remove(name, seen.stored_at)
+            reason = cut(str(error))
+            self._records.invalid(name, reason)
+            fields = {"schedule": cut(name), "reason": reason}
+            log.error("The scheduled task %r is not valid and will not fire: %s", cut(name), told(reason), extra=fields)
+            return
+        self._records.expect(task)
+        self._told += 1
+        if not self._loading or self._told <= _TOLD_AT_START:
+            fields = {"schedule": cut(name), "queue": cut(task.queue), "task_type": cut(task.task_type)}
+            words = (told(name), told(task.queue), told(task.schedule))
+            log.info("Registered a new item %s on queue %s: %s", *words, extra=fields)

@@ -1,0 +1,122 @@
+"""Where fires come from: the entries of schedules, those that are due together, and what one of them is still due."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ajsync.asyncjobs.due import Times
+from ajsync.asyncjobs.model import ScheduledTask
+
+FOREVER = 2**63 - 1
+
+
+class AgendaEntry:
+    """One value of one schedule, and the time in which it counts."""
+
+    __slots__ = ("since", "task", "times", "until")
+
+    def __init__(self, task: ScheduledTask, times: Times, since: int) -> None:
+        self.task = task
+        self.times = times
+        self.since = since
+        """Nothing is due at or before this instant."""
+        self.until = FOREVER
+        """Nothing is due after this instant: the entry was replaced or deleted then."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether it was replaced or deleted."""
+        return self.until != FOREVER
+
+    def is_due(self, instant: int) -> bool:
+        """Whether it is due at an instant."""
+        return self.since < instant <= self.until and self.times.next(instant - 1) == instant
+
+
+@dataclass(frozen=True, slots=True)
+class Fire:
+    """A schedule that is due at an instant, in nanoseconds since 1970."""
+
+    due: int
+    entry: AgendaEntry
+
+    @property
+    def task(self) -> ScheduledTask:
+        """The schedule's value."""
+        return self.entry.task
+
+    @property
+    def stands(self) -> bool:
+        """False once a change to the schedule, made before the fire was due, has taken it back."""
+        return self.due <= self.entry.until
+
+
+def _effort(times: Times) -> int:
+    """What a search of the next instant takes: calendars take more than an interval."""
+    return 1 if times.timetable.is_every else 5
+
+
+class Group:
+    """The entries that are due together."""
+
+    __slots__ = ("members", "times")
+
+    def __init__(self, times: Times) -> None:
+        self.times = times
+        self.members: dict[str, AgendaEntry] = {}
+
+    @property
+    def effort(self) -> int:
+        """What a search takes, in searches of an interval."""
+        return _effort(self.times)
+
+    def fires(self, due: int) -> list[Fire]:
+        """Those of the members that count by then."""
+        return list(self.counting(due))
+
+    def counting(self, due: int) -> Iterator[Fire]:
+        """The same, one by one."""
+        return (Fire(due, entry) for entry in self.members.values() if entry.since < due)
+
+    def next(self, after: int) -> int:
+        """The first instant after one; FOREVER if there is none."""
+        due = self.times.next(after)
+        return FOREVER if due is None else due
+
+    def following(self, due: int) -> int:
+        """The next instant at which it may have fires, where it has none at `due`: its members may count in years."""
+        return self.next(max(due, min((entry.since for entry in self.members.values()), default=due)))
+
+
+class Run:
+    """What an entry is due in a time, apart from its group."""
+
+    __slots__ = ("entry", "single", "until")
+
+    def __init__(self, entry: AgendaEntry, until: int, *, single: bool = False) -> None:
+        self.entry = entry
+        self.until = until
+        """With this instant it ends."""
+        self.single = single
+        """Whether it is but the one fire at its end."""
+
+    @property
+    def effort(self) -> int:
+        """What it takes to give out a fire, in searches of an interval."""
+        return 1 if self.single else 2 * _effort(self.entry.times)
+
+    def counting(self, due: int) -> Iterator[Fire]:
+        """The one of its entry."""
+        yield Fire(due, self.entry)
+
+    def next(self, after: int) -> int:
+        """The first instant after one; FOREVER if there is none."""
+        if after >= self.until:
+            return FOREVER
+        due = self.until if self.single else self.entry.times.next(after)
+        return FOREVER if due is None or due > self.until else due
+
+    def following(self, due: int) -> int:
+        """The same: it has a fire at each of its instants."""
+        return self.next(due)

@@ -1,0 +1,91 @@
+"""How far a term has come: what its watermark says, from what was handed over and what of it is not settled. Pure."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from ajsync.scheduler.election.watermark import MOST_OPEN, NamedFires, Span, size_of, up_to
+
+T = TypeVar("T")
+Unsettled = tuple[int, str, bool]
+"""A fire's due instant, the name of its schedule, and whether it is only looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Everything due at or before `instant` is settled, but for the fires that are named."""
+
+    instant: int
+    """Nanoseconds since 1970."""
+    open: NamedFires
+    looked_for: NamedFires
+    behind: int = 0
+    """Nanoseconds by which more fires than can be named hold `instant` back."""
+    catching_up: tuple[Span, ...] = ()
+    """Of which times before `instant` not everything is made good that was missed."""
+
+    @property
+    def unsettled(self) -> NamedFires:
+        """All that are named."""
+        return self.open | self.looked_for
+
+
+def progress(
+    reached: int,
+    unsettled: Iterable[Unsettled],
+    room: int,
+    catching_up: tuple[Span, ...] = (),
+    made_good: Collection[Unsettled] = (),
+    made_good_until: int = 0,
+) -> Progress:
+    """How far a term has come that has handed over everything due up to `reached`, but for what it is catching up with.
+
+    The oldest fires are named, as many as `room` bytes take; the first one that is not holds the instant back. Of
+    `made_good` the same would be made of a gap that ends with `made_good_until`, so where they cannot be named too, it
+    is said that this begins before them.
+    """
+    unsettled = list(unsettled)
+    found = _progress(reached, (*unsettled, *made_good), room, catching_up)
+    if found.instant == reached or not made_good:
+        return found
+    again = (min(made_good)[0] - 1, made_good_until)
+    return _progress(reached, unsettled, room, (again, *(each for each in catching_up if each[1] > made_good_until)))
+
+
+def _progress(reached: int, unsettled: Iterable[Unsettled], room: int, catching_up: tuple[Span, ...]) -> Progress:
+    oldest = heapq.nsmallest(MOST_OPEN + 1, {each for each in unsettled if each[0] <= reached})
+    instant = _first_without_room(oldest, room)
+    instant = reached if instant is None else instant - 1
+    named = [each for each in oldest if each[0] <= instant]
+    return Progress(
+        instant,
+        frozenset((name, due) for due, name, looked_for in named if not looked_for),
+        frozenset((name, due) for due, name, looked_for in named if looked_for),
+        reached - instant,
+        up_to(catching_up, instant),
+    )
+
+
+def _first_without_room(oldest: Iterable[Unsettled], room: int) -> int | None:
+    """When the first fire is due that cannot be named, if there is one."""
+    names: set[tuple[str, bool]] = set()
+    for count, (due, name, looked_for) in enumerate(oldest):
+        first, more = size_of(name)
+        room -= more if (name, looked_for) in names else first
+        if count == MOST_OPEN or room < 0:
+            return due
+        names.add((name, looked_for))
+    return None
+
+
+def due_by(heap: list[tuple[int, int, T]], until: int) -> Iterator[T]:
+    """What a heap holds that is due at or before `until`, without a look at all the rest."""
+    nodes = [0]
+    while nodes:
+        node = nodes.pop()
+        if node < len(heap) and heap[node][0] <= until:
+            yield heap[node][2]
+            nodes += (2 * node + 1, 2 * node + 2)

@@ -1,0 +1,160 @@
+"""Looks at tasks: a bounded number of them at once, over one inbox, each asked again until it is answered.
+
+A request of nats-py's own takes a task of the loop and three futures, and ten thousand at once hold up the loop and the
+server. Here all wait in a queue, and only so many are under way that what is due now has room beside them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import count
+
+from nats.aio.msg import Msg
+
+from ajsync.asyncjobs.task_store import TASK_QUESTIONS, task_answer, task_question
+from ajsync.asyncjobs.tasks import StoredTask
+from ajsync.errors import StoredValueError
+from ajsync.scheduler.agenda.agenda import Fire
+from ajsync.transport.connection import Connection, JetStreamError
+from ajsync.transport.frames import FrameWriter, publish_frame
+
+WINDOW = 100
+"""Looks under way at once: more gains nothing, and their answers come in one go."""
+_SILENCE_SECONDS = 5.0
+_RETRY_SECONDS = 1.0
+_TICK_SECONDS = 0.25
+
+Then = Callable[[StoredTask | None, bool], None]
+"""Takes the task, None where there is none; and whether what is there can be read as one."""
+
+
+class Look:
+    """A look at one task."""
+
+    __slots__ = ("about", "cancelled", "sent_at", "task_id", "then")
+
+    def __init__(self, about: Fire, task_id: str, then: Then) -> None:
+        self.about = about
+        self.task_id = task_id
+        self.then = then
+        self.sent_at = 0.0
+        self.cancelled = False
+
+
+class Looks:
+    """The looks of one term on one connection."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        on_trouble: Callable[[Fire, str], None],
+        on_tick: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_trouble` hears for which fire a look has to be taken again, and why.
+
+        `on_tick` is called now and then while some are left.
+        """
+        self._connection = connection
+        self._on_trouble = on_trouble
+        self._on_tick = on_tick
+        self._soon: deque[Look] = deque()
+        self._ahead: deque[Look] = deque()
+        self._sent: dict[int, Look] = {}
+        self._later: list[tuple[float, int, Look]] = []
+        self._serial = count()
+        self._inbox: str = connection.client.new_inbox()
+        self._subject = connection.api_prefix + TASK_QUESTIONS
+        self._out = FrameWriter(connection)
+        self._running: asyncio.Task[None] | None = None
+
+    def __len__(self) -> int:
+        return len(self._soon) + len(self._ahead) + len(self._sent) + len(self._later)
+
+    def look(self, about: Fire, task_id: str, then: Then, *, ahead: bool = False) -> Look:
+        """Look at a task for a fire, and call `then`; what is only looked at `ahead` of time leaves others the way."""
+        look = Look(about, task_id, then)
+        (self._ahead if ahead else self._soon).append(look)
+        if self._running is None:
+            self._running = asyncio.create_task(self._run())
+        self._fill()
+        return look
+
+    def close(self) -> None:
+        """Look no more."""
+        for looks in (self._soon, self._ahead, self._sent, self._later):
+            looks.clear()
+        if self._running is not None:
+            self._running.cancel()
+            self._running = None
+
+    async def _run(self) -> None:
+        client = self._connection.client
+        subscription = await client.subscribe(f"{self._inbox}.*", cb=self._receive)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._out.run())
+                group.create_task(self._mind())
+        finally:
+            if not client.is_closed:
+                with suppress(Exception):
+                    await subscription.unsubscribe()
+
+    def _fill(self) -> None:
+        while len(self._sent) < WINDOW and (self._soon or self._ahead) and self._connection.is_connected:
+            look = (self._soon or self._ahead).popleft()
+            if not look.cancelled:
+                self._send(look)
+
+    def _send(self, look: Look) -> None:
+        serial = next(self._serial)
+        self._sent[serial] = look
+        look.sent_at = time.monotonic()
+        self._out.add(publish_frame(self._subject, task_question(look.task_id), f"{self._inbox}.{serial}"))
+
+    async def _receive(self, msg: Msg) -> None:
+        look = self._sent.pop(int(msg.subject.rpartition(".")[2]), None)
+        if look is None:
+            return
+        task, readable = None, True
+        try:
+            task = task_answer(msg.data)
+        except StoredValueError:
+            readable = False
+        except JetStreamError as error:
+            missing = (msg.headers or {}).get("Status") == "503"
+            self._put_off(look, "JetStream does not answer" if missing else str(error))
+            return
+        finally:
+            self._fill()
+        if not look.cancelled:
+            look.then(task, readable)
+
+    def _put_off(self, look: Look, reason: str) -> None:
+        if not look.cancelled:
+            heapq.heappush(self._later, (time.monotonic() + _RETRY_SECONDS, next(self._serial), look))
+            self._on_trouble(look.about, reason)
+
+    async def _mind(self) -> None:
+        """Ask again where no answer came, or one that says nothing."""
+        reconnects = self._connection.client.stats["reconnects"]
+        while True:
+            await asyncio.sleep(_TICK_SECONDS)
+            if len(self):
+                self._on_tick()
+            now, again = time.monotonic(), self._connection.client.stats["reconnects"]
+            if again != reconnects:  # what was asked before is lost
+                reconnects = again
+                self._soon.extendleft(reversed(self._sent.values()))
+                self._sent.clear()
+            silent = [serial for serial, look in self._sent.items() if now - look.sent_at > _SILENCE_SECONDS]
+            for serial in silent:
+                reason = self._connection.permission_reason(self._subject)
+                self._put_off(self._sent.pop(serial), reason or "the server does not answer")
+            while self._later and self._later[0][0] <= now:
+                self._soon.append(heapq.heappop(self._later)[2])
+            self._fill()

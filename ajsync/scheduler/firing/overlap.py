@@ -1,0 +1,344 @@
+"""Overlap: a schedule that says `overlap: skip` makes no task while its previous one is not finished.
+
+The previous task is found by its id, which follows from the name and the instant of the fire before. Fires of one
+schedule take turns, since what the next one may do depends on what becomes of this one.
+
+That a task is finished stays so: hence most are looked at seconds before the fire is due, and then nothing has to be
+asked. Only of one that was not finished then it is asked again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import islice
+from typing import Literal, NamedTuple
+
+from ajsync.asyncjobs.due import Times
+from ajsync.asyncjobs.ids import fire_task_id
+from ajsync.asyncjobs.tasks import UNFINISHED, StoredTask
+from ajsync.scheduler.agenda.agenda import Fire
+from ajsync.scheduler.agenda.catch_up import previous_dues
+from ajsync.scheduler.firing.known_tasks import TOO_MANY, KnownTasks, list_tasks
+from ajsync.scheduler.firing.looks import Look, Looks
+from ajsync.scheduler.firing.prepare import Prepared
+from ajsync.scheduler.log_fields import fire_fields
+from ajsync.scheduler.monitor.metrics import MissedReason
+from ajsync.scheduler.monitor.records import Records
+from ajsync.scheduler.throttled_log import ThrottledLog
+from ajsync.text import escape
+from ajsync.timestamp import NANOSECONDS
+from ajsync.transport.connection import Connection
+
+log = logging.getLogger(__name__)
+
+_LOOK_BACK = 64
+"""Fires to look back over for one that made a task, when nobody remembers it: those between were skipped themselves."""
+_GIVE_UP_AFTER = 3600 * NANOSECONDS
+_WORTH = 1000
+"""Tasks that are listed in the time that one schedule without a memory may take."""
+_SLICE_SECONDS = 0.005
+_MOST_LISTS = 1000
+"""Of previous instants, which schedules have in common that are due together."""
+
+Start = Callable[[Prepared], None]
+
+
+class _Turn(NamedTuple):
+    """A fire that waits for those before it."""
+
+    prepared: Prepared
+    start: Start
+    since: int
+    """When it came."""
+
+
+class _Line:
+    """The fires of one schedule that take turns."""
+
+    __slots__ = ("dues", "fire", "look", "prepared", "silent_since", "since", "start", "started", "waiting")
+
+    def __init__(self, fire: Fire) -> None:
+        self.fire = fire
+        """The one whose turn it is, or before which it is looked at the previous task."""
+        self.prepared: Prepared | None = None
+        """None while it is only looked ahead."""
+        self.start: Start | None = None
+        self.started = False
+        self.dues: Iterator[int] = iter(())
+        """When the previous one may have been due, newest first."""
+        self.look: Look | None = None
+        self.since = 0
+        """When the fire whose turn it is came."""
+        self.silent_since = 0
+        """Since when no look was answered, whoever had the turn; 0 when nothing was asked since the last answer."""
+        self.waiting: deque[_Turn] = deque()
+
+    def gives_up(self, prepared: Prepared, since: int) -> int:
+        """When to give up a fire that came at `since`; that it waits for another that is being made does not count."""
+        give_up_at = max(since, self.silent_since) + _GIVE_UP_AFTER
+        return min(prepared.task.deadline or give_up_at, give_up_at)
+
+
+class Overlap:
+    """Looks at previous tasks; what it looks at counts as under way. One for each term: others fire in between."""
+
+    def __init__(self, connection: Connection, records: Records, clock: Callable[[], int] = time.time_ns) -> None:
+        self._connection = connection
+        self._records = records
+        self._clock = clock
+        self._lines: dict[str, _Line] = {}
+        self._held = 0
+        self._made: dict[str, int] = {}
+        """Name → when the fire was due that made a task last: what catch-up makes good may come after a newer one."""
+        self._finished: set[str] = set()
+        """Of which schedules that task, or whichever was the last, is finished or gone."""
+        self._looks = Looks(connection, self._complain, self._give_up)
+        self._complaints = ThrottledLog(log)
+        self._listing: asyncio.Task[KnownTasks | int] | None = None
+        self._for_listing: deque[_Line] = deque()
+        self._searches = 0
+        """Of schedules whose last fire nobody remembers, since the last listing."""
+        self._turns: list[_Line] = []
+        """In which the next one has its turn."""
+        self._previous: dict[tuple[Times, int], tuple[int, ...]] = {}
+
+    def __len__(self) -> int:
+        return self._held
+
+    def concerns(self, prepared: Prepared) -> bool:
+        """Whether the fire depends on the previous one."""
+        return prepared.fire.task.settings.overlap == "skip"
+
+    def look_ahead(self, prepared: Prepared) -> None:
+        """Look at the previous task of a fire that will be due soon."""
+        name = prepared.fire.task.name
+        if name not in self._finished and name not in self._lines:
+            line = self._lines[name] = _Line(prepared.fire)
+            self._guarded(self._search, line)
+
+    def check(self, prepared: Prepared, start: Start) -> None:
+        """Look at the previous task, and `start` the fire unless that is not finished."""
+        name = prepared.fire.task.name
+        self._held += 1
+        turn = _Turn(prepared, start, self._clock())
+        line = self._lines.get(name)
+        if line is None:
+            line = self._lines[name] = _Line(prepared.fire)
+            self._take_turn(line, turn)
+        else:
+            line.waiting.append(turn)
+
+    def unsettled(self) -> Iterator[Fire]:
+        """The fires that are being looked at."""
+        for line in self._lines.values():
+            if line.prepared is not None and not line.started:
+                yield line.prepared.fire
+            yield from (turn.prepared.fire for turn in line.waiting)
+
+    def abandon(self) -> list[Fire]:
+        """Stop looking, and return what was looked at."""
+        fires = list(self.unsettled())
+        self._lines.clear()
+        self._for_listing.clear()
+        self._held = 0
+        self._looks.close()
+        if self._listing is not None:
+            self._listing.cancel()
+        return fires
+
+    def _take_turn(self, line: _Line, turn: _Turn) -> None:
+        prepared = turn.prepared
+        line.fire, line.prepared, line.start, line.since, line.started = prepared.fire, *turn, False
+        prepared.on_settled = partial(self._settled, line)
+        if prepared.fire.task.name in self._finished:
+            self._begin(line)
+        else:
+            self._guarded(self._search, line)
+
+    def _guarded(self, step: Callable[[_Line], None], line: _Line) -> None:
+        """Go on with a line; of a mistake of ours the fires after this one must not have to wait for ever."""
+        try:
+            step(line)
+        except Exception as error:  # whatever it is, it is told, and the fire counts as missed
+            if line.started:
+                raise
+            name, fields = escape(line.fire.task.name), fire_fields(line.fire)
+            log.error("Cannot see whether the previous task of %s is finished", name, exc_info=error, extra=fields)
+            self._end(line, "missed", "unstored", repr(error))
+
+    def _search(self, line: _Line) -> None:
+        """Look at the previous task, or at all that it may be."""
+        made = self._made.get(line.fire.task.name)
+        if made is not None:
+            # Whichever came last began once the one before it was finished: so it alone may still be handled, be it
+            # newer than this fire, or be it one that catch-up made good after a newer one.
+            line.dues = iter((made,))
+            self._look_at_next(line)
+            return
+        if self._is_listed():
+            line.dues = self._dues_before(line.fire)
+            self._look_at_next(line)
+        else:
+            self._for_listing.append(line)
+
+    def _is_listed(self) -> bool:
+        """Whether it is known which tasks there were, or that it is not worth asking; else that is asked."""
+        self._searches += 1
+        if self._listing is not None:
+            if not self._listing.done():
+                return False
+            there = self._listing.result()
+            if isinstance(there, KnownTasks) or there >= TOO_MANY or there > self._worth():
+                return True
+        self._listing = asyncio.create_task(list_tasks(self._connection, self._worth))
+        self._listing.add_done_callback(self._listed)
+        return False
+
+    def _worth(self) -> int:
+        """How many tasks it is worth listing: each schedule may have to look at 64."""
+        return _WORTH * self._searches
+
+    def _listed(self, listing: asyncio.Task[KnownTasks | int]) -> None:
+        if not listing.cancelled():
+            self._previous.clear()
+            self._go_on_searching()
+
+    def _go_on_searching(self) -> None:
+        """Search for those that waited for the listing, some at a time."""
+        began = time.monotonic()
+        while self._for_listing and time.monotonic() - began < _SLICE_SECONDS:
+            line = self._for_listing.popleft()
+            if self._lines.get(line.fire.task.name) is line:
+                line.dues = self._dues_before(line.fire)
+                self._guarded(self._look_at_next, line)
+        if self._for_listing:
+            asyncio.get_running_loop().call_soon(self._go_on_searching)
+
+    def _known(self) -> KnownTasks | None:
+        listing = self._listing
+        if listing is None or not listing.done() or listing.cancelled():
+            return None
+        found = listing.result()
+        return found if isinstance(found, KnownTasks) else None
+
+    def _dues_before(self, fire: Fire) -> Iterator[int]:
+        """When the previous task may have been due, as far as is known."""
+        known, key = self._known(), (fire.entry.times, fire.due)
+        if known is None:
+            return islice(previous_dues(fire.entry.times, fire.due, fire.task.created_at), _LOOK_BACK)
+        if known.is_empty:
+            return iter(())
+        dues = self._previous.get(key)
+        if dues is None:
+            if len(self._previous) >= _MOST_LISTS:
+                self._previous.clear()
+            found = islice(previous_dues(fire.entry.times, fire.due), _LOOK_BACK)
+            dues = self._previous[key] = tuple(due for due in found if known.may_hold_any(due))
+        return iter(dues)
+
+    def _look_at_next(self, line: _Line) -> None:
+        """Look at the next task that may be the previous one; where there is none, nothing is in the way."""
+        name, known = line.fire.task.name, None if line.fire.task.name in self._made else self._known()
+        for due in line.dues:
+            task_id = fire_task_id(name, due)
+            if known is None or known.may_hold(task_id):
+                then = partial(self._looked, line, due)
+                line.silent_since = line.silent_since or self._clock()
+                line.look = self._looks.look(line.fire, task_id, then, ahead=line.prepared is None)
+                return
+        self._is_finished(line)
+
+    def _looked(self, line: _Line, due: int, task: StoredTask | None, readable: bool) -> None:
+        line.look, line.silent_since = None, 0
+        name = line.fire.task.name
+        if task is None and readable:
+            self._guarded(self._look_at_next, line)
+        elif task is None or task.state not in UNFINISHED or (task.deadline and task.deadline < self._clock()):
+            self._is_finished(line)  # a task whose deadline has passed no worker starts any more
+        else:
+            self._made[name] = due
+            self._end(line, "skipped", "overlap", f"the task {task.id} is not finished")
+
+    def _is_finished(self, line: _Line) -> None:
+        self._finished.add(line.fire.task.name)
+        if line.prepared is None:
+            self._next_turn(line)
+        else:
+            self._begin(line)
+
+    def _begin(self, line: _Line) -> None:
+        assert line.prepared is not None
+        assert line.start is not None
+        line.started = True
+        line.silent_since = 0
+        self._held -= 1
+        line.start(line.prepared)
+
+    def _end(self, line: _Line, state: Literal["skipped", "missed"], reason: MissedReason, detail: str) -> None:
+        """The fire makes no task."""
+        if line.prepared is None:
+            self._next_turn(line)
+            return
+        self._records.missed([line.prepared.fire], state, reason, detail)
+        self._held -= 1
+        line.started = True
+        self._settled(line, state)
+
+    def _settled(self, line: _Line, state: str) -> None:
+        """A fire has its outcome; the next one has its turn in a moment."""
+        name = line.fire.task.name
+        if state not in ("skipped", "missed"):
+            self._made[name] = line.fire.due
+            self._finished.discard(name)
+        if not line.waiting:
+            self._next_turn(line)
+            return
+        if not self._turns:
+            asyncio.get_running_loop().call_soon(self._take_turns)
+        self._turns.append(line)
+
+    def _take_turns(self) -> None:
+        turns, self._turns = self._turns, []
+        for line in turns:
+            if self._lines.get(line.fire.task.name) is line:
+                self._next_turn(line)
+
+    def _next_turn(self, line: _Line) -> None:
+        if line.waiting:
+            self._take_turn(line, line.waiting.popleft())
+        elif self._lines.get(line.fire.task.name) is line:
+            del self._lines[line.fire.task.name]
+            line.prepared = line.start = None  # which knows of the line: such garbage is not found at once
+
+    def _give_up(self) -> None:
+        """End what could not be seen in time, and what waits for that no less."""
+        now = self._clock()
+        detail = "it could not be seen in time whether its previous task is finished"
+        for line in [each for each in self._lines.values() if each.look is not None]:
+            if line.prepared is None and line.waiting:
+                # A look ahead stands behind all others, and nobody asks when it has to end: now a fire is due.
+                self._cancel_look(line)
+                self._next_turn(line)
+            late = [turn.prepared.fire for turn in line.waiting if now > line.gives_up(turn.prepared, turn.since)]
+            if late:
+                line.waiting = deque(turn for turn in line.waiting if now <= line.gives_up(turn.prepared, turn.since))
+                self._held -= len(late)
+                self._records.missed(late, "missed", "unstored", detail)
+            if line.look is not None and line.prepared is not None and now > line.gives_up(line.prepared, line.since):
+                self._cancel_look(line)
+                self._end(line, "missed", "unstored", detail)
+
+    def _cancel_look(self, line: _Line) -> None:
+        """Want no answer any more."""
+        if line.look is not None:
+            line.look.cancelled = True
+            line.look = None
+
+    def _complain(self, fire: Fire, reason: str) -> None:
+        text = f"Cannot see whether the previous task of {fire.task.name} is finished: {reason}"
+        self._complaints.tell(text, fire, "previous task", reason=reason)

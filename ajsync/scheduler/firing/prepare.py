@@ -1,0 +1,85 @@
+"""Prepare a fire: all that it publishes is encoded before the instant, so that at the instant it is only written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ajsync.asyncjobs.events import task_state_event_prefix, task_state_subject
+from ajsync.asyncjobs.ids import new_id
+from ajsync.asyncjobs.tasks import (
+    StoredTask,
+    encode_task,
+    task_for_fire,
+    task_subject,
+    work_item,
+    work_item_subject,
+)
+from ajsync.errors import StoredValueError
+from ajsync.scheduler.agenda.agenda import Fire
+from ajsync.timestamp import NANOSECONDS
+from ajsync.transport.frames import header_block, store_frame
+
+Sign = Callable[[StoredTask], str]
+
+_SLACK_BYTES = 200
+"""By which the task may grow when it is marked as one whose queue is missing."""
+
+
+@dataclass(slots=True, eq=False)
+class Prepared:
+    """A fire, ready to be written."""
+
+    fire: Fire
+    serial: int
+    task: StoredTask
+    task_frame: bytes
+    item_frame: bytes
+    event_subject: str
+    event_body: bytes
+    """Without the age of the task, which is known when it is published."""
+    on_settled: Callable[[str], None] | None = None
+    """For whoever has to know when it has an outcome, and which; it must not begin anything at once."""
+
+
+class Preparer:
+    """Encodes fires; their acknowledgements come to `inbox` with the serial of each."""
+
+    def __init__(
+        self, inbox: str, sign: Sign | None = None, *, ajc_payloads: bool = False, max_payload: int = 1024 * 1024
+    ) -> None:
+        """`max_payload` is the most bytes that the server takes: it throws out whoever sends more."""
+        self._inbox = inbox
+        self._max_bytes = max_payload - _SLACK_BYTES
+        self._sign = sign
+        self._ajc_payloads = ajc_payloads
+        self._serial = 0
+
+    def prepare(self, fire: Fire) -> Prepared:
+        """Encode `fire`. Raises ValueError where no task comes of it that workers can handle."""
+        task = self.make_task(fire)
+        serial = self._serial = self._serial + 1
+        headers = header_block({"Nats-Expected-Last-Subject-Sequence": "0", "Nats-Msg-Id": task.id})
+        data = encode_task(task)
+        if len(headers) + len(data) > self._max_bytes:
+            most = self._max_bytes - len(headers)
+            raise StoredValueError(f"its task of {len(data):,} bytes is larger than the server takes: {most:,} at most")
+        return Prepared(
+            fire=fire,
+            serial=serial,
+            task=task,
+            task_frame=store_frame(task_subject(task.id), f"{self._inbox}.t.{serial}", headers, data),
+            item_frame=store_frame(
+                work_item_subject(task.queue, task.id),
+                f"{self._inbox}.i.{serial}",
+                header_block({"Nats-Msg-Id": task.id}),
+                work_item(task.id),
+            ),
+            event_subject=task_state_subject(task.id),
+            event_body=task_state_event_prefix(task, new_id(fire.due // NANOSECONDS)),
+        )
+
+    def make_task(self, fire: Fire) -> StoredTask:
+        """The task that `fire` makes, signed. Raises ValueError where none comes of it that workers can handle."""
+        task = task_for_fire(fire.task, fire.due, ajc_payloads=self._ajc_payloads)
+        return task if self._sign is None else replace(task, signature=self._sign(task))

@@ -1,0 +1,223 @@
+"""What happened: outcomes of fires into metrics, history and the list of schedules with problems."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from itertools import chain, islice
+from typing import Literal
+
+from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.scheduler.agenda.agenda import Fire
+from ajsync.scheduler.election.watermark import WATERMARK_KEY
+from ajsync.scheduler.firing.in_flight import FireOutcome
+from ajsync.scheduler.log_fields import fire_fields
+from ajsync.scheduler.monitor.metrics import Metrics, MissedReason
+from ajsync.scheduler.monitor.status import LISTED, FireRecord, FireState, History, ScheduleProblem
+from ajsync.scheduler.throttled_log import ThrottledLog
+from ajsync.text import cut, told
+from ajsync.timestamp import NANOSECONDS
+
+log = logging.getLogger(__name__)
+
+_TOLD_AT_ONCE = 20
+"""Of more tasks than this at a time only the number is logged: a log line costs more than a fire."""
+
+
+class Records:
+    """Keeps what monitors show."""
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        clock: Callable[[], int] = time.time_ns,
+        knows: Callable[[str], bool] = lambda _name: True,
+    ) -> None:
+        """`knows` says whether there is a schedule of a name now: those that are gone have no problems."""
+        self.history = History()
+        self._metrics = metrics
+        self._clock = clock
+        self._knows = knows
+        self._problems: dict[str, ScheduleProblem] = {}
+        self._put_off: dict[str, ScheduleProblem] = {}
+        """Of schedules with fires that are tried again."""
+        self._invalid: set[str] = set()
+        self._complaints = ThrottledLog(log)
+
+    @property
+    def problems(self) -> tuple[ScheduleProblem, ...]:
+        """The schedules with problems, by name, and the key of a watermark that is not written; `LISTED` at most."""
+        put_off = (problem for name, problem in self._put_off.items() if name not in self._problems)
+        listed = list(islice(chain(self._problems.values(), put_off), LISTED))
+        return tuple(sorted(listed, key=lambda problem: problem.name))
+
+    @property
+    def problem_count(self) -> int:
+        """How many there are."""
+        few, many = sorted((self._put_off, self._problems), key=len)
+        return len(many) + sum(name not in many for name in few)
+
+    @property
+    def unmarked(self) -> str:
+        """Why the watermark is not written, or what is wrong with it; empty while all is well."""
+        problem = self._problems.get(WATERMARK_KEY)
+        return problem.problem if problem is not None else ""
+
+    def schedules(self, count: int) -> None:
+        """So many schedules are known."""
+        self._metrics.schedules(count)
+
+    def expect(self, task: ScheduledTask) -> None:
+        """A schedule is known that may fire."""
+        self._metrics.expect(task.queue, task.task_type)
+
+    def forget(self, task: ScheduledTask) -> None:
+        """A schedule that was expected is gone, or replaced."""
+        self._metrics.forget(task.queue, task.task_type)
+
+    def invalid(self, name: str, problem: str) -> None:
+        """An entry is not a schedule."""
+        self._invalid.add(name)
+        self._metrics.invalid_schedules(len(self._invalid))
+        _add(self._problems, name, problem, self._clock())
+
+    def is_invalid(self, name: str) -> bool:
+        """Whether there is an entry of this name that is not a schedule."""
+        return name in self._invalid
+
+    def mended(self, name: str) -> None:
+        """An entry was replaced or deleted, and its problems with it."""
+        if name in self._invalid:
+            self._invalid.remove(name)
+            self._metrics.invalid_schedules(len(self._invalid))
+        self._problems.pop(name, None)
+        self._put_off.pop(name, None)
+
+    def unfit(self, fire: Fire, problem: str) -> None:
+        """No task can be made of a fire."""
+        self._metrics.failed(fire.task.queue, fire.task.task_type)
+        self._complain(fire.task.name, problem)
+        name = fire.task.name
+        text = f"The scheduled task {name} makes no task: {problem}"
+        self._complaints.tell(text, fire, "unfit", name, problem, reason=problem)
+
+    def put_off(self, fire: Fire, reason: str, again: bool) -> None:
+        """A fire is tried again later; with `again` it was put off before, and is counted already."""
+        name, problem = fire.task.name, f"not stored yet: {cut(reason)}"
+        if not self._knows(name):
+            return
+        known = self._put_off.get(name) or ScheduleProblem(cut(name), problem, int(again), self._clock())
+        self._put_off[name] = replace(known, problem=problem, count=known.count + (not again))
+
+    def not_marked(self, reason: str) -> None:
+        """The watermark could not be written: a problem of its key, which no schedule can have as its name."""
+        _add(self._problems, WATERMARK_KEY, f"the watermark is not written: {reason}", self._clock())
+
+    def marked(self, problem: str = "") -> None:
+        """The watermark was written, by us or by whoever leads; `problem` is what is wrong with it."""
+        if problem:
+            _add(self._problems, WATERMARK_KEY, problem, self._clock())
+        else:
+            self._problems.pop(WATERMARK_KEY, None)
+
+    def restored(self, fire: Fire, task_id: str, what: Literal["task", "item"]) -> None:
+        """What a stream had acknowledged and lost was stored again."""
+        self._metrics.restored(what)
+        thing = "task" if what == "task" else "work item"
+        text = f"The {thing} of {fire.task.name} was stored and is lost; it is stored again"
+        self._complaints.tell(text, fire, "restored", what, fire.task.name, task_id=task_id)
+
+    def given_back(self) -> None:
+        """A term is over: what was put off, and the watermark, are the next leader's matter."""
+        self._put_off.clear()
+        self.marked()
+
+    def missed(self, fires: Iterable[Fire], state: FireState, reason: MissedReason, detail: str) -> None:
+        """Fires make no task, for a reason that the metrics know."""
+        records = [_record(fire, "", None, state, detail) for fire in fires]
+        self._metrics.missed(reason, len(records))
+        self.history.extend(records[-self.history.size :])
+
+    def settled(self, outcomes: list[FireOutcome]) -> None:
+        """Fires have ended."""
+        metrics = self._metrics
+        created = [outcome for outcome in outcomes if outcome.state == "created"]
+        metrics.fired(Counter((outcome.prepared.task.queue, outcome.prepared.task.type) for outcome in created))
+        metrics.enqueued(Counter(outcome.prepared.task.queue for outcome in created))
+        lateness = [outcome.lateness / NANOSECONDS for outcome in outcomes if outcome.made]
+        metrics.tasks_updated("new", len(lateness))
+        metrics.lateness(lateness)
+        for outcome in outcomes:
+            if outcome.state != "created":
+                self._count(outcome)
+        if self._problems or self._put_off:
+            for outcome in outcomes:
+                self._overcome(outcome.prepared.fire.task.name, outcome.state)
+        self.history.extend(
+            _record(
+                outcome.prepared.fire,
+                outcome.prepared.task.id,
+                outcome.lateness / NANOSECONDS if outcome.made else None,
+                outcome.state,
+                outcome.detail,
+            )
+            for outcome in outcomes[-self.history.size :]
+        )
+        if log.isEnabledFor(logging.INFO):
+            _tell(created)
+
+    def _count(self, outcome: FireOutcome) -> None:
+        task, metrics = outcome.prepared.task, self._metrics
+        match outcome.state:
+            case "exists":
+                metrics.duplicate()
+            case "repaired":
+                metrics.duplicate()
+                metrics.repaired()
+                metrics.enqueued({task.queue: 1})
+            case "queue_error":
+                metrics.failed(task.queue, task.type)
+                metrics.enqueue_failed(task.queue)
+                metrics.tasks_updated("queue_error")
+                self._complain(outcome.prepared.fire.task.name, f"the queue {task.queue} does not exist")
+            case "missed":
+                metrics.failed(task.queue, task.type)
+                metrics.missed("unstored")
+                self._complain(outcome.prepared.fire.task.name, outcome.detail)
+
+    def _overcome(self, name: str, state: FireState) -> None:
+        self._put_off.pop(name, None)
+        if state == "created" and name not in self._invalid:  # that a value fired which it had before mends nothing
+            self._problems.pop(name, None)
+
+    def _complain(self, name: str, problem: str) -> None:
+        if self._knows(name):
+            _add(self._problems, name, problem, self._clock())
+
+
+def _add(problems: dict[str, ScheduleProblem], name: str, problem: str, now: int) -> None:
+    problem = cut(problem)
+    known = problems.get(name)
+    if known is not None and known.problem == problem:
+        problems[name] = replace(known, count=known.count + 1)
+    else:
+        problems[name] = ScheduleProblem(cut(name), problem, 1, now)
+
+
+def _tell(created: list[FireOutcome]) -> None:
+    if len(created) > _TOLD_AT_ONCE:
+        log.info("Created %d tasks", len(created), extra={"count": len(created)})
+        return
+    for outcome in created:
+        made, fire = outcome.prepared.task, outcome.prepared.fire
+        words = (made.id, told(made.type), told(made.queue), told(fire.task.name))
+        log.info("Created task %s of type %s on queue %s for %s", *words, extra=fire_fields(fire, task_id=made.id))
+
+
+def _record(fire: Fire, task_id: str, lateness: float | None, state: FireState, detail: str) -> FireRecord:
+    task = fire.task
+    queue, task_type = cut(task.queue), cut(task.task_type)
+    return FireRecord(cut(task.name), queue, task_type, task_id, fire.due, lateness, state, cut(detail))

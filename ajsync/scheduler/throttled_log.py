@@ -1,0 +1,35 @@
+"""ThrottledLog: what may go wrong a thousand times a second is logged once in ten seconds."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from ajsync.scheduler.agenda.agenda import Fire
+from ajsync.scheduler.log_fields import fire_fields
+from ajsync.text import cut, escape
+
+_AGAIN_AFTER_SECONDS = 10.0
+_KEPT = 1000
+_LONGEST = 1000
+"""Characters of a line, which may have several pieces of what others wrote."""
+
+
+class ThrottledLog:
+    """Logs errors, each kind of them now and then."""
+
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
+        self._told: dict[tuple[str, ...], float] = {}
+
+    def tell(self, text: str, fire: Fire | None, *about: str, **fields: str) -> None:
+        """Log `text` with the fields of `fire` and these, unless something `about` the same was logged a moment ago."""
+        now, about = time.monotonic(), tuple(map(cut, about))
+        if about in self._told and now - self._told[about] < _AGAIN_AFTER_SECONDS:
+            return
+        if len(self._told) >= _KEPT:
+            self._told.clear()
+        self._told[about] = now
+        cut_fields = {name: cut(value) for name, value in fields.items()}
+        told = escape(cut(text, _LONGEST))
+        self._log.error("%s", told, extra=fire_fields(fire, **fields) if fire else cut_fields)

@@ -1,0 +1,91 @@
+"""Ask one subject of the JetStream API many questions, or one with many answers, which come to an inbox of our own.
+
+nats-py's `request` takes one answer to one question, and half a millisecond for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from types import TracebackType
+
+from nats.aio.subscription import Subscription
+
+from ajsync.errors import UnreachableError
+from ajsync.transport.connection import Connection
+from ajsync.waiting import raise_if_cancelled
+
+SILENCE_SECONDS = 3.0
+"""Without any answer for so long what is still open has to be asked again: reading twice does no harm."""
+SILENCES = 3
+"""So many in a row, and nobody is there to answer."""
+_TICK_SECONDS = 0.1
+
+
+class Asking:
+    """While the block runs, `receive` gets each answer: the question's number, the headers, and the data."""
+
+    def __init__(self, connection: Connection, api_subject: str, receive: Callable[[int, bytes, bytes], None]) -> None:
+        self.ready = asyncio.Event()
+        """For `receive` to set where the one who asks has something to do."""
+        self.is_silent = False
+        """Whether the latest wait ended for want of answers, and not for a connection that was lost."""
+        self._connection = connection
+        self._subject = connection.api_prefix + api_subject
+        self._receive = receive
+        self._inbox = connection.client.new_inbox()
+        self._cut = len(self._inbox) + 1
+        self._heard = 0.0
+        self._subscription: Subscription | None = None
+
+    async def __aenter__(self) -> Asking:
+        self._subscription = await self._connection.client.subscribe_raw(f"{self._inbox}.*", self._take)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._subscription is not None and not self._connection.client.is_closed:
+            await self._subscription.unsubscribe()
+
+    async def ask(self, number: int, body: bytes) -> None:
+        """Send a question, whose answers come with its number."""
+        await self._connection.client.publish(self._subject, body, f"{self._inbox}.{number}")
+
+    async def wait(self) -> bool:
+        """Wait until `ready` is set, and clear it; False where what is open has to be asked again.
+
+        Raises NotPermittedError once the server refuses a question, UnreachableError once the connection is given up.
+        """
+        loop, client, lost = asyncio.get_running_loop(), self._connection.client, self._connection.lost
+        self._heard, reconnects = loop.time(), client.stats["reconnects"]
+        ready = asyncio.ensure_future(self.ready.wait())
+        try:
+            with self._connection.refusal_of(self._subject) as refused:
+                while not self.ready.is_set():
+                    await asyncio.wait(
+                        (ready, refused, lost), timeout=_TICK_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                    )
+                    raise_if_cancelled()
+                    if refused.done():
+                        raise self._connection.not_permitted(self._subject, refused.result())
+                    if lost.done():
+                        raise UnreachableError(str(lost.result()))
+                    self.is_silent = loop.time() - self._heard > SILENCE_SECONDS
+                    if self.is_silent or client.stats["reconnects"] != reconnects:
+                        return self.ready.is_set()
+            return True
+        finally:
+            ready.cancel()
+            self.ready.clear()
+
+    def silent(self) -> UnreachableError:
+        """The error where nobody answers."""
+        return UnreachableError(
+            f"{self._connection.url} did not answer {self._subject} to the end, {SILENCES} times in a row. "
+            "Try again when the server is healthy."
+        )
+
+    def _take(self, subject: bytes, headers: bytes, data: bytes) -> None:
+        self._heard = asyncio.get_running_loop().time()
+        self._receive(int(subject[self._cut :]), headers, data)

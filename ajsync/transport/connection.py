@@ -1,0 +1,342 @@
+"""A connection to NATS: made within a time-out or refused with the true reason, and kept while servers come and go.
+
+Only what connects imports this module, since nats-py takes longer to import than all the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import math
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Literal
+
+import nats.errors
+from nats.aio.msg import Msg
+
+from ajsync.errors import NotPermittedError, UnreachableError
+from ajsync.transport.context import Context
+from ajsync.transport.failure import Failure, error_text, failure_of
+from ajsync.transport.login import cannot_connect, login_options
+from ajsync.transport.nats_client import NatsClient
+from ajsync.transport.violations import Violations
+
+CONNECT_SECONDS = 5.0
+REQUEST_SECONDS = 5.0
+RECONNECT_SECONDS = 30.0
+"""How long a command waits for a lost server: an election in a cluster or a restart is over by then."""
+_CLOSE_SECONDS = 1.0
+_LEAST_SECONDS = 0.1
+"""For the last of several servers when the others have used up the time."""
+PERMISSIONS = "The page 'Permissions' of the documentation lists what a user of ajsync needs."
+_NO_TROUBLE = "no reason given"
+_LATER = "Try again when the server is healthy."
+_CORRECT = 'Correct "url", "jetstream_domain" or "jetstream_api_prefix" in the context.'
+_NO_JETSTREAM = {10039, 10076}
+"""Not enabled for the account, and not enabled at all."""
+
+_log = logging.getLogger(__name__)
+
+
+class JetStreamError(UnreachableError):
+    """The JetStream API answered a request with an error."""
+
+    def __init__(self, subject: str, code: int, err_code: int, description: str) -> None:
+        super().__init__(f"JetStream refused {subject}: {description} (error {err_code}).")
+        self.code = code
+        """As in HTTP: 404 for what is not there."""
+        self.err_code = err_code
+        """The exact error, one of the server's own numbers."""
+        self.description = description
+
+
+class NobodyAnswersError(UnreachableError):
+    """No service, and no stream, takes a subject."""
+
+
+@asynccontextmanager
+async def connect(
+    context: Context,
+    *,
+    name: str = "ajsync",
+    timeout: float = CONNECT_SECONDS,
+    reconnect_timeout: float | None = RECONNECT_SECONDS,
+) -> AsyncIterator[Connection]:
+    """Connect to the first server of `context` that lets us in, within `timeout` seconds over all of them.
+
+    `name` is what the server shows of us. A connection that is lost later comes back by itself; after
+    `reconnect_timeout` seconds without a server it is given up, with None never.
+    Raises UnreachableError, or NotPermittedError where a server refused us; the message gives the reason of each
+    server and what to do.
+    """
+    connection = await _connect(context, name, timeout, reconnect_timeout)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+class Connection:
+    """A connection that `connect` has made; `client` is nats-py's own."""
+
+    def __init__(self, context: Context, url: str, reconnect_timeout: float | None) -> None:
+        self.context = context
+        self.url = url
+        """The server that we are, or were last, connected to."""
+        self.client = NatsClient(tls_wanted=context.wants_tls, comes_back=reconnect_timeout is None)
+        self.lost: asyncio.Future[UnreachableError] = asyncio.get_running_loop().create_future()
+        """Done, with the reason, once the connection has gone for good without `close`."""
+        self._reconnect_timeout = reconnect_timeout
+        self._stage: Literal["opening", "open", "closing"] = "opening"
+        self._giving_up: asyncio.TimerHandle | None = None
+        self._ending: asyncio.Future[None] | None = None
+        self._trouble = _NO_TROUBLE
+        self._violations = Violations()
+        self._waiting: dict[asyncio.Future[str], str] = {}
+
+    @property
+    def api_prefix(self) -> str:
+        """What the subjects of the JetStream API begin with, up to and with the dot."""
+        return self.context.api_prefix
+
+    @property
+    def publish_prefix(self) -> str:
+        """What stands before `$KV.…` when publishing to a bucket: nothing, or the prefix of the API.
+
+        As in nats.go: a server maps `$JS.<domain>.API.$KV.>` back to `$KV.>`. No other subject has such a mapping;
+        streams on plain subjects are published to without it.
+        """
+        return "" if self.api_prefix == "$JS.API." else self.api_prefix
+
+    @property
+    def max_payload(self) -> int:
+        """The most bytes that a message may have, with its headers."""
+        return self.client.max_payload
+
+    @property
+    def is_connected(self) -> bool:
+        """False while the server is away."""
+        return bool(self.client.is_connected)
+
+    @property
+    def server_version(self) -> str:
+        """Such as `2.15.1`."""
+        version = self.client.connected_server_version
+        return f"{version.major}.{version.minor}.{version.patch}"
+
+    def permission_reason(self, subject: str) -> str | None:
+        """The server's latest word that we may not publish or subscribe to `subject`, or None."""
+        # A server of a domain names the subject that it maps ours to.
+        mapped = subject.removeprefix(self.publish_prefix) if self.publish_prefix else subject
+        return self._violations.reason(subject, also=mapped if mapped.startswith("$KV.") else f"$JS.API.{mapped}")
+
+    async def request(
+        self,
+        subject: str,
+        payload: bytes = b"",
+        *,
+        timeout: float = REQUEST_SECONDS,
+        headers: dict[str, str] | None = None,
+    ) -> Msg:
+        """Ask `subject` and wait at most `timeout` seconds for its answer.
+
+        Raises NotPermittedError as soon as the server says so, UnreachableError where nobody answers.
+        """
+        try:
+            return await self._exchange(subject, payload, timeout, headers)
+        except nats.errors.NoRespondersError:
+            raise NobodyAnswersError(f"Nobody answers {subject} at {self.url}.") from None
+
+    async def jetstream_request(
+        self, api_subject: str, body: Mapping[str, object] | None = None, *, timeout: float = REQUEST_SECONDS
+    ) -> dict[str, Any]:
+        """Ask the JetStream API, such as `STREAM.INFO.NAME`, with the prefix of the context; `timeout` in seconds.
+
+        Raises JetStreamError for an error that the API answers, UnreachableError where there is no JetStream or no
+        answer, NotPermittedError where the server refuses the request.
+        """
+        payload = b"" if body is None else json.dumps(body).encode()
+        _log.debug("asking %s%s", self.api_prefix, api_subject)
+        try:
+            answer = json.loads((await self._exchange(self.api_prefix + api_subject, payload, timeout, None)).data)
+        except nats.errors.NoRespondersError:
+            raise UnreachableError(self._no_jetstream()) from None
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise UnreachableError(
+                f"What answers {self.api_prefix}{api_subject} at {self.url} is not JetStream. {_CORRECT}"
+            )
+        if isinstance(error := answer.get("error"), dict):
+            if error.get("err_code") in _NO_JETSTREAM:
+                raise UnreachableError(self._no_jetstream())
+            raise JetStreamError(
+                api_subject, error.get("code", 0), error.get("err_code", 0), error.get("description", "")
+            )
+        return answer
+
+    @contextmanager
+    def refusal_of(self, subject: str) -> Iterator[asyncio.Future[str]]:
+        """While the block asks `subject`: a future that is done, with the server's reason, once that is refused.
+
+        Raises NotPermittedError where no answer could reach us.
+        """
+        if reason := self._inbox_reason():
+            raise self.not_permitted(subject, reason)
+        refused: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._waiting[refused] = subject
+        try:
+            yield refused
+        finally:
+            del self._waiting[refused]
+
+    async def close(self) -> None:
+        """Send what has been published, and leave; it is no error when the server has gone. Takes a second at most."""
+        self._stage = "closing"
+        self._cancel_giving_up()
+        await (self._ending or self.client.end(_CLOSE_SECONDS))
+
+    async def _open(self, servers: list[str], options: Mapping[str, Any], seconds: float) -> None:
+        async with asyncio.timeout(seconds):
+            await self.client.connect(
+                servers,
+                error_cb=self._on_error,
+                disconnected_cb=self._on_disconnected,
+                reconnected_cb=self._on_reconnected,
+                closed_cb=self._on_closed,
+                connect_timeout=math.ceil(seconds),
+                **options,
+            )
+        self._stage = "open"
+
+    async def _exchange(self, subject: str, payload: bytes, timeout: float, headers: dict[str, str] | None) -> Msg:
+        with self.refusal_of(subject) as refused:
+            return await self._exchange_unless(refused, subject, payload, timeout, headers)
+
+    async def _exchange_unless(
+        self, refused: asyncio.Future[str], subject: str, payload: bytes, timeout: float, headers: dict[str, str] | None
+    ) -> Msg:
+        answer = asyncio.ensure_future(self.client.request(subject, payload, timeout=timeout, headers=headers))
+        try:
+            await asyncio.wait((answer, refused, self.lost), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            if answer.done() and answer.exception() is None:
+                return answer.result()
+            if refused.done():
+                raise self.not_permitted(subject, refused.result())
+            if self.lost.done():
+                raise UnreachableError(str(self.lost.result()))
+            if answer.done():
+                return answer.result()
+            raise TimeoutError
+        except TimeoutError:
+            down = "" if self.is_connected else f"; the connection is down: {self._trouble}"
+            raise UnreachableError(
+                f"{self.url} did not answer {subject} within {timeout:g} s{down}. {_LATER}"
+            ) from None
+        except nats.errors.NoRespondersError:
+            raise
+        except (OSError, nats.errors.Error) as error:
+            raise UnreachableError(f"{subject} could not be sent to {self.url}: {error_text(error)}.") from None
+        finally:
+            answer.cancel()
+            answer.add_done_callback(_retrieve)
+
+    async def _on_error(self, error: Exception) -> None:
+        if self._stage == "opening":
+            raise _AttemptError(error)  # which ends the attempt, where nats-py would try again without end
+        text = error_text(error)
+        if kind := self._violations.note(text):
+            for refused, subject in self._waiting.items():
+                reason = self.permission_reason(subject) if kind == "Publish" else self._inbox_reason()
+                if reason and not refused.done():
+                    refused.set_result(reason)
+            return  # whoever published or asked says so, once and with its context
+        if text == self._trouble or self._stage != "open":  # attempts to reconnect repeat theirs
+            return
+        self._trouble = text
+        _log.warning("%s says: %s", self.url, text, extra={"server": self.url})
+
+    async def _on_disconnected(self) -> None:
+        if self._stage != "open" or self.lost.done():
+            return
+        _log.warning("lost the connection to %s", self.url, extra={"server": self.url})
+        self._violations.clear()
+        if self._reconnect_timeout is not None and self._giving_up is None:
+            self._giving_up = asyncio.get_running_loop().call_later(self._reconnect_timeout, self._give_up)
+
+    async def _on_reconnected(self) -> None:
+        self._cancel_giving_up()
+        self._trouble = _NO_TROUBLE
+        if server := self.client.connected_url:
+            self.url = server.geturl()
+        _log.warning("connected again, to %s", self.url, extra={"server": self.url})
+
+    async def _on_closed(self) -> None:
+        self._cancel_giving_up()
+        if self._stage == "open" and not self.lost.done():
+            reason = error_text(self.client.last_error) if self.client.last_error else self._trouble
+            self.lost.set_result(UnreachableError(f"The server {self.url} closed the connection: {reason}. {_LATER}"))
+
+    def _give_up(self) -> None:
+        waited = f"did not come back within {self._reconnect_timeout:g} s: {self._trouble}"
+        self.lost.set_result(UnreachableError(f"The connection to {self.url} was lost and {waited}. {_LATER}"))
+        self._ending = asyncio.ensure_future(self.client.end(_CLOSE_SECONDS))
+
+    def _cancel_giving_up(self) -> None:
+        if self._giving_up is not None:
+            self._giving_up.cancel()
+            self._giving_up = None
+
+    def _inbox_reason(self) -> str | None:
+        return self._violations.inbox_reason(self.context.inbox_prefix or "_INBOX")
+
+    def not_permitted(self, subject: str, reason: str) -> NotPermittedError:
+        """The error of a request that the server refuses."""
+        return NotPermittedError(f"The server {self.url} does not let us ask {subject}: {reason}. {PERMISSIONS}")
+
+    def _no_jetstream(self) -> str:
+        if self.publish_prefix:
+            named = "jetstream_domain" if self.context.jetstream_domain else "jetstream_api_prefix"
+            return f'No JetStream answers {self.api_prefix}> at {self.url}. Correct "{named}" in the context.'
+        return f"JetStream is not enabled at {self.url} for this account. Enable it in the server's configuration."
+
+
+class _AttemptError(Exception):
+    """What nats-py met while connecting."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+async def _connect(context: Context, name: str, timeout: float, reconnect_timeout: float | None) -> Connection:
+    options = login_options(context, name)
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + timeout
+    failures: list[Failure] = []
+    for number, url in enumerate(context.servers):
+        servers = [*context.servers[number:], *context.servers[:number]]  # it tries the first and reconnects to all
+        seconds = max((deadline - loop.time()) / (len(context.servers) - number), _LEAST_SECONDS)
+        connection = Connection(context, url, reconnect_timeout)
+        _log.info("connecting to %s%s", url, f", as the context {context.name} says" if context.name else "")
+        try:
+            await connection._open(servers, options, seconds)
+        except (_AttemptError, OSError, ValueError, nats.errors.Error) as error:  # ValueError: a first line without end
+            cause = error.cause if isinstance(error, _AttemptError) else error
+            failures.append(failure_of(cause, context, seconds, connection.client.asks_for_certificate))
+            _log.info("not connected to %s: %s", url, failures[-1].reason)
+        else:
+            _log.info("connected to %s, nats-server %s", url, connection.server_version)
+            return connection
+    reasons = "; ".join(f"{failure.reason} at {url}" for failure, url in zip(failures, context.servers, strict=True))
+    advice = " ".join(dict.fromkeys(failure.advice for failure in failures))
+    refused = any(failure.refused for failure in failures)
+    raise (NotPermittedError if refused else UnreachableError)(f"{cannot_connect(context)} {reasons}. {advice}")
+
+
+def _retrieve(answer: asyncio.Future[Msg]) -> None:
+    """Look at how a request ended that nobody waits for any more, so that asyncio does not complain of it."""
+    if not answer.cancelled():
+        answer.exception()

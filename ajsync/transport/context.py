@@ -1,0 +1,275 @@
+"""NATS contexts, as the `nats` command and `ajc` read them: which servers to connect to, and as whom.
+
+Only reads files; connecting is the work of `connection.py`, so that a command which needs no server stays quick.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from ajsync.errors import InvalidError
+from ajsync.files import read_regular
+from ajsync.transport.references import (
+    ContextProblem,
+    Sources,
+    configuration_folder,
+    file_of,
+    file_or_text,
+    value_of,
+)
+
+DEFAULT_CONTEXT = "AJC"
+"""What `ajc` takes when neither its option nor `$CONTEXT` names one."""
+DEFAULT_SERVER = "nats://127.0.0.1:4222"
+DEFAULT_PORT = 4222
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """How to reach NATS, and as whom: at most one of user, creds, nkey, user_jwt and a lone user_seed is set.
+
+    A token may be set beside each of them.
+    """
+
+    servers: tuple[str, ...]
+    """`nats://host:port` or `tls://host:port`, in the order in which they are tried; never with a user in them."""
+    name: str = ""
+    """Empty for servers that were given without a context."""
+    path: Path | None = None
+    """The file that it was read from."""
+    description: str = ""
+    user: str = ""
+    password: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)
+    creds: Path | None = None
+    """A file with a JWT and its seed; to be read at each connect, since a JWT is renewed by rewriting its file."""
+    nkey: Path | None = None
+    """A file with an nkey seed."""
+    user_jwt: str = field(default="", repr=False)
+    user_seed: str = field(default="", repr=False)
+    """The seed of `user_jwt`; without one, an nkey seed."""
+    cert: Path | None = None
+    """The client's certificate, PEM; always with its `key`."""
+    key: Path | None = None
+    ca: Path | None = None
+    """The authorities that may have signed the server's certificate, PEM; None means those of the system."""
+    tls_first: bool = False
+    """Whether TLS begins before the server has said anything."""
+    inbox_prefix: str = ""
+    """What the subjects of replies begin with, without the dot; empty means `_INBOX`."""
+    jetstream_domain: str = ""
+    jetstream_api_prefix: str = ""
+    """Holds only where no domain is set, as in the `nats` command."""
+    written: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    """The members that are files, as they are written: without what variables hold, which may be secret."""
+
+    @property
+    def wants_tls(self) -> bool:
+        """Whether a connection without TLS would be less than was asked for."""
+        return bool(self.ca or self.cert or self.tls_first) or any(url.startswith("tls:") for url in self.servers)
+
+    def shown(self, member: str) -> str:
+        """The file of a member, as messages name it."""
+        file = getattr(self, member)
+        return self.written.get(member) or str(file) if file else ""  # else what is written may be the content itself
+
+    @property
+    def api_prefix(self) -> str:
+        """What the subjects of the JetStream API begin with, up to and with the dot."""
+        if self.jetstream_domain:
+            return f"$JS.{self.jetstream_domain}.API."
+        return self.jetstream_api_prefix.rstrip(".") + "." if self.jetstream_api_prefix else "$JS.API."
+
+
+def context_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where the contexts are, one `NAME.json` each; the folder need not exist."""
+    return configuration_folder(environ) / "nats" / "context"
+
+
+def list_contexts(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """The names of all contexts, sorted; whether they can be read has not been looked at."""
+    files = context_folder(environ).glob("*.json")
+    return tuple(sorted(file.stem for file in files if file.is_file() and _is_name(file.stem)))
+
+
+def load_context(name: str | None = None, *, environ: Mapping[str, str] = os.environ) -> Context:
+    """Read the context `name`, else the one of `$CONTEXT`, else `AJC`.
+
+    Raises InvalidError where it does not exist, cannot be read, or asks for a way to connect that ajsync does not have.
+    """
+    name = name or environ.get("CONTEXT") or DEFAULT_CONTEXT
+    if not _is_name(name):
+        raise InvalidError(
+            f"{name!r} cannot be the name of a NATS context, which holds no / and \\ and no two dots. "
+            "'nats context ls' shows those that exist."
+        )
+    path = context_folder(environ) / f"{name}.json"
+    try:
+        value = json.loads(read_regular(path))
+    except FileNotFoundError:
+        raise InvalidError(_unknown(name, path, list_contexts(environ))) from None
+    except OSError as error:
+        raise InvalidError(f"The NATS context {name} cannot be read from {path}: {error.strerror}.") from None
+    except (ValueError, RecursionError) as error:  # also UnicodeDecodeError, and a name that no file can have
+        raise InvalidError(f"The NATS context {name} in {path} is not valid JSON: {error}. Correct it there.") from None
+    try:
+        return _read(value, name, path, Sources(environ, path.parent))
+    except ContextProblem as problem:
+        raise InvalidError(f"The NATS context {name} in {path} cannot be used: {problem}.") from None
+
+
+def context_for_server(url: str) -> Context:
+    """A context for `url` alone: one server or several with commas between; `user:password@` or `token@` may be in it.
+
+    Raises InvalidError where it is not the address of a server; the message never holds what was given.
+    """
+    try:
+        servers, login = _read_servers(url)
+        return Context(servers, **login)
+    except ContextProblem as problem:
+        raise InvalidError(f"The server cannot be used: {problem}.") from None
+
+
+_JWT = re.compile(r"-----BEGIN NATS USER JWT-----\s+([^\s-]\S*)")
+_SEED = re.compile(r"^S[A-Z][A-Z2-7]{56}\s*$", re.MULTILINE)
+
+
+def jwt_in(text: str) -> str | None:
+    """The JWT in the text of a credentials file, or None."""
+    found = _JWT.search(text)
+    return found[1] if found else None
+
+
+def seed_in(text: str) -> str | None:
+    """The first nkey seed that stands on a line of its own, as in credentials and in nkey files, or None."""
+    found = _SEED.search(text)
+    return found[0].strip() if found else None
+
+
+def _read(value: object, name: str, path: Path, sources: Sources) -> Context:
+    if not isinstance(value, dict):
+        raise ContextProblem("it is not a JSON object")
+    texts = {member: _text(value, member) for member in _TEXTS}
+    for member, reason in _UNSUPPORTED.items():
+        if texts[member]:
+            raise ContextProblem(f'"{member}" is set, but {reason}')
+    tls_first = value.get("tls_first") or False
+    if not isinstance(tls_first, bool):
+        raise ContextProblem('"tls_first" is neither true nor false')
+    if not _PREFIX.fullmatch(texts["inbox_prefix"]):
+        raise ContextProblem(
+            '"inbox_prefix" is not the beginning of a subject: no wildcard, no space, no dot at the end'
+        )
+    servers, login = _read_servers(texts["url"])
+    files: dict[str, Any] = {member: file_of(member, texts[member], sources) for member in ("cert", "key", "ca")}
+    if bool(files["cert"]) != bool(files["key"]):
+        raise ContextProblem('of "cert" and "key" one is missing; a client certificate needs both')
+    return Context(
+        servers=servers,
+        name=name,
+        path=path,
+        description=texts["description"],
+        **_read_login(login, texts, sources),
+        **files,
+        tls_first=tls_first,
+        inbox_prefix=texts["inbox_prefix"],
+        jetstream_domain=texts["jetstream_domain"],
+        jetstream_api_prefix=texts["jetstream_api_prefix"],
+        written={member: texts[member] for member in _FILES},
+    )
+
+
+_UNSUPPORTED = {
+    "socks_proxy": "ajsync connects without a proxy; remove it, or use a context that reaches the server directly",
+    "windows_cert_store": 'ajsync reads certificates from files; name them as "cert", "key" and "ca"',
+    "nsc": 'ajsync does not run nsc; write the credentials to a file with it and name that as "creds"',
+}
+_LOGIN = ("user", "password", "token", "creds", "nkey", "user_jwt", "user_seed")
+_FURTHER = ("url", "description", "cert", "key", "ca", "inbox_prefix", "jetstream_domain", "jetstream_api_prefix")
+_TEXTS = (*_LOGIN, *_FURTHER, *_UNSUPPORTED)
+_FILES = ("creds", "nkey", "cert", "key", "ca")
+_PREFIX = re.compile(r"([^\s.*>]+(\.[^\s.*>]+)*)?")
+
+
+def _text(value: dict[str, Any], member: str) -> str:
+    found = value.get(member)
+    if found is None:
+        return ""
+    if not isinstance(found, str):
+        raise ContextProblem(f'"{member}" is not a string')
+    return found
+
+
+def _read_servers(text: str) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """The addresses of a comma list, and the user that it names.
+
+    Messages count the servers and quote none: what cannot be taken apart may hold a password anywhere.
+    """
+    servers: list[str] = []
+    logins: list[dict[str, Any]] = []
+    for number, part in enumerate(text.split(",") if text.strip() else [DEFAULT_SERVER], 1):
+        try:
+            url = urlsplit(part.strip() if "://" in part else f"nats://{part.strip()}")
+            host, port = url.hostname, url.port or DEFAULT_PORT
+        except ValueError:
+            host, port = None, 0
+        if not host:
+            raise ContextProblem(f"server {number} of its url is not an address such as nats://host.example.net:4222")
+        if url.scheme not in ("nats", "tls"):
+            raise ContextProblem(
+                f"server {number} of its url is not nats:// or tls://, which is all that ajsync speaks"
+            )
+        if "@" in url.path + url.query + url.fragment:
+            raise ContextProblem(
+                f"server {number} of its url has a user or password with characters to write as %2F or so"
+            )
+        servers.append(f"{url.scheme}://[{host}]:{port}" if ":" in host else f"{url.scheme}://{host}:{port}")
+        if url.username is not None and (login := _url_login(url)) not in logins:
+            logins.append(login)
+    if len(logins) > 1:
+        raise ContextProblem("the servers of its url have different users; name one user for all of them")
+    return tuple(servers), logins[0] if logins else {}
+
+
+def _url_login(url: SplitResult) -> dict[str, Any]:
+    user = unquote(url.username or "")
+    return {"token": user} if url.password is None else {"user": user, "password": unquote(url.password)}
+
+
+def _read_login(url: dict[str, Any], texts: Mapping[str, str], sources: Sources) -> dict[str, Any]:
+    """The one way to authenticate, in the order of the `nats` command: that of the url, user, creds, nkey, user_jwt."""
+
+    def value(member: str) -> str:
+        return value_of(member, texts.get(member, ""), sources)
+
+    chosen: dict[str, Any] = {"token": value("token")}
+    if url:
+        chosen |= url
+    elif texts.get("user"):
+        chosen |= {"user": texts["user"], "password": value("password")}
+    elif texts.get("creds"):
+        chosen |= file_or_text("creds", texts["creds"], sources, {"user_jwt": jwt_in, "user_seed": seed_in})
+    elif texts.get("nkey"):
+        chosen |= file_or_text("nkey", texts["nkey"], sources, {"user_seed": seed_in})
+    elif texts.get("user_jwt"):
+        chosen |= {"user_jwt": value("user_jwt"), "user_seed": value("user_seed")}
+    return chosen
+
+
+def _is_name(name: str) -> bool:
+    return bool(name) and ".." not in name and "/" not in name and "\\" not in name
+
+
+def _unknown(name: str, path: Path, known: tuple[str, ...]) -> str:
+    if known:
+        rest = f"These exist: {', '.join(known)}. Choose one with --context"
+    else:
+        rest = f"No context exists yet. Make it with `nats context add {name}`"
+    return f"There is no NATS context {name}: {path} does not exist. {rest}, or name a server with --server."

@@ -1,0 +1,131 @@
+"""What a stream's leader says: which subjects there are, and the last message of each of many of them.
+
+Of replicas the leader alone answers these, and never with what was true a moment ago.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ajsync.errors import UnreachableError
+from ajsync.transport.asking import SILENCES, Asking
+from ajsync.transport.connection import Connection, JetStreamError
+from ajsync.transport.messages import MESSAGE_NOT_FOUND, LastMessage, read_message
+
+_WINDOW = 256
+"""Questions under way at once."""
+_OPEN_BYTES = 16 * 1024 * 1024
+"""What the answers to these may come to: the server cuts off a client that has 64 MiB still to take."""
+_LISTINGS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The subjects of a stream that have a message."""
+
+    created: str
+    """When the stream was made, as the server says it: one that was made anew is another."""
+    last_sequence: int
+    """All that was stored up to here is listed, unless it has gone again; of what came later maybe some."""
+    subjects: Collection[str]
+
+
+async def list_subjects(connection: Connection, stream: str, subjects: str) -> Listing:
+    """The subjects that match `subjects`, delete markers included. Raises as `Connection.jetstream_request`.
+
+    The server tells of 100,000 at a time, in their order: where one comes or goes between two pages, another would be
+    missing, so that all are asked for again.
+    """
+    for _ in range(_LISTINGS):
+        found: set[str] = set()
+        first = total = None
+        while True:
+            body = {"subjects_filter": subjects, "offset": len(found)}
+            page = await connection.jetstream_request(f"STREAM.INFO.{stream}", body)
+            first = first or page
+            names = page["state"].get("subjects") or {}
+            known = len(found)
+            found.update(names)
+            if total not in (None, page.get("total", 0)) or page["created"] != first["created"]:
+                break
+            total = page.get("total", 0)
+            if len(found) == known or len(found) >= total:
+                # Keys that are not UTF-8 can come as one.
+                if len(found) < total and not any("\ufffd" in name for name in found):
+                    break
+                return Listing(first["created"], first["state"]["last_seq"], found)
+    raise UnreachableError(
+        f"The keys of the stream {stream} change faster than they can be listed. Try again when less is written."
+    )
+
+
+async def list_all_subjects(connection: Connection, stream: str, patterns: Sequence[str]) -> Listing:
+    """The subjects that match any of these. Raises as `list_subjects`."""
+    listings = [await list_subjects(connection, stream, pattern) for pattern in patterns]
+    if len({listing.created for listing in listings}) > 1:
+        raise UnreachableError(f"The stream {stream} was made anew while its keys were listed. Try again.")
+    found = {subject for listing in listings for subject in listing.subjects}
+    return Listing(listings[0].created, min(listing.last_sequence for listing in listings), found)
+
+
+async def last_messages(connection: Connection, stream: str, subjects: Sequence[str]) -> dict[str, LastMessage]:
+    """The last message of each subject that has one. Raises as `Connection.jetstream_request`."""
+    gets = _Gets(connection, stream, subjects)
+    await gets.run()
+    return gets.found
+
+
+class _Gets:
+    def __init__(self, connection: Connection, stream: str, subjects: Sequence[str]) -> None:
+        self.found: dict[str, LastMessage] = {}
+        self._subjects = subjects
+        self._to_ask = deque(range(len(subjects)))
+        self._open: set[int] = set()
+        self._error: JetStreamError | None = None
+        self._subject = f"STREAM.MSG.GET.{stream}"
+        self._asking = Asking(connection, self._subject, self._receive)
+        self._cautious = max(1, min(_WINDOW, _OPEN_BYTES * 3 // 4 // connection.max_payload))
+        """The window for values as long as can be, which come in base64."""
+        self._window = self._cautious
+        self._longest = 1
+        """Bytes of the longest answer so far."""
+        self._cut_off = False
+
+    async def run(self) -> None:
+        silences = 0
+        async with self._asking:
+            while self._to_ask or self._open:
+                while self._to_ask and len(self._open) < self._window:
+                    number = self._to_ask.popleft()
+                    self._open.add(number)
+                    await self._asking.ask(number, json.dumps({"last_by_subj": self._subjects[number]}).encode())
+                answered = await self._asking.wait()
+                if self._error is not None:
+                    raise self._error
+                silences = 0 if answered else silences + 1
+                if silences >= SILENCES:
+                    raise self._asking.silent()
+                if not answered:
+                    self._to_ask.extend(self._open)
+                    self._open.clear()
+                    self._cut_off, self._window = True, self._cautious
+
+    def _receive(self, number: int, headers: bytes, data: bytes) -> None:
+        if number not in self._open:
+            return
+        self._longest = max(self._longest, len(data))
+        if not self._cut_off:
+            self._window = max(1, min(_WINDOW, _OPEN_BYTES // self._longest))
+        reply: dict[str, Any] = json.loads(data) if data else {"error": {"description": "nobody answers"}}
+        if (error := reply.get("error")) is None:
+            self.found[self._subjects[number]] = read_message(reply)
+        elif error.get("err_code") != MESSAGE_NOT_FOUND:
+            code, err_code, text = error.get("code", 0), error.get("err_code", 0), error.get("description", "")
+            self._error = JetStreamError(self._subject, code, err_code, text)
+        self._open.discard(number)
+        if len(self._open) <= self._window // 2 or self._error is not None:
+            self._asking.ready.set()

@@ -1,0 +1,181 @@
+"""nats-py's client, with habits of nats.go that a long-lived or careful user of it needs.
+
+Each override leans on the inside of nats-py; the tests fail where a release of it takes one away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable
+from typing import Any
+
+import nats.errors
+import nats.protocol.parser
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.aio.transport import TcpTransport
+
+from ajsync.transport.failure import REFUSED
+
+_PERMISSIONS = "permissions violation"
+_MUCH_BYTES = 2 * 1024 * 1024
+_LOOK_SECONDS = 0.1
+_CANCELLATIONS = 20
+_CANCELLED_SECONDS = 0.05
+"""A task that takes its cancellation ends in far less."""
+
+Taker = Callable[[bytes, bytes, bytes], None]
+"""Takes the subject, the headers and the data of a message."""
+
+_log = logging.getLogger(__name__)
+
+# To the server only a space and a tab end a subject. nats-py stops at a vertical tab and a form feed too, so that one
+# key with such a name would make the whole bucket unreadable.
+_TOKEN, _GAP = rb"[^ \t\r\n]+", rb"[ \t]+"
+_START = rb"MSG%b(%b)%b(%b)%b((%b)%b)?" % (_GAP, _TOKEN, _GAP, _TOKEN, _GAP, _TOKEN, _GAP)
+nats.protocol.parser.MSG_RE = re.compile(rb"\A%b(\d+)\r\n" % _START)
+nats.protocol.parser.HMSG_RE = re.compile(rb"\AH%b(\d+)%b(\d+)\r\n" % (_START, _GAP))
+
+
+class NatsClient(Client):
+    """The client of one connection."""
+
+    def __init__(self, *, tls_wanted: bool, comes_back: bool) -> None:
+        """`tls_wanted` refuses a server without TLS; `comes_back` connects again whatever error a server ends with."""
+        super().__init__()
+        self._tls_wanted = tls_wanted
+        self._comes_back = comes_back
+        self.asks_for_certificate = False
+        """Whether the server wants TLS with a certificate of ours."""
+        self._takers: dict[int, Taker] = {}
+
+    async def subscribe_raw(self, subject: str, take: Taker) -> Subscription:
+        """Give each message of a subscription to `take` as it stands on the wire.
+
+        Of a message with headers nats-py makes a Msg in some 50 µs, which is most of what reading thousands takes.
+        """
+        subscription = await self.subscribe(subject)
+        self._takers[subscription._id] = take
+        return subscription
+
+    async def end(self, seconds: float) -> None:
+        """Close within so many seconds, and see each task of the client end.
+
+        nats-py swallows a cancellation here and there, while it waits for a socket or between two attempts to connect:
+        so it is repeated.
+        """
+        tasks = {
+            self._reading_task,
+            self._ping_interval_task,
+            self._flusher_task,
+            self._reconnection_task,
+            *(subscription._wait_for_msgs_task for subscription in self._subs.values()),
+        }
+        closing = asyncio.ensure_future(self.close())
+        await asyncio.wait((closing,), timeout=seconds)
+        left = {each for each in (closing, *tasks) if each is not None and not each.done()}
+        for _ in range(_CANCELLATIONS):
+            if not left:
+                break
+            for each in left:
+                each.cancel()
+            _, left = await asyncio.wait(left, timeout=_CANCELLED_SECONDS)
+        # What is to be sent and cannot be: asyncio fails at that in ways that differ from release to release.
+        if closing.done() and not closing.cancelled() and (error := closing.exception()):
+            _log.debug("closed with what could not be sent: %r", error)
+        if isinstance(self._transport, TcpTransport) and self._transport._io_writer is not None:
+            self._transport._io_writer.transport.abort()
+
+    async def write(self, data: bytes) -> None:
+        """Send messages as they go over the wire, and wait while much is waiting for the socket."""
+        await self._send_command(data)
+        await self._flush_pending()
+        if self._pending_data_size > _MUCH_BYTES and self._flush_queue is not None:
+            flushed = asyncio.get_running_loop().create_future()
+            self._flush_queue.put_nowait(flushed)
+            while not flushed.done() and self.is_connected:
+                await asyncio.wait((flushed,), timeout=_LOOK_SECONDS)
+
+    async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes | None) -> None:
+        take = self._takers.get(sid)
+        if take is None:
+            return await super()._process_msg(sid, subject, reply, data, headers)  # type: ignore[arg-type]
+        self.stats["in_msgs"] += 1
+        self.stats["in_bytes"] += len(data)
+        take(bytes(subject), headers or b"", data)
+        return None
+
+    def _remove_sub(self, sid: int, max_msgs: int = 0) -> None:
+        self._takers.pop(sid, None)
+        super()._remove_sub(sid, max_msgs)
+
+    async def _send_command(self, cmd: bytes, priority: bool = False) -> None:
+        # nats-py waits here for the socket where much is pending, and swallows a cancellation meanwhile: whoever asks a
+        # server that hangs could not be stopped. Who writes much waits in `write`.
+        self._pending.insert(0 if priority else len(self._pending), cmd)
+        self._pending_data_size += len(cmd)
+
+    async def _flush_pending(self, force_flush: bool = False) -> Any:
+        # For the same reason: once its queue is full nats-py waits here. Whatever is in it flushes all that is pending,
+        # unless the flusher has ended, as it does where it begins while a reconnect still waits for the socket.
+        flushing = self._flusher_task is not None and not self._flusher_task.done()
+        if not flushing or self._flush_queue is None or self._flush_queue.empty():
+            return await super()._flush_pending(force_flush)
+        return None
+
+    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
+        # nats-py encrypts only where the server insists, and would send a password in the clear that tls:// protects.
+        if initial_connection and self._tls_wanted and not info.get("tls_required"):
+            if not info.get("tls_available"):
+                raise nats.errors.SecureConnWantedError
+            info["tls_required"] = True
+        self.asks_for_certificate = bool(info.get("tls_verify"))
+        await super()._process_info(info, initial_connection)
+
+    async def _process_connect_init(self) -> None:
+        try:
+            await super()._process_connect_init()
+        except BaseException:  # nats-py opens the next socket and forgets this one, or waits for it without end
+            if self._transport is not None:
+                self._transport.close()  # type: ignore[no-untyped-call]  # nats-py leaves it without types
+            raise
+
+    def _connect_command(self) -> bytes:
+        # Whoever upgrades has to tell the streams of TLS, which nats-py does not: they would never hold back what a
+        # server sends, and asyncio would warn at each end. This is the first that is sent over TLS.
+        if isinstance(self._transport, TcpTransport) and self._transport._io_writer is not None:
+            transport = self._transport._io_writer.transport
+            if transport.get_extra_info("ssl_object") is not None and not transport.is_closing():
+                transport.get_protocol().connection_made(transport)
+        return super()._connect_command()
+
+    async def _process_headers(self, headers: bytes) -> Any:
+        # Anybody may store a message with headers that are none, and nats-py would end the connection over it.
+        try:
+            return await super()._process_headers(headers)
+        except (IndexError, ValueError) as error:
+            _log.debug("a message has headers that cannot be read: %r", error)
+            return None
+
+    def _build_message(self, sid: int, subject: bytes, reply: bytes, *rest: Any) -> Msg:
+        # The same of a subject that is not UTF-8. What cannot be read is shown in it by backslash escapes.
+        message: Msg = super()._build_message(sid, _readable(subject), _readable(reply), *rest)
+        return message
+
+    async def _process_err(self, err_msg: str) -> None:
+        # nats-py closes for good when a JWT expires or a user changes, though its renewed file may let us in again; and
+        # at any other error but permissions, though the server may take more connections, or larger messages, later.
+        ended = self._comes_back and not self.is_connecting and _PERMISSIONS not in err_msg.lower()
+        if ended or REFUSED.match(err_msg):
+            error = nats.errors.Error(err_msg)
+            await self._error_cb(error)
+            await self._process_op_err(error)
+        else:
+            await super()._process_err(err_msg)
+
+
+def _readable(subject: bytes) -> bytes:
+    return subject if subject.isascii() else subject.decode("utf-8", "backslashreplace").encode()

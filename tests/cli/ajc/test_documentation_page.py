@@ -1,0 +1,127 @@
+"""The commands of the Go tool's page "Scheduled Tasks" with `ajsync` in place of `ajc`: each shows what the page shows.
+
+tests/golden/documentation-page.txt has them as the page has them, but for a misspelt `view`, for two members of the
+JSON that newer versions of `ajc` spell and fill otherwise, and for the delete, which the page has in its text.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.cli.processes import DEADLINE_SECONDS, wait_until
+from tests.nats_server import NatsServer
+
+PAGE = Path(__file__).parents[2] / "golden" / "documentation-page.txt"
+HOST = "dev1.example.net"
+MOMENTS = (
+    (r"\d\d [A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d UTC", "MOMENT"),
+    (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "MOMENT"),
+    (r"INFO\[\d\d:\d\d:\d\d\]", "INFO[TIME]"),
+    (r"@ \d+ B", "@ SIZE"),
+)
+
+
+def steps() -> list[tuple[str, list[str]]]:
+    """Each command of the page, as `ajsync`, and the lines that it shows."""
+    found: list[tuple[str, list[str]]] = []
+    for line in PAGE.read_text().splitlines():
+        if line.startswith("$ ajc "):
+            found.append((line.replace("$ ajc ", "ajsync "), []))
+        else:
+            found[-1][1].append(line)
+    return found
+
+
+def comparable(text: str) -> list[str]:
+    """The lines of an output without what is different each time."""
+    for pattern, word in MOMENTS:
+        text = re.sub(pattern, word, text)
+    return text.splitlines()
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("│").split("│")]
+
+
+def holds(output: list[str], line: str) -> bool:
+    """Whether a line that the page shows is there; a line of a table may have more columns, and so wider ones."""
+    if line == "..." or set(line) <= set("╭─┬┼╮├┤╰┴╯"):
+        return True
+    if line.startswith("│"):
+        return any(cells(line) == cells(ours)[: len(cells(line))] for ours in output if ours.startswith("│"))
+    return line.rstrip() in [ours.rstrip() for ours in output]
+
+
+@pytest.fixture
+def environment(home: Path, server: NatsServer) -> dict[str, str]:
+    """Where `ajsync` is found, and `AJC` is a context for the server; a host of the page's name."""
+    contexts = home / ".config" / "nats" / "context"
+    contexts.mkdir(parents=True)
+    (contexts / "AJC.json").write_text(json.dumps({"url": server.url}))
+    tools = home / "bin"
+    tools.mkdir()
+    for name, script in (("ajsync", f'exec "{sys.executable}" -m ajsync "$@"'), ("hostname", f"echo {HOST}")):
+        (tools / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tools / name).chmod(0o700)
+    return {**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "PYTHONWARNINGS": "error"}
+
+
+@contextmanager
+def staying(command: str, folder: Path, environment: dict[str, str]) -> Iterator[Callable[[], str]]:
+    """Run a command that stays, until the block ends; yields what it has printed so far."""
+    log = folder / "log"
+    with (
+        log.open("w") as output,
+        subprocess.Popen(["sh", "-c", f"exec {command}"], cwd=folder, env=environment, stderr=output) as process,
+    ):
+        try:
+            wait_until(lambda: "Became leader" in log.read_text(), None)
+            yield log.read_text
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(DEADLINE_SECONDS) == 0
+        finally:
+            process.kill()
+
+
+def test_each_command_of_the_page_shows_what_the_page_shows(tmp_path: Path, environment: dict[str, str]) -> None:
+    done: list[str] = []
+    todo = iter(steps())
+
+    def run(command: str, shown: list[str]) -> None:
+        ended = subprocess.run(
+            ["sh", "-c", command],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=DEADLINE_SECONDS,
+        )
+        assert ended.returncode == 0, (command, ended.stderr)
+        compare(command, ended.stdout, shown)
+
+    def compare(command: str, output: str, shown: list[str]) -> None:
+        ours = comparable(output)
+        assert [line for line in comparable("\n".join(shown)) if not holds(ours, line)] == [], (command, output)
+        done.append(command.split(" --monitor")[0])
+
+    for command, shown in todo:
+        if " scheduler " not in command:
+            run(command, shown)
+            continue
+        # The page's port may be taken here.
+        with staying(command.replace("8080", "0"), tmp_path, environment) as log:
+            compare(command, log(), shown)
+            for following, its_output in todo:  # the rest of the page is beside the running scheduler
+                run(following, its_output)
+    assert len(done) == len(steps())

@@ -1,0 +1,134 @@
+"""Following the files, where the server goes away in the middle of an apply, and comes back or does not."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from ajsync.asyncjobs.bucket import ConfigurationBucket
+from ajsync.asyncjobs.names import CONFIGURATION_STREAM
+from ajsync.errors import InvalidError
+from ajsync.reconcile.apply.watch_loop import Desired, WatchLoop
+from ajsync.reconcile.gates import Limits
+from ajsync.transport.connection import Connection, connect
+from ajsync.transport.context import context_for_server
+from tests.nats_server import NatsServer
+from tests.scheduler.fires import until
+from tests.tasks import OWNER, desired, task
+
+pytestmark = pytest.mark.anyio
+
+MANY = 30_000
+"""So many take long enough to write that something can happen meanwhile."""
+
+
+def wanted(*names: str) -> Desired:
+    """What files want that hold schedules of these names."""
+    limits = Limits(max_delete=10, max_delete_percent=50, allow_empty=False)
+    return Desired(OWNER, desired(map(task, names)), "d", limits, adopt=False)
+
+
+@asynccontextmanager
+async def applying(server: NatsServer) -> AsyncIterator[tuple[asyncio.Task[None], asyncio.Event]]:
+    """A follower in the middle of its first apply, and what stops it."""
+    files = wanted(*(f"JOB_{number:05}" for number in range(MANY)))
+    stop = asyncio.Event()
+    async with (
+        connect(context_for_server(server.url), reconnect_timeout=None) as connection,
+        connect(context_for_server(server.url)) as other,
+    ):
+        await ConfigurationBucket.create(other)
+
+        async def open_bucket() -> ConfigurationBucket:
+            return await ConfigurationBucket.open(connection)
+
+        follower = WatchLoop(files, lambda: files, connection, open_bucket, stop)
+        running = asyncio.create_task(follower.run(asyncio.Event(), 60))
+        try:
+            while not await stored(other):  # a read of the bucket would wait until nobody writes
+                await asyncio.sleep(0)
+            yield running, stop
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+
+async def count(server: NatsServer) -> int:
+    """How many schedules the bucket holds."""
+    async with connect(context_for_server(server.url)) as connection:
+        return await stored(connection)
+
+
+async def stored(connection: Connection) -> int:
+    """The same, on a connection that is there."""
+    found: int = (await connection.jetstream_request(f"STREAM.INFO.{CONFIGURATION_STREAM}"))["state"]["messages"]
+    return found
+
+
+async def test_stopped_while_the_server_is_away_it_does_not_wait_for_it(server: NatsServer) -> None:
+    async with applying(server) as (running, stop):
+        server.stop()
+        stop.set()
+        async with asyncio.timeout(10):  # where the writes would be tried again for half a minute
+            await running
+    server.start()
+    assert 0 < await count(server) < MANY
+
+
+async def test_stopped_while_the_server_hangs_it_does_not_wait_for_long(server: NatsServer) -> None:
+    async with applying(server) as (running, stop):
+        assert server.process is not None
+        server.process.send_signal(signal.SIGSTOP)
+        stop.set()
+        async with asyncio.timeout(15):
+            await running
+        server.process.send_signal(signal.SIGCONT)
+    assert 0 < await count(server) < MANY
+
+
+async def test_an_apply_that_lost_its_server_goes_on_when_that_is_back(server: NatsServer) -> None:
+    async with applying(server):
+        server.stop()
+        server.start()
+        async with asyncio.timeout(60):
+            while await count(server) < MANY:
+                await asyncio.sleep(0.1)
+
+
+async def test_what_nobody_saw_change_is_found_at_the_next_resync_and_told_once(
+    server: NatsServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "ajsync.reconcile.apply.watch_loop")
+    files: list[Desired | InvalidError] = [wanted("A")]
+
+    def load() -> Desired:
+        if isinstance(files[0], InvalidError):
+            raise files[0]
+        return files[0]
+
+    def told(text: str) -> int:
+        return caplog.text.count(text)
+
+    stop = asyncio.Event()
+    async with connect(context_for_server(server.url)) as connection:
+        bucket, _ = await ConfigurationBucket.create(connection)
+
+        async def open_bucket() -> ConfigurationBucket:
+            return bucket
+
+        follower = WatchLoop(load(), load, connection, open_bucket, stop)
+        running = asyncio.create_task(follower.run(asyncio.Event(), 0.05))
+        await until(lambda: told("In step") == 1)
+        files[0] = InvalidError("it is broken")
+        await until(lambda: told("it is broken") == 1)
+        files[0] = wanted("A", "B")
+        await until(lambda: told("The files were read: 2 schedules") == 1)
+        await until(lambda: told("In step: 2 schedules") == 1)
+        stop.set()
+        await running
+        assert {*await bucket.names()} == {"A", "B"}
+    assert told("it is broken") == told("The files were read") == 1

@@ -1,0 +1,170 @@
+"""The plan for programs, and the two schemas that describe it and the stored value."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from ajsync.asyncjobs.model import ScheduledTask, decode_scheduled_task, encode_scheduled_task
+from ajsync.reconcile.fields import stored_object
+from ajsync.reconcile.plan import Plan
+from ajsync.reconcile.render import RENDERERS, RenderOptions
+from tests.reconcile.samples import (
+    NOW,
+    create,
+    delete,
+    full_locations,
+    full_plan,
+    full_refusals,
+    hostile_plan,
+    large_plan,
+    make_plan,
+    plans,
+)
+from tests.tasks import scheduled_tasks
+
+ROOT = Path(__file__).parents[3]
+SCHEMAS = {
+    name: json.loads((ROOT / "schemas" / name).read_text()) for name in ("plan.schema.json", "stored.schema.json")
+}
+GOLDEN = [json.loads(line) for line in (ROOT / "tests/golden/stored.jsonl").read_text().splitlines()]
+GO_WROTE = [line for line in GOLDEN if ".scheduled_tasks." in line["subject"] and line["data"]]
+PLAN_VALIDATOR = Draft202012Validator(SCHEMAS["plan.schema.json"])
+STORED_VALIDATOR = Draft202012Validator(SCHEMAS["stored.schema.json"])
+
+
+def document(plan: Plan, *, refused: bool = False, **options: Any) -> Any:
+    value = json.loads(RENDERERS["json"](plan, full_refusals() if refused else (), RenderOptions(NOW, **options)))
+    PLAN_VALIDATOR.validate(value)
+    return value
+
+
+def test_a_plan_says_what_it_is_for_and_how_much_it_does() -> None:
+    value = document(full_plan(), refused=True)
+    assert value["target"]["bucket"] == "CHORIA_AJ_CONFIGURATION"
+    assert (value["owner"], value["now"]) == ("team", "2026-11-24T05:47:30+00:00")
+    assert value["summary"] == {
+        "create": 3,
+        "update": 1,
+        "adopt": 1,
+        "delete": 1,
+        "unchanged": 120,
+        "conflicts": 3,
+        "unmanaged": 12,
+        "foreign": 1,
+        "unreadable": 2,
+        "desired": 129,
+        "owned": 122,
+    }
+    assert [refusal["kind"] for refusal in value["refusals"]] == ["conflict", "gate"]
+
+
+def test_a_change_holds_both_values_and_the_names_of_what_differs() -> None:
+    changes = {change["name"]: change for change in document(full_plan(), locations=full_locations())["changes"]}
+    report = changes["REPORT"]
+    assert report["action"] == "update"
+    assert report["fields"] == ["schedule", "timezone", "payload", "deadline", "description"]
+    assert report["before"]["schedule"] == "CRON_TZ=Europe/Malta 30 6 * * MON-FRI"
+    assert report["after"]["deadline"] == 3_600_000_000_000
+    assert report["next"][0] == "2026-11-24T07:00:00+01:00"
+    assert report["location"] == {"file": "schedules/email.yaml", "line": 31}
+    assert (changes["HEARTBEAT"]["before"], changes["HEARTBEAT"]["next"]) == (None, [])
+    assert (changes["OLD_REPORT"]["after"], changes["OLD_REPORT"]["location"]) == (None, None)
+    assert changes["TICK"]["fields"] == ["max_tries", "owner"]
+
+
+def test_what_is_not_stored_yet_has_no_time_of_creation() -> None:
+    new, gone = document(make_plan(create("A"), delete("B")))["changes"]
+    assert "created_at" not in new["after"]
+    assert gone["before"]["created_at"] == "2026-11-23T14:09:53.902271558Z"
+
+
+def test_a_payload_is_sized_and_shown_only_when_asked_for() -> None:
+    plan = make_plan(create("A", payload=b"secret"), create("B"))
+    sized, none = document(plan)["changes"]
+    assert sized["after"]["payload"] == {"bytes": 6, "sha256": hashlib.sha256(b"secret").hexdigest()}
+    assert none["after"]["payload"] is None
+    assert document(plan, show_payload=True)["changes"][0]["after"]["payload"] == "c2VjcmV0"
+
+
+@pytest.mark.parametrize(
+    ("plan", "refused", "applicable"),
+    [(make_plan(create()), False, True), (make_plan(create()), True, False), (full_plan(), False, False)],
+)
+def test_a_plan_is_applicable_without_refusal_and_conflict(plan: Plan, refused: bool, applicable: bool) -> None:
+    assert document(plan, refused=refused)["applicable"] is applicable
+
+
+def test_hostile_content_is_escaped_to_ascii_and_comes_back_whole() -> None:
+    plan = hostile_plan()
+    shown = RENDERERS["json"](plan, (), RenderOptions(NOW, show_payload=True))
+    assert shown.isascii()
+    assert all(char.isprintable() or char in "\n\x7f" for char in shown)
+    value = json.loads(shown)
+    PLAN_VALIDATOR.validate(value)
+    assert [change["name"] for change in value["changes"]] == [change.name for change in plan.changes]
+
+
+@given(plans(), st.booleans())
+def test_every_plan_fits_its_schema(plan: Plan, show_payload: bool) -> None:
+    document(plan, show_payload=show_payload)
+
+
+def test_a_large_plan_fits_its_schema() -> None:
+    assert len(document(large_plan(300))["changes"]) == 300
+
+
+@given(scheduled_tasks())
+def test_what_ajsync_stores_fits_the_schema_of_the_stored_value(task: ScheduledTask) -> None:
+    STORED_VALIDATOR.validate(json.loads(encode_scheduled_task(task)))
+
+
+@pytest.mark.parametrize("line", GO_WROTE, ids=lambda line: str(line["subject"].rpartition(".")[2]))
+def test_what_go_stores_fits_it_too_and_is_encoded_alike(line: dict[str, str]) -> None:
+    value = json.loads(line["data"])
+    STORED_VALIDATOR.validate(value)
+    assert stored_object(decode_scheduled_task(value["name"], line["data"].encode())) == value
+
+
+@pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
+def test_a_schema_is_valid_and_explains_each_of_its_members_with_a_fitting_example(schema: dict[str, Any]) -> None:
+    Draft202012Validator.check_schema(schema)
+    for name, member in _members(schema):
+        described = {**_referred(schema, member["$ref"]), **member} if "$ref" in member else member
+        assert described["description"], name
+        assert described["examples"], name
+        for example in described["examples"]:
+            Draft202012Validator({**described, "$defs": schema.get("$defs", {})}).validate(example)
+
+
+def test_the_plan_describes_stored_values_in_the_words_of_their_own_schema() -> None:
+    own = {"$schema", "$id"}
+    stored = {name: value for name, value in SCHEMAS["stored.schema.json"].items() if name not in own}
+    assert SCHEMAS["plan.schema.json"]["$defs"]["stored"] == stored
+
+
+def _referred(schema: dict[str, Any], reference: str) -> dict[str, Any]:
+    part: Any = schema
+    for step in reference.split("/")[1:]:
+        part = part[step]
+    described: dict[str, Any] = part
+    return described
+
+
+def _members(schema: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    if isinstance(schema, list):
+        for each in schema:
+            yield from _members(each)
+    if isinstance(schema, dict):
+        yield from schema.get("properties", {}).items()
+        for name, each in schema.items():
+            if name not in ("examples", "const", "enum"):
+                yield from _members(each)

@@ -1,0 +1,556 @@
+"""The agenda gives out each fire once, and what it gives out follows from the history of the bucket alone."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from ajsync.asyncjobs.due import jitter_offset, times_of
+from ajsync.asyncjobs.model import Managed, ScheduledTask
+from ajsync.errors import ScheduleError
+from ajsync.scheduler.agenda.agenda import Agenda, Fire, soonest
+from ajsync.scheduler.election.progress import progress
+from ajsync.timestamp import NANOSECONDS as SECOND
+from tests.scheduler.firing.searches import Searches
+from tests.tasks import OWNER, task
+
+START = int(datetime(2026, 11, 24, 12, 0, tzinfo=UTC).timestamp()) * SECOND
+MINUTE = 60 * SECOND
+
+
+def at(seconds: float) -> int:
+    return START + int(seconds * SECOND)
+
+
+def agenda(*tasks: ScheduledTask, position: float = 0) -> Agenda:
+    made = Agenda(at(position))
+    for each in tasks:
+        made.load(each, START - MINUTE)
+    return made
+
+
+def seconds(fires: list[Fire]) -> list[tuple[str, float]]:
+    """Name and second of each fire, counted from the start."""
+    return [(fire.task.name, (fire.due - START) / SECOND) for fire in fires]
+
+
+def test_schedules_with_the_same_times_are_due_together_and_in_the_order_of_their_names() -> None:
+    made = agenda(task("B", schedule="* * * * *"), task("A", schedule="* * * * *"), task("C", schedule="@every 90s"))
+    assert seconds(made.advance(at(120))) == [("A", 60), ("B", 60), ("C", 90), ("A", 120), ("B", 120)]
+    assert made.advance(at(120)) == []
+    assert made.next_due() == at(180)
+
+
+def test_an_every_has_its_phase_from_its_creation() -> None:
+    one = task("A", schedule="@every 10s", created_at=at(-3.4))
+    assert seconds(agenda(one).advance(at(20))) == [("A", 6), ("A", 16)]
+    assert seconds(agenda(one, position=100).advance(at(120))) == [("A", 106), ("A", 116)]
+
+
+def test_an_empty_agenda_has_nothing_due() -> None:
+    assert agenda().next_due() is None
+    made = agenda(task("A", schedule="* * * * *"))
+    made.remove("A", at(1))
+    assert made.next_due() is None
+    assert made.advance(at(600)) == []
+
+
+def test_a_schedule_that_never_fires_is_no_harm() -> None:
+    made = agenda(task("NEVER", schedule="0 0 30 2 *"), task("A", schedule="* * * * *"))
+    assert seconds(made.advance(at(60))) == [("A", 60)]
+
+
+def test_an_invalid_schedule_is_an_error_and_leaves_no_entry() -> None:
+    made = agenda(task("A", schedule="* * * * *"))
+    with pytest.raises(ScheduleError):
+        made.put(task("A", schedule="61 * * * *"), at(1))
+    assert "A" not in made
+    assert made.advance(at(600)) == []
+
+
+def test_nothing_is_due_before_the_value_that_says_so_was_stored() -> None:
+    made = agenda(position=-3600)
+    made.load(task("A", schedule="* * * * *"), at(30))
+    assert seconds(made.advance(at(120))) == [("A", 60), ("A", 120)]
+
+
+def test_a_change_counts_from_the_moment_in_which_it_was_stored() -> None:
+    made = agenda(task("A", schedule="* * * * *"))
+    made.put(task("A", schedule="@every 7s", created_at=START), at(90))
+    assert seconds(made.advance(at(110))) == [("A", 60), ("A", 91), ("A", 98), ("A", 105)]
+
+
+def test_a_change_takes_back_what_was_given_out_ahead_and_is_due_after_it() -> None:
+    made = agenda(task("A", schedule="* * * * *"))
+    ahead = made.advance(at(120))
+    made.put(task("A", schedule="@every 50s", created_at=START), at(90))
+    assert [(fire.due, fire.stands) for fire in ahead] == [(at(60), True), (at(120), False)]
+    assert seconds(made.advance(at(150))) == [("A", 100), ("A", 150)]
+
+
+def test_a_deletion_takes_back_what_is_due_after_it() -> None:
+    made = agenda(task("A", schedule="* * * * *"))
+    ahead = made.advance(at(120))
+    made.remove("A", at(90))
+    assert [fire.stands for fire in ahead] == [True, False]
+    assert not made.remove("A", at(91))
+
+
+def test_what_was_due_before_a_deletion_is_still_given_out() -> None:
+    made = agenda(task("A", schedule="* * * * *"))
+    made.remove("A", at(61))
+    assert seconds(made.advance(at(600))) == [("A", 60)]
+
+
+def test_what_comes_back_within_a_minute_with_its_time_of_creation_goes_on_where_it_was() -> None:
+    made = agenda(task("A", schedule="* * * * *", created_at=START))
+    made.advance(at(58))
+    made.remove("A", at(59))
+    made.advance(at(62))
+    made.put(task("A", schedule="* * * * *", queue="NEW", created_at=START), at(61))
+    (fire,) = made.advance(at(62))
+    assert (fire.due, fire.task.queue) == (at(60), "NEW")
+
+
+@pytest.mark.parametrize(("created", "back"), [(1, 61), (0, 120)])
+def test_what_comes_back_later_or_is_another_begins_anew(created: int, back: float) -> None:
+    made = agenda(task("A", schedule="* * * * *", created_at=START))
+    made.remove("A", at(59))
+    made.put(task("A", schedule="* * * * *", created_at=START + created), at(back))
+    assert seconds(made.advance(at(180))) == [("A", 120), ("A", 180)][-1 if back == 120 else 0 :]
+
+
+def test_what_is_given_back_is_due_again() -> None:
+    made = agenda(task("A", schedule="* * * * *"))
+    fires = made.advance(at(60))
+    made.advance(at(90))
+    made.give_back(fires)
+    assert made.next_due() == at(60)
+    assert made.advance(at(60)) == fires
+    assert made.position == at(90)
+
+
+def test_what_is_skipped_is_not_given_out() -> None:
+    made = agenda(task("A", schedule="* * * * *"))
+    made.give_back(agenda(task("B", schedule="* * * * *")).advance(at(60)))
+    made.skip(at(119))
+    assert seconds(made.advance(at(120))) == [("A", 120)]
+
+
+@pytest.mark.parametrize(("after", "left"), [(-1, [360]), (59, [360]), (60, [60, 360]), (90, [60, 90, 360])])
+def test_what_late_news_brought_before_what_is_skipped_is_given_out(after: int, left: list[int]) -> None:
+    made = agenda()
+    made.advance(at(90))
+    made.put(task("A", schedule="@every 30s", created_at=at(0)), at(30))
+    made.remove("A", at(360))
+    made.skip(at(330), after=at(after))
+    assert [fire.due for fire in made.advance(at(400))] == [at(each) for each in left]
+
+
+@pytest.mark.parametrize(("window", "longest"), [(0, 60), (120, 180)])
+def test_of_a_value_that_ends_long_after_the_position_it_holds_no_more_than_catch_up_may_ask_for(
+    window: int, longest: int
+) -> None:
+    made = Agenda(START, look_back=MINUTE)
+    made.load(task("A", schedule="@every 1s", managed=Managed(OWNER, catchup_window=window * SECOND)), START)
+    made.remove("A", at(30 * 86400))
+    held = made.advance(at(30 * 86400))
+    assert [fire.due for fire in held] == [at(30 * 86400 - ago) for ago in reversed(range(longest))]
+
+
+def test_what_it_goes_back_over_is_given_out_once_more() -> None:
+    made = agenda(task("A", schedule="* * * * *"), task("B", schedule="* * * * *"), task("GONE", schedule="* * * * *"))
+    made.remove("GONE", at(65))
+    overdue = made.advance(at(60))
+    made.advance(at(3600))
+    made.give_back(overdue)
+    made.put(task("B", schedule="* * * * *", task_type="new"), at(100))
+    made.rewind(at(120))
+    assert made.position == at(120)
+    again = made.advance(at(180))
+    assert seconds(again) == [("A", 60), ("B", 60), ("GONE", 60), ("B", 120), ("A", 180), ("B", 180)]
+    assert again[-1].task.task_type == "new"
+
+
+def test_jitter_spreads_by_the_name_and_is_the_same_everywhere() -> None:
+    spread = [task(f"N{n}", schedule="* * * * *", managed=Managed(OWNER, jitter=30 * SECOND)) for n in range(50)]
+    offsets = [jitter_offset(each) for each in spread]
+    assert len(set(offsets)) > 40
+    assert all(0 <= offset < 30 * SECOND for offset in offsets)
+    assert jitter_offset(spread[0]) == 22_652_000_000
+    fires = agenda(*spread).advance(at(89.999))
+    dues = [at(start) + offset for start in (0, 60) for offset in offsets if offset]
+    assert sorted(fire.due for fire in fires) == sorted(dues)
+
+
+SCHEDULES = ["* * * * *", "*/2 * * * *", "@every 7s", "@every 45s", "@hourly", "CRON_TZ=Asia/Kolkata 31 17 * * *"]
+NAMES = ["A", "B", "C"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something that happens to the bucket, at a second."""
+
+    second: int
+    name: str
+    schedule: str | None
+    jitter: int
+
+    def happen(self, agenda: Agenda) -> None:
+        moment = START + self.second * SECOND + 1
+        if self.schedule is None:
+            agenda.remove(self.name, moment)
+        else:
+            managed = Managed(OWNER, jitter=self.jitter * SECOND)
+            agenda.put(task(self.name, schedule=self.schedule, created_at=START, managed=managed), moment)
+
+
+STEPS = st.lists(
+    st.builds(
+        Step,
+        st.integers(0, 600),
+        st.sampled_from(NAMES),
+        st.none() | st.sampled_from(SCHEDULES),
+        st.sampled_from([0, 0, 20]),
+    ),
+    max_size=12,
+).map(lambda steps: sorted(steps, key=lambda step: step.second))
+
+
+def one_leader(steps: list[Step], until: int) -> list[tuple[int, str, str]]:
+    """What a leader fires that looks at each second, after what has happened in it."""
+    made = Agenda(START - 1)
+    fired: list[Fire] = []
+    rest = list(steps)
+    for second in range(until + 1):
+        fired += [fire for fire in made.advance(at(second)) if fire.stands]
+        while rest and rest[0].second == second:
+            rest.pop(0).happen(made)
+    return described(fired)
+
+
+def described(fires: list[Fire]) -> list[tuple[int, str, str]]:
+    return sorted((fire.due, fire.task.name, fire.task.schedule) for fire in fires)
+
+
+@given(STEPS, st.lists(st.integers(0, 700), max_size=6), st.integers(0, 10))
+def test_whatever_terms_leaders_have_together_they_fire_what_one_leader_would(
+    steps: list[Step], handovers: list[int], ahead: int
+) -> None:
+    """Each was a stand-by from the start, takes over from the watermark of the one before, and looks seconds ahead."""
+    until = 700
+    fired: list[Fire] = []
+    began = 0
+    for end in sorted({*handovers, until}):
+        made = Agenda(START - 1)
+        rest = [*steps]
+        for second in range(began):  # the others lead, and this one follows their watermark
+            made.advance(at(second))
+            while rest and rest[0].second == second:
+                rest.pop(0).happen(made)
+        prepared: list[Fire] = []
+        for second in range(began, end + 1):
+            prepared += made.advance(at(min(second + ahead, until)))
+            fired += [fire for fire in prepared if fire.due <= at(second) and fire.stands]
+            prepared = [fire for fire in prepared if fire.due > at(second)]
+            while rest and rest[0].second == second:
+                rest.pop(0).happen(made)
+        began = end + 1
+    assert described(fired) == one_leader(steps, until)
+
+
+@given(STEPS, st.lists(st.integers(0, 700), max_size=6))
+def test_what_a_leader_gives_back_another_term_of_it_fires(steps: list[Step], handovers: list[int]) -> None:
+    """One scheduler leads again and again; at the end of a term it gives back what it holds and has not fired."""
+    until = 700
+    made = Agenda(START - 1)
+    rest = [*steps]
+    fired: list[Fire] = []
+    held: list[Fire] = []
+    for second in range(until + 1):
+        held += made.advance(at(min(second + 10, until)))
+        if second in handovers:
+            made.give_back(held)
+            held = made.advance(at(min(second + 10, until)))
+        fired += [fire for fire in held if fire.due <= at(second) and fire.stands]
+        held = [fire for fire in held if fire.due > at(second)]
+        while rest and rest[0].second == second:
+            rest.pop(0).happen(made)
+    assert described(fired) == one_leader(steps, until)
+
+
+@given(STEPS, st.lists(st.integers(0, 700), max_size=8))
+@example([Step(0, "B", "* * * * *", 0), Step(246, "B", None, 0), Step(306, "B", "* * * * *", 0)], [300])
+def test_a_stand_by_that_follows_a_watermark_holds_exactly_what_lies_after_it(
+    steps: list[Step], watermarks: list[int]
+) -> None:
+    made = Agenda(START - 1)
+    events: list[tuple[int, Callable[[Agenda], object]]] = [(step.second, step.happen) for step in steps]
+    last = max(watermarks, default=-1)
+    # A watermark is seen some time after it was written.
+    events += [(mark + 5, lambda agenda, mark=mark: agenda.advance(at(mark))) for mark in watermarks]  # type: ignore[misc]
+    for _, happen in sorted(events, key=lambda event: event[0]):
+        happen(made)
+    left = described([fire for fire in made.advance(at(700)) if fire.stands])
+    fired = one_leader(steps, 700)
+    assert [fire for fire in left if fire[0] > at(last)] == [fire for fire in fired if fire[0] > at(last)]
+    # Of a schedule that comes back after that, the leader fires what fell due while it was away, and this one holds it.
+    came_back = {step.name for step in steps if step.schedule is not None and step.second > last + 5}
+    assert all(fire in fired and fire[1] in came_back for fire in left if fire[0] <= at(last))
+
+
+def test_of_what_another_has_reached_only_what_is_open_is_left() -> None:
+    made = agenda(task("A", schedule="* * * * *"), task("B", schedule="* * * * *"))
+    made.follow(at(200), {("A", at(60)), ("B", at(120)), ("B", at(240))})
+    assert seconds(made.take_open()) == [("A", 60), ("B", 120)]
+    assert made.take_open() == []
+    assert seconds(made.advance(at(240))) == [("A", 240), ("B", 240)]
+
+
+def test_what_falls_out_of_the_open_fires_is_settled() -> None:
+    made = agenda(task("A", schedule="* * * * *"))
+    made.follow(at(130), {("A", at(60)), ("A", at(120))})
+    made.follow(at(130), {("A", at(120))})
+    assert seconds(made.take_open()) == [("A", 120)]
+
+
+@pytest.mark.parametrize("name", ["A", "B"])
+def test_an_open_fire_that_nothing_was_due_for_is_none(name: str) -> None:
+    made = agenda(task("A", schedule="* * * * *"))
+    made.follow(at(200), {(name, at(61)), (name, -(10**18)), ("A", START - 2 * MINUTE)})
+    assert made.take_open() == []
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_an_open_fire_of_a_value_that_ended_is_fired_as_it_was(before: bool) -> None:
+    made = agenda(task("A", schedule="* * * * *", queue="OLD"))
+    if not before:
+        made.follow(at(90), {("A", at(60))})
+    made.put(task("A", schedule="* * * * *", queue="NEW"), at(100))
+    made.follow(at(150), {("A", at(60)), ("A", at(120))})
+    assert [(fire.due, fire.task.queue) for fire in made.take_open()] == [(at(60), "OLD"), (at(120), "NEW")]
+
+
+def test_an_open_fire_is_that_of_the_value_that_counted_then_whatever_was_given_back() -> None:
+    made = agenda(task("A", schedule="* * * * *", queue="OLD"))
+    taken = made.advance(at(60))
+    made.give_back(taken)
+    made.put(task("A", schedule="* * * * *", queue="NEW"), at(59))
+    made.follow(at(61), {("A", at(60))})
+    assert [(fire.due, fire.task.queue) for fire in made.take_open()] == [(at(60), "NEW")]
+
+
+@pytest.mark.parametrize("marked", [80, 120], ids=["before", "after"])
+def test_a_value_that_ends_while_a_leader_catches_up_is_kept_with_its_open_fires(marked: int) -> None:
+    made = agenda(task("A", schedule="* * * * *"))
+    made.follow(at(50), (), open_after=at(-900))
+    made.remove("A", at(100))
+    made.follow(at(marked), {("A", at(0))}, open_after=at(-800))
+    assert [entry.task.name for entry in made.entries_until(at(-500))] == ["A"]
+    assert seconds(made.take_open()) == [("A", 0)]
+
+
+def test_so_is_one_of_whose_end_the_news_come_after_the_watermark() -> None:
+    made = agenda(task("A", schedule="* * * * *"))
+    made.follow(at(120), (), open_after=at(-900))
+    made.remove("A", at(100))
+    assert [entry.task.name for entry in made.entries_until(at(-500))] == ["A"]
+    made.follow(at(130), {("A", at(0))}, open_after=at(-800))
+    assert seconds(made.take_open()) == [("A", 0)]
+    made.follow(at(140), ())
+    assert made.entries_until(at(-500)) == []
+
+
+def test_what_late_news_brought_is_overdue_until_it_is_given_out() -> None:
+    made = agenda()
+    made.advance(at(200))
+    made.put(task("A", schedule="* * * * *"), at(30))
+    assert seconds([*made.overdue(at(130))]) == [("A", 60), ("A", 120)]
+    assert seconds([*made.overdue(at(300))]) == [("A", 60), ("A", 120), ("A", 180)]
+    made.advance(at(200))
+    assert [*made.overdue(at(300))] == []
+
+
+def test_an_open_fire_that_late_news_brings_too_is_given_out_once() -> None:
+    made = agenda()
+    made.follow(at(150), {("A", at(120))})
+    made.put(task("A", schedule="* * * * *"), at(100))
+    assert seconds(made.take_open()) == [("A", 120)]
+    assert made.advance(at(150)) == []
+
+
+def test_an_agenda_that_is_years_behind_steps_over_them() -> None:
+    made = Agenda(0)
+    made.load(task("A", schedule="@every 1s"), START)
+    assert seconds(made.upcoming(2)) == [("A", 1), ("A", 2)]
+    assert seconds(made.advance(at(2))) == [("A", 1), ("A", 2)]
+
+
+DELAYS = st.lists(st.sampled_from([0, 0, 0, 1, 30, 400]), min_size=1, max_size=7)
+"""Seconds that a fire takes until it is settled."""
+TURNS = st.lists(st.tuples(st.integers(0, 700), st.integers(0, 2)), max_size=6).map(sorted)
+"""When another term begins, and whose."""
+
+
+@given(STEPS, TURNS, DELAYS, st.integers(1, 50), st.sampled_from([0, 200, 10**6]))
+def test_whatever_is_not_settled_when_a_leader_ends_the_next_ones_fire_once(
+    steps: list[Step], turns: list[tuple[int, int]], delays: list[int], lag: int, room: int
+) -> None:
+    """Three follow the bucket, and the watermark now and then; what they settled together is what one leader fires."""
+    until = 700
+    everyone = [Agenda(START - 1) for _ in range(3)]
+    leader, flying, settled = everyone[0], list[Fire](), list[Fire]()
+    reached = progress(START - 1, [], room)
+    rest, terms = [*steps], [*turns]
+    for second in range(until + 1):
+        while terms and terms[0][0] == second:
+            leader.give_back(flying)
+            leader = everyone[terms.pop(0)[1]]
+            leader.follow(reached.instant, reached.open)
+            flying = leader.take_open()
+        flying += [fire for fire in leader.advance(at(second)) if fire.stands]
+        for fire in [*flying]:
+            delay = delays[(fire.due // SECOND + ord(fire.task.name)) % len(delays)]
+            if fire.due + delay * SECOND <= at(second) or second == until:
+                flying.remove(fire)
+                settled.append(fire)
+        reached = progress(at(second), [(fire.due, fire.task.name, False) for fire in flying], room)
+        while rest and rest[0].second == second:
+            step = rest.pop(0)
+            for each in everyone:
+                step.happen(each)
+        if second % lag == 0:
+            for each in everyone:
+                if each is not leader:
+                    each.follow(reached.instant, reached.open)
+    expected = one_leader(steps, until)
+    # Beyond the bound some are looked at again, and found by their ids.
+    found = described(settled) if room == 10**6 else sorted({*described(settled)})
+    assert found == expected
+
+
+def test_entries_without_a_time_of_creation_have_times_all_the_same() -> None:
+    assert times_of(task("A", schedule="@every 1h")).next(START) == START + 3600 * SECOND
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.uuids()), unique=True), st.integers(0, 60))
+def test_the_soonest_of_a_heap_are_its_smallest(items: list[tuple[int, object]], count: int) -> None:
+    heapq.heapify(items)
+    before = items[:]
+    assert soonest(items, count) == sorted(items)[:count]
+    assert items == before
+
+
+def test_of_many_that_are_due_together_only_those_that_are_asked_for_are_looked_at() -> None:
+    made = agenda(
+        *(task(f"T{number}", schedule="* * * * *") for number in range(1000)), task("SOON", schedule="@every 1s")
+    )
+    upcoming = made.upcoming(70)
+    assert [fire.task.name for fire in upcoming[:59]] == ["SOON"] * 59
+    assert len({(fire.task.name, fire.due) for fire in upcoming}) == 70
+    assert [fire.due for fire in upcoming] == sorted(fire.due for fire in upcoming)
+    assert len(made.upcoming(2000)) == 2000
+
+
+WEEKS = 14 * 24 * 60 * MINUTE
+YEAR = 365 * 24 * 60 * MINUTE
+MOST_SEARCHES = 900
+"""In one call, however many schedules there are and however long a time lies between."""
+
+
+def many(count: int) -> Agenda:
+    """An agenda of so many schedules of which no two are due together."""
+    return agenda(*(task(f"S{n}", schedule=f"{n % 60} {n // 60 % 24} */{n // 1440 + 1} * *") for n in range(count)))
+
+
+def given_out(made: Agenda, until: int, searches: Searches) -> list[Fire]:
+    """What an agenda gives out, call by call; none of these searches long."""
+    found: list[Fire] = []
+    while made.position < until:
+        before = searches.made
+        found += made.advance(until)
+        assert searches.since(before) <= MOST_SEARCHES
+    return found
+
+
+@pytest.mark.parametrize("go", ["skip", "rewind"])
+def test_to_go_far_searches_little_at_a_time_and_finds_the_same(go: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    searches = Searches(monkeypatch)
+    made, other = many(4000), many(4000)
+    before = searches.made
+    made.skip(START + YEAR) if go == "skip" else made.rewind(START - YEAR)
+    assert searches.since(before) <= MOST_SEARCHES
+    other = Agenda(made.position)
+    for entry in made.entries():
+        other.load(entry.task, entry.since)
+    until = made.position + 90 * MINUTE
+    assert seconds(given_out(made, until, searches)) == seconds(other.advance(until))
+
+
+def test_a_value_that_ends_after_weeks_of_silence_costs_nothing_and_loses_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    searches = Searches(monkeypatch)
+    made = agenda(task("A", schedule="* * * * *"))
+    before = searches.made
+    made.remove("A", START + WEEKS)
+    made.put(task("A", schedule="@daily", created_at=START), START + WEEKS)
+    made.upcoming(50)
+    made.next_due()
+    assert searches.since(before) < 200
+    fires = [fire for fire in given_out(made, START + WEEKS, searches) if fire.task.schedule == "* * * * *"]
+    while found := made.advance(START + WEEKS):
+        fires += found
+    assert [fire.due for fire in fires] == [START + number * MINUTE for number in range(1, 14 * 24 * 60 + 1)]
+
+
+def test_what_fell_due_in_an_hour_is_given_out_in_parts_and_each_fire_once() -> None:
+    made = agenda(*(task(f"S{n}", schedule="@every 1s", created_at=START) for n in range(100)))
+    parts = []
+    while made.position < at(600):
+        parts.append(made.advance(at(600)))
+    assert max(map(len, parts)) <= 2100
+    found = [(fire.task.name, fire.due) for part in parts for fire in part]
+    assert len(found) == len(set(found)) == 60_000
+    assert [due for _, due in found] == sorted(due for _, due in found)
+
+
+def test_ten_thousand_schedules_due_at_one_instant_are_given_out_together_and_searched_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = agenda(
+        *(task(f"S{n}", schedule=f"0 12,{n % 12} {n // 12 % 27 + 1},24 {n // 300 + 1}-12 *") for n in range(3000))
+    )
+    searches = Searches(monkeypatch)
+    made.rewind(at(-5))
+    found = given_out(made, at(0), searches)
+    assert len(found) == len({fire.task.name for fire in found}) > 2500
+    assert given_out(made, at(60), searches) == []
+
+
+def test_entries_that_ended_are_kept_for_a_leader_that_has_not_made_everything_good() -> None:
+    made = agenda(task("A", schedule="* * * * *"), task("B", schedule="* * * * *"))
+    made.remove("A", at(600))
+    made.follow(at(900), (), at(300))
+    assert [entry.task.name for entry in made.entries_until(at(800))] == ["B", "A"]
+    assert seconds(made.advance(at(960))) == [("B", 960)]
+    made.follow(at(1000), (), at(700))
+    assert [entry.task.name for entry in made.entries_until(at(1000))] == ["B"]
+
+
+def test_to_look_for_what_was_due_pauses_where_there_is_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = many(1000)
+    searches = Searches(monkeypatch)
+    before, longest = 0, 0
+    found = []
+    for fire in made.between(START - MINUTE, START):
+        longest, before = max(longest, searches.since(before)), searches.made
+        found.append(fire)
+    assert found.count(None) == 10
+    assert longest <= 200

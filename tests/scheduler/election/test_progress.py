@@ -1,0 +1,83 @@
+"""How far a term has come: nothing that is not settled is left out, and one fire does not hold back all others."""
+
+from __future__ import annotations
+
+import heapq
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ajsync.scheduler.election.progress import due_by, progress
+from ajsync.scheduler.election.watermark import MOST_OPEN, MOST_OPEN_BYTES, Watermark, encode_watermark
+
+UNSETTLED = st.lists(st.tuples(st.integers(0, 100), st.text(max_size=3), st.booleans()), max_size=40)
+PLENTY = 10**9
+
+
+def test_where_all_is_settled_it_is_what_was_handed_over() -> None:
+    assert progress(100, [], PLENTY).instant == 100
+
+
+def test_a_fire_that_cannot_be_stored_is_named_and_holds_back_nothing() -> None:
+    found = progress(100, [(10, "STUCK", False), (20, "PERHAPS", True)], PLENTY)
+    assert (found.instant, found.behind) == (100, 0)
+    assert found.open == {("STUCK", 10)}
+    assert found.looked_for == {("PERHAPS", 20)}
+
+
+def test_what_is_due_later_than_what_was_handed_over_is_not_named() -> None:
+    assert progress(100, [(101, "A", False)], PLENTY).open == frozenset()
+
+
+@given(st.integers(0, 100), UNSETTLED, st.integers(0, 2000))
+def test_each_fire_that_is_not_settled_is_named_or_still_ahead(
+    reached: int, unsettled: list[tuple[int, str, bool]], room: int
+) -> None:
+    found = progress(reached, unsettled, room)
+    assert found.instant <= reached
+    assert found.behind == reached - found.instant
+    assert found.unsettled == {(name, due) for due, name, _ in unsettled if due <= found.instant}
+    assert found.open == {(name, due) for due, name, looked_for in unsettled if due <= found.instant and not looked_for}
+
+
+@given(UNSETTLED, st.integers(0, 2000))
+def test_what_is_named_fits_into_its_room(unsettled: list[tuple[int, str, bool]], room: int) -> None:
+    found = progress(100, unsettled, room)
+    bare = len(encode_watermark(Watermark("", found.instant, 1)))
+    whole = len(encode_watermark(Watermark("", found.instant, 1, found.open, found.looked_for)))
+    assert whole - bare <= room + len(',"open":{},"looked_for":{}')
+
+
+def test_beyond_a_thousand_it_stands_before_the_first_that_is_not_named() -> None:
+    found = progress(10**6, [(number, "A", False) for number in range(2 * MOST_OPEN)], PLENTY)
+    assert found.instant == MOST_OPEN - 1
+    assert len(found.open) == MOST_OPEN
+
+
+def test_of_more_at_one_instant_than_it_can_name_it_names_none() -> None:
+    found = progress(50, [(40, f"N{number}", False) for number in range(MOST_OPEN + 1)], PLENTY)
+    assert (found.instant, found.unsettled) == (39, frozenset())
+
+
+def test_a_thousand_with_names_of_usual_length_fit() -> None:
+    found = progress(50, [(40, f"{number:04}_NIGHTLY_REPORT", False) for number in range(MOST_OPEN)], MOST_OPEN_BYTES)
+    assert len(found.open) == MOST_OPEN
+
+
+@given(st.lists(st.integers(0, 20)), st.integers(0, 20))
+def test_of_a_heap_exactly_what_is_due_is_seen(dues: list[int], until: int) -> None:
+    heap = [(due, serial, due) for serial, due in enumerate(dues)]
+    heapq.heapify(heap)
+    assert sorted(due_by(heap, until)) == sorted(due for due in dues if due <= until)
+
+
+def test_what_is_made_good_does_not_hold_it_back_however_many_they_are() -> None:
+    """What cannot be named, the next leader makes good once more of the time that is not done with."""
+    made_good = [(number, "OLD", False) for number in range(100, 100 + 2 * MOST_OPEN)]
+    now = [(10**6, "NOW", False), (50, "BEGUN", True)]
+    found = progress(10**6, now, PLENTY, ((5000, 9000),), made_good, 9000)
+    assert (found.instant, found.catching_up) == (10**6, ((99, 9000),))
+    assert found.unsettled == {("NOW", 10**6), ("BEGUN", 50)}
+    few = progress(10**6, now, PLENTY, ((5000, 9000), (9500, 9900)), made_good[:5], 9000)
+    assert few.catching_up == ((5000, 9000), (9500, 9900))
+    assert len(few.unsettled) == 7

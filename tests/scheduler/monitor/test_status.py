@@ -1,0 +1,96 @@
+"""The status of a scheduler as JSON, and the ring of its last fires."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from ajsync.scheduler.monitor.status import (
+    SHOWN,
+    FireRecord,
+    History,
+    ScheduleProblem,
+    Status,
+    UpcomingFire,
+    status_json,
+)
+from ajsync.timestamp import NANOSECONDS, parse_timestamp
+
+NOW = parse_timestamp("2026-10-07T09:30:04.25Z")
+
+
+def fire(name: str = "tick", **changes: Any) -> FireRecord:
+    """A fire that went well a moment ago."""
+    return replace(FireRecord(name, "EMAIL", "email:tick", "2Zb", NOW - NANOSECONDS, 0.003, "created"), **changes)
+
+
+def status(*, upcoming: int = 0, recent: int = 0, problems: int = 0, **changes: Any) -> Status:
+    """The status of a leader to which nothing has happened, with so many fires and problems."""
+    return replace(
+        Status(
+            name="sched-a",
+            role="leader",
+            leader="sched-a",
+            since=NOW - 3600 * NANOSECONDS,
+            connected=True,
+            server="nats://127.0.0.1:4222",
+            schedules=upcoming,
+            watermark=NOW,
+            watermark_age=0.0,
+            clock_skew=0.0,
+            upcoming=tuple(UpcomingFire(f"next-{i}", "EMAIL", NOW + i * NANOSECONDS) for i in range(upcoming)),
+            recent=tuple(fire(f"last-{i}") for i in range(recent)),
+            problems=tuple(ScheduleProblem(f"bad-{i}", "no queue", i + 1, NOW) for i in range(problems)),
+            ready=True,
+            reason="",
+            version="1.2.3",
+            now=NOW,
+        ),
+        **changes,
+    )
+
+
+def test_the_history_holds_the_last_fires_with_the_newest_first() -> None:
+    history = History(3)
+    history.extend([fire("one")])
+    history.extend([fire("two"), fire("three")])
+    history.extend([fire("four")])
+    assert [record.name for record in history.recent()] == ["four", "three", "two"]
+
+
+def test_of_a_long_batch_its_last_fires_stay() -> None:
+    history = History()
+    history.extend(fire(f"fire-{number}") for number in range(10_000))
+    assert len(history.recent()) == history.size == SHOWN
+    assert history.recent()[0].name == "fire-9999"
+
+
+def test_a_history_that_was_read_does_not_change() -> None:
+    history = History()
+    read = history.recent()
+    history.extend([fire("one")])
+    assert read == ()
+
+
+def test_the_json_gives_instants_in_rfc_3339_and_durations_in_seconds() -> None:
+    shown = status_json(status(watermark=NOW - NANOSECONDS // 4, watermark_age=0.25, clock_skew=-0.002))
+    assert shown["now"] == "2026-10-07T09:30:04.25Z"
+    assert shown["watermark"] == "2026-10-07T09:30:04Z"
+    assert (shown["watermark_age_seconds"], shown["clock_skew_seconds"]) == (0.25, -0.002)
+
+
+def test_the_json_holds_everything_that_the_status_does() -> None:
+    full = status(upcoming=3, recent=3, problems=3)
+    shown = status_json(full)
+    assert {name.removesuffix("_seconds") for name in shown} == {*type(full).__slots__}
+    assert [each["name"] for each in shown["upcoming"]] == [each.name for each in full.upcoming]
+    assert {name.removesuffix("_seconds") for name in shown["recent"][0]} == {*type(full.recent[0]).__slots__}
+    assert {*shown["problems"][0]} == {*type(full.problems[0]).__slots__}
+    assert json.loads(json.dumps(shown)) == shown
+
+
+def test_what_is_not_known_is_null() -> None:
+    shown = status_json(replace(status(), watermark=None, watermark_age=None, clock_skew=None, leader=None))
+    unknown = ("watermark", "watermark_age_seconds", "clock_skew_seconds", "leader")
+    assert [shown[name] for name in unknown] == [None] * 4
