@@ -23,9 +23,9 @@ from ajsync.scheduler.election.watermark import AHEAD_AT_MOST, Stored, Watermark
 from ajsync.scheduler.firing.firing import Firing
 from ajsync.scheduler.firing.in_flight import FireOutcome
 from ajsync.scheduler.firing.prepare import Preparer
-from ajsync.scheduler.firing.term import TermRunner
 from ajsync.scheduler.monitor.metrics import Metrics
 from ajsync.scheduler.monitor.records import Records
+from ajsync.scheduler.term import TermRunner
 from ajsync.text import cut
 from ajsync.timestamp import NANOSECONDS, parse_timestamp
 from ajsync.transport.connection import Connection
@@ -222,15 +222,17 @@ class Scheduler:
             if not stop.is_set():
                 log.info("Lost leadership, tasks will not be scheduled", extra={"leader": self.settings.name})
 
-    def marked(self, mark: Watermark) -> None:
-        """We have written the watermark."""
+    def watermark_written(self, mark: Watermark, problem: str) -> None:
+        """Our own term has stored a watermark; `problem` is what is wrong with it, empty while nothing is."""
+        self.records.marked(problem)
+        self.metrics.in_flight(len(self.term) if self.term is not None else 0)
         skew = int((self.clock_skew or 0) * NANOSECONDS)
         self._show(mark, max(mark.instant - (self.clock() - skew) - AHEAD_AT_MOST, 0))
 
     def _settled(self, outcomes: list[FireOutcome]) -> None:
         self.records.settled(outcomes)
         if self.term is not None:
-            self.term.marking.settled()
+            self.term.watermark_writer.settled()
 
     def _follow_watermark(self, stored: Stored) -> None:
         """What another leader has fired is not ours to fire."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.errors import InvalidError, NotPermittedError, UnreachableError
@@ -17,9 +17,6 @@ from ajsync.timestamp import NANOSECONDS, format_timestamp
 from ajsync.transport.connection import JetStreamError, NobodyAnswersError
 from ajsync.transport.publisher import Answer, Write, publish_one
 from ajsync.waiting import set_within
-
-if TYPE_CHECKING:
-    from ajsync.scheduler.scheduler import Scheduler
 
 log = logging.getLogger(__name__)
 
@@ -39,36 +36,38 @@ _TOO_LARGE = 10054
 """JetStream's error code where a stream has a limit for its messages."""
 
 
-class Marked(Protocol):
-    """What a watermark tells of."""
-
-    def progress(self, room: int) -> Progress:
-        """Up to when everything is fired, but for the fires that it names in so many bytes."""
-
-    def __len__(self) -> int:
-        """How many fires are under way."""
-
-
 class WatermarkWriter:
     """Writes the watermark of one term."""
 
     def __init__(
         self,
-        scheduler: Scheduler,
-        leadership: Leadership,
         bucket: ConfigurationBucket,
-        term: Marked,
+        leadership: Leadership,
+        *,
+        progress: Callable[[int], Progress],
+        under_way: Callable[[], int],
         revision: int,
         lost: asyncio.Event,
+        clock: Callable[[], int],
+        on_written: Callable[[Watermark, str], None],
+        on_failed: Callable[[str], None],
     ) -> None:
-        """`revision` is that of the watermark before this term; `lost` is set when somebody else has written one."""
-        self._scheduler = scheduler
-        self._leadership = leadership
+        """`progress` says how far the term has come, in so many bytes at most; `under_way` counts its unsettled fires.
+
+        `revision` is that of the watermark before this term; `lost` is set when another leader has written one.
+        `clock` gives nanoseconds since 1970. `on_written` is called with each watermark that is stored and with what is
+        wrong with it, empty while nothing is; `on_failed` with the reason why one was not stored.
+        """
         self._bucket = bucket
-        self._term = term
+        self._leadership = leadership
+        self._progress = progress
+        self._under_way = under_way
         self._revision = revision
         self._lost = lost
-        self._room = min(MOST_OPEN_BYTES, scheduler.connection.max_payload // 2)
+        self._clock = clock
+        self._on_written = on_written
+        self._on_failed = on_failed
+        self._room = min(MOST_OPEN_BYTES, bucket.connection.max_payload // 2)
         self._settled = asyncio.Event()
         """Since the last write."""
         self._complaints = ThrottledLog(log)
@@ -87,11 +86,11 @@ class WatermarkWriter:
         """Until the next write: soon after a fire has ended, or once a second."""
         # Just after the whole second, when most of what it has is fired: so silence is counted from the last fires.
         began = time.monotonic()
-        wait = 1 - (self._scheduler.clock() - _AFTER_SECOND) % NANOSECONDS / NANOSECONDS
+        wait = 1 - (self._clock() - _AFTER_SECOND) % NANOSECONDS / NANOSECONDS
         heartbeat_at = began + (wait if wait > _LEAST_SECONDS else wait + _HEARTBEAT_SECONDS)
         if not await set_within(self._settled, heartbeat_at - began):
             return
-        apart = began + _APART_SECONDS + _APART_FOR_EACH_SECONDS * len(self._term)
+        apart = began + _APART_SECONDS + _APART_FOR_EACH_SECONDS * self._under_way()
         soon = max(time.monotonic() + _SOON_SECONDS, apart)
         await asyncio.sleep(min(soon, heartbeat_at) - time.monotonic())
 
@@ -99,7 +98,7 @@ class WatermarkWriter:
         """Write it now. That it cannot be written is no error: fires go on, and what is wrong is shown."""
         for _ in range(2):  # once more where it was written meanwhile, and the lease is ours
             self._settled.clear()
-            reached = self._term.progress(self._room)
+            reached = self._progress(self._room)
             name, election = self._leadership.name, self._leadership.revision
             mark = Watermark(name, reached.instant, election, reached.open, reached.looked_for, reached.catching_up)
             try:
@@ -117,7 +116,7 @@ class WatermarkWriter:
                 return
             if found is not None:
                 self._revision = found
-        self._scheduler.records.not_marked("somebody who does not lead writes it too")
+        self._on_failed("somebody who does not lead writes it too")
 
     async def _store(self, mark: Watermark) -> Answer:
         headers = {"Nats-Expected-Last-Subject-Sequence": str(self._revision)}
@@ -130,7 +129,6 @@ class WatermarkWriter:
             raise
 
     def _written(self, mark: Watermark, reached: Progress, answer: Answer) -> None:
-        scheduler = self._scheduler
         self._revision = answer.sequence
         problem = ""
         if reached.behind > _HELD_BACK:
@@ -139,9 +137,7 @@ class WatermarkWriter:
                 f"{MOST_OPEN} that it can name"
             )
             self._complaints.tell(f"{problem[0].upper()}{problem[1:]}", None, "held back")
-        scheduler.records.marked(problem)
-        scheduler.marked(mark)
-        scheduler.metrics.in_flight(len(self._term))
+        self._on_written(mark, problem)
 
     async def _read_revision(self) -> int | None:
         try:
@@ -152,7 +148,7 @@ class WatermarkWriter:
 
     def _complain(self, error: UnreachableError | InvalidError) -> None:
         reason = str(error)
-        self._scheduler.records.not_marked(reason)
+        self._on_failed(reason)
         if isinstance(error, JetStreamError | NobodyAnswersError | NotPermittedError | InvalidError):
             self._complaints.tell(f"The watermark was not written: {reason}", None, "watermark", reason, reason=reason)
         # Where nobody answers for now, the lease says the same, and louder.

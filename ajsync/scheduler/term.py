@@ -82,7 +82,17 @@ class TermRunner:
         self._firing = firing
         self._preparer = preparer
         self._lost = lost
-        self.marking = WatermarkWriter(scheduler, leadership, bucket, self, term.mark.revision, lost)
+        self.watermark_writer = WatermarkWriter(
+            bucket,
+            leadership,
+            progress=self.progress,
+            under_way=lambda: len(self),
+            revision=term.mark.revision,
+            lost=lost,
+            clock=scheduler.clock,
+            on_written=scheduler.watermark_written,
+            on_failed=scheduler.records.not_marked,
+        )
         self._overlap = Overlap(scheduler.connection, scheduler.records, scheduler.clock)
         self._catching_up = CatchingUp(
             scheduler.settings.catchup_window,
@@ -128,8 +138,8 @@ class TermRunner:
         self._mind_correction(now)
         self._inherit(now)
         # Before the first fire: a stand-by has to know a leader of ours when that dies at once.
-        await self.marking.write()
-        beside = [asyncio.create_task(each) for each in (self.marking.run(), self._recheck.run())]
+        await self.watermark_writer.write()
+        beside = [asyncio.create_task(each) for each in (self.watermark_writer.run(), self._recheck.run())]
         try:
             while not self._lost.is_set() and not stop.is_set():
                 if unfit(self._scheduler.clock()) or not await self._still_ours():
@@ -371,4 +381,4 @@ class TermRunner:
         if left or not drained:
             log.warning("Stopping with %d fires under way; the next leader finishes them", left, extra={"count": left})
         if connected:
-            await self.marking.write()
+            await self.watermark_writer.write()
