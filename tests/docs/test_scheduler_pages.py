@@ -17,8 +17,8 @@ from ajsync.asyncjobs import election
 from ajsync.asyncjobs.model import ScheduledTask, encode_scheduled_task
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, ELECTIONS_STREAM, SCHEDULE_SUBJECT, TASKS_STREAM
 from ajsync.asyncjobs.streams import stream_configuration
+from ajsync.scheduler import term
 from ajsync.scheduler.election import leadership
-from ajsync.scheduler.firing import term
 from ajsync.scheduler.monitor.metrics import METRICS, MISSED_REASONS, Metrics
 from ajsync.scheduler.monitor.status import FireState, Role
 from ajsync.scheduler.scheduler import Settings
