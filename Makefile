@@ -14,10 +14,16 @@ help:
 	@echo "make soak    break leaders, servers and applies, and read beside writers, for forty-five minutes"
 	@echo "make bench   measure against the floors"
 	@echo "make docs    write the reference pages from the schemas and the commands' help"
+	@echo "make lock    write down which versions a development environment gets"
 
-$(VENV)/.installed: pyproject.toml
+# What is installed is written down with its hashes, the build backend included, so that each checkout gets the same.
+LOCK := .ci/requirements-dev.txt
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+$(VENV)/.installed: pyproject.toml $(LOCK)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(PIP) --require-hashes --requirement $(LOCK)
+	$(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 
 .PHONY: demo
@@ -46,3 +52,9 @@ bench: $(VENV)/.installed
 .PHONY: docs
 docs: $(VENV)/.installed
 	$(BIN)/python docs/generate.py
+
+# Of the versions that are written down, only those change that have to: delete the file first to take all the newest.
+.PHONY: lock
+lock: $(VENV)/.installed
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes --no-annotate \
+		--no-emit-index-url --custom-compile-command 'make lock' --output-file $(LOCK) pyproject.toml
