@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help:
 	@echo "make demo    watch ajsync work, against a server of its own"
 	@echo "make test    run every test against real servers"
-	@echo "make lint    check style and types"
+	@echo "make lint    check style, types, imports, spelling and docstrings"
 	@echo "make soak    break leaders, servers and applies, and read beside writers, for forty-five minutes"
 	@echo "make bench   measure against the floors"
 	@echo "make docs    write the reference pages from the schemas and the commands' help"
@@ -35,6 +35,9 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff format --check ajsync tests docs action
 	$(BIN)/ruff check ajsync tests docs action
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo --no-cache
+	$(BIN)/codespell
+	$(BIN)/interrogate --quiet ajsync
 
 .PHONY: test
 test: $(VENV)/.installed

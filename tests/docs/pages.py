@@ -52,6 +52,11 @@ def rows(page: Path, below: str) -> list[list[str]]:
     return table
 
 
+def words(cell: str) -> frozenset[str]:
+    """What a cell of a table has in backticks."""
+    return frozenset(re.findall(r"`([^`]+)`", cell))
+
+
 def headings(page: Path) -> list[str]:
     """The headings of a page, without what stands in its blocks."""
     return re.findall(r"^#+ (.+)$", _FENCE.sub("", page.read_text()), re.MULTILINE)

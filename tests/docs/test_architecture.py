@@ -6,104 +6,53 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
+import grimp
 import pytest
 
+from tests.docs.contracts import EVERY_ROOM, inside, own_modules, read_rooms, within
 from tests.docs.pages import DOCS, ROOT, rows
 
 PAGE = DOCS / "architecture.md"
 PACKAGE = ROOT / "ajsync"
-ENTRY = frozenset(("__init__", "__main__"))
-"""Modules of no room: the public face of the package, and `python -m ajsync`."""
+GRAPH = grimp.build_graph("ajsync", include_external_packages=True, cache_dir=None)
 VALUES = frozenset(f"asyncjobs.{name}" for name in ("live", "model", "names"))
 """The modules of the wire that hold values and do no I/O."""
 OUTSIDE = frozenset(
     ("asyncio", "logging", "os", "pathlib", "shutil", "signal", "socket", "subprocess", "sys", "tempfile", "time")
 )
 """Modules of the standard library that reach outside the process, or wait, or read a clock."""
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """A line of the page's table."""
-
-    own: frozenset[str]
-    """Rooms, or single modules of one, that it may import; or `every room`."""
-    elsewhere: frozenset[str]
-    """Packages that are not the standard library."""
-
-
-def words(cell: str) -> frozenset[str]:
-    return frozenset(re.findall(r"`([^`]+)`", cell))
-
-
-ROOMS = {name.strip("`"): Room(words(own), words(elsewhere)) for name, _, own, elsewhere in rows(PAGE, "Rooms")}
 PURE = [name.strip("`") for name, _ in rows(PAGE, "Pure modules")]
-MODULES = sorted(PACKAGE.rglob("*.py"))
+MODULES = [inside(module) for module in own_modules(GRAPH)]
 
 
-def name_of(path: Path) -> str:
-    """A module's name inside the package, such as `config.load`."""
-    parts = path.relative_to(PACKAGE).with_suffix("").parts
-    return ".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)
+def source(module: str) -> str:
+    """The text of a module."""
+    path = PACKAGE.joinpath(*module.split("."))
+    return (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text()
 
 
-def imports(path: Path) -> Iterator[str]:
-    """What a module imports anywhere in it: also inside functions, and for type checkers only."""
-    names = {name_of(module) for module in MODULES}
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, "imports are absolute"
-            for alias in node.names:
-                deeper = f"{node.module}.{alias.name}"
-                yield deeper if deeper.removeprefix("ajsync.") in names else node.module or ""
+def test_a_room_imports_only_rooms_above_it() -> None:
+    above: set[str] = set()
+    for name, room in read_rooms().items():
+        below = {other for other in room.own - {EVERY_ROOM} if not within(other, frozenset(above))}
+        assert not below, f"{name} imports {below}, and the table goes from the ground up"
+        above.add(name)
 
 
-def own(path: Path) -> Iterator[str]:
-    """The modules of ajsync that a module imports, without the version."""
-    yield from (name.removeprefix("ajsync.") for name in imports(path) if name.startswith("ajsync."))
-
-
-def within(module: str, allowed: frozenset[str]) -> bool:
-    """Whether a module is one of these, or in one of them."""
-    return any(module == name or module.startswith(f"{name}.") for name in allowed)
-
-
-def room_of(path: Path) -> str:
-    return name_of(path).partition(".")[0]
-
-
-def test_every_module_is_in_a_room() -> None:
-    unknown = {room_of(path) for path in MODULES} - ENTRY - ROOMS.keys()
-    assert not unknown, "give it a line in the table of rooms of docs/architecture.md"
-
-
-@pytest.mark.parametrize("path", [path for path in MODULES if room_of(path) in ROOMS], ids=name_of)
-def test_a_module_imports_only_what_its_room_may(path: Path) -> None:
-    room = room_of(path)
-    rule = ROOMS[room]
-    if "every room" not in rule.own:
-        assert [name for name in own(path) if not within(name, rule.own | {room})] == []
-    packages = {name.partition(".")[0] for name in imports(path)}
-    assert packages - sys.stdlib_module_names - {"ajsync"} <= rule.elsewhere
-
-
-@pytest.mark.parametrize("path", [path for path in MODULES if within(name_of(path), frozenset(PURE))], ids=name_of)
-def test_a_pure_module_reaches_nothing_outside(path: Path) -> None:
-    assert {name.partition(".")[0] for name in imports(path)}.isdisjoint(OUTSIDE)
+@pytest.mark.parametrize("module", [module for module in MODULES if within(module, frozenset(PURE))])
+def test_a_pure_module_reaches_nothing_outside(module: str) -> None:
+    imported = GRAPH.find_modules_directly_imported_by(f"ajsync.{module}")
+    own = {inside(name) for name in imported if name.startswith("ajsync.")}
+    assert imported.isdisjoint(OUTSIDE)
     pure = frozenset(PURE) | VALUES | {"errors"}
-    assert [name for name in own(path) if not within(name, pure)] == []
-    calls = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    assert [name for name in own if not within(name, pure)] == []
+    calls = [node.func for node in ast.walk(ast.parse(source(module))) if isinstance(node, ast.Call)]
     assert not [call for call in calls if isinstance(call, ast.Attribute) and call.attr in ("now", "today", "utcnow")]
 
 
 def test_the_pure_modules_exist() -> None:
-    assert all(any(within(name_of(path), frozenset((name,))) for path in MODULES) for name in PURE)
+    assert set(PURE) <= set(MODULES)
 
 
 def test_the_configuration_is_loaded_without_network_code() -> None:
