@@ -1,7 +1,7 @@
-"""Keeps one comment on a pull request up to date: the plan of an owner, for one environment.
+"""Keep one comment on a pull request up to date: the plan of an owner for one environment.
 
-A step of action.yml runs it as `comment.py PLAN.md`, with nothing but the standard library. The pull request is that of
-the event; a comment is known as ours by its author, and by the comments in HTML with which it begins.
+A step of action.yml runs it as `comment.py PLAN.md`. It uses only the standard library. The pull request is that of the
+event. Our comment is recognised by its author and by the HTML comments at its beginning.
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ from pathlib import Path
 from typing import Any
 
 _AUTHOR = "github-actions[bot]"
-"""Who writes with the token of a workflow. Anybody can write our markers, and the token may change any comment."""
+"""The author of comments that are written with a workflow's token.
+
+Anybody can write our markers, and the token may change any comment.
+"""
 _PAGE = 100
 _TIMEOUT_SECONDS = 30
 
 
 def main() -> None:
-    """Update the comment, or write it if it is not there yet."""
+    """Update the comment, or write a new one."""
     text = _marked(Path(sys.argv[1]).read_text(encoding="utf-8"), os.environ.get("ENVIRONMENT", ""))
     event = json.loads(Path(os.environ["GITHUB_EVENT_PATH"]).read_bytes())
     repository = f"/repos/{os.environ['GITHUB_REPOSITORY']}"
@@ -38,10 +41,10 @@ def main() -> None:
     except urllib.error.HTTPError as error:
         if error.code not in (401, 403, 404):
             raise
-        # The plan is in the summary too, so a token without the right to comment fails nothing.
+        # The plan is in the summary too, so a token that may not comment is no failure.
         print(
             f"::warning title=ajsync::The plan is not on the pull request (HTTP {error.code}). "
-            "The job needs the permission pull-requests: write; a pull request from a fork never has it."
+            "The job needs the permission pull-requests: write, which a pull request from a fork never has."
         )
 
 

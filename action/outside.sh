@@ -1,9 +1,9 @@
-# Sourced by each script of action.yml: takes out of the environment whatever leads into the checkout, or names modules
-# and settings for Python and pip. Uses nothing but bash, since PATH is what it looks at.
+# Sourced by each script of action.yml. It removes from the environment everything that leads into the checkout, or that
+# names modules and settings for Python and pip. It uses only bash itself, because PATH cannot be trusted yet.
 
 checkout=$(cd -P -- "$GITHUB_WORKSPACE" && pwd -P)
 
-# Whether a folder, or that of a file, is one of the checkout, by whatever way; a relative one may be.
+# Whether a folder, or the folder of a file, is in the checkout with all links followed. A relative path may be.
 in_checkout() {
   local folder
   case "$1" in /*) ;; *) return 0 ;; esac
@@ -11,7 +11,7 @@ in_checkout() {
   case "$folder/" in "$checkout"/*) return 0 ;; *) return 1 ;; esac
 }
 
-# Of a list of folders with colons between those that are not in the checkout.
+# Prints the folders of a colon-separated list that are not in the checkout.
 outside() {
   local folder kept=
   local -a folders
@@ -26,14 +26,14 @@ keep_settings_outside() {
   local name
   for name in $(compgen -e); do
     case "$name" in
-      # Where pip and others look for their settings; the runner's own stay.
+      # Where pip and others look for their settings. The runner's own settings stay.
       HOME | XDG_CONFIG_HOME)
         if in_checkout "${!name}"; then unset "$name"; fi
         ;;
       XDG_CONFIG_DIRS)
         if [ "$(outside "$XDG_CONFIG_DIRS")" != "$XDG_CONFIG_DIRS" ]; then unset XDG_CONFIG_DIRS; fi
         ;;
-      # Where the runner gets its packages from, as long as no file of the checkout says so.
+      # Where the runner gets its packages from, unless a file of the checkout says so.
       PIP_CERT | PIP_CONFIG_FILE | PIP_EXTRA_INDEX_URL | PIP_INDEX_URL | PIP_PROXY | PIP_TRUSTED_HOST)
         if [[ "${!name}" == *"$GITHUB_WORKSPACE"* || "${!name}" == *"$checkout"* ]]; then unset "$name"; fi
         case "$name" in PIP_CERT | PIP_CONFIG_FILE) if in_checkout "${!name-/}"; then unset "$name"; fi ;; esac
@@ -44,7 +44,7 @@ keep_settings_outside() {
   export HOME="${HOME:-$RUNNER_TEMP}"
 }
 
-# A workflow may have put a folder of the checkout in front, such as node_modules/.bin.
+# A workflow may have put a folder of the checkout first, such as node_modules/.bin.
 PATH=$(outside "$PATH")
 export PATH
 keep_settings_outside

@@ -1,6 +1,6 @@
 #!/bin/sh
-# What `make demo` shows: the way of a few schedules from files into a bucket, on a NATS server that is here for that only.
-# Works on a copy in a temporary folder, which is gone afterwards, as is the server, however this ends.
+# `make demo`: a few schedules on their way from files into a bucket, on a NATS server that runs only for this.
+# It works on a copy in a temporary folder. However it ends, it stops the server and removes the folder.
 set -eu
 
 example=$(cd "$(dirname "$0")" && pwd)
@@ -34,9 +34,9 @@ run() {
 cp -R "$example/." "$work/quickstart"
 cd "$work/quickstart"
 export XDG_CONFIG_HOME="$work/config"
-export PAGER=cat # nobody is asked to page through a demo
+export PAGER=cat # a demo does not wait for a key
 
-say "A NATS server of its own, in the background."
+say "Start a NATS server in the background."
 printf '$ ajsync dev &\n'
 ajsync dev >"$work/dev.log" 2>&1 &
 server=$!
@@ -49,23 +49,23 @@ until [ -e "$XDG_CONFIG_HOME/nats/context/ajsync-dev.json" ]; do
 done
 cat "$work/dev.log"
 
-say "The files are checked without a server; then they are compared with its bucket, which is empty."
+say "Check the files, which needs no server, and compare them with the bucket, which is empty."
 run "ajsync validate"
 run "ajsync plan"
 run "ajsync apply --yes"
 run "ajsync list"
 
-say "A change: the digest goes out an hour later."
+say "Change a schedule: the digest goes out an hour later."
 run "sed -i.old 's/30 7 \* \* mon/30 8 * * mon/' schedules/email.yaml"
 run "ajsync plan"
 run "ajsync apply --yes"
 
-say "A schedule that is in no file any more is deleted."
+say "Remove a schedule from its file, and the apply deletes it."
 run "sed -i.old '/REPORT_STOCK:/,/^\$/d' schedules/reports.yaml"
 run "ajsync plan"
 run "ajsync apply --yes"
 
-say "Now files and bucket are the same. With --detailed-exitcode the plan would otherwise end with 2."
+say "Files and bucket are now the same. Otherwise --detailed-exitcode would end the plan with 2."
 run "ajsync plan --detailed-exitcode"
 
-say "That is all. The server and the temporary folder go away again."
+say "Done. The server stops and the temporary folder is removed."
