@@ -195,7 +195,10 @@ def test_the_notes_say_what_has_to_be_there() -> None:
     notes = render_texts(values())["NOTES.txt"]
     assert "They need the Secret ajsync-nats with the file AJC.json." in notes
     assert "streams of asyncjobs must exist" in notes
-    assert "streams of asyncjobs must exist" not in render_texts(values(bucket={"create": True, "replicas": 1}))["NOTES.txt"]
+    assert (
+        "streams of asyncjobs must exist"
+        not in render_texts(values(bucket={"create": True, "replicas": 1}))["NOTES.txt"]
+    )
 
 
 def test_the_page_sets_values_that_the_chart_has() -> None:
