@@ -105,7 +105,7 @@ async def _look_for_garbage(scheduler: Scheduler) -> None:
     while True:
         await asyncio.sleep(_LOOK_SECONDS)
         now = time.monotonic()
-        if not looked_at and scheduler.loaded:
+        if not looked_at and scheduler.role.loaded:
             gc.freeze()
             looked_at = now
         idle = scheduler.term is None or scheduler.term.idle

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from ajsync.scheduler.agenda.agenda import Fire
-from ajsync.scheduler.monitor.status import SHOWN, Role, Status, UpcomingFire
+from ajsync.scheduler.monitor.status import SHOWN, Status, UpcomingFire
 from ajsync.scheduler.scheduler import Scheduler
 from ajsync.text import cut
 from ajsync.timestamp import NANOSECONDS
@@ -27,9 +27,8 @@ def status_of(scheduler: Scheduler) -> Status:
     upcoming = sorted((fire for fire in fires if fire.due > now and fire.stands), key=lambda fire: fire.due)
     return Status(
         name=scheduler.settings.name,
-        role=_role(scheduler),
+        role=scheduler.role,
         leader=_leader(scheduler),
-        since=scheduler.since,
         connected=connection.is_connected,
         server=connection.url,
         schedules=len(scheduler.agenda),
@@ -61,14 +60,6 @@ def warning(scheduler: Scheduler) -> str:
     return scheduler.records.unmarked
 
 
-def _role(scheduler: Scheduler) -> Role:
-    if not scheduler.loaded:
-        return "starting"
-    if scheduler.leads:
-        return "leader"
-    return "waiting" if scheduler.waits else "stand-by"
-
-
 def _leader(scheduler: Scheduler) -> str | None:
     holder = scheduler.leadership.holder if scheduler.leadership else None
     return None if holder is None else cut(holder)
@@ -82,10 +73,10 @@ def not_ready(scheduler: Scheduler) -> str | None:
     """Why this scheduler could not lead now; None if it could."""
     if not scheduler.connection.is_connected:
         return "there is no connection to the server"
-    if not scheduler.loaded:
+    if not scheduler.role.loaded:
         return "the schedules are not loaded yet"
     trouble = scheduler.leadership.trouble if scheduler.leadership else ""
     if trouble:
         return f"it cannot take part in the election: {cut(trouble)}"
     # What is wrong with the watermark of another does not keep a stand-by from leading.
-    return (scheduler.records.unmarked if scheduler.leads else "") or None
+    return (scheduler.records.unmarked if scheduler.role.leads else "") or None

@@ -19,6 +19,7 @@ from ajsync.scheduler.agenda.agenda import Agenda
 from ajsync.scheduler.agenda.schedules import WATCHED, Schedules
 from ajsync.scheduler.clock import unfit
 from ajsync.scheduler.election.leadership import Leadership, Term
+from ajsync.scheduler.election.role import Role, RoleState
 from ajsync.scheduler.election.watermark import AHEAD_AT_MOST, Stored, Watermark
 from ajsync.scheduler.firing.firing import Firing
 from ajsync.scheduler.firing.in_flight import FireOutcome
@@ -86,11 +87,7 @@ class Scheduler:
         self.leadership: Leadership | None = None
         self.term: TermRunner | None = None
         """While we lead."""
-        self.loaded = False
-        self.waits = False
-        """We won, and hold back until a leader that is not ours has stepped down."""
-        self.since = clock()
-        """When the present role began."""
+        self.role = Role(RoleState.STARTING, clock())
         self._server_clock: int | None = None
         """Nanoseconds by which the server's clock is ahead of our monotonic one, which nobody sets."""
         self.watermark: Watermark | None = None
@@ -107,7 +104,7 @@ class Scheduler:
     @property
     def leads(self) -> bool:
         """Whether this scheduler fires now."""
-        return self.term is not None
+        return self.role.leads
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until stopped; then what is under way is finished and the leadership given back."""
@@ -149,7 +146,7 @@ class Scheduler:
             await first_of(watch.loaded, stop)
             if not stop.is_set():
                 schedules.all_loaded()
-                self.loaded = True
+                self._take_role(RoleState.STAND_BY)
                 await self._lead_again_and_again(bucket, firing, stop)
             for each in helpers:
                 each.cancel()
@@ -186,15 +183,15 @@ class Scheduler:
             runner = TermRunner(self, self.leadership, bucket, firing, preparer, term, lost)
             holding = asyncio.create_task(self.leadership.hold(lost, ended))
             try:
-                self.waits = term.wait > 0
-                if self.waits:
+                if term.wait > 0:
+                    self._take_role(RoleState.WAITING)
                     text = "Won the election; waiting %.1f s for a leader that is not ours to step down"
                     log.info(text, term.wait, extra={"leader": settings.name, "seconds": term.wait})
                 await first_of(lost, stop, timeout=term.wait)
-                self.waits = False
                 if not lost.is_set() and not stop.is_set():
                     await self._lead(runner, term, stop)
             finally:
+                self._take_role(RoleState.STAND_BY)
                 ended.set()
                 await asyncio.wait((holding,), timeout=_REFRESH_ENDS_SECONDS)
                 holding.cancel()
@@ -206,8 +203,8 @@ class Scheduler:
         assert self.leadership is not None
         if term.after is None:
             self.agenda.skip(self.clock())
-        self.term, self.since = runner, self.clock()
-        self.metrics.leading(True)
+        self.term = runner
+        self._take_role(RoleState.LEADING)
         self.metrics.takeover(term.kind)
         fields = {"leader": self.settings.name, "takeover": term.kind}
         log.info("Became leader, tasks will be scheduled", extra=fields)
@@ -216,11 +213,16 @@ class Scheduler:
             await self.leadership.announce()
             await runner.run(stop)
         finally:
-            self.term, self.since = None, self.clock()
+            self.term = None
+            self._take_role(RoleState.STAND_BY)
             self.metrics.in_flight(0)
-            self.metrics.leading(False)
             if not stop.is_set():
                 log.info("Lost leadership, tasks will not be scheduled", extra={"leader": self.settings.name})
+
+    def _take_role(self, state: RoleState) -> None:
+        if state is not self.role.state:
+            self.role = Role(state, self.clock())
+            self.metrics.role(state)
 
     def watermark_written(self, mark: Watermark, problem: str) -> None:
         """Our own term has stored a watermark; `problem` is what is wrong with it, empty while nothing is."""

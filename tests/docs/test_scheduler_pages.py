@@ -19,8 +19,9 @@ from ajsync.asyncjobs.names import CONFIGURATION_STREAM, ELECTIONS_STREAM, SCHED
 from ajsync.asyncjobs.streams import stream_configuration
 from ajsync.scheduler import term
 from ajsync.scheduler.election import leadership
+from ajsync.scheduler.election.role import RoleState
 from ajsync.scheduler.monitor.metrics import METRICS, MISSED_REASONS, Metrics
-from ajsync.scheduler.monitor.status import FireState, Role
+from ajsync.scheduler.monitor.status import FireState
 from ajsync.scheduler.scheduler import Settings
 from ajsync.timestamp import NANOSECONDS
 from tests.cli.processes import background
@@ -99,7 +100,7 @@ async def test_the_status_on_the_page_is_what_a_leader_says(server: NatsServer, 
 
 def test_the_page_knows_each_member_role_and_state() -> None:
     table = {row[0].strip("`"): row[1] for row in rows(MONITORING, "The status as JSON")}
-    assert set(re.findall(r"`([a-z-]+)`", table["role"])) == {*get_args(Role)}
+    assert set(re.findall(r"`([a-z-]+)`", table["role"])) == {*RoleState}
     (states,) = (told for name, told in table.items() if name.startswith("state"))
     assert set(re.findall(r"`([a-z_]+)`", states)) == {*get_args(FireState)}
 

@@ -19,6 +19,7 @@ from ajsync.asyncjobs.names import (
     TASKS_STREAM,
 )
 from ajsync.asyncjobs.streams import make_stream
+from ajsync.scheduler.election.role import RoleState
 from ajsync.scheduler.election.watermark import WATERMARK_KEY, Watermark, encode_watermark
 from ajsync.scheduler.scheduler import Scheduler, Settings
 from ajsync.timestamp import NANOSECONDS as SECOND
@@ -135,7 +136,7 @@ async def test_a_stand_by_beside_a_go_scheduler_lets_go_of_what_falls_due_in_its
         go = await leading(other, "go1")
         async with running(connection, "ours2") as ours:
             async with asyncio.timeout(10):
-                while not ours.loaded or ours.agenda.position < time.time_ns() - 60 * SECOND:
+                while not ours.role.loaded or ours.agenda.position < time.time_ns() - 60 * SECOND:
                     await asyncio.sleep(0.05)
             assert not ours.leads
         await go.stop()
@@ -152,6 +153,6 @@ async def test_a_go_scheduler_is_waited_for_too_where_the_election_lost_its_stre
             await go.stop()
             await connection.jetstream_request(f"STREAM.DELETE.{ELECTIONS_STREAM}")
             async with asyncio.timeout(10):
-                while not ours.waits:
+                while ours.role.state is not RoleState.WAITING:
                     assert not ours.leads
                     await asyncio.sleep(0.05)

@@ -102,7 +102,7 @@ async def test_the_next_leader_goes_on_with_just_what_the_dead_one_could_not_sto
         connect(context_for_server(server.url)) as connection,
         leading(server.url, "two", **QUICK) as scheduler,
     ):
-        began = scheduler.since
+        began = scheduler.role.since
         await wait_for_tasks(connection, 3, "fine")
         await until(lambda: scheduler.watermark is not None and scheduler.watermark.leader == "two")
         await until(lambda: scheduler.watermark is not None and not scheduler.watermark.open)
@@ -139,7 +139,7 @@ async def test_a_stand_by_finishes_the_fires_of_a_schedule_that_is_gone(server: 
     ):
         async with doomed(server.url, "one", **QUICK) as scheduler:
             stand_by = await stack.enter_async_context(running(server.url, "two", **QUICK))
-            await until(lambda: stand_by.loaded)
+            await until(lambda: stand_by.role.loaded)
             await kept_from_the_tasks(connection)
             await put_both(connection)
             await stuck(connection, scheduler)

@@ -26,6 +26,7 @@ from ajsync.asyncjobs.names import (
 )
 from ajsync.asyncjobs.streams import stream_configuration
 from ajsync.asyncjobs.tasks import encode_task
+from ajsync.scheduler.election.role import RoleState
 from ajsync.scheduler.election.watermark import WATERMARK_KEY, Watermark, decode_watermark
 from ajsync.scheduler.monitor.metrics import Metrics
 from ajsync.scheduler.overview import status_of, unhealthy
@@ -233,7 +234,7 @@ async def test_the_status_tells_the_truth(server: NatsServer) -> None:
         await wait_for_tasks(connection, 2)
         await until(lambda: scheduler.watermark is not None and len(scheduler.records.history.recent()) >= 2)
         status = status_of(scheduler)
-        assert (status.role, status.leader, status.name) == ("leader", "one", "one")
+        assert (status.role.state, status.leader, status.name) == (RoleState.LEADING, "one", "one")
         assert (status.ready, status.connected, status.schedules, status.problems) == (True, True, 2, ())
         assert status.server == server.url
         upcoming = [fire for fire in status.upcoming if fire.name == "SECOND"]
@@ -250,9 +251,9 @@ async def test_the_status_tells_the_truth(server: NatsServer) -> None:
         assert unhealthy(scheduler) is None
         async with running(server.url, "two") as other:
             await until(lambda: other.leadership is not None and other.leadership.holder == "one")
-            await until(lambda: other.loaded)
+            await until(lambda: other.role.loaded)
             status = status_of(other)
-            assert (status.role, status.leader, status.schedules) == ("stand-by", "one", 2)
+            assert (status.role.state, status.leader, status.schedules) == (RoleState.STAND_BY, "one", 2)
             assert status.ready
 
 
@@ -363,7 +364,7 @@ async def test_a_watermark_that_is_not_written_is_told_and_firing_goes_on(
             (problem,) = status.problems
             assert problem.name == WATERMARK_KEY
             assert problem.problem.startswith("the watermark is not written: JetStream refused")
-            assert (status.role, status.ready, status.reason) == ("leader", False, problem.problem)
+            assert (status.role.state, status.ready, status.reason) == (RoleState.LEADING, False, problem.problem)
             await change_stream(connection, CONFIGURATION_STREAM, max_msg_size=-1)
             await until(lambda: not status_of(scheduler).problems)
             assert status_of(scheduler).ready
@@ -410,7 +411,7 @@ async def test_a_stop_ends_a_start_that_waits_for_a_server_that_stands_still(
         finally:
             log.removeFilter(pause)
             send_signal(signal.SIGCONT)
-    assert not scheduler.loaded
+    assert not scheduler.role.loaded
 
 
 async def test_a_schedule_that_skips_overlaps_fires_again_once_its_task_is_finished(server: NatsServer) -> None:

@@ -11,6 +11,7 @@ from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.ids import KSUID_END, KSUID_EPOCH
 from ajsync.asyncjobs.model import Managed
 from ajsync.scheduler.clock import unfit
+from ajsync.scheduler.election.role import RoleState
 from ajsync.scheduler.overview import status_of, unhealthy
 from ajsync.timestamp import NANOSECONDS as SECOND
 from ajsync.transport.connection import connect
@@ -54,11 +55,11 @@ async def test_it_waits_for_a_clock_that_is_right(
         await make_queue(connection)
         await put(connection, "A")
         async with running(server.url, clock=clock) as scheduler:
-            await until(lambda: scheduler.loaded)
+            await until(lambda: scheduler.role.loaded)
             when = "before May 2014" if year < 2014 else "after June 2150"
             await until(lambda: when in status_of(scheduler).reason)
             status = status_of(scheduler)
-            assert (status.ready, status.role, unhealthy(scheduler)) == (False, "stand-by", None)
+            assert (status.ready, status.role.state, unhealthy(scheduler)) == (False, RoleState.STAND_BY, None)
             assert await tasks(connection) == []
             right_at = time.time_ns()
             clock.set_right()

@@ -14,6 +14,7 @@ from itertools import repeat
 from typing import Literal, get_args
 
 from ajsync.asyncjobs.names import SCHEDULER_ELECTION
+from ajsync.scheduler.election.role import RoleState
 from ajsync.scheduler.monitor.exposition import Counts, Histogram, Metric
 from ajsync.scheduler.monitor.label_sets import LabelSets, Names
 from ajsync.timestamp import NANOSECONDS
@@ -157,7 +158,7 @@ _Series = dict[Names, float]
 
 
 class Metrics:
-    """What one scheduler counts. Each method counts for one name, but for `leading` and `expect`; none blocks."""
+    """What one scheduler counts. Each method counts for one name, but for `role` and `expect`; none blocks."""
 
     def __init__(self, name: str, clock: Callable[[], int] = time.time_ns) -> None:
         """`name` is the scheduler's, its identity in the election; `clock` gives nanoseconds since 1970."""
@@ -175,15 +176,16 @@ class Metrics:
         self._series[_RESTORED].update({("task",): 0, ("item",): 0})
         self._series[_REFUSED].update({(reason,): 0 for reason in REFUSED_REASONS})
         self._series[_BUILD][(__version__,)] = 1
-        self.leading(False)
+        self.role(RoleState.STARTING)
         # What is counted by the thousand is looked up once.
         self._scheduled = self._series[_SCHEDULED]
         self._enqueued = self._series[_ENQUEUED]
         self._tasks = LabelSets(self._dropper(_SCHEDULED, _SCHEDULE_ERRORS), clock)
         self._queues = LabelSets(self._dropper(_ENQUEUED, _ENQUEUE_ERRORS), clock)
 
-    def leading(self, leads: bool) -> None:
-        """Whether this scheduler is the leader; one that isn't is paused."""
+    def role(self, state: RoleState) -> None:
+        """What this scheduler does now: one that does not lead is paused."""
+        leads = state is RoleState.LEADING
         self._series[_PAUSED][()] = int(not leads)
         self._series[_LEADER][self._candidate] = int(leads)
 

@@ -15,7 +15,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from importlib.resources import files
 
-from ajsync.scheduler.monitor.status import SHOWN, FireRecord, FireState, Role, ScheduleProblem, Status, UpcomingFire
+from ajsync.scheduler.election.role import RoleState
+from ajsync.scheduler.monitor.status import SHOWN, FireRecord, FireState, ScheduleProblem, Status, UpcomingFire
 from ajsync.timestamp import NANOSECONDS, format_timestamp
 
 REFRESH_SECONDS = 5
@@ -38,11 +39,11 @@ CONTENT_SECURITY_POLICY = (
 """What a browser may do with the page: show it in its own style. No script runs, not even one that slipped in."""
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_ROLES: dict[Role, tuple[str, str]] = {
-    "starting": ("calm", "Starting"),
-    "stand-by": ("calm", "Stand-by"),
-    "waiting": ("warn", "Waiting"),
-    "leader": ("good", "Leader"),
+_ROLES: dict[RoleState, tuple[str, str]] = {
+    RoleState.STARTING: ("calm", "Starting"),
+    RoleState.STAND_BY: ("calm", "Stand-by"),
+    RoleState.WAITING: ("warn", "Waiting"),
+    RoleState.LEADING: ("good", "Leader"),
 }
 _STATES: dict[FireState, tuple[str, str]] = {
     "created": ("good", "created"),
@@ -56,7 +57,7 @@ _STATES: dict[FireState, tuple[str, str]] = {
 
 def page(status: Status, *, refresh: bool = True) -> str:
     """The whole document. With `refresh` a browser loads it again every few seconds."""
-    role = _ROLES[status.role][1]
+    role = _ROLES[status.role.state][1]
     reload = f'<meta http-equiv="refresh" content="{REFRESH_SECONDS}">' if refresh else ""
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -75,7 +76,7 @@ def _header(status: Status) -> str:
     connected = _badge("good", "Connected to") if status.connected else _badge("bad", "Not connected to")
     return (
         '<header>\n<p class="product">ajsync scheduler</p>\n'
-        f"<h1>{_text(status.name)}</h1>\n{_badge(*_ROLES[status.role])}\n{ready}\n"
+        f"<h1>{_text(status.name)}</h1>\n{_badge(*_ROLES[status.role.state])}\n{ready}\n"
         f"<p>{_sentence(status)}</p>\n{reason}"
         f'<p class="server">{connected} {_text(status.server)}</p>\n</header>'
     )
@@ -84,11 +85,11 @@ def _header(status: Status) -> str:
 def _sentence(status: Status) -> str:
     leader = "Nobody leads now" if status.leader is None else f"{_text(status.leader)} leads"
     return {
-        "starting": "Starting, and reading the schedules.",
-        "stand-by": f"{leader}; this scheduler takes over when the leader stops.",
-        "waiting": "Won the election, and fires once the leader before it has surely stopped.",
-        "leader": "Leads, and fires what is due.",
-    }[status.role]
+        RoleState.STARTING: "Starting, and reading the schedules.",
+        RoleState.STAND_BY: f"{leader}; this scheduler takes over when the leader stops.",
+        RoleState.WAITING: "Won the election, and fires once the leader before it has surely stopped.",
+        RoleState.LEADING: "Leads, and fires what is due.",
+    }[status.role.state]
 
 
 def _facts(status: Status) -> str:
@@ -96,11 +97,11 @@ def _facts(status: Status) -> str:
     skew = status.clock_skew
     age = "&ndash;" if status.watermark_age is None else f"{_span(status.watermark_age)} ago"
     facts = [
-        ("Leader", _text(status.leader or "nobody"), "this scheduler" if status.role == "leader" else ""),
+        ("Leader", _text(status.leader or "nobody"), "this scheduler" if status.role.leads else ""),
         (
-            f"{_ROLES[status.role][1]} for",
-            _span(_seconds(status.now - status.since)),
-            f"since {_time(status.since, status.now)}",
+            f"{_ROLES[status.role.state][1]} for",
+            _span(_seconds(status.now - status.role.since)),
+            f"since {_time(status.role.since, status.now)}",
         ),
         ("Schedules", f"{status.schedules:,}", f"{problems} with problems"),
         ("Watermark", age, "none yet" if status.watermark is None else _time(status.watermark, status.now)),

@@ -7,10 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ajsync.scheduler.election.role import Role
 from ajsync.timestamp import format_timestamp
 
-Role = Literal["starting", "stand-by", "waiting", "leader"]
-"""`waiting` has won the election, and holds back until the leader before it has surely stopped."""
 FireState = Literal["created", "repaired", "exists", "queue_error", "missed", "skipped"]
 """What became of a fire. `repaired`: its task was there and its work item was sent again; `exists`: both were there;
 `queue_error`: its queue refused the work item; `missed`: too late for its deadline or its catch-up; `skipped`: its
@@ -65,8 +64,6 @@ class Status:
     role: Role
     leader: str | None
     """Who leads; None where nobody does, or it isn't known."""
-    since: int
-    """When it took its role, in nanoseconds since 1970."""
     connected: bool
     server: str
     """The NATS server, without a password."""
@@ -118,9 +115,9 @@ def status_json(status: Status) -> dict[str, Any]:
         "name": status.name,
         "version": status.version,
         "now": format_timestamp(status.now),
-        "role": status.role,
+        "role": status.role.state.value,
         "leader": status.leader,
-        "since": format_timestamp(status.since),
+        "since": format_timestamp(status.role.since),
         "ready": status.ready,
         "reason": status.reason,
         "connected": status.connected,

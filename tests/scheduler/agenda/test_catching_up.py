@@ -198,7 +198,7 @@ async def test_a_year_is_made_good_beside_what_is_due_now_and_the_next_leader_go
             managed = Managed(OWNER, catchup="all", catchup_window=YEAR)
             await put(connection, "OLD", schedule="* * * * *", task_type="old", managed=managed)
             await put(connection, "NOW", task_type="now", managed=Managed(OWNER, catchup="none"))
-            await until(lambda: second.loaded and len(second.agenda) == 2)
+            await until(lambda: second.role.loaded and len(second.agenda) == 2)
             began, ahead = clock(), YEAR
             leapt = clock()
             await until(lambda: gaps(second) != [] and gaps(second)[0][0] > began + 24 * HOUR)

@@ -124,7 +124,7 @@ async def test_a_scheduler_whose_clock_was_fast_goes_back_when_it_leads(server: 
         await put(connection, "A")
         async with running(server.url, clock=lambda: time.time_ns() + by) as scheduler:
             by = 0  # before it has begun
-            await until(lambda: scheduler.loaded)
+            await until(lambda: scheduler.role.loaded)
             await fires_after(connection, time.time_ns())
 
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
+from ajsync.scheduler.election.role import RoleState
 from ajsync.scheduler.monitor.exposition import Metric
 from ajsync.scheduler.monitor.label_sets import LONGEST_LABEL, MOST_SETS
 from ajsync.scheduler.monitor.metrics import LATENESS_BUCKETS, METRICS, MISSED_REASONS, TAKEOVER_KINDS, Metrics
@@ -40,7 +41,7 @@ def as_recorded() -> Metrics:
     metrics.campaigned("candidate")
     for _ in range(3):
         metrics.campaigned("leader")
-    metrics.leading(True)
+    metrics.role(RoleState.LEADING)
     metrics.interval(7.5)
     metrics.schedules(7)
     metrics.fired({("EMAIL", "email:tick"): 13})
@@ -93,7 +94,7 @@ def test_whoever_does_not_lead_is_paused() -> None:
     metrics = Metrics("a")
     paused, leader = "choria_asyncjobs_task_scheduler_paused", "choria_asyncjobs_election_leader"
     assert (values(metrics, paused), values(metrics, leader)) == ({(): 1}, {("task_scheduler", "a"): 0})
-    metrics.leading(True)
+    metrics.role(RoleState.LEADING)
     assert (values(metrics, paused), values(metrics, leader)) == ({(): 0}, {("task_scheduler", "a"): 1})
 
 

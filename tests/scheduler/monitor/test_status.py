@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from ajsync.scheduler.election.role import Role, RoleState
 from ajsync.scheduler.monitor.status import (
     SHOWN,
     FireRecord,
@@ -30,9 +31,8 @@ def status(*, upcoming: int = 0, recent: int = 0, problems: int = 0, **changes: 
     return replace(
         Status(
             name="sched-a",
-            role="leader",
+            role=Role(RoleState.LEADING, NOW - 3600 * NANOSECONDS),
             leader="sched-a",
-            since=NOW - 3600 * NANOSECONDS,
             connected=True,
             server="nats://127.0.0.1:4222",
             schedules=upcoming,
@@ -83,7 +83,8 @@ def test_the_json_gives_instants_in_rfc_3339_and_durations_in_seconds() -> None:
 def test_the_json_holds_everything_that_the_status_does() -> None:
     full = status(upcoming=3, recent=3, problems=3)
     shown = status_json(full)
-    assert {name.removesuffix("_seconds") for name in shown} == {*type(full).__slots__}
+    assert {name.removesuffix("_seconds") for name in shown} == {*type(full).__slots__, "since"}
+    assert (shown["role"], shown["since"]) == ("leader", "2026-10-07T08:30:04.25Z")
     assert [each["name"] for each in shown["upcoming"]] == [each.name for each in full.upcoming]
     assert {name.removesuffix("_seconds") for name in shown["recent"][0]} == {*type(full.recent[0]).__slots__}
     assert {*shown["problems"][0]} == {*type(full.problems[0]).__slots__}
