@@ -88,6 +88,8 @@ class Connection:
         self.client = NatsClient(tls_wanted=context.wants_tls, comes_back=reconnect_timeout is None)
         self.lost: asyncio.Future[UnreachableError] = asyncio.get_running_loop().create_future()
         """Done, with the reason, once the connection has gone for good without `close`."""
+        self.generation = 0
+        """Grows with each reconnect: what was sent in an earlier generation is answered in no later one."""
         self._reconnect_timeout = reconnect_timeout
         self._stage: Literal["opening", "open", "closing"] = "opening"
         self._giving_up: asyncio.TimerHandle | None = None
@@ -267,6 +269,7 @@ class Connection:
             self._giving_up = asyncio.get_running_loop().call_later(self._reconnect_timeout, self._give_up)
 
     async def _on_reconnected(self) -> None:
+        self.generation += 1
         self._cancel_giving_up()
         self._trouble = _NO_TROUBLE
         if server := self.client.connected_url:

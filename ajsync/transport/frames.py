@@ -85,8 +85,14 @@ class FrameWriter:
         while True:
             await self._waiting.wait()
             self._waiting.clear()
-            while self._frames and self._may_write():
-                await write_frames(self._connection, self._take())
+            await self.flush()
+
+    async def flush(self) -> bool:
+        """Write what was added, at the server's pace; False where some of it was lost, as there is no server."""
+        all_written = True
+        while self._frames and self._may_write():
+            all_written = await write_frames(self._connection, self._take()) and all_written
+        return all_written
 
     def _take(self) -> list[bytes]:
         """What is written next, at once."""

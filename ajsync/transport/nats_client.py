@@ -26,6 +26,8 @@ _LOOK_SECONDS = 0.1
 _CANCELLATIONS = 20
 _CANCELLED_SECONDS = 0.05
 """A task that takes its cancellation ends in far less."""
+_IN_A_ROW = 100
+"""Messages given to takers before others have a turn: a full window of answers may come in one go."""
 
 Taker = Callable[[bytes, bytes, bytes], None]
 """Takes the subject, the headers and the data of a message."""
@@ -51,6 +53,7 @@ class NatsClient(Client):
         self.asks_for_certificate = False
         """Whether the server wants TLS with a certificate of ours."""
         self._takers: dict[int, Taker] = {}
+        self._taken = 0
 
     async def subscribe_raw(self, subject: str, take: Taker) -> Subscription:
         """Give each message of a subscription to `take` as it stands on the wire.
@@ -105,7 +108,13 @@ class NatsClient(Client):
             return await super()._process_msg(sid, subject, reply, data, headers)  # type: ignore[arg-type]
         self.stats["in_msgs"] += 1
         self.stats["in_bytes"] += len(data)
-        take(bytes(subject), headers or b"", data)
+        try:
+            take(bytes(subject), headers or b"", data)
+        except Exception:  # noqa: BLE001 - nats-py would stop reading from the connection without a word
+            _log.exception("failed to take a message on %s", _readable(bytes(subject)).decode())
+        self._taken += 1
+        if self._taken % _IN_A_ROW == 0:
+            await asyncio.sleep(0)
         return None
 
     def _remove_sub(self, sid: int, max_msgs: int = 0) -> None:

@@ -18,7 +18,8 @@ import yaml
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from ajsync.transport.publisher import WINDOW, Write
+from ajsync.transport.publisher import Write
+from ajsync.transport.window import WINDOW
 
 BUCKET = "CHORIA_AJ_CONFIGURATION"
 

@@ -21,7 +21,8 @@ from ajsync.errors import (
     UnreachableError,
 )
 from ajsync.reconcile.plan import same
-from ajsync.transport.publisher import Answer, Write, publish_all
+from ajsync.transport.publisher import Write, publish_all
+from ajsync.transport.window import Answer
 
 
 @dataclass(frozen=True, slots=True)

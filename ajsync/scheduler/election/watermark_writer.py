@@ -15,7 +15,8 @@ from ajsync.scheduler.election.watermark import MOST_OPEN, MOST_OPEN_BYTES, WATE
 from ajsync.scheduler.throttled_log import ThrottledLog
 from ajsync.timestamp import NANOSECONDS, format_timestamp
 from ajsync.transport.connection import JetStreamError, NobodyAnswersError
-from ajsync.transport.publisher import Answer, Write, publish_one
+from ajsync.transport.publisher import Write, publish_one
+from ajsync.transport.window import Answer
 from ajsync.waiting import set_within
 
 log = logging.getLogger(__name__)

@@ -31,7 +31,7 @@ from ajsync.scheduler.throttled_log import ThrottledLog
 from ajsync.timestamp import NANOSECONDS
 from ajsync.transport.connection import Connection
 from ajsync.transport.frames import FrameWriter
-from ajsync.transport.publisher import STORED_AT, WRONG_SEQUENCE
+from ajsync.transport.window import STORED_AT, WRONG_SEQUENCE
 
 log = logging.getLogger(__name__)
 

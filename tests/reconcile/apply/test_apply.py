@@ -36,7 +36,7 @@ from ajsync.reconcile.plan import Plan, plan
 from ajsync.reconcile.survey import survey
 from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import context_for_server
-from ajsync.transport.publisher import WINDOW
+from ajsync.transport.window import WINDOW
 from tests.conftest import StartServer
 from tests.go_watcher import STUCK, go_watcher
 from tests.nats_server import NatsServer

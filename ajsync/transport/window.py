@@ -1,0 +1,174 @@
+"""The window: messages that were written and are not acknowledged yet, each known by a token of its owner's choice.
+
+nats-py's `js.publish` waits for one answer at a time, and its `publish_async` never resolves a refused one. Here all
+answers come to one inbox. The owner builds its frames with the reply subject `INBOX.TOKEN`, where `INBOX` is
+`Window.inbox` and a token is any text that is valid in a subject, such as `17` or `t.17`:
+
+    async with Window(connection, on_answer) as window:       # subscribes to INBOX.>
+        window.send("t.17", frame)                            # or again, which moves it to the end
+        await window.out.flush()                              # or let a task of `window.out.run()` write
+
+`on_answer(token, answer)` is called for each answer to an open token. The answer of a stream, stored or refused, closes
+the token: later answers to it are dropped, as are those to tokens that were never sent. `NO_STREAM` leaves it open,
+since in a cluster the stream may be electing a leader: the owner sends it again later, or drops it.
+
+The window starts no timers and sends nothing again by itself. Its owner looks from time to time, and sends again or
+drops what it gets:
+
+- `lost()` returns what was under way on an earlier connection, once for each new one;
+- `sent_before(instant)` returns what has been waiting for too long.
+
+Every frame must be safe to send twice.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import takewhile
+from types import TracebackType
+
+from nats.aio.subscription import Subscription
+
+from ajsync.transport.connection import Connection
+from ajsync.transport.frames import FrameWriter
+
+WINDOW = 1000
+"""Messages under way at once: more gains nothing on one connection, and a lost connection leaves this many open."""
+
+WRONG_SEQUENCE = frozenset({10071, 10164})
+"""JetStream's error codes for "the last sequence of this subject is not what you expected"."""
+_NO_RESPONDERS = b"503"
+_STATUS = slice(len(b"NATS/1.0 "), len(b"NATS/1.0 503"))
+STORED_AT = re.compile(rb'"seq": ?(\d+)')
+"""In the answer to what was stored: json.loads takes five times as long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a message: stored at `sequence`, or refused with `error`, which `NO_ANSWER` has too."""
+
+    sequence: int = 0
+    error: str = ""
+    code: int = 0
+    """JetStream's own error code, 0 where the error is not JetStream's."""
+    denied: bool = False
+    """The server does not permit the user to publish there."""
+    too_large: bool = False
+    sent: bool = True
+    """False where there was no server to write it to."""
+    duplicate: bool = False
+    """The stream has stored the message id before, and nothing now."""
+
+    @property
+    def conflict(self) -> bool:
+        """Another client wrote the subject in the meantime, or the first copy of this message did."""
+        return self.code in WRONG_SEQUENCE
+
+
+NO_ANSWER = Answer(error="the server did not answer")
+NO_STREAM = Answer(error="no stream takes this subject")
+NOT_SENT = Answer(error="the server was away", sent=False)
+
+
+def read_answer(status: bytes, data: bytes) -> Answer:
+    """Parse an acknowledgement; `status` is the one in the headers of an answer without data, such as `503`."""
+    if not data:
+        return NO_STREAM if status == _NO_RESPONDERS else Answer(error=f"unexpected status {status.decode()}")
+    if b'"error":' not in data and (stored := STORED_AT.search(data)) is not None:
+        return Answer(int(stored[1]), duplicate=b'"duplicate"' in data)
+    error = json.loads(data).get("error", {})
+    return Answer(error=error.get("description", "unknown error"), code=error.get("err_code", 0))
+
+
+class Window:
+    """The open tokens of one owner on one connection. Times are those of `time.monotonic`."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        on_answer: Callable[[str, Answer], None],
+        *,
+        size: int = WINDOW,
+        may_write: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """`size` is only what `room` counts down from; `may_write` is for `out`, the writer of the frames."""
+        self.inbox: str = connection.client.new_inbox()
+        self.out = FrameWriter(connection, may_write)
+        """Writes what is sent, and whatever else must keep its place between these frames."""
+        self.heard_at = 0.0
+        """When a stream answered last."""
+        self.answered_sent_at = 0.0
+        """When the latest message that has an answer was sent."""
+        self._connection = connection
+        self._on_answer = on_answer
+        self._size = size
+        self._open: dict[str, float] = {}
+        """Token → when it was last sent, which rises from entry to entry."""
+        self._cut = len(self.inbox) + 1
+        self._generation = connection.generation
+        self._subscription: Subscription | None = None
+
+    async def __aenter__(self) -> Window:
+        self._generation, self.heard_at = self._connection.generation, time.monotonic()
+        self._subscription = await self._connection.client.subscribe_raw(f"{self.inbox}.>", self._take)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._subscription is not None and not self._connection.client.is_closed:
+            await self._subscription.unsubscribe()
+
+    def __len__(self) -> int:
+        """How many tokens are open."""
+        return len(self._open)
+
+    @property
+    def room(self) -> int:
+        """How many more may be sent before the window is full; the window itself does not refuse any."""
+        return self._size - len(self._open)
+
+    def send(self, token: str, frame: bytes) -> None:
+        """Have `frame` written, for the first time or again; `token` is open until it is answered or dropped."""
+        self._open.pop(token, None)
+        self._open[token] = time.monotonic()
+        self.out.add(frame)
+
+    def drop(self, token: str) -> None:
+        """Close a token: its answer no longer matters."""
+        self._open.pop(token, None)
+
+    def clear(self) -> None:
+        """Close all tokens, and forget what is not written yet."""
+        self._open.clear()
+        self.out.clear()
+
+    def lost(self) -> list[str]:
+        """The open tokens, if there is a new connection since the last call: no other will bring their answers.
+
+        They stay open, in the order in which they were sent.
+        """
+        if self._generation == self._connection.generation:
+            return []
+        self._generation = self._connection.generation
+        return [*self._open]
+
+    def sent_before(self, instant: float) -> list[str]:
+        """The open tokens that were last sent before `instant`, the oldest first. They stay open."""
+        return [token for token, _ in takewhile(lambda each: each[1] < instant, self._open.items())]
+
+    def _take(self, subject: bytes, headers: bytes, data: bytes) -> None:
+        token = subject[self._cut :].decode()
+        sent_at = self._open.get(token)
+        if sent_at is None:
+            return
+        answer = read_answer(b"" if data else headers[_STATUS], data)
+        if answer is not NO_STREAM:
+            del self._open[token]
+            self.heard_at = time.monotonic()
+            self.answered_sent_at = max(self.answered_sent_at, sent_at)
+        self._on_answer(token, answer)
