@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ajsync.asyncjobs.model import Managed, ScheduledTask
     from ajsync.asyncjobs.signing import Signer, load_signer
     from ajsync.asyncjobs.tasks import StoredTask
-    from ajsync.config.configuration import Configuration, Safety
+    from ajsync.config.configuration import Configuration
     from ajsync.errors import (
         AjsyncError,
         AlreadyExistsError,
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     )
     from ajsync.reconcile.apply.apply import Outcome, Result
     from ajsync.reconcile.plan import Adopt, Conflict, Create, Delete, Plan, Update
+    from ajsync.safety import Safety
     from ajsync.scheduler.scheduler import Scheduler
     from ajsync.scheduler.scheduler import Settings as SchedulerSettings
 
@@ -95,9 +96,10 @@ _PLACES = {
     "ajsync.asyncjobs.model": ("Managed", "ScheduledTask"),
     "ajsync.asyncjobs.signing": ("Signer", "load_signer"),
     "ajsync.asyncjobs.tasks": ("StoredTask",),
-    "ajsync.config.configuration": ("Configuration", "Safety"),
+    "ajsync.config.configuration": ("Configuration",),
     "ajsync.reconcile.apply.apply": ("Outcome", "Result"),
     "ajsync.reconcile.plan": ("Adopt", "Conflict", "Create", "Delete", "Plan", "Update"),
+    "ajsync.safety": ("Safety",),
     "ajsync.scheduler.scheduler": ("Scheduler", "SchedulerSettings"),
 }
 """Where a name is, if not in `ajsync.errors`; a test compares it with the imports above."""

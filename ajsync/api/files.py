@@ -9,15 +9,15 @@ from pathlib import Path
 
 from ajsync.api.client import Client
 from ajsync.config import Configuration, load_configuration
-from ajsync.config.configuration import Safety
 from ajsync.errors import StalePlanError
 from ajsync.reconcile.apply.apply import Result
 from ajsync.reconcile.apply.apply import apply as carry_out
 from ajsync.reconcile.apply.recreate import finish_interrupted
 from ajsync.reconcile.destination import Destination, without_user
-from ajsync.reconcile.gates import Limits, refusals
+from ajsync.reconcile.gates import refusals
 from ajsync.reconcile.plan import Plan
-from ajsync.reconcile.survey import survey
+from ajsync.reconcile.reconciler import Goal, propose
+from ajsync.safety import DEFAULT_SAFETY, Opened, Safety
 
 
 def load_config(
@@ -32,17 +32,10 @@ def load_config(
 
 async def plan(client: Client, configuration: Configuration, *, adopt: bool = False) -> Plan:
     """How the files differ from the bucket; nothing is changed. With `adopt` they take over what belongs to nobody."""
-    found, _ = await survey(
-        await client.bucket(),
-        configuration.tasks,
-        owner=configuration.owner,
-        digest=configuration.digest,
-        adopt=adopt,
-        destination=Destination(
-            configuration.environment or "", client.connection.context.name, without_user(client.connection.url)
-        ),
-    )
-    return found
+    goal = Goal(configuration.owner, configuration.tasks, configuration.digest, opened=Opened(adopt=adopt))
+    connection = client.connection
+    destination = Destination(configuration.environment or "", connection.context.name, without_user(connection.url))
+    return (await propose(await client.bucket(), goal, destination)).plan
 
 
 async def apply(
@@ -60,14 +53,7 @@ async def apply(
     called for each change done; once `stop` is set nothing new is begun. Raises GateError and ConflictError where the
     plan must not be applied, StalePlanError where the bucket is another or an interrupted apply had to be finished.
     """
-    safety = safety or Safety()
-    limits = Limits(
-        max_delete=safety.max_delete,
-        max_delete_percent=safety.max_delete_percent,
-        allow_empty=safety.allow_empty,
-        allow_deletes=allow_deletes,
-    )
-    for refusal in refusals(plan, limits):
+    for refusal in refusals(plan, safety or DEFAULT_SAFETY, Opened(allow_deletes=allow_deletes)):
         raise refusal
     bucket = await client.bucket()
     finished = await finish_interrupted(bucket, plan.owner)

@@ -8,15 +8,7 @@ from pathlib import Path
 
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.errors import Location
-
-
-@dataclass(frozen=True, slots=True)
-class Safety:
-    """How far a plan may go before a gate asks."""
-
-    max_delete: int = 10
-    max_delete_percent: int = 30
-    allow_empty: bool = False
+from ajsync.safety import Safety
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ajsync.config.configuration import Safety
 from ajsync.config.document import Document, parse_document
 from ajsync.config.explain import Finding, explain
 from ajsync.config.files import Folder, Unusable, read_file
@@ -20,6 +19,7 @@ from ajsync.config.schema import PROJECT_SCHEMA, read_schema, strict_schema, val
 from ajsync.config.variables import Scalar, Variables, unless_unresolved
 from ajsync.config.wording import choice, shown, suggestion
 from ajsync.errors import Location, Problem
+from ajsync.safety import Safety
 
 PROJECT_FILE = "ajsync.yaml"
 

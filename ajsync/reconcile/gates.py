@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from ajsync.errors import ConflictError, GateError
 from ajsync.reconcile.plan import Delete, Plan
+from ajsync.safety import DEFAULT_SAFETY, NOTHING_OPENED, Opened, Safety
 from ajsync.text import listed
 
 _PERCENT_FROM = 10
 """Per cent of a handful say nothing: only from so many owned schedules on does that gate look."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How far a plan may go; from `safety` in `ajsync.yaml` and from the options of the command."""
-
-    max_delete: int
-    max_delete_percent: int
-    allow_empty: bool
-    allow_deletes: int = 0
-    """Up to so many deletes pass both delete gates: the option `--allow-deletes`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,37 +24,41 @@ class Loosened:
     default: int | bool
 
     def __str__(self) -> str:
-        return f"{self.member} is {_spelled(self.value)}, by default {_spelled(self.default)}"
+        return f"{self.member} is {self.value}, by default {self.default}".lower()
 
 
-def _spelled(value: int | bool) -> str:
-    return str(value).lower()
+def loosened(safety: Safety) -> tuple[Loosened, ...]:
+    """The limits of the files that are looser than the defaults."""
+    members = (
+        Loosened(f"safety.{each.name}", getattr(safety, each.name), getattr(DEFAULT_SAFETY, each.name))
+        for each in fields(Safety)
+    )
+    return tuple(each for each in members if each.value > each.default)
 
 
-def refusals(plan: Plan, limits: Limits) -> tuple[ConflictError | GateError, ...]:
+def refusals(plan: Plan, safety: Safety, opened: Opened = NOTHING_OPENED) -> tuple[ConflictError | GateError, ...]:
     """Every reason not to apply this plan, the gravest first; empty when it may be applied."""
-    return tuple(_refusals(plan, limits))
+    return (*_conflicts(plan), *_gates(plan, safety, opened))
 
 
-def _refusals(plan: Plan, limits: Limits) -> Iterator[ConflictError | GateError]:
-    yield from _conflicts(plan)
+def _gates(plan: Plan, safety: Safety, opened: Opened) -> Iterator[GateError]:
     deletes = plan.count(Delete)
-    if not plan.desired and deletes and not limits.allow_empty:
+    if not plan.desired and deletes and not (safety.allow_empty or opened.allow_empty):
         yield GateError(
             f"The files hold no schedule at all, and {_counted(deletes)} would be deleted. "
             "If that is meant, pass --allow-empty (or set safety.allow_empty)."
         )
-    if deletes <= limits.allow_deletes:
+    if deletes <= opened.allow_deletes:
         return
-    if deletes > limits.max_delete:
+    if deletes > safety.max_delete:
         yield GateError(
-            f"{_counted(deletes)} would be deleted, more than safety.max_delete allows ({limits.max_delete}). "
+            f"{_counted(deletes)} would be deleted, more than safety.max_delete allows ({safety.max_delete}). "
             f"If that is meant, pass --allow-deletes {deletes}."
         )
-    elif plan.owned >= _PERCENT_FROM and deletes * 100 > limits.max_delete_percent * plan.owned:
+    elif plan.owned >= _PERCENT_FROM and deletes * 100 > safety.max_delete_percent * plan.owned:
         yield GateError(
             f"{deletes} of the {plan.owned} schedules of {plan.owner} would be deleted, more than "
-            f"safety.max_delete_percent allows ({limits.max_delete_percent} %). "
+            f"safety.max_delete_percent allows ({safety.max_delete_percent} %). "
             f"If that is meant, pass --allow-deletes {deletes}."
         )
 

@@ -84,22 +84,22 @@ class Plan:
 
     target: BucketIdentity
     owner: str
-    digest: str
+    digest: str = ""
     """Of the configuration that it was made from."""
-    changes: tuple[Change, ...]
+    changes: tuple[Change, ...] = ()
     """In the order of their names."""
-    conflicts: tuple[Conflict, ...]
+    conflicts: tuple[Conflict, ...] = ()
     """In the order of their names; while there is one, nothing is applied."""
-    desired: int
+    desired: int = 0
     """How many schedules the files hold, suspended ones left out."""
-    owned: int
+    owned: int = 0
     """How many entries of the bucket belong to this owner."""
-    unchanged: int
-    unmanaged: int
+    unchanged: int = 0
+    unmanaged: int = 0
     """Entries of nobody that the files do not name, and that are left alone."""
-    foreign: int
+    foreign: int = 0
     """Entries of other owners that the files do not name, and that are left alone."""
-    unreadable: tuple[tuple[str, str], ...]
+    unreadable: tuple[tuple[str, str], ...] = ()
     """Name and reason of each entry that is not a scheduled task; they are left alone."""
     destination: Destination = UNKNOWN
     """Where it goes, in the words of those who chose it; `target` is what counts."""

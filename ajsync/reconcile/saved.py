@@ -22,6 +22,7 @@ from ajsync.reconcile.fields import stored_object
 from ajsync.reconcile.plan import Adopt, Change, Conflict, Create, Delete, Plan, Update
 from ajsync.reconcile.render.untrusted import visible, visible_sentence
 from ajsync.reconcile.render.wording import action_of
+from ajsync.safety import NOTHING_OPENED, Opened
 
 _VERSION = 2
 """1 did not say where the plan goes."""
@@ -41,8 +42,7 @@ class SavedPlan:
     """A plan, and the gates that were opened when it was made."""
 
     plan: Plan
-    allow_deletes: int = 0
-    allow_empty: bool = False
+    opened: Opened = NOTHING_OPENED
     project: str = ""
     """The file `ajsync.yaml` as messages named it, which is from where the plan was made."""
 
@@ -60,7 +60,7 @@ def save_plan(saved: SavedPlan, path: Path) -> None:
     """
     if path.exists() and not path.is_file():  # the plan would take its place: no more /dev/null for anybody
         raise UsageError(f"The plan cannot be saved to {path}: it is not a regular file.")
-    opened = {"allow_deletes": saved.allow_deletes, "allow_empty": saved.allow_empty}
+    opened = {"allow_deletes": saved.opened.allow_deletes, "allow_empty": saved.opened.allow_empty}
     content = {**_encode_plan(saved.plan), "opened": opened, "project": saved.project}
     document = {"ajsync_plan": _VERSION, "sha256": _checksum(content), "plan": content}
     try:
@@ -156,12 +156,9 @@ def _decode_plan(value: Any) -> SavedPlan:
         **{name: _typed(value[name], int) for name in _COUNTS},
         destination=_decode_destination(value["destination"]),
     )
-    return SavedPlan(
-        plan,
-        _typed(opened["allow_deletes"], int),
-        _typed(opened["allow_empty"], bool),
-        _typed(value["project"], str),
-    )
+    adopt = plan.count(Adopt) > 0  # it was approved with them
+    allowed = Opened(adopt, _typed(opened["allow_deletes"], int), _typed(opened["allow_empty"], bool))
+    return SavedPlan(plan, allowed, _typed(value["project"], str))
 
 
 def _decode_destination(value: Any) -> Destination:

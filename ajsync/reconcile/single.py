@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from ajsync.asyncjobs.bucket import ConfigurationBucket, decode_entry
 from ajsync.asyncjobs.foreign import decode_object, quoted
 from ajsync.asyncjobs.journal import Step, journal_key
-from ajsync.asyncjobs.live import BucketIdentity, Live, LiveSchedule
+from ajsync.asyncjobs.live import BucketIdentity, LiveSchedule
 from ajsync.asyncjobs.model import (
     DEFAULT_MAX_TRIES,
     MAX_DEADLINE,
@@ -42,9 +42,9 @@ from ajsync.errors import (
 from ajsync.reconcile.apply.apply import apply
 from ajsync.reconcile.apply.recreate import finish_interrupted, read_journal
 from ajsync.reconcile.apply.writing import KeyWrite, write_keys
-from ajsync.reconcile.plan import Create, Delete, plan
+from ajsync.reconcile.plan import Create, Delete, Plan
+from ajsync.reconcile.reconciler import check_sizes
 from ajsync.reconcile.render.untrusted import visible
-from ajsync.reconcile.survey import check_sizes
 from ajsync.schedule import format_duration_short, parse_duration, stored_schedule
 from ajsync.schedule.duration_hints import with_least
 from ajsync.transport.leader import list_subjects
@@ -246,8 +246,7 @@ def _not_yours(found: Found, name: str, owner: str | None) -> str:
 
 
 async def _carry_out(bucket: ConfigurationBucket, found: Found, change: Create | Delete, now: int) -> None:
-    nothing = plan({}, Live(found.target, {}, {}), owner=found.owner or "", digest="")
-    result = await apply(bucket, replace(nothing, changes=(change,)), now=now)
+    result = await apply(bucket, Plan(found.target, found.owner or "", changes=(change,)), now=now)
     for outcome in result.outcomes:
         if outcome.error is not None:
             raise outcome.error

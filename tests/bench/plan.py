@@ -14,7 +14,7 @@ from ajsync.asyncjobs.names import schedule_key
 from ajsync.config import load_configuration
 from ajsync.reconcile.apply.apply import apply
 from ajsync.reconcile.apply.writing import compare_and_set
-from ajsync.reconcile.survey import survey
+from ajsync.reconcile.reconciler import Goal, propose
 from ajsync.transport.connection import connect
 from ajsync.transport.context import context_for_server
 from tests.bench import floors
@@ -71,7 +71,7 @@ async def bench_apply(folder: Path, url: str, rounds: int) -> None:
             await floors.publish(connection.client, writes)
             floor.append(time.perf_counter() - began)
             bucket = await empty_bucket(connection)
-            plan, _ = await survey(bucket, configuration.tasks, owner="bench", digest=configuration.digest)
+            plan = (await propose(bucket, Goal("bench", configuration.tasks))).plan
             gc.collect()
             began = time.perf_counter()
             result = await apply(bucket, plan, now=now)

@@ -9,8 +9,9 @@ from typing import NoReturn
 
 import pytest
 
-from ajsync.config import Safety, load_configuration
+from ajsync.config import load_configuration
 from ajsync.errors import ConfigurationError
+from ajsync.safety import Safety
 from tests.config.projects import HEAD, OWNER, load, problems, write
 
 FULL = """

@@ -17,8 +17,9 @@ from ajsync.asyncjobs import model, names
 from ajsync.asyncjobs.model import Managed
 from ajsync.asyncjobs.names import DEFAULT_QUEUE
 from ajsync.asyncjobs.size import MAX_PAYLOAD
-from ajsync.config import Safety, explain, schema, schema_file
+from ajsync.config import explain, schema, schema_file
 from ajsync.config.schema import PROJECT_SCHEMA, SCHEDULES_SCHEMA, read_schema, strict_schema
+from ajsync.safety import Safety
 
 SCHEMAS = (PROJECT_SCHEMA, SCHEDULES_SCHEMA)
 _REGISTRY: Registry[Any] = Registry().with_resources(

@@ -22,7 +22,7 @@ from ajsync.errors import AjsyncError
 from ajsync.reconcile.apply.apply import apply
 from ajsync.reconcile.apply.recreate import finish_interrupted
 from ajsync.reconcile.apply.writing import KeyWrite, write_keys
-from ajsync.reconcile.survey import survey
+from ajsync.reconcile.reconciler import Goal, propose
 from ajsync.transport.connection import Connection, connect
 from tests.conftest import StartServer
 from tests.docs.users import OWNER, PASSWORD, PASSWORD_VARIABLES, SHOWN, context, write_contexts
@@ -49,7 +49,7 @@ def passwords(monkeypatch: pytest.MonkeyPatch) -> None:
 async def look(connection: Connection) -> None:
     """What the user for `plan` is for."""
     bucket = await ConfigurationBucket.open(connection)
-    plan, _ = await survey(bucket, {}, owner=OWNER, digest="")
+    plan = (await propose(bucket, Goal(OWNER, {}))).plan
     assert {change.name for change in plan.changes} == {"A", "B"}
 
 
@@ -58,7 +58,7 @@ async def change(connection: Connection) -> None:
     bucket = await ConfigurationBucket.open(connection)
     await finish_interrupted(bucket, OWNER)
     desired = {name: ours(name, "@hourly") for name in ("A", "C")}
-    plan, _ = await survey(bucket, desired, owner=OWNER, digest="")
+    plan = (await propose(bucket, Goal(OWNER, desired))).plan
     result = await apply(bucket, plan, now=1, watcher_seconds=1.0)
     if result.error is not None:
         raise result.error

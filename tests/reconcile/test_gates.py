@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from ajsync.asyncjobs.live import Live
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.errors import ConflictError, GateError
-from ajsync.reconcile.gates import Limits, refusals
+from ajsync.reconcile.gates import loosened, refusals
 from ajsync.reconcile.plan import Plan, plan
+from ajsync.safety import NOTHING_OPENED, Opened, Safety
 from tests.tasks import OWNER, desired, live, task
 
-LIMITS = Limits(max_delete=10, max_delete_percent=30, allow_empty=False)
+SAFETY = Safety(max_delete=10, max_delete_percent=30, allow_empty=False)
 
 
 def deleting(deletes: int, keeping: int) -> Plan:
@@ -27,24 +26,24 @@ def make(wanted: list[ScheduledTask], found: Live) -> Plan:
 
 
 @pytest.mark.parametrize(
-    ("deletes", "keeping", "limits", "refused"),
+    ("deletes", "keeping", "opened", "refused"),
     [
-        (0, 5, LIMITS, None),
-        (10, 100, LIMITS, None),
-        (11, 100, LIMITS, "11 schedules would be deleted, more than safety.max_delete allows (10)"),
-        (11, 100, replace(LIMITS, allow_deletes=10), "--allow-deletes 11"),
-        (11, 100, replace(LIMITS, allow_deletes=11), None),
-        (3, 7, LIMITS, None),
-        (4, 7, LIMITS, "4 of the 11 schedules of team would be deleted, more than safety.max_delete_percent"),
-        (4, 7, replace(LIMITS, allow_deletes=4), None),
-        (8, 1, LIMITS, None),  # per cent of nine say nothing
-        (1, 0, LIMITS, "The files hold no schedule at all, and 1 schedule would be deleted"),
-        (1, 0, replace(LIMITS, allow_empty=True), None),
-        (1, 0, replace(LIMITS, allow_deletes=1), "--allow-empty"),
+        (0, 5, NOTHING_OPENED, None),
+        (10, 100, NOTHING_OPENED, None),
+        (11, 100, NOTHING_OPENED, "11 schedules would be deleted, more than safety.max_delete allows (10)"),
+        (11, 100, Opened(allow_deletes=10), "--allow-deletes 11"),
+        (11, 100, Opened(allow_deletes=11), None),
+        (3, 7, NOTHING_OPENED, None),
+        (4, 7, NOTHING_OPENED, "4 of the 11 schedules of team would be deleted, more than safety.max_delete_percent"),
+        (4, 7, Opened(allow_deletes=4), None),
+        (8, 1, NOTHING_OPENED, None),  # per cent of nine say nothing
+        (1, 0, NOTHING_OPENED, "The files hold no schedule at all, and 1 schedule would be deleted"),
+        (1, 0, Opened(allow_empty=True), None),
+        (1, 0, Opened(allow_deletes=1), "--allow-empty"),
     ],
 )
-def test_deletes_beyond_the_limits_are_refused(deletes: int, keeping: int, limits: Limits, refused: str | None) -> None:
-    found = refusals(deleting(deletes, keeping), limits)
+def test_deletes_beyond_the_limits_are_refused(deletes: int, keeping: int, opened: Opened, refused: str | None) -> None:
+    found = refusals(deleting(deletes, keeping), SAFETY, opened)
     if refused is None:
         assert found == ()
     else:
@@ -55,15 +54,15 @@ def test_deletes_beyond_the_limits_are_refused(deletes: int, keeping: int, limit
 
 def test_allowing_deletes_does_not_open_the_other_gates() -> None:
     plan = deleting(20, 0)
-    assert [type(error) for error in refusals(plan, LIMITS)] == [GateError, GateError]
-    (left,) = refusals(plan, replace(LIMITS, allow_deletes=20))
+    assert [type(error) for error in refusals(plan, SAFETY)] == [GateError, GateError]
+    (left,) = refusals(plan, SAFETY, Opened(allow_deletes=20))
     assert "--allow-empty" in str(left)
-    (left,) = refusals(plan, replace(LIMITS, allow_empty=True))
+    (left,) = refusals(plan, SAFETY, Opened(allow_empty=True))
     assert "--allow-deletes 20" in str(left)
 
 
 def test_empty_files_and_an_empty_bucket_are_no_mistake() -> None:
-    assert refusals(make([], live()), LIMITS) == ()
+    assert refusals(make([], live()), SAFETY) == ()
 
 
 def test_conflicts_are_refused_first_and_no_limit_opens_them() -> None:
@@ -71,10 +70,32 @@ def test_conflicts_are_refused_first_and_no_limit_opens_them() -> None:
     found = live([task(name, owner=None) for name in names] + [task("F", owner="others")], broken=["X"])
     against = refusals(
         make([task(name) for name in [*names, "F", "X"]], found),
-        Limits(max_delete=99, max_delete_percent=100, allow_empty=True, allow_deletes=99),
+        Safety(max_delete=99, max_delete_percent=100, allow_empty=True),
+        Opened(adopt=True, allow_deletes=99, allow_empty=True),
     )
     assert [type(error) for error in against] == [ConflictError] * 3
     assert "N0, N1, N2, N3, N4 and 2 more" in str(against[0])
     assert "--adopt" in str(against[0])
     assert "F (others)" in str(against[1])
     assert "under: X" in str(against[2])
+
+
+@pytest.mark.parametrize(
+    ("safety", "told"),
+    [
+        (Safety(), []),
+        (Safety(max_delete=9, max_delete_percent=29), []),
+        (Safety(max_delete=11), ["safety.max_delete is 11, by default 10"]),
+        (
+            Safety(max_delete_percent=31, allow_empty=True),
+            ["safety.max_delete_percent is 31, by default 30", "safety.allow_empty is true, by default false"],
+        ),
+    ],
+)
+def test_limits_that_are_looser_than_the_defaults_are_told(safety: Safety, told: list[str]) -> None:
+    assert [str(each) for each in loosened(safety)] == told
+
+
+def test_gates_are_open_where_either_of_two_opens_them() -> None:
+    assert Opened(adopt=True, allow_deletes=3) | Opened(allow_deletes=5, allow_empty=True) == Opened(True, 5, True)
+    assert NOTHING_OPENED | NOTHING_OPENED == NOTHING_OPENED

@@ -19,7 +19,7 @@ from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.live import Live
 from ajsync.errors import UnreachableError
 from ajsync.reconcile.apply.writing import KeyWrite, write_keys
-from ajsync.reconcile.survey import survey
+from ajsync.reconcile.reconciler import Goal, propose
 from ajsync.transport.connection import Connection, connect
 from tests.cli.processes import ajsync, wait_until
 from tests.conftest import StartServer
@@ -190,7 +190,7 @@ async def test_each_permission_of_the_plan_user_is_needed(filled: NatsServer, us
 async def look(connection: Connection) -> Live:
     """Do what `plan` does with the bucket."""
     bucket = await ConfigurationBucket.open(connection)
-    await survey(bucket, {}, owner=OWNER, digest="")
+    await propose(bucket, Goal(OWNER, {}))
     return await bucket.read()
 
 

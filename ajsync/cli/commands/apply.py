@@ -13,7 +13,6 @@ from ajsync.cli.options.options import (
     Duration,
     Files,
     FiringOptions,
-    Opened,
     Server,
     gate_options,
     log_format_option,
@@ -23,11 +22,13 @@ from ajsync.cli.options.options import (
     show_payload_option,
 )
 from ajsync.errors import UsageError
+from ajsync.safety import Opened
 
 if TYPE_CHECKING:
     from ajsync.config import Configuration
     from ajsync.reconcile.apply.apply import Result
     from ajsync.reconcile.plan import Plan
+    from ajsync.reconcile.reconciler import Proposal
     from ajsync.reconcile.saved import SavedPlan
 
 _RESYNC_SECONDS = 300.0
@@ -119,35 +120,29 @@ def _apply_once(
     yes: bool,
     creation: tuple[int, bool] | None,
 ) -> None:
-    from ajsync.cli.options.session import limits, load, loosened, run
+    from ajsync.cli.options.session import load, run
     from ajsync.cli.output.destination import warn_if_elsewhere
     from ajsync.cli.output.plan import print_plan
     from ajsync.cli.output.unmatched import warn_of_overlooked
-    from ajsync.reconcile.gates import refusals
     from ajsync.reconcile.saved import load_plan
     from ajsync.reconcile.stale import check_environment, check_plan
 
     saved = None if plan_file is None else load_plan(plan_file)
     if saved is not None:
         check_environment(saved, files.environment)
-        files, opened = _files_of(files, saved), _opened_also(opened, saved)
+        files, opened = _files_of(files, saved), opened | saved.opened
     configuration = load(files)
     warn_of_overlooked(configuration)
     warn_if_elsewhere(server, configuration.environment, configuration.context)
-    plan = run(_prepare(configuration, server, opened.adopt, creation))
+    proposal = run(_prepare(configuration, server, opened, creation))
+    plan = proposal.plan
     if saved is not None:
         check_plan(saved.plan, plan)  # what is applied is the new one: of the saved one nothing needs to be trusted
-    against = refusals(plan, limits(configuration, opened))
     print_plan(
-        plan,
-        against,
-        style="text",
-        show_payload=show_payload,
-        locations=configuration.locations,
-        loosened=loosened(configuration),
+        proposal, configuration.safety, style="text", show_payload=show_payload, locations=configuration.locations
     )
-    if against:
-        raise click.exceptions.Exit(against[0].exit_code)
+    if proposal.refusals:
+        raise click.exceptions.Exit(proposal.refusals[0].exit_code)
     if not plan.changes:
         return
     if not yes and plan_file is None:
@@ -156,40 +151,21 @@ def _apply_once(
 
 
 async def _prepare(
-    configuration: Configuration, server: Server, adopt: bool, creation: tuple[int, bool] | None
-) -> Plan:
-    from ajsync.cli.options.session import connected, open_or_create
+    configuration: Configuration, server: Server, opened: Opened, creation: tuple[int, bool] | None
+) -> Proposal:
+    from ajsync.cli.options.session import connected, goal, open_or_create
     from ajsync.cli.output.destination import destination
     from ajsync.cli.output.terminal import say
     from ajsync.reconcile.apply.recreate import finish_interrupted
+    from ajsync.reconcile.reconciler import propose
     from ajsync.reconcile.render.wording import counted
-    from ajsync.reconcile.survey import survey
 
     async with connected(server, configuration.context) as connection:
         bucket = await open_or_create(connection, creation)
         finished = await finish_interrupted(bucket, configuration.owner)
         if finished:
             say(f"Brought back {counted(len(finished), 'schedule')} that an interrupted apply had left deleted.")
-        plan, _ = await survey(
-            bucket,
-            configuration.tasks,
-            owner=configuration.owner,
-            digest=configuration.digest,
-            adopt=adopt,
-            destination=destination(connection, server, configuration),
-        )
-        return plan
-
-
-def _opened_also(opened: Opened, saved: SavedPlan) -> Opened:
-    """The gates that are opened now, and those that were when the plan was made: it was approved with them."""
-    from ajsync.reconcile.plan import Adopt
-
-    return Opened(
-        adopt=opened.adopt or saved.plan.count(Adopt) > 0,
-        allow_deletes=max(opened.allow_deletes, saved.allow_deletes),
-        allow_empty=opened.allow_empty or saved.allow_empty,
-    )
+        return await propose(bucket, goal(configuration, opened), destination(connection, server, configuration))
 
 
 def _files_of(files: Files, saved: SavedPlan) -> Files:

@@ -139,10 +139,11 @@ def _write(texts: Mapping[Path | None, str]) -> None:
 
 async def _take_over(files: Files, server: Server, written: Collection[str], adopt: bool) -> None:
     """Adopt what was written, where nothing but the owner changes by that; say what else the next plan will show."""
-    from ajsync.cli.options.session import load, opened_bucket
+    from ajsync.cli.options.session import goal, load, opened_bucket
     from ajsync.cli.output.terminal import say, warn
     from ajsync.reconcile.plan import Adopt, Update
-    from ajsync.reconcile.survey import survey
+    from ajsync.reconcile.reconciler import propose
+    from ajsync.safety import Opened
 
     configuration = load(files, empty=True)
     missing = [name for name in written if name not in configuration.tasks]
@@ -150,9 +151,7 @@ async def _take_over(files: Files, server: Server, written: Collection[str], ado
         are = "is in a file" if len(missing) == 1 else "are in files"
         warn(f"{len(missing)} of them {are} that the patterns of {configuration.project.name} do not match.")
     async with opened_bucket(server, configuration.context) as bucket:
-        plan, _ = await survey(
-            bucket, configuration.tasks, owner=configuration.owner, digest=configuration.digest, adopt=True
-        )
+        plan = (await propose(bucket, goal(configuration, Opened(adopt=True)))).plan
         ours = [change for change in plan.changes if change.name in written and isinstance(change, Adopt | Update)]
         alike = [change for change in ours if isinstance(change, Adopt) and _only_owner_differs(change)]
         different = len(ours) - len(alike)

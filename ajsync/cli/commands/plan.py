@@ -8,7 +8,6 @@ import click
 
 from ajsync.cli.options.options import (
     Files,
-    Opened,
     Server,
     gate_options,
     owned_files_options,
@@ -16,6 +15,7 @@ from ajsync.cli.options.options import (
     show_payload_option,
 )
 from ajsync.cli.output.data import format_option
+from ajsync.safety import Opened
 
 _CHANGES_PENDING = 2
 
@@ -60,59 +60,44 @@ def command(
       ajsync plan --format markdown > comment.md
       ajsync plan --out change.plan && ajsync apply change.plan
     """
-    from ajsync.cli.options.session import limits, load, loosened, opened_bucket, run
+    from ajsync.cli.options.session import goal, load, opened_bucket, run
     from ajsync.cli.output.annotations import annotated, in_repository
     from ajsync.cli.output.destination import destination, warn_if_elsewhere
     from ajsync.cli.output.plan import print_plan
     from ajsync.cli.output.terminal import warn
     from ajsync.cli.output.unmatched import warn_of_overlooked
-    from ajsync.reconcile.gates import refusals
-    from ajsync.reconcile.plan import Plan
+    from ajsync.reconcile.reconciler import Proposal, propose
     from ajsync.reconcile.render.wording import counted
-    from ajsync.reconcile.survey import survey
 
     configuration = annotated(files) if style == "github" else load(files)
     warn_of_overlooked(configuration)
     warn_if_elsewhere(server, configuration.environment, configuration.context)
 
-    async def main() -> tuple[Plan, tuple[str, ...]]:
+    async def main() -> Proposal:
         async with opened_bucket(server, configuration.context) as bucket:
-            return await survey(
-                bucket,
-                configuration.tasks,
-                owner=configuration.owner,
-                digest=configuration.digest,
-                adopt=opened.adopt,
-                destination=destination(bucket.connection, server, configuration),
-            )
+            where = destination(bucket.connection, server, configuration)
+            return await propose(bucket, goal(configuration, opened), where)
 
-    plan, interrupted = run(main())
+    proposal = run(main())
+    interrupted, against = proposal.interrupted, proposal.refusals
     if interrupted:
         warn(
             f"An apply was interrupted and left {counted(len(interrupted), 'schedule')} deleted "
             f"({', '.join(interrupted[:5])}{', …' if len(interrupted) > 5 else ''}). "
             "The next 'ajsync apply' brings them back first; this plan counts them as there."
         )
-    against = refusals(plan, limits(configuration, opened))
     locations = in_repository(configuration.locations) if style == "github" else configuration.locations
-    print_plan(
-        plan,
-        against,
-        style=style,
-        show_payload=show_payload,
-        locations=locations,
-        loosened=loosened(configuration),
-    )
+    print_plan(proposal, configuration.safety, style=style, show_payload=show_payload, locations=locations)
     if out is not None:
         from ajsync.reconcile.saved import SavedPlan, save_plan
 
         project = configuration.project
         named = project.relative_to(Path.cwd()).as_posix() if project.is_relative_to(Path.cwd()) else ""
-        save_plan(SavedPlan(plan, opened.allow_deletes, opened.allow_empty, named), out)
+        save_plan(SavedPlan(proposal.plan, opened, named), out)
     if against:
         if style != "text":  # the reasons stand in the plan, which may have gone into a file
             for refusal in against:
                 warn(str(refusal))
         raise click.exceptions.Exit(against[0].exit_code)
-    if detailed_exitcode and plan.changes:
+    if detailed_exitcode and proposal.plan.changes:
         raise click.exceptions.Exit(_CHANGES_PENDING)

@@ -10,16 +10,18 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
-from ajsync.cli.options.options import Files, FiringOptions, Opened, Server
-from ajsync.cli.options.session import chosen_context, limits, load, open_or_create, run, stop_on_signals
+from ajsync.cli.options.options import Files, FiringOptions, Server
+from ajsync.cli.options.session import chosen_context, goal, load, open_or_create, run, stop_on_signals
 from ajsync.cli.options.working_folder import working_folder
 from ajsync.cli.output.destination import destination, elsewhere
 from ajsync.cli.output.unmatched import overlooked_told
 from ajsync.config import Configuration
 from ajsync.config.inputs import Inputs
 from ajsync.config.watch import FileWatcher
-from ajsync.reconcile.apply.watch_loop import Desired, WatchLoop
+from ajsync.reconcile.apply.watch_loop import WatchLoop
+from ajsync.reconcile.reconciler import Goal
 from ajsync.reconcile.render.wording import counted
+from ajsync.safety import Opened
 from ajsync.transport.connection import connect
 from ajsync.waiting import unless
 
@@ -57,7 +59,7 @@ async def _follow(
     files = replace(files, config=configuration.project)
     context = chosen_context(server, configuration.context)
 
-    def reload() -> Desired:
+    def reload() -> Goal:
         nonlocal configuration, inputs
         known, looked_at = configuration.overlooked, Inputs()
         try:
@@ -66,7 +68,7 @@ async def _follow(
             inputs = looked_at  # also of files that are not valid: what mends them may be elsewhere
         if configuration.overlooked != known:
             _log_overlooked(configuration)
-        return _desired(configuration, opened)
+        return goal(configuration, opened)
 
     async with AsyncExitStack() as stack:
         connecting = connect(context, timeout=server.timeout, reconnect_timeout=None)
@@ -77,7 +79,7 @@ async def _follow(
         async def open_bucket() -> ConfigurationBucket:
             return await open_or_create(connection, creation)
 
-        follower = WatchLoop(_desired(configuration, opened), reload, connection, open_bucket, stop)
+        follower = WatchLoop(goal(configuration, opened), reload, connection, open_bucket, stop)
         watcher = FileWatcher(lambda: inputs, stop)
         jobs = [watcher.run(), follower.run(watcher.changed, resync)]
         if scheduler_name is not None:
@@ -104,13 +106,3 @@ async def _follow(
 def _log_overlooked(configuration: Configuration) -> None:
     if configuration.overlooked:
         log.warning("%s", overlooked_told(configuration))
-
-
-def _desired(configuration: Configuration, opened: Opened) -> Desired:
-    return Desired(
-        owner=configuration.owner,
-        tasks=configuration.tasks,
-        digest=configuration.digest,
-        limits=limits(configuration, opened),
-        adopt=opened.adopt,
-    )

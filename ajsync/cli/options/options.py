@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from ajsync.errors import ScheduleError
+from ajsync.safety import Opened
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -51,15 +52,6 @@ class Server:
     context: str | None
     server: str | None
     timeout: float
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """The gates that the user opens by name."""
-
-    adopt: bool
-    allow_deletes: int
-    allow_empty: bool
 
 
 @dataclass(frozen=True, slots=True)

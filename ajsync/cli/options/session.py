@@ -14,14 +14,15 @@ from typing import Any, TypeVar
 from ajsync import config
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.cli.options.checkout import check_context
-from ajsync.cli.options.options import Files, Opened, Server
+from ajsync.cli.options.options import Files, Server
 from ajsync.cli.output.destination import warn_if_elsewhere
 from ajsync.cli.output.streams import GONE, working_folder_is_gone
 from ajsync.cli.output.terminal import say
-from ajsync.config import Configuration, Safety, load_configuration
+from ajsync.config import Configuration, load_configuration
 from ajsync.config.inputs import Inputs
 from ajsync.errors import AjsyncError, InvalidError, UnreachableError, UsageError
-from ajsync.reconcile.gates import Limits, Loosened
+from ajsync.reconcile.reconciler import Goal
+from ajsync.safety import Opened
 from ajsync.transport.connection import Connection, JetStreamError, connect
 from ajsync.transport.context import Context, context_for_server, load_context
 
@@ -72,23 +73,9 @@ def configured_context(files: Files, server: Server, *, warn: bool = True) -> st
     return configured
 
 
-def limits(configuration: Configuration, opened: Opened) -> Limits:
-    """The gates: what the configuration says, and what the user opened."""
-    safety = configuration.safety
-    return Limits(
-        max_delete=safety.max_delete,
-        max_delete_percent=safety.max_delete_percent,
-        allow_empty=safety.allow_empty or opened.allow_empty,
-        allow_deletes=opened.allow_deletes,
-    )
-
-
-def loosened(configuration: Configuration) -> tuple[Loosened, ...]:
-    """The members of `safety` that let more pass than they would by default."""
-    safety, standard = configuration.safety, Safety()
-    names = ("max_delete", "max_delete_percent", "allow_empty")
-    members = ((name, getattr(safety, name), getattr(standard, name)) for name in names)
-    return tuple(Loosened(f"safety.{name}", value, default) for name, value, default in members if value > default)
+def goal(configuration: Configuration, opened: Opened) -> Goal:
+    """What the files want, as far as the options let it go."""
+    return Goal(configuration.owner, configuration.tasks, configuration.digest, configuration.safety, opened)
 
 
 def chosen_context(server: Server, configured: str | None) -> Context:

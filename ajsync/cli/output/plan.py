@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -12,24 +12,20 @@ import click
 from ajsync.cli.options.verbosity import current
 from ajsync.cli.output.build_machine import print_commands
 from ajsync.cli.output.terminal import conclude, has_colour, paint
-from ajsync.errors import AjsyncError, Location
+from ajsync.errors import Location
 from ajsync.reconcile.apply.apply import Result
-from ajsync.reconcile.gates import Loosened
-from ajsync.reconcile.plan import Adopt, Create, Delete, Plan, Update
+from ajsync.reconcile.gates import loosened
+from ajsync.reconcile.plan import Adopt, Create, Delete, Update
+from ajsync.reconcile.reconciler import Proposal
+from ajsync.safety import Safety
 
 _FAILURES_SHOWN = 20
 
 
 def print_plan(
-    plan: Plan,
-    against: Sequence[AjsyncError],
-    *,
-    style: str,
-    show_payload: bool,
-    locations: Mapping[str, Location],
-    loosened: Sequence[Loosened],
+    proposal: Proposal, safety: Safety, *, style: str, show_payload: bool, locations: Mapping[str, Location]
 ) -> None:
-    """Print a plan, and what is against it, on standard output."""
+    """Print a plan, and why the gates do not let it be applied, on standard output."""
     from ajsync.cli.output.data import echo_data, encoded
     from ajsync.reconcile.render import RENDERERS, RenderOptions
 
@@ -37,15 +33,15 @@ def print_plan(
         now=datetime.now(UTC),
         show_payload=show_payload,
         locations=locations,
-        loosened=loosened,
+        loosened=loosened(safety),
         colour=has_colour(sys.stdout),
     )
     if style == "yaml":
         from json import loads
 
-        echo_data(encoded(style, loads(RENDERERS["json"](plan, against, options))))
+        echo_data(encoded(style, loads(RENDERERS["json"](proposal.plan, proposal.refusals, options))))
         return
-    text = RENDERERS[style](plan, against, options)
+    text = RENDERERS[style](proposal.plan, proposal.refusals, options)
     if style == "github":
         print_commands(text)
     elif style == "json":

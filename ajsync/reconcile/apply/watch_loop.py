@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
-from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.errors import AjsyncError, InvalidError, UnreachableError
 from ajsync.reconcile.apply.apply import Result, apply
 from ajsync.reconcile.apply.recreate import finish_interrupted
-from ajsync.reconcile.gates import Limits, refusals
 from ajsync.reconcile.plan import Delete, Plan
+from ajsync.reconcile.reconciler import Goal, propose
 from ajsync.reconcile.render.wording import counted
-from ajsync.reconcile.survey import survey
 from ajsync.transport.connection import Connection
 from ajsync.waiting import first_of
 
@@ -34,24 +32,13 @@ _NAMED = 20
 """How many changes are logged by name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Desired:
-    """What the files want, once they are valid."""
-
-    owner: str
-    tasks: Mapping[str, ScheduledTask]
-    digest: str
-    limits: Limits
-    adopt: bool
-
-
 class WatchLoop:
     """Keeps the bucket equal to what `load` gives; an invalid configuration leaves the last good one in force."""
 
     def __init__(
         self,
-        desired: Desired,
-        load: Callable[[], Desired],
+        goal: Goal,
+        load: Callable[[], Goal],
         connection: Connection,
         open_bucket: Callable[[], Awaitable[ConfigurationBucket]],
         stop: asyncio.Event,
@@ -62,7 +49,7 @@ class WatchLoop:
         self._stop = stop
         self.may_apply: Callable[[], bool] = lambda: True
         """False while another does it: of several schedulers that follow the files the leader alone applies."""
-        self._desired = desired
+        self._goal = goal
         self._changed_at = -SETTLE_SECONDS
         """When the files last changed, by the monotonic clock; what they said at the start counts at once."""
         self._said = ""
@@ -104,18 +91,16 @@ class WatchLoop:
         if not self.may_apply():
             self._say_once(logging.INFO, "Standing by: the leader applies")
             return True
-        desired = self._desired
+        goal = self._goal
         try:
             bucket = await self._open_bucket()
-            finished = await finish_interrupted(bucket, desired.owner)
+            finished = await finish_interrupted(bucket, goal.owner)
             if finished:
                 log.info("Brought back %s that an apply had left deleted", counted(len(finished), "schedule"))
-            plan, _ = await survey(
-                bucket, desired.tasks, owner=desired.owner, digest=desired.digest, adopt=desired.adopt
-            )
-            against = refusals(plan, desired.limits)
-            if against:
-                self._say_once(logging.ERROR, "Not applied: " + " ".join(map(str, against)))
+            proposal = await propose(bucket, goal)
+            plan = proposal.plan
+            if proposal.refusals:
+                self._say_once(logging.ERROR, "Not applied: " + " ".join(map(str, proposal.refusals)))
                 return True
             if not plan.changes:
                 self._say_once(logging.INFO, f"In step: {counted(plan.unchanged, 'schedule')} as the files say")
@@ -135,19 +120,19 @@ class WatchLoop:
     async def _reload(self) -> None:
         try:
             # In a thread: a scheduler in this process fires while thousands of schedules are read.
-            desired = await asyncio.to_thread(self._load)
+            goal = await asyncio.to_thread(self._load)
         except InvalidError as error:
             self._keep("The files are not valid, the last good configuration stays in force:\n%s", str(error))
             return
         except Exception as error:  # noqa: BLE001 - nothing that becomes of the files may end what fires
             self._keep("The files cannot be read, the last good configuration stays in force: %s", repr(error))
             return
-        if desired == self._desired and not self._invalid:
+        if goal == self._goal and not self._invalid:
             return
-        self._desired, self._invalid = desired, ""
+        self._goal, self._invalid = goal, ""
         self._changed_at = time.monotonic()
         self._said = ""
-        log.info("The files were read: %s", counted(len(desired.tasks), "schedule"))
+        log.info("The files were read: %s", counted(len(goal.tasks), "schedule"))
 
     def _keep(self, told: str, reason: str) -> None:
         """Say once why the files as they are now are not applied."""

@@ -219,5 +219,5 @@ def test_help_and_aliases_import_no_command(tmp_path: Path) -> None:
         *("ajsync.cli", "ajsync.cli.commands", "ajsync.cli.group", "ajsync.cli.main"),
         *("ajsync.cli.options", "ajsync.cli.options.options", "ajsync.cli.options.verbosity"),
         *("ajsync.cli.output", "ajsync.cli.output.terminal"),
-        *("ajsync.errors", "ajsync.version"),
+        *("ajsync.errors", "ajsync.safety", "ajsync.version"),
     }

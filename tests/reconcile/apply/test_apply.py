@@ -33,7 +33,7 @@ from ajsync.reconcile.apply.apply import Result, apply
 from ajsync.reconcile.apply.recreate import finish_interrupted
 from ajsync.reconcile.apply.writing import KeyWrite, write_keys
 from ajsync.reconcile.plan import Plan, plan
-from ajsync.reconcile.survey import survey
+from ajsync.reconcile.reconciler import Goal, propose
 from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import context_for_server
 from ajsync.transport.window import WINDOW
@@ -56,8 +56,7 @@ async def opened(url: str, **options: Any) -> AsyncIterator[ConfigurationBucket]
 
 
 async def planned(bucket: ConfigurationBucket, wanted: Sequence[ScheduledTask], owner: str = OWNER) -> Plan:
-    plan, _ = await survey(bucket, desired(wanted), owner=owner, digest="d")
-    return plan
+    return (await propose(bucket, Goal(owner, desired(wanted)))).plan
 
 
 async def applied(bucket: ConfigurationBucket, *wanted: ScheduledTask, **options: Any) -> Result:
@@ -390,9 +389,9 @@ async def test_the_next_run_makes_again_what_a_killed_one_had_deleted(server: Na
         old, new = task("A", created_at=NOW), task("A", schedule="@hourly", created_at=NOW)
         await leave_interrupted(bucket, Step("A", old, new))
         assert await stored(bucket) == {"B": "@daily"}
-        plan, interrupted = await survey(bucket, desired([new, task("B")]), owner=OWNER, digest="d")
-        assert interrupted == ("A",)
-        assert plan.empty
+        proposal = await propose(bucket, Goal(OWNER, desired([new, task("B")])))
+        assert proposal.interrupted == ("A",)
+        assert proposal.plan.empty
         assert await finish_interrupted(bucket, OWNER) == ("A",)
         assert (await bucket.read()).entries["A"].task == new
         assert await finish_interrupted(bucket, OWNER) == ()
@@ -431,7 +430,7 @@ async def test_a_journal_that_no_apply_of_the_owner_wrote_is_told_and_not_carrie
 ) -> None:
     async with opened(server.url) as bucket:
         await bucket.connection.request(bucket.subject(journal_key(OWNER)), encode_journal(steps))
-        for look in (survey(bucket, {}, owner=OWNER, digest="d"), finish_interrupted(bucket, OWNER)):
+        for look in (propose(bucket, Goal(OWNER, {})), finish_interrupted(bucket, OWNER)):
             with pytest.raises(InvalidError, match=f"journal of team in the bucket is not carried out: .*{said}"):
                 await look
         journal = await bucket.get(journal_key(OWNER))

@@ -16,7 +16,7 @@ from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.reconcile.apply.apply import apply
 from ajsync.reconcile.apply.writing import KeyWrite, write_keys
 from ajsync.reconcile.plan import entry_owner
-from ajsync.reconcile.survey import survey
+from ajsync.reconcile.reconciler import Goal, propose
 from ajsync.transport.connection import connect
 from ajsync.transport.context import context_for_server
 from tests.go_watcher import go_watcher
@@ -59,17 +59,17 @@ async def scenario(
         taken = {task.name for task in others}
         for state in states:
             wanted = desired(task for task in state if task.name not in taken)
-            plan, _ = await survey(bucket, wanted, owner=OWNER, digest="d")
+            plan = (await propose(bucket, Goal(OWNER, wanted))).plan
             if watched:
                 async with go_watcher(connection):
                     result = await apply(bucket, plan, now=1)
             else:
                 result = await apply(bucket, plan, now=1)
             assert result.error is None
-            again, interrupted = await survey(bucket, wanted, owner=OWNER, digest="d")
-            assert again.empty
-            assert again.unchanged == len(wanted)
-            assert interrupted == ()
+            again = await propose(bucket, Goal(OWNER, wanted))
+            assert again.plan.empty
+            assert again.plan.unchanged == len(wanted)
+            assert again.interrupted == ()
         assert untouchable(await bucket.read()) == before
 
 

@@ -12,8 +12,9 @@ import pytest
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM
 from ajsync.errors import InvalidError
-from ajsync.reconcile.apply.watch_loop import Desired, WatchLoop
-from ajsync.reconcile.gates import Limits
+from ajsync.reconcile.apply.watch_loop import WatchLoop
+from ajsync.reconcile.reconciler import Goal
+from ajsync.safety import Safety
 from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import context_for_server
 from tests.nats_server import NatsServer
@@ -26,10 +27,9 @@ MANY = 30_000
 """So many take long enough to write that something can happen meanwhile."""
 
 
-def wanted(*names: str) -> Desired:
+def wanted(*names: str) -> Goal:
     """What files want that hold schedules of these names."""
-    limits = Limits(max_delete=10, max_delete_percent=50, allow_empty=False)
-    return Desired(OWNER, desired(map(task, names)), "d", limits, adopt=False)
+    return Goal(OWNER, desired(map(task, names)), safety=Safety(max_delete_percent=50))
 
 
 @asynccontextmanager
@@ -103,9 +103,9 @@ async def test_what_nobody_saw_change_is_found_at_the_next_resync_and_told_once(
     server: NatsServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "ajsync.reconcile.apply.watch_loop")
-    files: list[Desired | InvalidError] = [wanted("A")]
+    files: list[Goal | InvalidError] = [wanted("A")]
 
-    def load() -> Desired:
+    def load() -> Goal:
         if isinstance(files[0], InvalidError):
             raise files[0]
         return files[0]

@@ -1,0 +1,78 @@
+"""What a run wants, and the steps before it changes anything: look into the journal, read, plan, ask the gates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ajsync.asyncjobs.bucket import ConfigurationBucket
+from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.asyncjobs.size import too_large
+from ajsync.errors import ConflictError, GateError, InvalidError
+from ajsync.reconcile.apply.journal import unfinished, with_journal
+from ajsync.reconcile.apply.recreate import read_journal
+from ajsync.reconcile.destination import UNKNOWN, Destination
+from ajsync.reconcile.gates import refusals
+from ajsync.reconcile.plan import Plan, plan
+from ajsync.reconcile.render.untrusted import visible
+from ajsync.safety import DEFAULT_SAFETY, NOTHING_OPENED, Opened, Safety
+
+_NAMED = 5
+"""How many of the schedules that are too large are named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What a run wants: the schedules of one owner as the files define them, and how far it may go to get there."""
+
+    owner: str
+    tasks: Mapping[str, ScheduledTask]
+    """The desired schedules, by name."""
+    digest: str = ""
+    """Of the configuration that says so."""
+    safety: Safety = DEFAULT_SAFETY
+    opened: Opened = NOTHING_OPENED
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What a run would do now."""
+
+    plan: Plan
+    refusals: tuple[ConflictError | GateError, ...]
+    """Why the gates do not let the plan be applied, the gravest first; empty when it may be applied."""
+    interrupted: tuple[str, ...]
+    """The schedules that an interrupted apply left deleted: the plan counts them as there, with the values to come."""
+
+
+async def propose(bucket: ConfigurationBucket, goal: Goal, destination: Destination = UNKNOWN) -> Proposal:
+    """Compare a goal with what the bucket holds now; nothing is written.
+
+    Raises InvalidError where the server accepts only smaller messages than some desired schedules need.
+    """
+    check_sizes(bucket, goal.tasks.values())
+    # The journal first: an apply that ends between the two reads leaves nothing to finish, and one that begins is seen
+    # as its plan saw it.
+    steps = await read_journal(bucket, goal.owner)
+    live = await bucket.read()
+    found = plan(
+        goal.tasks,
+        with_journal(live, steps),
+        owner=goal.owner,
+        digest=goal.digest,
+        adopt=goal.opened.adopt,
+        destination=destination,
+    )
+    interrupted = tuple(sorted(step.name for step in unfinished(steps, live)))
+    return Proposal(found, refusals(found, goal.safety, goal.opened), interrupted)
+
+
+def check_sizes(bucket: ConfigurationBucket, tasks: Iterable[ScheduledTask]) -> None:
+    """Raise InvalidError where the server refuses the values of `tasks`, or the tasks that they make."""
+    limit = bucket.connection.max_payload
+    refused = [f"{visible(task.name)}: {reason}" for task in tasks if (reason := too_large(task, limit))]
+    if refused:
+        raise InvalidError(
+            f"{'; '.join(refused[:_NAMED])}{f'; and {len(refused) - _NAMED:,} more' if len(refused) > _NAMED else ''}. "
+            "Shorten payload or description, or raise max_payload in the configuration of the server."
+        )
