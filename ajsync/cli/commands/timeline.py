@@ -115,7 +115,7 @@ def _histogram(found: Timeline, paint: Paint) -> Iterator[str]:
         for slot in found.slots
     ]
     yield from table(
-        (Column("From"), Column("FiringOptions", right=True), Column("")), rows, width=stdout_width(), paint=paint
+        (Column("From"), Column("Fires", right=True), Column("")), rows, width=stdout_width(), paint=paint
     )
 
 
@@ -136,7 +136,7 @@ def _busiest(found: Timeline, paint: Paint) -> Iterator[str]:
     rows: Sequence[Row] = [
         (shown(busy.start, seconds=False), f"{busy.fires:,}", _some(busy.names)) for busy in found.busiest
     ]
-    columns = (Column("Busiest minutes"), Column("FiringOptions", right=True), Column("Schedules", flexible=True))
+    columns = (Column("Busiest minutes"), Column("Fires", right=True), Column("Schedules", flexible=True))
     yield from table(columns, rows, width=stdout_width(), paint=paint)
 
 

@@ -94,9 +94,11 @@ def test_timeline_shows_every_fire_of_the_bucket_in_plain_text(run: Run) -> None
     head, histogram, minutes, busiest, never, changes, invalid = text.split("\n\n")
     assert head.endswith("fires of 5 schedules in the bucket, in 24 h from Sun 2027-03-28 00:00 +01:00")
     assert len(histogram.splitlines()) == 25
+    assert histogram.split()[:2] == ["From", "Fires"]
     assert "#" in histogram
     assert text.isascii()
     assert minutes.splitlines()[-1] == ":00            :15            :30            :45"
+    assert busiest.split()[:4] == ["Busiest", "minutes", "Fires", "Schedules"]
     assert busiest.splitlines()[1].endswith("EVIL, LOST")
     assert never == "Never fire\n  NEVER: 0 0 30 2 *"
     assert "NIGHTLY: on 2027-03-28 02:30 is skipped, in Europe/Malta" in changes
