@@ -18,8 +18,9 @@ from ajsync.asyncjobs.names import (
 )
 from ajsync.asyncjobs.streams import make_stream
 from ajsync.errors import BucketNotFoundError, StoredValueError
-from ajsync.transport.connection import REQUEST_SECONDS, Connection, JetStreamError
-from ajsync.transport.messages import STREAM_NOT_FOUND, LastMessage, last_message
+from ajsync.transport.connection import REQUEST_SECONDS, Connection
+from ajsync.transport.errors import StreamNotFoundError
+from ajsync.transport.messages import LastMessage, last_message
 from ajsync.transport.reading import read_stream
 
 _log = logging.getLogger(__name__)
@@ -37,9 +38,7 @@ class ConfigurationBucket:
         """Bind to the bucket. Raises BucketNotFoundError where it does not exist; it is never made here."""
         try:
             info = await connection.jetstream_request(f"STREAM.INFO.{CONFIGURATION_STREAM}", {})
-        except JetStreamError as error:
-            if error.err_code != STREAM_NOT_FOUND:
-                raise
+        except StreamNotFoundError:
             raise BucketNotFoundError(
                 f"The bucket {CONFIGURATION_BUCKET} does not exist on this server and account. "
                 "Make it with 'ajsync init --bucket' or 'ajsync apply --create-bucket'."

@@ -23,7 +23,8 @@ from ajsync.asyncjobs.tasks import (
     work_item_subject,
 )
 from ajsync.errors import ConflictError, EnqueueError, UnreachableError
-from ajsync.transport.connection import REQUEST_SECONDS, Connection, NobodyAnswersError
+from ajsync.transport.connection import REQUEST_SECONDS, Connection
+from ajsync.transport.errors import NobodyAnswersError
 from ajsync.transport.publisher import Write, publish_one
 
 

@@ -5,6 +5,7 @@ The configurations are those that the Go tool gives, recorded in tests/golden/st
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from ajsync.asyncjobs.names import (
@@ -16,11 +17,9 @@ from ajsync.asyncjobs.names import (
     TASKS_STREAM,
 )
 from ajsync.timestamp import NANOSECONDS
-from ajsync.transport.connection import Connection, JetStreamError
-from ajsync.transport.messages import STREAM_NOT_FOUND
+from ajsync.transport.connection import Connection
+from ajsync.transport.errors import StreamExistsError, StreamNotFoundError
 
-_STREAM_NAME_IN_USE = 10058
-"""JetStream's error code."""
 _TWO_MINUTES = 120 * NANOSECONDS
 _TEN_SECONDS = 10 * NANOSECONDS
 
@@ -69,17 +68,12 @@ _OWN: dict[str, dict[str, Any]] = {
 
 async def make_stream(connection: Connection, stream: str, *, replicas: int = 1, memory: bool = False) -> bool:
     """Make one of the three streams if it is missing; True if it was made now."""
-    try:
+    with suppress(StreamNotFoundError):
         await connection.jetstream_request(f"STREAM.INFO.{stream}")
         return False
-    except JetStreamError as error:
-        if error.err_code != STREAM_NOT_FOUND:
-            raise
     try:
         config = stream_configuration(stream, replicas=replicas, memory=memory)
         await connection.jetstream_request(f"STREAM.CREATE.{stream}", config)
-    except JetStreamError as error:
-        if error.err_code != _STREAM_NAME_IN_USE:  # somebody else was faster: that one will do
-            raise
+    except StreamExistsError:  # another client was faster
         return False
     return True

@@ -6,8 +6,9 @@ import json
 
 from ajsync.asyncjobs.names import TASKS_STREAM
 from ajsync.asyncjobs.tasks import StoredTask, decode_task, task_subject
-from ajsync.transport.connection import Connection, JetStreamError
-from ajsync.transport.messages import MESSAGE_NOT_FOUND, last_message, read_message
+from ajsync.transport.connection import Connection
+from ajsync.transport.errors import JetStreamError, MessageNotFoundError, jetstream_error
+from ajsync.transport.messages import last_message, read_message
 
 
 async def load_task(connection: Connection, task_id: str) -> StoredTask | None:
@@ -33,14 +34,15 @@ def task_answer(data: bytes) -> StoredTask | None:
 
     Raises StoredValueError for a message that is no task, JetStreamError for any other answer.
     """
+    message = error = None
     try:
         answer = json.loads(data)
-        error = answer.get("error")
-        message = None if error else read_message(answer)
+        if "error" in answer:
+            error = jetstream_error(TASK_QUESTIONS, answer["error"])
+        else:
+            message = read_message(answer)
     except (ValueError, LookupError, TypeError, AttributeError):
         raise JetStreamError(TASK_QUESTIONS, 0, 0, "what answers is not JetStream") from None
-    if message is not None:
-        return decode_task(message.data)
-    if error.get("err_code") == MESSAGE_NOT_FOUND:
-        return None
-    raise JetStreamError(TASK_QUESTIONS, error.get("code", 0), error.get("err_code", 0), error.get("description", ""))
+    if error is not None and not isinstance(error, MessageNotFoundError):
+        raise error
+    return None if message is None else decode_task(message.data)

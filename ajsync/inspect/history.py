@@ -19,8 +19,9 @@ from ajsync.asyncjobs.names import TASKS_STREAM
 from ajsync.asyncjobs.tasks import NEW, UNFINISHED, decode_task, task_subject
 from ajsync.errors import StoredValueError
 from ajsync.scheduler.agenda.catch_up import previous_dues
-from ajsync.transport.connection import Connection, JetStreamError
-from ajsync.transport.messages import STREAM_NOT_FOUND, LastMessage, last_message
+from ajsync.transport.connection import Connection
+from ajsync.transport.errors import StreamNotFoundError
+from ajsync.transport.messages import LastMessage, last_message
 
 LOOK_BACK = 64
 """Fires before the first that is shown: among them is the task that it was skipped for, as the scheduler seeks it."""
@@ -133,10 +134,8 @@ def _ends(message: LastMessage) -> int:
 async def _task_message(connection: Connection, task_id: str) -> LastMessage | None:
     try:
         return await last_message(connection, TASKS_STREAM, task_subject(task_id))
-    except JetStreamError as error:
-        if error.err_code == STREAM_NOT_FOUND:  # no scheduler has ever made a task
-            return None
-        raise
+    except StreamNotFoundError:  # no scheduler has ever made a task
+        return None
 
 
 def _written(message: LastMessage, tries: int) -> Iterator[int]:

@@ -16,13 +16,13 @@ from ajsync.asyncjobs.names import (
     WORK_ITEM_SUBJECT,
 )
 from ajsync.timestamp import parse_timestamp
-from ajsync.transport.connection import Connection, JetStreamError
+from ajsync.transport.connection import Connection
+from ajsync.transport.errors import ConsumerNotFoundError, StreamNotFoundError
 from ajsync.transport.leader import list_subjects
-from ajsync.transport.messages import STREAM_NOT_FOUND, last_message
+from ajsync.transport.messages import last_message
 from ajsync.transport.pages import list_pages
 
 _WORKERS = "WORKERS"
-_CONSUMER_NOT_FOUND = 10014
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +138,8 @@ def workers_of(info: Mapping[str, Any]) -> Workers:
 async def _storage(connection: Connection, stream: str) -> Storage | None:
     try:
         return storage_of(await connection.jetstream_request(f"STREAM.INFO.{stream}"))
-    except JetStreamError as error:
-        if error.err_code == STREAM_NOT_FOUND:
-            return None
-        raise
+    except StreamNotFoundError:
+        return None
 
 
 async def _leaders(connection: Connection) -> dict[str, str]:
@@ -165,8 +163,6 @@ async def _queues(connection: Connection) -> AsyncIterator[tuple[str, dict[str, 
 async def _workers(connection: Connection, queue: str) -> Workers | None:
     try:
         info = await connection.jetstream_request(f"CONSUMER.INFO.{QUEUE_STREAM_PREFIX}{queue}.{_WORKERS}")
-    except JetStreamError as error:
-        if error.err_code == _CONSUMER_NOT_FOUND:
-            return None
-        raise
+    except ConsumerNotFoundError:
+        return None
     return workers_of(info)

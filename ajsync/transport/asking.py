@@ -57,8 +57,8 @@ class Asking:
 
         Raises NotPermittedError once the server refuses a question, UnreachableError once the connection is given up.
         """
-        loop, client, lost = asyncio.get_running_loop(), self._connection.client, self._connection.lost
-        self._heard, reconnects = loop.time(), client.stats["reconnects"]
+        loop, lost = asyncio.get_running_loop(), self._connection.lost
+        self._heard, generation = loop.time(), self._connection.generation
         ready = asyncio.ensure_future(self.ready.wait())
         try:
             with self._connection.refusal_of(self._subject) as refused:
@@ -72,7 +72,7 @@ class Asking:
                     if lost.done():
                         raise UnreachableError(str(lost.result()))
                     self.is_silent = loop.time() - self._heard > SILENCE_SECONDS
-                    if self.is_silent or client.stats["reconnects"] != reconnects:
+                    if self.is_silent or self._connection.generation != generation:
                         return self.ready.is_set()
             return True
         finally:

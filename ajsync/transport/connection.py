@@ -18,6 +18,7 @@ from nats.aio.msg import Msg
 
 from ajsync.errors import NotPermittedError, UnreachableError
 from ajsync.transport.context import Context
+from ajsync.transport.errors import NOT_ENABLED, NobodyAnswersError, jetstream_error
 from ajsync.transport.failure import Failure, error_text, failure_of
 from ajsync.transport.login import cannot_connect, login_options
 from ajsync.transport.nats_client import NatsClient
@@ -34,26 +35,8 @@ PERMISSIONS = "The page 'Permissions' of the documentation lists what a user of 
 _NO_TROUBLE = "no reason given"
 _LATER = "Try again when the server is healthy."
 _CORRECT = 'Correct "url", "jetstream_domain" or "jetstream_api_prefix" in the context.'
-_NO_JETSTREAM = {10039, 10076}
-"""Not enabled for the account, and not enabled at all."""
 
 _log = logging.getLogger(__name__)
-
-
-class JetStreamError(UnreachableError):
-    """The JetStream API answered a request with an error."""
-
-    def __init__(self, subject: str, code: int, err_code: int, description: str) -> None:
-        super().__init__(f"JetStream refused {subject}: {description} (error {err_code}).")
-        self.code = code
-        """As in HTTP: 404 for what is not there."""
-        self.err_code = err_code
-        """The exact error, one of the server's own numbers."""
-        self.description = description
-
-
-class NobodyAnswersError(UnreachableError):
-    """No service, and no stream, takes a subject."""
 
 
 @asynccontextmanager
@@ -172,11 +155,9 @@ class Connection:
                 f"What answers {self.api_prefix}{api_subject} at {self.url} is not JetStream. {_CORRECT}"
             )
         if isinstance(error := answer.get("error"), dict):
-            if error.get("err_code") in _NO_JETSTREAM:
+            if error.get("err_code") in NOT_ENABLED:
                 raise UnreachableError(self._no_jetstream())
-            raise JetStreamError(
-                api_subject, error.get("code", 0), error.get("err_code", 0), error.get("description", "")
-            )
+            raise jetstream_error(api_subject, error)
         return answer
 
     @contextmanager

@@ -10,9 +10,10 @@ from nats.aio.msg import Msg
 
 from ajsync.errors import NotPermittedError, UnreachableError
 from ajsync.transport.checking import Check
-from ajsync.transport.connection import Connection, JetStreamError
+from ajsync.transport.connection import Connection
+from ajsync.transport.errors import UNAVAILABLE, JetStreamError, StreamNotFoundError, TooManyConsumersError
 from ajsync.transport.known import Known
-from ajsync.transport.messages import STREAM_NOT_FOUND, delivery, is_deletion, last_message
+from ajsync.transport.messages import delivery, is_deletion, last_message
 from ajsync.waiting import first_of, raise_if_cancelled
 
 CONSUMER_MARK = "ajsync"
@@ -22,9 +23,6 @@ _SILENCE_SECONDS = 3.0
 """Without a message or a heartbeat for so long the consumer counts as gone."""
 _TICK_SECONDS = 0.5
 _IN_A_ROW = 100
-_TOO_MANY_CONSUMERS = 10026
-_UNAVAILABLE = 503
-"""As in HTTP: JetStream has no leader for a moment."""
 
 
 class NoConsumerError(UnreachableError):
@@ -64,7 +62,7 @@ class Following:
             newest = await last_message(self._connection, self._stream, subject)
             self._last_listed = max(self._last_listed, newest.revision if newest is not None else 0)
         inbox = client.new_inbox()
-        reconnects = client.stats["reconnects"]
+        generation = self._connection.generation
         self._known.begin_listing()
         subscription = await client.subscribe(inbox, cb=self._receive, pending_msgs_limit=-1, pending_bytes_limit=-1)
         try:
@@ -73,7 +71,8 @@ class Following:
                 self._end_listing()
             while not self._broken.is_set():
                 raise_if_cancelled()
-                if time.monotonic() - self._heard > _SILENCE_SECONDS or client.stats["reconnects"] != reconnects:
+                is_silent = time.monotonic() - self._heard > _SILENCE_SECONDS
+                if is_silent or self._connection.generation != generation:
                     return
                 if self._to_compare.is_set():
                     await self._check.compare()
@@ -111,10 +110,10 @@ class Following:
         except NotPermittedError as error:
             raise NoConsumerError(self._without(str(error)), 0) from None
         except JetStreamError as error:
-            if error.err_code == STREAM_NOT_FOUND or error.code == _UNAVAILABLE:
+            if isinstance(error, StreamNotFoundError) or error.code == UNAVAILABLE:
                 raise
             remedy = ""
-            if error.err_code == _TOO_MANY_CONSUMERS:
+            if isinstance(error, TooManyConsumersError):
                 remedy = (
                     f" Somebody has made all the consumers that {self._stream} may have: 'nats consumer ls "
                     f"{self._stream}' shows them, 'nats consumer rm' deletes one. The page 'Permissions' of the "

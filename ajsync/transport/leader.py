@@ -13,8 +13,9 @@ from typing import Any
 
 from ajsync.errors import UnreachableError
 from ajsync.transport.asking import SILENCES, Asking
-from ajsync.transport.connection import Connection, JetStreamError
-from ajsync.transport.messages import MESSAGE_NOT_FOUND, LastMessage, read_message
+from ajsync.transport.connection import Connection
+from ajsync.transport.errors import JetStreamError, MessageNotFoundError, jetstream_error
+from ajsync.transport.messages import LastMessage, read_message
 
 _WINDOW = 256
 """Questions under way at once."""
@@ -121,11 +122,10 @@ class _Gets:
         if not self._cut_off:
             self._window = max(1, min(_WINDOW, _OPEN_BYTES // self._longest))
         reply: dict[str, Any] = json.loads(data) if data else {"error": {"description": "nobody answers"}}
-        if (error := reply.get("error")) is None:
+        if "error" not in reply:
             self.found[self._subjects[number]] = read_message(reply)
-        elif error.get("err_code") != MESSAGE_NOT_FOUND:
-            code, err_code, text = error.get("code", 0), error.get("err_code", 0), error.get("description", "")
-            self._error = JetStreamError(self._subject, code, err_code, text)
+        elif not isinstance(error := jetstream_error(self._subject, reply["error"]), MessageNotFoundError):
+            self._error = error
         self._open.discard(number)
         if len(self._open) <= self._window // 2 or self._error is not None:
             self._asking.ready.set()

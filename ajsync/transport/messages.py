@@ -8,11 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ajsync.timestamp import parse_timestamp
-from ajsync.transport.connection import REQUEST_SECONDS, Connection, JetStreamError
-
-STREAM_NOT_FOUND = 10059
-"""JetStream's error code."""
-MESSAGE_NOT_FOUND = 10037
+from ajsync.transport.connection import REQUEST_SECONDS, Connection
+from ajsync.transport.errors import MessageNotFoundError
 
 
 def delivery(reply: str) -> tuple[int, int, int, int]:
@@ -97,10 +94,8 @@ async def _message(
 ) -> LastMessage | None:
     try:
         return read_message(await connection.jetstream_request(f"STREAM.MSG.GET.{stream}", request, timeout=timeout))
-    except JetStreamError as error:
-        if error.err_code == MESSAGE_NOT_FOUND:
-            return None
-        raise
+    except MessageNotFoundError:
+        return None
 
 
 def read_message(reply: Mapping[str, Any]) -> LastMessage:

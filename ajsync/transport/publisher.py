@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ajsync.errors import InvalidError
-from ajsync.transport.connection import Connection, JetStreamError
+from ajsync.transport.connection import Connection
+from ajsync.transport.errors import jetstream_error
 from ajsync.transport.frames import header_block, store_frame
 from ajsync.transport.window import NO_ANSWER, NO_STREAM, NOT_SENT, WINDOW, Answer, Window, read_answer
 from ajsync.waiting import raise_if_cancelled, set_within
@@ -67,7 +68,7 @@ async def publish_one(connection: Connection, write: Write, *, timeout: float) -
     msg = await connection.request(write.subject, write.data, timeout=timeout, headers=dict(write.headers))
     answer = read_answer((msg.headers or {}).get("Status", "").encode(), msg.data)
     if answer.error and not answer.conflict:
-        raise JetStreamError(write.subject, 0, answer.code, answer.error)
+        raise jetstream_error(write.subject, {"err_code": answer.code, "description": answer.error})
     return answer
 
 

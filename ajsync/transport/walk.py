@@ -14,7 +14,8 @@ from typing import Literal
 
 from ajsync.errors import NotPermittedError, UnreachableError
 from ajsync.transport.asking import SILENCES, Asking
-from ajsync.transport.connection import Connection, NobodyAnswersError
+from ajsync.transport.connection import Connection
+from ajsync.transport.errors import NobodyAnswersError
 from ajsync.transport.messages import is_deletion, parse_headers
 
 Take = Callable[[str, int, bytes | None, str], None]

@@ -34,13 +34,12 @@ from types import TracebackType
 from nats.aio.subscription import Subscription
 
 from ajsync.transport.connection import Connection
+from ajsync.transport.errors import WRONG_SEQUENCE
 from ajsync.transport.frames import FrameWriter
 
 WINDOW = 1000
 """Messages under way at once: more gains nothing on one connection, and a lost connection leaves this many open."""
 
-WRONG_SEQUENCE = frozenset({10071, 10164})
-"""JetStream's error codes for "the last sequence of this subject is not what you expected"."""
 _NO_RESPONDERS = b"503"
 _STATUS = slice(len(b"NATS/1.0 "), len(b"NATS/1.0 503"))
 STORED_AT = re.compile(rb'"seq": ?(\d+)')

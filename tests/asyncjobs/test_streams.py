@@ -10,8 +10,9 @@ import pytest
 
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, ELECTIONS_STREAM, TASKS_STREAM
 from ajsync.asyncjobs.streams import make_stream
-from ajsync.transport.connection import JetStreamError, connect
+from ajsync.transport.connection import connect
 from ajsync.transport.context import context_for_server
+from ajsync.transport.errors import JetStreamError
 from ajsync.transport.messages import last_message
 from tests.nats_server import NatsServer
 

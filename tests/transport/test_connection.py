@@ -19,8 +19,9 @@ import pytest
 from nats.aio.msg import Msg
 
 from ajsync.errors import NotPermittedError, UnreachableError
-from ajsync.transport.connection import Connection, JetStreamError, connect
+from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import Context, context_for_server
+from ajsync.transport.errors import StreamNotFoundError
 from ajsync.transport.frames import FrameWriter, publish_frame, write_frames
 from tests.conftest import StartServer
 from tests.nats_server import NatsServer
@@ -428,7 +429,7 @@ class TestAsking:
 
     async def test_an_error_of_jetstream_carries_its_numbers(self, server: NatsServer) -> None:
         async with connect(context_of(server)) as connection:
-            with pytest.raises(JetStreamError) as caught:
+            with pytest.raises(StreamNotFoundError) as caught:
                 await connection.jetstream_request("STREAM.INFO.NONE")
         assert (caught.value.code, caught.value.err_code, caught.value.description) == (404, 10059, "stream not found")
         assert str(caught.value) == "JetStream refused STREAM.INFO.NONE: stream not found (error 10059)."

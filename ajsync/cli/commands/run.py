@@ -64,7 +64,7 @@ async def _enqueue(name: str, signer: Signer | None, ajc_payloads: bool, files: 
     from ajsync.cli.options.source import stored_task
     from ajsync.errors import AjsyncError, EnqueueError, StoredValueError, UnreachableError
     from ajsync.timestamp import NANOSECONDS
-    from ajsync.transport.connection import NobodyAnswersError
+    from ajsync.transport.errors import NobodyAnswersError
 
     async with opened_bucket(server, configured_context(files, server)) as bucket:
         scheduled = await stored_task(bucket, name)

@@ -23,13 +23,11 @@ from ajsync.config.inputs import Inputs
 from ajsync.errors import AjsyncError, InvalidError, UnreachableError, UsageError
 from ajsync.reconcile.reconciler import Goal
 from ajsync.safety import Opened
-from ajsync.transport.connection import Connection, JetStreamError, connect
+from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import Context, context_for_server, load_context
+from ajsync.transport.errors import NoClusterError
 
 T = TypeVar("T")
-
-_NO_CLUSTER = 10074
-"""JetStream's error code where a single server is asked for replicas."""
 
 _log = logging.getLogger(__name__)
 
@@ -122,9 +120,7 @@ async def make_bucket(connection: Connection, replicas: int, memory: bool) -> tu
     """The bucket, made if it is missing, and whether it was made now."""
     try:
         return await ConfigurationBucket.create(connection, replicas=replicas, memory=memory)
-    except JetStreamError as error:
-        if error.err_code != _NO_CLUSTER:
-            raise
+    except NoClusterError as error:
         raise UnreachableError(
             f"The bucket cannot be made with {replicas} replicas at {connection.url}: {error.description}. "
             "Leave out --replicas, or name a server of a cluster."

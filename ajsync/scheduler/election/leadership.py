@@ -24,8 +24,7 @@ from ajsync.scheduler.election.watermark import Stored, Watermark
 from ajsync.scheduler.monitor.metrics import Metrics, TakeoverKind
 from ajsync.scheduler.throttled_log import ThrottledLog
 from ajsync.text import cut, told
-from ajsync.transport.connection import JetStreamError, NobodyAnswersError
-from ajsync.transport.messages import STREAM_NOT_FOUND
+from ajsync.transport.errors import NobodyAnswersError, StreamNotFoundError
 from ajsync.waiting import set_within
 
 log = logging.getLogger(__name__)
@@ -268,5 +267,4 @@ class Leadership:
 
 def _finds_no_stream(error: UnreachableError) -> bool:
     """Whether a stream is missing: a read is told so, and a write is answered by nobody."""
-    missing = isinstance(error, JetStreamError) and error.err_code == STREAM_NOT_FOUND
-    return missing or isinstance(error, NobodyAnswersError)
+    return isinstance(error, StreamNotFoundError | NobodyAnswersError)

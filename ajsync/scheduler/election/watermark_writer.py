@@ -14,7 +14,7 @@ from ajsync.scheduler.election.progress import Progress
 from ajsync.scheduler.election.watermark import MOST_OPEN, MOST_OPEN_BYTES, WATERMARK_KEY, Watermark, encode_watermark
 from ajsync.scheduler.throttled_log import ThrottledLog
 from ajsync.timestamp import NANOSECONDS, format_timestamp
-from ajsync.transport.connection import JetStreamError, NobodyAnswersError
+from ajsync.transport.errors import JetStreamError, MessageTooLargeError, NobodyAnswersError
 from ajsync.transport.publisher import Write, publish_one
 from ajsync.transport.window import Answer
 from ajsync.waiting import set_within
@@ -33,8 +33,6 @@ _APART_FOR_EACH_SECONDS = 0.0005
 """Longer, for each fire under way: to name a thousand takes milliseconds that they need themselves."""
 _HELD_BACK = 30 * NANOSECONDS
 """A watermark that is held back for longer than a burst of fires takes is told of."""
-_TOO_LARGE = 10054
-"""JetStream's error code where a stream has a limit for its messages."""
 
 
 class WatermarkWriter:
@@ -124,9 +122,8 @@ class WatermarkWriter:
         write = Write(self._bucket.subject(WATERMARK_KEY), encode_watermark(mark), headers)
         try:
             return await publish_one(self._bucket.connection, write, timeout=_ANSWER_SECONDS)
-        except JetStreamError as error:
-            if error.err_code == _TOO_LARGE:
-                self._room //= 2
+        except MessageTooLargeError:
+            self._room //= 2
             raise
 
     def _written(self, mark: Watermark, reached: Progress, answer: Answer) -> None:

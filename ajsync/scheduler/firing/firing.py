@@ -30,8 +30,9 @@ from ajsync.scheduler.firing.prepare import Prepared
 from ajsync.scheduler.throttled_log import ThrottledLog
 from ajsync.timestamp import NANOSECONDS
 from ajsync.transport.connection import Connection
+from ajsync.transport.errors import WRONG_SEQUENCE
 from ajsync.transport.frames import FrameWriter
-from ajsync.transport.window import STORED_AT, WRONG_SEQUENCE
+from ajsync.transport.window import STORED_AT
 
 log = logging.getLogger(__name__)
 

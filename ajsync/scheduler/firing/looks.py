@@ -20,7 +20,8 @@ from ajsync.asyncjobs.task_store import TASK_QUESTIONS, task_answer, task_questi
 from ajsync.asyncjobs.tasks import StoredTask
 from ajsync.errors import StoredValueError
 from ajsync.scheduler.agenda.agenda import Fire
-from ajsync.transport.connection import Connection, JetStreamError
+from ajsync.transport.connection import Connection
+from ajsync.transport.errors import JetStreamError
 from ajsync.transport.frames import FrameWriter, publish_frame
 
 WINDOW = 100
@@ -141,14 +142,14 @@ class Looks:
 
     async def _mind(self) -> None:
         """Ask again where no answer came, or one that says nothing."""
-        reconnects = self._connection.client.stats["reconnects"]
+        generation = self._connection.generation
         while True:
             await asyncio.sleep(_TICK_SECONDS)
             if len(self):
                 self._on_tick()
-            now, again = time.monotonic(), self._connection.client.stats["reconnects"]
-            if again != reconnects:  # what was asked before is lost
-                reconnects = again
+            now = time.monotonic()
+            if self._connection.generation != generation:  # what was asked before is lost
+                generation = self._connection.generation
                 self._soon.extendleft(reversed(self._sent.values()))
                 self._sent.clear()
             silent = [serial for serial, look in self._sent.items() if now - look.sent_at > _SILENCE_SECONDS]

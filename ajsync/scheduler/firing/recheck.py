@@ -24,7 +24,8 @@ from ajsync.scheduler.agenda.agenda import Fire
 from ajsync.scheduler.monitor.records import Records
 from ajsync.scheduler.throttled_log import ThrottledLog
 from ajsync.timestamp import NANOSECONDS
-from ajsync.transport.connection import Connection, JetStreamError
+from ajsync.transport.connection import Connection
+from ajsync.transport.errors import JetStreamError
 from ajsync.transport.publisher import Write, publish_one
 
 log = logging.getLogger(__name__)
@@ -133,7 +134,7 @@ class Recheck:
         state: dict[str, object] = {}
         if not self._connection.is_connected:
             return state
-        state["reconnects"] = self._connection.client.stats["reconnects"]
+        state["connection"] = self._connection.generation
         with suppress(UnreachableError):
             state[TASKS_STREAM] = await self._leader(TASKS_STREAM)
             if state[TASKS_STREAM] is not None:  # without a cluster no stream gets another leader
