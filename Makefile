@@ -11,6 +11,8 @@ help:
 	@echo "make demo    watch ajsync work, against a server of its own"
 	@echo "make test    run every test against real servers"
 	@echo "make lint    check style, types, imports, spelling and docstrings"
+	@echo "make coverage    run every test, and say how much of each room that runs"
+	@echo "make mutants     change the pure modules, and see which changes no test notices"
 	@echo "make soak    break leaders, servers and applies, and read beside writers, for forty-five minutes"
 	@echo "make bench   measure against the floors"
 	@echo "make docs    write the reference pages from the schemas and the commands' help"
@@ -42,6 +44,19 @@ lint: $(VENV)/.installed
 .PHONY: test
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest -n 6 --dist worksteal
+
+# Each process writes a file of its own; they are put together at the end.
+.PHONY: coverage
+coverage: $(VENV)/.installed
+	rm -rf .coverage
+	$(BIN)/coverage run -m pytest -n 6 --dist worksteal
+	$(BIN)/coverage combine --quiet
+	$(BIN)/python -m tests.covered
+
+# Takes one module too: make mutants MODULE=ajsync/schedule/duration.py
+.PHONY: mutants
+mutants: $(VENV)/.installed
+	$(BIN)/python -m tests.mutants $(MODULE)
 
 .PHONY: soak
 # The soaks themselves use nats-py as it is, which leaves the socket of a lost connection to the collector now and then.
