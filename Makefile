@@ -8,17 +8,18 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help:
-	@echo "make demo    watch ajsync work, against a server of its own"
-	@echo "make test    run every test against real servers"
-	@echo "make lint    check style, types, imports, spelling and docstrings"
-	@echo "make coverage    run every test, and say how much of each room that runs"
-	@echo "make mutants     change the pure modules, and see which changes no test notices"
-	@echo "make soak    break leaders, servers and applies, and read beside writers, for forty-five minutes"
-	@echo "make bench   measure against the floors"
-	@echo "make docs    write the reference pages from the schemas and the commands' help"
-	@echo "make lock    write down which versions a development environment gets"
+	@echo "make demo      watch ajsync work, against a server of its own"
+	@echo "make test      run every test against real servers"
+	@echo "make lint      check style, types, imports, spelling and docstrings"
+	@echo "make coverage  run every test, and say how much of each room that runs"
+	@echo "make mutants   change the pure modules, and see which changes no test notices"
+	@echo "make soak      break leaders, servers and applies, and read beside writers, for forty-five minutes"
+	@echo "make bench     measure against the floors"
+	@echo "make docs      write the reference pages from the schemas and the commands' help"
+	@echo "make dist      build the wheel and the source archive into dist/"
+	@echo "make lock      write down which versions a development environment gets"
 
-# What is installed is written down with its hashes, the build backend included, so that each checkout gets the same.
+# The lock file names everything with its hash, the build backend included, so that each checkout gets the same.
 LOCK := .ci/requirements-dev.txt
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
@@ -34,8 +35,8 @@ demo: $(VENV)/.installed
 
 .PHONY: lint
 lint: $(VENV)/.installed
-	$(BIN)/ruff format --check ajsync tests docs action
-	$(BIN)/ruff check ajsync tests docs action
+	$(BIN)/ruff format --check ajsync tests docs action .ci
+	$(BIN)/ruff check ajsync tests docs action .ci
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/codespell
@@ -71,7 +72,12 @@ bench: $(VENV)/.installed
 docs: $(VENV)/.installed
 	$(BIN)/python docs/generate.py
 
-# Of the versions that are written down, only those change that have to: delete the file first to take all the newest.
+.PHONY: dist
+dist: $(VENV)/.installed
+	rm -rf dist
+	$(BIN)/hatchling build --directory dist
+
+# Only versions that no longer fit pyproject.toml change. To take the newest of everything, delete the file first.
 .PHONY: lock
 lock: $(VENV)/.installed
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes --no-annotate \

@@ -226,4 +226,14 @@ def test_the_pages_name_no_machine_and_no_registry() -> None:
     assert not [page for page in PAGES if str(ROOT) in page.read_text()]
 
 
-ALLOWED_HOSTS = frozenset(("github.com", "keepachangelog.com", "semver.org", "nats.example.net", "127.0.0.1", "…"))
+ALLOWED_HOSTS = frozenset(
+    (
+        "github.com",
+        "www.contributor-covenant.org",
+        "keepachangelog.com",
+        "semver.org",
+        "nats.example.net",
+        "127.0.0.1",
+        "…",
+    )
+)
