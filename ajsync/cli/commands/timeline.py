@@ -114,9 +114,7 @@ def _histogram(found: Timeline, paint: Paint) -> Iterator[str]:
         )
         for slot in found.slots
     ]
-    yield from table(
-        (Column("From"), Column("Fires", right=True), Column("")), rows, width=stdout_width(), paint=paint
-    )
+    yield from table((Column("From"), Column("Fires", right=True), Column("")), rows, width=stdout_width(), paint=paint)
 
 
 def _minutes(found: Timeline, paint: Paint) -> Iterator[str]:
