@@ -143,11 +143,11 @@ def _bad_choice(name: str, error: _Error) -> tuple[str, str]:
 
 
 def _too_small(name: str, error: _Error) -> tuple[str, str]:
-    return _of(name, f"{error.instance} is too small"), f"the least is {error.validator_value}"
+    return _of(name, f"{error.instance} is too small"), f"the minimum is {error.validator_value}"
 
 
 def _too_large(name: str, error: _Error) -> tuple[str, str]:
-    return _of(name, f"{error.instance} is too large"), f"the most is {error.validator_value}"
+    return _of(name, f"{error.instance} is too large"), f"the maximum is {error.validator_value}"
 
 
 def _too_short(name: str, error: _Error) -> tuple[str, str]:
@@ -156,11 +156,11 @@ def _too_short(name: str, error: _Error) -> tuple[str, str]:
 
 def _too_long(name: str, error: _Error) -> tuple[str, str]:
     told = f"{shown(error.instance)} has {len(error.instance):,} characters"
-    return _of(name, told), f"the most is {error.validator_value}"
+    return _of(name, told), f"the maximum is {error.validator_value}"
 
 
 def _too_many(name: str, error: _Error) -> tuple[str, str]:
-    return _of(name, f"{len(error.instance):,} are too many"), f"the most is {error.validator_value}"
+    return _of(name, f"{len(error.instance):,} are too many"), f"the maximum is {error.validator_value}"
 
 
 _EXPLAINED = {

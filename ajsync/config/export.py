@@ -77,7 +77,7 @@ def _members(task: ScheduledTask, checks: MemberChecks) -> dict[str, Any]:
     if not SCHEDULE_NAME.fullmatch(task.name):
         raise _NotExpressible("its name has other characters than letters, digits, _ and -")
     if len(task.name) > LONGEST_NAME:
-        raise _NotExpressible(f"its name has {len(task.name):,} characters; the most is {LONGEST_NAME}")
+        raise _NotExpressible(f"its name has {len(task.name):,} characters; the maximum is {LONGEST_NAME}")
     if reason := too_large(task):
         raise _NotExpressible(f"too large for a file: {reason}")
     try:

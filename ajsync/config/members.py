@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
 MOST_OF_A_PAYLOAD = (
-    f"the most is {MAX_PAYLOAD:,}, since a Go scheduler encodes it twice in base64 and a server takes messages of "
+    f"the maximum is {MAX_PAYLOAD:,}, since a Go scheduler encodes it twice in base64 and a server takes messages of "
     "1 MiB; let the task fetch what is larger"
 )
 
@@ -118,9 +118,9 @@ def _deadline(text: str) -> int:
     except ScheduleError as error:
         raise with_least(error, text, MIN_DEADLINE) from None
     if deadline < MIN_DEADLINE:
-        raise _NotAllowed(f"{shown(text)} is too short", f"the least is {format_duration_short(MIN_DEADLINE)}")
+        raise _NotAllowed(f"{shown(text)} is too short", f"the minimum is {format_duration_short(MIN_DEADLINE)}")
     if deadline > MAX_DEADLINE:
-        raise _NotAllowed(f"{shown(text)} is too long", f"the most is {format_duration_short(MAX_DEADLINE)}")
+        raise _NotAllowed(f"{shown(text)} is too long", f"the maximum is {format_duration_short(MAX_DEADLINE)}")
     return deadline
 
 

@@ -10,7 +10,7 @@ from itertools import islice, pairwise
 
 from ajsync.inspect.clock_changes import ClockChanges, Effect
 from ajsync.schedule import Timetable
-from ajsync.schedule.fields import Fields
+from ajsync.schedule.fields import CronFields
 
 _LOOKED_AT = 25
 """Fires between which the shortest gap is sought: a day of an hourly schedule, and one more."""
@@ -42,7 +42,7 @@ class Facts:
         self._changes = changes
 
     @property
-    def fields(self) -> Fields | None:
+    def fields(self) -> CronFields | None:
         """The five fields; None for an `@every`."""
         return self.timetable.walls.fields if self.timetable.walls else None
 

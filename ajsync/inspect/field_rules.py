@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ajsync.inspect.lint import Said, Subject
 from ajsync.schedule import format_duration_short, split_zone
 from ajsync.schedule.duration import HOUR, MINUTE
-from ajsync.schedule.fields import Step, read_steps, split_fields
+from ajsync.schedule.fields import SteppedItem, read_steps, split_fields
 
 _NAMES = ("minute", "hour", "day of the month", "month", "weekday")
 _PERIODS = ("hour", "day", "month", "year", "week")
@@ -60,7 +60,7 @@ def step_over_range(subject: Subject) -> Iterator[Said]:
         )
 
 
-def _as_interval(step: Step, written: list[str]) -> str:
+def _as_interval(step: SteppedItem, written: list[str]) -> str:
     """What to write for a step that stands for an interval, as in `0 */36 * * *`; "" where it does not."""
     whole = written[step.field] == step.item and step.item.startswith(_STARS)
     below, above = written[: step.field], written[step.field + 1 :]
@@ -119,7 +119,7 @@ def minute_star(subject: Subject) -> Iterator[Said]:
         yield Said(subject.task.name, message, f'for once at the full hour write "{" ".join(["0", hour, *rest])}"')
 
 
-def _steps(subject: Subject) -> list[Step]:
+def _steps(subject: Subject) -> list[SteppedItem]:
     written = _written(subject)
     return read_steps(" ".join(written)) if written else []
 

@@ -1,4 +1,4 @@
-"""Schedules: cron's grammar and fire times as the Go scheduler has them, Go durations and time zones. Pure.
+"""Schedules: cron grammar and fire times as in the Go scheduler, Go durations, and time zones. Pure.
 
 >>> parse("CRON_TZ=Europe/Malta 30 9 * * MON-FRI").next(now)
 """

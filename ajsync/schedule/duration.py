@@ -1,6 +1,6 @@
-"""Go durations such as `1h10m`: read exactly as Go's `time.ParseDuration` does, written as its `Duration.String`.
+"""Go durations such as `1h10m`: read as by Go's `time.ParseDuration` and written as by its `Duration.String`.
 
-A duration is a whole number of nanoseconds that fits in 64 bits with a sign.
+A duration is a whole number of nanoseconds that fits into a signed 64-bit integer.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ _UINT64 = (1 << 64) - 1
 def parse_duration(text: str) -> int:
     """The nanoseconds of a Go duration such as `1h10m`, `-1.5h` or `0`.
 
-    Raises ScheduleError saying what was found and what is allowed. Takes and refuses the same texts as Go's
-    `time.ParseDuration` and gives the same numbers, its rounding of fractions and its wrap at 2^64 included.
+    It accepts the same texts as Go's `time.ParseDuration` and gives the same numbers, including how that rounds
+    fractions and wraps around at 2^64. Raises ScheduleError with what was found and what is allowed.
     """
     negative = text.startswith("-")
     digits = text[1:] if text.startswith(("+", "-")) else text
@@ -47,7 +47,7 @@ def parse_duration(text: str) -> int:
     total = position = 0
     while position < len(digits):
         part = _PART.match(digits, position)
-        assert part is not None  # every piece of the pattern may be empty
+        assert part is not None  # every part of the pattern may be empty
         total = (total + _parse_part(part[1], part[2], part[3], text)) & _UINT64
         if total > _LIMIT:
             raise _too_long(text)
@@ -59,7 +59,7 @@ def parse_duration(text: str) -> int:
 
 def _parse_part(whole: str, fraction: str, unit: str, text: str) -> int:
     if not whole and len(fraction) < 2:
-        raise _bad(f"{quote(fraction + unit)} stands where a number should", text)
+        raise _bad(f"a number is missing before {quote(fraction + unit)}", text)
     if not unit:
         raise _bad(f"{shorten(whole + fraction)} has no unit such as {_ALLOWED}", text)
     scale = _UNITS.get(unit)
@@ -75,7 +75,7 @@ def _parse_part(whole: str, fraction: str, unit: str, text: str) -> int:
 
 
 def _parse_fraction(digits: str, scale: int) -> int:
-    """The nanoseconds of the digits after a point, in floating point and digit by digit because Go does so."""
+    """The nanoseconds of the digits after a point, computed in floating point digit by digit as in Go."""
     value, divisor = 0, 1.0
     for digit in digits:
         longer = value * 10 + int(digit)
@@ -86,17 +86,17 @@ def _parse_fraction(digits: str, scale: int) -> int:
 
 
 def _bad(problem: str, text: str) -> ScheduleError:
-    from ajsync.schedule.duration_hints import duration_hint  # only where one is wrong
+    from ajsync.schedule.duration_hints import duration_hint  # needed only for an error
 
     return ScheduleError(f"duration: {problem} (in {quote(text)}); {duration_hint(text)}")
 
 
 def _too_long(text: str) -> ScheduleError:
-    return ScheduleError(f"duration: it is longer than a duration can be, 2562047h47m16s (in {quote(text)})")
+    return ScheduleError(f"duration: it is longer than the longest duration, 2562047h47m16s (in {quote(text)})")
 
 
 def format_duration(nanoseconds: int) -> str:
-    """Write a duration as Go's `Duration.String` does: `1h10m0s`, `1.5s`, `100ms`, `0s`."""
+    """Format a duration as Go's `Duration.String` does: `1h10m0s`, `1.5s`, `100ms`, `0s`."""
     sign, size = ("-", -nanoseconds) if nanoseconds < 0 else ("", nanoseconds)
     if size == 0:
         return "0s"
@@ -113,7 +113,7 @@ def format_duration(nanoseconds: int) -> str:
 
 
 def format_duration_short(nanoseconds: int) -> str:
-    """Write a duration as people do in a file, without the units that are zero at its end: `12h`, `1h10m`, `1.5s`."""
+    """Format a duration as in a file, without units that are zero at its end: `12h`, `1h10m`, `1.5s`."""
     text = format_duration(nanoseconds)
     if text.endswith("m0s"):
         text = text.removesuffix("0s")

@@ -1,6 +1,6 @@
 """The grammar of the five fields, `minute hour day-of-month month day-of-week`, as robfig/cron reads them.
 
-The rules are those of docs/reference/cron.md, by their numbers.
+The rules and their numbers are those of docs/reference/cron.md.
 """
 
 from __future__ import annotations
@@ -15,37 +15,37 @@ from ajsync.text import quote, shorten
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class CronField:
     """What one field matches."""
 
     values: frozenset[int]
-    """May be empty, and then never matches."""
+    """If it is empty, the field never matches."""
     star: bool
-    """Whether an item of it is `*` or `?`; then `values` is all there are."""
+    """The star bit: an item is `*` or `?` with a step of 1, so `values` has everything."""
 
 
 @dataclass(frozen=True, slots=True)
-class Fields:
+class CronFields:
     """What each of the five fields matches."""
 
-    minute: Field
-    hour: Field
-    day: Field
-    month: Field
-    weekday: Field
+    minute: CronField
+    hour: CronField
+    day: CronField
+    month: CronField
+    weekday: CronField
     """0 is Sunday."""
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """A part of a list that has a `/step`."""
+class SteppedItem:
+    """An item of a field that has a `/step`."""
 
     field: int
-    """Its index: 0 is the minute."""
+    """The index of its field: 0 is the minute."""
     item: str
-    """As it is written, such as `*/5`."""
+    """The text, such as `*/5`."""
     values: range
-    """What it matches; `start`, `stop` and `step` as they are written, or as a star means them."""
+    """What it matches, with the bounds and the step that the text names or a star means."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # equal only to itself: a cheap key
@@ -54,7 +54,7 @@ class _Kind:
     minimum: int
     maximum: int
     names: tuple[str, ...] = ()
-    """Those of the values from `minimum` on, in lower case."""
+    """Names of the values from `minimum` on, in lower case."""
     note: str = ""
 
     @property
@@ -70,18 +70,18 @@ _KINDS = (
     _Kind("hour", 0, 23),
     _Kind("day of month", 1, 31),
     _Kind("month", 1, 12, _MONTHS),
-    _Kind("day of week", 0, 6, _WEEKDAYS, note=", as Sunday is 0"),
+    _Kind("day of week", 0, 6, _WEEKDAYS, note=", because Sunday is 0"),
 )
 FIELD_PREFIXES = tuple(f"{kind.name}: " for kind in _KINDS)
-"""How a message about one field begins."""
+"""The beginning of a message about one field."""
 _FIELD = re.compile(f"[^{WHITE_SPACE}]+")
 _NUMBER = re.compile(r"[+-]?[0-9]+")
 _TOO_BIG = 1 << 63
-"""The first number that Go's `strconv.Atoi` refuses; stands for all above it."""
+"""The first number that Go's `strconv.Atoi` refuses, and a stand-in for all numbers above it."""
 
 
-def parse_fields(text: str) -> Fields:
-    """Read five fields. Raises ScheduleError naming the field, what was found in it and what is allowed."""
+def parse_fields(text: str) -> CronFields:
+    """Read five fields. Raises ScheduleError with the field, what was found in it and what is allowed."""
     found = split_fields(text)
     if len(found) != len(_KINDS):
         names = ", ".join(kind.name for kind in _KINDS)
@@ -92,45 +92,45 @@ def parse_fields(text: str) -> Fields:
             fields.append(_parse_field(kind, field))
         except ScheduleError as error:
             raise ScheduleError(f"{kind.name}: {error} (in {quote(text)})") from None
-    return Fields(*fields)
+    return CronFields(*fields)
 
 
 def split_fields(text: str) -> list[str]:
-    """The fields between white space, which is what Go calls so (rule 3)."""
+    """Split at white space, as Go defines it (rule 3)."""
     return _FIELD.findall(text)
 
 
-def read_steps(text: str) -> list[Step]:
-    """The parts of five fields that have a step. Raises ScheduleError as `parse_fields`."""
+def read_steps(text: str) -> list[SteppedItem]:
+    """The items of five fields that have a step. Raises ScheduleError as `parse_fields` does."""
     return [
-        Step(index, item, _parse_item(kind, item)[0])
+        SteppedItem(index, item, _parse_item(kind, item)[0])
         for index, (kind, field) in enumerate(zip(_KINDS, split_fields(text), strict=True))
         for item in dict.fromkeys(field.split(","))
         if "/" in item
     ]
 
 
-@lru_cache(maxsize=1024)  # most schedules are made of the same few fields: saves time, and memory still more
-def _parse_field(kind: _Kind, text: str) -> Field:
-    """Read a list; empty items are dropped, and nothing may be left (rule 4)."""
+@lru_cache(maxsize=1024)  # most schedules share a few fields, and their sets of values need not be kept twice
+def _parse_field(kind: _Kind, text: str) -> CronField:
+    """Read a list. Empty items are dropped, and the list may end up empty (rule 4)."""
     values: set[int] = set()
     star = False
-    for item in dict.fromkeys(text.split(",")):  # each distinct item once, however long somebody made the list
+    for item in dict.fromkeys(text.split(",")):  # each distinct item once, however long the list
         if item:
             matches, is_star = _parse_item(kind, item)
             values.update(matches)
             star = star or is_star
-    return Field(frozenset(values), star)
+    return CronField(frozenset(values), star)
 
 
 def _parse_item(kind: _Kind, item: str) -> tuple[range, bool]:
-    """Read `low[-high][/step]` (rule 5): what it matches, and whether it sets the star bit (rule 7)."""
+    """Read `low[-high][/step]` (rule 5): its values, and whether it sets the star bit (rule 7)."""
     span, *steps = item.split("/")
     low, *highs = span.split("-")
     if len(steps) > 1:
         raise ScheduleError(f'{quote(item)} has more than one "/"')
     step = _parse_step(steps[0]) if steps else 1
-    if low in ("*", "?"):  # whatever follows up to the step is ignored
+    if low in ("*", "?"):  # anything up to the step is ignored
         return range(kind.minimum, kind.maximum + 1, step), step == 1
     if len(highs) > 1:
         raise ScheduleError(f'{quote(item)} has more than one "-"')
@@ -143,12 +143,12 @@ def _parse_item(kind: _Kind, item: str) -> tuple[range, bool]:
 
 
 def _parse_value(kind: _Kind, text: str, item: str) -> int:
-    # Go lowers letter by letter, and to it the lower case of U+0130 is "i"; Python makes two characters of it.
+    # Go lowers letter by letter and makes "i" of U+0130, for which Python has two characters.
     name = text.replace("\u0130", "i").lower()
     if name in kind.names:
         return kind.minimum + kind.names.index(name)
     if not text:
-        raise ScheduleError(f"a value is missing in {quote(item)}; allowed is {kind.allowed}")
+        raise ScheduleError(f"a value is missing in {quote(item)}; write {kind.allowed}")
     number = _parse_number(text)
     if number is None:
         raise ScheduleError(f"{quote(text)} is not {kind.allowed}")
@@ -167,9 +167,9 @@ def _parse_step(text: str) -> int:
 
 
 def _parse_number(text: str) -> int | None:
-    """Read a number as Go's `strconv.Atoi` does (rule 6); `_TOO_BIG` beyond 64 bits, None for anything else."""
+    """Read a number as Go's `strconv.Atoi` does (rule 6); `_TOO_BIG` beyond 64 bits, None if it is not a number."""
     if not _NUMBER.fullmatch(text):
         return None
     digits = text.lstrip("+-").lstrip("0") or "0"
-    number = int(digits) if len(digits) < 20 else _TOO_BIG  # int() of a text without end takes time without end
+    number = int(digits) if len(digits) < 20 else _TOO_BIG  # int() of a very long text takes very long
     return -number if text[0] == "-" else min(number, _TOO_BIG)

@@ -1,26 +1,25 @@
-"""Schedules as other systems and people write them, and what says the same here: what a refused schedule is told.
+"""What to write instead of a schedule that is refused: the notations of other systems, and schedules in words.
 
-Whatever is suggested was tried before: `accepts` says whether a schedule is valid.
+Every suggestion is tried first: `accepts` says whether a schedule is valid.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from ajsync.schedule.duration import format_duration_short
+from ajsync.schedule.duration import SECOND, format_duration_short
 from ajsync.schedule.duration_hints import meant_duration
 from ajsync.schedule.fields import split_fields
-from ajsync.schedule.foreign_fields import field_hint, fields_hint, may_be_field
+from ajsync.schedule.foreign_fields import Accepts, field_hint, fields_hint, may_be_field
 from ajsync.schedule.spoken import spoken_schedule
 from ajsync.schedule.zone_hints import possible_zones, zone_in_words
 from ajsync.schedule.zone_names import HOSTS_OWN
+from ajsync.schedule.zones import is_zone
 from ajsync.text import quote
 
-Accepts = Callable[[str], bool]
-
 _LONGEST = 120
-"""Characters; what is longer is no schedule of any system."""
+"""Characters. Nothing longer is a schedule of any system."""
 _LOOK_ALIKES = str.maketrans(
     {"\u2010": "-", "\u2011": "-", "\u2012": "-", "\u2013": "-", "\u2014": "-", "\u2212": "-"}
     | {
@@ -43,16 +42,16 @@ _ZONE_TOKEN = re.compile(
     r"[(\[]?(?:[A-Za-z_]+/[A-Za-z_/+-]+|[A-Z]{2,5}|Z|utc|gmt|[Ll]ocal(?:time)?|(?:UTC|GMT)[+-][0-9:]+|[+-][0-9]{2}:?[0-9]{2})[)\]]?"
 )
 _ZONE_WORD = re.compile(r"[(\[]?[A-Za-z][A-Za-z./_'-]*[)\],;]?")
-"""A word of a zone that has several: `W. Europe Standard Time`, `New York`."""
+"""A word of a zone with several words: `W. Europe Standard Time`, `New York`."""
 _BETWEEN_SCHEDULES = re.compile(r"\s*(?:[;|]+|&&|,(?=\s*\S+\s))\s*")
-"""What stands between schedules where one expects several."""
+"""Separators of several schedules."""
 _HOUR_OF_DAY = re.compile(r"([01]?[0-9]|2[0-3])h00")
-"""`6h00` is a time of day, as no duration is written so."""
+"""`6h00` is a time of day. No duration is written this way."""
 _NO_ZONES = frozenset(("sun", "mon", "tue", "wed", "thu", "fri", "sat", "am", "pm", "at", "on")) | frozenset(
     ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 )
 _EVERY_CLOCK = re.compile(r"@\s*every[\s:=_-]*([0-9]+(?::[0-9.]*)+)", re.IGNORECASE)
-"""`@every 00:05:00`, an interval and no time of day."""
+"""`@every 00:05:00`, which is an interval and not a time of day."""
 _NAMES = {
     "minutely": "* * * * *",
     "every_minute": "* * * * *",
@@ -72,16 +71,16 @@ _NAMES = {
     "biweekly": "@every 336h",
     "fortnightly": "@every 336h",
 }
-"""What other systems call a schedule, and people."""
+"""Names of schedules in other systems and in speech."""
 _STANDARD = ("yearly", "annually", "monthly", "weekly", "daily", "midnight", "hourly")
 _STARTS = ("reboot", "startup", "start", "boot", "once", "now", "manual")
-_ONE_INSTANT = "a schedule cannot name one instant: give it a time that comes back, or make one task with 'ajsync run'"
+_ONE_INSTANT = "a schedule cannot name a single instant: use a time that recurs, or make one task with 'ajsync run'"
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ].*)?")
 _CALL = re.compile(r"(cron|rate|at|every)\s*\((.*)\)", re.IGNORECASE)
 
 
 def schedule_hint(text: str, accepts: Accepts) -> str:
-    """What to write instead of a schedule that is not valid; "" where that cannot be told."""
+    """What to write instead of a schedule that is not valid; "" if unknown."""
     text = re.sub(r"\s*[\r\n]+\s*", ";", text.strip())  # Jenkins has a schedule on each line
     if len(text) > _LONGEST or not text.isprintable():
         return ""
@@ -97,7 +96,7 @@ def _hints(text: str, accepts: Accepts) -> Iterator[str]:
         return
     several = _BETWEEN_SCHEDULES.split(plain)
     if len(several) > 1 and all(map(accepts, several)):
-        yield f"that is more than one: write {quote(several[0])} here, and each other under a name of its own"
+        yield f"these are several schedules: write {quote(several[0])} here, and the others under names of their own"
         return
     zone, rest = _zone_apart(plain)
     if zone:
@@ -107,7 +106,7 @@ def _hints(text: str, accepts: Accepts) -> Iterator[str]:
 
 
 def _zone_apart(plain: str) -> tuple[str, str]:
-    """A zone that stands in front of a schedule or behind it, as it is written, and the rest; "" where none does."""
+    """The zone before or after a schedule, as it is written, and the rest; "" if there is none."""
     labelled = _ZONE_LABEL.match(plain)
     if labelled:
         zone, rest = _zone_in_front(plain[labelled.end() :])
@@ -126,9 +125,9 @@ def _zone_apart(plain: str) -> tuple[str, str]:
 
 
 def _zone_behind(plain: str) -> tuple[str, str]:
-    """A zone in words behind a schedule, and the schedule.
+    """A zone in words after a schedule, and the schedule.
 
-    All the words there have to be of the zone: a city may be what a command is given.
+    All words after the schedule have to belong to the zone, because a city may be an argument of a command.
     """
     tokens = _LABEL_BEHIND.sub(" ", plain).split()
     return _zone_of_words(tokens[_words(tokens) :], tokens[: _words(tokens)])
@@ -141,7 +140,7 @@ def _zone_in_front(plain: str) -> tuple[str, str]:
 
 
 def _words(tokens: Sequence[str]) -> int:
-    """Where the words at the end begin, of which none can be a field, such as MON-FRI."""
+    """The index at which the words at the end begin. None of them can be a field, such as MON-FRI."""
     start = len(tokens)
     while start and _ZONE_WORD.fullmatch(tokens[start - 1]) and not may_be_field(tokens[start - 1]):
         start -= 1
@@ -150,69 +149,70 @@ def _words(tokens: Sequence[str]) -> int:
 
 def _zone_of_words(words: Sequence[str], rest: Sequence[str]) -> tuple[str, str]:
     zone = " ".join(words).strip("()[],;")
-    # One small word alone may as well be a command.
+    # A single word in lower case may be a command.
     told = len(words) > 1 or zone[:1].isupper()
     return (zone, " ".join(rest)) if rest and told and zone_in_words(zone) else ("", "")
 
 
 def _is_field(token: str) -> bool:
-    """Whether a word has a meaning in a schedule: a weekday or month in capitals looks like a zone."""
+    """Whether a word means something in a schedule. A weekday or month in capitals looks like a zone."""
     return token.lower() in _NO_ZONES or token in ("L", "LW", "W", "H", "R")
 
 
 def _may_be_zone(token: str) -> bool:
-    from ajsync.schedule.zones import is_zone
-
     return "/" in token or is_zone(token) or token.lower() in HOSTS_OWN or bool(possible_zones(token))
 
 
 def _with_zone(zone: str, rest: str, accepts: Accepts) -> str:
-    from ajsync.schedule.zones import is_zone
-
     zones = (zone,) if is_zone(zone) else possible_zones(zone)
     prefix = f"CRON_TZ={zones[0] if zones else 'Europe/Malta'} "
     if not rest:
-        return f"write a schedule behind the zone, such as {quote(f'{prefix}0 6 * * *')}"
+        return f"write a schedule after the zone, such as {quote(f'{prefix}0 6 * * *')}"
     schedule = rest if accepts(rest) else _schedule_in(next(filter(None, _without_zone(rest, accepts)), ""))
     if not schedule or not accepts(prefix + schedule):
         return ""
     if schedule.startswith("@every"):
-        return f"an interval has no zone: write {quote(schedule)}"
+        return f"an interval has no time zone: write {quote(schedule)}"
     if not zones:
-        return "the zone stands in front, by its IANA name, as in CRON_TZ=Europe/Malta"
+        return "write the zone first, by its IANA name, as in CRON_TZ=Europe/Malta"
     others = f", or the same with {' or '.join(zones[1:])}" if len(zones) > 1 else ""
-    return f"the zone stands in front, by its IANA name: write {quote(prefix + schedule)}{others}"
+    return f"the zone comes first, by its IANA name: write {quote(prefix + schedule)}{others}"
 
 
 def _schedule_in(hint: str) -> str:
-    """The schedule that a hint says to write."""
+    """The schedule that a hint suggests."""
     found = re.search(r'write "([^"]*)"', hint)
     return found[1] if found else ""
 
 
 def _without_zone(plain: str, accepts: Accepts) -> Iterator[str]:
     tokens = split_fields(plain)
-    for look in (_named, _call, _interval, _instant, spoken_schedule):
-        yield look(plain, accepts)
+    yield _named(plain)
+    yield _call(plain, accepts)
+    yield _interval(plain, accepts)
+    yield _ONE_INSTANT if _DATE.fullmatch(plain) else ""
+    yield spoken_schedule(plain, accepts)
     if len(tokens) == 5:
         yield field_hint(tokens, accepts)
     else:
         yield fields_hint(tokens, accepts)
 
 
-def _named(plain: str, accepts: Accepts) -> str:
+def _named(plain: str) -> str:
     name = re.sub(r"[\s_-]+", "_", plain.lower().lstrip("@ ").rstrip("!. "))
     if name in _STANDARD:
         return f"write {quote(f'@{name}')}"
     if name in _NAMES:
         return f"write {quote(_NAMES[name])}"
     if name in _STARTS or name in [f"at_{start}" for start in _STARTS]:
-        return "nothing here starts with a host: name a time, such as \"@daily\", or make one task with 'ajsync run'"
+        return (
+            "no schedule fires when a host starts: name a time, such as \"@daily\", or make one task with 'ajsync run'"
+        )
     return ""
 
 
 def _call(plain: str, accepts: Accepts) -> str:
-    """`cron(...)` and `rate(...)` of AWS."""
+    """AWS writes `cron(...)` and `rate(...)`."""
     call = _CALL.fullmatch(plain)
     if not call:
         return ""
@@ -225,12 +225,8 @@ def _call(plain: str, accepts: Accepts) -> str:
     return f"write {quote(inner)}" if accepts(inner) else fields_hint(tokens, accepts, aws=len(tokens) == 6)
 
 
-def _instant(plain: str, accepts: Accepts) -> str:
-    return _ONE_INSTANT if _DATE.fullmatch(plain) else ""
-
-
 def _interval(plain: str, accepts: Accepts) -> str:
-    """`@every 5 minutes`, `every: 1d`, `PT15M`, `5m`: a duration that is not spelled as Go spells it."""
+    """`@every 5 minutes`, `every: 1d`, `PT15M`, `5m`: durations in other notations."""
     if clock := _EVERY_CLOCK.fullmatch(plain):
         return _clock_interval(clock[1], accepts)
     match = re.fullmatch(r"@?(?:every|each)?\s*[:=_-]?\s*(.*)", plain, re.IGNORECASE)
@@ -241,7 +237,7 @@ def _interval(plain: str, accepts: Accepts) -> str:
     if not body or not counted or ":" in body or re.fullmatch("[0-9.,]+", plain):
         return ""
     duration = meant_duration(re.sub(r"^(other|second)\s+", "2 ", body) if body[:1].isalpha() else body)
-    if duration is None or duration < 1_000_000_000:
+    if duration is None or duration < SECOND:
         return ""
     schedule = f"@every {format_duration_short(duration)}"
     unit = " if these are seconds" if body.isdecimal() else ""
@@ -249,9 +245,9 @@ def _interval(plain: str, accepts: Accepts) -> str:
 
 
 def _clock_interval(clock: str, accepts: Accepts) -> str:
-    """An interval as clocks show it; of two numbers nobody can tell whether they are hours, so none is suggested."""
+    """An interval as on a clock. Two numbers may be hours or minutes, so nothing is suggested for them."""
     duration = meant_duration(clock)
-    schedule = f"@every {format_duration_short(duration)}" if duration is not None and duration >= 1_000_000_000 else ""
+    schedule = f"@every {format_duration_short(duration)}" if duration is not None and duration >= SECOND else ""
     if schedule and accepts(schedule):
         return f"write {quote(schedule)}"
     return 'write numbers with the units h, m and s, such as "@every 1h30m"'

@@ -1,4 +1,4 @@
-"""Fields of other crons: seconds and years, Quartz and AWS, Jenkins, full names, and what stands behind the five."""
+"""What to write for the fields of other crons: seconds and years, Quartz, AWS, Jenkins, full names, commands."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ _LONG_MONTHS = (
 )
 _YEAR = re.compile(r"(?:19|20)[0-9]{2}(?:[-,/][0-9]+)*")
 _PIECE = re.compile(r"[0-9]{0,2}[LW]{0,2}|\*|\?|[HR]|[0-9]{4}|[0-9]+", re.IGNORECASE)
-"""What stands between the signs of a field, but for names."""
+"""What may be between the separators of a field, apart from names."""
 _STARS = ("*", "?")
 _ENDS = 28
-"""The first day that can be the last of a month, from which the nearest workday is up to two days before."""
+"""The first day that can be the last of a month. From there the nearest workday may be two days earlier."""
 _MINUTE, _HOUR, _DAY, _MONTH, _WEEKDAY = range(5)
-_JENKINS = (("7", "3", "1", "1", "0"), (59, 23, 28, 12, 6))
-"""What is written for an H of each field, where any number is as good as another."""
+_ANY_NUMBER = ("7", "3", "1", "1", "0")
+"""Numbers to suggest for the H of each field, which means any number."""
 _LEAST, _MOST = (0, 0, 1, 1, 0), (59, 23, 31, 12, 6)
 _SPAN = re.compile(r"([A-Za-z]{3}|[0-9]{1,2})-([A-Za-z]{3}|[0-9]{1,2})(?:/([1-9][0-9]?))?")
 
 
 def field_hint(fields: Sequence[str], accepts: Accepts) -> str:
-    """What to write instead of five fields of which one is not valid."""
+    """What to write instead of five fields, one of which is not valid."""
     if special := _special(fields):
         return special
     if any(re.search(r"\b[HR]\b|~", field.upper()) for field in fields):
         written = " ".join(_any_number(index, field) for index, field in enumerate(fields))
         if accepts(written):
-            return f"write numbers of your own, as in {quote(written)}; jitter spreads schedules"
+            return f"choose numbers yourself, as in {quote(written)}; jitter spreads schedules"
     written = " ".join(_spelled(index, field, fields) for index, field in enumerate(fields))
     if accepts(written):
         return f"write {quote(written)}"
@@ -43,11 +43,11 @@ def field_hint(fields: Sequence[str], accepts: Accepts) -> str:
 
 
 def fields_hint(fields: Sequence[str], accepts: Accepts, *, aws: bool = False) -> str:
-    """What to write instead of fields that are not five."""
+    """What to write instead of more or fewer than five fields."""
     if len(fields) < 5:
         return _too_few(fields, accepts)
     if command := _before_command(fields, accepts):
-        return f"write {quote(command)}: no command stands behind it, the task type says what runs"
+        return f"write {quote(command)}: a schedule has no command, the task type says what runs"
     if len(fields) == 7:
         return _without("seconds", "years", fields[0], fields[1:6], fields[6], accepts, quartz=True)
     if len(fields) != 6:
@@ -58,7 +58,7 @@ def fields_hint(fields: Sequence[str], accepts: Accepts, *, aws: bool = False) -
     first_five = " ".join(fields[:5])
     if hint and fields[5] == "*" and fields[_WEEKDAY] not in _STARS and accepts(first_five):
         last_five = " ".join(fields[1:])
-        return f"write {quote(last_five)} if the first is for seconds, {quote(first_five)} if the last is for years"
+        return f"write {quote(last_five)} if the first field is seconds, {quote(first_five)} if the last field is years"
     return hint or (_without("", "years", "0", fields[:5], "*", accepts) if fields[5] in _STARS else "")
 
 
@@ -80,7 +80,7 @@ def _without(
     *,
     quartz: bool = False,
 ) -> str:
-    """What to write instead of fields of which some are for seconds or years; those are the first two arguments."""
+    """What to write instead of fields with seconds or years, whose names are the first two arguments."""
     if special := _special(given):
         return special
     five = list(given)
@@ -91,77 +91,79 @@ def _without(
     step = re.fullmatch(r"(?:\*|0)/([1-9][0-9]?)", seconds)
     if all(field in _STARS for field in five) and (seconds == "*" or step):
         return f"write {quote(f'@every {step[1] if step else 1}s')}"
-    notes = [f"no field is for {' or '.join(filter(None, (seconds_told, years_told)))}"]
+    notes = [f"there is no field for {' or '.join(filter(None, (seconds_told, years_told)))}"]
     if year not in _STARS:
-        notes.append("it fires in every year")
+        notes.append("it fires every year")
     if seconds not in ("0", "00"):
         notes.append("it fires once in such a minute")
     return f"write {quote(written)}: {', and '.join(notes)}"
 
 
 def _ends_in_year(fields: Sequence[str]) -> bool:
-    """Whether six fields are those of AWS, by a year at their end or a `?` where they have it."""
+    """Whether six fields are those of AWS: they end in a year, or have a `?` in a day field."""
     return bool(_YEAR.fullmatch(fields[5])) or ("?" in (fields[_DAY], fields[_WEEKDAY]) and fields[5] != "?")
 
 
 def _before_command(fields: Sequence[str], accepts: Accepts) -> str:
-    """The first five fields, if a command or a user stands behind them, as in a crontab."""
+    """The first five fields, if a command or a user follows them, as in a crontab."""
     five = " ".join(fields[:5])
     return five if accepts(five) and not all(map(may_be_field, fields[5:])) else ""
 
 
 def may_be_field(text: str) -> bool:
-    """Whether a word has the form of a field, of whatever cron."""
+    """Whether a word looks like a field of any cron."""
     names = (*_WEEKDAYS, *_LONG_WEEKDAYS, *_LONG_MONTHS, *(name[:3] for name in _LONG_MONTHS))
     return all(_PIECE.fullmatch(piece) or piece.lower() in names for piece in re.split(r"[-,/#~]", text))
 
 
 def _weekdays_of_quartz(field: str) -> str:
-    """The same days by name: to Quartz and AWS Sunday is 1."""
+    """The same days by name, because Sunday is 1 in Quartz and AWS."""
     body, slash, step = field.partition("/")
     named = re.sub(r"[1-7]", lambda digit: _WEEKDAYS[int(digit[0]) - 1].upper(), body)
     return named + slash + step
 
 
 def _special(fields: Sequence[str]) -> str:
-    """What L, W and # ask for, which five fields cannot say."""
+    """What to write for L, W and #, which five fields cannot express."""
     day, weekday = fields[_DAY].upper(), fields[_WEEKDAY].upper()
     check = "and let the task itself check"
     if day == "LW":
-        return f"no field says the last workday: write 26-31 as day of month, {check} whether another one follows"
+        return f"no field means the last workday: write 26-31 as day of month, {check} whether another one follows"
     if early := re.fullmatch(r"L-([0-9]|1[0-9]|2[0-7])", day):
         days = int(early[1])
         write = f"write {28 - days}-{31 - days} as day of month"
         return f"no field counts from the last day: {write}, {check} how many days of the month are left"
     if re.fullmatch(r"L|([0-9]+,)*L", day):
-        return f"no field says the last day: write 28-31 as day of month, {check} whether the next day is the 1st"
+        return f"no field means the last day: write 28-31 as day of month, {check} whether the next day is the 1st"
     if near := re.fullmatch(r"([0-9]{1,2})W", day):
         first, last = max(int(near[1]) - (1 if int(near[1]) < _ENDS else 2), 1), min(int(near[1]) + 2, 31)
-        return f"no field says the nearest workday: write {first}-{last} as day of month, {check} which day it is"
+        return f"no field means the nearest workday: write {first}-{last} as day of month, {check} which day it is"
     if nth := re.fullmatch(r"(?:[0-7]|[A-Z]{3,9})#([1-5])", weekday):
         last = int(nth[1]) * 7
         return (
-            f"no field says which of its weekdays in a month: name the weekday alone, {check} "
+            f"no field means the nth weekday of a month: name the weekday alone, {check} "
             f"whether the date is from {last - 6} to {min(last, 31)}"
         )
     if weekday == "L":
-        return "as day of week L alone is Saturday: write SAT"
+        return "L alone as day of week means Saturday: write SAT"
     if re.fullmatch(r"(?:[0-7]|[A-Z]{3,9})L", weekday):
-        return f"no field says the last weekday: name the weekday alone, {check} whether a week later is another month"
+        return (
+            f"no field means the last weekday: name the weekday alone, {check} whether the next week is another month"
+        )
     return ""
 
 
 def _any_number(index: int, field: str) -> str:
-    """A field of Jenkins or OpenBSD, whose H, R and ~ leave the choice to them."""
+    """A field of Jenkins or OpenBSD, with a number for each H, R and ~, which let them choose."""
     text = re.sub(r"[HR]\(([0-9]+)-([0-9]+)\)/", r"\1-\2/", field, flags=re.IGNORECASE)
     text = re.sub(r"[HR]\(([0-9]+)-[0-9]+\)", r"\1", text, flags=re.IGNORECASE)
     text = re.sub(r"\b[HR]/", "*/", text, flags=re.IGNORECASE)
-    text = re.sub(r"([0-9]+)~[0-9]*", r"\1", text).replace("~", _JENKINS[0][index])
-    return re.sub(r"\b[HR]\b", _JENKINS[0][index], text, flags=re.IGNORECASE)
+    text = re.sub(r"([0-9]+)~[0-9]*", r"\1", text).replace("~", _ANY_NUMBER[index])
+    return re.sub(r"\b[HR]\b", _ANY_NUMBER[index], text, flags=re.IGNORECASE)
 
 
 def _spelled(index: int, field: str, fields: Sequence[str]) -> str:
-    """A field with full names cut, `..` as a range, Sunday as 0, and ranges that wrap as what they mean."""
+    """A field with short names, `-` for `..`, Sunday as 0, and ranges that wrap written out."""
     text = field.replace("..", "-")
     if index in (_MONTH, _WEEKDAY):
         text = re.sub(r"[A-Za-z]{4,}", lambda word: _short(index, word[0]), text)
@@ -179,7 +181,7 @@ def _short(index: int, word: str) -> str:
 
 
 def _with_sunday(part: str) -> str:
-    """A part of a list of weekdays in which 7 is Sunday."""
+    """An item of weekdays in which 7 is Sunday."""
     if part == "7":
         return "0"
     span = re.fullmatch(r"([0-6])-7", part)
@@ -190,7 +192,7 @@ def _with_sunday(part: str) -> str:
 
 
 def _unwrapped(index: int, part: str) -> str:
-    """A range that ends before it begins, as the two that it means; with a step as a list."""
+    """A range that wraps, as the two ranges that it means, or as a list if it has a step."""
     span = _SPAN.fullmatch(part)
     first, last = (_value(index, text) for text in span.groups()[:2]) if span else (None, None)
     if span is None or first is None or last is None or first <= last:
@@ -210,6 +212,6 @@ def _value(index: int, text: str) -> int | None:
 
 
 def _midnight(index: int, field: str, fields: Sequence[str]) -> str:
-    """Minute 60 and hour 24 as 0, where what comes after is every hour or every day."""
+    """Minute 60 and hour 24 as 0, if the fields after it are stars."""
     top, after = {_MINUTE: ("60", fields[_HOUR:]), _HOUR: ("24", fields[_DAY:])}.get(index, ("", ()))
     return "0" if top and field == top and all(each in _STARS for each in after) else field

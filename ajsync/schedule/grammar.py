@@ -1,4 +1,4 @@
-"""From a schedule's text to its timetable: prefix, `@` form or fields, as robfig/cron's `ParseStandard` reads it."""
+"""Parse a schedule, with its prefix and its `@` form or fields, as robfig/cron's `ParseStandard` does."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ _NAMED = {
 }
 _EVERY = "@every "
 _LONGEST = 1_000
-"""Characters: twice as many as it takes to list every value of every field. Anybody may store longer ones, which would
-take seconds to read and stay in memory."""
+"""Characters: twice what it takes to list every value of every field. Anybody who may write to the bucket could store
+longer ones, which would take seconds to read and stay in memory."""
 _ZONE_IS_WRONG = 'time zone: "'
 _ANY = 'write five fields such as "0 6 * * 1-5", a name such as "@daily", or "@every 10m"'
 _DURATION_IS_WRONG = "duration: "
 _MOST_KEPT = 16_384
-"""Timetables kept for the next who asks: enough for a large bucket, in some 30 MB."""
+"""Timetables that are kept: enough for a large bucket, in about 30 MB."""
 
 
 def parse(text: str, zone: str = "UTC") -> Timetable:
-    """The timetable of a schedule, read in `zone` unless it has a `CRON_TZ=Zone ` prefix of its own.
+    """The timetable of a schedule, read in `zone` unless it has a `CRON_TZ=Zone ` prefix.
 
-    Raises ScheduleError saying which part is wrong, what was found and what is allowed. Asking again for the same
-    schedule and zone gives the same timetable.
+    The same schedule and zone give the same timetable. Raises ScheduleError with the part that is wrong, what was found
+    and what is allowed.
     """
     if len(text) > _LONGEST:
-        raise ScheduleError(f"a schedule of {len(text):,} characters is too long, the most is {_LONGEST:,}")
+        raise ScheduleError(f"a schedule of {len(text):,} characters is too long; the limit is {_LONGEST:,}")
     return _parse(text, zone)
 
 
@@ -51,15 +51,15 @@ def _parse(text: str, zone: str) -> Timetable:
         if str(error).startswith(_ZONE_IS_WRONG):
             raise _of_zone(error, text) from None
         message, hint = str(error), _hint(text)
-        if message.startswith(FIELD_PREFIXES) and not hint:  # it says what is allowed there
+        if message.startswith(FIELD_PREFIXES) and not hint:  # the message says what is allowed there
             raise
-        if message.startswith(_DURATION_IS_WRONG):  # its own hint is for a duration alone
+        if message.startswith(_DURATION_IS_WRONG):  # its hint is for durations in general
             message = message.rpartition("; ")[0] or message
         raise ScheduleError(f"{message}; {hint or _ANY}") from None
 
 
 def _of_zone(error: ScheduleError, text: str) -> ScheduleError:
-    """The same error of a wrong zone, with a hint that knows what stands behind it: a zone may have several words."""
+    """The error of a wrong zone, with a hint from the whole schedule, because a zone may have several words."""
     rest = split_zone(text)[1]
     hint = _hint(text) if rest[:1].isalpha() else ""
     if 'write "' not in hint:
@@ -67,9 +67,9 @@ def _of_zone(error: ScheduleError, text: str) -> ScheduleError:
     return ScheduleError(f"{str(error).partition('; ')[0]}; {hint}")
 
 
-@lru_cache(maxsize=256)  # the same wrong schedule often stands in many entries
+@lru_cache(maxsize=256)  # many entries often have the same wrong schedule
 def _hint(text: str) -> str:
-    from ajsync.schedule.foreign import schedule_hint  # only where one is wrong
+    from ajsync.schedule.foreign import schedule_hint  # needed only for an error
 
     return schedule_hint(text, _accepts)
 
@@ -87,8 +87,8 @@ def _read(text: str, zone: str) -> Timetable:
         raise ScheduleError("the schedule is empty")
     prefix, rest = split_zone(text)
     if not prefix and text.startswith(ZONE_PREFIXES):
-        raise ScheduleError(f"time zone: a space is missing between zone and schedule (in {quote(text)})")
-    # To Go, "Local" is the zone of the scheduler; what a schedule without a zone is read in plays that part here.
+        raise ScheduleError(f"time zone: there is no space between the zone and the schedule (in {quote(text)})")
+    # In Go, "Local" is the zone of the scheduler. Here it is the zone of schedules that name none.
     name = zone if prefix in ("", "Local") else prefix
     zone_info = load_zone(name)
     name = name or "UTC"
@@ -97,31 +97,31 @@ def _read(text: str, zone: str) -> Timetable:
     if rest.startswith("@"):
         fields = _NAMED.get(rest)
         if fields is None:
-            raise ScheduleError(f"{quote(rest)} is not a name of a schedule such as {', '.join(_NAMED)}")
+            raise ScheduleError(f"{quote(rest)} is not one of {', '.join(_NAMED)}")
         rest = fields
     elif (spelling := normalise(rest)) != rest:
         if spelling.startswith(_EVERY):
             _interval(spelling.removeprefix(_EVERY))
-        raise ScheduleError(f"{quote(rest)} lacks its @")
+        raise ScheduleError(f"{quote(rest)} has no @")
     return Timetable(text, name, 0, zone_info, WallTimes(parse_fields(rest)))
 
 
 def _interval(duration: str) -> int:
-    """Nanoseconds: whole seconds, truncated, and at least one."""
+    """The interval in nanoseconds: truncated to whole seconds, at least one (rule 8)."""
     nanoseconds = parse_duration(duration)
     return max(nanoseconds - nanoseconds % SECOND, SECOND)
 
 
 def normalise(text: str) -> str:
-    """Give the spellings of the command line, `daily` or `every 10m`, their `@`; everything else stays as it is."""
+    """Add the `@` to `daily`, `every 10m` and the like; leave everything else alone."""
     spelling = f"@{text}"
     return spelling if spelling in _NAMED or spelling.startswith(_EVERY) else text
 
 
 def spell_out(text: str) -> str:
-    """The schedule as it is stored, but for a zone that is given apart: trimmed, and with its `@` behind a prefix too.
+    """Trim a schedule and add its `@`, also after a zone prefix.
 
-    Whether it is right can be told only together with the zone.
+    It is not checked, which is possible only together with the zone.
     """
     text = text.strip(WHITE_SPACE)
     zone, rest = split_zone(text)
@@ -132,9 +132,9 @@ def spell_out(text: str) -> str:
 
 
 def stored_schedule(text: str, zone: str = "") -> str:
-    """The schedule as it is stored: spelled out, checked, and with the prefix of `zone` where a zone matters to it.
+    """The schedule as it is stored: spelled out, checked, and with the prefix of `zone` unless it is an `@every`.
 
-    Raises ScheduleError where schedule or zone is not valid, or where both name a zone.
+    Raises ScheduleError if the schedule or the zone is not valid, or if both name a zone.
     """
     spelled = spell_out(text)
     load_zone(zone)

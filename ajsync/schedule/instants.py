@@ -1,7 +1,7 @@
-"""The instants at which a zone's clocks show given wall times.
+"""The instants at which the clocks of a zone show given wall times, and at which those clocks change.
 
-The two rules of a zone change are applied here: a wall time that the zone skips does not fire, one that it shows twice
-fires twice.
+This is where the rules 10 and 11 of docs/reference/cron.md are applied: a wall time that the zone skips does not fire,
+and one that occurs twice fires twice.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from ajsync.schedule.walltimes import SEARCH_YEARS, WallTimes
 
 _FIRST_YEAR = SEARCH_YEARS + 2
 _LAST_YEAR = MAXYEAR - SEARCH_YEARS - 1
-"""An earlier or later search could step out of the years that a datetime can hold."""
+"""A search from an earlier or later year could leave the years that a datetime can hold."""
 _FIRST_INSTANT = datetime(1, 1, 2, tzinfo=UTC)
-"""The first that every zone can show: the first of January of the year 1 lies in the year 0 for some."""
+"""The first day that every zone can show: 1 January of the year 1 is in the year 0 in some zones."""
 _NONE = timedelta(0)
 _SECOND = timedelta(seconds=1)
 _DAY = timedelta(days=1)
 
 
 def next_instant(walls: WallTimes, zone: tzinfo, after: datetime) -> datetime | None:
-    """The first instant strictly after `after` at which clocks of `zone` show one of `walls`, in UTC.
+    """The first instant after `after` at which the clocks of `zone` show one of `walls`, in UTC.
 
-    None where there is none within eight years, or not before the end of the years that a datetime can hold.
+    None if there is none within eight years, or within the years that a datetime can hold.
     """
-    after = max(after, _FIRST_INSTANT).astimezone(UTC)  # in UTC, as two times of one zone compare by wall clock alone
+    after = max(after, _FIRST_INSTANT).astimezone(UTC)  # in UTC, because two times of one zone compare by wall clock
     local = after.astimezone(zone)
     if local.year > _LAST_YEAR:
         return None
@@ -36,16 +36,16 @@ def next_instant(walls: WallTimes, zone: tzinfo, after: datetime) -> datetime | 
     found = _first_instant(walls, zone, wall, after)
     comes_again = _offset(local) - _offset(local.replace(fold=1))
     if comes_again > _NONE:
-        # The clock will be set back to before `wall`: what matched before it matches again, after the rest of the hour.
+        # The clock will be set back to before `wall`, so what matched before it matches again.
         repeated = _first_instant(walls, zone, wall - comes_again, after)
         return min(filter(None, (found, repeated)), default=None)
     return found
 
 
 def previous_instant(walls: WallTimes, zone: tzinfo, before: datetime) -> datetime | None:
-    """The last instant strictly before `before` at which clocks of `zone` show one of `walls`, in UTC.
+    """The last instant before `before` at which the clocks of `zone` show one of `walls`, in UTC.
 
-    None where there is none within eight years, or in the first years that a datetime can hold.
+    None if there is none within eight years, or within the years that a datetime can hold.
     """
     before = before.astimezone(UTC)
     if not _FIRST_YEAR <= before.year <= _LAST_YEAR:
@@ -55,16 +55,16 @@ def previous_instant(walls: WallTimes, zone: tzinfo, before: datetime) -> dateti
     found = _last_instant(walls, zone, wall, before)
     came_before = _offset(local.replace(fold=0)) - _offset(local)
     if came_before > _NONE:
-        # The clock was set back to before `wall`: what matches after it has matched already, before the rest of it.
+        # The clock was set back to before `wall`, so what matches after it matched once before.
         earlier = _last_instant(walls, zone, wall + came_before, before)
         return max(filter(None, (found, earlier)), default=None)
     return found
 
 
 def count_instants(walls: WallTimes, zone: tzinfo, begin: datetime, end: datetime) -> int:
-    """At how many instants at or after `begin` and before `end` clocks of `zone` show one of `walls`.
+    """How many instants at or after `begin` and before `end` the clocks of `zone` show one of `walls`.
 
-    It takes some microseconds for a month, however many there are.
+    It takes some microseconds for each month, however many instants there are.
     """
     begin, end = begin.astimezone(UTC), end.astimezone(UTC)
     if begin >= end:
@@ -74,13 +74,13 @@ def count_instants(walls: WallTimes, zone: tzinfo, begin: datetime, end: datetim
 
 
 def _walls_of(zone: tzinfo, begin: datetime, end: datetime) -> tuple[datetime, datetime]:
-    """What the clocks show from `begin` on, and what they would show at `end` if nobody changed them until then."""
+    """What the clocks show at `begin`, and what they would show at `end` if they were not changed."""
     wall = begin.astimezone(zone).replace(tzinfo=None, fold=0)
     return wall, wall + (end - begin)
 
 
 def _first_instant(walls: WallTimes, zone: tzinfo, start: datetime, after: datetime) -> datetime | None:
-    """The first instant after `after` of the first wall time after `start` that has one."""
+    """The first instant after `after`, of the first wall time after `start` that has one."""
     horizon = _years_later(start, SEARCH_YEARS)
     wall = walls.after(start)
     while wall is not None and wall <= horizon:
@@ -92,7 +92,7 @@ def _first_instant(walls: WallTimes, zone: tzinfo, start: datetime, after: datet
 
 
 def _last_instant(walls: WallTimes, zone: tzinfo, start: datetime, before: datetime) -> datetime | None:
-    """The last instant before `before` of the last wall time before `start` that has one."""
+    """The last instant before `before`, of the last wall time before `start` that has one."""
     horizon = _years_later(start, -SEARCH_YEARS)
     wall = walls.before(start)
     while wall is not None and wall >= horizon:
@@ -104,7 +104,7 @@ def _last_instant(walls: WallTimes, zone: tzinfo, start: datetime, before: datet
 
 
 def _instants(wall: datetime, zone: tzinfo) -> list[datetime]:
-    """The instants, in UTC and in order, at which `zone` shows `wall`: none in a gap, two in a fold (PEP 495)."""
+    """The instants at which `zone` shows `wall`, in UTC and in order: none in a gap, two in a fold (PEP 495)."""
     shown = wall.replace(tzinfo=zone)
     before, after = _offset(shown), _offset(shown.replace(fold=1))
     if before < after:
@@ -150,7 +150,7 @@ def _change(zone: tzinfo, before: datetime, after: datetime, offset: timedelta) 
 
 def _offset(moment: datetime) -> timedelta:
     offset = moment.utcoffset()
-    assert offset is not None  # every zone of `load_zone` knows its offset
+    assert offset is not None  # every zone of `load_zone` has an offset
     return offset
 
 

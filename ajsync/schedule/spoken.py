@@ -1,13 +1,11 @@
-"""Times of day as people say them and as systemd writes them: `every day at 6am`, `Mon..Fri *-*-* 09:00`."""
+"""Schedules in words, and as systemd writes them: `every day at 6am`, `Mon..Fri *-*-* 09:00`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
+from ajsync.schedule.foreign_fields import Accepts
 from ajsync.text import quote
-
-Accepts = Callable[[str], bool]
 
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _DAY_NAMES = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"]
@@ -20,7 +18,7 @@ _FILLERS = frozenset(
 )
 _FILLERS |= {"a", "to", "per", "through"}
 _JOINT = re.compile(r"(?:\s|,|\band\b|&|\+)*")
-"""What may stand between times of the same days."""
+"""What may be between several times of day."""
 _CALENDAR = re.compile(
     r"(?:(?P<weekdays>[A-Za-z]{3,9}(?:(?:,|\.\.|-)[A-Za-z]{3,9})*)\s+)?"
     r"(?:(?P<year>\*|[0-9]{4})-(?P<month>[0-9*,./]+)-(?P<day>[0-9*,./]+)(?:\s+|T))?"
@@ -30,20 +28,20 @@ _TWELVE = 12
 
 
 def spoken_schedule(text: str, accepts: Accepts) -> str:
-    """What to write for a time as people say it, or as systemd does; "" where it is neither."""
+    """What to write for a schedule in words or of systemd; "" if it is neither."""
     written = _calendar(text) or _spoken(text.lower().strip(" .!@"))
     return f"write {quote(written)}" if written and accepts(written) else ""
 
 
 def _calendar(text: str) -> str:
-    """`OnCalendar` of systemd, a time alone included."""
+    """The schedule of systemd's `OnCalendar`, or of a time alone."""
     found = _CALENDAR.fullmatch(text.strip())
     if not found or found["year"] not in (None, "*") or found["second"] not in (None, "0", "00"):
         return ""
     weekdays = ",".join(map(_span_of_days, (found["weekdays"] or "*").split(",")))
     day, month = (_number(found[name] or "*") for name in ("day", "month"))
     if weekdays != "*" and day != "*":
-        return ""  # to systemd both must match, here either does
+        return ""  # in systemd both must match, here one is enough
     return " ".join((_number(found["minute"]), _number(found["hour"]), day, month, weekdays))
 
 
@@ -52,12 +50,12 @@ def _span_of_days(part: str) -> str:
 
 
 def _number(field: str) -> str:
-    """A field of systemd without leading zeros, its ranges with a dash."""
+    """A field of systemd without leading zeros, and with a dash for ranges."""
     return re.sub(r"\b0+(?=[0-9])", "", field.replace("..", "-"))
 
 
 def _spoken(text: str) -> str:
-    """`every weekday at 9:30`, `mondays and fridays at noon`, `on the 1st of each month at 6am`."""
+    """The schedule of `every weekday at 9:30`, `mondays and fridays at noon`, `on the 1st of each month at 6am`."""
     text = re.sub(r"\bnoon\b|\bmidday\b", "at 12:00", text)
     text = re.sub(r"\bmidnight\b", "at 0:00", text).replace("at at", "at")
     if past := re.fullmatch(r"(?:hourly|every hour)\s+at\s+(?:minute\s+)?:?([0-5]?[0-9])(?:\s+past)?", text):
@@ -66,7 +64,7 @@ def _spoken(text: str) -> str:
     times = [each for each in _TIME.finditer(text) if each[1] or each[3] or each[4]]
     parts = _around(times, text)
     if not all(map(_JOINT.fullmatch, parts[1:-1])):
-        return ""  # from one time to another, or each for a day of its own
+        return ""  # a span of time, or several times with days of their own
     weekdays, left = _weekdays(" ".join(parts))
     monthly = {"month", "monthly"} & set(left)
     clock = _clock(times) if times else "0 0" if weekdays else ""
@@ -78,7 +76,7 @@ def _spoken(text: str) -> str:
 
 
 def _around(times: list[re.Match[str]], text: str) -> list[str]:
-    """What stands before, between and behind the times."""
+    """The text before, between and after the times."""
     ends = [0, *(time.end() for time in times)]
     starts = [*(time.start() for time in times), len(text)]
     return [text[end:start] for end, start in zip(ends, starts, strict=True)]
@@ -92,7 +90,7 @@ def _ordinal(text: str) -> tuple[str, str]:
 
 
 def _clock(times: list[re.Match[str]]) -> str:
-    """Minute and hours as cron has them; "" where they are no times of day, or differ in their minutes."""
+    """The minute and hour fields; "" if they are not times of day, or differ in their minutes."""
     hours, minutes = [], set()
     for time in times:
         hour, half = int(time[2]), (time[4] or "")[:1]
@@ -106,7 +104,7 @@ def _clock(times: list[re.Match[str]]) -> str:
 
 
 def _weekdays(text: str) -> tuple[str, list[str]]:
-    """The weekdays that are named, as cron has them, and the other words."""
+    """The field of the weekdays that are named, and the other words."""
     words = re.findall(r"[^\s,]+", text.replace("-", " to "))
     found: list[str] = []
     left: list[str] = []

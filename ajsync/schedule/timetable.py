@@ -1,4 +1,4 @@
-"""The timetable: what a schedule means, as a value with one question to ask: when does it fire next?"""
+"""A timetable is what a schedule means: a value that can say when it fires next."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from ajsync.schedule.walltimes import WallTimes
 
 @dataclass(frozen=True, slots=True)
 class Timetable:
-    """When a schedule fires. Made by `parse`; does not change, so that all who have the same schedule can share one.
+    """When a schedule fires. `parse` makes it, and everything with the same schedule can share one.
 
-    What it gives is aware and in the zone of the schedule. Python compares two datetimes of one zone by their wall
-    clocks: to sort or compare them across a change of the clocks, turn them into UTC or timestamps first.
+    Its datetimes are aware and in the zone of the schedule. Python compares two datetimes of one zone by wall clock: to
+    compare them across a change of the clocks, convert them to UTC or timestamps first.
     """
 
     text: str
-    """The schedule as given."""
+    """The schedule as it was given."""
     zone: str
     """The IANA name of the zone in which its wall-clock times are read."""
     interval: int = 0
-    """Nanoseconds from one fire of an `@every` to the next, whole seconds, at least one; 0 for all others."""
+    """For an `@every`, nanoseconds between two fires: whole seconds, at least one. 0 for other schedules."""
     zone_info: tzinfo = field(default=UTC, repr=False, compare=False)
     walls: WallTimes | None = field(default=None, repr=False, compare=False)
-    """What the five fields match; None for an `@every`."""
+    """The wall times that the five fields match; None for an `@every`."""
 
     @property
     def is_every(self) -> bool:
-        """Whether it is an `@every`, whose fires depend on where its phase begins and not on any clock or zone."""
+        """Whether it is an `@every`, whose fires depend on its phase and not on a zone."""
         return self.interval > 0
 
     def next(self, after: datetime) -> datetime | None:
-        """The first fire strictly after `after`, which is aware; an `@every` fires one interval after its whole second.
+        """The first fire after `after`, which must be aware; for an `@every`, one interval after its whole second.
 
-        None where it does not fire in the eight years from `after`, or not in the years that a datetime can hold.
-        Raises ValueError for a naive `after`.
+        None if there is none within eight years, or within the years that a datetime can hold. Raises ValueError for a
+        naive `after`.
         """
         if after.utcoffset() is None:
             raise ValueError(f"an instant needs a time zone: {after!r}")
@@ -52,10 +52,10 @@ class Timetable:
             return None
 
     def previous(self, before: datetime) -> datetime | None:
-        """The last fire strictly before `before`, which is aware, of five fields; those of an `@every` have no past.
+        """The last fire before `before`, which must be aware; not for an `@every`, which has no past without a phase.
 
-        None where it did not fire in the eight years before, or in the first years that a datetime can hold.
-        Raises ValueError for a naive `before`.
+        None if there is none within eight years, or within the years that a datetime can hold. Raises ValueError for a
+        naive `before`.
         """
         if before.utcoffset() is None:
             raise ValueError(f"an instant needs a time zone: {before!r}")
@@ -64,7 +64,6 @@ class Timetable:
         return found and found.astimezone(self.zone_info)
 
     def count(self, begin: datetime, end: datetime) -> int:
-        """How many fires of five fields are at or after `begin` and before `end`, both aware; those of an `@every`
-        are not counted from anywhere."""
+        """How many fires lie at or after `begin` and before `end`, both aware; not for an `@every`."""
         assert self.walls is not None
         return count_instants(self.walls, self.zone_info, begin, end)

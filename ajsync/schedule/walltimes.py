@@ -1,7 +1,7 @@
-"""The wall-clock times that five fields match: the one after a time, the one before it, and how many lie between.
+"""The wall-clock times that five fields match: the next one, the previous one, and how many lie between two times.
 
-Searched month by month, each as a number with a bit for every day that matches. So a search takes some microseconds
-however far it goes, and neither a plan of many schedules nor a catch-up of a year holds up whoever asks.
+The search goes month by month, with a bit for every day that matches. So it takes some microseconds however far it
+goes, and neither a plan of many schedules nor the catch-up of a year blocks the event loop.
 """
 
 from __future__ import annotations
@@ -9,32 +9,32 @@ from __future__ import annotations
 from bisect import bisect_left
 from datetime import date, datetime
 
-from ajsync.schedule.fields import Fields
+from ajsync.schedule.fields import CronFields
 
 SEARCH_YEARS = 8
-"""29 February is at most eight years away (1896 to 1904, 2096 to 2104); what does not match in them never fires."""
+"""29 February is at most eight years away (1896 to 1904, 2096 to 2104), so a schedule without a match never fires."""
 _SEARCH_MONTHS = 12 * SEARCH_YEARS + 1
 _DAYS = (0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 class WallTimes:
-    """The wall times that five fields match, in their order. Does not change, but for what it has worked out once."""
+    """The wall times that five fields match."""
 
     __slots__ = ("_dates", "_fields", "_hours", "_minutes")
 
-    def __init__(self, fields: Fields) -> None:
+    def __init__(self, fields: CronFields) -> None:
         self._fields = fields
         self._hours = tuple(sorted(fields.hour.values))
         self._minutes = tuple(sorted(fields.minute.values))
         self._dates: tuple[int, ...] = ()
 
     @property
-    def fields(self) -> Fields:
+    def fields(self) -> CronFields:
         """What each of the five fields matches."""
         return self._fields
 
     def after(self, wall: datetime) -> datetime | None:
-        """The first match in a minute after that of `wall`, both naive; None where the next eight years have none."""
+        """The first match after the minute of `wall`, both naive; None if there is none within eight years."""
         if not self._hours or not self._minutes:
             return None
         if self._matches(wall):
@@ -51,7 +51,7 @@ class WallTimes:
         return None
 
     def before(self, wall: datetime) -> datetime | None:
-        """The last match strictly before `wall`, both naive; None where the last eight years have none."""
+        """The last match before `wall`, both naive; None if there is none within eight years."""
         if not self._hours or not self._minutes:
             return None
         if self._matches(wall):
@@ -68,7 +68,7 @@ class WallTimes:
         return None
 
     def count(self, begin: datetime, end: datetime) -> int:
-        """How many matches are at or after `begin` and before `end`, all naive."""
+        """How many matches lie at or after `begin` and before `end`, both naive."""
         if begin >= end:
             return 0
         days = 0
@@ -91,14 +91,14 @@ class WallTimes:
         return bool(self._month(day.year, day.month) >> day.day & 1)
 
     def _rank(self, hour: int, minute: int) -> int:
-        """How many times of a day lie before `minute` of `hour`, which may be 60."""
+        """How many times of a day lie before `minute` of `hour`; the minute may be 60."""
         hours = bisect_left(self._hours, hour)
         if hours == len(self._hours) or self._hours[hours] != hour:
             return hours * len(self._minutes)
         return hours * len(self._minutes) + bisect_left(self._minutes, minute)
 
     def _so_far(self, wall: datetime) -> int:
-        """How many times of a day lie before that of `wall`."""
+        """How many times of a day lie before the time of `wall`."""
         return self._rank(wall.hour, wall.minute + bool(wall.second or wall.microsecond))
 
     def _at(self, year: int, month: int, day: int, number: int) -> datetime:
@@ -106,7 +106,7 @@ class WallTimes:
         return datetime(year, month, day, self._hours[hour], self._minutes[minute])  # noqa: DTZ001 wall time
 
     def _month(self, year: int, month: int) -> int:
-        """A bit for each day of a month that matches: bit 1 for the first."""
+        """A bit for each day of a month that matches; the 1st is bit 1."""
         if month not in self._fields.month.values:
             return 0
         dates = self._dates = self._dates or tuple(_dates(self._fields, weekday) for weekday in range(7))
@@ -114,10 +114,10 @@ class WallTimes:
         return dates[date(year, month, 1).isoweekday() % 7] & (2 << days) - 1
 
 
-def _dates(fields: Fields, first: int) -> int:
-    """A bit for each day that matches in a month of 31 days that begins with the weekday `first`, 0 for Sunday.
+def _dates(fields: CronFields, first: int) -> int:
+    """A bit for each day that matches in a month of 31 days whose first day is the weekday `first` (0 is Sunday).
 
-    Day of month and day of week must both match where one of them has a star; else either may.
+    If the day of month or the day of week has the star bit, both must match; otherwise one is enough (rule 7).
     """
     days = sum(1 << day for day in fields.day.values)
     weekdays = sum(1 << day for day in range(1, 32) if (first + day - 1) % 7 in fields.weekday.values)

@@ -1,6 +1,6 @@
-"""What to write for a time zone that IANA does not know: an offset, an abbreviation, a name of Windows, a city, a typo.
+"""What to write instead of an unknown time zone: an offset, an abbreviation, a Windows name, a city, a typo.
 
-Nothing is guessed that would fire at another hour: `Etc/GMT+3` is not what `GMT+3` means to those who write it.
+It never guesses a zone with another hour: people who write `GMT+3` do not mean `Etc/GMT+3`.
 """
 
 from __future__ import annotations
@@ -14,38 +14,38 @@ _LONGEST_NAME = 64
 """Characters; the longest IANA name has 32."""
 _OFFSET = re.compile(r"\(?(?:UTC|GMT|Z)?\s*([+-]|\u2212)\s*([0-9]{1,2})(?::?([0-9]{2}))?\)?", re.IGNORECASE)
 _POSIX = re.compile(r"([A-Z]{3,5})([+-]?)([0-9]{1,2})(?::([0-9]{2}))?(?:[A-Z]{3,5}.*)?", re.IGNORECASE)
-"""A `TZ` of POSIX, whose sign says how far UTC is ahead."""
+"""A `TZ` of POSIX, whose sign says by how much UTC is ahead."""
 _WINDOWS_NAME = re.compile(r"(.+?) (?:standard|daylight|summer) time", re.IGNORECASE)
 _SURE = 0.8
-"""How alike a misspelled name has to be, from 0 to 1, to be told."""
+"""How similar a misspelled name has to be, from 0 to 1."""
 _PARTS = re.compile(r"(?:Brazil|Canada|Chile|Mexico|US)/.*")
-"""Parts of a country, whose names, such as East, say nothing without it."""
+"""Regions of a country, whose names, such as East, mean nothing without it."""
 _SHORTEST = 5
-"""Characters; of shorter names too many are almost the same."""
+"""Characters. Too many shorter names are similar."""
 _NOT_MEANT = re.compile(r"Etc/.*|SystemV/.*|.*[0-9].*")
 
 
 def zone_hint(name: str) -> str:
-    """What to write instead of `name`, without a full stop; "" where nothing can be told."""
+    """What to write instead of `name`, without a full stop; "" if unknown."""
     return _hint(name) if len(name) <= _LONGEST_NAME else ""
 
 
-@lru_cache(maxsize=256)  # the same wrong zone often stands in many entries
+@lru_cache(maxsize=256)  # many entries often have the same wrong zone
 def _hint(name: str) -> str:
     if name.strip().lower() in HOSTS_OWN:
-        return "a schedule cannot follow the zone of a host; write the one that is meant, such as Europe/Malta"
+        return "a schedule cannot follow the zone of a host; write that zone, such as Europe/Malta"
     offset = _offset(name)
     if offset is not None and offset != 0:
         return _of_offset(offset)
     several = _several(name)
     if len(several) > 1:
-        return f"that is short for more than one zone; write {', '.join(several[:-1])} or {several[-1]}"
+        return f"it is short for several zones; write {', '.join(several[:-1])} or {several[-1]}"
     zone = meant_zone(name)
     return f"did you mean {zone}?" if zone else ""
 
 
 def possible_zones(name: str) -> tuple[str, ...]:
-    """The IANA names that `name` can stand for, the likeliest first; for an offset one that has it all the year."""
+    """The IANA names that `name` can mean, the likeliest first; for an offset, a zone that has it all year."""
     if len(name) > _LONGEST_NAME:
         return ()
     offset = _offset(name)
@@ -54,7 +54,7 @@ def possible_zones(name: str) -> tuple[str, ...]:
 
 
 def meant_zone(name: str) -> str:
-    """The IANA name of the one zone that `name` can stand for; "" where there is none, or more than one."""
+    """The IANA name of the zone that `name` means; "" if there is none, or more than one."""
     plain = re.sub(r"^\((?:UTC|GMT)[^)]*\)\s*(?=\S)", "", name.strip(), flags=re.IGNORECASE).strip("'\"`[]")
     if not plain or len(name) > _LONGEST_NAME:
         return ""
@@ -81,9 +81,9 @@ def meant_zone(name: str) -> str:
 
 
 def zone_in_words(name: str) -> str:
-    """The zone of a place, of Windows or of a country's part, by exactly this name but for its case; "" for none.
+    """The zone of a place, a region or a Windows name, by this name in any case; "" for none.
 
-    Abbreviations and misspelled names are left out, as a command may be called so.
+    Abbreviations and misspelled names do not count, because a command may have such a name.
     """
     if windows := _WINDOWS_NAME.fullmatch(name):
         return _existing(WINDOWS.get(windows[1].lower(), ""))
@@ -93,7 +93,7 @@ def zone_in_words(name: str) -> str:
 
 
 def _several(name: str) -> tuple[str, ...]:
-    """The zones that an abbreviation is short for, alone or at the beginning of a `TZ` of POSIX."""
+    """The zones that an abbreviation may mean, alone or at the beginning of a `TZ` of POSIX."""
     plain = name.strip().upper()
     first, *others = plain.split("/")
     if others and all(each in ABBREVIATIONS for each in (first, *others)):  # EST/EDT
@@ -105,7 +105,7 @@ def _several(name: str) -> tuple[str, ...]:
 
 
 def _offset(name: str) -> int | None:
-    """The minutes ahead of UTC that `UTC+2`, `GMT-05:30`, `+0200` and the like mean; None for all else."""
+    """The minutes ahead of UTC in `UTC+2`, `GMT-05:30`, `+0200` and the like; None for anything else."""
     plain = name.strip()
     match = _OFFSET.fullmatch(plain)
     if match:
@@ -121,22 +121,23 @@ def _offset(name: str) -> int | None:
 def _of_offset(minutes: int) -> str:
     place = _existing(FIXED.get(minutes, ""))
     if not place:
-        return "no zone has this offset all the year; name the zone of a place, such as Europe/Malta"
+        return "no zone has this offset all year; name the zone of a place, such as Europe/Malta"
     hours, rest = divmod(abs(minutes), 60)
     told = f"UTC{'+' if minutes > 0 else '-'}{hours}{f':{rest:02d}' if rest else ''}"
-    hint = f"for {told} all the year write {place}; where clocks change, name the zone of the place"
+    hint = f"for {told} all year write {place}; if clocks change there, name the zone of the place"
     if rest or hours > 12:
         return hint
-    return f"{hint}; Etc/GMT{'+' if minutes > 0 else '-'}{hours} is the other side of UTC, by the sign of POSIX"
+    opposite = f"Etc/GMT{'+' if minutes > 0 else '-'}{hours}"
+    return f"{hint}; {opposite} is on the other side of UTC, because its sign is that of POSIX"
 
 
 def _existing(zone: str) -> str:
-    """The zone, if this machine's IANA data have it: names come and go."""
+    """The zone, if the IANA data of this machine have it; names come and go."""
     return zone if zone.lower() in _known_zones() else ""
 
 
 def _nearest(lower: str, known: dict[str, str]) -> str:
-    """The zone with almost this name, if it is one of a place."""
+    """The zone of a place with a similar name."""
     if len(lower) < _SHORTEST:
         return ""
     from difflib import get_close_matches
@@ -151,7 +152,7 @@ def _nearest(lower: str, known: dict[str, str]) -> str:
 
 @lru_cache(maxsize=1)
 def _known_zones() -> dict[str, str]:
-    """Every IANA name by what people write for it: itself or its last part, in lower case."""
+    """IANA names by what people write for them: the name or its last part, in lower case."""
     from zoneinfo import available_timezones
 
     from ajsync.schedule.zones import NOT_IANA

@@ -1,13 +1,13 @@
-"""What people and other systems call time zones, by the IANA name that is meant: data of `zone_hints`."""
+"""Names of time zones in other systems and in speech, and the IANA names that they mean: data for `zone_hints`."""
 
 from __future__ import annotations
 
 UTC_NAMES = frozenset(
     ("utc", "z", "zulu", "gmt", "greenwich", "ut", "uct", "utc0", "gmt0", "coordinated universal time")
 )
-"""In lower case, but for the spellings that IANA has."""
+"""Names for UTC, in lower case."""
 HOSTS_OWN = frozenset(("local", "localtime", "system", "default", "host", "server", "auto", "posixrules"))
-"""Names for whatever zone a host is in."""
+"""Names for the zone of the host."""
 
 ABBREVIATIONS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("PST", "PDT", "PT"), ("America/Los_Angeles",)),
@@ -63,7 +63,7 @@ ABBREVIATIONS: dict[str, tuple[str, ...]] = {
     "AZT": ("Asia/Baku",),
     "GET": ("Asia/Tbilisi",),
     "UZT": ("Asia/Tashkent",),
-    # With their numbers, for what is behind them in a `TZ` of POSIX.
+    # Also IANA names themselves, so they count only with a number, as in a `TZ` of POSIX.
     "EST": ("America/New_York",),
     "MST": ("America/Denver",),
     "HST": ("Pacific/Honolulu",),
@@ -71,7 +71,7 @@ ABBREVIATIONS: dict[str, tuple[str, ...]] = {
     "EET": ("Europe/Athens", "Europe/Helsinki"),
     "WET": ("Europe/Lisbon",),
 }
-"""In upper case; of those that stand for several all are named."""
+"""IANA names by abbreviation in upper case; several if it is ambiguous."""
 
 FIXED = {
     -660: "Pacific/Pago_Pago",
@@ -108,7 +108,7 @@ FIXED = {
     780: "Pacific/Tongatapu",
     840: "Pacific/Kiritimati",
 }
-"""Minutes ahead of UTC → a place whose clocks are there all the year."""
+"""By minutes ahead of UTC, a place that has this offset all year."""
 
 _WINDOWS = """
 Afghanistan=Asia/Kabul; Alaskan=America/Anchorage; Arab=Asia/Riyadh; Arabian=Asia/Dubai; Arabic=Asia/Baghdad
@@ -141,7 +141,7 @@ WINDOWS = {
     name.strip().lower(): zone.strip()
     for name, zone in (pair.split("=") for line in _WINDOWS.strip().splitlines() for pair in line.split(";"))
 }
-"""Names of Windows in lower case, without the `Standard Time` at their end."""
+"""IANA names by Windows name, in lower case and without `Standard Time`."""
 
 _PLACES = """
 argentina=America/Argentina/Buenos_Aires; austria=Europe/Vienna; bangladesh=Asia/Dhaka; belgium=Europe/Brussels
@@ -175,4 +175,4 @@ PLACES = {
     name.strip(): zone.strip()
     for name, zone in (pair.split("=") for line in _PLACES.strip().splitlines() for pair in line.split(";"))
 }
-"""Countries with one zone, cities without one of their own, and what people call a zone; in lower case, with `_`."""
+"""IANA names by country, by city without a zone of its own, and by other names; in lower case, with `_`."""

@@ -368,4 +368,4 @@ def test_no_text_ends_in_anything_but_problems_with_a_place(text: str, as_projec
 @pytest.mark.parametrize("zone", ["2", "+2"])
 def test_an_offset_that_yaml_reads_as_a_number_is_answered_as_one(tmp_path: Path, zone: str) -> None:
     (line,) = problems_of_one(tmp_path, f"timezone: {zone}")
-    assert "is an integer, not a string; for UTC+2 all the year write Africa/Johannesburg" in line
+    assert "is an integer, not a string; for UTC+2 all year write Africa/Johannesburg" in line

@@ -143,7 +143,7 @@ def test_no_folder_outside_is_walked(tmp_path: Path, pattern: str, monkeypatch: 
 def test_there_are_at_most_a_hundred_patterns(tmp_path: Path) -> None:
     many = ", ".join(f"none/{number}.yaml" for number in range(101))
     lines = problems(tmp_path, EMPTY, f"{OWNER}files: [{many}]\n")
-    assert "files: 101 are too many; the most is 100" in lines[0] + lines[1]
+    assert "files: 101 are too many; the maximum is 100" in lines[0] + lines[1]
     assert len(lines) <= 101
     all_of_them = ", ".join(["schedules/a.yaml"] * 100)
     assert load(tmp_path, EMPTY, f"{OWNER}files: [{all_of_them}]\n").tasks == {}

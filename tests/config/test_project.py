@@ -124,7 +124,7 @@ def test_an_unknown_environment_is_told_with_all_else_that_is_wrong(tmp_path: Pa
     schedules = f"{HEAD}    queue: ${{stage}}\n    max_tries: 0\n"
     assert problems(tmp_path, schedules, FULL, "prd") == [
         'ajsync.yaml:6:1: there is no environment "prd"; did you mean "prod"?',
-        "schedules/a.yaml:6:16: max_tries: 0 is too small; the least is 1",
+        "schedules/a.yaml:6:16: max_tries: 0 is too small; the minimum is 1",
     ]
     assert problems(tmp_path, HEAD, FULL, "x") == [
         'ajsync.yaml:6:1: there is no environment "x"; known are prod, staging'
@@ -142,7 +142,7 @@ environments:
   b: {variables: {n: x}, defaults: {max_tries: "${n}", queue: "${m}"}}
 """
     assert problems(tmp_path, HEAD, project, "a") == [
-        "ajsync.yaml:4:29: max_tries: 0 is too small; the least is 1",
+        "ajsync.yaml:4:29: max_tries: 0 is too small; the minimum is 1",
         'ajsync.yaml:5:48: max_tries: "x" is a string, not an integer; write for example 3',
         f'ajsync.yaml:5:63: the variable "m" is not declared; declared are n, {LITERAL}',
     ]
@@ -168,8 +168,8 @@ environments:
         ]),
         ("owner: x\ncontext: ''", ['2:10: context: "" is empty; write for example "nats-prod"']),
         ("owner: x\nsafety: {max_delete: -1, max_delete_percent: 101, allow_empty: 1}", [
-            "2:22: max_delete: -1 is too small; the least is 0",
-            "2:46: max_delete_percent: 101 is too large; the most is 100",
+            "2:22: max_delete: -1 is too small; the minimum is 0",
+            "2:46: max_delete_percent: 101 is too large; the maximum is 100",
             "2:64: allow_empty: 1 is an integer, not true or false; write true or false, without quotes",
         ]),
         ("owner: x\nsafety: {max_delete: .inf}", [
@@ -191,7 +191,7 @@ environments:
         ("owner: x\ndefaults: {schedule: daily, deadline: 1s}", [
             '2:12: unknown member "schedule"; known are catchup, catchup_window, deadline, jitter, max_tries, overlap, '
             "queue, task_type, timezone",
-            '2:39: deadline: "1s" is too short; the least is 30s',
+            '2:39: deadline: "1s" is too short; the minimum is 30s',
         ]),
     ],
 )  # fmt: skip

@@ -183,7 +183,7 @@ def test_a_suspended_schedule_is_checked_and_left_out(tmp_path: Path) -> None:
     assert found.suspended == {"A"}
     assert str(found.locations["A"]) == "schedules/a.yaml:2:3"
     assert problems_of_one(tmp_path, "suspend: true\n    max_tries: 0") == [
-        "6:16: max_tries: 0 is too small; the least is 1"
+        "6:16: max_tries: 0 is too small; the minimum is 1"
     ]
 
 
@@ -223,23 +223,23 @@ BOTH = "stand side by side; keep one of them"
         ("max_tries: 1.5", "5:16: max_tries: 1.5 is a number, not an integer; write for example 3"),
         ("max_tries: true", "5:16: max_tries: true is a truth value, not an integer; write for example 3"),
         ("max_tries:", "5:15: max_tries is empty, not an integer; write for example 3"),
-        ("max_tries: 0", "5:16: max_tries: 0 is too small; the least is 1"),
-        ("max_tries: 3000000000", "5:16: max_tries: 3000000000 is too large; the most is 2147483647"),
-        ("deadline: 29s", '5:15: deadline: "29s" is too short; the least is 30s'),
-        ("deadline: -1h", '5:15: deadline: "-1h" is too short; the least is 30s'),
-        ("deadline: 2562047h47m16.6s", '5:15: deadline: "2562047h47m16.6s" is too long; the most is 2562047h47m16s'),
-        (f"queue: {'Q' * 256}", f'5:12: queue: "{"Q" * 60}..." has 256 characters; the most is 255'),
+        ("max_tries: 0", "5:16: max_tries: 0 is too small; the minimum is 1"),
+        ("max_tries: 3000000000", "5:16: max_tries: 3000000000 is too large; the maximum is 2147483647"),
+        ("deadline: 29s", '5:15: deadline: "29s" is too short; the minimum is 30s'),
+        ("deadline: -1h", '5:15: deadline: "-1h" is too short; the minimum is 30s'),
+        ("deadline: 2562047h47m16.6s", '5:15: deadline: "2562047h47m16.6s" is too long; the maximum is 2562047h47m16s'),
+        (f"queue: {'Q' * 256}", f'5:12: queue: "{"Q" * 60}..." has 256 characters; the maximum is 255'),
         ("deadline: 60", "5:15: deadline: 60 is a number without a unit; write 60s or 1m if these are seconds"),
         ("deadline: 3600", "5:15: deadline: 3600 is a number without a unit; write 3600s or 1h if these are seconds"),
         (
             "deadline: 5",
-            "5:15: deadline: 5 is a number without a unit; write 5m if these are minutes; the least is 30s",
+            "5:15: deadline: 5 is a number without a unit; write 5m if these are minutes; the minimum is 30s",
         ),
         ("deadline: 0", "5:15: deadline: 0 is no duration; write a longer duration, such as 1h, or leave it out"),
         ("jitter: 1.5", "5:13: jitter: 1.5 is a number without a unit; write 1.5s if these are seconds"),
         ("jitter: .nan", "5:13: jitter: NaN is no duration; write a longer duration, such as 1h, or leave it out"),
         ("deadline: 1d", '5:15: deadline: "d" is not a unit such as h, m, s or ms (in "1d"); write 24h'),
-        ("deadline: PT1H", '5:15: deadline: "PT" stands where a number should (in "PT1H"); write 1h'),
+        ("deadline: PT1H", '5:15: deadline: a number is missing before "PT" (in "PT1H"); write 1h'),
         ("jitter: 0s", f'5:13: jitter: "0s" is {TOO_SHORT}'),
         ("catchup_window: -1h", f'5:21: catchup_window: "-1h" is {TOO_SHORT}'),
         ("catchup: never", '5:14: catchup: "never" is not one of its values; write none, latest or all'),
@@ -288,7 +288,7 @@ def test_a_member_that_is_wrong_is_told(tmp_path: Path, members: str, problem: s
         (
             "0 6 * * * Europe/Berlin",
             f'3:15: schedule: {FIVE} 6 (in "0 6 * * * Europe/Berlin"); '
-            'the zone stands in front, by its IANA name: write "CRON_TZ=Europe/Berlin 0 6 * * *"',
+            'the zone comes first, by its IANA name: write "CRON_TZ=Europe/Berlin 0 6 * * *"',
         ),
         ("'{{ cron }}'", f'3:15: schedule: {FIVE} 3 (in "{{{{ cron }}}}"); for a variable write ${{cron}}'),
         ("[0, 5]", '3:15: schedule is a list, not a string; write for example "0 6 * * mon-fri"'),
@@ -366,7 +366,7 @@ def test_a_name_has_255_characters_at_the_most(tmp_path: Path) -> None:
         tmp_path,
         f"schedules: {{{sound}: {{schedule: '@daily', task_type: t}}, {long}: {{schedule: '@daily', task_type: t}}}}",
     )
-    assert problem.endswith(" has 256 characters; the most is 255")
+    assert problem.endswith(" has 256 characters; the maximum is 255")
 
 
 def test_a_wrong_default_is_told_once_and_nothing_else_for_its_sake(tmp_path: Path) -> None:
@@ -390,7 +390,7 @@ schedules:
   A: *all
   B: {<<: *all}
 """
-    assert problems(tmp_path, schedules) == ["schedules/a.yaml:2:59: max_tries: 0 is too small; the least is 1"]
+    assert problems(tmp_path, schedules) == ["schedules/a.yaml:2:59: max_tries: 0 is too small; the minimum is 1"]
 
 
 @pytest.mark.parametrize("kind", ["payload", "payload_base64", "payload_file"])

@@ -168,25 +168,28 @@ def test_a_schedule_of_another_system_is_answered_with_one_of_ours(text: str) ->
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
-        ("0 6 L * *", "no field says the last day: write 28-31 as day of month"),
-        ("0 6 LW * *", "no field says the last workday: write 26-31 as day of month"),
+        ("0 6 L * *", "no field means the last day: write 28-31 as day of month"),
+        ("0 6 LW * *", "no field means the last workday: write 26-31 as day of month"),
         ("0 6 L-3 * *", "no field counts from the last day: write 25-28 as day of month"),
-        ("0 6 31W * *", "no field says the nearest workday: write 29-31 as day of month"),
-        ("0 6 * * L", "as day of week L alone is Saturday: write SAT"),
-        ("cron(0 10 ? * L *)", "as day of week L alone is Saturday: write SAT"),
-        ("0 6 * * 1-5 *", 'write "6 * * 1-5 *" if the first is for seconds, "0 6 * * 1-5" if the last is for years'),
-        ("0 6 * * * Local", "the zone stands in front, by its IANA name, as in CRON_TZ=Europe/Malta"),
-        ("0 15 10 L * ?", "no field says the last day"),
-        ("0 6 15W * *", "no field says the nearest workday: write 14-17 as day of month"),
-        ("0 6 1W * *", "no field says the nearest workday: write 1-3 as day of month"),
+        ("0 6 31W * *", "no field means the nearest workday: write 29-31 as day of month"),
+        ("0 6 * * L", "L alone as day of week means Saturday: write SAT"),
+        ("cron(0 10 ? * L *)", "L alone as day of week means Saturday: write SAT"),
+        (
+            "0 6 * * 1-5 *",
+            'write "6 * * 1-5 *" if the first field is seconds, "0 6 * * 1-5" if the last field is years',
+        ),
+        ("0 6 * * * Local", "write the zone first, by its IANA name, as in CRON_TZ=Europe/Malta"),
+        ("0 15 10 L * ?", "no field means the last day"),
+        ("0 6 15W * *", "no field means the nearest workday: write 14-17 as day of month"),
+        ("0 6 1W * *", "no field means the nearest workday: write 1-3 as day of month"),
         ("0 6 * * 5#3", "check whether the date is from 15 to 21"),
         ("0 15 10 ? * FRI#1", "check whether the date is from 1 to 7"),
-        ("0 6 * * 5L", "no field says the last weekday: name the weekday alone"),
-        ("@reboot", "nothing here starts with a host"),
-        ("at(2026-01-01T00:00:00)", "a schedule cannot name one instant"),
-        ("2026-01-01 06:00", "a schedule cannot name one instant"),
-        ("30 0 6 * * *", "no field is for seconds, and it fires once in such a minute"),
-        ("0 0 6 ? * 2-6 2026", "no field is for seconds or years, and it fires in every year"),
+        ("0 6 * * 5L", "no field means the last weekday: name the weekday alone"),
+        ("@reboot", "no schedule fires when a host starts"),
+        ("at(2026-01-01T00:00:00)", "a schedule cannot name a single instant"),
+        ("2026-01-01 06:00", "a schedule cannot name a single instant"),
+        ("30 0 6 * * *", "there is no field for seconds, and it fires once in such a minute"),
+        ("0 0 6 ? * 2-6 2026", "there is no field for seconds or years, and it fires every year"),
         ("0 6 * * * IST", "or the same with Asia/Jerusalem or Europe/Dublin"),
         ("H H * * *", "jitter spreads schedules"),
         ("@every 5", "if these are seconds"),
@@ -257,5 +260,5 @@ def test_nothing_is_told_that_would_mean_something_else(text: str) -> None:
 
 @pytest.mark.parametrize("between", [" | ", "; ", ", ", " && ", "\n"])
 def test_of_several_schedules_in_one_none_is_lost(between: str) -> None:
-    hint = 'that is more than one: write "0 6 * * *" here, and each other under a name of its own'
+    hint = 'these are several schedules: write "0 6 * * *" here, and the others under names of their own'
     assert message(f"0 6 * * *{between}30 7 * * 1").endswith(hint)

@@ -24,7 +24,10 @@ ANY = 'write five fields such as "0 6 * * 1-5", a name such as "@daily", or "@ev
         ("0 24 * * *", 'hour: 24 is above the maximum, 23 (in "0 24 * * *"); write "0 0 * * *"'),
         ("0 0 0 * *", 'day of month: 0 is below the minimum, 1 (in "0 0 0 * *")'),
         ("0 0 * 13 *", 'month: 13 is above the maximum, 12 (in "0 0 * 13 *")'),
-        ("0 0 * * 7", 'day of week: 7 is above the maximum, 6, as Sunday is 0 (in "0 0 * * 7"); write "0 0 * * 0"'),
+        (
+            "0 0 * * 7",
+            'day of week: 7 is above the maximum, 6, because Sunday is 0 (in "0 0 * * 7"); write "0 0 * * 0"',
+        ),
         (
             "0 0 * * Monday",
             'day of week: "Monday" is not a number from 0 to 6 or SUN to SAT (in "0 0 * * Monday"); '
@@ -32,11 +35,11 @@ ANY = 'write five fields such as "0 6 * * 1-5", a name such as "@daily", or "@ev
         ),
         (
             "0 0 L * *",
-            'day of month: "L" is not a number from 1 to 31 (in "0 0 L * *"); no field says the last day: '
+            'day of month: "L" is not a number from 1 to 31 (in "0 0 L * *"); no field means the last day: '
             "write 28-31 as day of month, and let the task itself check whether the next day is the 1st",
         ),
         ("0 0 JAN * *", 'day of month: "JAN" is not a number from 1 to 31 (in "0 0 JAN * *")'),
-        ("5- * * * *", 'minute: a value is missing in "5-"; allowed is a number from 0 to 59 (in "5- * * * *")'),
+        ("5- * * * *", 'minute: a value is missing in "5-"; write a number from 0 to 59 (in "5- * * * *")'),
         ("1-2-3 * * * *", 'minute: "1-2-3" has more than one "-" (in "1-2-3 * * * *")'),
         ("*/5/5 * * * *", 'minute: "*/5/5" has more than one "/" (in "*/5/5 * * * *")'),
         ("*/0 * * * *", 'minute: the step "0" is not a whole number of at least 1 (in "*/0 * * * *")'),
@@ -52,21 +55,21 @@ ANY = 'write five fields such as "0 6 * * 1-5", a name such as "@daily", or "@ev
         (
             "0 0 * * * *",
             'a schedule has five fields (minute, hour, day of month, month, day of week), found 6 (in "0 0 * * * *"); '
-            'write "0 * * * *": no field is for seconds',
+            'write "0 * * * *": there is no field for seconds',
         ),
         ("", f"the schedule is empty; {ANY}"),
-        ("daily", '"daily" lacks its @; write "@daily"'),
+        ("daily", '"daily" has no @; write "@daily"'),
         (
             "@reboot",
-            '"@reboot" is not a name of a schedule such as '
-            "@yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly; nothing here starts with a host: "
+            '"@reboot" is not one of '
+            "@yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly; no schedule fires when a host starts: "
             "name a time, such as \"@daily\", or make one task with 'ajsync run'",
         ),
         ("@every 5", 'duration: 5 has no unit such as h, m, s or ms (in "5"); write "@every 5s" if these are seconds'),
         (
             "TZ=UTC",
-            'time zone: a space is missing between zone and schedule (in "TZ=UTC"); '
-            'write a schedule behind the zone, such as "CRON_TZ=UTC 0 6 * * *"',
+            'time zone: there is no space between the zone and the schedule (in "TZ=UTC"); '
+            'write a schedule after the zone, such as "CRON_TZ=UTC 0 6 * * *"',
         ),
     ],
 )

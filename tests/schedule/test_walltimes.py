@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ajsync.schedule import Timetable, parse
-from ajsync.schedule.fields import Field, Fields, parse_fields
+from ajsync.schedule.fields import CronField, CronFields, parse_fields
 from ajsync.schedule.walltimes import WallTimes
 from tests.schedule.test_clock_changes import CHANGES
 
@@ -35,7 +35,7 @@ SCHEDULES = st.sampled_from(SPARSE) | st.tuples(
 ).map(" ".join)
 
 
-def croniter_expression(fields: Fields) -> str | None:
+def croniter_expression(fields: CronFields) -> str | None:
     """The fields in the part of croniter's grammar that means the same to both, or None where no date ever matches.
 
     Each field becomes `*` or an explicit list. The rule of day of month and day of week (both must match where one has
@@ -58,7 +58,7 @@ def croniter_expression(fields: Fields) -> str | None:
     return " ".join(texts) if all(texts) else None
 
 
-def _listed(field: Field, size: int) -> str:
+def _listed(field: CronField, size: int) -> str:
     return "*" if len(field.values) == size else ",".join(map(str, sorted(field.values)))
 
 

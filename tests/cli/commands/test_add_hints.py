@@ -17,9 +17,9 @@ NOWHERE = ("--server", "nats://127.0.0.1:1")
         (("A", "0", "6", "*", "*", "*", "t"), 64, 'NAME "0 6 * * *" TYPE'),
         (("A", "0 6 * * * Europe/Berlin", "t"), 3, 'write "CRON_TZ=Europe/Berlin 0 6 * * *"'),
         (("A", "every day at 6am", "t"), 3, 'write "0 6 * * *"'),
-        (("A", "@daily", "t", "--timezone", "GMT+3"), 3, "for UTC+3 all the year write Africa/Nairobi"),
+        (("A", "@daily", "t", "--timezone", "GMT+3"), 3, "for UTC+3 all year write Africa/Nairobi"),
         (("A", "@daily", "t", "--deadline", "3600"), 3, "write 3600s or 1h if these are seconds"),
-        (("A", "@daily", "t", "--deadline", "5"), 3, "write 5m if these are minutes; the least is 30s"),
+        (("A", "@daily", "t", "--deadline", "5"), 3, "write 5m if these are minutes; the minimum is 30s"),
         (("A", "@daily", "t", "--timeout", "5"), 64, "write 5s if these are seconds"),
     ],
 )
