@@ -1,18 +1,33 @@
-"""How a piece of what a person wrote is shown in an error message: short, on one line, without control characters."""
+"""Text for people: values and sentences made safe to show, and counts, spans of time, sizes and names in words.
+
+What others wrote, in files or in the bucket, cannot steer a terminal, reorder a line, pass for a line of ours, or be a
+command to a build machine that reads the output.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
 
-_LONGEST = 60
-"""Characters; more than a sound schedule has, and little enough for a line of a terminal."""
-
-LONGEST_TOLD = 300
-"""Characters that a log tells of a piece of what others wrote; names have at most 255."""
+_LONGEST_QUOTE = 60
+"""Characters; more than a sound schedule has, and few enough for a line of a terminal."""
+_LONGEST_EXCERPT = 300
+"""Characters of one value in a log or on the status page; names have at most 255."""
+_LONGEST_LINE = 1_000
+_LONGEST_VALUE = 400
+_KEPT = 120
+"""Characters that are left of a value that is longer than that."""
+_RUNNER_COMMAND = re.compile(r"##(?=\w*\[)")
+"""Build machines of GitHub, Azure and TeamCity read `##[command]` or `##word[…]` as one, anywhere in a line."""
+_SPANS = ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s"))
+"""For each unit of a span its seconds, its name, and the same of the unit below."""
+_WEEK = 604_800
+_SIZES = ("KiB", "MiB", "GiB", "TiB", "PiB")
 
 
 class _Escapes(dict[int, str]):
-    """A table for `str.translate` that learns how each character is shown when it first comes along."""
+    """A table for `str.translate` that finds out how a character is shown when it first meets the character."""
 
     def __missing__(self, code: int) -> str:
         char = chr(code)
@@ -23,32 +38,99 @@ class _Escapes(dict[int, str]):
 _ESCAPES = _Escapes()
 
 
+def escape(text: str) -> str:
+    """Put `text` on one line: invisible, reordering and control characters become backslash escapes."""
+    if "##" in text:
+        text = _RUNNER_COMMAND.sub(r"#\\x23", text)
+    return text if text.isprintable() else text.translate(_ESCAPES)
+
+
+def cut(text: str, most: int = _LONGEST_EXCERPT) -> str:
+    """Return `text`, or its first `most` characters and how many more there are."""
+    return text if len(text) <= most else f"{text[:most]}… ({len(text) - most:,} characters more)"
+
+
+def one_line(text: str, most: int = _LONGEST_LINE) -> str:
+    """Show a sentence of ours that has values of others in it: escaped and cut, never in quotes."""
+    return escape(cut(text.strip(" "), most))
+
+
+def excerpt(text: str) -> str:
+    """Show the beginning of a value on one line, as in a log: escaped and cut."""
+    return escape(cut(text))
+
+
+def visible(text: str, most: int = _LONGEST_VALUE) -> str:
+    """Show a value on one line: as it is where it is plain, else in double quotes with backslash escapes.
+
+    A value of more than `most` characters is cut; its length and digest tell it from others that begin like it.
+    """
+    if len(text) > most:
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        return f"{visible(text[:_KEPT])}… ({len(text)} characters, sha256 {digest[:12]})"
+    command = text.startswith("::") or _RUNNER_COMMAND.search(text) is not None
+    if text.isprintable() and text == text.strip() and text[:1] not in ('"', "") and not command:
+        return text
+    return '"' + escape(text.replace("\\", "\\\\").replace('"', '\\"')) + '"'
+
+
 def quote(text: str) -> str:
-    """`text` in double quotes; what cannot be printed is escaped, what is too long ends in dots."""
+    """Show a piece of a file in double quotes, escaped; a long one ends in dots."""
     return f'"{shorten(text)}"'
 
 
 def shorten(text: str) -> str:
-    """`text` without quotes, escaped and cut as by `quote`."""
-    return escape(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}...")
-
-
-def told(text: str) -> str:
-    """A piece of what others wrote, for a line of a log: on one line, and cut where it is longer than any sound one."""
-    return escape(cut(text))
-
-
-def cut(text: str, most: int = LONGEST_TOLD) -> str:
-    """`text`, or its begin and how much more there is."""
-    return text if len(text) <= most else f"{text[:most]}… ({len(text) - most:,} characters more)"
+    """Show a piece of a file as `quote` does, without the quotes."""
+    return escape(text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}...")
 
 
 def listed(names: Sequence[str], most: int = 5) -> str:
-    """The first of `names`, and how many more there are."""
+    """List the first `most` of `names`, and say how many more there are."""
     rest = len(names) - most
     return ", ".join(names[:most]) + (f" and {rest:,} more" if rest > 0 else "")
 
 
-def escape(text: str) -> str:
-    """`text` on one line, as it is but for what cannot be printed; whole; see also `told`."""
-    return text if text.isprintable() else text.translate(_ESCAPES)
+def plural(count: int, one: str, several: str) -> str:
+    """Choose the word that goes with a count."""
+    return one if count == 1 else several
+
+
+def counted(count: int, noun: str) -> str:
+    """A count and its noun, in the plural unless the count is 1: `1 schedule`, `2,000 schedules`."""
+    return f"{count:,} {plural(count, noun, f'{noun}s')}"
+
+
+def span(seconds: float) -> str:
+    """A length of time to about two digits: `3 ms`, `1.3 s`, `4 min 10 s`, `2 d 4 h`, `12 d`."""
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    for size, unit, below, part in _SPANS:
+        if whole >= size:
+            rest = whole % size // below if whole < _WEEK else 0
+            return f"{whole // size} {unit} {rest} {part}" if rest else f"{whole // size} {unit}"
+    return f"{whole} s"
+
+
+def byte_size(count: int) -> str:
+    """A number of bytes to about two digits, as `ajc` writes it: `921 B`, `1.2 KiB`, `64 KiB`."""
+    amount, unit = float(count), "B"
+    for larger in _SIZES:
+        if amount < 1024:
+            break
+        amount, unit = amount / 1024, larger
+    return f"{amount:.1f} {unit}" if unit != "B" and round(amount, 1) < 10 else f"{amount:.0f} {unit}"
+
+
+def alike(word: str, known: Iterable[str], most: int = 3, cutoff: float = 0.6) -> list[str]:
+    """The words of `known` that are most like `word`, the nearest first; `cutoff` is between 0 and 1."""
+    from difflib import get_close_matches  # only where something is wrong
+
+    return get_close_matches(word, list(known), n=most, cutoff=cutoff)
+
+
+def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """The word of `known` that was probably meant by `word`; "" where none is like it."""
+    return next(iter(alike(word, known, 1, cutoff)), "")

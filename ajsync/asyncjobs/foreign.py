@@ -12,11 +12,11 @@ import re
 from typing import Any, NoReturn, TypeVar, cast
 
 from ajsync.errors import StoredValueError
+from ajsync.text import quote
 from ajsync.timestamp import parse_timestamp
 
 LEAST_INT, MOST_INT = -(2**63), 2**63 - 1
 """What Go's whole numbers hold, and so its durations in nanoseconds: 292 years."""
-_LONGEST_QUOTE = 60
 _REQUIRED: Any = object()
 _SURROGATE = re.compile("[\ud800-\udfff]")
 """What JSON can escape alone and UTF-8 cannot hold; Go's decoder reads U+FFFD for it."""
@@ -95,7 +95,7 @@ def quoted(value: object) -> str:
     """A value for an error message: a text in quotes, escaped and cut; of anything but None its kind."""
     if not isinstance(value, str):
         return "None" if value is None else kind_of(value)
-    return repr(value if len(value) <= _LONGEST_QUOTE else f"{value[:_LONGEST_QUOTE]}...")
+    return quote(value)
 
 
 def kind_of(value: object) -> str:

@@ -65,11 +65,10 @@ class LazyGroup(click.Group):
         return self.aliases.get(name, name) if name else name, command, rest
 
     def _fail_with_nearest(self, ctx: click.Context, name: str) -> None:
-        from difflib import get_close_matches
+        from ajsync.text import nearest
 
-        nearest = get_close_matches(name, list(self.table), n=1)
-        if nearest:
-            ctx.fail(f"There is no command {name!r}. Did you mean '{ctx.command_path} {nearest[0]}'?")
+        if meant := nearest(name, self.table):
+            ctx.fail(f"There is no command {name!r}. Did you mean '{ctx.command_path} {meant}'?")
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the sub-command; Ctrl-C raises Interrupted, which click does not tell from a closed input."""

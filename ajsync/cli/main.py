@@ -139,7 +139,7 @@ def _show_unexpected(error: Exception) -> None:
 
         traceback.print_exception(error)
         return
-    from ajsync.reconcile.render.untrusted import escape
+    from ajsync.text import escape
 
     told = escape(f"{type(error).__name__}: {error}".splitlines()[0])
     paint("Error:", "red", f"Unexpected {told}. The same with --debug shows where it comes from.")
@@ -150,7 +150,7 @@ def show_error(error: AjsyncError) -> None:
 
     Whatever an error quotes of files, bucket or server, nothing of it steers a terminal or begins a line.
     """
-    from ajsync.reconcile.render.untrusted import escape
+    from ajsync.text import counted, escape
 
     texts = error.problems if isinstance(error, ConfigurationError) else (error,)
     shown = "\n".join(escape(str(text)) for text in texts)
@@ -158,10 +158,6 @@ def show_error(error: AjsyncError) -> None:
         click.echo(shown, err=True)
         files = len({problem.location.file for problem in error.problems})
         rest = " There are more; they were not looked for." if error.stopped else ""
-        paint("Error:", "red", f"{_counted(len(error.problems), 'problem')} in {_counted(files, 'file')}.{rest}")
+        paint("Error:", "red", f"{counted(len(error.problems), 'problem')} in {counted(files, 'file')}.{rest}")
         return
     paint("Error:", "red", shown)
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

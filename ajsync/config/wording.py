@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable
 
-from ajsync.text import quote, shorten
+from ajsync.text import nearest, quote, shorten
 
 _KINDS: dict[type, str] = {
     str: "a string",
@@ -82,13 +82,11 @@ _ALSO_CALLED = {
 
 def suggestion(word: str, known: Collection[str]) -> str:
     """What was probably meant by a word that is not known, or all that could be."""
-    from difflib import get_close_matches  # only where something is wrong
-
     plain = word.lower().replace("_", "").replace("-", "")
     if plain in ("enabled", "active") and "suspend" in known:
         return 'write "suspend", which says the opposite'
     for name, others in _ALSO_CALLED.items():
         if name in known and (plain in others or plain == name.replace("_", "")):
             return f"did you mean {quote(name)}?"
-    nearest = get_close_matches(word, known, n=1)
-    return f"did you mean {quote(nearest[0])}?" if nearest else f"known are {', '.join(sorted(known))}"
+    meant = nearest(word, known)
+    return f"did you mean {quote(meant)}?" if meant else f"known are {', '.join(sorted(known))}"

@@ -9,6 +9,7 @@ from ajsync.inspect.lint import Said, Subject
 from ajsync.schedule import format_duration_short, split_zone
 from ajsync.schedule.duration import HOUR, MINUTE
 from ajsync.schedule.fields import SteppedItem, read_steps, split_fields
+from ajsync.text import counted
 
 _NAMES = ("minute", "hour", "day of the month", "month", "weekday")
 _PERIODS = ("hour", "day", "month", "year", "week")
@@ -84,7 +85,7 @@ def uneven_step(subject: Subject) -> Iterator[Said]:
         elif step < _SIZES[index][0] and _SIZES[index][0] % step:
             size, unit = _SIZES[index]
             rest = size - (size - 1) // step * step
-            message = f"{begins}: the last step is {rest} {unit}{'s' if rest > 1 else ''} long"
+            message = f"{begins}: the last step is {counted(rest, unit)} long"
             yield Said(subject.task.name, message, _even(size, step))
 
 

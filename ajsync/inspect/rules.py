@@ -18,6 +18,7 @@ from ajsync.inspect.minutes import MINUTE, due_in_minute, fires_by_minute, group
 from ajsync.schedule import format_duration_short, parse_duration, split_zone
 from ajsync.schedule.duration import HOUR, SECOND
 from ajsync.schedule.zones import ZONE_PREFIXES
+from ajsync.text import nearest, plural
 from ajsync.timestamp import NANOSECONDS
 
 _DAY = 24 * HOUR
@@ -62,16 +63,14 @@ def _leap_day_only(subject: Subject) -> Iterator[Said]:
 def _unknown_queue(found: Material) -> Iterator[Said]:
     if found.queues is None:
         return
-    from difflib import get_close_matches
-
     of_queue: dict[str, list[str]] = defaultdict(list)
     for subject in found.subjects:
         if subject.task.queue not in found.queues:
             of_queue[subject.task.queue].append(subject.task.name)
     for queue, names in of_queue.items():
-        nearest = get_close_matches(queue, list(found.queues), n=1)
-        hint = f"did you mean {nearest[0]}?" if nearest else f"make it with 'ajc queues add {queue}'"
-        whose = "its" if len(names) == 1 else "their"
+        meant = nearest(queue, found.queues)
+        hint = f"did you mean {meant}?" if meant else f"make it with 'ajc queues add {queue}'"
+        whose = plural(len(names), "its", "their")
         yield Said(names[0], f"the queue {queue} does not exist, so {whose} tasks become queue_error", hint, names[1:])
 
 

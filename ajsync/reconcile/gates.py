@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from ajsync.errors import ConflictError, GateError
 from ajsync.reconcile.plan import Delete, Plan
 from ajsync.safety import DEFAULT_SAFETY, NOTHING_OPENED, Opened, Safety
-from ajsync.text import listed
+from ajsync.text import counted, listed
 
 _PERCENT_FROM = 10
 """Per cent of a handful say nothing: only from so many owned schedules on does that gate look."""
@@ -45,14 +45,15 @@ def _gates(plan: Plan, safety: Safety, opened: Opened) -> Iterator[GateError]:
     deletes = plan.count(Delete)
     if not plan.desired and deletes and not (safety.allow_empty or opened.allow_empty):
         yield GateError(
-            f"The files hold no schedule at all, and {_counted(deletes)} would be deleted. "
+            f"The files hold no schedule at all, and {counted(deletes, 'schedule')} would be deleted. "
             "If that is meant, pass --allow-empty (or set safety.allow_empty)."
         )
     if deletes <= opened.allow_deletes:
         return
     if deletes > safety.max_delete:
         yield GateError(
-            f"{_counted(deletes)} would be deleted, more than safety.max_delete allows ({safety.max_delete}). "
+            f"{counted(deletes, 'schedule')} would be deleted, more than safety.max_delete allows "
+            f"({safety.max_delete}). "
             f"If that is meant, pass --allow-deletes {deletes}."
         )
     elif plan.owned >= _PERCENT_FROM and deletes * 100 > safety.max_delete_percent * plan.owned:
@@ -82,7 +83,3 @@ def _conflicts(plan: Plan) -> Iterator[ConflictError]:
             f"The bucket holds something that is not a scheduled task under: {listed(unreadable)}. "
             "ajsync does not overwrite it; look at it with 'ajsync view', and delete it if it is of no use."
         )
-
-
-def _counted(deletes: int) -> str:
-    return "1 schedule" if deletes == 1 else f"{deletes} schedules"

@@ -14,8 +14,8 @@ from ajsync.reconcile.apply.recreate import read_journal
 from ajsync.reconcile.destination import UNKNOWN, Destination
 from ajsync.reconcile.gates import refusals
 from ajsync.reconcile.plan import Plan, plan
-from ajsync.reconcile.render.untrusted import visible
 from ajsync.safety import DEFAULT_SAFETY, NOTHING_OPENED, Opened, Safety
+from ajsync.text import visible
 
 _NAMED = 5
 """How many of the schedules that are too large are named."""

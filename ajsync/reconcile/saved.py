@@ -20,9 +20,9 @@ from ajsync.files import write_private
 from ajsync.reconcile.destination import Destination
 from ajsync.reconcile.fields import stored_object
 from ajsync.reconcile.plan import Adopt, Change, Conflict, Create, Delete, Plan, Update
-from ajsync.reconcile.render.untrusted import visible, visible_sentence
 from ajsync.reconcile.render.wording import action_of
 from ajsync.safety import NOTHING_OPENED, Opened
+from ajsync.text import one_line, visible
 
 _VERSION = 2
 """1 did not say where the plan goes."""
@@ -88,7 +88,7 @@ def load_plan(path: Path) -> SavedPlan:
     try:
         return _decode_document(data)
     except StoredValueError as error:
-        problem = visible_sentence(str(error))
+        problem = one_line(str(error))
         raise InvalidError(f"{path} is not a saved plan that can be applied: {problem}. {AGAIN}") from None
 
 

@@ -44,9 +44,9 @@ from ajsync.reconcile.apply.recreate import finish_interrupted, read_journal
 from ajsync.reconcile.apply.writing import KeyWrite, write_keys
 from ajsync.reconcile.plan import Create, Delete, Plan
 from ajsync.reconcile.reconciler import check_sizes
-from ajsync.reconcile.render.untrusted import visible
 from ajsync.schedule import format_duration_short, parse_duration, stored_schedule
 from ajsync.schedule.duration_hints import with_least
+from ajsync.text import visible
 from ajsync.transport.leader import list_subjects
 
 log = logging.getLogger(__name__)

@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from ajsync.errors import StalePlanError
 from ajsync.reconcile.destination import Destination
 from ajsync.reconcile.plan import Change, Plan, same
-from ajsync.reconcile.render.untrusted import visible
 from ajsync.reconcile.saved import AGAIN, SavedPlan
-from ajsync.text import listed
+from ajsync.text import listed, visible
 
 
 def check_environment(saved: SavedPlan, environment: str | None) -> None:

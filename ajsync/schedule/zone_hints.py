@@ -9,6 +9,7 @@ import re
 from functools import lru_cache
 
 from ajsync.schedule.zone_names import ABBREVIATIONS, FIXED, HOSTS_OWN, PLACES, UTC_NAMES, WINDOWS
+from ajsync.text import alike, nearest
 
 _LONGEST_NAME = 64
 """Characters; the longest IANA name has 32."""
@@ -140,14 +141,11 @@ def _nearest(lower: str, known: dict[str, str]) -> str:
     """The zone of a place with a similar name."""
     if len(lower) < _SHORTEST:
         return ""
-    from difflib import get_close_matches
-
     area = lower.rpartition("/")[0]
-    areas = get_close_matches(area, {key.rpartition("/")[0] for key in known}, cutoff=_SURE) if area else [""]
+    areas = alike(area, {key.rpartition("/")[0] for key in known}, cutoff=_SURE) if area else [""]
     keys = [key for key, zone in known.items() if key.rpartition("/")[0] in areas and not _NOT_MEANT.fullmatch(zone)]
     keys = [key for key in keys if len(key) >= _SHORTEST]
-    nearest = get_close_matches(lower, keys, n=1, cutoff=_SURE)
-    return known[nearest[0]] if nearest else ""
+    return known.get(nearest(lower, keys, _SURE), "")
 
 
 @lru_cache(maxsize=1)

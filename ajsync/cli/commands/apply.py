@@ -158,7 +158,7 @@ async def _prepare(
     from ajsync.cli.output.terminal import say
     from ajsync.reconcile.apply.recreate import finish_interrupted
     from ajsync.reconcile.reconciler import propose
-    from ajsync.reconcile.render.wording import counted
+    from ajsync.text import counted
 
     async with connected(server, configuration.context) as connection:
         bucket = await open_or_create(connection, creation)
@@ -188,8 +188,8 @@ def _confirm(plan: Plan) -> None:
 def _question(plan: Plan) -> str:
     """Where to, and how much: `Apply to prod (nats-prod): 3 to create, 2 to delete?`, the deletes in bold."""
     from ajsync.cli.output.terminal import has_colour
-    from ajsync.reconcile.render.untrusted import visible
     from ajsync.reconcile.render.wording import ACTIONS
+    from ajsync.text import visible
 
     counts = [(plan.count(action.kind), action.verb) for action in ACTIONS]
     parts = [f"{count:,} to {verb}" for count, verb in counts if count]

@@ -35,8 +35,8 @@ def command(name: str, files: Files, server: Server, force: bool, owner: str | N
       ajsync delete REPORT_DAILY --owner team
     """
     from ajsync.cli.options.session import configured_context, opened_bucket, run
-    from ajsync.reconcile.render.untrusted import visible
     from ajsync.reconcile.single import find_removable, remove
+    from ajsync.text import visible
 
     if not force and not sys.stdin.isatty():
         raise UsageError("There is no terminal to confirm on: pass --force.")
@@ -58,7 +58,7 @@ def command(name: str, files: Files, server: Server, force: bool, owner: str | N
 
 
 def _confirm(found: Found) -> None:
-    from ajsync.reconcile.render.untrusted import visible
+    from ajsync.text import visible
 
     assert found.entry is not None
     task = found.entry.task

@@ -56,7 +56,7 @@ def command(names: tuple[str, ...], files: Files, server: Server, output: Path |
     from ajsync.cli.output.destination import warn_if_elsewhere
     from ajsync.cli.output.terminal import say
     from ajsync.config.export import export_yaml
-    from ajsync.reconcile.render.wording import counted
+    from ajsync.text import counted
 
     configuration = load(files, empty=True)
     warn_if_elsewhere(server, configuration.environment, configuration.context)
@@ -111,7 +111,7 @@ def _chosen(
 
 def _by_file(tasks: Mapping[str, ScheduledTask], output: Path | None) -> dict[Path | None, list[ScheduledTask]]:
     """Which schedules go into which file; None is standard output. Raises UsageError where a queue can name no file."""
-    from ajsync.reconcile.render.untrusted import visible
+    from ajsync.text import visible
 
     if output is None or output.suffix in (".yaml", ".yml"):
         return {output: list(tasks.values())}

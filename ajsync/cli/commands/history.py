@@ -125,7 +125,7 @@ async def _raise_if_paused(bucket: ConfigurationBucket, name: str, files: Files)
 
 def _table(found: _History, zone: tzinfo | None) -> Iterator[str]:
     from ajsync.cli.output.table import stdout_paint, stdout_width
-    from ajsync.reconcile.render.untrusted import visible
+    from ajsync.text import visible
 
     paint = stdout_paint()
     name, schedule, queue = (visible(text) for text in (found.task.name, found.task.schedule, found.task.queue))
@@ -146,7 +146,7 @@ def _table(found: _History, zone: tzinfo | None) -> Iterator[str]:
 def _lines(found: _History, zone: tzinfo | None, width: int | None, paint: Paint) -> list[str]:
     from ajsync.cli.options.moments import common_offset, shown
     from ajsync.cli.output.table import Column, table
-    from ajsync.reconcile.render.untrusted import visible
+    from ajsync.text import visible
     from ajsync.timestamp import to_datetime
 
     dues = [to_datetime(fire.due, zone or _own_zone(found.task)) for fire in found.fires]
@@ -175,7 +175,7 @@ def _lines(found: _History, zone: tzinfo | None, width: int | None, paint: Paint
 
 def _state(fire: PastFire) -> Cell:
     from ajsync.cli.output.table import Cell
-    from ajsync.reconcile.render.untrusted import visible
+    from ajsync.text import visible
 
     if fire.state:
         return Cell(visible(fire.state, _LONGEST_STATE), _STYLES.get(fire.state, "alarm"))
@@ -201,18 +201,11 @@ def _say_why(fires: Sequence[PastFire]) -> None:
 
 
 def _lateness(fire: PastFire) -> str:
+    from ajsync.text import span
+
     if fire.lateness is None:
         return ""
-    return ("≤ " if fire.at_most else "") + _span(fire.lateness / 1e9)
-
-
-def _span(seconds: float) -> str:
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+    return ("≤ " if fire.at_most else "") + span(fire.lateness / 1e9)
 
 
 def _document(found: _History, zone: tzinfo | None) -> dict[str, object]:

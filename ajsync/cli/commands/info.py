@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 _LABEL = 16
 """Columns for the labels, as `ajc info` has them."""
 _MINUTE, _HOUR, _DAY, _YEAR = 60, 3_600, 86_400, 31_536_000
-_KIBI = 1024
 
 Rows: TypeAlias = Iterator[tuple[str, str]]
 """Labels and texts; a text without a label goes on with what the one above began."""
@@ -53,7 +52,7 @@ def command(output: str, files: Files, server: Server) -> None:
 
 def _text(found: Information, now: int) -> Iterator[str]:
     from ajsync.cli.output.table import stdout_paint
-    from ajsync.reconcile.render.untrusted import visible
+    from ajsync.text import visible
 
     blocks = [
         ("Tasks Storage", _tasks(found.tasks, now)),
@@ -77,7 +76,7 @@ def _tasks(storage: Storage | None, now: int) -> Rows:
 
 
 def _elections(found: Information) -> Rows:
-    from ajsync.reconcile.render.untrusted import visible
+    from ajsync.text import visible
 
     yield from _storage(found.elections)
     if found.elections is not None:
@@ -104,10 +103,12 @@ def _queue(queue: Queue, now: int) -> Rows:
 
 
 def _storage(storage: Storage | None) -> Rows:
+    from ajsync.text import byte_size
+
     if storage is None:
         yield "Missing", "it does not exist yet"
         return
-    yield "Entries", f"{storage.entries:,} @ {go_size(storage.size)}"
+    yield "Entries", f"{storage.entries:,} @ {byte_size(storage.size)}"
     yield "Memory Based", str(storage.memory).lower()
     yield "Replicas", str(storage.replicas)
 
@@ -135,17 +136,6 @@ def go_age(nanoseconds: int) -> str:
     if seconds >= _DAY:
         text = f"{seconds % _YEAR // _DAY}d{text}"
     return f"{seconds // _YEAR}y{text}" if seconds >= _YEAR else text
-
-
-def go_size(size: int) -> str:
-    """Bytes in the words of `ajc`: `921 B`, `1.2 KiB`."""
-    if size < _KIBI:
-        return f"{size} B"
-    amount, units = float(size), iter(("KiB", "MiB", "GiB", "TiB", "PiB"))
-    unit = ""
-    while amount >= _KIBI and (following := next(units, "")):
-        amount, unit = amount / _KIBI, following
-    return f"{amount:.1f} {unit}" if round(amount, 1) < 10 else f"{amount:.0f} {unit}"
 
 
 def _document(found: Information) -> dict[str, object]:

@@ -34,14 +34,13 @@ class _RuleName(click.ParamType[str]):
     name = "rule"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        from difflib import get_close_matches
-
         from ajsync.inspect.rules import RULES
+        from ajsync.text import nearest
 
         names = [rule.name for rule in RULES]
         if value not in names:
-            nearest = get_close_matches(value, names, n=1)
-            hint = f"did you mean {nearest[0]}?" if nearest else "'ajsync lint --help' lists them"
+            meant = nearest(value, names)
+            hint = f"did you mean {meant}?" if meant else "'ajsync lint --help' lists them"
             self.fail(f"there is no rule {value!r}; {hint}", param, ctx)
         return str(value)
 
@@ -190,6 +189,7 @@ def _print_text(linted: _Linted) -> None:
     from collections import Counter
 
     from ajsync.cli.output.table import stdout_paint
+    from ajsync.text import counted
 
     paint = stdout_paint()
     of_rule = Counter(finding.rule for finding in linted.findings)
@@ -203,21 +203,20 @@ def _print_text(linted: _Linted) -> None:
         if len(of_rule) > 1 and of_rule[rule] > _MOST_OF_RULE:
             more = f"{of_rule[rule] - _MOST_OF_RULE + 1:,} more, see --rule {rule}"
             click.echo(f"{paint(_STYLES[severity], severity)}: … {more}", color=True)
-    counts = ", ".join(_counted(linted, severity) for severity in _SEVERITIES if _count(linted, severity))
-    schedules = f"{linted.schedules:,} schedule{'' if linted.schedules == 1 else 's'}"
-    click.echo(f"{counts or 'Nothing found'} in {schedules}.", err=bool(linted.findings))
+    counts = ", ".join(counted(count, severity) for severity in _SEVERITIES if (count := _count(linted, severity)))
+    click.echo(f"{counts or 'Nothing found'} in {counted(linted.schedules, 'schedule')}.", err=bool(linted.findings))
 
 
 def _line(finding: Finding, location: Location | None, paint: Paint) -> str:
     """One finding: on one line, as editors read it, or for a terminal in lines that fit."""
     from ajsync.cli.output.table import stdout_width
-    from ajsync.reconcile.render.untrusted import visible, visible_sentence
+    from ajsync.text import one_line, visible
 
     place = paint("faint", f"{visible(str(location))}: ") if location else ""
     severity = paint(_STYLES[finding.severity], finding.severity)
     name = paint("strong", visible(finding.told))
     rule = paint("faint", f"[{finding.rule}]")
-    message, hint = visible_sentence(finding.message), visible_sentence(finding.hint)
+    message, hint = one_line(finding.message), one_line(finding.hint)
     width = stdout_width()
     if width is None:
         return f"{place}{severity}: {name}: {message}{f'; {hint}' if hint else ''} {rule}"
@@ -226,11 +225,6 @@ def _line(finding: Finding, location: Location | None, paint: Paint) -> str:
     lines = wrap(message, max(width, _LEAST_WIDTH), initial_indent=_INDENT, subsequent_indent=_INDENT)
     hints = wrap(hint, max(width, _LEAST_WIDTH), initial_indent=_INDENT, subsequent_indent=_INDENT)
     return "\n".join([f"{place}{severity}: {name} {rule}", *lines, *(paint("faint", line) for line in hints)])
-
-
-def _counted(linted: _Linted, severity: str) -> str:
-    count = _count(linted, severity)
-    return f"{count:,} {severity}{'' if count == 1 else 's'}"
 
 
 def _count(linted: _Linted, severity: str) -> int:

@@ -85,7 +85,7 @@ def _table(tasks: list[ScheduledTask], fires: list[Fires]) -> list[str]:
 
 
 def _say_amiss(tasks: list[ScheduledTask], fires: list[Fires]) -> None:
-    from ajsync.reconcile.render.untrusted import visible
+    from ajsync.text import visible
 
     amiss = [(task, found) for task, found in zip(tasks, fires, strict=True) if found.amiss]
     if amiss:
@@ -96,7 +96,7 @@ def _say_amiss(tasks: list[ScheduledTask], fires: list[Fires]) -> None:
 
 def _cells(task: ScheduledTask, upcoming: Fires) -> list[str]:
     from ajsync.cli.output.wording import created
-    from ajsync.reconcile.render.untrusted import visible
+    from ajsync.text import visible
 
     owner = task.managed.owner if task.managed else "-"
     following = upcoming.times[0].isoformat(" ", "seconds") if upcoming.times else "error" if upcoming.amiss else "-"
@@ -171,10 +171,10 @@ def _fitting(columns: list[list[str]], whole: list[int], width: int) -> dict[int
 
 
 def _say_unreadable(live: Live) -> None:
-    from ajsync.reconcile.render.untrusted import visible, visible_sentence
+    from ajsync.text import one_line, visible
 
     unreadable = [entry for _, entry in sorted(live.entries.items()) if entry.task is None]
     if unreadable:
         say("Not scheduled tasks, and left alone:")
     for entry in unreadable:
-        say(f"  {visible(entry.name)}: {visible_sentence(entry.problem)}")
+        say(f"  {visible(entry.name)}: {one_line(entry.problem)}")

@@ -77,15 +77,15 @@ def command(
 
 
 def _say_unreadable(count: int) -> None:
-    what = (
-        "value in the bucket is not a scheduled task" if count == 1 else "values in the bucket are not scheduled tasks"
-    )
-    say(f"{count:,} {what}; 'ajsync list' tells why.")
+    from ajsync.text import counted, plural
+
+    what = plural(count, "is not a scheduled task", "are not scheduled tasks")
+    say(f"{counted(count, 'value')} in the bucket {what}; 'ajsync list' shows why.")
 
 
 def _table(found: Sequence[NextFires], moment: datetime, zone: tzinfo | None) -> Iterator[str]:
     from ajsync.cli.output.table import Column, stdout_paint, stdout_width, table
-    from ajsync.reconcile.render.untrusted import visible, visible_sentence
+    from ajsync.text import one_line, visible
 
     columns = (
         Column("Due"),
@@ -104,23 +104,22 @@ def _table(found: Sequence[NextFires], moment: datetime, zone: tzinfo | None) ->
     if rows and without:
         yield ""
     for each in without:
-        text = f"{visible(each.task.name)}: {visible_sentence(_reason(each))}"
+        text = f"{visible(each.task.name)}: {one_line(_reason(each))}"
         yield paint("alarm" if each.amiss else "", text)
 
 
 def _row(due: int, each: NextFires, moment: datetime, zone: tzinfo | None) -> Row:
     from ajsync.cli.options.moments import shown
     from ajsync.cli.output.table import Cell
-    from ajsync.reconcile.render.fires import until
-    from ajsync.reconcile.render.untrusted import visible
     from ajsync.schedule import split_zone
+    from ajsync.text import span, visible
     from ajsync.timestamp import to_datetime
 
     when = to_datetime(due, zone or _own_zone(each))
     own, schedule = split_zone(each.task.schedule)
     return (
         shown(when),
-        Cell(until(when - moment), "faint"),
+        Cell(f"in {span((when - moment).total_seconds())}", "faint"),
         visible(each.task.name),
         visible(schedule),
         visible(own) if own else "",

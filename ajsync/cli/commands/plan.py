@@ -67,7 +67,7 @@ def command(
     from ajsync.cli.output.terminal import warn
     from ajsync.cli.output.unmatched import warn_of_overlooked
     from ajsync.reconcile.reconciler import Proposal, propose
-    from ajsync.reconcile.render.wording import counted
+    from ajsync.text import counted
 
     configuration = annotated(files) if style == "github" else load(files)
     warn_of_overlooked(configuration)

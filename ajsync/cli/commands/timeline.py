@@ -82,11 +82,11 @@ def command(
 def _text(found: Timeline, hours: int, place: str) -> Iterator[str]:
     from ajsync.cli.options.moments import shown
     from ajsync.cli.output.table import stdout_paint
+    from ajsync.text import counted
 
     paint = stdout_paint()
-    schedules = f"{found.schedules:,} schedule{'' if found.schedules == 1 else 's'} in {place}"
-    fires = f"{found.fires:,} fire{'' if found.fires == 1 else 's'}"
-    yield f"{paint('strong', fires)} of {schedules}, in {hours} h from {shown(found.start, seconds=False)}"
+    fires, schedules = counted(found.fires, "fire"), counted(found.schedules, "schedule")
+    yield f"{paint('strong', fires)} of {schedules} in {place}, in {hours} h from {shown(found.start, seconds=False)}"
     if found.fires:
         yield ""
         yield from _histogram(found, paint)
@@ -139,32 +139,31 @@ def _busiest(found: Timeline, paint: Paint) -> Iterator[str]:
 
 
 def _some(names: Sequence[str]) -> str:
-    from ajsync.reconcile.render.untrusted import visible
-    from ajsync.text import listed
+    from ajsync.text import listed, visible
 
     return listed([*map(visible, names)], _NAMES_SHOWN)
 
 
 def _list(title: str, items: Sequence[tuple[str, str]]) -> Iterator[str]:
-    from ajsync.reconcile.render.untrusted import visible, visible_sentence
+    from ajsync.text import one_line, visible
 
     if not items:
         return
     yield ""
     yield title
     for name, text in items[:_MOST_LISTED]:
-        yield f"  {visible(name)}: {visible_sentence(text)}"
+        yield f"  {visible(name)}: {one_line(text)}"
     if len(items) > _MOST_LISTED:
         yield f"  … and {len(items) - _MOST_LISTED:,} more"
 
 
 def _affected(each: Affected) -> tuple[str, str]:
-    from ajsync.text import listed
+    from ajsync.text import listed, plural
 
     walls = each.effect.walls
     times = listed([f"{wall:%H:%M}" for wall in walls], _NAMES_SHOWN)
     one, several = ("is skipped", "are skipped") if each.effect.kind == "skipped" else ("fires twice", "fire twice")
-    does = one if len(walls) == 1 else several
+    does = plural(len(walls), one, several)
     return each.name, f"on {walls[0]:%Y-%m-%d} {times} {does}, in {each.zone}"
 
 

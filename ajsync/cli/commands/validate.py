@@ -32,6 +32,7 @@ def command(files: Files, style: str) -> None:
 
     from ajsync.cli.output.terminal import conclude
     from ajsync.cli.output.unmatched import warn_of_overlooked
+    from ajsync.text import counted
 
     if style == "github":
         from ajsync.cli.output.annotations import annotated
@@ -46,4 +47,4 @@ def command(files: Files, style: str) -> None:
     warn_of_overlooked(configuration)
     suspended = f", {len(configuration.suspended)} of them suspended" if configuration.suspended else ""
     total = len(configuration.tasks) + len(configuration.suspended)
-    conclude(f"Valid: {total} {'schedule' if total == 1 else 'schedules'} of {configuration.owner}{suspended}.")
+    conclude(f"Valid: {counted(total, 'schedule')} of {configuration.owner}{suspended}.")

@@ -54,18 +54,16 @@ def command(name: str, files: Files, server: Server, show_payload: bool, output:
 
 def readable(name: str, found: Found, names: Iterable[str]) -> ScheduledTask:
     """The scheduled task that was found. Raises NotFoundError, with the nearest of `names`, and AjsyncError."""
-    from ajsync.reconcile.render.untrusted import visible, visible_sentence
+    from ajsync.text import nearest, one_line, visible
 
     entry = found.entry
     if entry is None:
-        from difflib import get_close_matches
-
-        nearest = get_close_matches(name, list(names), n=1)
-        hint = f" Did you mean {visible(nearest[0])}?" if nearest else " 'ajsync list' shows what there is."
+        meant = nearest(name, names)
+        hint = f" Did you mean {visible(meant)}?" if meant else " 'ajsync list' shows what there is."
         raise NotFoundError(f"There is no schedule {visible(name)} in the bucket.{hint}")
     if entry.task is None:
         raise AjsyncError(
-            f"The value of {visible(name)} is not a scheduled task: {visible_sentence(entry.problem)} "
+            f"The value of {visible(name)} is not a scheduled task: {one_line(entry.problem)} "
             f"(revision {entry.revision}). ajsync leaves it alone, unless 'ajsync delete' names it."
         )
     return entry.task
@@ -75,8 +73,8 @@ def schedule_lines(task: ScheduledTask, *, show_payload: bool = False) -> Iterat
     """One schedule as `ajc` prints it, with what ajsync knows of it besides."""
     from ajsync.cli.output.wording import created
     from ajsync.reconcile.render.fires import FireTimes
-    from ajsync.reconcile.render.untrusted import escape, visible
     from ajsync.schedule import format_duration
+    from ajsync.text import escape, visible
 
     yield f"Scheduled Task {visible(task.name)} created at {created(task)}"
     yield ""

@@ -20,8 +20,8 @@ from ajsync.config.inputs import Inputs
 from ajsync.config.watch import FileWatcher
 from ajsync.reconcile.apply.watch_loop import WatchLoop
 from ajsync.reconcile.reconciler import Goal
-from ajsync.reconcile.render.wording import counted
 from ajsync.safety import Opened
+from ajsync.text import counted
 from ajsync.transport.connection import connect
 from ajsync.waiting import unless
 

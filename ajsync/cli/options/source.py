@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.model import ScheduledTask
@@ -12,8 +11,8 @@ from ajsync.cli.commands.view import readable
 from ajsync.cli.options.options import Files, Server
 from ajsync.cli.options.session import configured_context, load, opened_bucket, run
 from ajsync.errors import AjsyncError, NotFoundError
-from ajsync.reconcile.render.untrusted import visible, visible_sentence
 from ajsync.reconcile.single import find
+from ajsync.text import nearest, one_line, visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +56,12 @@ def chosen(source: Source, names: Collection[str]) -> Sequence[ScheduledTask]:
     for name in names:
         if name in source.unreadable:
             raise AjsyncError(
-                f"The value of {visible(name)} is not a scheduled task: {visible_sentence(source.unreadable[name])}. "
+                f"The value of {visible(name)} is not a scheduled task: {one_line(source.unreadable[name])}. "
                 f"'ajsync delete' removes it, if it is of no use."
             )
         if name not in by_name:
-            nearest = get_close_matches(name, list(by_name), n=1)
-            hint = f"Did you mean {visible(nearest[0])}?" if nearest else f"'{source.listing}' shows what there is."
+            meant = nearest(name, by_name)
+            hint = f"Did you mean {visible(meant)}?" if meant else f"'{source.listing}' shows what there is."
             raise NotFoundError(f"There is no schedule {visible(name)} in {source.place}. {hint}")
     return [by_name[name] for name in dict.fromkeys(names)]
 

@@ -31,7 +31,7 @@ def elsewhere(server: Server, environment: str | None, configured: str | None) -
     Without an environment there is nothing to be led away from: the project's own context is only what to take where
     nothing else is said. What is given for --server is not quoted, since it may hold a password.
     """
-    from ajsync.reconcile.render.untrusted import visible
+    from ajsync.text import visible
 
     if not environment or not configured:
         return ""

@@ -9,8 +9,7 @@ from copy import copy
 from datetime import UTC, datetime
 
 from ajsync.cli.options.verbosity import current
-from ajsync.reconcile.render.untrusted import escape
-from ajsync.text import cut
+from ajsync.text import cut, escape
 
 _ASKED_FOR = (
     "ajsync.asyncjobs.bucket",

@@ -18,7 +18,7 @@ def warn_of_overlooked(configuration: Configuration) -> None:
 
 def overlooked_told(configuration: Configuration) -> str:
     """Which files these are, and what to do."""
-    from ajsync.reconcile.render.untrusted import visible
+    from ajsync.text import visible
 
     files = configuration.overlooked
     names = [visible(file) for file in files[:_NAMED]]

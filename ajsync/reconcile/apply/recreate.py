@@ -25,7 +25,7 @@ from ajsync.errors import (
 )
 from ajsync.reconcile.apply.journal import split_steps, unfinished
 from ajsync.reconcile.apply.writing import KeyWrite, Written, compare_and_set, refusal, write_keys
-from ajsync.reconcile.render.untrusted import visible_sentence
+from ajsync.text import one_line
 from ajsync.timestamp import NANOSECONDS
 from ajsync.transport.publisher import publish_all
 
@@ -213,7 +213,7 @@ def _decode(owner: str, data: bytes) -> tuple[Step, ...]:
     except StoredValueError as error:
         key = journal_key(owner)
         raise InvalidError(
-            f"The journal of {owner} in the bucket is not carried out: {visible_sentence(str(error))}. It may name "
+            f"The journal of {owner} in the bucket is not carried out: {one_line(str(error))}. It may name "
             f"schedules that an interrupted apply deleted and did not make again: look at the key {key} with "
             f"'nats kv get {CONFIGURATION_BUCKET} {key}', and delete it when nothing is missing."
         ) from None

@@ -14,7 +14,7 @@ from ajsync.reconcile.apply.apply import Result, apply
 from ajsync.reconcile.apply.recreate import finish_interrupted
 from ajsync.reconcile.plan import Delete, Plan
 from ajsync.reconcile.reconciler import Goal, propose
-from ajsync.reconcile.render.wording import counted
+from ajsync.text import counted
 from ajsync.transport.connection import Connection
 from ajsync.waiting import first_of
 

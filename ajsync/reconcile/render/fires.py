@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 
 from ajsync.asyncjobs.due import Upcoming
 from ajsync.asyncjobs.model import ScheduledTask
-from ajsync.reconcile.render.untrusted import visible_sentence
 from ajsync.schedule import Timetable
+from ajsync.text import one_line, span
 from ajsync.timestamp import to_datetime, to_nanoseconds
 
 _COUNT = 3
 """How many fires of a schedule are shown."""
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MINUTE, _HOUR, _DAY, _WEEK = 60, 3_600, 86_400, 604_800
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ class FireTimes:
         """The next fires of `task`; an `@every` has them only when it was stored before and so has its phase."""
         found = self._upcoming.of(task)
         if found.timetable is None:
-            return Fires((), (visible_sentence(f"cannot be told: {found.reason}"),), amiss=True)
+            return Fires((), (one_line(f"cannot be told: {found.reason}"),), amiss=True)
         if not found.dues:
             return Fires((), (found.reason,), found.amiss)
         key = found.timetable, found.dues
@@ -58,18 +57,4 @@ class FireTimes:
 
     def _line(self, time: datetime, timespec: str) -> str:
         stamp = time.isoformat(" ", timespec)
-        return f"{_WEEKDAYS[time.weekday()]} {stamp[:-6]} {stamp[-6:]}  {until(time - self._now)}"
-
-
-def until(delta: timedelta) -> str:
-    """How long that is, as people say it: `in 3 h 12 min`; the largest unit and the one below it."""
-    seconds = int(delta.total_seconds())
-    if seconds < _MINUTE:
-        return f"in {seconds} s"
-    if seconds < _HOUR:
-        return f"in {seconds // _MINUTE} min"
-    if seconds < _DAY:
-        rest = seconds % _HOUR // _MINUTE
-        return f"in {seconds // _HOUR} h" + (f" {rest} min" if rest else "")
-    rest = seconds % _DAY // _HOUR
-    return f"in {seconds // _DAY} d" + (f" {rest} h" if rest and seconds < _WEEK else "")
+        return f"{_WEEKDAYS[time.weekday()]} {stamp[:-6]} {stamp[-6:]}  in {span((time - self._now).total_seconds())}"

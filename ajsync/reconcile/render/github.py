@@ -14,8 +14,8 @@ from ajsync.reconcile.plan import Adopt, Change, Create, Delete, Plan, Update
 from ajsync.reconcile.render.fires import FireTimes
 from ajsync.reconcile.render.interface import RenderOptions
 from ajsync.reconcile.render.rows import Row, change_rows, next_rows
-from ajsync.reconcile.render.untrusted import visible, visible_sentence
 from ajsync.reconcile.render.wording import REFUSED, REMEDIES, action_of, conflict_text, loosened_told, summary
+from ajsync.text import one_line, visible
 
 Level = Literal["notice", "warning", "error"]
 
@@ -61,13 +61,13 @@ def render_findings(level: Level, findings: Sequence[tuple[str, Problem]]) -> st
 
 
 def _told(problem: Problem) -> str:
-    return visible_sentence(problem.message + (f"; {problem.hint}" if problem.hint else ""))
+    return one_line(problem.message + (f"; {problem.hint}" if problem.hint else ""))
 
 
 def _errors(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOptions) -> Iterator[str]:
     for refusal in refusals:
         if not (plan.conflicts and isinstance(refusal, ConflictError)):  # each conflict has an error of its own
-            yield _command("error", f"ajsync: {REFUSED.rstrip(':')}", visible_sentence(str(refusal)))
+            yield _command("error", f"ajsync: {REFUSED.rstrip(':')}", one_line(str(refusal)))
     for conflict in plan.conflicts:
         message = f"{conflict_text(conflict)}. {REMEDIES[conflict.kind]}"
         title = f"ajsync: conflict over {visible(conflict.name)}"

@@ -13,7 +13,6 @@ from ajsync.reconcile.render.fitting import Fitted, fit, units
 from ajsync.reconcile.render.interface import RenderOptions
 from ajsync.reconcile.render.markdown_text import code, fence, prose
 from ajsync.reconcile.render.rows import LABEL, Row, change_rows, next_rows
-from ajsync.reconcile.render.untrusted import visible, visible_sentence
 from ajsync.reconcile.render.wording import (
     ACTIONS,
     REFUSED,
@@ -27,6 +26,7 @@ from ajsync.reconcile.render.wording import (
     place,
     summary,
 )
+from ajsync.text import one_line, visible
 
 LIMIT = 65_536
 """UTF-16 units of a comment. GitHub counts characters and takes 262,144 bytes at most: this is within either."""
@@ -125,7 +125,7 @@ def _forms(change: Change, fires: FireTimes, options: RenderOptions) -> tuple[st
 def _line(row: Row, mark: str) -> str:
     text = row.told
     if row.tone in ("content", "added", "removed"):
-        mark, text = _MARKS.get(row.tone, " "), f"│ {visible_sentence(text, _WIDEST)}"
+        mark, text = _MARKS.get(row.tone, " "), f"│ {one_line(text, _WIDEST)}"
     return f"{mark}   {row.label:<{LABEL}}{text}".rstrip() + "\n"
 
 

@@ -1,6 +1,6 @@
 """Putting text into GitHub's Markdown so that it stays text: code spans, fences, and sentences with values in them.
 
-All take text on one line without control characters, as `untrusted` gives it.
+All take text on one line without control characters, as `ajsync.text` makes it.
 """
 
 from __future__ import annotations

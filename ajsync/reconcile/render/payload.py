@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from difflib import SequenceMatcher
 from typing import Literal
 
-from ajsync.reconcile.render.untrusted import escape
+from ajsync.text import byte_size, escape
 
 Sign = Literal["+", "-", " "]
 
@@ -27,7 +27,7 @@ def payload_digest(payload: bytes) -> str:
 
 def payload_summary(payload: bytes) -> str:
     """Size and the beginning of the digest."""
-    return f"{_size(len(payload))}, sha256 {payload_digest(payload)[:12]}"
+    return f"{byte_size(len(payload))}, sha256 {payload_digest(payload)[:12]}"
 
 
 def payload_lines(payload: bytes | None) -> Iterator[str]:
@@ -79,9 +79,3 @@ def _raw_lines(payload: bytes | None) -> list[str]:
             f"{'base64 ' if start == 0 else '       '}{text[start : start + _BASE64_WIDTH]}"
             for start in range(0, len(text), _BASE64_WIDTH)
         ]
-
-
-def _size(count: int) -> str:
-    if count < 1024:
-        return f"{count} B"
-    return f"{count / 1024:.1f} KiB" if count < 1024 * 1024 else f"{count / 1024 / 1024:.1f} MiB"

@@ -13,7 +13,6 @@ from ajsync.reconcile.render.fires import FireTimes
 from ajsync.reconcile.render.interface import RenderOptions
 from ajsync.reconcile.render.rows import LABEL, Row, change_rows, next_rows
 from ajsync.reconcile.render.style import Paint
-from ajsync.reconcile.render.untrusted import visible, visible_sentence
 from ajsync.reconcile.render.wording import (
     ACTIONS,
     REFUSED,
@@ -27,6 +26,7 @@ from ajsync.reconcile.render.wording import (
     place,
     summary,
 )
+from ajsync.text import one_line, visible
 
 _WIDEST = 40
 """Columns up to which old values are padded, so that their arrows stand below each other."""
@@ -123,7 +123,7 @@ def _left_alone(plan: Plan, paint: Paint) -> Iterator[str]:
         return
     yield f"Left alone: {phrase}."
     for name, reason in unreadable[:_UNREADABLE]:
-        yield f"  {paint('faint', '·')} {visible(name)}: {paint('faint', visible_sentence(reason))}".rstrip()
+        yield f"  {paint('faint', '·')} {visible(name)}: {paint('faint', one_line(reason))}".rstrip()
     if len(unreadable) > _UNREADABLE:
         yield f"    and {len(unreadable) - _UNREADABLE} more"
     yield ""

@@ -10,8 +10,8 @@ from ajsync.reconcile.fields import Field, Value
 from ajsync.reconcile.gates import Loosened
 from ajsync.reconcile.plan import Adopt, Change, Conflict, Create, Delete, Plan, Update
 from ajsync.reconcile.render.payload import payload_summary
-from ajsync.reconcile.render.untrusted import visible, visible_sentence
 from ajsync.schedule import format_duration
+from ajsync.text import counted, one_line, visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +60,6 @@ def summary(plan: Plan) -> str:
     return f"Plan: {todo}; {plan.unchanged} unchanged{conflicts}."
 
 
-def counted(count: int, noun: str) -> str:
-    """A count and its noun, in the plural where it has to be."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def left_alone(plan: Plan) -> tuple[str, Sequence[tuple[str, str]]]:
     """What else the bucket holds, in a phrase ("" for nothing), and name and reason of each entry that cannot be read.
 
@@ -82,7 +77,7 @@ def left_alone(plan: Plan) -> tuple[str, Sequence[tuple[str, str]]]:
 
 def gate_refusals(plan: Plan, refusals: Sequence[AjsyncError]) -> list[str]:
     """The refusals for a rendering that has shown the conflicts already: those become one line."""
-    told = [visible_sentence(str(refusal)) for refusal in refusals if not isinstance(refusal, ConflictError)]
+    told = [one_line(str(refusal)) for refusal in refusals if not isinstance(refusal, ConflictError)]
     return [f"{counted(len(plan.conflicts), 'conflict')} in the way.", *told] if plan.conflicts else told
 
 
@@ -93,7 +88,7 @@ def loosened_told(loosened: Sequence[Loosened]) -> str:
 
 def conflict_text(conflict: Conflict) -> str:
     """What is wrong with one name."""
-    return visible_sentence(str(conflict))
+    return one_line(str(conflict))
 
 
 def worded(field: Field, value: Value) -> str:

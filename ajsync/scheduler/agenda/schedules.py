@@ -11,7 +11,7 @@ from ajsync.errors import ScheduleError, StoredValueError
 from ajsync.scheduler.agenda.agenda import Agenda
 from ajsync.scheduler.agenda.parked import Parked
 from ajsync.scheduler.monitor.records import Records
-from ajsync.text import cut, told
+from ajsync.text import cut, excerpt
 from ajsync.timestamp import NANOSECONDS
 from ajsync.transport.watch import KeyChange
 
@@ -68,7 +68,7 @@ class Schedules:
         if before is not None:
             self._agenda.remove(name, deleted_at)
             self._records.forget(before)
-            log.info("Removed scheduled task %s", told(name), extra={"schedule": cut(name)})
+            log.info("Removed scheduled task %s", excerpt(name), extra={"schedule": cut(name)})
 
     def _park(self, name: str) -> bool:
         """Leave a schedule as it is whose value an update has deleted; False where it was deleted by something else."""
@@ -77,7 +77,7 @@ class Schedules:
             return False
         self._parked.leave(name)
         fields = {"schedule": cut(name)}
-        log.info("Scheduled task %s is being updated; until then it fires as before", told(name), extra=fields)
+        log.info("Scheduled task %s is being updated; until then it fires as before", excerpt(name), extra=fields)
         return True
 
     def _load_parked(self) -> None:
@@ -106,11 +106,13 @@ class Schedules:
             reason = cut(str(error))
             self._records.invalid(name, reason)
             fields = {"schedule": cut(name), "reason": reason}
-            log.error("The scheduled task %r is not valid and will not fire: %s", cut(name), told(reason), extra=fields)
+            log.error(
+                "The scheduled task %r is not valid and will not fire: %s", cut(name), excerpt(reason), extra=fields
+            )
             return
         self._records.expect(task)
         self._told += 1
         if not self._loading or self._told <= _TOLD_AT_START:
             fields = {"schedule": cut(name), "queue": cut(task.queue), "task_type": cut(task.task_type)}
-            words = (told(name), told(task.queue), told(task.schedule))
+            words = (excerpt(name), excerpt(task.queue), excerpt(task.schedule))
             log.info("Registered a new item %s on queue %s: %s", *words, extra=fields)

@@ -23,7 +23,7 @@ from ajsync.scheduler.election.namesakes import Namesakes
 from ajsync.scheduler.election.watermark import Stored, Watermark
 from ajsync.scheduler.monitor.metrics import Metrics, TakeoverKind
 from ajsync.scheduler.throttled_log import ThrottledLog
-from ajsync.text import cut, told
+from ajsync.text import cut, excerpt
 from ajsync.transport.errors import NobodyAnswersError, StreamNotFoundError
 from ajsync.waiting import set_within
 
@@ -219,7 +219,7 @@ class Leadership:
             return False
         leader = holding.holder or ""
         fields = {"leader": cut(leader), "seconds": round(silent, 3)}
-        log.warning("The leader %s has been silent for %.1f s, taking over", told(leader), silent, extra=fields)
+        log.warning("The leader %s has been silent for %.1f s, taking over", excerpt(leader), silent, extra=fields)
         return True
 
     async def _read_and_follow(self) -> Stored:

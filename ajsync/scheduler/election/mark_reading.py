@@ -15,7 +15,7 @@ from ajsync.scheduler.election.watermark import (
     as_it_counts,
     decode_watermark,
 )
-from ajsync.text import cut, told
+from ajsync.text import cut, excerpt
 from ajsync.timestamp import NANOSECONDS
 from ajsync.transport.messages import LastMessage
 
@@ -62,7 +62,7 @@ class MarkReader:
             return
         self._told_ahead = found.watermark.election
         text = "The watermark of %s is %.0f s ahead of the server's clock, and does not count beyond it"
-        log.warning(text, told(leader), seconds, extra={"leader": cut(leader), "seconds": round(seconds, 3)})
+        log.warning(text, excerpt(leader), seconds, extra={"leader": cut(leader), "seconds": round(seconds, 3)})
 
 
 def _decode(message: LastMessage) -> Watermark | None:
@@ -70,5 +70,5 @@ def _decode(message: LastMessage) -> Watermark | None:
         return None if message.deleted else decode_watermark(message.data)
     except StoredValueError as error:
         reason = cut(str(error))
-        log.error("The key %s is %s; it is taken for none", WATERMARK_KEY, told(reason), extra={"reason": reason})
+        log.error("The key %s is %s; it is taken for none", WATERMARK_KEY, excerpt(reason), extra={"reason": reason})
         return None

@@ -17,7 +17,7 @@ from ajsync.asyncjobs.tasks import NEW
 from ajsync.errors import StoredValueError, UnreachableError
 from ajsync.scheduler.agenda.agenda import Fire
 from ajsync.scheduler.log_fields import fire_fields
-from ajsync.text import told
+from ajsync.text import excerpt
 from ajsync.transport.connection import Connection
 
 log = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ class Rescue:
                 break
             except UnreachableError as error:
                 fields = fire_fields(fire, reason=str(error))
-                log.warning("Cannot see whether %s was fired: %s", told(fire.task.name), error, extra=fields)
+                log.warning("Cannot see whether %s was fired: %s", excerpt(fire.task.name), error, extra=fields)
                 await asyncio.sleep(_RETRY_SECONDS)
         if begun:
             self._on_begun(fire)

@@ -17,11 +17,10 @@ from importlib.resources import files
 
 from ajsync.scheduler.election.role import RoleState
 from ajsync.scheduler.monitor.status import SHOWN, FireRecord, FireState, ScheduleProblem, Status, UpcomingFire
+from ajsync.text import excerpt, span
 from ajsync.timestamp import NANOSECONDS, format_timestamp
 
 REFRESH_SECONDS = 5
-_LONGEST = 300
-"""Characters that are shown of a text from the bucket."""
 _PIECES = re.compile(r"[^\s_.:/-]{1,16}[\s_.:/-]?|[\s_.:/-]")
 """What a line may be broken after: a mark between the words of a name, or, where there is none, 16 characters."""
 
@@ -62,7 +61,7 @@ def page(status: Status, *, refresh: bool = True) -> str:
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">{reload}\n'
-        f"<title>{role}: {escape(_plain(status.name))} &ndash; ajsync scheduler</title>\n"
+        f"<title>{role}: {escape(excerpt(status.name))} &ndash; ajsync scheduler</title>\n"
         f'<link rel="icon" href="{_ICON}">\n'
         f"<style>{_STYLE}</style>\n</head>\n<body>\n{_header(status)}\n<main>\n{_facts(status)}\n"
         f'{_problems(status)}<div class="columns">\n{_upcoming(status)}{_recent(status)}</div>\n</main>\n'
@@ -95,19 +94,19 @@ def _sentence(status: Status) -> str:
 def _facts(status: Status) -> str:
     problems = f"{_problem_count(status):,}" if status.problems else "none"
     skew = status.clock_skew
-    age = "&ndash;" if status.watermark_age is None else f"{_span(status.watermark_age)} ago"
+    age = "&ndash;" if status.watermark_age is None else f"{span(status.watermark_age)} ago"
     facts = [
         ("Leader", _text(status.leader or "nobody"), "this scheduler" if status.role.leads else ""),
         (
             f"{_ROLES[status.role.state][1]} for",
-            _span(_seconds(status.now - status.role.since)),
+            span(_seconds(status.now - status.role.since)),
             f"since {_time(status.role.since, status.now)}",
         ),
         ("Schedules", f"{status.schedules:,}", f"{problems} with problems"),
         ("Watermark", age, "none yet" if status.watermark is None else _time(status.watermark, status.now)),
         ("Clock skew", "&ndash;", "not measured yet")
         if skew is None
-        else ("Clock skew", _span(abs(skew)), f"{'ahead of' if skew >= 0 else 'behind'} the server"),
+        else ("Clock skew", span(abs(skew)), f"{'ahead of' if skew >= 0 else 'behind'} the server"),
         ("Lateness", *_lateness(status.recent)),
     ]
     return '<dl class="facts">\n' + "".join(_fact(*fact) for fact in facts) + "</dl>"
@@ -121,7 +120,7 @@ def _lateness(recent: Iterable[FireRecord]) -> tuple[str, str]:
     late = [record.lateness for record in recent if record.lateness is not None]
     if not late:
         return "&ndash;", "no fire yet"
-    return _span(max(statistics.median(late), 0)), f"median; worst {_span(max(*late, 0))}"
+    return span(max(statistics.median(late), 0)), f"median; worst {span(max(*late, 0))}"
 
 
 def _problems(status: Status) -> str:
@@ -154,7 +153,7 @@ def _upcoming(status: Status) -> str:
 
 def _upcoming_cells(fire: UpcomingFire, now: int) -> tuple[str, ...]:
     wait = _seconds(fire.due - now)
-    return _text(fire.name), _text(fire.queue), _time(fire.due, now), f"in {_span(wait)}" if wait > 0 else "now"
+    return _text(fire.name), _text(fire.queue), _time(fire.due, now), f"in {span(wait)}" if wait > 0 else "now"
 
 
 def _recent(status: Status) -> str:
@@ -177,7 +176,7 @@ def _recent_cells(record: FireRecord, now: int) -> tuple[str, ...]:
 
 
 def _late(seconds: float) -> str:
-    return f"{_span(abs(seconds))} {'early' if seconds < 0 else 'late'}"
+    return f"{span(abs(seconds))} {'early' if seconds < 0 else 'late'}"
 
 
 def _section(title: str, columns: Sequence[tuple[str, str]], rows: Sequence[tuple[str, ...]], note: str) -> str:
@@ -219,15 +218,7 @@ def _badge(tone: str, text: str) -> str:
 
 def _text(text: str) -> str:
     """A text of others for HTML: its writing direction stays its own, and long names can break at their parts."""
-    return "<bdi>" + "<wbr>".join(map(escape, _PIECES.findall(_plain(text)))) + "</bdi>"
-
-
-def _plain(text: str) -> str:
-    """A text of others, cut; what cannot be printed is shown as backslash escapes."""
-    shown = text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
-    if shown.isprintable():
-        return shown
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in shown)
+    return "<bdi>" + "<wbr>".join(map(escape, _PIECES.findall(excerpt(text)))) + "</bdi>"
 
 
 def _time(instant: int, now: int) -> str:
@@ -241,17 +232,3 @@ def _time(instant: int, now: int) -> str:
 
 def _seconds(nanoseconds: int) -> float:
     return nanoseconds / NANOSECONDS
-
-
-def _span(seconds: float) -> str:
-    """A length of time as people say it, to about two digits: `3 ms`, `1.3 s`, `4 min 10 s`, `2 d 4 h`."""
-    if seconds < 0.9995:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    for size, unit, below, part in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
-        if whole >= size:
-            rest = whole % size // below
-            return f"{whole // size} {unit} {rest} {part}" if rest else f"{whole // size} {unit}"
-    return f"{whole} s"

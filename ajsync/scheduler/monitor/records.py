@@ -18,7 +18,7 @@ from ajsync.scheduler.log_fields import fire_fields
 from ajsync.scheduler.monitor.metrics import Metrics, MissedReason
 from ajsync.scheduler.monitor.status import LISTED, FireRecord, FireState, History, ScheduleProblem
 from ajsync.scheduler.throttled_log import ThrottledLog
-from ajsync.text import cut, told
+from ajsync.text import cut, excerpt
 from ajsync.timestamp import NANOSECONDS
 
 log = logging.getLogger(__name__)
@@ -213,7 +213,7 @@ def _tell(created: list[FireOutcome]) -> None:
         return
     for outcome in created:
         made, fire = outcome.prepared.task, outcome.prepared.fire
-        words = (made.id, told(made.type), told(made.queue), told(fire.task.name))
+        words = (made.id, excerpt(made.type), excerpt(made.queue), excerpt(fire.task.name))
         log.info("Created task %s of type %s on queue %s for %s", *words, extra=fire_fields(fire, task_id=made.id))
 
 

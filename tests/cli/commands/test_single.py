@@ -96,7 +96,7 @@ def test_what_cannot_be_added_ends_with_the_code_of_its_reason(run: Run) -> None
         (3, "61 is above the maximum", ("B", "61 * * * *", "a")),
         (3, "too short", ("B", "@daily", "a", "--deadline", "10s")),
         (3, "duration", ("B", "@daily", "a", "--deadline", "soon")),
-        (3, "The name 'a:b' is not valid", ("a:b", "@daily", "a")),
+        (3, 'The name "a:b" is not valid', ("a:b", "@daily", "a")),
         (64, "--tries", ("B", "@daily", "a", "--tries", "-1")),
         (64, "Missing argument", ("B", "@daily")),
         (64, "--payload-file", ("B", "@daily", "a", "--payload", "\udcff")),

@@ -421,7 +421,7 @@ async def test_a_journal_whose_schedules_are_all_there_is_only_cleared(server: N
         ),
         ([Step("B", task("B"), task("B", owner="others"))], "make 'B' belong to others"),
         ([Step("B", task("B"), task("B", owner=None))], "make 'B' belong to nobody"),
-        ([Step("B", task("C"), task("B"))], "its name is 'C', its key is for 'B'"),
+        ([Step("B", task("C"), task("B"))], 'its name is "C", its key is for "B"'),
         ([Step("B", task("B"), task("B")), Step("B", task("B"), task("B", queue="X"))], "it holds 'B' twice"),
     ],
 )

@@ -5,11 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-import pytest
-
 from ajsync.asyncjobs.due import jitter_offset
 from ajsync.asyncjobs.model import Managed
-from ajsync.reconcile.render.fires import FireTimes, until
+from ajsync.reconcile.render.fires import FireTimes
 from tests.reconcile.samples import CREATED_AT, HOUR, NOW
 from tests.tasks import OWNER, task
 
@@ -44,7 +42,7 @@ def test_a_new_every_has_no_phase_yet() -> None:
 
 def test_a_stored_every_counts_from_its_creation() -> None:
     fires = TIMES.of(task("A", schedule="@every 10m", created_at=CREATED_AT))
-    assert fires.lines[0] == "Tue 2026-11-24 05:49:53 +00:00  in 2 min"
+    assert fires.lines[0] == "Tue 2026-11-24 05:49:53 +00:00  in 2 min 23 s"
 
 
 def test_jitter_moves_them_as_it_moves_the_tasks() -> None:
@@ -67,22 +65,6 @@ def test_equal_schedules_are_searched_once() -> None:
     times = FireTimes(NOW)
     one = times.of(task("A", schedule="5 4 * * *", created_at=1))
     assert times.of(task("B", schedule="5 4 * * *", queue="OTHER", created_at=2)) is one
-
-
-@pytest.mark.parametrize(
-    ("delta", "words"),
-    [
-        (timedelta(seconds=45), "in 45 s"),
-        (timedelta(minutes=12, seconds=59), "in 12 min"),
-        (timedelta(hours=3, minutes=12), "in 3 h 12 min"),
-        (timedelta(hours=3), "in 3 h"),
-        (timedelta(days=6, hours=17, minutes=5), "in 6 d 17 h"),
-        (timedelta(days=2), "in 2 d"),
-        (timedelta(days=40, hours=3), "in 40 d"),
-    ],
-)
-def test_the_time_until_a_fire_is_told_in_its_two_largest_units(delta: timedelta, words: str) -> None:
-    assert until(delta) == words
 
 
 def test_the_answer_does_not_depend_on_the_zone_of_now() -> None:

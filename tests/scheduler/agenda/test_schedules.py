@@ -172,9 +172,9 @@ def test_what_becomes_of_an_entry_is_logged_with_fields_and_on_one_line(caplog: 
     ("strange", "reason"),
     [
         ({"queue": "Q" * 400_000}, "its queue has 400,000 characters, and the most is 255"),
-        ({"queue": "a.b"}, "its queue 'a.b' is not a valid name of a queue"),
+        ({"queue": "a.b"}, 'its queue "a.b" is not a valid name of a queue'),
         ({"task_type": "t" * 256}, "its task_type has 256 characters, and the most is 255"),
-        ({"task_type": ""}, "its task_type '' is not a valid task type"),
+        ({"task_type": ""}, 'its task_type "" is not a valid task type'),
         (
             {"schedule": "1," * 400_000 + "1 * * * *"},
             "a schedule of 800,009 characters is too long; the limit is 1,000",

@@ -224,7 +224,7 @@ def test_hostile_names_are_shown_and_do_nothing() -> None:
 
 def test_a_very_long_text_is_cut() -> None:
     cell = shown(replace(status(), recent=(fire("tick", detail="x" * 100_000),))).tables["Last fires"][1][4]
-    assert cell == "created " + "x" * 300 + "\u2026"
+    assert cell == "created " + "x" * 300 + "\u2026 (99,700 characters more)"
 
 
 def test_the_page_needs_nothing_from_elsewhere_and_no_script() -> None:
