@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from ajsync.inspect.lint import Said, Subject
 from ajsync.schedule import format_duration_short, split_zone
-from ajsync.schedule.duration import HOUR, MINUTE
 from ajsync.schedule.fields import SteppedItem, read_steps, split_fields
+from ajsync.schedule.units import HOUR, MINUTE
 from ajsync.text import counted
 
 _NAMES = ("minute", "hour", "day of the month", "month", "weekday")

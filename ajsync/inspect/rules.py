@@ -16,7 +16,7 @@ from ajsync.inspect.clock_changes import Effect
 from ajsync.inspect.lint import Material, Rule, Said, Subject, each
 from ajsync.inspect.minutes import MINUTE, due_in_minute, fires_by_minute, grouped
 from ajsync.schedule import format_duration_short, parse_duration, split_zone
-from ajsync.schedule.duration import HOUR, SECOND
+from ajsync.schedule.units import HOUR, SECOND
 from ajsync.schedule.zones import ZONE_PREFIXES
 from ajsync.text import nearest, plural
 from ajsync.timestamp import NANOSECONDS

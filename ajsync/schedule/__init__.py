@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from ajsync.schedule.duration import format_duration, format_duration_short, parse_duration
+from ajsync.schedule.duration import parse_duration
 from ajsync.schedule.grammar import normalise, parse, spell_out, stored_schedule
 from ajsync.schedule.timetable import Timetable
+from ajsync.schedule.units import format_duration, format_duration_short
 from ajsync.schedule.zones import load_zone, split_zone, with_zone
 
 __all__ = [

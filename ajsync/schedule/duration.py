@@ -1,4 +1,4 @@
-"""Go durations such as `1h10m`: read as by Go's `time.ParseDuration` and written as by its `Duration.String`.
+"""Go durations such as `1h10m`: read as Go's `time.ParseDuration` reads them.
 
 A duration is a whole number of nanoseconds that fits into a signed 64-bit integer.
 """
@@ -8,13 +8,8 @@ from __future__ import annotations
 import re
 
 from ajsync.errors import ScheduleError
+from ajsync.schedule.units import HOUR, MICROSECOND, MILLISECOND, MINUTE, SECOND
 from ajsync.text import quote, shorten
-
-MICROSECOND = 1_000
-MILLISECOND = 1_000_000
-SECOND = 1_000_000_000
-MINUTE = 60 * SECOND
-HOUR = 60 * MINUTE
 
 _UNITS = {
     "ns": 1,
@@ -93,35 +88,3 @@ def _bad(problem: str, text: str) -> ScheduleError:
 
 def _too_long(text: str) -> ScheduleError:
     return ScheduleError(f"duration: it is longer than the longest duration, 2562047h47m16s (in {quote(text)})")
-
-
-def format_duration(nanoseconds: int) -> str:
-    """Format a duration as Go's `Duration.String` does: `1h10m0s`, `1.5s`, `100ms`, `0s`."""
-    sign, size = ("-", -nanoseconds) if nanoseconds < 0 else ("", nanoseconds)
-    if size == 0:
-        return "0s"
-    if size < MICROSECOND:
-        return f"{sign}{size}ns"
-    if size < MILLISECOND:
-        return f"{sign}{_decimal(size, MICROSECOND, 3)}\u00b5s"
-    if size < SECOND:
-        return f"{sign}{_decimal(size, MILLISECOND, 6)}ms"
-    minutes, below = divmod(size, MINUTE)
-    hours, minutes = divmod(minutes, 60)
-    shown_minutes = f"{minutes}m" if hours or minutes else ""
-    return f"{sign}{f'{hours}h' if hours else ''}{shown_minutes}{_decimal(below, SECOND, 9)}s"
-
-
-def format_duration_short(nanoseconds: int) -> str:
-    """Format a duration as in a file, without units that are zero at its end: `12h`, `1h10m`, `1.5s`."""
-    text = format_duration(nanoseconds)
-    if text.endswith("m0s"):
-        text = text.removesuffix("0s")
-    if text.endswith("h0m"):
-        text = text.removesuffix("0m")
-    return text
-
-
-def _decimal(size: int, unit: int, places: int) -> str:
-    whole, fraction = divmod(size, unit)
-    return f"{whole}.{fraction:0{places}d}".rstrip("0") if fraction else str(whole)

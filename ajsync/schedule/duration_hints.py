@@ -6,7 +6,7 @@ import re
 from decimal import Decimal
 
 from ajsync.errors import ScheduleError
-from ajsync.schedule.duration import HOUR, MILLISECOND, MINUTE, SECOND, format_duration_short
+from ajsync.schedule.units import HOUR, MILLISECOND, MINUTE, SECOND, format_duration_short
 
 _DAY = 24 * HOUR
 _UNITS = {

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from ajsync.schedule.duration import SECOND, format_duration_short
 from ajsync.schedule.duration_hints import meant_duration
 from ajsync.schedule.fields import split_fields
 from ajsync.schedule.foreign_fields import Accepts, field_hint, fields_hint, may_be_field
 from ajsync.schedule.spoken import spoken_schedule
+from ajsync.schedule.units import SECOND, format_duration_short
 from ajsync.schedule.zone_hints import possible_zones, zone_in_words
 from ajsync.schedule.zone_names import HOSTS_OWN
 from ajsync.schedule.zones import is_zone

@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 
 from ajsync.errors import ScheduleError
-from ajsync.schedule.duration import SECOND, parse_duration
+from ajsync.schedule.duration import parse_duration
 from ajsync.schedule.fields import FIELD_PREFIXES, parse_fields
 from ajsync.schedule.timetable import Timetable
+from ajsync.schedule.units import SECOND
 from ajsync.schedule.walltimes import WallTimes
 from ajsync.schedule.zones import WHITE_SPACE, ZONE_PREFIXES, load_zone, split_zone, with_zone
 from ajsync.text import quote

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from ajsync.schedule.duration import SECOND
 from ajsync.schedule.instants import count_instants, next_instant, previous_instant
+from ajsync.schedule.units import SECOND
 from ajsync.schedule.walltimes import WallTimes
 
 

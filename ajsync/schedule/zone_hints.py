@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from ajsync.schedule.zone_names import ABBREVIATIONS, FIXED, HOSTS_OWN, PLACES, UTC_NAMES, WINDOWS
+from ajsync.schedule.zone_names import ABBREVIATIONS, FIXED, HOSTS_OWN, NOT_IANA, PLACES, UTC_NAMES, WINDOWS
 from ajsync.text import alike, nearest
 
 _LONGEST_NAME = 64
@@ -152,8 +152,6 @@ def _nearest(lower: str, known: dict[str, str]) -> str:
 def _known_zones() -> dict[str, str]:
     """IANA names by what people write for them: the name or its last part, in lower case."""
     from zoneinfo import available_timezones
-
-    from ajsync.schedule.zones import NOT_IANA
 
     names = sorted(name for name in available_timezones() if not NOT_IANA.fullmatch(name))
     places = [name for name in names if "/" in name and not _NOT_MEANT.fullmatch(name) and not _PARTS.fullmatch(name)]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
+NOT_IANA = re.compile(r"localtime|posixrules|posix/.*|right/.*")
+"""Names that only the time zone folder of some machines has, and whose meaning depends on the machine."""
 UTC_NAMES = frozenset(
     ("utc", "z", "zulu", "gmt", "greenwich", "ut", "uct", "utc0", "gmt0", "coordinated universal time")
 )

@@ -6,6 +6,7 @@ import re
 from datetime import UTC, tzinfo
 
 from ajsync.errors import ScheduleError
+from ajsync.schedule.zone_names import NOT_IANA
 from ajsync.text import quote
 
 WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
@@ -17,8 +18,6 @@ ZONE_PREFIXES = ("TZ=", "CRON_TZ=")
 _NAME = re.compile(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+)*", re.ASCII)
 _LONGEST_NAME = 64
 """Characters; the longest IANA name has 32."""
-# In the time zone folder of some machines only, and with a meaning that depends on the machine.
-NOT_IANA = re.compile(r"localtime|posixrules|posix/.*|right/.*")
 
 
 def load_zone(name: str) -> tzinfo:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ajsync.asyncjobs.model import Managed, ScheduledTask
-from ajsync.schedule.duration import HOUR, SECOND
+from ajsync.schedule.units import HOUR, SECOND
 from tests.config.projects import HEAD, OWNER, load, load_one, problems, problems_of_one, write
 
 EVERY_MEMBER = """

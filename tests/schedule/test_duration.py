@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ajsync.errors import ScheduleError
 from ajsync.schedule import format_duration, format_duration_short, parse_duration
-from ajsync.schedule.duration import HOUR, MINUTE, SECOND
+from ajsync.schedule.units import HOUR, MINUTE, SECOND
 
 INT64 = st.integers(-(1 << 63), (1 << 63) - 1)
 # Whole seconds, minutes and hours are rare among all numbers, and the ones that people write.

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from ajsync.errors import ScheduleError
 from ajsync.schedule import normalise, parse
-from ajsync.schedule.duration import SECOND
 from ajsync.schedule.fields import parse_fields
+from ajsync.schedule.units import SECOND
 
 ANY = 'write five fields such as "0 6 * * 1-5", a name such as "@daily", or "@every 10m"'
 
