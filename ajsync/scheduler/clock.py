@@ -1,14 +1,57 @@
-"""The host's clock: whether a scheduler can fire by it. Pure."""
+"""The clocks of a host: what a scheduler reads of them, whether they can be right, and whether it was paused."""
 
 from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from ajsync.asyncjobs.ids import KSUID_END, KSUID_EPOCH
 from ajsync.timestamp import NANOSECONDS
 
 
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Both clocks of a host. Fires go by the wall clock, leases and silences by the monotonic one."""
+
+    wall: Callable[[], int] = time.time_ns
+    """Gives nanoseconds since 1970; people and NTP may set it."""
+    monotonic: Callable[[], float] = time.monotonic
+    """Gives seconds; nobody sets it, and it stands still while the host is suspended."""
+
+
 def unfit(now: int) -> str:
-    """Why nothing can be fired at this instant, in nanoseconds since 1970; empty where it can."""
-    when = "before May 2014" if now < KSUID_EPOCH * NANOSECONDS else "after June 2150"
+    """Why nothing can be fired at this instant, in nanoseconds since 1970; empty if something can."""
     if KSUID_EPOCH <= now // NANOSECONDS < KSUID_END:
         return ""
-    return f"the clock of this host says a time {when}, which no task's id can hold; it goes on once the clock is right"
+    when = "before May 2014" if now < KSUID_EPOCH * NANOSECONDS else "after June 2150"
+    return f"the clock of this host shows a time {when}, which no task id can hold; it goes on once the clock is right"
+
+
+class Standstill:
+    """Adds up pauses of this process that were long enough for another scheduler to have taken over.
+
+    A pause is the time between two looks. It counts, for whoever looks, until it is forgiven.
+    """
+
+    def __init__(self, longest: float, clock: Clock) -> None:
+        """A pause of `longest` seconds or less does not count."""
+        self.longest = longest
+        self._clock = clock
+        self._looked_at = clock.monotonic(), clock.wall()
+        self._seconds = 0.0
+
+    def look(self) -> float:
+        """How many seconds of pauses are not forgiven."""
+        monotonic, wall = self._looked_at
+        self._looked_at = now_monotonic, now_wall = self._clock.monotonic(), self._clock.wall()
+        # Only the wall clock goes on while the host is suspended.
+        pause = max(now_monotonic - monotonic, (now_wall - wall) / NANOSECONDS)
+        if pause > self.longest:
+            self._seconds += pause
+        return self._seconds
+
+    def forgive(self, seconds: float) -> None:
+        """Forget so many seconds, after which this scheduler still led. A pause since then counts anew."""
+        self.look()
+        self._seconds -= seconds

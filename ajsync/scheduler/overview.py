@@ -57,7 +57,7 @@ def unhealthy(scheduler: Scheduler) -> str | None:
 
 def warning(scheduler: Scheduler) -> str:
     """What is wrong though nothing that a new process would mend; empty while all is well."""
-    return scheduler.records.unmarked
+    return scheduler.records.watermark_problem
 
 
 def _leader(scheduler: Scheduler) -> str | None:
@@ -79,4 +79,4 @@ def not_ready(scheduler: Scheduler) -> str | None:
     if trouble:
         return f"it cannot take part in the election: {cut(trouble)}"
     # What is wrong with the watermark of another does not keep a stand-by from leading.
-    return (scheduler.records.unmarked if scheduler.role.leads else "") or None
+    return (scheduler.records.watermark_problem if scheduler.role.leads else "") or None

@@ -11,16 +11,18 @@ from dataclasses import dataclass
 from functools import partial
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
+from ajsync.asyncjobs.election import Election
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, ELECTIONS_STREAM, LONGEST_NAME, TASKS_STREAM
 from ajsync.asyncjobs.signing import Signer
 from ajsync.asyncjobs.streams import make_stream
 from ajsync.errors import InvalidError, UnreachableError
 from ajsync.scheduler.agenda.agenda import Agenda
 from ajsync.scheduler.agenda.schedules import WATCHED, Schedules
-from ajsync.scheduler.clock import unfit
-from ajsync.scheduler.election.leadership import Leadership, Term
+from ajsync.scheduler.clock import Clock
+from ajsync.scheduler.election.leadership import REFRESH_SECONDS, Leadership, Term
 from ajsync.scheduler.election.role import Role, RoleState
-from ajsync.scheduler.election.watermark import AHEAD_AT_MOST, Stored, Watermark
+from ajsync.scheduler.election.watermark import AHEAD_AT_MOST, StoredWatermark, Watermark
+from ajsync.scheduler.election.watermark_store import WatermarkReader
 from ajsync.scheduler.firing.firing import Firing
 from ajsync.scheduler.firing.in_flight import FireOutcome
 from ajsync.scheduler.firing.prepare import Preparer
@@ -112,19 +114,22 @@ class Scheduler:
         bucket = await unless(stop, self._open())
         if bucket is None:
             return
+        reader = WatermarkReader(bucket, lambda: self.clock_skew)
+        self.metrics.interval(REFRESH_SECONDS)
         self.leadership = Leadership(
-            bucket,
-            settings.name,
+            Election(self.connection, settings.name),
+            reader.read,
+            name=settings.name,
             takeover_after=settings.takeover_after,
-            metrics=self.metrics,
-            on_watermark=self._follow_watermark,
-            on_foreign=self._follow_foreign,
+            clock=Clock(self.clock),
+            is_connected=lambda: self.connection.is_connected,
             make_stream=partial(self._make_stream, ELECTIONS_STREAM),
-            skew=lambda: self.clock_skew,
-            unfit=lambda: unfit(self.clock()),
+            on_campaign=self.metrics.campaigned,
+            on_watermark=self._follow_watermark,
+            on_go_leader=self._follow_go_leader,
         )
         log.info("Starting leader election as %s", settings.name, extra={"scheduler": settings.name})
-        stored = await unless(stop, self.leadership.read_mark())
+        stored = await unless(stop, reader.read())
         if stored is None:
             return
         if stored.watermark is not None:  # what is due since then may be ours to fire, though nobody of us was there
@@ -226,7 +231,7 @@ class Scheduler:
 
     def watermark_written(self, mark: Watermark, problem: str) -> None:
         """Our own term has stored a watermark; `problem` is what is wrong with it, empty while nothing is."""
-        self.records.marked(problem)
+        self.records.watermark_written(problem)
         self.metrics.in_flight(len(self.term) if self.term is not None else 0)
         skew = int((self.clock_skew or 0) * NANOSECONDS)
         self._show(mark, max(mark.instant - (self.clock() - skew) - AHEAD_AT_MOST, 0))
@@ -236,11 +241,11 @@ class Scheduler:
         if self.term is not None:
             self.term.watermark_writer.settled()
 
-    def _follow_watermark(self, stored: Stored) -> None:
+    def _follow_watermark(self, stored: StoredWatermark) -> None:
         """What another leader has fired is not ours to fire."""
         mark = stored.watermark
         assert mark is not None
-        self.records.marked()
+        self.records.watermark_written()
         self._show(mark, stored.ahead)
         self.agenda.follow(mark.instant, mark.unsettled, mark.open_after)
 
@@ -253,12 +258,14 @@ class Scheduler:
         if ahead:
             seconds = (ahead + AHEAD_AT_MOST) / NANOSECONDS
             whose = f"the watermark of {cut(mark.leader)}"
-            self.records.marked(f"{whose} is {seconds:.0f} s ahead of the server's clock; set the clock of its host")
+            self.records.watermark_written(
+                f"{whose} is {seconds:.0f} s ahead of the server's clock; set the clock of its host"
+            )
 
-    def _follow_foreign(self) -> None:
-        """Nothing of the term of a leader that is not ours is caught up with.
+    def _follow_go_leader(self) -> None:
+        """Catch up with nothing from the term of a Go scheduler.
 
-        But for the grace: a leader of ours that has not written its first watermark looks the same.
+        What is due within the grace stays: an ajsync leader that has not written its first watermark looks the same.
         """
         self.agenda.skip(self.clock() - self.settings.grace)
 
@@ -279,6 +286,6 @@ class Scheduler:
                         words = (abs(skew), where, when)
                         fields = {"seconds": round(skew, 3)}
                         log.warning(
-                            "This clock is %.1f s %s the server's: tasks come so much too %s", *words, extra=fields
+                            "This clock is %.1f s %s the server's: tasks will fire that much %s", *words, extra=fields
                         )
             await asyncio.sleep(_SKEW_SECONDS)

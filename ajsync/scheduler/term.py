@@ -20,11 +20,11 @@ from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.scheduler.agenda.agenda import Fire, soonest
 from ajsync.scheduler.agenda.catch_up import Gap
 from ajsync.scheduler.agenda.catching_up import CatchingUp
-from ajsync.scheduler.clock import unfit
+from ajsync.scheduler.clock import Clock, unfit
 from ajsync.scheduler.election.leadership import Leadership, Term
 from ajsync.scheduler.election.progress import Progress, Unsettled, due_by, progress
 from ajsync.scheduler.election.watermark import MOST_OPEN_BYTES
-from ajsync.scheduler.election.watermark_writer import WatermarkWriter
+from ajsync.scheduler.election.watermark_store import WatermarkWriter
 from ajsync.scheduler.firing.firing import WINDOW, Firing
 from ajsync.scheduler.firing.overlap import Overlap
 from ajsync.scheduler.firing.prepare import Prepared, Preparer
@@ -87,11 +87,11 @@ class TermRunner:
             leadership,
             progress=self.progress,
             under_way=lambda: len(self),
-            revision=term.mark.revision,
+            revision=term.stored.revision,
             lost=lost,
-            clock=scheduler.clock,
+            clock=Clock(scheduler.clock),
             on_written=scheduler.watermark_written,
-            on_failed=scheduler.records.not_marked,
+            on_failed=scheduler.records.watermark_failed,
         )
         self._overlap = Overlap(scheduler.connection, scheduler.records, scheduler.clock)
         self._catching_up = CatchingUp(
@@ -121,10 +121,10 @@ class TermRunner:
         """What is being handed over."""
         self._has_looked = False
         self._after = term.after
-        self._mark = term.mark.watermark
+        self._mark = term.stored.watermark
         self.awake_at = time.monotonic()
         firing.still_ours(firing.stood_still())  # a pause while another led is of no account
-        self._begun_until = term.mark.stored_at + _BEGUN_AFTER_MARK
+        self._begun_until = term.stored.stored_at + _BEGUN_AFTER_MARK
         """What was due after this instant the leader before us has not begun."""
 
     async def run(self, stop: asyncio.Event) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 
 from ajsync.scheduler.agenda.agenda import Fire
 from ajsync.scheduler.log_fields import fire_fields
@@ -18,13 +19,15 @@ _LONGEST = 1000
 class ThrottledLog:
     """Logs errors, each kind of them now and then."""
 
-    def __init__(self, log: logging.Logger) -> None:
+    def __init__(self, log: logging.Logger, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` gives seconds that nobody sets."""
         self._log = log
+        self._clock = clock
         self._told: dict[tuple[str, ...], float] = {}
 
     def tell(self, text: str, fire: Fire | None, *about: str, **fields: str) -> None:
         """Log `text` with the fields of `fire` and these, unless something `about` the same was logged a moment ago."""
-        now, about = time.monotonic(), tuple(map(cut, about))
+        now, about = self._clock(), tuple(map(cut, about))
         if about in self._told and now - self._told[about] < _AGAIN_AFTER_SECONDS:
             return
         if len(self._told) >= _KEPT:

@@ -197,7 +197,7 @@ async def test_beyond_what_it_can_name_it_stands_still_and_says_so(
     server: NatsServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("ajsync.scheduler.election.progress.MOST_OPEN", 2)
-    monkeypatch.setattr("ajsync.scheduler.election.watermark_writer._HELD_BACK", SECOND)
+    monkeypatch.setattr("ajsync.scheduler.election.watermark_store._HELD_BACK", SECOND)
     assert watermark.MOST_OPEN > 2
     async with connect(context_for_server(server.url)) as connection, leading(server.url) as scheduler:
         await kept_from_the_tasks(connection)
@@ -225,8 +225,8 @@ async def test_a_bucket_for_small_values_only_gets_a_watermark_that_names_less(s
 async def test_what_was_fired_is_behind_the_watermark_without_waiting_for_the_next_heartbeat(
     server: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ajsync.scheduler.election.watermark_writer._LEAST_SECONDS", 3600.0)
-    monkeypatch.setattr("ajsync.scheduler.election.watermark_writer._HEARTBEAT_SECONDS", 3600.0)
+    monkeypatch.setattr("ajsync.scheduler.election.watermark_store._LEAST_SECONDS", 3600.0)
+    monkeypatch.setattr("ajsync.scheduler.election.watermark_store._HEARTBEAT_SECONDS", 3600.0)
     async with connect(context_for_server(server.url)) as connection, leading(server.url) as scheduler:
         await make_queue(connection)
         await put(connection, "A")

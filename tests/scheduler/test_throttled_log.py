@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 
 import pytest
 
@@ -12,12 +11,9 @@ from tests.scheduler.fires import fire
 from tests.scheduler.log import fields
 
 
-def test_each_kind_is_logged_once_in_ten_seconds(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_kind_is_logged_once_in_ten_seconds(caplog: pytest.LogCaptureFixture) -> None:
     now = 1.0
-    monkeypatch.setattr(time, "monotonic", lambda: now)
-    complaints = ThrottledLog(logging.getLogger("test"))
+    complaints = ThrottledLog(logging.getLogger("test"), lambda: now)
     for number in range(5):
         complaints.tell(f"EMAIL is full for {number}", fire(), "full", "EMAIL")
         complaints.tell(f"OTHER is full for {number}", fire(), "full", "OTHER")

@@ -1,74 +1,110 @@
-"""Who held the election's key before: whether only ours have fired since a watermark was written.
+"""LeaseHistory: what a scheduler has seen of the election's key, and what follows for a term that begins.
 
-Each write of ours says since when the key is ours without a break. It is gone when the key expires, so who sees it
-remembers it. A Go scheduler fires from its second write on.
+Each ajsync scheduler writes with the key since which revision only ajsync schedulers have held it. That is gone when
+the key expires, so each of them remembers what it has seen. A Go scheduler fires from its second write of the key on.
 """
 
 from __future__ import annotations
 
-import time
+import logging
 
 from ajsync.asyncjobs.election import GO_CAMPAIGN_SECONDS, TTL_SECONDS, Lease
+from ajsync.scheduler.clock import Clock
 from ajsync.scheduler.election.watermark import Watermark
+from ajsync.text import escape
+from ajsync.timestamp import NANOSECONDS
 
-_FOREIGN_TERM_SECONDS = GO_CAMPAIGN_SECONDS + TTL_SECONDS - 1
-"""So long at least it takes from a key of ours to a key that nobody holds, if a Go scheduler has fired in between: two
-of its campaigns, and then its key has to expire."""
+log = logging.getLogger(__name__)
+
+GO_TERM_SECONDS = GO_CAMPAIGN_SECONDS + TTL_SECONDS - 1
+"""From a key of ours to a key without a holder it takes at least this long if a Go scheduler has fired in between: it
+campaigns twice, and then its key has to expire."""
 
 
 class LeaseHistory:
-    """What one of ours has seen of the key."""
+    """Remembers the last lease of an ajsync scheduler, and whether a Go scheduler led after it."""
 
-    def __init__(self) -> None:
-        self.foreign = False
-        """The last leader that was seen is not ours."""
+    def __init__(self, name: str, clock: Clock) -> None:
+        """`name` is that of this scheduler."""
+        self.is_go = False
+        """Whether the last leader that was seen is a Go scheduler."""
+        self._name = name
+        self._clock = clock
         self._ours: Lease | None = None
-        """The last write that was seen, if it was ours, and when, by the monotonic clock and by the host's."""
-        self._seen_at = (0.0, 0.0)
+        """The last write that was seen, if an ajsync scheduler made it."""
+        self._seen_at = 0.0, 0
+        """When that was, by the monotonic and by the wall clock."""
+        self._namesake = 0
+        """The revision of a key under our name that we did not write."""
+        self._warned = False
 
-    def see(self, holding: Lease, mark: Watermark | None) -> None:
-        """Take in how the key and the watermark are now."""
-        if holding.since is not None:
-            self._ours, self._seen_at = holding, (time.monotonic(), time.time())
-            self.foreign = False
-        elif holding.holder is not None:
+    def see(self, lease: Lease, watermark: Watermark | None, own_revision: int) -> None:
+        """Take in how the key and the watermark are now; `own_revision` is that of the last write of our own."""
+        if lease.since is not None:
+            self._ours, self._seen_at = lease, (self._clock.monotonic(), self._clock.wall())
+            self.is_go = False
+        elif lease.holder is not None:
             self._ours = None
-            self.foreign = mark is None or not is_close(mark, holding.revision)
+            self.is_go = watermark is None or not is_close(watermark, lease.revision)
+        self._look_for_namesake(lease, own_revision)
 
-    def before(self, holding: Lease, mark: Watermark | None, last: int) -> tuple[int, bool]:
-        """Of a key that nobody holds: since which revision all writes are known as ours, and whether `mark` is of then.
+    def known(self, lease: Lease, watermark: Watermark | None, last: int) -> tuple[int, bool]:
+        """What is known of a key without a holder: since which revision only ajsync schedulers have written it.
 
-        It counts as that too where there never was another holder. `last` is the revision of the key's last write.
+        And whether a term may go on from `watermark`, because only ajsync schedulers can have fired after it. `last` is
+        the revision of the key's last write.
         """
-        if holding.given_back:  # which only ours do
-            since = holding.since if holding.since is not None else _before(mark)
-            return since, covers(since, mark)
-        if last == 0:  # where there was one, its stream was made anew since
-            return 0, not self.foreign
+        if lease.given_back:  # which only ajsync schedulers do
+            since = lease.since if lease.since is not None else _before(watermark)
+            return since, covers(since, watermark)
+        if last == 0:  # the election is new, or its stream was made again
+            return 0, not self.is_go
         ours = self._ours
         if ours is not None and ours.since is not None and ours.revision <= last:
-            monotonic, clock = self._seen_at
-            ago = max(time.monotonic() - monotonic, time.time() - clock)  # of a host that slept the clock alone knows
-            if ours.revision == last or ago < _FOREIGN_TERM_SECONDS:
-                return ours.since, covers(ours.since, mark)
-        if mark is not None and is_close(mark, last):
-            return _before(mark), True
+            monotonic, wall = self._seen_at
+            # Only the wall clock goes on while the host is suspended.
+            ago = max(self._clock.monotonic() - monotonic, (self._clock.wall() - wall) / NANOSECONDS)
+            if ours.revision == last or ago < GO_TERM_SECONDS:
+                return ours.since, covers(ours.since, watermark)
+        if watermark is not None and is_close(watermark, last):
+            return _before(watermark), True
         return last, False
 
+    def _look_for_namesake(self, lease: Lease, own_revision: int) -> None:
+        """Warn once of another scheduler with our name, because each would take the other's lease for its own.
 
-def covers(since: int, mark: Watermark | None) -> bool:
-    """Whether `mark` was written while the key was ours without a break, as it is since the revision `since`."""
-    return since == 0 or (mark is not None and mark.election > since)
+        A key that an earlier process of ours has left is under our name too, but is not refreshed.
+        """
+        if lease.holder != self._name or lease.revision <= own_revision:
+            self._namesake = 0
+        elif not self._namesake:
+            self._namesake = lease.revision
+        elif lease.revision != self._namesake and not self._warned:
+            self._warned = True
+            log.warning(
+                "Another scheduler with the name %s leads. Each scheduler needs a name of its own, as argument or in "
+                "AJC_SCHEDULER_NAME, because two with one name take each other's leadership for their own.",
+                escape(self._name),
+                extra={"scheduler": self._name},
+            )
 
 
-def is_close(mark: Watermark, revision: int) -> bool:
-    """Whether this write of the election's key is the one that `mark` names, or the next.
+def covers(since: int, watermark: Watermark | None) -> bool:
+    """Whether the watermark was written after the revision `since` of the election's key, so by an ajsync scheduler.
 
-    The next is by a leader that died before its next mark, or the first of a Go scheduler, which does not fire yet: in
-    either case nobody but ours can have fired since the mark.
+    If only ajsync schedulers have ever held the key, there need not be a watermark.
     """
-    return revision - mark.election in (0, 1)
+    return since == 0 or (watermark is not None and watermark.election > since)
 
 
-def _before(mark: Watermark | None) -> int:
-    return mark.election - 1 if mark is not None else 0
+def is_close(watermark: Watermark, revision: int) -> bool:
+    """Whether a write of the election's key is the one that the watermark names, or the next.
+
+    The next is that of a leader which died before its next watermark, or the first of a Go scheduler, which does not
+    fire yet. In either case only ajsync schedulers can have fired since the watermark.
+    """
+    return revision - watermark.election in (0, 1)
+
+
+def _before(watermark: Watermark | None) -> int:
+    return watermark.election - 1 if watermark is not None else 0

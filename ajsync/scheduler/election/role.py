@@ -1,9 +1,14 @@
-"""The role of a scheduler: what it does now, and since when. Pure."""
+"""The role of a scheduler: what it does now, since when, and how it came to lead. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
+
+TakeoverKind = Literal["vacant", "handover", "silent"]
+"""How a scheduler came to lead: nobody did; the leader stopped and gave the lease back; the leader, an ajsync
+scheduler, fell silent."""
 
 
 class RoleState(StrEnum):

@@ -58,7 +58,7 @@ class Watermark:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredWatermark:
     """What the key of the watermark holds."""
 
     watermark: Watermark | None

@@ -22,8 +22,7 @@ from nats.aio.subscription import Subscription
 
 from ajsync.asyncjobs.tasks import NEW, NO_RESPONDERS, task_subject, work_item_subject
 from ajsync.scheduler.agenda.agenda import Fire
-from ajsync.scheduler.clock import unfit
-from ajsync.scheduler.election.standstill import Standstill
+from ajsync.scheduler.clock import Clock, Standstill, unfit
 from ajsync.scheduler.firing.in_flight import FireOutcome, InFlightFire, Stage, State
 from ajsync.scheduler.firing.lookups import Lookups
 from ajsync.scheduler.firing.prepare import Prepared
@@ -84,7 +83,7 @@ class Firing:
         self._sent: dict[int, InFlightFire] = {}
         self._later: list[tuple[float, int, InFlightFire]] = []
         """A heap of what was put off, by the time at which to try again and the serial."""
-        self._standstill = Standstill(longest_pause, clock)
+        self._standstill = Standstill(longest_pause, Clock(clock))
         self._out = FrameWriter(connection, lambda: not self._standstill.look())
         """What is lost with a connection is written again when its ack fails to come."""
         self._outcomes: list[FireOutcome] = []

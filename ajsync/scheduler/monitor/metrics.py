@@ -14,7 +14,7 @@ from itertools import repeat
 from typing import Literal, get_args
 
 from ajsync.asyncjobs.names import SCHEDULER_ELECTION
-from ajsync.scheduler.election.role import RoleState
+from ajsync.scheduler.election.role import RoleState, TakeoverKind
 from ajsync.scheduler.monitor.exposition import Counts, Histogram, Metric
 from ajsync.scheduler.monitor.label_sets import LabelSets, Names
 from ajsync.timestamp import NANOSECONDS
@@ -23,8 +23,6 @@ from ajsync.version import __version__
 MissedReason = Literal["deadline", "catchup", "overlap", "unstored"]
 """Why a fire made no task: past its deadline; let go by its catch-up policy; its previous task isn't finished; it could
 not be stored in time."""
-TakeoverKind = Literal["vacant", "handover", "silent"]
-"""How a scheduler came to lead: nobody did; the leader stopped and said so; the leader, one of ours, fell silent."""
 RefusedReason = Literal["connections", "descriptors", "host", "malformed", "timeout"]
 """Why the monitor gave no answer: more connections than can be open; no file descriptor left; called by a name that is
 not ours; not a request; not complete in time."""

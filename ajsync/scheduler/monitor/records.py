@@ -61,7 +61,7 @@ class Records:
         return len(many) + sum(name not in many for name in few)
 
     @property
-    def unmarked(self) -> str:
+    def watermark_problem(self) -> str:
         """Why the watermark is not written, or what is wrong with it; empty while all is well."""
         problem = self._problems.get(WATERMARK_KEY)
         return problem.problem if problem is not None else ""
@@ -112,11 +112,11 @@ class Records:
         known = self._put_off.get(name) or ScheduleProblem(cut(name), problem, int(again), self._clock())
         self._put_off[name] = replace(known, problem=problem, count=known.count + (not again))
 
-    def not_marked(self, reason: str) -> None:
+    def watermark_failed(self, reason: str) -> None:
         """The watermark could not be written: a problem of its key, which no schedule can have as its name."""
         _add(self._problems, WATERMARK_KEY, f"the watermark is not written: {reason}", self._clock())
 
-    def marked(self, problem: str = "") -> None:
+    def watermark_written(self, problem: str = "") -> None:
         """The watermark was written, by us or by whoever leads; `problem` is what is wrong with it."""
         if problem:
             _add(self._problems, WATERMARK_KEY, problem, self._clock())
@@ -133,7 +133,7 @@ class Records:
     def given_back(self) -> None:
         """A term is over: what was put off, and the watermark, are the next leader's matter."""
         self._put_off.clear()
-        self.marked()
+        self.watermark_written()
 
     def missed(self, fires: Iterable[Fire], state: FireState, reason: MissedReason, detail: str) -> None:
         """Fires make no task, for a reason that the metrics know."""

@@ -1,4 +1,4 @@
-"""Whoever looks first after a pause learns of it, and it counts until it is forgiven."""
+"""A pause counts for each that looks, until it is forgiven."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 import pytest
 
 from ajsync.asyncjobs.names import TASKS_STREAM
-from ajsync.scheduler.election.standstill import Standstill
+from ajsync.scheduler.clock import Clock, Standstill
 from ajsync.timestamp import NANOSECONDS
 from ajsync.transport.connection import connect
 from ajsync.transport.context import context_for_server
@@ -17,56 +17,64 @@ from tests.scheduler.fires import change_stream, counts, fire, firing, make_queu
 
 
 class Clocks:
-    """The monotonic clock and the host's."""
+    """Both clocks of a host, which the test moves."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self) -> None:
         self.monotonic = 100.0
         self.wall = 0.0
-        monkeypatch.setattr("ajsync.scheduler.election.standstill.time.monotonic", lambda: self.monotonic)
 
-    def pass_(self, seconds: float, *, suspended: bool = False) -> None:
+    def go_on(self, seconds: float, *, suspended: bool = False) -> None:
         """Let time pass; that of a suspended host only the wall clock knows."""
         self.wall += seconds
         self.monotonic += 0 if suspended else seconds
 
     def standstill(self, longest: float = 1.0) -> Standstill:
         """Made now."""
-        return Standstill(longest, lambda: int(self.wall * NANOSECONDS))
+        return Standstill(longest, Clock(lambda: int(self.wall * NANOSECONDS), lambda: self.monotonic))
 
 
 @pytest.mark.parametrize("suspended", [False, True])
-def test_a_pause_counts_until_it_is_forgiven(monkeypatch: pytest.MonkeyPatch, suspended: bool) -> None:
-    clocks = Clocks(monkeypatch)
+def test_a_pause_counts_until_it_is_forgiven(suspended: bool) -> None:
+    clocks = Clocks()
     seen = clocks.standstill()
     for _ in range(5):
-        clocks.pass_(1.0)
+        clocks.go_on(1.0)
         assert not seen.look()
-    clocks.pass_(3.0, suspended=suspended)
+    clocks.go_on(3.0, suspended=suspended)
     assert seen.look() == 3.0
-    clocks.pass_(0.5)
+    clocks.go_on(0.5)
     assert seen.look() == 3.0
     seen.forgive(3.0)
     assert not seen.look()
 
 
-def test_a_pause_while_somebody_asks_is_not_forgiven_with_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    clocks = Clocks(monkeypatch)
+def test_two_pauses_add_up() -> None:
+    clocks = Clocks()
     seen = clocks.standstill()
-    clocks.pass_(3.0)
+    for seconds in (3.0, 2.0):
+        clocks.go_on(seconds)
+        seen.look()
+    assert seen.look() == 5.0
+
+
+def test_a_pause_while_somebody_asks_is_not_forgiven_with_the_one_before() -> None:
+    clocks = Clocks()
+    seen = clocks.standstill()
+    clocks.go_on(3.0)
     asked = seen.look()
-    clocks.pass_(4.0)
+    clocks.go_on(4.0)
     seen.forgive(asked)
     assert seen.look() == 4.0
     seen.forgive(4.0)
     assert not seen.look()
 
 
-def test_a_clock_that_is_set_back_is_no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    clocks = Clocks(monkeypatch)
+def test_a_clock_that_is_set_back_is_no_pause() -> None:
+    clocks = Clocks()
     seen, never = clocks.standstill(), clocks.standstill(math.inf)
     clocks.wall -= 1000
     assert not seen.look()
-    clocks.pass_(1000)
+    clocks.go_on(1000)
     assert seen.look()
     assert not never.look()
 

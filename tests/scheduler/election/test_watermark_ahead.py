@@ -11,7 +11,6 @@ import pytest
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, CONFIGURATION_SUBJECT, TASKS_STREAM
-from ajsync.scheduler.election.mark_reading import MarkReader
 from ajsync.scheduler.election.watermark import (
     AHEAD_AT_MOST,
     WATERMARK_KEY,
@@ -19,6 +18,7 @@ from ajsync.scheduler.election.watermark import (
     decode_watermark,
     encode_watermark,
 )
+from ajsync.scheduler.election.watermark_store import WatermarkReader
 from ajsync.scheduler.overview import status_of, warning
 from ajsync.scheduler.scheduler import Scheduler
 from ajsync.timestamp import NANOSECONDS as SECOND
@@ -137,7 +137,7 @@ async def test_it_counts_for_as_much_longer_as_the_servers_clock_is_slow(
         instant = time.time_ns() + 301 * SECOND
         late = frozenset((("A", instant - 400 * SECOND), ("A", instant)))
         stored_at = await write(connection, Watermark("one", instant, 1, late))
-        found = await MarkReader(bucket, skew).read(5)
+        found = await WatermarkReader(bucket, skew).read()
         assert found.watermark is not None
         assert found.watermark.instant == min(
             instant, stored_at + counts_until * SECOND + (counts_until > 2) * 2 * SECOND
