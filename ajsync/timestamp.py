@@ -42,14 +42,18 @@ def _format_second(seconds: int) -> str:
     return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
 
 
+@lru_cache(maxsize=256)  # a bucket is filled many keys a second
+def _parse_second(text: str) -> int:
+    return (datetime.fromisoformat(text) - _EPOCH) // _SECOND
+
+
 def parse_timestamp(text: str) -> int:
     """Parse an RFC 3339 instant to nanoseconds since 1970. Raises ValueError on anything else."""
     match = _RFC3339.fullmatch(text)
     if match is None:
         raise ValueError(f"not an RFC 3339 time: {text!r}")
     stamp, fraction, offset = match.groups()
-    moment = datetime.fromisoformat(stamp + ("+00:00" if offset in "Zz" else offset))
-    seconds = (moment - _EPOCH) // _SECOND
+    seconds = _parse_second(stamp + ("+00:00" if offset in "Zz" else offset))
     if not _FIRST <= seconds <= _LAST:  # an offset can lead out of the years that a datetime can hold
         raise ValueError(f"not in the years 1 to 9999: {text!r}")
     return seconds * NANOSECONDS + int(((fraction or "") + "000000000")[:9])

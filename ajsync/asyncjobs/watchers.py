@@ -15,7 +15,7 @@ from typing import Any
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, SCHEDULE_SUBJECT
 from ajsync.timestamp import NANOSECONDS
 from ajsync.transport.connection import Connection
-from ajsync.transport.following import CONSUMER_MARK
+from ajsync.transport.consumer import CONSUMER_MARK
 from ajsync.transport.pages import list_pages
 from ajsync.transport.subjects import overlap
 

@@ -1,4 +1,4 @@
-"""Ask one subject of the JetStream API many questions, or one with many answers, which come to an inbox of our own.
+"""Ask one subject of the JetStream API many questions, or one question that has many answers, over one inbox.
 
 nats-py's `request` takes one answer to one question, and half a millisecond for it.
 """
@@ -16,20 +16,20 @@ from ajsync.transport.connection import Connection
 from ajsync.waiting import raise_if_cancelled
 
 SILENCE_SECONDS = 3.0
-"""Without any answer for so long what is still open has to be asked again: reading twice does no harm."""
+"""After so long without any answer, the open questions have to be asked again: reading twice does no harm."""
 SILENCES = 3
-"""So many in a row, and nobody is there to answer."""
+"""After so many silences in a row, the server is given up."""
 _TICK_SECONDS = 0.1
 
 
 class Asking:
-    """While the block runs, `receive` gets each answer: the question's number, the headers, and the data."""
+    """While the block runs, `receive` gets each answer: the question's number, the headers and the data."""
 
     def __init__(self, connection: Connection, api_subject: str, receive: Callable[[int, bytes, bytes], None]) -> None:
         self.ready = asyncio.Event()
-        """For `receive` to set where the one who asks has something to do."""
+        """For `receive` to set, which ends `wait`."""
         self.is_silent = False
-        """Whether the latest wait ended for want of answers, and not for a connection that was lost."""
+        """Whether the last wait ended because no answer came, and not because the connection was lost."""
         self._connection = connection
         self._subject = connection.api_prefix + api_subject
         self._receive = receive
@@ -49,11 +49,11 @@ class Asking:
             await self._subscription.unsubscribe()
 
     async def ask(self, number: int, body: bytes) -> None:
-        """Send a question, whose answers come with its number."""
+        """Send a question; its answers come with its number."""
         await self._connection.client.publish(self._subject, body, f"{self._inbox}.{number}")
 
     async def wait(self) -> bool:
-        """Wait until `ready` is set, and clear it; False where what is open has to be asked again.
+        """Wait until `ready` is set, and clear it; False if the open questions have to be asked again.
 
         Raises NotPermittedError once the server refuses a question, UnreachableError once the connection is given up.
         """
@@ -80,9 +80,9 @@ class Asking:
             self.ready.clear()
 
     def silent(self) -> UnreachableError:
-        """The error where nobody answers."""
+        """The error for a server that does not answer."""
         return UnreachableError(
-            f"{self._connection.url} did not answer {self._subject} to the end, {SILENCES} times in a row. "
+            f"{self._connection.url} did not answer {self._subject} completely, {SILENCES} times in a row. "
             "Try again when the server is healthy."
         )
 

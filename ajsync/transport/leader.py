@@ -1,6 +1,6 @@
-"""What a stream's leader says: which subjects there are, and the last message of each of many of them.
+"""What only the leader of a stream answers: which subjects it has, and the last message of each of many subjects.
 
-Of replicas the leader alone answers these, and never with what was true a moment ago.
+Other replicas may answer a direct get, with what was true a moment ago.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ajsync.transport.messages import LastMessage, read_message
 _WINDOW = 256
 """Questions under way at once."""
 _OPEN_BYTES = 16 * 1024 * 1024
-"""What the answers to these may come to: the server cuts off a client that has 64 MiB still to take."""
+"""How large the answers to these may be together: the server disconnects a client that is 64 MiB behind."""
 _LISTINGS = 3
 
 
@@ -29,17 +29,17 @@ class Listing:
     """The subjects of a stream that have a message."""
 
     created: str
-    """When the stream was made, as the server says it: one that was made anew is another."""
+    """When the stream was made, as the server says it: one that was made again is another stream."""
     last_sequence: int
-    """All that was stored up to here is listed, unless it has gone again; of what came later maybe some."""
+    """Everything stored up to here is listed unless it is gone again, and maybe some of what came later."""
     subjects: Collection[str]
 
 
 async def list_subjects(connection: Connection, stream: str, subjects: str) -> Listing:
     """The subjects that match `subjects`, delete markers included. Raises as `Connection.jetstream_request`.
 
-    The server tells of 100,000 at a time, in their order: where one comes or goes between two pages, another would be
-    missing, so that all are asked for again.
+    The server sends 100,000 at a time, sorted. If a subject comes or goes between two pages, another one would be
+    missing, so all are asked for again.
     """
     for _ in range(_LISTINGS):
         found: set[str] = set()
@@ -60,7 +60,7 @@ async def list_subjects(connection: Connection, stream: str, subjects: str) -> L
                     break
                 return Listing(first["created"], first["state"]["last_seq"], found)
     raise UnreachableError(
-        f"The keys of the stream {stream} change faster than they can be listed. Try again when less is written."
+        f"The keys of the stream {stream} change faster than they can be listed. Try again when there are fewer writes."
     )
 
 
@@ -68,7 +68,7 @@ async def list_all_subjects(connection: Connection, stream: str, patterns: Seque
     """The subjects that match any of these. Raises as `list_subjects`."""
     listings = [await list_subjects(connection, stream, pattern) for pattern in patterns]
     if len({listing.created for listing in listings}) > 1:
-        raise UnreachableError(f"The stream {stream} was made anew while its keys were listed. Try again.")
+        raise UnreachableError(f"The stream {stream} was deleted and made again while its keys were listed. Try again.")
     found = {subject for listing in listings for subject in listing.subjects}
     return Listing(listings[0].created, min(listing.last_sequence for listing in listings), found)
 
@@ -90,10 +90,10 @@ class _Gets:
         self._subject = f"STREAM.MSG.GET.{stream}"
         self._asking = Asking(connection, self._subject, self._receive)
         self._cautious = max(1, min(_WINDOW, _OPEN_BYTES * 3 // 4 // connection.max_payload))
-        """The window for values as long as can be, which come in base64."""
+        """How many of the largest values, in base64, fit into `_OPEN_BYTES`."""
         self._window = self._cautious
         self._longest = 1
-        """Bytes of the longest answer so far."""
+        """The size of the longest answer so far, in bytes."""
         self._cut_off = False
 
     async def run(self) -> None:
@@ -121,7 +121,7 @@ class _Gets:
         self._longest = max(self._longest, len(data))
         if not self._cut_off:
             self._window = max(1, min(_WINDOW, _OPEN_BYTES // self._longest))
-        reply: dict[str, Any] = json.loads(data) if data else {"error": {"description": "nobody answers"}}
+        reply: dict[str, Any] = json.loads(data) if data else {"error": {"description": "no answer"}}
         if "error" not in reply:
             self.found[self._subjects[number]] = read_message(reply)
         elif not isinstance(error := jetstream_error(self._subject, reply["error"]), MessageNotFoundError):

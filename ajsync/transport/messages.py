@@ -1,4 +1,4 @@
-"""Messages of a stream: what one says beside its value, and the last or the next one of a subject, read one by one."""
+"""Messages of a stream: what one says beside its value, and the last or the next one of a subject."""
 
 from __future__ import annotations
 
@@ -12,23 +12,11 @@ from ajsync.transport.connection import REQUEST_SECONDS, Connection
 from ajsync.transport.errors import MessageNotFoundError
 
 
-def delivery(reply: str) -> tuple[int, int, int, int]:
-    """What the reply subject of a message says: stream sequence, consumer sequence, time stored, messages to come.
-
-    It is `$JS.ACK.STREAM.CONSUMER.DELIVERED.` and these, or, where the server names the domain and the account,
-    `$JS.ACK.DOMAIN.ACCOUNT.STREAM.CONSUMER.DELIVERED.`, these, and maybe a random token.
-    """
-    tokens = reply.split(".")
-    first = 5 if len(tokens) == 9 else 7
-    revision, sequence, stored_at, pending = map(int, tokens[first : first + 4])
-    return revision, sequence, stored_at, pending
-
-
 def is_deletion(headers: Mapping[str, str] | None) -> bool:
-    """Whether the message of a bucket says that its key is gone: the one definition of that, beside no message at all.
+    """Whether a message of a bucket says that its key is gone. A key without any message is gone too.
 
-    A client deletes or purges a key with `KV-Operation`. Where a value expired, or its subject was purged, and the
-    bucket keeps markers, the server itself says why with `Nats-Marker-Reason`.
+    A client deletes or purges a key with `KV-Operation`. Where a value expired or its subject was purged, and the
+    bucket keeps markers, the server writes one with `Nats-Marker-Reason`.
     """
     if headers is None:
         return False
@@ -36,12 +24,12 @@ def is_deletion(headers: Mapping[str, str] | None) -> bool:
 
 
 def is_expiry(headers: Mapping[str, str]) -> bool:
-    """Whether it is the server, and no client, who says that the key is gone."""
+    """Whether it was the server, and not a client, that removed the key."""
     return bool(headers.get("Nats-Marker-Reason"))
 
 
 def parse_headers(block: bytes) -> dict[str, str]:
-    """The headers of a message as it goes over the wire; of one that is there twice the first, as nats.go has it."""
+    """The headers of a message as it goes over the wire. The first of two with one name counts, as in nats.go."""
     headers: dict[str, str] = {}
     for line in block.decode("utf-8", "replace").split("\r\n")[1:]:
         name, colon, value = line.partition(":")
@@ -68,16 +56,21 @@ class LastMessage:
 
     @property
     def expired(self) -> bool:
-        """Whether that is the server's word, and no client has deleted the key."""
+        """Whether the server says so, and no client has deleted the key."""
         return is_expiry(self.headers)
+
+    @property
+    def value(self) -> bytes | None:
+        """What the key of a bucket holds; None where it is gone."""
+        return None if self.deleted else self.data
 
 
 async def last_message(
     connection: Connection, stream: str, subject: str, *, timeout: float = REQUEST_SECONDS
 ) -> LastMessage | None:
-    """The last message of `subject` by the word of the stream's leader; None where there is none.
+    """The last message of `subject` by the word of the stream's leader; None if there is none.
 
-    Of all subjects that match, where `subject` has wildcards.
+    If `subject` has wildcards, the last of all that match.
     """
     return await _message(connection, stream, {"last_by_subj": subject}, timeout)
 
@@ -99,7 +92,7 @@ async def _message(
 
 
 def read_message(reply: Mapping[str, Any]) -> LastMessage:
-    """The message that an answer of STREAM.MSG.GET holds."""
+    """The message in an answer of STREAM.MSG.GET."""
     message = reply["message"]
     return LastMessage(
         revision=message["seq"],
@@ -111,6 +104,6 @@ def read_message(reply: Mapping[str, Any]) -> LastMessage:
 
 
 async def takes(connection: Connection, subject: str, *, timeout: float) -> bool:
-    """Whether any stream is to store what is published to `subject`; it may have no leader just now."""
+    """Whether a stream exists that stores what is published to `subject`, even if it has no leader at the moment."""
     reply = await connection.jetstream_request("STREAM.NAMES", {"subject": subject}, timeout=timeout)
     return bool(reply.get("streams"))

@@ -1,20 +1,24 @@
-"""Patterns of subjects, in which `*` is any token and `>` any rest. Pure."""
+"""Patterns of subjects, in which `*` stands for any token and `>` for one or more at the end. Pure."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import takewhile
+
+_WILDCARDS = {"*": r"[^.]*", ">": r".*"}
 
 
 def matches(pattern: str, subject: str) -> bool:
-    """Whether `pattern` takes in `subject`."""
-    wanted, tokens = pattern.split("."), subject.split(".")
-    for place, token in enumerate(wanted):
-        if token == ">":
-            return len(tokens) > place
-        if place >= len(tokens) or token not in ("*", tokens[place]):
-            return False
-    return len(wanted) == len(tokens)
+    """Whether `subject` matches `pattern`."""
+    return _expression(pattern).fullmatch(subject) is not None
+
+
+@lru_cache(maxsize=256)
+def _expression(pattern: str) -> re.Pattern[str]:
+    tokens = (_WILDCARDS.get(token) or re.escape(token) for token in pattern.split("."))
+    return re.compile(r"\.".join(tokens), re.DOTALL)
 
 
 def overlap(one: str, other: str) -> bool:
@@ -29,9 +33,9 @@ def overlap(one: str, other: str) -> bool:
 
 
 def covering(patterns: Sequence[str]) -> str:
-    """One pattern that takes in all that these do, and maybe more."""
+    """One pattern that matches whatever any of these matches, and maybe more."""
     if len(patterns) == 1:
         return patterns[0]
-    columns = zip(*(pattern.split(".")[:-1] for pattern in patterns), strict=False)  # `a.>` does not take in `a`
+    columns = zip(*(pattern.split(".")[:-1] for pattern in patterns), strict=False)  # `a.>` does not match `a`
     same = [column[0] for column in takewhile(lambda column: len({*column}) == 1 and ">" not in column, columns)]
     return ".".join([*same, ">"])

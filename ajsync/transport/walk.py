@@ -1,8 +1,8 @@
-"""Walk through a stream by direct gets, from a sequence on to its end: what consumers do, without making one.
+"""Walk through a stream by direct gets, from a sequence to the end: what a consumer would do, without making one.
 
-Where a stream keeps one message of each subject, a message that is replaced while we walk comes again further on. So
-what lies behind the walk at its end was taken as it is, and no key can slip through; a consumer that lists the last
-messages tells of its end too early where one is replaced meanwhile.
+If a stream keeps one message for each subject, a message that is replaced during the walk comes again further on. So no
+key can slip through. A consumer that delivers the last message of each subject can miss one: it reports its end too
+early if a message is replaced in the meantime.
 """
 
 from __future__ import annotations
@@ -19,50 +19,50 @@ from ajsync.transport.errors import NobodyAnswersError
 from ajsync.transport.messages import is_deletion, parse_headers
 
 Take = Callable[[str, int, bytes | None, str], None]
-"""Takes the subject, the sequence, the data, None where it says that the key is gone, and when it was stored."""
+"""Takes the subject, the sequence, the value, None if the key is gone, and the RFC 3339 time at which it was stored."""
 
 Outcome = Literal["", "more", "end", "broken"]
-"""Of one batch; empty while it is under way."""
+"""How a batch ended; empty while it is under way."""
 
 _BATCH_MESSAGES = 2000
 _BATCH_BYTES = 4 * 1024 * 1024
-"""The server writes as fast as it can, and cuts off a client that has 64 MiB still to take."""
+"""The server writes as fast as it can, and disconnects a client that is 64 MiB behind."""
 _ADDED = re.compile(
     rb"\r\nNats-Subject: ([^\r]+)\r\nNats-Sequence: (\d+)\r\nNats-Time-Stamp: ([^\r]+)"
     rb"\r\nNats-Num-Pending: (\d+)\r\nNats-Last-Sequence: (\d+)\r\n"
 )
-"""What the server adds to each message, after the headers that are stored with it, and they may look alike."""
+"""What the server adds to each message, after the headers that are stored with it. Those may look the same."""
 _END = re.compile(rb"NATS/1\.0 204 EOB\r\nNats-Num-Pending: (\d+)\r\nNats-Last-Sequence: (\d+)\r\n")
 _STATUS = b"NATS/1.0 "
 _NO_MORE = b"NATS/1.0 404"
 
 
 class NoWalkError(UnreachableError):
-    """The stream cannot be walked through: direct gets are not enabled, not permitted, or the server is too old."""
+    """The stream cannot be walked through: direct gets are disabled or not permitted, or the server is too old."""
 
 
 class Walk:
-    """A walk through the messages of a stream that match `subjects`; `take` gets each, in the stream's order."""
+    """A walk through the messages of a stream that match `subjects`. `take` gets each one, in the stream's order."""
 
     def __init__(self, connection: Connection, stream: str, subjects: str, take: Take) -> None:
         self.position = 0
-        """Everything up to this sequence was taken, or replaced by something beyond it."""
+        """Everything up to this sequence was taken, or was replaced by something beyond it."""
         self._subjects = subjects
         self._take = take
         self._asking = Asking(connection, f"DIRECT.GET.{stream}", self._receive)
         self._batch = 0
         self._last = 0
-        """The sequence of the latest message of this batch; 0 before the first."""
+        """The sequence of the last message of this batch; 0 before the first."""
         self._messages = 0
-        """How many of this batch came."""
+        """How many messages of this batch came."""
         self._outcome: Outcome = ""
         self._trouble = ""
 
     async def to_end(self) -> None:
         """Take what lies beyond the position, until the server that answers knows of no more.
 
-        A replica that lags answers as well as the leader does: it knows of the end of long ago.
-        Raises NoWalkError, and UnreachableError where nobody answers.
+        That may be a replica that lags, whose end is an earlier one. Raises NoWalkError, and UnreachableError if there
+        is no answer.
         """
         failures = 0
         async with self._asking:
@@ -92,14 +92,14 @@ class Walk:
         except NotPermittedError as error:
             raise NoWalkError(str(error)) from None
         if self._messages == 1 and not self._outcome and self._asking.is_silent:
-            # As where an account exports the API without `response: stream`: it would go on so for each message.
+            # An account that exports the API without `response: stream` lets one answer through for each question.
             raise NoWalkError("of a batch of direct gets only the first answer comes")
         return self._outcome
 
     def _receive(self, batch: int, headers: bytes, data: bytes) -> None:
         if batch != self._batch or self._outcome:
-            return  # it was asked again meanwhile
-        # A message first: headers that are stored with it can look like a status.
+            return  # it was asked for again in the meantime
+        # Look for a message first: headers that are stored with it can look like a status.
         begin = headers.rfind(b"\r\nNats-Subject: ")
         found = _ADDED.match(headers, begin) if begin >= 0 else None
         if found is not None:
@@ -107,7 +107,7 @@ class Walk:
         elif headers.startswith(_STATUS):
             self._outcome = self._status(headers)
         else:
-            self._trouble = "the server is older than 2.11, and takes no batches of direct gets"
+            self._trouble = "the server is older than 2.11 and has no batches of direct gets"
             self._outcome = "broken"
         if self._outcome:
             self._asking.ready.set()
@@ -126,11 +126,11 @@ class Walk:
         return "more" if pending else "end"
 
     def _message(self, found: re.Match[bytes], stored: bytes, data: bytes) -> None:
-        """`stored` are its own headers, with the name of the stream, the first line that the server adds."""
-        if int(found[5]) != self._last:  # one was lost on its way to us
+        """`stored` has the message's own headers, and the first line that the server adds, with the stream's name."""
+        if int(found[5]) != self._last:  # a message was lost on its way to us
             self._outcome = "broken"
             return
-        # Anybody may have stored a key that is not UTF-8.
+        # Any client may have stored a key that is not UTF-8.
         subject, sequence, stored_at = found[1].decode("utf-8", "backslashreplace"), int(found[2]), found[3].decode()
         self._last = self.position = sequence
         self._messages += 1
@@ -139,9 +139,9 @@ class Walk:
 
 
 async def count_messages(connection: Connection, stream: str, subjects: str) -> int | None:
-    """How many messages match, by the word of some replica; None where the server cannot tell it so.
+    """How many messages match, as some replica has it; None if the server cannot tell without listing them.
 
-    Raises UnreachableError where nobody answers.
+    Raises UnreachableError if there is no answer.
     """
     body = {"seq": 1, "next_by_subj": subjects, "batch": 1}
     subject = f"{connection.api_prefix}DIRECT.GET.{stream}"

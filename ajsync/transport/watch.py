@@ -1,8 +1,8 @@
-"""Follow keys of a stream live: what is there first, then each change, without a gap, whatever happens to the server.
+"""Follow keys of a stream live: first what is there, then each change, without a gap, whatever happens to the server.
 
-By an ordered consumer of its own: when a message is missing, a heartbeat fails to come, the connection was lost or the
-stream was made anew, everything is listed again and compared with what is known. Where the server lets us have no
-consumer, by looking again and again.
+A watch reads the stream to its end and then has an ordered consumer send what comes after. When the consumer may have
+missed a message, the connection was lost or the stream was made again, it reads everything again and compares that with
+what is known. If the server lets it have no consumer, it reads on from where it is, twice a second.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from collections.abc import Callable, Sequence
 import nats.errors
 
 from ajsync.errors import UnreachableError
-from ajsync.transport.checking import Check
+from ajsync.timestamp import parse_timestamp
 from ajsync.transport.connection import Connection
-from ajsync.transport.following import Following, NoConsumerError
+from ajsync.transport.consumer import Consumer, NoConsumerError
 from ajsync.transport.known import KeyChange, Known
-from ajsync.transport.polling import Polling
+from ajsync.transport.leader import list_all_subjects
+from ajsync.transport.tail import Tail
+from ajsync.transport.walk import count_messages
 from ajsync.waiting import raise_if_cancelled
 
 __all__ = ["KeyChange", "Watch"]
@@ -28,11 +30,19 @@ log = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 1.0
 _POLLING_SECONDS = 30.0
-"""So long without a consumer before asking for one again."""
+"""How long to go on without a consumer before asking for one again."""
+_LOOK_SECONDS = 0.5
+"""The pause between two looks without a consumer."""
+_CHECK_SECONDS = 5.0
+"""How often to check what is known: a purge, or the end of the stream, is not told."""
+_AGAIN_SECONDS = 0.5
+"""When to count again after a count that did not fit: the missing message may be on its way."""
+_LISTING_SECONDS = 30.0
+"""How often the keys are listed where they cannot be counted."""
 
 
 class Watch:
-    """Calls `on_seen` for each key that matches `subjects`, and for each change of it, once."""
+    """Calls `on_seen` for each key that matches one of `subjects`, and for each change of it, once."""
 
     def __init__(
         self, connection: Connection, stream: str, subjects: Sequence[str], on_seen: Callable[[KeyChange], None]
@@ -41,42 +51,118 @@ class Watch:
         self._stream = stream
         self._subjects = list(subjects)
         self._known = Known(on_seen)
-        self._polling: Polling | None = None
-        """Kept, since it need not begin from the beginning."""
+        self._created = ""
+        """When the stream was made, which tells it from another of the same name."""
+        self._tail: Tail | None = None
+        """None if everything has to be read again."""
+        self._without: int | None = None
+        """Why there is no consumer, as its error's code."""
         self.loaded = self._known.loaded
         """Set once everything that is there has been seen."""
 
     async def run(self) -> None:
         """Watch until cancelled."""
-        created = trouble = ""
-        without: int | None = None
+        trouble = ""
         while True:
             raise_if_cancelled()
+            began = time.monotonic()
             try:
-                info = await self._connection.jetstream_request(f"STREAM.INFO.{self._stream}")
-                if created and info["created"] != created:
-                    log.warning("The stream %s was made anew; listing it again", self._stream)
-                created, trouble = info["created"], ""
-                began = time.monotonic()
-                check = Check(self._connection, self._stream, self._subjects, self._known, created)
-                try:
-                    await Following(self._connection, self._stream, self._subjects, self._known, check).run()
-                    without = None
-                except NoConsumerError as error:
-                    if error.code != without:
-                        log.warning("%s", error)
-                    without = error.code
-                    await self._poll(check, created)
-                if time.monotonic() - began < _RETRY_SECONDS:
-                    await asyncio.sleep(_RETRY_SECONDS)
+                check = await self._load()
+                trouble = ""
+                if not await self._follow(check):
+                    self._tail = None
             except (UnreachableError, OSError, nats.errors.Error) as error:
+                self._tail = None
                 if str(error) != trouble:  # once, however long it takes
                     log.warning("Cannot follow %s: %s Trying again.", self._stream, error)
                 trouble = str(error)
+                began = time.monotonic()
+            if time.monotonic() - began < _RETRY_SECONDS:
                 await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _poll(self, check: Check, created: str) -> None:
-        if self._polling is None or self._polling.created != created:
-            self._polling = Polling(self._connection, self._stream, self._subjects, self._known, created)
-        if not await self._polling.run(check, _POLLING_SECONDS):
-            self._polling = None
+    async def _load(self) -> _Check:
+        """Read to the end of the stream, from the beginning if it has to be."""
+        info = await self._connection.jetstream_request(f"STREAM.INFO.{self._stream}")
+        created, last_sequence = info["created"], info["state"]["last_seq"]
+        if self._created not in ("", created):
+            log.warning("The stream %s was deleted and made again; reading all of it", self._stream)
+        if self._tail is None or created != self._created or last_sequence < self._tail.position:
+            self._tail = Tail(self._connection, self._stream, self._subjects, self._take)
+            self._known.begin_load()
+        self._created = created
+        check = _Check(self._connection, self._stream, self._subjects, self._known, created)
+        await self._tail.read_to(last_sequence)
+        if self._known.loading and not self._known.end_load():
+            await check.compare()
+        return check
+
+    async def _follow(self, check: _Check) -> bool:
+        """Follow until it is time for another try, or False if everything has to be read again before."""
+        assert self._tail is not None
+        consumer = Consumer(self._connection, self._stream, self._subjects, self._tail.position, self._known.take)
+        try:
+            await consumer.run(check.is_whole)
+            self._without = None
+            return False
+        except NoConsumerError as error:
+            if error.code != self._without:
+                log.warning("%s", error)
+            self._without = error.code
+        until = time.monotonic() + _POLLING_SECONDS
+        while await check.is_whole():
+            if time.monotonic() > until:
+                return True
+            await asyncio.sleep(_LOOK_SECONDS)
+            raise_if_cancelled()
+            await self._tail.read()
+        return False
+
+    def _take(self, subject: str, revision: int, data: bytes | None, time: str) -> None:
+        self._known.take(subject, revision, parse_timestamp(time), data)
+
+
+class _Check:
+    """Sees now and then whether a stream is still the same, and whether its keys are those that are known."""
+
+    def __init__(
+        self, connection: Connection, stream: str, subjects: Sequence[str], known: Known, created: str
+    ) -> None:
+        self._connection = connection
+        self._stream = stream
+        self._subjects = subjects
+        self._known = known
+        self._created = created
+        self._next = time.monotonic() + _CHECK_SECONDS
+        self._differed = False
+        self._listed = time.monotonic()
+
+    async def is_whole(self) -> bool:
+        """False if everything has to be read again; checks only when it is time to. Raises as a request does."""
+        if time.monotonic() < self._next:
+            return True
+        info = await self._connection.jetstream_request(f"STREAM.INFO.{self._stream}")
+        self._next = time.monotonic() + _CHECK_SECONDS
+        if info["created"] != self._created:
+            return False
+        if await self._fits():
+            self._differed = False
+            return True
+        if not self._differed:
+            self._differed, self._next = True, time.monotonic() + _AGAIN_SECONDS
+            return True
+        return await self.compare()
+
+    async def compare(self) -> bool:
+        """Compare by name; False if there is something that was not told."""
+        self._listed = time.monotonic()
+        return self._known.compare(await list_all_subjects(self._connection, self._stream, self._subjects))
+
+    async def _fits(self) -> bool:
+        """Whether there are as many keys as are known, which the server tells without naming them."""
+        total = 0
+        for subjects in self._subjects:
+            count = await count_messages(self._connection, self._stream, subjects)
+            if count is None:
+                return time.monotonic() - self._listed < _LISTING_SECONDS
+            total += count
+        return total == len(self._known)

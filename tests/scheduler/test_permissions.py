@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from ajsync.asyncjobs.names import CONFIGURATION_STREAM, ELECTIONS_STREAM, SCHED
 from ajsync.asyncjobs.streams import stream_configuration
 from ajsync.errors import AjsyncError
 from ajsync.scheduler.scheduler import Scheduler, Settings
-from ajsync.transport import checking
+from ajsync.transport import watch
 from ajsync.transport.connection import connect
 from tests.cli.processes import background, wait_until
 from tests.conftest import StartServer
@@ -106,6 +106,11 @@ async def prepare(admin: Client, *schedules: ScheduledTask, streams: bool = True
             await request(admin, f"{API}STREAM.CREATE.{stream}", stream_configuration(stream))
     queue = {"name": "CHORIA_AJ_Q_EMAIL", "subjects": ["CHORIA_AJ.Q.EMAIL.>"], "retention": "workqueue"}
     await request(admin, f"{API}STREAM.CREATE.CHORIA_AJ_Q_EMAIL", queue)
+    await put(admin, schedules)
+
+
+async def put(admin: Client, schedules: Iterable[ScheduledTask]) -> None:
+    """Store schedules."""
     for schedule in schedules:
         await admin.jetstream().publish(SCHEDULE_SUBJECT + schedule.name, encode_scheduled_task(schedule))
 
@@ -187,15 +192,17 @@ async def run_until_refused(server: NatsServer, name: str) -> None:
     scheduled = [
         TICK,
         task("ALONE", schedule="@every 1s", queue="EMAIL", task_type="x", managed=Managed("team", overlap="skip")),
-        *(task(f"LARGE_{number}", schedule="@yearly", payload=bytes(300_000)) for number in range(LARGE)),
     ]
-    async with client(server, f"admin-{name}", []) as admin:
+    large = [task(f"LARGE_{number}", schedule="@yearly", payload=bytes(300_000)) for number in range(LARGE)]
+    async with client(server, f"admin-{name}", []) as admin, connect(context(name)) as connection:
         await prepare(admin, *scheduled)
-    async with connect(context(name)) as connection:
         scheduler = Scheduler(connection, Settings(name))
         stop = asyncio.Event()
         running = asyncio.create_task(scheduler.run(stop))
         async with asyncio.timeout(DEADLINE_SECONDS):
+            while not (refused(server, name) or running.done() or scheduler.role.loaded):
+                await asyncio.sleep(0.02)
+            await put(admin, large)
             while not (refused(server, name) or running.done() or skipped(scheduler)):
                 await asyncio.sleep(0.02)
         stop.set()
@@ -216,7 +223,7 @@ def skipped(scheduler: Scheduler) -> bool:
 async def test_each_permission_of_the_user_is_needed(
     start_server: StartServer, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checking, "_CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(watch, "_CHECK_SECONDS", 0.0)
     without = {f"without-{number}": BLOCK.replace(line, "") for number, line in enumerate(ALLOWED)}
     server = serve(start_server, home, {USER: BLOCK, **without})
     await asyncio.gather(*(run_until_refused(server, name) for name in (USER, *without)))

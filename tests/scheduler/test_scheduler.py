@@ -32,7 +32,7 @@ from ajsync.scheduler.monitor.metrics import Metrics
 from ajsync.scheduler.overview import status_of, unhealthy
 from ajsync.scheduler.scheduler import Scheduler, Settings
 from ajsync.timestamp import NANOSECONDS as SECOND
-from ajsync.transport import checking
+from ajsync.transport import watch
 from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import context_for_server
 from ajsync.transport.messages import last_message
@@ -133,8 +133,8 @@ async def test_a_deleted_schedule_fires_no_more(server: NatsServer) -> None:
 async def test_a_schedule_that_vanishes_without_a_marker_fires_no_more(
     server: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checking, "_CHECK_SECONDS", 0.1)
-    monkeypatch.setattr(checking, "_AGAIN_SECONDS", 0.1)
+    monkeypatch.setattr(watch, "_CHECK_SECONDS", 0.1)
+    monkeypatch.setattr(watch, "_AGAIN_SECONDS", 0.1)
     async with leading(server.url) as scheduler:
         await put(scheduler.connection, "A", task_type="purged")
         await put(scheduler.connection, "B", task_type="stays")

@@ -14,7 +14,7 @@ from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, CONFIGURATION_SUBJECT, SCHEDULE_SUBJECT
 from ajsync.asyncjobs.streams import stream_configuration
 from ajsync.errors import UnreachableError
-from ajsync.transport import reading as reading_module
+from ajsync.transport import tail as tail_module
 from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import context_for_server
 from ajsync.transport.leader import last_messages, list_subjects
@@ -158,7 +158,7 @@ async def test_what_a_lagging_replica_does_not_know_is_had_from_the_leader(
         await put(connection, {"A": b"{}", "B": b"{}"})
         assert sorted(await bucket.names()) == ["A", "B"]
         assert next(behind, None) is None
-        monkeypatch.setattr(reading_module, "_LAG_SECONDS", 0.0)
+        monkeypatch.setattr(tail_module, "_LAG_SECONDS", 0.0)
         behind = iter([True] * 100)
         assert sorted(await bucket.names()) == ["A", "B"]
 
@@ -208,7 +208,7 @@ async def test_a_bucket_that_is_made_anew_in_the_midst_of_a_read_is_read_again(
             return found
 
         monkeypatch.setattr(Walk, "to_end", walk)
-        monkeypatch.setattr(reading_module, "last_messages", get)
+        monkeypatch.setattr(tail_module, "last_messages", get)
         bucket = await make(connection, allow_direct=direct)
         before = bucket.target
         await put(connection, {"A": b"{}", "B": b"{}"})

@@ -12,13 +12,15 @@ from nats.aio.msg import Msg
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, SCHEDULE_SUBJECT
 from ajsync.asyncjobs.streams import stream_configuration
-from ajsync.transport import checking, following, polling
+from ajsync.errors import UnreachableError
+from ajsync.transport import consumer as consumer_module
 from ajsync.transport import watch as watch_module
 from ajsync.transport.connection import Connection, connect
+from ajsync.transport.consumer import Consumer, delivery
 from ajsync.transport.context import context_for_server
-from ajsync.transport.following import Following
 from ajsync.transport.known import Known
-from ajsync.transport.messages import delivery
+from ajsync.transport.leader import Listing
+from ajsync.transport.tail import Tail
 from tests.conftest import StartServer
 from tests.nats_server import NatsServer
 from tests.transport.watched import WAIT_SECONDS, delete, put, watching
@@ -29,11 +31,11 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def observant(monkeypatch: pytest.MonkeyPatch) -> None:
     """Silence and new streams are noticed sooner."""
-    monkeypatch.setattr(following, "_SILENCE_SECONDS", 1.5)
-    monkeypatch.setattr(following, "_TICK_SECONDS", 0.1)
-    monkeypatch.setattr(checking, "_CHECK_SECONDS", 0.2)
-    monkeypatch.setattr(checking, "_AGAIN_SECONDS", 0.1)
-    monkeypatch.setattr(polling, "_LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(consumer_module, "_SILENCE_SECONDS", 1.5)
+    monkeypatch.setattr(consumer_module, "_TICK_SECONDS", 0.1)
+    monkeypatch.setattr(watch_module, "_CHECK_SECONDS", 0.2)
+    monkeypatch.setattr(watch_module, "_AGAIN_SECONDS", 0.1)
+    monkeypatch.setattr(watch_module, "_LOOK_SECONDS", 0.05)
     monkeypatch.setattr(watch_module, "_RETRY_SECONDS", 0.1)
     monkeypatch.setattr(watch_module, "_POLLING_SECONDS", 0.3)
 
@@ -41,6 +43,14 @@ def observant(monkeypatch: pytest.MonkeyPatch) -> None:
 async def consumers(connection: Connection) -> list[str]:
     listing = await connection.jetstream_request(f"CONSUMER.NAMES.{CONFIGURATION_STREAM}", {})
     return list(listing["consumers"] or [])
+
+
+async def the_consumer(connection: Connection) -> str:
+    """The name of the one consumer that there is, or will be."""
+    async with asyncio.timeout(WAIT_SECONDS):
+        while len(found := await consumers(connection)) != 1:
+            await asyncio.sleep(0.01)
+    return found[0]
 
 
 async def test_what_is_there_is_told_first_and_each_change_after_it_once(server: NatsServer) -> None:
@@ -112,7 +122,7 @@ async def test_a_consumer_that_is_deleted_behind_its_back_is_replaced(server: Na
         await put(connection, {"A": b"1", "B": b"1"})
         async with watching(connection) as watch:
             await watch.until(watch.loaded.is_set)
-            (consumer,) = await consumers(connection)
+            consumer = await the_consumer(connection)
             await connection.jetstream_request(f"CONSUMER.DELETE.{CONFIGURATION_STREAM}.{consumer}")
             await put(connection, {"A": b"2"})
             await delete(connection, "B")
@@ -154,16 +164,16 @@ async def test_what_a_restart_takes_from_memory_is_told_as_deleted_once_the_buck
 
 
 async def test_a_gap_makes_it_list_again(server: NatsServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    receive = Following._receive
+    receive = Consumer._receive
     lost: list[Msg] = []
 
-    async def lose(self: Following, msg: Msg) -> None:
+    async def lose(self: Consumer, msg: Msg) -> None:
         if msg.data == b"lost" and not lost:
             lost.append(msg)
         else:
             await receive(self, msg)
 
-    monkeypatch.setattr(Following, "_receive", lose)
+    monkeypatch.setattr(Consumer, "_receive", lose)
     async with connect(context_for_server(server.url)) as connection:
         await ConfigurationBucket.create(connection)
         async with watching(connection) as watch:
@@ -178,26 +188,108 @@ async def test_a_gap_makes_it_list_again(server: NatsServer, monkeypatch: pytest
             assert len(watch.seen) == 4
 
 
-async def test_a_purge_in_the_midst_of_the_listing_does_not_keep_it_from_ending(
+@pytest.mark.usefixtures("observant")
+async def test_what_happens_between_the_load_and_the_consumer_is_told(
     server: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    purged: list[str] = []
-    create = Following._create
+    happened: list[str] = []
+    create = Consumer._create
 
-    async def purge_first(self: Following, inbox: str) -> None:
-        if not purged:
-            purged.append(inbox)
-            await connection.jetstream_request(f"STREAM.PURGE.{CONFIGURATION_STREAM}")
+    async def happen_first(self: Consumer, inbox: str) -> None:
+        if not happened:
+            happened.append(inbox)
+            await purge(connection, "PURGED")
+            await delete(connection, "DELETED")
+            await put(connection, {"A": b"2", "NEW": b"1"})
         await create(self, inbox)
 
-    monkeypatch.setattr(Following, "_create", purge_first)
+    monkeypatch.setattr(Consumer, "_create", happen_first)
+    async with connect(context_for_server(server.url)) as connection:
+        await ConfigurationBucket.create(connection)
+        await put(connection, dict.fromkeys(("A", "DELETED", "PURGED"), b"1"))
+        async with watching(connection) as watch:
+            await watch.until(lambda: watch.state() == {"A": b"2", "NEW": b"1"})
+            assert len(watch.seen) == 7
+
+
+async def test_keys_that_go_during_the_load_do_not_keep_it_from_ending(
+    server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_to = Tail.read_to
+    purged: list[str] = []
+
+    async def purge_in_between(self: Tail, sequence: int) -> None:
+        await read_to(self, sequence)
+        if not purged:
+            purged.append("A")
+            await purge(connection, "A")
+            raise UnreachableError("so that everything is read again")
+
+    monkeypatch.setattr(Tail, "read_to", purge_in_between)
+    async with connect(context_for_server(server.url)) as connection:
+        await ConfigurationBucket.create(connection)
+        await put(connection, {"A": b"1", "B": b"1"})
+        async with watching(connection) as watch:
+            await watch.until(watch.loaded.is_set)
+            assert watch.state() == {"B": b"1"}
+
+
+async def test_a_consumer_on_a_replica_that_lags_tells_nothing_that_is_known(server: NatsServer) -> None:
+    """Such a replica does not have the sequence yet from which the consumer is to begin, and begins earlier."""
+    told: list[tuple[int, bytes | None]] = []
+
+    async def is_whole() -> bool:
+        return True
+
     async with connect(context_for_server(server.url)) as connection:
         await ConfigurationBucket.create(connection)
         await put(connection, {"A": b"1"})
-        async with watching(connection) as watch:
-            await watch.until(watch.loaded.is_set)
-            assert watch.state() == {}
-        assert purged
+        subjects = [f"{SCHEDULE_SUBJECT}*"]
+        consumer = Consumer(
+            connection, CONFIGURATION_STREAM, subjects, 3, lambda _, revision, __, data: told.append((revision, data))
+        )
+        running = asyncio.create_task(consumer.run(is_whole))
+        await the_consumer(connection)
+        await put(connection, {"A": b"2"})
+        await put(connection, {"A": b"3"})
+        await put(connection, {"A": b"4"})
+        await put(connection, {"B": b"5"})
+        async with asyncio.timeout(WAIT_SECONDS):
+            while len(told) < 2:
+                await asyncio.sleep(0.01)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        assert told == [(4, b"4"), (5, b"5")]
+
+
+def test_a_list_tells_which_keys_are_gone_and_which_were_never_told() -> None:
+    seen: list[tuple[str, bytes | None]] = []
+    known = Known(lambda change: seen.append((change.subject, change.data)))
+    known.begin_load()
+    known.take("kept", 1, 10, b"1")
+    known.take("gone", 2, 20, b"2")
+    assert known.end_load()
+    known.take("younger", 4, 40, b"4")
+    assert known.compare(Listing("", 3, ["kept", "unknown"]))  # the message of the unknown one may be on its way
+    assert seen[3:] == [("gone", None)]
+    assert not known.compare(Listing("", 3, ["kept", "unknown"]))
+    assert len(known) == 2
+
+
+def test_a_load_ends_only_when_every_known_key_was_met() -> None:
+    seen: list[tuple[str, bytes | None, bool]] = []
+    known = Known(lambda change: seen.append((change.subject, change.data, change.initial)))
+    known.begin_load()
+    known.take("a", 7, 10, b"1")
+    known.take("b", 8, 10, b"1")
+    assert known.end_load()
+    assert known.loaded.is_set()
+    known.begin_load()  # a stream that was made again counts from 1 again
+    known.take("a", 1, 20, b"2")
+    assert not known.end_load()
+    assert known.compare(Listing("", 1, ["a"]))
+    assert seen[2:] == [("a", b"2", False), ("b", None, False)]
+    assert not known.loading
 
 
 @pytest.mark.usefixtures("observant")
@@ -380,35 +472,6 @@ async def test_a_key_that_nobody_told_of_is_found(server: NatsServer, monkeypatc
             assert len(watch.seen) == 2
 
 
-async def test_what_the_server_says_is_still_to_come_does_not_end_the_listing(
-    server: NatsServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    receive = Following._receive
-    late = asyncio.Event()
-    held: list[Msg] = []
-
-    async def tell_of_the_end(self: Following, msg: Msg) -> None:
-        """As a server does while somebody writes: one of the first says that nothing is to come."""
-        if msg.reply.startswith("$JS.ACK."):
-            held.append(msg)
-            msg.reply = ".".join([*msg.reply.split(".")[:-1], "0"])
-            if len(held) == 2:
-                await late.wait()
-        await receive(self, msg)
-
-    monkeypatch.setattr(Following, "_receive", tell_of_the_end)
-    async with connect(context_for_server(server.url)) as connection:
-        await ConfigurationBucket.create(connection)
-        await put(connection, {"A": b"1", "B": b"1", "C": b"1"})
-        async with watching(connection) as watch:
-            await watch.until(lambda: len(held) == 2)
-            assert not watch.loaded.is_set()
-            late.set()
-            await watch.until(watch.loaded.is_set)
-            assert watch.state() == {"A": b"1", "B": b"1", "C": b"1"}
-            assert all(seen.initial for seen in watch.seen)
-
-
 async def test_nothing_is_missed_where_the_listing_ends_and_live_begins(server: NatsServer) -> None:
     async with connect(context_for_server(server.url)) as connection, connect(context_for_server(server.url)) as other:
         await ConfigurationBucket.create(connection)
@@ -441,7 +504,7 @@ async def test_nothing_is_missed_where_the_listing_ends_and_live_begins(server: 
 
 
 def test_a_reply_is_read_with_and_without_a_domain() -> None:
-    assert delivery("$JS.ACK.KV_B.ajsync-x.1.17.5.1700000000000000000.3") == (17, 5, 1700000000000000000, 3)
+    assert delivery("$JS.ACK.KV_B.ajsync-x.1.17.5.1700000000000000000.3") == (17, 5, 1700000000000000000)
     domain = "$JS.ACK.hub.ACCOUNTHASH.KV_B.ajsync-x.1.17.5.1700000000000000000.3"
-    assert delivery(domain) == (17, 5, 1700000000000000000, 3)
-    assert delivery(f"{domain}.rAnDoM") == (17, 5, 1700000000000000000, 3)
+    assert delivery(domain) == (17, 5, 1700000000000000000)
+    assert delivery(f"{domain}.rAnDoM") == (17, 5, 1700000000000000000)

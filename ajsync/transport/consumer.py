@@ -1,0 +1,154 @@
+"""An ordered consumer: what is stored in a stream from a sequence on, pushed to us until one message is missing."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+from nats.aio.msg import Msg
+
+from ajsync.errors import NotPermittedError, UnreachableError
+from ajsync.transport.connection import Connection
+from ajsync.transport.errors import UNAVAILABLE, JetStreamError, StreamNotFoundError, TooManyConsumersError
+from ajsync.transport.messages import is_deletion
+from ajsync.waiting import raise_if_cancelled, set_within
+
+CONSUMER_MARK = "ajsync"
+"""The description of each consumer of ours begins with it, so that no consumer is taken for that of a Go scheduler."""
+_HEARTBEAT_SECONDS = 1.0
+_SILENCE_SECONDS = 3.0
+"""The consumer counts as gone after so long without a message or a heartbeat."""
+_TICK_SECONDS = 0.5
+_IN_A_ROW = 100
+"""Messages taken before others have a turn: ten thousand may come at once."""
+
+Take = Callable[[str, int, int, bytes | None], None]
+"""Takes the subject, the sequence, the nanoseconds since 1970 at which it was stored, and the value, None for a
+deletion."""
+
+
+class NoConsumerError(UnreachableError):
+    """The server does not let us have a consumer; says why, and what to do."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+        """An `ErrorCode`; 0 for a missing permission, whose message names the consumer and so differs each time."""
+
+
+class Consumer:
+    """Gives `take` the messages that match one of `subjects` and lie beyond the sequence `after`, in their order."""
+
+    def __init__(self, connection: Connection, stream: str, subjects: Sequence[str], after: int, take: Take) -> None:
+        self._connection = connection
+        self._stream = stream
+        self._subjects = list(subjects)
+        self._after = after
+        self._take = take
+        self._name = ""
+        self._sequence = 0
+        """How many messages came; the consumer numbers them from 1 on."""
+        self._heard = 0.0
+        self._broken = asyncio.Event()
+
+    async def run(self, is_whole: Callable[[], Awaitable[bool]]) -> None:
+        """Take messages until one may have been missed, or until `is_whole`, which is called now and then, says no.
+
+        Raises NoConsumerError, and as a request does.
+        """
+        client = self._connection.client
+        inbox = client.new_inbox()
+        generation = self._connection.generation
+        subscription = await client.subscribe(inbox, cb=self._receive, pending_msgs_limit=-1, pending_bytes_limit=-1)
+        try:
+            await self._create(inbox)
+            self._heard = time.monotonic()
+            while not await set_within(self._broken, _TICK_SECONDS):
+                raise_if_cancelled()
+                is_silent = time.monotonic() - self._heard > _SILENCE_SECONDS
+                if is_silent or self._connection.generation != generation or not await is_whole():
+                    return
+        finally:
+            self._broken.set()  # what still comes will be read again
+            if not client.is_closed:
+                await subscription.unsubscribe()
+                if client.is_connected and self._name:
+                    await client.publish(f"{self._connection.api_prefix}CONSUMER.DELETE.{self._stream}.{self._name}")
+
+    async def _create(self, inbox: str) -> None:
+        name = f"ajsync-{inbox.rpartition('.')[2]}"
+        config = {
+            "name": name,
+            "description": f"{CONSUMER_MARK} watch",
+            "deliver_subject": inbox,
+            "deliver_policy": "by_start_sequence",
+            "opt_start_seq": self._after + 1,
+            "ack_policy": "none",
+            "max_deliver": 1,
+            "filter_subjects": self._subjects,
+            "flow_control": True,
+            "idle_heartbeat": int(_HEARTBEAT_SECONDS * 1e9),
+            "inactive_threshold": 5_000_000_000,
+            "num_replicas": 1,
+            "mem_storage": True,
+        }
+        body = {"stream_name": self._stream, "action": "create", "config": config}
+        try:
+            await self._connection.jetstream_request(f"CONSUMER.CREATE.{self._stream}.{name}", body)
+        except NotPermittedError as error:
+            raise NoConsumerError(self._without(str(error)), 0) from None
+        except JetStreamError as error:
+            if isinstance(error, StreamNotFoundError) or error.code == UNAVAILABLE:
+                raise
+            remedy = ""
+            if isinstance(error, TooManyConsumersError):
+                remedy = (
+                    f" {self._stream} has as many consumers as it may have: 'nats consumer ls {self._stream}' shows "
+                    "them, 'nats consumer rm' deletes one. The page 'Permissions' of the documentation says how to "
+                    "keep their number low."
+                )
+            raise NoConsumerError(self._without(f"{error}{remedy}"), error.err_code) from None
+        self._name = name
+
+    def _without(self, reason: str) -> str:
+        return (
+            f"Cannot follow {self._stream} by a consumer: {reason} It is checked twice a second instead, which costs "
+            "the server more, and a consumer is asked for again every 30 s."
+        )
+
+    async def _receive(self, msg: Msg) -> None:
+        self._heard = time.monotonic()
+        if not msg.reply.startswith("$JS.ACK."):
+            await self._control(msg)
+            return
+        revision, sequence, stored_at = delivery(msg.reply)
+        if self._broken.is_set() or sequence != self._sequence + 1:
+            self._broken.set()
+            return
+        self._sequence = sequence
+        if revision > self._after:  # a consumer on a replica that lags begins earlier
+            self._take(msg.subject, revision, stored_at, None if is_deletion(msg.headers) else msg.data)
+        if sequence % _IN_A_ROW == 0:
+            await asyncio.sleep(0)
+
+    async def _control(self, msg: Msg) -> None:
+        """A heartbeat, which says how many messages should have come, or a question whether we can take more."""
+        headers = msg.headers or {}
+        last = headers.get("Nats-Last-Consumer")
+        if last is not None and int(last) != self._sequence:
+            self._broken.set()
+        if answer := headers.get("Nats-Consumer-Stalled") or msg.reply:
+            await self._connection.client.publish(answer)
+
+
+def delivery(reply: str) -> tuple[int, int, int]:
+    """What the reply subject of a message says: its stream sequence, its consumer sequence, when it was stored.
+
+    It is `$JS.ACK.STREAM.CONSUMER.DELIVERED.`, these three and the number of messages to come. If the server names the
+    domain and the account, it begins with `$JS.ACK.DOMAIN.ACCOUNT.STREAM.`, and may end with a random token.
+    """
+    tokens = reply.split(".")
+    first = 5 if len(tokens) == 9 else 7
+    revision, sequence, stored_at = map(int, tokens[first : first + 3])
+    return revision, sequence, stored_at

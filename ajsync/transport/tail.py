@@ -1,0 +1,105 @@
+"""Read a stream from a position on, as `tail -f` does with a file: by direct gets, or from the leader where those fail.
+
+A read of the whole bucket, a watch that loads it and a watch that has no consumer all read this way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import Sequence
+
+from ajsync.timestamp import format_timestamp
+from ajsync.transport.connection import Connection
+from ajsync.transport.leader import last_messages, list_all_subjects
+from ajsync.transport.messages import LastMessage, next_message
+from ajsync.transport.subjects import covering, matches
+from ajsync.transport.walk import NoWalkError, Take, Walk
+
+_log = logging.getLogger(__name__)
+
+_LAG_SECONDS = 3.0
+"""A healthy replica lags less than this behind the leader."""
+_LAG_PAUSE_SECONDS = 0.01
+
+
+class Tail:
+    """What a stream that keeps one message for each subject holds beyond a position, in the stream's order.
+
+    `take` gets each message that matches one of `subjects`.
+    """
+
+    def __init__(self, connection: Connection, stream: str, subjects: Sequence[str], take: Take) -> None:
+        self._connection = connection
+        self._stream = stream
+        self._subjects = subjects
+        self._covering = covering(subjects)
+        """One walk over all subjects, because the order of keys of different kinds has a meaning too."""
+        self._take = take
+        self._walk = Walk(connection, stream, self._covering, take if len(subjects) == 1 else self._take_wanted)
+        self._walks = True
+        """False once the server has allowed no walk."""
+
+    @property
+    def position(self) -> int:
+        """Everything up to this sequence was taken, or was replaced by something beyond it."""
+        return self._walk.position
+
+    async def read(self) -> None:
+        """Take what lies beyond the position, as far as the server that answers knows. Raises as a request does."""
+        if not await self._walk_to_end():
+            await self._read_from_leader(math.inf)
+
+    async def read_to(self, sequence: int) -> None:
+        """Take everything up to a sequence that the leader has named, and maybe more. Raises as a request does."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _LAG_SECONDS
+        while await self._walk_to_end():
+            if self.position >= sequence or await self._next() is None:
+                return
+            if loop.time() > deadline:
+                _log.info("reading %s key by key: a replica lags behind its leader", self._stream)
+                await self._list()
+                return
+            await asyncio.sleep(_LAG_PAUSE_SECONDS)
+        await self._read_from_leader(sequence)
+
+    async def is_at(self, last_sequence: int) -> bool:
+        """Whether nothing is left to take, if the leader says that its last message has this sequence."""
+        return last_sequence == self.position or (last_sequence > self.position and await self._next() is None)
+
+    async def _walk_to_end(self) -> bool:
+        if self._walks:
+            try:
+                await self._walk.to_end()
+            except NoWalkError as error:
+                _log.info("reading %s key by key: %s", self._stream, error)
+                self._walks = False
+        return self._walks
+
+    async def _read_from_leader(self, sequence: float) -> None:
+        if not self.position:
+            await self._list()
+        while self.position < sequence and (message := await self._next()) is not None:
+            self._take_message(message)
+            self._walk.position = message.revision
+
+    async def _list(self) -> None:
+        """Take all there is: the subjects first, then many of their messages at a time."""
+        listing = await list_all_subjects(self._connection, self._stream, self._subjects)
+        found = await last_messages(self._connection, self._stream, [*listing.subjects])
+        for message in sorted(found.values(), key=lambda message: message.revision):
+            self._take_message(message)
+        self._walk.position = listing.last_sequence
+
+    async def _next(self) -> LastMessage | None:
+        """The next message by the word of the leader."""
+        return await next_message(self._connection, self._stream, self._covering, self.position)
+
+    def _take_message(self, message: LastMessage) -> None:
+        self._take_wanted(message.subject, message.revision, message.value, format_timestamp(message.stored_at))
+
+    def _take_wanted(self, subject: str, revision: int, value: bytes | None, time: str) -> None:
+        if any(matches(pattern, subject) for pattern in self._subjects):
+            self._take(subject, revision, value, time)
