@@ -58,7 +58,7 @@ def test_the_demo_shows_each_step_and_ends_with_nothing_to_do(temporary: Path) -
     assert [line.split()[2] for line in output.splitlines() if line.startswith("$ ajsync ")][1:] == [
         step.split()[0] for step in steps
     ]
-    for result in ("Applied: 5 created.", "Applied: 1 updated.", "Applied: 1 deleted.", "No changes."):
+    for result in ("Applied: 5 created.", "Applied: 1 updated.", "Applied: 1 deleted.", "No changes:"):
         assert result in output
     assert [*temporary.iterdir()] == []
 

@@ -1,1 +1,1 @@
-"""The Python API: what a program of one's own does with schedules and tasks. Its names are those of `ajsync` itself."""
+"""The Python API for programs that work with schedules and tasks. The package `ajsync` exports its names."""

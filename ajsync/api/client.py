@@ -1,4 +1,4 @@
-"""The client: schedules and tasks of one NATS account, from a program of one's own."""
+"""The client: the schedules and tasks of one NATS account, for a program."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ScheduleChange:
-    """One schedule of the bucket as it is from now on."""
+    """One schedule of the bucket in its new state."""
 
     name: str
     task: ScheduledTask | None
-    """None where it was deleted, or is not a scheduled task."""
+    """None if it was deleted or is not a scheduled task."""
     problem: str = ""
     """Why the value is not a scheduled task."""
     initial: bool = False
-    """It was there before the watch was."""
+    """It was there before the watch began."""
 
 
 @asynccontextmanager
@@ -56,9 +56,9 @@ async def connect(
 ) -> AsyncIterator[Client]:
     """A client, connected within `timeout` seconds to the NATS context `context`, or to the URL `server`.
 
-    With neither it is the context that `$CONTEXT` names, then `AJC`. `name` is what the server shows of us. A lost
-    connection comes back by itself, and is given up after `reconnect_timeout` seconds, with None never. `signer` signs
-    the tasks that are enqueued. Raises InvalidError for the context or URL, UnreachableError, NotPermittedError.
+    Without either it is the context that `$CONTEXT` names, or else `AJC`. `name` is the client's name on the server. A
+    lost connection is restored, or given up after `reconnect_timeout` seconds; None never gives up. `signer` signs the
+    enqueued tasks. Raises InvalidError for the context or URL, UnreachableError, NotPermittedError.
     """
     if server is not None and context is not None:
         raise UsageError("server and context exclude each other: a context names its own server.")
@@ -72,27 +72,27 @@ async def connect(
 
 
 class Client:
-    """The schedules and tasks of one account; made by `connect`, and good for any number of coroutines at once.
+    """The schedules and tasks of one account; made by `connect`, and safe to share between coroutines.
 
-    Everything raises UnreachableError where the server or what it should hold is not there, and NotPermittedError where
-    the server refuses.
+    Every method raises UnreachableError if the server, the bucket or a stream is missing, and NotPermittedError if the
+    server refuses.
     """
 
     def __init__(self, connection: Connection, signer: Signer | None = None) -> None:
         self.connection = connection
-        """For `ajsync.Scheduler`; its `client` is nats-py's own."""
+        """For `ajsync.Scheduler`; its `client` is the client of nats-py."""
         self._signer = signer
         self._bucket: ConfigurationBucket | None = None
         self._watches: set[asyncio.Task[None]] = set()
         self._ended = False
 
     async def prepare(self, *, replicas: int = 1, memory: bool = False) -> None:
-        """Make the bucket of schedules and the stream of tasks if they are missing; nothing else ever makes them."""
+        """Make the bucket of schedules and the stream of tasks if they are missing; no other method makes them."""
         for stream in (CONFIGURATION_STREAM, TASKS_STREAM):
             await make_stream(self.connection, stream, replicas=replicas, memory=memory)
 
     async def bucket(self) -> ConfigurationBucket:
-        """The bucket of schedules. Raises BucketNotFoundError where it does not exist."""
+        """The bucket of schedules. Raises BucketNotFoundError if it does not exist."""
         if self._bucket is None:
             self._bucket = await ConfigurationBucket.open(self.connection)
         return self._bucket
@@ -102,9 +102,9 @@ class Client:
     ) -> ScheduledTask:
         """Add a schedule that makes `task` in `queue` whenever it is due, and return it as stored.
 
-        `schedule` is five fields, `@daily` and the like, or `@every 10m`, read in `timezone`, an IANA name. It belongs
-        to nobody, or to `owner`, whose next apply deletes it unless the files name it. Raises AlreadyExistsError,
-        ScheduleError, InvalidError.
+        `schedule` is five fields, a name such as `@daily`, or `@every 10m`, in `timezone`, an IANA name. With `owner`
+        the next apply of that owner deletes it unless the files name it. Raises AlreadyExistsError, ScheduleError,
+        InvalidError.
         """
         scheduled = new_schedule(
             name,
@@ -129,9 +129,9 @@ class Client:
         return entry.task
 
     async def remove_scheduled_task(self, name: str, *, owner: str | None = None) -> None:
-        """Delete a schedule of nobody, or one of `owner`.
+        """Delete a schedule that has no owner, or one of `owner`.
 
-        Raises NotFoundError, and ConflictError where it belongs to somebody else or is changed meanwhile.
+        Raises NotFoundError, and ConflictError if it belongs to another owner or changes meanwhile.
         """
         bucket = await self.bucket()
         await remove(bucket, await find_removable(bucket, name, owner=owner))
@@ -145,13 +145,13 @@ class Client:
         return tuple(entry.task for _, entry in sorted(live.entries.items()) if entry.task is not None)
 
     async def watch(self) -> AsyncGenerator[ScheduleChange, None]:
-        """Follow the schedules: first each that is there, then each change of one, whatever happens to the server.
+        """Follow the schedules: first each that is there, then each change, also across lost connections.
 
-        Ends with the client. Raises UnreachableError once the connection is given up, and of a client that has ended.
+        Ends with the client. Raises UnreachableError once the connection is given up, or if the client has ended.
         """
         await self.bucket()
         if self._ended:
-            raise UnreachableError("The client has ended, and follows nothing any more. Connect anew.")
+            raise UnreachableError("The client has ended, so it follows nothing. Connect again.")
         changes: asyncio.Queue[KeyChange | None] = asyncio.Queue()
         following = Watch(self.connection, CONFIGURATION_STREAM, [f"{SCHEDULE_SUBJECT}*"], changes.put_nowait)
         running = asyncio.create_task(following.run())
@@ -177,7 +177,7 @@ class Client:
             self._watches.discard(running)
 
     async def end_watches(self) -> None:
-        """End what `watch` has under way, and begin none any more; `connect` does so when its block ends."""
+        """End every `watch`, and begin no other; `connect` calls this when its block ends."""
         self._ended = True
         for running in self._watches:
             running.cancel()
@@ -187,8 +187,8 @@ class Client:
     async def enqueue_task(self, queue: str, task: Task) -> StoredTask:
         """Make one task in `queue` now, and return it as stored, with its id.
 
-        Raises EnqueueError where it was stored and the queue did not take its work item, for example since there is no
-        such queue; InvalidError for what cannot be a task.
+        Raises EnqueueError if the task was stored and the queue refused its work item, for example because there is no
+        such queue; InvalidError for an invalid task.
         """
         now = time.time_ns()
         stored = stored_task(task, queue, task_id=new_id(now // NANOSECONDS), now=now)
@@ -198,7 +198,7 @@ class Client:
         return stored
 
     async def load_task_by_id(self, task_id: str) -> StoredTask:
-        """The task as it is now. Raises NotFoundError, and StoredValueError for a message that is no task."""
+        """The task as it is now. Raises NotFoundError, and StoredValueError if the message is not a task."""
         found = None
         if TASK_TYPE.fullmatch(task_id):  # ids have the same characters
             found = await load_task(self.connection, task_id)

@@ -1,4 +1,4 @@
-"""Load the files, plan and apply, from a program of one's own: what the commands of the same names do."""
+"""Load the files, plan and apply from a program, as the commands of the same names do."""
 
 from __future__ import annotations
 
@@ -13,28 +13,26 @@ from ajsync.errors import StalePlanError
 from ajsync.reconcile.apply.apply import Result
 from ajsync.reconcile.apply.apply import apply as carry_out
 from ajsync.reconcile.apply.recreate import finish_interrupted
-from ajsync.reconcile.destination import Destination, without_user
 from ajsync.reconcile.gates import refusals
 from ajsync.reconcile.plan import Plan
-from ajsync.reconcile.reconciler import Goal, propose
+from ajsync.reconcile.reconciler import Goal, destination_of, propose
 from ajsync.safety import DEFAULT_SAFETY, Opened, Safety
 
 
 def load_config(
     folder: str | Path = ".", *, project: str | Path | None = None, environment: str | None = None
 ) -> Configuration:
-    """What `ajsync.yaml`, in `folder` or above it, and its schedules files say for one environment.
+    """What `ajsync.yaml`, in `folder` or above it, and its schedules files define for one environment.
 
-    `project` names another file instead. Raises ConfigurationError with every problem of every file.
+    `project` names the file directly. Raises ConfigurationError with every problem of every file.
     """
     return load_configuration(Path(folder), project=None if project is None else Path(project), environment=environment)
 
 
 async def plan(client: Client, configuration: Configuration, *, adopt: bool = False) -> Plan:
-    """How the files differ from the bucket; nothing is changed. With `adopt` they take over what belongs to nobody."""
+    """How the files differ from the bucket; nothing is changed. `adopt` takes over schedules without an owner."""
     goal = Goal(configuration.owner, configuration.tasks, configuration.digest, opened=Opened(adopt=adopt))
-    connection = client.connection
-    destination = Destination(configuration.environment or "", connection.context.name, without_user(connection.url))
+    destination = destination_of(client.connection, configuration.environment)
     return (await propose(await client.bucket(), goal, destination)).plan
 
 
@@ -47,11 +45,11 @@ async def apply(
     on_done: Callable[[], None] | None = None,
     stop: asyncio.Event | None = None,
 ) -> Result:
-    """Carry out a plan, and return what became of each change: look at `error` of the result.
+    """Carry out a plan, and return the outcome of each change; `error` of the result says if something is left to do.
 
-    `safety` is that of the configuration, or the standard one; up to `allow_deletes` deletes pass it. `on_done` is
-    called for each change done; once `stop` is set nothing new is begun. Raises GateError and ConflictError where the
-    plan must not be applied, StalePlanError where the bucket is another or an interrupted apply had to be finished.
+    `safety` is that of the configuration, or the default one; up to `allow_deletes` deletes pass it. `on_done` is
+    called for each change that is done; once `stop` is set, nothing new is begun. Raises GateError and ConflictError if
+    the plan must not be applied, StalePlanError if the bucket is another or an interrupted apply had to be finished.
     """
     for refusal in refusals(plan, safety or DEFAULT_SAFETY, Opened(allow_deletes=allow_deletes)):
         raise refusal

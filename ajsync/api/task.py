@@ -1,4 +1,4 @@
-"""A task as a program asks for it: what is to be done, before it has an id, a queue and an instant."""
+"""A task as a program asks for it, before it has an id, a queue and an instant."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ _MICROSECOND = NANOSECONDS // 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What is to be done: by one task that is enqueued, or by each task that a schedule makes."""
+    """The work of one task that is enqueued, or of each task that a schedule makes."""
 
     type: str
-    """Which handler does it, such as `email:monthly`."""
+    """Selects the handler, such as `email:monthly`."""
     payload: object = None
-    """`bytes` are carried as they are; everything else as JSON, as the Go API does; None is no payload."""
+    """`bytes` are stored as they are, everything else as JSON, as in the Go API; None is no payload."""
     _: KW_ONLY
     deadline: timedelta | None = None
-    """How long after it was made no worker starts it any more. Of a schedule at least 30 s, in whole seconds."""
+    """How long after its creation a worker may still start it; for a schedule at least 30 s, in whole seconds."""
     max_tries: int = DEFAULT_MAX_TRIES
 
 
 def payload_bytes(task: Task) -> bytes | None:
-    """What the task carries. Raises InvalidError for a payload that JSON cannot hold."""
+    """The payload as stored. Raises InvalidError for a payload that JSON cannot hold."""
     if task.payload is None or isinstance(task.payload, bytes):
         return task.payload
     try:
@@ -39,22 +39,22 @@ def payload_bytes(task: Task) -> bytes | None:
 
 
 def deadline_nanoseconds(task: Task) -> int:
-    """The deadline in nanoseconds after the task is made; 0 for none. Raises InvalidError for one in the past."""
+    """The deadline in nanoseconds, 0 for none. Raises InvalidError unless it is greater than zero."""
     if task.deadline is None:
         return 0
     nanoseconds = task.deadline // timedelta(microseconds=1) * _MICROSECOND
     if nanoseconds <= 0:
-        raise InvalidError(f"The deadline {task.deadline} is not longer than nothing.")
+        raise InvalidError(f"The deadline {task.deadline} is not valid: it must be greater than zero.")
     return nanoseconds
 
 
 def stored_task(task: Task, queue: str, *, task_id: str, now: int) -> StoredTask:
-    """The new task that is stored for `task` at `now`, in nanoseconds since 1970; unsigned. Raises InvalidError."""
-    # Both become part of a subject.
+    """The new task to store for `task` at `now`, in nanoseconds since 1970; unsigned. Raises InvalidError."""
+    # Queue and type become parts of subjects.
     if not QUEUE_NAME.fullmatch(queue):
-        raise InvalidError(f"The queue {queue!r} is not valid: allowed are letters, digits, _ and -.")
+        raise InvalidError(f"The queue {queue!r} is not valid: it may hold only letters, digits, _ and -.")
     if not TASK_TYPE.fullmatch(task.type):
-        raise InvalidError(f"The task type {task.type!r} is not valid: allowed are letters, digits, _, - and :.")
+        raise InvalidError(f"The task type {task.type!r} is not valid: it may hold only letters, digits, _, - and :.")
     if task.max_tries < 1:
         raise InvalidError(f"The task must be tried at least once, not {task.max_tries} times.")
     deadline = deadline_nanoseconds(task)

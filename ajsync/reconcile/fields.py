@@ -1,6 +1,6 @@
-"""The fields of a scheduled task as people know them from a schedules file: their names, how each is read and compared.
+"""The fields of a scheduled task under their names in a schedules file, and how each is read and compared.
 
-Every rendering of a plan goes by this table, so that all of them name and order the fields alike.
+Every format of a plan uses this table, so that all of them name and order the fields alike.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ class Field:
     """One field of a scheduled task."""
 
     name: str
-    """As in a schedules file."""
+    """Its name in a schedules file."""
     kind: Literal["text", "number", "duration", "payload"]
     """A duration is in nanoseconds."""
     read: Callable[[ScheduledTask], Value]
     default: Value = None
-    """What needs no mention where a task is shown as a whole; None for a field that is always worth it."""
+    """The value that is left out where a whole task is shown; None for a field that is always shown."""
     absent: str = "(none)"
-    """How an empty value is worded: None, "" and a duration of 0."""
+    """The text for an empty value: None, "" and a duration of 0."""
 
 
 OWNER = Field("owner", "text", lambda task: task.owner)
-"""Differs only in an adoption, and stands in a plan's heading otherwise."""
+"""Differs only in an adoption; otherwise the heading of the plan shows it."""
 
 FIELDS = (
     Field("schedule", "text", lambda task: split_schedule(task.schedule)[0]),
@@ -63,20 +63,20 @@ TIMING = frozenset({"schedule", "timezone", "jitter"})
 def split_schedule(stored: str) -> tuple[str, str | None]:
     """A stored schedule without its zone, and the zone.
 
-    Only the spelling `CRON_TZ=Zone ` of ajsync itself is taken apart: whatever else stands in the bucket stays whole,
-    so that two schedules that differ as stored differ as shown.
+    Only ajsync's own spelling `CRON_TZ=Zone ` is split. Every other value in the bucket stays whole, so that two
+    schedules that differ as stored also differ as shown.
     """
     zone, rest = split_zone(stored)
     return (rest, zone) if zone and stored == f"CRON_TZ={zone} {rest}" else (stored, None)
 
 
 def changed_fields(before: ScheduledTask, after: ScheduledTask) -> tuple[Field, ...]:
-    """The fields in which two values of a schedule differ; none exactly where the plan takes them for the same."""
+    """The fields in which two values of a schedule differ: none exactly if the plan takes the values for the same."""
     return tuple(field for field in (*FIELDS, OWNER) if field.read(before) != field.read(after))
 
 
 def shown_fields(task: ScheduledTask) -> tuple[Field, ...]:
-    """The fields that tell what a schedule is: those that are not at their default."""
+    """The fields of a schedule that are not at their default."""
     return tuple(field for field in FIELDS if field.read(task) != field.default)
 
 

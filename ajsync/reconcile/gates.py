@@ -1,4 +1,4 @@
-"""Safety gates: reasons not to apply a plan. Each looks at the plan alone, and names the option that opens it."""
+"""Safety gates: reasons not to apply a plan. Each looks only at the plan, and names the option that opens it."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from ajsync.safety import DEFAULT_SAFETY, NOTHING_OPENED, Opened, Safety
 from ajsync.text import counted, listed
 
 _PERCENT_FROM = 10
-"""Per cent of a handful say nothing: only from so many owned schedules on does that gate look."""
+"""The percentage gate ignores plans with fewer owned schedules: percentages of a handful mean nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loosened:
-    """A limit of the files that lets more pass than it would by default: whoever reads a plan should know."""
+    """A safety limit that the files set looser than the default, which a reader of the plan should know."""
 
     member: str
-    """As the files name it, such as `safety.max_delete`."""
+    """Its name in the files, such as `safety.max_delete`."""
     value: int | bool
     default: int | bool
 
     def __str__(self) -> str:
-        return f"{self.member} is {self.value}, by default {self.default}".lower()
+        return f"{self.member} is {self.value} (default {self.default})".lower()
 
 
 def loosened(safety: Safety) -> tuple[Loosened, ...]:
@@ -45,41 +45,39 @@ def _gates(plan: Plan, safety: Safety, opened: Opened) -> Iterator[GateError]:
     deletes = plan.count(Delete)
     if not plan.desired and deletes and not (safety.allow_empty or opened.allow_empty):
         yield GateError(
-            f"The files hold no schedule at all, and {counted(deletes, 'schedule')} would be deleted. "
-            "If that is meant, pass --allow-empty (or set safety.allow_empty)."
+            f"The files define no schedules, so {counted(deletes, 'schedule')} would be deleted. "
+            "If that is intended, pass --allow-empty or set safety.allow_empty."
         )
     if deletes <= opened.allow_deletes:
         return
     if deletes > safety.max_delete:
         yield GateError(
             f"{counted(deletes, 'schedule')} would be deleted, more than safety.max_delete allows "
-            f"({safety.max_delete}). "
-            f"If that is meant, pass --allow-deletes {deletes}."
+            f"({safety.max_delete}). If that is intended, pass --allow-deletes {deletes}."
         )
     elif plan.owned >= _PERCENT_FROM and deletes * 100 > safety.max_delete_percent * plan.owned:
         yield GateError(
             f"{deletes} of the {plan.owned} schedules of {plan.owner} would be deleted, more than "
             f"safety.max_delete_percent allows ({safety.max_delete_percent} %). "
-            f"If that is meant, pass --allow-deletes {deletes}."
+            f"If that is intended, pass --allow-deletes {deletes}."
         )
 
 
 def _conflicts(plan: Plan) -> Iterator[ConflictError]:
-    unmanaged = [conflict.name for conflict in plan.conflicts if conflict.kind == "unmanaged"]
+    unmanaged = [each.name for each in plan.conflicts if each.kind == "unmanaged"]
     if unmanaged:
         yield ConflictError(
-            f"In the bucket already, and managed by nobody: {listed(unmanaged)}. "
-            "If the files shall take them over, pass --adopt."
+            f"Already in the bucket and without an owner: {listed(unmanaged)}. To take them over, pass --adopt."
         )
-    foreign = [f"{conflict.name} ({conflict.detail})" for conflict in plan.conflicts if conflict.kind == "foreign"]
+    foreign = [f"{each.name} ({each.detail})" for each in plan.conflicts if each.kind == "foreign"]
     if foreign:
         yield ConflictError(
             f"These names belong to other owners: {listed(foreign)}. "
-            "Choose other names, or let their owners remove them first."
+            "Choose other names, or ask their owners to remove them first."
         )
-    unreadable = [conflict.name for conflict in plan.conflicts if conflict.kind == "unreadable"]
+    unreadable = [each.name for each in plan.conflicts if each.kind == "unreadable"]
     if unreadable:
         yield ConflictError(
-            f"The bucket holds something that is not a scheduled task under: {listed(unreadable)}. "
-            "ajsync does not overwrite it; look at it with 'ajsync view', and delete it if it is of no use."
+            f"The bucket holds values that are not scheduled tasks: {listed(unreadable)}. ajsync does not overwrite "
+            "them: look at each with 'ajsync view', and delete it if it is not needed."
         )

@@ -1,28 +1,59 @@
-"""The plan: what has to change in the bucket so that it holds what the files say. A value; nothing here does I/O.
+"""The plan: what has to change in the bucket so that it holds what the files define. A value, computed without I/O.
 
 The plan is the one thing that is shown, gated, saved and applied.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from operator import attrgetter
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from ajsync.asyncjobs.live import BucketIdentity, Live, LiveSchedule
+from ajsync.asyncjobs.live import BucketIdentity, Live
 from ajsync.asyncjobs.model import Managed, ScheduledTask
-from ajsync.reconcile.destination import UNKNOWN, Destination
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a plan goes, in the words of the person who chose it; not escaped."""
+
+    environment: str = ""
+    """The environment of the files; empty if none was chosen."""
+    context: str = ""
+    """The NATS context that is used; empty if a server was named instead."""
+    server: str = ""
+    """The address that answered, without a user; empty for a plan that was made without a server."""
+    configured: str = ""
+    """The NATS context that the environment names, if another context or a server is used instead."""
+
+    @property
+    def known(self) -> bool:
+        """True if the plan says where it goes."""
+        return self != UNKNOWN
+
+    @property
+    def reached(self) -> str:
+        """The context, or else the server."""
+        return self.context or self.server
+
+    def __str__(self) -> str:
+        """In short, as in a question: `prod (nats-prod)`."""
+        return f"{self.environment} ({self.reached})" if self.environment else self.reached
+
+
+UNKNOWN = Destination()
 
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """A schedule that the files have and the bucket has not."""
+    """A schedule that is in the files and not in the bucket."""
 
+    verb: ClassVar = "create"
     name: str
     after: ScheduledTask
     revision: int
-    """Of the delete marker that the key holds; 0 where it was never written."""
+    """Of the delete marker that the key holds; 0 if it was never written."""
     before: None = None
 
 
@@ -30,6 +61,7 @@ class Create:
 class Update:
     """A schedule of this owner that differs from the files."""
 
+    verb: ClassVar = "update"
     name: str
     before: ScheduledTask
     after: ScheduledTask
@@ -38,8 +70,9 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Adopt:
-    """A schedule of nobody that the files take over, with or without other changes."""
+    """A schedule without an owner that the files take over, with or without other changes."""
 
+    verb: ClassVar = "adopt"
     name: str
     before: ScheduledTask
     after: ScheduledTask
@@ -48,8 +81,9 @@ class Adopt:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """A schedule of this owner that the files have no more."""
+    """A schedule of this owner that is no longer in the files."""
 
+    verb: ClassVar = "delete"
     name: str
     before: ScheduledTask
     revision: int
@@ -57,25 +91,27 @@ class Delete:
 
 
 Change = Create | Update | Adopt | Delete
+KINDS: tuple[type[Change], ...] = (Create, Update, Adopt, Delete)
+"""In the order in which they are counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """A name that the files claim and that cannot be had."""
+    """A name in the files that this owner cannot have."""
 
     name: str
     kind: Literal["unmanaged", "foreign", "unreadable"]
     detail: str = ""
-    """The other owner, or why the value cannot be read."""
+    """The other owner, or why the value is unreadable."""
 
     def __str__(self) -> str:
         match self.kind:
             case "unmanaged":
-                return f"{self.name} is in the bucket and belongs to nobody"
+                return f"{self.name} is already in the bucket and has no owner"
             case "foreign":
                 return f"{self.name} belongs to the owner {self.detail}"
             case "unreadable":
-                return f"the bucket's value of {self.name} cannot be read: {self.detail}"
+                return f"the value of {self.name} in the bucket is unreadable: {self.detail}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,22 +123,22 @@ class Plan:
     digest: str = ""
     """Of the configuration that it was made from."""
     changes: tuple[Change, ...] = ()
-    """In the order of their names."""
+    """By name."""
     conflicts: tuple[Conflict, ...] = ()
-    """In the order of their names; while there is one, nothing is applied."""
+    """By name; nothing is applied until they are resolved."""
     desired: int = 0
-    """How many schedules the files hold, suspended ones left out."""
+    """How many schedules the files hold, without suspended ones."""
     owned: int = 0
     """How many entries of the bucket belong to this owner."""
     unchanged: int = 0
     unmanaged: int = 0
-    """Entries of nobody that the files do not name, and that are left alone."""
+    """Entries without an owner that the files do not name; they are left alone."""
     foreign: int = 0
-    """Entries of other owners that the files do not name, and that are left alone."""
+    """Entries of other owners that the files do not name; they are left alone."""
     unreadable: tuple[tuple[str, str], ...] = ()
     """Name and reason of each entry that is not a scheduled task; they are left alone."""
     destination: Destination = UNKNOWN
-    """Where it goes, in the words of those who chose it; `target` is what counts."""
+    """Where it goes, in words; `target` is what counts."""
 
     @property
     def empty(self) -> bool:
@@ -123,56 +159,40 @@ def plan(
     adopt: bool = False,
     destination: Destination = UNKNOWN,
 ) -> Plan:
-    """Compare what the files want with what the bucket holds.
+    """Compare what the files define with what the bucket holds.
 
-    Entries of nobody are left alone, or, where the files name them, adopted with `adopt` and otherwise a conflict;
-    entries of other owners and unreadable ones are never changed.
+    Entries without an owner are left alone; those that the files name are adopted with `adopt`, and are conflicts
+    otherwise. Entries of other owners and unreadable ones are never changed.
     """
-    changes: list[Change] = []
-    conflicts: list[Conflict] = []
-    unchanged = 0
-    for name in sorted(desired):
-        match _compare(name, desired[name], live, owner, adopt):
-            case Conflict() as conflict:
-                conflicts.append(conflict)
-            case None:
-                unchanged += 1
-            case change:
-                changes.append(change)
+    compared = [_compare(name, desired[name], live, owner, adopt) for name in sorted(desired)]
+    changes = [each for each in compared if isinstance(each, Change)]
     owned = unmanaged = foreign = 0
-    for name, entry in live.entries.items():
-        match entry_owner(entry):
-            case None:
-                unmanaged += entry.task is not None and name not in desired
-            case found if found != owner:
-                foreign += name not in desired
-            case _:
-                owned += 1
-                if name not in desired and entry.task is not None:
-                    changes.append(Delete(name, entry.task, entry.revision))
+    unreadable: list[tuple[str, str]] = []
+    for name, entry in sorted(live.entries.items()):
+        if entry.task is None:
+            unreadable.append((name, entry.problem))
+        elif entry.task.owner is None:
+            unmanaged += name not in desired
+        elif entry.task.owner != owner:
+            foreign += name not in desired
+        else:
+            owned += 1
+            if name not in desired:
+                changes.append(Delete(name, entry.task, entry.revision))
     return Plan(
         target=live.target,
         owner=owner,
         digest=digest,
         changes=tuple(sorted(changes, key=lambda change: change.name)),
-        conflicts=tuple(conflicts),
+        conflicts=tuple(each for each in compared if isinstance(each, Conflict)),
         desired=len(desired),
         owned=owned,
-        unchanged=unchanged,
+        unchanged=compared.count(None),
         unmanaged=unmanaged,
         foreign=foreign,
-        unreadable=tuple(_unreadable(live)),
+        unreadable=tuple(unreadable),
         destination=destination,
     )
-
-
-def entry_owner(entry: LiveSchedule) -> str | None:
-    """Whom the entry belongs to; None for nobody, and for a value that cannot be read."""
-    return entry.task.owner if entry.task else None
-
-
-def _unreadable(live: Live) -> Iterator[tuple[str, str]]:
-    return ((name, entry.problem) for name, entry in sorted(live.entries.items()) if entry.task is None)
 
 
 def _compare(name: str, wanted: ScheduledTask, live: Live, owner: str, adopt: bool) -> Change | Conflict | None:
@@ -194,7 +214,7 @@ def _compare(name: str, wanted: ScheduledTask, live: Live, owner: str, adopt: bo
 
 
 def same(one: ScheduledTask, other: ScheduledTask) -> bool:
-    """True if nothing differs that is compared: all but `created_at` and the source file."""
+    """True if two values of a schedule differ in nothing but the time of creation and the source file."""
     return _compared(one) == _compared(other)
 
 

@@ -1,21 +1,21 @@
-"""What a run wants, and the steps before it changes anything: look into the journal, read, plan, ask the gates."""
+"""What a run wants, and the steps that precede every change: look into the journal, read, plan, ask the gates."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.size import too_large
 from ajsync.errors import ConflictError, GateError, InvalidError
-from ajsync.reconcile.apply.journal import unfinished, with_journal
-from ajsync.reconcile.apply.recreate import read_journal
-from ajsync.reconcile.destination import UNKNOWN, Destination
+from ajsync.reconcile.apply.recreate import read_journal, unfinished, with_journal
 from ajsync.reconcile.gates import refusals
-from ajsync.reconcile.plan import Plan, plan
+from ajsync.reconcile.plan import UNKNOWN, Destination, Plan, plan
 from ajsync.safety import DEFAULT_SAFETY, NOTHING_OPENED, Opened, Safety
 from ajsync.text import visible
+from ajsync.transport.connection import Connection
 
 _NAMED = 5
 """How many of the schedules that are too large are named."""
@@ -29,7 +29,7 @@ class Goal:
     tasks: Mapping[str, ScheduledTask]
     """The desired schedules, by name."""
     digest: str = ""
-    """Of the configuration that says so."""
+    """Of the configuration that defines them."""
     safety: Safety = DEFAULT_SAFETY
     opened: Opened = NOTHING_OPENED
 
@@ -48,7 +48,7 @@ class Proposal:
 async def propose(bucket: ConfigurationBucket, goal: Goal, destination: Destination = UNKNOWN) -> Proposal:
     """Compare a goal with what the bucket holds now; nothing is written.
 
-    Raises InvalidError where the server accepts only smaller messages than some desired schedules need.
+    Raises InvalidError if the messages that the server accepts are too small for some desired schedules.
     """
     check_sizes(bucket, goal.tasks.values())
     # The journal first: an apply that ends between the two reads leaves nothing to finish, and one that begins is seen
@@ -67,12 +67,20 @@ async def propose(bucket: ConfigurationBucket, goal: Goal, destination: Destinat
     return Proposal(found, refusals(found, goal.safety, goal.opened), interrupted)
 
 
+def destination_of(connection: Connection, environment: str | None, configured: str = "") -> Destination:
+    """Where plans for this connection go; `configured` as in Destination."""
+    parts = urlsplit(connection.url)
+    server = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))  # without a user
+    return Destination(environment or "", connection.context.name, server, configured)
+
+
 def check_sizes(bucket: ConfigurationBucket, tasks: Iterable[ScheduledTask]) -> None:
-    """Raise InvalidError where the server refuses the values of `tasks`, or the tasks that they make."""
+    """Raise InvalidError if the server refuses the values of `tasks`, or the tasks that they make."""
     limit = bucket.connection.max_payload
     refused = [f"{visible(task.name)}: {reason}" for task in tasks if (reason := too_large(task, limit))]
     if refused:
+        more = f"; and {len(refused) - _NAMED:,} more" if len(refused) > _NAMED else ""
         raise InvalidError(
-            f"{'; '.join(refused[:_NAMED])}{f'; and {len(refused) - _NAMED:,} more' if len(refused) > _NAMED else ''}. "
-            "Shorten payload or description, or raise max_payload in the configuration of the server."
+            f"{'; '.join(refused[:_NAMED])}{more}. "
+            "Shorten the payload or the description, or raise max_payload in the configuration of the server."
         )

@@ -1,50 +1,47 @@
-"""Saved plans: a plan in a file, to be looked at, approved, and applied later, exactly as it was made or not at all.
+"""Saved plans: a plan in a file, to be reviewed and approved, and later applied exactly as it was made or not at all.
 
-The file holds full values, payloads too, so it is its owner's alone to read. Its checksum finds accidents and edits by
-hand; it is no signature.
+The file holds full values, payloads too, so only its owner may read it. Its checksum finds accidents and manual edits;
+it is no signature.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import stat
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from ajsync.asyncjobs.live import BucketIdentity
 from ajsync.asyncjobs.model import ScheduledTask, decode_scheduled_task
-from ajsync.errors import InvalidError, StoredValueError, UsageError, WriteError
-from ajsync.files import write_private
-from ajsync.reconcile.destination import Destination
+from ajsync.errors import InvalidError, StalePlanError, StoredValueError, UsageError, WriteError
+from ajsync.files import read_regular, write_private
 from ajsync.reconcile.fields import stored_object
-from ajsync.reconcile.plan import Adopt, Change, Conflict, Create, Delete, Plan, Update
-from ajsync.reconcile.render.wording import action_of
+from ajsync.reconcile.plan import Adopt, Change, Conflict, Create, Delete, Destination, Plan, Update, same
 from ajsync.safety import NOTHING_OPENED, Opened
-from ajsync.text import one_line, visible
+from ajsync.text import listed, one_line, visible
 
-_VERSION = 2
+_FORMAT = 2
 """1 did not say where the plan goes."""
 _MEMBERS = ("target", "destination", "owner", "digest", "changes", "conflicts", "unreadable", "opened", "project")
 _COUNTS = ("desired", "owned", "unchanged", "unmanaged", "foreign")
-_KINDS: tuple[Literal["unmanaged", "foreign", "unreadable"], ...] = ("unmanaged", "foreign", "unreadable")
 _LARGEST = 2**64 - 1
 """The largest revision that a stream can have."""
 _LONGEST = 1_000_000_000
-"""Bytes of a file, many more than the largest plan has."""
-AGAIN = "Make it again with 'ajsync plan --out'."
+"""Bytes of a file; the largest plan has far fewer."""
+_AGAIN = "Make it again with 'ajsync plan --out'."
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
 class SavedPlan:
-    """A plan, and the gates that were opened when it was made."""
+    """A plan, and the gates that were opened for it."""
 
     plan: Plan
     opened: Opened = NOTHING_OPENED
     project: str = ""
-    """The file `ajsync.yaml` as messages named it, which is from where the plan was made."""
+    """The file `ajsync.yaml`, relative to the folder in which the plan was made; empty if it was elsewhere."""
 
     @property
     def environment(self) -> str | None:
@@ -53,16 +50,27 @@ class SavedPlan:
 
 
 def save_plan(saved: SavedPlan, path: Path) -> None:
-    """Write a plan to a file that only its owner can read; it is there as a whole or not at all.
+    """Write a plan to a file that only its owner can read. The file is there completely or not at all.
 
-    Raises WriteError where the file cannot be written, also because it is a link; UsageError where it is a folder, a
-    device or a pipe.
+    Raises WriteError if the file cannot be written, also because it is a link; UsageError if it is a folder, a device
+    or a pipe.
     """
-    if path.exists() and not path.is_file():  # the plan would take its place: no more /dev/null for anybody
+    if path.exists() and not path.is_file():  # the plan would replace it, even /dev/null
         raise UsageError(f"The plan cannot be saved to {path}: it is not a regular file.")
-    opened = {"allow_deletes": saved.opened.allow_deletes, "allow_empty": saved.opened.allow_empty}
-    content = {**_encode_plan(saved.plan), "opened": opened, "project": saved.project}
-    document = {"ajsync_plan": _VERSION, "sha256": _checksum(content), "plan": content}
+    plan, opened = saved.plan, saved.opened
+    content = {
+        "target": asdict(plan.target),
+        "destination": asdict(plan.destination),
+        "owner": plan.owner,
+        "digest": plan.digest,
+        "changes": [_encode_change(change) for change in plan.changes],
+        "conflicts": [asdict(conflict) for conflict in plan.conflicts],
+        **{name: getattr(plan, name) for name in _COUNTS},
+        "unreadable": [{"name": name, "reason": reason} for name, reason in plan.unreadable],
+        "opened": {"allow_deletes": opened.allow_deletes, "allow_empty": opened.allow_empty},
+        "project": saved.project,
+    }
+    document = {"ajsync_plan": _FORMAT, "sha256": _checksum(content), "plan": content}
     try:
         write_private(path, json.dumps(document).encode() + b"\n")
     except OSError as error:
@@ -72,48 +80,102 @@ def save_plan(saved: SavedPlan, path: Path) -> None:
 def load_plan(path: Path) -> SavedPlan:
     """Read a plan that `save_plan` wrote.
 
-    Raises UsageError where the file cannot be read, InvalidError where it is not exactly what was saved.
+    Raises UsageError if the file cannot be read, InvalidError if it is not exactly what was saved.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would let the command wait for ever, a device never end
-            raise UsageError(f"The plan {path} cannot be read: it is not a regular file.")
-        with path.open("rb") as file:
-            data = file.read(_LONGEST + 1)
-        if len(data) > _LONGEST:
-            raise UsageError(f"The plan {path} cannot be read: it is larger than {_LONGEST:,} bytes.")
+        data = read_regular(path, _LONGEST)
     except OSError as error:
-        raise UsageError(
-            f"The plan {path} cannot be read: {error.strerror or error}. 'ajsync plan --out {path}' makes one."
-        ) from None
+        hint = f" 'ajsync plan --out {path}' makes one." if isinstance(error, FileNotFoundError) else ""
+        raise UsageError(f"The plan {path} cannot be read: {error.strerror or error}.{hint}") from None
     try:
         return _decode_document(data)
     except StoredValueError as error:
         problem = one_line(str(error))
-        raise InvalidError(f"{path} is not a saved plan that can be applied: {problem}. {AGAIN}") from None
+        raise InvalidError(f"{path} is not a saved plan that can be applied: {problem}. {_AGAIN}") from None
+
+
+def check_environment(saved: SavedPlan, environment: str | None) -> None:
+    """Raise StalePlanError if the option `--environment` names another environment than the saved plan."""
+    if environment is not None and environment != saved.environment:
+        made = f"the environment {visible(saved.environment)}" if saved.environment else "no environment"
+        asked = visible(environment)
+        raise StalePlanError(
+            f"The saved plan was made for {made}, and --environment says {asked}. Leave the option out to apply the "
+            f"plan, or make a new plan with 'ajsync plan --environment {asked} --out'."
+        )
+
+
+def check_plan(saved: Plan, fresh: Plan) -> None:
+    """Raise StalePlanError, which says what differs, unless a saved plan is what would be planned now.
+
+    `fresh` is the plan as it is made now, with adoptions if the saved one has some. Only what has no effect on an apply
+    may differ: the time at which a schedule was created, and the file that defines it. A plan that was already applied
+    is not stale.
+    """
+    differences = list(_other_origin(saved, fresh))
+    if not differences and not fresh.empty:
+        differences = list(_other_changes(saved, fresh))
+    if differences:
+        raise StalePlanError(f"The saved plan is stale: {'; '.join(differences)}. {_AGAIN}")
+
+
+def _other_origin(saved: Plan, fresh: Plan) -> Iterator[str]:
+    """How the bucket, the owner and the files differ."""
+    bucket = visible(fresh.target.bucket)
+    if saved.target.bucket != fresh.target.bucket:
+        yield f"it was made for the bucket {visible(saved.target.bucket)}, and this is {bucket}"
+    elif saved.target != fresh.target:
+        was, now = saved.destination, fresh.destination
+        if (was.context, was.server) == (now.context, now.server):
+            yield (
+                f"the bucket {bucket} was created anew at {visible(fresh.target.created)}, and the plan was made for "
+                f"the one that was created at {visible(saved.target.created)}"
+            )
+        else:
+            yield f"it was made for the bucket of {_place(was)}, and this is the bucket of {_place(now)}"
+    if saved.owner != fresh.owner:
+        yield f"it was made for the owner {visible(saved.owner)}, and the files belong to {visible(fresh.owner)}"
+    elif saved.digest != fresh.digest:
+        yield "the files, or the variables in them, have changed since it was made"
+
+
+def _place(destination: Destination) -> str:
+    server = visible(destination.server)
+    return f"the context {visible(destination.context)} at {server}" if destination.context else f"the server {server}"
+
+
+def _other_changes(saved: Plan, fresh: Plan) -> Iterator[str]:
+    """How the changes differ, for the same bucket, owner and files."""
+    then, now = ({change.name: change for change in plan.changes} for plan in (saved, fresh))
+    moved = [name for name, change in then.items() if name not in now or now[name].revision != change.revision]
+    if moved:
+        yield f"these have changed in the bucket since it was made: {_names(moved)}"
+    more = [name for name in now if name not in then]
+    if more:
+        yield f"it lacks changes that are needed now: {_names(more)}"
+    other = [name for name in then if name not in moved and not _alike(then[name], now[name])]
+    if other:
+        yield f"its changes of these are not those of the files and the bucket: {_names(other)}"
+
+
+def _alike(one: Change, other: Change) -> bool:
+    return type(one) is type(other) and all(
+        mine == theirs if mine is None or theirs is None else same(mine, theirs)
+        for mine, theirs in ((one.before, other.before), (one.after, other.after))
+    )
+
+
+def _names(names: Sequence[str]) -> str:
+    return listed([visible(name) for name in names])
 
 
 def _checksum(content: object) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def _encode_plan(plan: Plan) -> dict[str, Any]:
-    return {
-        "target": {"bucket": plan.target.bucket, "created": plan.target.created},
-        "destination": asdict(plan.destination),
-        "owner": plan.owner,
-        "digest": plan.digest,
-        "changes": [_encode_change(change) for change in plan.changes],
-        "conflicts": [
-            {"name": conflict.name, "kind": conflict.kind, "detail": conflict.detail} for conflict in plan.conflicts
-        ],
-        **{name: getattr(plan, name) for name in _COUNTS},
-        "unreadable": [{"name": name, "reason": reason} for name, reason in plan.unreadable],
-    }
-
-
 def _encode_change(change: Change) -> dict[str, Any]:
     return {
-        "action": action_of(change).verb,
+        "action": change.verb,
         "name": change.name,
         "revision": change.revision,
         "before": None if change.before is None else stored_object(change.before),
@@ -125,46 +187,44 @@ def _decode_document(data: bytes) -> SavedPlan:
     try:
         document = json.loads(data)
     except (ValueError, RecursionError):
-        raise StoredValueError("it is not JSON, or not all of it") from None
+        raise StoredValueError("it is not JSON, or it is cut off") from None
     if not isinstance(document, dict) or "ajsync_plan" not in document:
         raise StoredValueError("it is something else")
-    if document["ajsync_plan"] == 1:
-        raise StoredValueError("an older ajsync made it, whose plans do not say for which environment they are")
-    if document["ajsync_plan"] != _VERSION:
-        raise StoredValueError(
-            f"it is of format {visible(str(document['ajsync_plan']))}, and this ajsync knows {_VERSION}"
-        )
+    found = document["ajsync_plan"]
+    if found == 1:
+        raise StoredValueError("it was made by an older ajsync, whose plans do not name their environment")
+    if found != _FORMAT:
+        raise StoredValueError(f"its format is {visible(str(found))}, and this ajsync reads {_FORMAT}")
     _members(document, "ajsync_plan", "sha256", "plan")
     if document["sha256"] != _checksum(document["plan"]):
-        raise StoredValueError("it was changed after it was saved, its checksum does not fit")
+        raise StoredValueError("it was changed after it was saved: its checksum does not match")
     return _decode_plan(document["plan"])
 
 
 def _decode_plan(value: Any) -> SavedPlan:
     _members(value, *_MEMBERS, *_COUNTS)
-    opened = value["opened"]
-    _members(opened, "allow_deletes", "allow_empty")
-    target = value["target"]
-    _members(target, "bucket", "created")
     plan = Plan(
-        target=BucketIdentity(_typed(target["bucket"], str), _typed(target["created"], str)),
+        target=_decode_texts(BucketIdentity, value["target"]),
         owner=_typed(value["owner"], str),
         digest=_typed(value["digest"], str),
         changes=tuple(map(_decode_change, _typed(value["changes"], list))),
         conflicts=tuple(map(_decode_conflict, _typed(value["conflicts"], list))),
         unreadable=tuple(map(_decode_unreadable, _typed(value["unreadable"], list))),
         **{name: _typed(value[name], int) for name in _COUNTS},
-        destination=_decode_destination(value["destination"]),
+        destination=_decode_texts(Destination, value["destination"]),
     )
-    adopt = plan.count(Adopt) > 0  # it was approved with them
+    opened = value["opened"]
+    _members(opened, "allow_deletes", "allow_empty")
+    adopt = plan.count(Adopt) > 0  # its adoptions were approved with it
     allowed = Opened(adopt, _typed(opened["allow_deletes"], int), _typed(opened["allow_empty"], bool))
     return SavedPlan(plan, allowed, _typed(value["project"], str))
 
 
-def _decode_destination(value: Any) -> Destination:
-    names = [field.name for field in fields(Destination)]
+def _decode_texts(kind: Callable[..., _T], value: Any) -> _T:
+    """A dataclass of which every member is a text."""
+    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]  # a dataclass
     _members(value, *names)
-    return Destination(**{name: _typed(value[name], str) for name in names})
+    return kind(**{name: _typed(value[name], str) for name in names})
 
 
 def _decode_change(value: Any) -> Change:
@@ -180,7 +240,7 @@ def _decode_change(value: Any) -> Change:
             return Adopt(name, before, after, revision)
         case "delete", ScheduledTask() as before, None:
             return Delete(name, before, revision)
-    raise StoredValueError(f"the change of {visible(name)} is not one of create, update, adopt and delete")
+    raise StoredValueError(f"the change of {visible(name)} is not a create, update, adopt or delete")
 
 
 def _decode_task(name: str, value: Any) -> ScheduledTask | None:
@@ -188,11 +248,10 @@ def _decode_task(name: str, value: Any) -> ScheduledTask | None:
 
 
 def _decode_conflict(value: Any) -> Conflict:
-    _members(value, "name", "kind", "detail")
-    for kind in _KINDS:
-        if value["kind"] == kind:
-            return Conflict(_typed(value["name"], str), kind, _typed(value["detail"], str))
-    raise StoredValueError("a conflict of it is of no known kind")
+    conflict = _decode_texts(Conflict, value)
+    if conflict.kind not in ("unmanaged", "foreign", "unreadable"):
+        raise StoredValueError("it has a conflict of an unknown kind")
+    return conflict
 
 
 def _decode_unreadable(value: Any) -> tuple[str, str]:

@@ -1,6 +1,6 @@
-"""One schedule by its name: found, added and deleted, as plans of one change that go through the apply of all others.
+"""Find, add and delete one schedule by its name. Changes are plans of one change, carried out like all others.
 
-What an apply beside a Go scheduler has deleted and not made again yet counts as there: the journal has it.
+A schedule that an apply is recreating, or left deleted, counts as there: the journal holds its value.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ from ajsync.transport.leader import list_subjects
 log = logging.getLogger(__name__)
 
 _KEY = re.compile(r"[^\s.*>\x00\ud800-\udfff]+")
-"""What can stand in a key: more than in a name, since a value that is no schedule can be found and deleted too."""
+"""What a key may hold: more than a name, since values that are no schedules can be found and deleted too."""
 _DAYS = re.compile(r"(?:([0-9]{1,9})w)?(?:([0-9]{1,9})d)?(.*)", re.DOTALL)
 _HOURS_IN_DAY = 24
 _INSTEAD = "Nothing was changed; 'ajsync view {}' shows it."
@@ -60,17 +60,17 @@ _INSTEAD = "Nothing was changed; 'ajsync view {}' shows it."
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What there is under one name."""
+    """What the bucket holds under one name."""
 
     target: BucketIdentity
     entry: LiveSchedule | None
-    """The value; None where there is none."""
+    """None if there is no value."""
     marker: int = 0
-    """Revision that the key is at while it holds no value: of its delete marker, 0 where it was never written."""
+    """The revision of a key without a value: of its delete marker, or 0 if it was never written."""
     owner: str | None = None
-    """Whom the value belongs to, also one that is not a scheduled task; None for nobody."""
-    under_way: bool = False
-    """An apply of the owner has deleted it for an update, and its journal holds the value to come."""
+    """The owner of the value, also of one that is not a scheduled task; None if it has none."""
+    journalled: bool = False
+    """An apply of the owner deleted it for an update, and its journal holds the value to come."""
 
 
 def new_schedule(
@@ -85,10 +85,10 @@ def new_schedule(
     timezone: str = "",
     owner: str | None = None,
 ) -> ScheduledTask:
-    """The scheduled task that `add` stores, by the rules of the Go tool; without an owner it is managed by nobody.
+    """The scheduled task that `add` stores, by the rules of the Go tool.
 
-    `schedule` may lack its `@`. `deadline` is in nanoseconds and becomes whole seconds; 0 means none. Raises
-    InvalidError, of a schedule or zone ScheduleError.
+    `schedule` may lack its `@`. `deadline` is in nanoseconds and is rounded to seconds; 0 means none. Raises
+    InvalidError, and ScheduleError for a schedule or zone.
     """
     for what, value, pattern, allowed in (
         ("name", name, SCHEDULE_NAME, "letters, digits, _ and -"),
@@ -97,7 +97,7 @@ def new_schedule(
         ("owner", owner, OWNER_NAME, "letters, digits, _ and -"),
     ):
         if value is not None and not pattern.fullmatch(value):
-            raise InvalidError(f"The {what} {quoted(value)} is not valid: allowed are {allowed}.")
+            raise InvalidError(f"The {what} {quoted(value)} is not valid: it may hold only {allowed}.")
         if value is not None and len(value) > LONGEST_NAME:
             raise InvalidError(f"The {what} has {len(value):,} characters: the most is {LONGEST_NAME}.")
     rounded = rounded_deadline(deadline)
@@ -115,7 +115,7 @@ def new_schedule(
 
 
 def parse_deadline(text: str) -> int:
-    """The nanoseconds of a deadline on a command line: a Go duration, before which the Go tool takes `1w` and `1d` too.
+    """The nanoseconds of a deadline on a command line: a Go duration after weeks and days, such as `1w2d12h`.
 
     Raises ScheduleError.
     """
@@ -131,17 +131,16 @@ def parse_deadline(text: str) -> int:
 
 
 async def find(bucket: ConfigurationBucket, name: str) -> Found:
-    """What there is under `name`."""
+    """What the bucket holds under `name`."""
     if not _KEY.fullmatch(name):
         return Found(bucket.target, None)
     found = await _look(bucket, name)
     if found.entry is None:
         step = await _journalled(bucket, name)
         if step is not None:
-            owner = step.after.managed.owner if step.after.managed else None
             entry = LiveSchedule(name, found.marker, step.after)
-            return replace(found, entry=entry, owner=owner, under_way=True)
-        # An apply that made it again between the two reads has left no journal.
+            return replace(found, entry=entry, owner=step.after.owner, journalled=True)
+        # An apply that created it again between the two reads has left no journal.
         found = await _look(bucket, name)
     return found
 
@@ -149,41 +148,41 @@ async def find(bucket: ConfigurationBucket, name: str) -> Found:
 async def add(bucket: ConfigurationBucket, task: ScheduledTask, *, now: int) -> ScheduledTask:
     """Store a new schedule, and return it as stored. `now`, in nanoseconds since 1970, becomes its `created_at`.
 
-    Raises AlreadyExistsError where the name is taken, whoever has it; InvalidError where it is too large.
+    Raises AlreadyExistsError if the name is taken, InvalidError if the schedule is too large.
     """
     check_sizes(bucket, [task])
     found = await find(bucket, task.name)
     if found.entry is not None:
-        whose = "is managed by nobody" if found.owner is None else f"belongs to the owner {visible(found.owner)}"
+        whose = "has no owner" if found.owner is None else f"belongs to the owner {visible(found.owner)}"
         raise AlreadyExistsError(f"The schedule {task.name} already exists, and {whose}. {_INSTEAD.format(task.name)}")
     try:
         await _carry_out(bucket, found, Create(task.name, task, found.marker), now)
     except ConflictError:
         raise AlreadyExistsError(
-            f"The schedule {task.name} already exists: somebody added it just now. {_INSTEAD.format(task.name)}"
+            f"The schedule {task.name} already exists: someone added it just now. {_INSTEAD.format(task.name)}"
         ) from None
     return replace(task, created_at=now)
 
 
 async def find_removable(bucket: ConfigurationBucket, name: str, *, owner: str | None = None) -> Found:
-    """The value to delete, after checking that `owner` may: None for what nobody owns, else the owner by name.
+    """The value to delete, which must belong to `owner`, or to no owner if that is None.
 
-    What an interrupted apply of `owner` had left deleted is brought back first. Raises NotFoundError, and
-    ConflictError where it belongs to somebody else.
+    What an interrupted apply of `owner` left deleted is restored first. Raises NotFoundError, and ConflictError if the
+    value belongs to another owner.
     """
     found = await find(bucket, name)
     if found.entry is None:
         raise NotFoundError(f"There is no schedule {name!r} in the bucket. 'ajsync list' shows what there is.")
     if found.owner != owner:
         raise ConflictError(_not_yours(found, name, owner))
-    if found.under_way and owner is not None:
+    if found.journalled and owner is not None:
         await finish_interrupted(bucket, owner)
         return await find_removable(bucket, name, owner=owner)
     return found
 
 
 async def remove(bucket: ConfigurationBucket, found: Found) -> None:
-    """Delete what `find_removable` found, if it is still what it was then. Raises ConflictError where it is not."""
+    """Delete what `find_removable` found. Raises ConflictError if it has changed since."""
     entry = found.entry
     assert entry is not None
     if entry.task is not None:
@@ -204,8 +203,8 @@ async def _look(bucket: ConfigurationBucket, name: str) -> Found:
 
 def _owner(entry: LiveSchedule, data: bytes) -> str | None:
     if entry.task is not None:
-        return entry.task.managed.owner if entry.task.managed else None
-    # A value that cannot be read may be of a newer ajsync, and still says whose it is.
+        return entry.task.owner
+    # An unreadable value may be that of a newer ajsync, and still names its owner.
     try:
         managed = decode_object(data).get("ajsync")
     except StoredValueError:
@@ -220,7 +219,7 @@ async def _journalled(bucket: ConfigurationBucket, name: str) -> Step | None:
     for subject in sorted(listing.subjects):
         try:
             steps = await read_journal(bucket, subject.rpartition(".")[2])
-        except InvalidError as error:  # whose it is will be told by their next apply; ours goes on
+        except InvalidError as error:  # the next apply of that owner fails for it; this command need not
             log.warning("%s", error)
             continue
         for step in steps:
@@ -232,16 +231,16 @@ async def _journalled(bucket: ConfigurationBucket, name: str) -> Step | None:
 def _not_yours(found: Found, name: str, owner: str | None) -> str:
     name = visible(name)
     if found.owner is None:
-        return f"{name} is managed by nobody, not by {owner}: delete it without naming an owner."
+        return f"{name} has no owner, so it is not a schedule of {owner}: delete it without naming one."
     theirs = visible(found.owner)
     entry = found.entry
-    source = entry.task.managed.source if entry and entry.task and entry.task.managed else ""
+    source = entry.task.settings.source if entry and entry.task else ""
     whose = f"{name} belongs to the owner {theirs}" + (f", from {visible(source)}" if source else "")
     if owner is not None:
-        return f"{whose}, not to {owner}: only --owner {theirs} deletes it."
+        return f"{whose}, not to {owner}: to delete it, pass --owner {theirs}."
     return (
-        f"{whose}, whose next apply would bring it back: remove it from the files instead. "
-        f"To delete it all the same, name the owner: --owner {theirs}."
+        f"{whose}, whose next apply would restore it: remove it from the files instead. "
+        f"To delete it anyway, pass --owner {theirs}."
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 import ajsync
 from ajsync.asyncjobs.journal import Step, encode_journal, journal_key
 from ajsync.asyncjobs.names import CONFIGURATION_SUBJECT, SCHEDULE_SUBJECT
-from ajsync.reconcile.apply import recreate as rewrite
+from ajsync.reconcile.apply import recreate
 from tests.nats_server import NatsServer
 from tests.tasks import task
 
@@ -71,7 +71,7 @@ async def test_gates_hold_until_they_are_opened(client: ajsync.Client, project: 
 
 async def test_what_nobody_owns_is_a_conflict_until_it_is_adopted(client: ajsync.Client, project: Path) -> None:
     await client.new_scheduled_task("A", "@weekly", "EMAIL", TASK)
-    with pytest.raises(ajsync.ConflictError, match="managed by nobody"):
+    with pytest.raises(ajsync.ConflictError, match="without an owner"):
         await applied(client, project)
     plan = await ajsync.plan(client, ajsync.load_config(project), adopt=True)
     assert (await ajsync.apply(client, plan)).error is None
@@ -86,7 +86,7 @@ async def test_a_plan_across_an_interrupted_apply_is_stale(
     journal = encode_journal([Step("A", found, task("A", schedule="@weekly", created_at=found.created_at))])
     await client.connection.request(CONFIGURATION_SUBJECT + journal_key("team"), journal)
     await client.connection.request(f"{SCHEDULE_SUBJECT}A", headers={"KV-Operation": "DEL"})
-    monkeypatch.setattr(rewrite, "AT_WORK_SECONDS", 0)  # it was cut off long ago
+    monkeypatch.setattr(recreate, "AT_WORK_SECONDS", 0)  # it was cut off long ago
     with pytest.raises(ajsync.StalePlanError, match="interrupted apply"):
         await applied(client, project)
     assert (await applied(client, project)).error is None

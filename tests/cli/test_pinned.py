@@ -15,8 +15,8 @@ from tests.nats_server import NatsServer
 
 LOOSE = "safety: {max_delete: 500, max_delete_percent: 100, allow_empty: true}\n"
 TOLD = (
-    "safety.max_delete is 500, by default 10; safety.max_delete_percent is 100, by default 30; "
-    "safety.allow_empty is true, by default false."
+    "safety.max_delete is 500 (default 10); safety.max_delete_percent is 100 (default 30); "
+    "safety.allow_empty is true (default false)."
 )
 
 

@@ -199,7 +199,7 @@ def test_the_recipe_for_github_plans_and_applies(repository: Path) -> None:
     assert (repository / "summary.md").read_text().startswith("<!-- ajsync plan team -->\n### ajsync plan for `team`")
     assert "Applied: 1 created." in job(repository, steps["apply"], "apply")
     again = [steps["plan"][0], "ajsync plan --detailed-exitcode --context nats-prod"]
-    assert "No changes." in job(repository, again, "plan")
+    assert "No changes:" in job(repository, again, "plan")
 
 
 def test_the_recipe_for_gitlab_applies_the_plan_that_it_saved(repository: Path) -> None:

@@ -62,7 +62,7 @@ def test_the_quick_start_works_as_it_is_written(tmp_path: Path, home: Path) -> N
     folder = tmp_path / "my-schedules"
     with dev_server(folder, home):
         output = shell(folder, apply)
-        assert "No changes." in shell(folder, again)
+        assert "No changes:" in shell(folder, again)
     for line in ("Valid: 2 schedules of my-team", "Plan: 1 to create", "Applied: 1 created.", "1 Scheduled Task(s)"):
         assert line in output
     assert '{"format":"pdf","recipients":["team@example.net"]}' in output

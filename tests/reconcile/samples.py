@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from ajsync.asyncjobs.live import BucketIdentity
 from ajsync.asyncjobs.model import Managed, ScheduledTask
 from ajsync.errors import ConflictError, GateError, Location
-from ajsync.reconcile.destination import Destination
-from ajsync.reconcile.plan import Adopt, Change, Conflict, Create, Delete, Plan, Update
+from ajsync.reconcile.plan import Adopt, Change, Conflict, Create, Delete, Destination, Plan, Update
 from ajsync.timestamp import NANOSECONDS, parse_timestamp
 from tests.tasks import OWNER, TARGET, TEXTS, managed, scheduled_tasks, task
 
@@ -122,7 +121,7 @@ def full_locations() -> dict[str, Location]:
 def full_refusals() -> tuple[ConflictError | GateError, ...]:
     """Two reasons not to apply it."""
     return (
-        ConflictError("In the bucket already, and managed by nobody: CLEANUP. Pass --adopt."),
+        ConflictError("Already in the bucket and without an owner: CLEANUP. To take them over, pass --adopt."),
         GateError("12 schedules would be deleted, more than safety.max_delete allows (10). Pass --allow-deletes 12."),
     )
 

@@ -37,7 +37,7 @@ def make(wanted: list[ScheduledTask], found: Live) -> Plan:
         (4, 7, NOTHING_OPENED, "4 of the 11 schedules of team would be deleted, more than safety.max_delete_percent"),
         (4, 7, Opened(allow_deletes=4), None),
         (8, 1, NOTHING_OPENED, None),  # per cent of nine say nothing
-        (1, 0, NOTHING_OPENED, "The files hold no schedule at all, and 1 schedule would be deleted"),
+        (1, 0, NOTHING_OPENED, "The files define no schedules, so 1 schedule would be deleted"),
         (1, 0, Opened(allow_empty=True), None),
         (1, 0, Opened(allow_deletes=1), "--allow-empty"),
     ],
@@ -77,7 +77,7 @@ def test_conflicts_are_refused_first_and_no_limit_opens_them() -> None:
     assert "N0, N1, N2, N3, N4 and 2 more" in str(against[0])
     assert "--adopt" in str(against[0])
     assert "F (others)" in str(against[1])
-    assert "under: X" in str(against[2])
+    assert "not scheduled tasks: X" in str(against[2])
 
 
 @pytest.mark.parametrize(
@@ -85,10 +85,10 @@ def test_conflicts_are_refused_first_and_no_limit_opens_them() -> None:
     [
         (Safety(), []),
         (Safety(max_delete=9, max_delete_percent=29), []),
-        (Safety(max_delete=11), ["safety.max_delete is 11, by default 10"]),
+        (Safety(max_delete=11), ["safety.max_delete is 11 (default 10)"]),
         (
             Safety(max_delete_percent=31, allow_empty=True),
-            ["safety.max_delete_percent is 31, by default 30", "safety.allow_empty is true, by default false"],
+            ["safety.max_delete_percent is 31 (default 30)", "safety.allow_empty is true (default false)"],
         ),
     ],
 )

@@ -15,7 +15,7 @@ from ajsync.asyncjobs.journal import Step, encode_journal, journal_key
 from ajsync.asyncjobs.model import Managed, ScheduledTask, encode_json, encode_scheduled_task
 from ajsync.asyncjobs.names import schedule_key
 from ajsync.errors import AlreadyExistsError, ConflictError, InvalidError, NotFoundError, ScheduleError
-from ajsync.reconcile.apply import recreate as rewrite
+from ajsync.reconcile.apply import recreate
 from ajsync.reconcile.single import add, find, find_removable, new_schedule, parse_deadline, remove
 from ajsync.timestamp import parse_timestamp
 from ajsync.transport.connection import connect
@@ -129,7 +129,7 @@ class TestInTheBucket:
         made = await add(bucket, task("A", owner=None), now=NOW)
         assert made == task("A", owner=None, created_at=NOW)
         found = await find(bucket, "A")
-        assert (found.entry and found.entry.task, found.owner, found.under_way) == (made, None, False)
+        assert (found.entry and found.entry.task, found.owner, found.journalled) == (made, None, False)
 
     @pytest.mark.parametrize("theirs", [task("A", owner=None), task("A"), task("A", owner="other")])
     async def test_a_name_that_is_taken_is_never_added(
@@ -180,7 +180,7 @@ class TestInTheBucket:
         for owner in (None, "other"):
             with pytest.raises(ConflictError, match="A belongs to the owner team"):
                 await find_removable(bucket, "A", owner=owner)
-        with pytest.raises(ConflictError, match="managed by nobody"):
+        with pytest.raises(ConflictError, match="has no owner"):
             await find_removable(bucket, "B", owner="team")
         await remove(bucket, await find_removable(bucket, "A", owner="team"))
         assert await names(bucket) == ["B"]
@@ -189,7 +189,7 @@ class TestInTheBucket:
         await add(bucket, task("A", owner=None), now=NOW)
         found = await find_removable(bucket, "A")
         await put(bucket, schedule_key("A"), encode_scheduled_task(task("A", owner=None, schedule="@weekly")))
-        with pytest.raises(ConflictError, match="somebody else changed it"):
+        with pytest.raises(ConflictError, match="someone else changed it"):
             await remove(bucket, found)
         assert await names(bucket) == ["A"]
 
@@ -236,7 +236,7 @@ class TestInTheBucket:
         assert (await find(bucket, "A")).entry is None
         await add(bucket, task("A"), now=NOW)
         assert await names(bucket) == ["A"]
-        assert "The journal of others in the bucket is not carried out" in caplog.text
+        assert "The journal of others in the bucket cannot be used" in caplog.text
 
     async def test_what_an_apply_has_under_way_is_there_though_its_key_is_deleted(
         self, bucket: ConfigurationBucket, monkeypatch: pytest.MonkeyPatch
@@ -247,12 +247,12 @@ class TestInTheBucket:
         await put(bucket, journal_key("other"), encode_journal([]))
         await bucket.connection.request(bucket.subject(schedule_key("A")), headers={"KV-Operation": "DEL"})
         found = await find(bucket, "A")
-        assert (found.entry and found.entry.task, found.owner, found.under_way) == (after, "team", True)
+        assert (found.entry and found.entry.task, found.owner, found.journalled) == (after, "team", True)
         with pytest.raises(AlreadyExistsError):
             await add(bucket, task("A", owner=None), now=NOW)
         with pytest.raises(ConflictError, match="owner team"):
             await find_removable(bucket, "A")
-        monkeypatch.setattr(rewrite, "AT_WORK_SECONDS", 0)  # it was cut off long ago
+        monkeypatch.setattr(recreate, "AT_WORK_SECONDS", 0)  # it was cut off long ago
         await remove(bucket, await find_removable(bucket, "A", owner="team"))
         assert await names(bucket) == []
         journal = await bucket.get(journal_key("team"))

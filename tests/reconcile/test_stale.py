@@ -10,10 +10,8 @@ import pytest
 
 from ajsync.asyncjobs.live import BucketIdentity
 from ajsync.errors import StalePlanError
-from ajsync.reconcile.destination import Destination
-from ajsync.reconcile.plan import Adopt, Change, Plan, Update
-from ajsync.reconcile.saved import SavedPlan
-from ajsync.reconcile.stale import check_environment, check_plan
+from ajsync.reconcile.plan import Adopt, Change, Destination, Plan, Update
+from ajsync.reconcile.saved import SavedPlan, check_environment, check_plan
 from tests.reconcile.samples import create, delete, full_plan, large_plan, make_plan, ours, update
 from tests.tasks import TARGET, task
 
@@ -40,26 +38,26 @@ def test_what_changes_nothing_that_is_applied_may_differ() -> None:
     [
         (
             {"target": BucketIdentity("OTHER", TARGET.created)},
-            "it is for the bucket CHORIA_AJ_CONFIGURATION, and this is OTHER",
+            "it was made for the bucket CHORIA_AJ_CONFIGURATION, and this is OTHER",
         ),
         (
             {"target": replace(TARGET, created="2027-01-01T00:00:00Z")},
-            "the bucket CHORIA_AJ_CONFIGURATION was made anew at 2027-01-01T00:00:00Z, "
-            f"and the plan is for the one that was made at {TARGET.created}",
+            "the bucket CHORIA_AJ_CONFIGURATION was created anew at 2027-01-01T00:00:00Z, "
+            f"and the plan was made for the one that was created at {TARGET.created}",
         ),
         (
             {
                 "target": replace(TARGET, created="2027-01-01T00:00:00Z"),
                 "destination": Destination("prod", "", "nats://u\n:4222"),
             },
-            "it is for another bucket, that of the context nats-prod at tls://prod:4222, "
-            'and this is that of the server "nats://u\\n:4222"',
+            "it was made for the bucket of the context nats-prod at tls://prod:4222, "
+            'and this is the bucket of the server "nats://u\\n:4222"',
         ),
-        ({"owner": "others", "digest": "e"}, "it is for the owner team, and the files belong to others"),
+        ({"owner": "others", "digest": "e"}, "it was made for the owner team, and the files belong to others"),
         ({"digest": "e"}, "the files, or the variables in them, have changed since it was made"),
         (
             {"target": BucketIdentity("OTHER", ""), "digest": "e"},
-            "it is for the bucket CHORIA_AJ_CONFIGURATION, and this is OTHER; "
+            "it was made for the bucket CHORIA_AJ_CONFIGURATION, and this is OTHER; "
             "the files, or the variables in them, have changed since it was made",
         ),
     ],
@@ -68,7 +66,7 @@ def test_a_plan_made_from_something_else_says_from_what(now: dict[str, Any], sai
     saved = replace(full_plan(), destination=PROD)
     with pytest.raises(StalePlanError) as caught:
         check_plan(saved, replace(saved, **now))
-    assert str(caught.value) == f"The saved plan does not fit any more: {said}. Make it again with 'ajsync plan --out'."
+    assert str(caught.value) == f"The saved plan is stale: {said}. Make it again with 'ajsync plan --out'."
 
 
 def edited(change: Change) -> Change:
@@ -94,7 +92,7 @@ def test_a_plan_that_says_something_else_than_files_and_bucket_is_stale(
     changes: Callable[[], tuple[Change, Change]],
 ) -> None:
     saved, fresh = changes()
-    with pytest.raises(StalePlanError, match=r": it says something else than files and bucket do of B\."):
+    with pytest.raises(StalePlanError, match=r": its changes of these are not those of the files and the bucket: B\."):
         check_plan(make_plan(create("A"), saved), make_plan(create("A"), fresh))
 
 
@@ -104,19 +102,19 @@ def test_a_plan_that_says_something_else_than_files_and_bucket_is_stale(
         (
             make_plan(create("A"), delete("B"), UPDATE),
             make_plan(create("A"), replace(UPDATE, revision=99)),
-            "in the bucket these are no longer as they were when it was made: B",
+            "these have changed in the bucket since it was made: B",
         ),
         (
             make_plan(create("A")),
             make_plan(create("A"), delete("B")),
-            "it lacks what has to change by now: B",
+            "it lacks changes that are needed now: B",
         ),
         (
             make_plan(create("A"), create("EVIL")),
             make_plan(create("A")),
-            "in the bucket these are no longer as they were when it was made: EVIL",
+            "these have changed in the bucket since it was made: EVIL",
         ),
-        (large_plan(12), make_plan(create("A")), "JOB_000004 and 7 more; it lacks what has to change by now: A"),
+        (large_plan(12), make_plan(create("A")), "JOB_000004 and 7 more; it lacks changes that are needed now: A"),
     ],
 )
 def test_a_plan_of_other_changes_names_them(saved: Plan, fresh: Plan, said: str) -> None:
@@ -135,6 +133,6 @@ def test_a_plan_of_another_environment_says_of_which(destination: Destination, m
     with pytest.raises(StalePlanError) as caught:
         check_environment(SavedPlan(make_plan(destination=destination)), "stage")
     assert str(caught.value) == (
-        f"The saved plan was made for {made}, and --environment says stage. Leave that out to apply the plan, or make "
-        "another with 'ajsync plan --environment stage --out'."
+        f"The saved plan was made for {made}, and --environment says stage. Leave the option out to apply "
+        "the plan, or make a new plan with 'ajsync plan --environment stage --out'."
     )

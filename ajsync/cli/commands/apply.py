@@ -124,8 +124,7 @@ def _apply_once(
     from ajsync.cli.output.destination import warn_if_elsewhere
     from ajsync.cli.output.plan import print_plan
     from ajsync.cli.output.unmatched import warn_of_overlooked
-    from ajsync.reconcile.saved import load_plan
-    from ajsync.reconcile.stale import check_environment, check_plan
+    from ajsync.reconcile.saved import check_environment, check_plan, load_plan
 
     saved = None if plan_file is None else load_plan(plan_file)
     if saved is not None:
@@ -188,10 +187,10 @@ def _confirm(plan: Plan) -> None:
 def _question(plan: Plan) -> str:
     """Where to, and how much: `Apply to prod (nats-prod): 3 to create, 2 to delete?`, the deletes in bold."""
     from ajsync.cli.output.terminal import has_colour
-    from ajsync.reconcile.render.wording import ACTIONS
+    from ajsync.reconcile.plan import KINDS
     from ajsync.text import visible
 
-    counts = [(plan.count(action.kind), action.verb) for action in ACTIONS]
+    counts = [(plan.count(kind), kind.verb) for kind in KINDS]
     parts = [f"{count:,} to {verb}" for count, verb in counts if count]
     if has_colour(sys.stderr) and parts[-1].endswith("delete"):
         parts[-1] = click.style(parts[-1], bold=True)

@@ -6,23 +6,21 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ajsync.errors import InvalidError
-from ajsync.reconcile.destination import Destination, without_user
 
 if TYPE_CHECKING:
     from ajsync.cli.options.options import Server
     from ajsync.config import Configuration
+    from ajsync.reconcile.plan import Destination
     from ajsync.transport.connection import Connection
 
 
 def destination(connection: Connection, server: Server, configuration: Configuration) -> Destination:
     """The destination of a command that has connected."""
+    from ajsync.reconcile.reconciler import destination_of
+
     environment, configured = configuration.environment, configuration.context
-    return Destination(
-        environment=environment or "",
-        context=connection.context.name,
-        server=without_user(connection.url),
-        configured=configured or "" if elsewhere(server, environment, configured) else "",
-    )
+    instead = configured if configured and elsewhere(server, environment, configured) else ""
+    return destination_of(connection, environment, instead)
 
 
 def elsewhere(server: Server, environment: str | None, configured: str | None) -> str:

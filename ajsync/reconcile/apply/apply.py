@@ -1,6 +1,6 @@
-"""Apply: carry a plan out in the bucket, each key by compare-and-set, creates and updates first and deletes last.
+"""Apply: carry out a plan in the bucket, each key by compare-and-set, creates and updates first and deletes last.
 
-Whatever happens in between, a key is either as it was, or as the plan says, or in the journal.
+Whatever interrupts it, each key is as it was, or as the plan says, or in the journal.
 """
 
 from __future__ import annotations
@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.journal import Step
+from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.watchers import foreign_watchers, wait_until_delivered
 from ajsync.errors import (
     AjsyncError,
@@ -32,8 +33,8 @@ _log = logging.getLogger(__name__)
 
 Status = Literal["done", "failed", "not attempted"]
 
-_KINDS = (NotPermittedError, UnreachableError, ConflictError, InvalidError)
-"""What a whole apply can fail for, the narrower first."""
+_REASONS = (NotPermittedError, UnreachableError, ConflictError, InvalidError)
+"""Why a whole apply can fail, the narrower first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Result:
 
     @property
     def error(self) -> AjsyncError | None:
-        """Why this was not all of it: the one kind of reason where nothing was done, else a partial apply."""
+        """Why the plan is not fully applied: the common reason if nothing was done, else PartiallyAppliedError."""
         done, failed = len(self.with_status("done")), len(self.with_status("failed"))
         left = len(self.with_status("not attempted"))
         if not failed and not left:
@@ -65,9 +66,9 @@ class Result:
         away = any(outcome.status == "not attempted" and outcome.error for outcome in self.outcomes)
         counts = f"{done} done, {failed} failed, {left} not attempted{' while the server was away' if away else ''}"
         errors = [outcome.error for outcome in self.outcomes if outcome.error is not None]
-        for kind in _KINDS:
+        for kind in _REASONS:
             if not done and errors and all(isinstance(error, kind) for error in errors):
-                return kind(f"Nothing was applied: {counts}. Run 'ajsync plan' to see how things are now.")
+                return kind(f"Nothing was applied: {counts}. Run 'ajsync plan' to see the current state.")
         return PartiallyAppliedError(f"Partially applied: {counts}. Run 'ajsync plan' to see what is left to do.")
 
 
@@ -82,14 +83,14 @@ async def apply(
 ) -> Result:
     """Carry out `plan`. `now` (nanoseconds since 1970) becomes `created_at` of what is created.
 
-    `on_done` is called once for each change done. Once `stop` is set nothing new is begun. A change that fails leaves
-    its key alone and the others go on, except that nothing is deleted after a failure: a schedule that was renamed
-    would be gone under both names. Raises StalePlanError where the bucket is not the plan's.
+    `on_done` is called once for each change that is done. Once `stop` is set, nothing new is begun. A change that fails
+    leaves its key alone and does not stop the others, except that nothing is deleted after a failure: a renamed
+    schedule would be gone under both names. Raises StalePlanError if the plan was made for another bucket.
     """
     if bucket.target != plan.target:
         raise StalePlanError(
-            f"The plan was made for the bucket {plan.target.bucket} that was made at {plan.target.created}, "
-            f"and this one was made at {bucket.target.created}. Make the plan again with 'ajsync plan'."
+            f"The plan was made for the bucket {plan.target.bucket} that was created at {plan.target.created}, "
+            f"and this one was created at {bucket.target.created}. Make a new plan with 'ajsync plan'."
         )
     start = time.perf_counter()
     run = _Run(bucket, plan, now, on_done, stop or asyncio.Event(), watcher_seconds)
@@ -122,7 +123,7 @@ class _Run:
         self.outcomes: dict[str, Outcome] = {}
 
     async def phase(self, kinds: tuple[type[Change], ...], carry_out: Callable[[list[Any]], Awaitable[None]]) -> None:
-        """Carry out the changes of these kinds; an error that concerns none of them alone is the error of all."""
+        """Carry out the changes of these kinds; an error that concerns no single change is the error of all."""
         changes = [change for change in self.plan.changes if isinstance(change, kinds)]
         lost = any(isinstance(outcome.error, UnreachableError) for outcome in self.outcomes.values())
         if not changes or lost or self.stop.is_set():
@@ -135,32 +136,27 @@ class _Run:
 
     async def create(self, changes: list[Create]) -> None:
         newest = max(change.revision for change in changes)
-        if newest:  # over a delete marker, which a foreign watcher must have seen before
+        if newest:  # over a delete marker, which foreign watchers must have seen before
             await wait_until_delivered(self.bucket.connection, newest, self.watcher_seconds)
-        await self._write(
-            [
-                (change, KeyWrite(change.name, change.revision, replace(change.after, created_at=self.now)))
-                for change in changes
-            ]
-        )
+        await self._write(changes, [replace(change.after, created_at=self.now) for change in changes])
 
     async def update(self, changes: list[Update | Adopt]) -> None:
         if not await foreign_watchers(self.bucket.connection):
-            await self._write([(change, KeyWrite(change.name, change.revision, change.after)) for change in changes])
+            await self._write(changes, [change.after for change in changes])
             return
-        rewriter = Recreator(self.bucket, self.plan.owner, watcher_seconds=self.watcher_seconds)
+        recreator = Recreator(self.bucket, self.plan.owner, watcher_seconds=self.watcher_seconds)
         by_name = {change.name: change for change in changes}
         steps = [Step(change.name, change.before, change.after) for change in changes]
         revisions = [change.revision for change in changes]
-        async for step, written in rewriter.rewrite(steps, revisions, self.on_done, self.stop):
+        async for step, written in recreator.recreate(steps, revisions, self.on_done, self.stop):
             self._record(by_name[step.name], written)
 
     async def delete(self, changes: list[Delete]) -> None:
-        await self._write([(change, KeyWrite(change.name, change.revision, None)) for change in changes])
+        await self._write(changes, [None] * len(changes))
 
-    async def _write(self, writes: list[tuple[Change, KeyWrite]]) -> None:
-        results = await write_keys(self.bucket, [write for _, write in writes], self.on_done)
-        for (change, _), written in zip(writes, results, strict=True):
+    async def _write(self, changes: Sequence[Change], tasks: Sequence[ScheduledTask | None]) -> None:
+        writes = [KeyWrite(each.name, each.revision, task) for each, task in zip(changes, tasks, strict=True)]
+        for change, written in zip(changes, await write_keys(self.bucket, writes, self.on_done), strict=True):
             self._record(change, written)
 
     def _record(self, change: Change, written: Written) -> None:

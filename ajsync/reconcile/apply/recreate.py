@@ -1,7 +1,7 @@
-"""Updates beside a scheduler that is not ours: delete, wait until it has seen the delete, make it again.
+"""Recreating: how to update a schedule beside a Go scheduler. Delete it, wait until that was seen, create it again.
 
-A Go scheduler that sees only the new value fires the old schedule too, also as a stand-by. The journal covers the time
-in which a schedule is not in the bucket.
+A Go scheduler that sees only the new value also fires the old schedule, even as a stand-by. The journal holds what is
+not in the bucket meanwhile, so that the next apply can finish what an interrupted one began.
 """
 
 from __future__ import annotations
@@ -9,10 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.journal import Step, decode_journal, encode_journal, journal_key
+from ajsync.asyncjobs.live import Live, LiveSchedule
+from ajsync.asyncjobs.model import encode_scheduled_task
 from ajsync.asyncjobs.names import CONFIGURATION_BUCKET
 from ajsync.asyncjobs.watchers import wait_until_delivered
 from ajsync.errors import (
@@ -23,7 +26,6 @@ from ajsync.errors import (
     StoredValueError,
     UnreachableError,
 )
-from ajsync.reconcile.apply.journal import split_steps, unfinished
 from ajsync.reconcile.apply.writing import KeyWrite, Written, compare_and_set, refusal, write_keys
 from ajsync.text import one_line
 from ajsync.timestamp import NANOSECONDS
@@ -32,18 +34,20 @@ from ajsync.transport.publisher import publish_all
 log = logging.getLogger(__name__)
 
 WATCHER_SECONDS = 15.0
-"""How long to wait for watchers that are not ours; the server drops one that hangs after 5 s."""
+"""How long to wait for foreign watchers; the server drops one that hangs after 5 s."""
 AT_WORK_SECONDS = 20.0
-"""A journal younger than this may belong to an apply that is still running; longer than that waits for watchers."""
+"""A journal younger than this may belong to an apply that is still running; it is more than WATCHER_SECONDS."""
 _JOURNAL_BYTES = 512 * 1024
 _JOURNAL_STEPS = 500
-"""So few schedules are out of the bucket at a time."""
+"""At most this many schedules are missing from the bucket at a time."""
 _JOURNAL_MARGIN = 1024
+_FRAME_BYTES = 64
+"""More than the JSON around one step takes."""
 _POLL_SECONDS = 0.25
 
 
 class Recreator:
-    """Deletes schedules and makes them again with other values, under the journal of one owner."""
+    """Deletes schedules and creates them again with other values, under the journal of one owner."""
 
     def __init__(self, bucket: ConfigurationBucket, owner: str, *, watcher_seconds: float = WATCHER_SECONDS) -> None:
         self._bucket = bucket
@@ -51,22 +55,21 @@ class Recreator:
         self._watcher_seconds = watcher_seconds
         self._limit = bucket.connection.max_payload - _JOURNAL_MARGIN
 
-    async def rewrite(
+    async def recreate(
         self,
         steps: Sequence[Step],
         revisions: Sequence[int],
         on_written: Callable[[], None] | None = None,
         stop: asyncio.Event | None = None,
     ) -> AsyncIterator[tuple[Step, Written]]:
-        """Rewrite each step whose key is at its revision still; yields what became of each, journal by journal.
+        """Recreate each schedule whose key is still at its revision; yields what became of each, journal by journal.
 
-        Once `stop` is set no further journal is begun. Raises ConflictError when another apply of this owner is at
-        work.
+        Once `stop` is set, no further journal is begun. Raises ConflictError if another apply of this owner is running.
         """
         expected = {step.name: revision for step, revision in zip(steps, revisions, strict=True)}
         journal = await self._bucket.get(journal_key(self._owner))
         if journal is not None and not journal.deleted:
-            raise self._at_work()
+            raise self._running()
         at = journal.revision if journal is not None else 0
         settled = True
         for chunk in split_steps(steps, max_bytes=min(_JOURNAL_BYTES, self._limit), max_steps=_JOURNAL_STEPS):
@@ -77,8 +80,8 @@ class Recreator:
                 yield chunk[0], Written(error=self._too_large(chunk[0].name))
                 continue
             at = await self._write_journal(at, data)
-            results = await self._rewrite_chunk(chunk, expected, on_written)
-            # A conflict or a refused deletion leaves the schedule where it is: the journal need not keep it.
+            results = await self._recreate(chunk, expected, on_written)
+            # A conflict or a refused delete leaves the schedule in the bucket: the journal need not keep it.
             kept = (ConflictError, NotPermittedError)
             settled = all(result.error is None or isinstance(result.error, kept) for result in results)
             for each in zip(chunk, results, strict=True):
@@ -88,13 +91,13 @@ class Recreator:
         if settled and at:
             await self._write_journal(at, None)
 
-    async def _rewrite_chunk(
+    async def _recreate(
         self, chunk: Sequence[Step], expected: dict[str, int], on_written: Callable[[], None] | None
     ) -> list[Written]:
         results = await write_keys(self._bucket, [KeyWrite(step.name, expected[step.name], None) for step in chunk])
         gone = [index for index, result in enumerate(results) if result.error is None]
         if gone:
-            made = await make_again(
+            made = await create_again(
                 self._bucket,
                 [(chunk[index], results[index].revision) for index in gone],
                 watcher_seconds=self._watcher_seconds,
@@ -111,44 +114,44 @@ class Recreator:
             found = await self._bucket.get(key)
             if found is not None and (found.data == data or (data is None and found.deleted)):
                 return found.revision
-            raise self._at_work()
+            raise self._running()
         if answer.error:
             raise refusal(f"the journal {key}", answer)
         return answer.sequence
 
-    def _at_work(self) -> ConflictError:
+    def _running(self) -> ConflictError:
         return ConflictError(
-            f"Another apply of {self._owner} is at work in this bucket. Run this one again when that has ended."
+            f"Another apply of {self._owner} is running in this bucket. Try again when it has finished."
         )
 
     def _too_large(self, name: str) -> AjsyncError:
         return InvalidError(
-            f"{name}: its old and new value together are larger than one message of this server may be, so that it "
-            "cannot be updated beside a running Go scheduler without the risk of losing it. "
+            f"{name}: its old and new value together are larger than a message of this server may be, so it cannot be "
+            "updated beside a running Go scheduler without the risk of losing it. "
             "Stop the Go schedulers for this update, or make the payload smaller."
         )
 
 
-async def make_again(
+async def create_again(
     bucket: ConfigurationBucket,
     steps: Sequence[tuple[Step, int]],
     *,
     watcher_seconds: float = WATCHER_SECONDS,
     on_written: Callable[[], None] | None = None,
 ) -> list[Written]:
-    """Create the new values of deleted schedules, once every foreign watcher has seen the deletes.
+    """Create the new values of deleted schedules once every foreign watcher has seen the deletes.
 
-    Each step comes with the revision of its delete marker, 0 where there is none.
+    Each step comes with the revision of its delete marker, or 0 if there is none.
     """
     try:
         behind = await wait_until_delivered(bucket.connection, max(revision for _, revision in steps), watcher_seconds)
     except UnreachableError as error:
-        # Without an answer there is no telling what the watchers have seen: the journal waits for the next run.
+        # Nothing is known of what the watchers have seen: the journal keeps the steps for the next run.
         return [Written(error=_interrupted(step.name, error)) for step, _ in steps]
     for watcher in behind:
         log.warning(
-            "The consumer %s has not taken the deletes within %g s. If it is a Go scheduler, it may fire %d updated "
-            "schedules both old and new until it is restarted.",
+            "The consumer %s did not receive the deletes within %g s. If it is a Go scheduler, it may fire both the "
+            "old and the new version of %d updated schedules until it is restarted.",
             watcher.consumer,
             watcher_seconds,
             len(steps),
@@ -161,7 +164,7 @@ async def make_again(
 
 
 async def read_journal(bucket: ConfigurationBucket, owner: str) -> tuple[Step, ...]:
-    """What an apply of `owner` has under way, or left behind; empty if nothing."""
+    """What an apply of `owner` is recreating, or left unfinished; empty if nothing."""
     found = await bucket.get(journal_key(owner))
     if found is None or found.deleted:
         return ()
@@ -169,10 +172,10 @@ async def read_journal(bucket: ConfigurationBucket, owner: str) -> tuple[Step, .
 
 
 async def finish_interrupted(bucket: ConfigurationBucket, owner: str) -> tuple[str, ...]:
-    """Finish what the journal of `owner` says an earlier apply left undone; returns the names that were made again.
+    """Finish what an interrupted apply left in the journal of `owner`; returns the names that were created again.
 
-    A young journal may belong to an apply that is running: that one gets `AT_WORK_SECONDS` to finish by itself. How old
-    it is depends on two clocks, and one that is behind the server's must not make us wait longer than that.
+    A young journal may belong to an apply that is still running, which gets `AT_WORK_SECONDS` to finish. The age comes
+    from two clocks; if ours is behind the server's, the wait is still no longer than that.
     """
     key = journal_key(owner)
     revision, deadline, waiting = 0, 0.0, False
@@ -190,7 +193,7 @@ async def finish_interrupted(bucket: ConfigurationBucket, owner: str) -> tuple[s
         if not waiting:
             waiting = True
             log.warning(
-                "An apply of %s seems to be at work, or was cut off a moment ago; waiting up to %d s for it.",
+                "An apply of %s seems to be running, or was interrupted a moment ago: waiting up to %d s for it.",
                 owner,
                 left,
             )
@@ -198,13 +201,42 @@ async def finish_interrupted(bucket: ConfigurationBucket, owner: str) -> tuple[s
     live = await bucket.read()
     lost = unfinished(steps, live)
     if lost:
-        results = await make_again(bucket, [(step, live.deleted.get(step.name, 0)) for step in lost])
+        results = await create_again(bucket, [(step, live.deleted.get(step.name, 0)) for step in lost])
         for result in results:
             if result.error is not None and not isinstance(result.error, ConflictError):
                 raise result.error
-    # A conflict here means that somebody else has finished it too.
+    # A conflict here means that another apply has finished it too.
     await publish_all(bucket.connection, [compare_and_set(bucket, key, found.revision, None)])
     return tuple(step.name for step in lost)
+
+
+def unfinished(steps: Iterable[Step], live: Live) -> tuple[Step, ...]:
+    """The steps whose schedule was deleted and not created again."""
+    return tuple(step for step in steps if step.name not in live.entries)
+
+
+def with_journal(live: Live, steps: Iterable[Step]) -> Live:
+    """What the bucket will hold once `steps` are finished."""
+    entries: Mapping[str, LiveSchedule] = {
+        step.name: LiveSchedule(step.name, live.deleted.get(step.name, 0), step.after)
+        for step in unfinished(steps, live)
+    }
+    return replace(live, entries={**live.entries, **entries})
+
+
+def split_steps(steps: Iterable[Step], *, max_bytes: int, max_steps: int) -> Iterable[list[Step]]:
+    """Cut `steps` into journals of at most so many bytes and steps; a step that is too large gets its own."""
+    chunk: list[Step] = []
+    size = _FRAME_BYTES
+    for step in steps:
+        weight = len(encode_scheduled_task(step.before)) + len(encode_scheduled_task(step.after)) + _FRAME_BYTES
+        if chunk and (size + weight > max_bytes or len(chunk) >= max_steps):
+            yield chunk
+            chunk, size = [], _FRAME_BYTES
+        chunk.append(step)
+        size += weight
+    if chunk:
+        yield chunk
 
 
 def _decode(owner: str, data: bytes) -> tuple[Step, ...]:
@@ -213,14 +245,14 @@ def _decode(owner: str, data: bytes) -> tuple[Step, ...]:
     except StoredValueError as error:
         key = journal_key(owner)
         raise InvalidError(
-            f"The journal of {owner} in the bucket is not carried out: {one_line(str(error))}. It may name "
-            f"schedules that an interrupted apply deleted and did not make again: look at the key {key} with "
-            f"'nats kv get {CONFIGURATION_BUCKET} {key}', and delete it when nothing is missing."
+            f"The journal of {owner} in the bucket cannot be used: {one_line(str(error))}. It may name "
+            f"schedules that an interrupted apply deleted and did not create again: look at the key {key} with "
+            f"'nats kv get {CONFIGURATION_BUCKET} {key}', and delete it once nothing is missing."
         ) from None
 
 
 def _interrupted(name: str, error: AjsyncError) -> UnreachableError:
     return UnreachableError(
-        f"{name}: it was deleted for an update and could not be made again yet ({error}); the journal has it, and the "
-        "next 'ajsync apply' brings it back first"
+        f"{name}: it was deleted for an update and could not be created again yet ({error}); the journal keeps it, and "
+        "the next 'ajsync apply' restores it first"
     )

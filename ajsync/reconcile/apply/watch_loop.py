@@ -1,4 +1,4 @@
-"""Follow the files: apply again whenever they change, and every so often, in case the bucket has drifted from them."""
+"""The watch loop: apply again whenever the files change, and at intervals, in case the bucket has drifted."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from ajsync.waiting import first_of
 log = logging.getLogger(__name__)
 
 SETTLE_SECONDS = 3.0
-"""Deletes wait until the files have not changed for so long: one that is moved, or checked out anew, is gone for a
-moment only."""
+"""Deletes wait until the files have not changed for this long: a file that is moved or checked out is gone for a moment
+only."""
 RETRY_SECONDS = 5.0
-"""How soon to try again after the server could not be reached, or something was left undone."""
+"""How soon to try again if the server is unreachable or something is left to do."""
 _FINISH_SECONDS = 5.0
-"""A stop waits so long for an apply under way, which may have deleted what it is about to make again."""
+"""How long a stop waits for a running apply, which may have deleted what it is about to create again."""
 _TICK_SECONDS = 0.1
 _NAMED = 20
-"""How many changes are logged by name."""
+"""How many changes of an apply are logged by name."""
 
 
 class WatchLoop:
-    """Keeps the bucket equal to what `load` gives; an invalid configuration leaves the last good one in force."""
+    """Keeps the bucket equal to the goal that `load` returns; while the files are invalid, the last good one counts."""
 
     def __init__(
         self,
@@ -48,18 +48,18 @@ class WatchLoop:
         self._open_bucket = open_bucket
         self._stop = stop
         self.may_apply: Callable[[], bool] = lambda: True
-        """False while another does it: of several schedulers that follow the files the leader alone applies."""
+        """False while another process applies: of several schedulers that follow the files, only the leader does."""
         self._goal = goal
         self._changed_at = -SETTLE_SECONDS
-        """When the files last changed, by the monotonic clock; what they said at the start counts at once."""
+        """When the files last changed, by the monotonic clock; at the start there is nothing to settle."""
         self._said = ""
         self._invalid = ""
-        """What is wrong with the files as they are now; "" where nothing is."""
+        """What is wrong with the files as they are now; empty if nothing."""
 
     async def run(self, changed: asyncio.Event, resync: float) -> None:
         """Reconcile now, whenever `changed` is set, and every `resync` seconds, until stopped.
 
-        The files are read each time: what watches them can miss a change, on a file system of another host always.
+        The files are read each time, because watching can miss a change; on network file systems it misses all.
         """
         while not self._stop.is_set():
             whole = await self._reconcile_unless_stopped()
@@ -70,7 +70,7 @@ class WatchLoop:
                 await self._reload()
 
     async def _reconcile_unless_stopped(self) -> bool:
-        """`_reconcile`; when stopped meanwhile it may finish, while the server is there to finish it with."""
+        """Reconcile; after a stop it may still finish, as long as the server is reachable."""
         work, stopped = asyncio.ensure_future(self._reconcile()), asyncio.ensure_future(self._stop.wait())
         try:
             await asyncio.wait((work, stopped), return_when=asyncio.FIRST_COMPLETED)
@@ -79,7 +79,7 @@ class WatchLoop:
                 await asyncio.wait((work,), timeout=_TICK_SECONDS)
             if work.done():
                 return work.result()
-            log.warning("Stopping in the middle of an apply; the next one goes on from there")
+            log.warning("Stopping in the middle of an apply; the next one continues from there")
             return False
         finally:
             for each in (work, stopped):
@@ -87,7 +87,7 @@ class WatchLoop:
             await asyncio.wait((work, stopped))
 
     async def _reconcile(self) -> bool:
-        """Plan and apply once; False if that is worth trying again soon."""
+        """Plan and apply once; False if it should be tried again soon."""
         if not self.may_apply():
             self._say_once(logging.INFO, "Standing by: the leader applies")
             return True
@@ -96,20 +96,20 @@ class WatchLoop:
             bucket = await self._open_bucket()
             finished = await finish_interrupted(bucket, goal.owner)
             if finished:
-                log.info("Brought back %s that an apply had left deleted", counted(len(finished), "schedule"))
+                log.info("Restored %s that an interrupted apply had left deleted", counted(len(finished), "schedule"))
             proposal = await propose(bucket, goal)
             plan = proposal.plan
             if proposal.refusals:
                 self._say_once(logging.ERROR, "Not applied: " + " ".join(map(str, proposal.refusals)))
                 return True
             if not plan.changes:
-                self._say_once(logging.INFO, f"In step: {counted(plan.unchanged, 'schedule')} as the files say")
+                self._say_once(logging.INFO, f"Up to date: {counted(plan.unchanged, 'schedule')}")
                 return True
             settled = time.monotonic() - self._changed_at >= SETTLE_SECONDS
             if not settled:
                 plan = replace(plan, changes=tuple(each for each in plan.changes if not isinstance(each, Delete)))
             if not plan.changes:
-                return False  # deletes alone, which wait
+                return False  # only deletes, which wait
             return self._report(plan, await apply(bucket, plan, now=time.time_ns(), stop=self._stop)) and settled
         except UnreachableError as error:
             self._say_once(logging.WARNING, f"Not applied: {error} Trying again.")
@@ -119,23 +119,23 @@ class WatchLoop:
 
     async def _reload(self) -> None:
         try:
-            # In a thread: a scheduler in this process fires while thousands of schedules are read.
+            # In a thread, so that a scheduler in this process keeps firing while thousands of schedules are read.
             goal = await asyncio.to_thread(self._load)
         except InvalidError as error:
-            self._keep("The files are not valid, the last good configuration stays in force:\n%s", str(error))
+            self._keep("The files are not valid; the last good configuration stays in force:\n%s", str(error))
             return
-        except Exception as error:  # noqa: BLE001 - nothing that becomes of the files may end what fires
-            self._keep("The files cannot be read, the last good configuration stays in force: %s", repr(error))
+        except Exception as error:  # noqa: BLE001 - no state of the files may stop the scheduler
+            self._keep("The files cannot be read; the last good configuration stays in force: %s", repr(error))
             return
         if goal == self._goal and not self._invalid:
             return
         self._goal, self._invalid = goal, ""
         self._changed_at = time.monotonic()
         self._said = ""
-        log.info("The files were read: %s", counted(len(goal.tasks), "schedule"))
+        log.info("Read the files: %s", counted(len(goal.tasks), "schedule"))
 
     def _keep(self, told: str, reason: str) -> None:
-        """Say once why the files as they are now are not applied."""
+        """Log once why the files as they are now are not applied."""
         if reason != self._invalid:
             log.error(told, reason)
         self._invalid = reason
@@ -151,7 +151,7 @@ class WatchLoop:
         return result.error is None
 
     def _say_once(self, level: int, text: str) -> None:
-        """Log what would otherwise be said again at each resync."""
+        """Log a text only if it is new, not again at each resync."""
         if text != self._said:
             log.log(level, "%s", text)
         self._said = text

@@ -1,7 +1,7 @@
-"""Writes of single keys by compare-and-set, and what their answers mean.
+"""Writes of single keys by compare-and-set, and what the answers mean.
 
-Each write may be sent twice and may meet another apply that does the same: a refused compare-and-set whose key
-already holds what was to be written is therefore a success.
+A write may be sent twice, and another apply may do the same write. So a refused compare-and-set is a success if the key
+already holds the value.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ajsync.transport.window import Answer
 
 @dataclass(frozen=True, slots=True)
 class KeyWrite:
-    """One scheduled task to put, or to delete where `task` is None, if its key is at `revision` still."""
+    """One scheduled task to put, or to delete if `task` is None, as long as its key is at `revision`."""
 
     name: str
     revision: int
@@ -41,7 +41,7 @@ class Written:
     revision: int = 0
     error: AjsyncError | None = None
     attempted: bool = True
-    """False where there was no server to write to."""
+    """False if there was no server to write to."""
 
 
 async def write_keys(
@@ -49,7 +49,7 @@ async def write_keys(
     writes: Sequence[KeyWrite],
     on_written: Callable[[], None] | None = None,
 ) -> list[Written]:
-    """Carry out `writes`, pipelined, and return what became of each, in their order."""
+    """Carry out `writes`, pipelined, and return the result of each in the same order."""
 
     def count(_index: int, answer: Answer) -> None:
         if on_written is not None and not answer.error:
@@ -61,7 +61,7 @@ async def write_keys(
 
 
 def compare_and_set(bucket: ConfigurationBucket, key: str, revision: int, data: bytes | None) -> Write:
-    """The message that puts `data`, or deletes the key where it is None, if the key is at `revision` still."""
+    """The message that puts `data`, or deletes the key if it is None, as long as the key is at `revision`."""
     headers = {"Nats-Expected-Last-Subject-Sequence": str(revision)}
     if data is None:
         return Write(bucket.subject(key), b"", {**headers, "KV-Operation": "DEL"})
@@ -93,11 +93,11 @@ async def _judge(bucket: ConfigurationBucket, write: KeyWrite, answer: Answer) -
         return Written(error=error)
     if found is not None and _holds(write, found.data, found.deleted):
         return Written(found.revision)
-    return Written(error=ConflictError(f"{write.name}: somebody else changed it since it was read; left alone"))
+    return Written(error=ConflictError(f"{write.name}: someone else changed it after it was read; left alone"))
 
 
 def _holds(write: KeyWrite, data: bytes, deleted: bool) -> bool:
-    """True if the key is already as `write` wants it."""
+    """True if the key already is what `write` makes it."""
     if deleted or write.task is None:
         return deleted and write.task is None
     try:

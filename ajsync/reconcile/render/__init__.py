@@ -1,6 +1,6 @@
-"""Renderings of a plan, one file each: pure functions from plan, refusals and options to text.
+"""The formats of a plan, one file each: pure functions from plan, refusals and options to text.
 
->>> RENDERERS["text"](plan, refusals(plan, limits), RenderOptions(now=now))
+>>> RENDERERS["text"](plan, refusals(plan, safety), RenderOptions(now=now))
 """
 
 from __future__ import annotations
@@ -21,4 +21,4 @@ RENDERERS: Mapping[str, Renderer] = {
     "markdown": render_markdown,
     "github": render_github,
 }
-"""Each rendering by its name, as an option of the command line takes it; the first is the default."""
+"""Each renderer by the name of its format, as the command line takes it; the first is the default."""

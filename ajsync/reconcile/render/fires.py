@@ -1,9 +1,9 @@
-"""When schedules fire next, for people; those that are due together are searched once, however many they are."""
+"""When schedules fire next, for people; schedules that are due together share one search and one text."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 
 from ajsync.asyncjobs.due import Upcoming
 from ajsync.asyncjobs.model import ScheduledTask
@@ -21,7 +21,7 @@ class Fires:
     """The next fires of one schedule."""
 
     times: tuple[datetime, ...]
-    """In the schedule's zone; empty where it never fires, or where they cannot be told."""
+    """In the schedule's zone; empty where it never fires or the times are unknown."""
     lines: tuple[str, ...]
     """The same for people, with the time until then; or why there are none."""
     amiss: bool = False
@@ -38,22 +38,18 @@ class FireTimes:
         self._known: dict[tuple[Timetable, tuple[int, ...]], Fires] = {}
 
     def of(self, task: ScheduledTask) -> Fires:
-        """The next fires of `task`; an `@every` has them only when it was stored before and so has its phase."""
+        """The next fires of `task`; an `@every` has them only once it is stored, which gives it its phase."""
         found = self._upcoming.of(task)
         if found.timetable is None:
-            return Fires((), (one_line(f"cannot be told: {found.reason}"),), amiss=True)
+            return Fires((), (one_line(f"cannot be computed: {found.reason}"),), amiss=True)
         if not found.dues:
             return Fires((), (found.reason,), found.amiss)
         key = found.timetable, found.dues
-        fires = self._known.get(key)
-        if fires is None:
-            fires = self._known[key] = self._shown(found.dues, found.timetable.zone_info)
-        return fires
-
-    def _shown(self, dues: tuple[int, ...], zone: tzinfo) -> Fires:
-        times = tuple(to_datetime(due, zone) for due in dues)
-        timespec = "seconds" if any(time.second or time.microsecond for time in times) else "minutes"
-        return Fires(times, tuple(self._line(time, timespec) for time in times))
+        if key not in self._known:
+            times = tuple(to_datetime(due, found.timetable.zone_info) for due in found.dues)
+            timespec = "seconds" if any(time.second or time.microsecond for time in times) else "minutes"
+            self._known[key] = Fires(times, tuple(self._line(time, timespec) for time in times))
+        return self._known[key]
 
     def _line(self, time: datetime, timespec: str) -> str:
         stamp = time.isoformat(" ", timespec)

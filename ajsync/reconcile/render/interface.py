@@ -1,4 +1,4 @@
-"""What all renderers have in common: from a plan, the reasons not to apply it, and some options, to text."""
+"""What all renderers have in common: a plan, the reasons not to apply it, and some options go in; text comes out."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from ajsync.reconcile.plan import Plan
 
 @dataclass(frozen=True, slots=True)
 class RenderOptions:
-    """How a plan is to be shown."""
+    """How to show a plan."""
 
     now: datetime
-    """Aware; fire times are those after it."""
+    """Aware; the fires shown are those after it."""
     show_payload: bool = False
-    """Payloads as they are, and not only their size and digest."""
+    """Show the content of payloads too, and not only size and digest."""
     locations: Mapping[str, Location] = field(default_factory=dict)
-    """Where each name stands in the files. For `github` the files are relative to the root of the repository."""
+    """Where the files define each name; for `github`, relative to the root of the repository."""
     loosened: Sequence[Loosened] = ()
-    """The limits in the files that are looser than the defaults."""
+    """The limits that the files set looser than the defaults."""
     colour: bool = False
-    """For a terminal that shows colours; only `text` has any."""
+    """For a terminal that shows colours; only `text` uses any."""
 
 
 class Renderer(Protocol):
     """Shows a plan. Pure; the text has no line break at its end."""
 
     def __call__(self, plan: Plan, refusals: Sequence[AjsyncError], options: RenderOptions) -> str:
-        """`refusals` are the reasons of the gates not to apply the plan; empty when it may be applied."""
+        """`refusals` are the gates' reasons not to apply the plan; empty when it may be applied."""

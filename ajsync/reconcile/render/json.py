@@ -1,4 +1,4 @@
-"""A plan for programs; `schemas/plan.schema.json` is its description."""
+"""A plan for programs; `schemas/plan.schema.json` describes it."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.errors import AjsyncError, ConflictError, Location
 from ajsync.reconcile.fields import changed_fields, stored_object
-from ajsync.reconcile.plan import Change, Conflict, Plan
+from ajsync.reconcile.plan import KINDS, Change, Conflict, Plan
 from ajsync.reconcile.render.fires import FireTimes
 from ajsync.reconcile.render.interface import RenderOptions
-from ajsync.reconcile.render.payload import payload_digest
-from ajsync.reconcile.render.wording import ACTIONS, REMEDIES, action_of
+from ajsync.reconcile.render.rows import payload_digest
+from ajsync.reconcile.render.wording import REMEDIES
 
 _FORMAT = 1
 
 
 def render_json(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOptions) -> str:
-    """Show a plan as a JSON document, in ASCII: what others wrote cannot steer the terminal that it is printed to."""
+    """Show a plan as a JSON document, in ASCII, so that what others wrote cannot steer a terminal."""
     fires = FireTimes(options.now)
     document = {
         "format": _FORMAT,
@@ -42,7 +42,7 @@ def render_json(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOpti
 
 def _summary(plan: Plan) -> dict[str, int]:
     return {
-        **{action.verb: plan.count(action.kind) for action in ACTIONS},
+        **{kind.verb: plan.count(kind) for kind in KINDS},
         "unchanged": plan.unchanged,
         "conflicts": len(plan.conflicts),
         "unmanaged": plan.unmanaged,
@@ -72,7 +72,7 @@ def _change(change: Change, fires: FireTimes, options: RenderOptions) -> dict[st
     before, after = change.before, change.after
     changed = changed_fields(before, after) if before is not None and after is not None else ()
     return {
-        "action": action_of(change).verb,
+        "action": change.verb,
         "name": change.name,
         "revision": change.revision,
         "fields": [field.name for field in changed],

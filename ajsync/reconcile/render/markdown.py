@@ -1,4 +1,7 @@
-"""A plan as a comment on a pull request: what matters first, and never longer than a comment may be."""
+"""A plan as a comment on a pull request: the most important first, and never longer than a comment may be.
+
+What others wrote is put into GitHub's Markdown so that it stays text: in code spans, fences and escaped sentences.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from ajsync.errors import AjsyncError
-from ajsync.reconcile.plan import Adopt, Change, Create, Delete, Plan, Update
+from ajsync.reconcile.plan import KINDS, Adopt, Change, Create, Delete, Plan, Update
 from ajsync.reconcile.render.fires import FireTimes
-from ajsync.reconcile.render.fitting import Fitted, fit, units
 from ajsync.reconcile.render.interface import RenderOptions
-from ajsync.reconcile.render.markdown_text import code, fence, prose
 from ajsync.reconcile.render.rows import LABEL, Row, change_rows, next_rows
 from ajsync.reconcile.render.wording import (
-    ACTIONS,
     REFUSED,
     REMEDIES,
-    action_of,
     change_place,
     conflict_text,
     gate_refusals,
@@ -29,39 +28,43 @@ from ajsync.reconcile.render.wording import (
 from ajsync.text import one_line, visible
 
 LIMIT = 65_536
-"""UTF-16 units of a comment. GitHub counts characters and takes 262,144 bytes at most: this is within either."""
+"""UTF-16 units of a comment. GitHub counts characters and accepts 262,144 bytes at most: this satisfies both."""
 _LIST_ROOM = 8_192
 """Units for each list above the changes."""
 _RESERVE = 1_024
-"""Units for the frames around the changes, fences left out, and for the note on what was left out."""
+"""Units for the frames around the changes, without their fences, and for the note on what was left out."""
 _MOST_CONTENT = 60
 """Lines of one payload."""
 _WIDEST = 200
 """Characters of one line of a payload."""
 _IMPORTANCE = (Delete, Update, Adopt, Create)
-"""What goes may hurt at once, what is new may not: creates come last and are shortened first."""
+"""A delete can do harm at once, a create cannot: creates come last and are shortened first."""
 _MARKS = {"create": "+", "update": "!", "adopt": "!", "delete": "-", "added": "+", "removed": "-"}
 """What GitHub colours in a block of the language diff."""
+_TICKS = re.compile("`+")
+_INLINE = re.compile(r"[\\`*_\[\]<>&~|$!]")
+_BLOCK = re.compile(r"^(\d*)([#+\-=.):])")
+# GitHub makes links of these after it has read the Markdown, when a backslash no longer helps.
+_LINK = re.compile(r"([@#]|\b(?:https?|ftp|mailto|xmpp):|\bwww\.)(?=\S)", re.IGNORECASE)
+_ZERO_WIDTH_SPACE = "\u200b"
 
 
 def render_markdown(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOptions) -> str:
-    """Show a plan as a comment, with a marker in its first line by which it can be found and replaced."""
+    """Show a plan as a comment; a marker in its first line identifies the comment, so that it can be replaced."""
     head = "\n".join(_head(plan, refusals, options)) + "\n"
     fires = FireTimes(options.now)
     ordered = sorted(plan.changes, key=lambda change: _IMPORTANCE.index(type(change)))
     pieces = [_forms(change, fires, options) for change in ordered]
     ticks = fence("".join(forms[0] for forms in pieces))
     room = LIMIT - units(head) - _RESERVE - 2 * len(ticks) * len(_IMPORTANCE)
-    fitted = fit(pieces, room)
-    parts = [head]
-    for kind, group in groupby(zip(ordered, fitted.shown, strict=True), key=lambda each: type(each[0])):
-        texts = [text for _, text in group]
-        parts.append(_frame(kind, texts, ticks))
-    return "\n".join([*parts, *_left_out(fitted)]).rstrip("\n")
+    texts, steps = fit(pieces, room)
+    groups = groupby(zip(ordered, texts, strict=True), key=lambda each: type(each[0]))
+    frames = [_frame(kind, [text for _, text in group], ticks) for kind, group in groups]
+    return "\n".join([head, *frames, *_left_out(steps)]).rstrip("\n")
 
 
 def marker(owner: str) -> str:
-    """The line by which the comment of an owner is found."""
+    """The line that identifies the comment of an owner."""
     return f"<!-- ajsync plan {re.sub('[^A-Za-z0-9_-]', '_', owner)[:200]} -->"
 
 
@@ -70,7 +73,7 @@ def _head(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOptions) -
     yield f"### ajsync plan for {code(visible(plan.owner))}\n"
     yield f"Bucket {code(visible(plan.target.bucket))}. {prose(summary(plan))}\n"
     if not plan.empty:
-        counts = [(action.verb, plan.count(action.kind)) for action in ACTIONS]
+        counts = [(kind.verb, plan.count(kind)) for kind in KINDS]
         counts += [("unchanged", plan.unchanged), ("conflicts", len(plan.conflicts))]
         yield f"| {' | '.join(name for name, _ in counts)} |"
         yield f"|{' ---: |' * len(counts)}"
@@ -82,7 +85,7 @@ def _head(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOptions) -
         yield from _some(f"> - {prose(refusal)}" for refusal in gate_refusals(plan, refusals))
         yield ""
     if plan.conflicts:
-        yield "**Conflicts.** While there is one, nothing is applied.\n"
+        yield "**Conflicts.** Nothing is applied until they are resolved.\n"
         yield from _some(_conflicts(plan, options))
         yield ""
     phrase, unreadable = left_alone(plan)
@@ -99,7 +102,7 @@ def _conflicts(plan: Plan, options: RenderOptions) -> Iterator[str]:
 
 
 def _some(lines: Iterable[str]) -> Iterator[str]:
-    """As many of the lines as there is room for, and how many more there are."""
+    """As many of the lines as fit, and the count of the others."""
     room = _LIST_ROOM
     left = 0
     for line in lines:
@@ -113,8 +116,8 @@ def _some(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _forms(change: Change, fires: FireTimes, options: RenderOptions) -> tuple[str, str, str]:
-    """A change with all that there is to tell, without its next fires, and by its name alone."""
-    mark = _MARKS[action_of(change).verb]
+    """A change in full, without its next fires, and by its name alone."""
+    mark = _MARKS[change.verb]
     where = change_place(change, options.locations)
     name = f"{mark} {visible(change.name)}{f'  {where}' if where else ''}\n"
     rows = change_rows(change, show_payload=options.show_payload, most_content=_MOST_CONTENT)
@@ -130,16 +133,62 @@ def _line(row: Row, mark: str) -> str:
 
 
 def _frame(kind: type[Change], texts: Sequence[str], ticks: str) -> str:
-    verb = next(action.verb for action in ACTIONS if action.kind is kind)
-    heading = f"<details>\n<summary><b>{len(texts)} to {verb}</b></summary>\n"
+    heading = f"<details>\n<summary><b>{len(texts)} to {kind.verb}</b></summary>\n"
     block = "".join(texts)
     return f"{heading}\n{ticks}diff\n{block}{ticks}\n\n</details>\n" if block else f"{heading}\n</details>\n"
 
 
-def _left_out(fitted: Fitted) -> Iterator[str]:
-    counts = [sum(steps >= step for steps in fitted.steps) for step in (1, 2, 3)]
+def _left_out(steps: Sequence[int]) -> Iterator[str]:
+    counts = [sum(each >= step for each in steps) for step in (1, 2, 3)]
     if not counts[0]:
         return
     told = zip(counts, ("the next fires", "the fields", "the names"), strict=True)
     phrases = " and ".join(f"{what} of {count}" for count, what in told if count)
-    yield f"To fit into a comment, this leaves out {phrases} of the {len(fitted.steps)} changes."
+    yield f"To fit into a comment, this leaves out {phrases} of the {len(steps)} changes."
+
+
+def fit(pieces: Sequence[Sequence[str]], room: int) -> tuple[Sequence[str], Sequence[int]]:
+    """Choose a form of each piece so that all together take no more than `room` units.
+
+    A piece is its forms, the same number for all, from the longest to the shortest; behind the shortest it is left out.
+    Every piece loses one step before any loses the next, and the last pieces lose theirs first. Returns a text for each
+    piece, and how many steps it was shortened.
+    """
+    sizes = [[*map(units, forms), 0] for forms in pieces]
+    steps = [0] * len(pieces)
+    total = sum(size[0] for size in sizes)
+    for step in range(1, len(pieces[0]) + 1 if pieces else 0):
+        for index in reversed(range(len(pieces))):
+            if total <= room:
+                break
+            total -= sizes[index][step - 1] - sizes[index][step]
+            steps[index] = step
+    return [[*forms, ""][step] for forms, step in zip(pieces, steps, strict=True)], steps
+
+
+def units(text: str) -> int:
+    """The length of a text in UTF-16 units, which is never less than its characters."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def code(text: str) -> str:
+    """A code span. Not for cells of a table, which a pipe would end."""
+    ticks = "`" * (_longest_run(text) + 1)
+    space = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{ticks}{space}{text}{space}{ticks}"
+
+
+def prose(text: str) -> str:
+    """Plain text: without emphasis, HTML, links and mentions."""
+    text = _INLINE.sub(r"\\\g<0>", text.strip())
+    text = _BLOCK.sub(r"\1\\\2", text)
+    return _LINK.sub(rf"\1{_ZERO_WIDTH_SPACE}", text)
+
+
+def fence(text: str) -> str:
+    """The backticks that open and close a block of code with this content."""
+    return "`" * max(3, _longest_run(text) + 1)
+
+
+def _longest_run(text: str) -> int:
+    return max(map(len, _TICKS.findall(text)), default=0)

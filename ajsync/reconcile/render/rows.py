@@ -1,26 +1,31 @@
-"""A change in rows, one fact each: what the terminal and the pull request both show, each in its own dress."""
+"""A change in rows, one fact each: every format for people shows the same rows in its own style."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import base64
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from itertools import islice
 from typing import Literal
 
-from ajsync.asyncjobs.model import ScheduledTask
-from ajsync.reconcile.fields import TIMING, Field, changed_fields, shown_fields
+from ajsync.reconcile.fields import TIMING, Field, Value, changed_fields, shown_fields
 from ajsync.reconcile.plan import Change
 from ajsync.reconcile.render.fires import FireTimes
-from ajsync.reconcile.render.payload import payload_diff, payload_lines
-from ajsync.reconcile.render.wording import worded
+from ajsync.schedule import format_duration
+from ajsync.text import byte_size, escape, visible
 
 Tone = Literal["value", "note", "amiss", "content", "added", "removed"]
 
-_TONES: dict[str, Tone] = {"+": "added", "-": "removed", " ": "content"}
-
-
 LABEL = 16
 """Columns for the label of a row: the longest name of a field, and a gap."""
+_MOST_COMPARED = 4_000
+"""Lines of both payloads together; the time for comparing them grows with the square."""
+_CONTEXT = 3
+"""Equal lines shown around a difference."""
+_BASE64_WIDTH = 76
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,64 +33,119 @@ class Row:
     """One line about a change; its texts are escaped."""
 
     label: str
-    """"" where the row goes on with what the one above began."""
+    """Empty where the row continues the one above."""
     text: str
     before: str | None = None
-    """What it was until now, where that is worth telling."""
+    """The old value, where the change replaces one."""
     tone: Tone = "value"
 
     @property
     def told(self) -> str:
-        """What it says beside its label, with what it was."""
+        """The text with the old value in front of it."""
         return self.text if self.before is None else f"{self.before} → {self.text}"
 
 
 def change_rows(change: Change, *, show_payload: bool, most_content: int | None = None) -> list[Row]:
-    """The fields of a new or leaving schedule, or those that change; at most so many lines of a payload's content."""
+    """The fields of a created or deleted schedule, or those that change.
+
+    With `show_payload` the content of payloads follows, at most `most_content` lines of each.
+    """
     before, after = change.before, change.after
     rows: list[Row] = []
     if before is not None and after is not None:
         for field in changed_fields(before, after):
-            old, new = field.read(before), field.read(after)
-            rows.append(Row(field.name, worded(field, new), worded(field, old)))
+            rows.append(Row(field.name, worded(field, field.read(after)), worded(field, field.read(before))))
             if field.kind == "payload" and show_payload:
-                rows += _capped(_difference(before, after), most_content)
+                rows += _capped(_difference(before.payload, after.payload), most_content)
         return rows
     task = after or before
     assert task is not None  # a change has a before or an after
     for field in shown_fields(task):
-        rows.append(Row(field.name, worded(field, field.read(task)), tone=_tone(field)))
+        tone: Tone = "note" if field.name == "description" else "value"
+        rows.append(Row(field.name, worded(field, field.read(task)), tone=tone))
         if field.kind == "payload" and show_payload:
-            rows += _capped((Row("", line, tone="content") for line in payload_lines(task.payload)), most_content)
+            rows += _capped((_content(line) for line in _pretty_lines(task.payload)), most_content)
     return rows
 
 
 def next_rows(change: Change, fires: FireTimes) -> list[Row]:
-    """The next fires, where the change makes or moves them."""
+    """The next fires, where the change creates or moves them."""
     before, after = change.before, change.after
-    if after is None or (before is not None and not moves(before, after)):
+    if after is None or (before is not None and TIMING.isdisjoint(each.name for each in changed_fields(before, after))):
         return []
     found = fires.of(after)
     tone: Tone = "amiss" if found.amiss else "note"
     return [Row("" if number else "next", line, tone=tone) for number, line in enumerate(found.lines)]
 
 
-def moves(before: ScheduledTask, after: ScheduledTask) -> bool:
-    """True if the one fires at other times than the other."""
-    return any(field.name in TIMING for field in changed_fields(before, after))
+def worded(field: Field, value: Value) -> str:
+    """The value of a field on one line, escaped; a payload is its size and the beginning of its digest."""
+    match value:
+        case bytes():
+            return f"{byte_size(len(value))}, sha256 {payload_digest(value)[:12]}"
+        case None | "":
+            return field.absent
+        case str():
+            return visible(value)
+    if field.kind == "duration":
+        return format_duration(value) if value else field.absent
+    return str(value)
 
 
-def _tone(field: Field) -> Tone:
-    return "note" if field.name == "description" else "value"
+def payload_digest(payload: bytes) -> str:
+    """The SHA-256 of a payload, in hex."""
+    return hashlib.sha256(payload).hexdigest()
 
 
-def _difference(before: ScheduledTask, after: ScheduledTask) -> Iterator[Row]:
-    for sign, line in payload_diff(before.payload, after.payload):
-        yield Row("", f"{sign} {line}", tone=_TONES[sign])
+def _content(line: str) -> Row:
+    return Row("", escape(line), tone="content")
 
 
 def _capped(rows: Iterator[Row], most: int | None) -> list[Row]:
-    if most is None:
-        return list(rows)
-    found = list(islice(rows, most + 1))
-    return found if len(found) <= most else [*found[:most], Row("", "… and more", tone="content")]
+    found = list(islice(rows, None if most is None else most + 1))
+    return found if most is None or len(found) <= most else [*found[:most], _content("… and more")]
+
+
+def _difference(before: bytes | None, after: bytes | None) -> Iterator[Row]:
+    """The lines in which two payloads differ, and a few equal ones around them."""
+    old, new = _pretty_lines(before), _pretty_lines(after)
+    if old == new:  # only the spelling of the JSON differs, so that has to be shown
+        old, new = _raw_lines(before), _raw_lines(after)
+    if len(old) + len(new) > _MOST_COMPARED:
+        yield from _changed(old, new)
+        return
+    for number, group in enumerate(SequenceMatcher(None, old, new).get_grouped_opcodes(_CONTEXT)):
+        if number:
+            yield _content("  …")
+        for tag, old_from, old_to, new_from, new_to in group:
+            if tag == "equal":
+                yield from (_content(f"  {line}") for line in old[old_from:old_to])
+            else:
+                yield from _changed(old[old_from:old_to], new[new_from:new_to])
+
+
+def _changed(old: Sequence[str], new: Sequence[str]) -> Iterator[Row]:
+    yield from (Row("", f"- {escape(line)}", tone="removed") for line in old)
+    yield from (Row("", f"+ {escape(line)}", tone="added") for line in new)
+
+
+def _pretty_lines(payload: bytes | None) -> list[str]:
+    """The content in lines: JSON indented, other text as it is, everything else in base64."""
+    try:
+        value = json.loads(payload or b"")
+        return json.dumps(value, indent=2, ensure_ascii=False).split("\n")
+    except (ValueError, RecursionError):
+        return _raw_lines(payload)
+
+
+def _raw_lines(payload: bytes | None) -> list[str]:
+    if not payload:
+        return []
+    try:
+        return payload.decode().split("\n")
+    except UnicodeDecodeError:
+        text = base64.b64encode(payload).decode()
+        return [
+            f"{'base64 ' if start == 0 else '       '}{text[start : start + _BASE64_WIDTH]}"
+            for start in range(0, len(text), _BASE64_WIDTH)
+        ]

@@ -7,17 +7,14 @@ from collections.abc import Iterator, Sequence
 from rich.cells import cell_len
 
 from ajsync.errors import AjsyncError
-from ajsync.reconcile.destination import Destination
-from ajsync.reconcile.plan import Change, Plan
+from ajsync.reconcile.plan import KINDS, Change, Destination, Plan
 from ajsync.reconcile.render.fires import FireTimes
 from ajsync.reconcile.render.interface import RenderOptions
 from ajsync.reconcile.render.rows import LABEL, Row, change_rows, next_rows
 from ajsync.reconcile.render.style import Paint
 from ajsync.reconcile.render.wording import (
-    ACTIONS,
     REFUSED,
     REMEDIES,
-    action_of,
     change_place,
     conflict_text,
     gate_refusals,
@@ -28,21 +25,20 @@ from ajsync.reconcile.render.wording import (
 )
 from ajsync.text import one_line, visible
 
+_SYMBOLS = {"create": "+", "update": "~", "adopt": "&", "delete": "-"}
 _WIDEST = 40
-"""Columns up to which old values are padded, so that their arrows stand below each other."""
+"""Old values are padded up to this column, which lines up their arrows."""
 _UNREADABLE = 10
-"""How many unreadable entries are told one by one."""
+"""How many unreadable entries are listed."""
 _GUTTER = "│ "
-"""Before each line of a payload: GitHub's build machine takes one that begins with `::` for a command."""
+"""Precedes each line of a payload: GitHub would take one that begins with `::` for a command."""
 _STYLES = {"note": "faint", "amiss": "update", "content": "", "added": "new", "removed": "old"}
 
 
 def render_text(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOptions) -> str:
     """Show a plan in full; nothing is wrapped, and no line ends in a space."""
     paint = Paint(options.colour)
-    lines = [*_heading(plan, paint)]
-    if options.loosened:
-        lines += [paint("update", loosened_told(options.loosened)), ""]
+    lines = [*_heading(plan, options, paint)]
     fires = FireTimes(options.now)
     for change in plan.changes:
         lines += _change(change, fires, options, paint)
@@ -53,19 +49,21 @@ def render_text(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOpti
     return "\n".join(lines)
 
 
-def _heading(plan: Plan, paint: Paint) -> Iterator[str]:
+def _heading(plan: Plan, options: RenderOptions, paint: Paint) -> Iterator[str]:
     if plan.destination.known:
         yield _destination(plan.destination, paint)
     bucket, owner = visible(plan.target.bucket), visible(plan.owner)
     yield f"Bucket {paint('strong', bucket)}, owner {paint('strong', owner)}"
-    used = [action for action in ACTIONS if plan.count(action.kind)]
-    if used:
-        yield "   ".join(f"{paint(action.verb, action.symbol)} {action.verb}" for action in used)
+    verbs = [kind.verb for kind in KINDS if plan.count(kind)]
+    if verbs:
+        yield "   ".join(f"{paint(verb, _SYMBOLS[verb])} {verb}" for verb in verbs)
     yield ""
+    if options.loosened:
+        yield from (paint("update", loosened_told(options.loosened)), "")
 
 
 def _destination(destination: Destination, paint: Paint) -> str:
-    """Environment, context and server, and in the colour of alarm what is not what the environment says."""
+    """Environment, context and server; a context that the environment does not name is marked as an alarm."""
     context, server, configured = map(visible, (destination.context, destination.server, destination.configured))
     instead = f" {paint('alarm', f'instead of {configured}')}" if destination.configured else ""
     parts = [f"environment {paint('strong', visible(destination.environment))}"] if destination.environment else []
@@ -78,9 +76,8 @@ def _destination(destination: Destination, paint: Paint) -> str:
 
 
 def _change(change: Change, fires: FireTimes, options: RenderOptions, paint: Paint) -> Iterator[str]:
-    action = action_of(change)
     where = change_place(change, options.locations)
-    heading = f"{paint(action.verb, action.symbol)} {paint('strong', visible(change.name))}"
+    heading = f"{paint(change.verb, _SYMBOLS[change.verb])} {paint('strong', visible(change.name))}"
     yield f"{heading}  {paint('faint', where)}" if where else heading
     rows = change_rows(change, show_payload=options.show_payload)
     width = min(max((cell_len(row.before) for row in rows if row.before is not None), default=0), _WIDEST)
@@ -105,7 +102,7 @@ def _row(row: Row, width: int, paint: Paint) -> str:
 def _conflicts(plan: Plan, options: RenderOptions, paint: Paint) -> Iterator[str]:
     if not plan.conflicts:
         return
-    yield paint("alarm", "Conflicts: while there is one, nothing is applied.")
+    yield paint("alarm", "Conflicts: nothing is applied until they are resolved.")
     for kind, remedy in REMEDIES.items():
         found = [conflict for conflict in plan.conflicts if conflict.kind == kind]
         for conflict in found:

@@ -1,121 +1,81 @@
-"""The words in which the renderings for people agree: symbols and verbs, counts, values, what to do about conflicts."""
+"""The words that the formats for people share: the summary, what to do about conflicts, refusals, places."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from ajsync.errors import AjsyncError, ConflictError, Location
-from ajsync.reconcile.fields import Field, Value
 from ajsync.reconcile.gates import Loosened
-from ajsync.reconcile.plan import Adopt, Change, Conflict, Create, Delete, Plan, Update
-from ajsync.reconcile.render.payload import payload_summary
-from ajsync.schedule import format_duration
-from ajsync.text import counted, one_line, visible
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """A kind of change."""
-
-    kind: type[Change]
-    verb: str
-    symbol: str
-
-
-ACTIONS = (
-    Action(Create, "create", "+"),
-    Action(Update, "update", "~"),
-    Action(Adopt, "adopt", "&"),
-    Action(Delete, "delete", "-"),
-)
-_BY_KIND = {action.kind: action for action in ACTIONS}
+from ajsync.reconcile.plan import KINDS, Change, Conflict, Delete, Plan
+from ajsync.text import counted, one_line, plural, visible
 
 REMEDIES: Mapping[str, str] = {
-    "unmanaged": "Pass --adopt to take it over, or take it out of the files.",
-    "foreign": "Choose another name, or let that owner remove it first.",
-    "unreadable": "Look at it with 'ajsync view', and delete it if it is of no use.",
+    "unmanaged": "To take it over, pass --adopt; otherwise remove it from the files.",
+    "foreign": "Choose another name, or ask that owner to remove it first.",
+    "unreadable": "Look at it with 'ajsync view', and delete it if it is not needed.",
 }
 """What to do about a conflict, by its kind."""
 
 REFUSED = "This plan will not be applied:"
-"""What stands before the refusals."""
-
-
-def action_of(change: Change) -> Action:
-    """What kind of change it is."""
-    return _BY_KIND[type(change)]
+"""The line above the refusals."""
 
 
 def summary(plan: Plan) -> str:
     """The plan in one sentence."""
     if plan.empty:
-        if plan.unchanged == 1:
-            return "No changes. The 1 schedule in the bucket is as the files say."
         if plan.unchanged:
-            return f"No changes. {plan.unchanged} schedules in the bucket are as the files say."
-        return f"No changes. Neither the files nor the bucket hold a schedule of {visible(plan.owner)}."
-    todo = ", ".join(f"{plan.count(action.kind)} to {action.verb}" for action in ACTIONS)
+            return (
+                f"No changes: {counted(plan.unchanged, 'schedule')} {plural(plan.unchanged, 'is', 'are')} up to date."
+            )
+        return f"No changes: neither the files nor the bucket hold a schedule of {visible(plan.owner)}."
+    todo = ", ".join(f"{plan.count(kind)} to {kind.verb}" for kind in KINDS)
     conflicts = f", {counted(len(plan.conflicts), 'conflict')}" if plan.conflicts else ""
     return f"Plan: {todo}; {plan.unchanged} unchanged{conflicts}."
 
 
 def left_alone(plan: Plan) -> tuple[str, Sequence[tuple[str, str]]]:
-    """What else the bucket holds, in a phrase ("" for nothing), and name and reason of each entry that cannot be read.
+    """What else the bucket holds, in a phrase that may be empty; then name and reason of each unreadable entry.
 
-    Unreadable entries that the files claim are conflicts and are not told again.
+    Unreadable entries that the files claim are left out: they are shown as conflicts.
     """
     claimed = {conflict.name for conflict in plan.conflicts}
     unreadable = [(name, reason) for name, reason in plan.unreadable if name not in claimed]
     counts = (
-        (plan.unmanaged, "managed by nobody"),
+        (plan.unmanaged, "without an owner"),
         (plan.foreign, "of other owners"),
-        (len(unreadable), "that cannot be read"),
+        (len(unreadable), "unreadable"),
     )
     return ", ".join(f"{count} {what}" for count, what in counts if count), unreadable
 
 
 def gate_refusals(plan: Plan, refusals: Sequence[AjsyncError]) -> list[str]:
-    """The refusals for a rendering that has shown the conflicts already: those become one line."""
+    """The refusals in a format that shows each conflict by itself: here all conflicts are one line."""
     told = [one_line(str(refusal)) for refusal in refusals if not isinstance(refusal, ConflictError)]
-    return [f"{counted(len(plan.conflicts), 'conflict')} in the way.", *told] if plan.conflicts else told
+    return [f"{counted(len(plan.conflicts), 'conflict')} to resolve.", *told] if plan.conflicts else told
 
 
 def loosened_told(loosened: Sequence[Loosened]) -> str:
-    """Which limits of the files are looser than the defaults, in a sentence; "" for none."""
-    return f"The files let more pass than by default: {'; '.join(map(str, loosened))}." if loosened else ""
+    """Which safety limits the files loosen, in a sentence; empty if none."""
+    return f"The files loosen the safety limits: {'; '.join(map(str, loosened))}." if loosened else ""
 
 
 def conflict_text(conflict: Conflict) -> str:
-    """What is wrong with one name."""
+    """Why one name is in conflict, escaped."""
     return one_line(str(conflict))
 
 
-def worded(field: Field, value: Value) -> str:
-    """The value of a field on one line, fit to be shown."""
-    if value is None or value == "" or (field.kind == "duration" and not value):
-        return field.absent
-    match value:
-        case bytes():
-            return payload_summary(value)
-        case int():
-            return format_duration(value) if field.kind == "duration" else str(value)
-        case str():
-            return visible(value)
-
-
 def change_place(change: Change, locations: Mapping[str, Location]) -> str:
-    """Where a schedule stands in the files, or, when it does no more, in which it stood; "" where nobody knows."""
-    task = change.after or change.before
+    """Where the files define a schedule, or where they did before a delete; empty if unknown."""
     known = place(change.name, locations)
-    if known or task is None or task.managed is None or not task.managed.source:
+    task = change.after or change.before
+    if known or task is None or not task.settings.source:
         return known
-    source = visible(task.managed.source)
+    source = visible(task.settings.source)
     return f"was in {source}" if isinstance(change, Delete) else source
 
 
 def place(name: str, locations: Mapping[str, Location]) -> str:
-    """File and line of a name, "" where nobody knows."""
+    """File and line of a name; empty if unknown."""
     location = locations.get(name)
     if location is None:
         return ""

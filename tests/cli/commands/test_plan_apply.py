@@ -82,7 +82,7 @@ def test_plan_apply_plan_ends_with_nothing_to_do(run: Run) -> None:
     assert "Applied: 2 created." in made.stdout
     again = run("plan", "--detailed-exitcode")
     assert (again.returncode, again.stderr) == (0, "")
-    assert "No changes." in again.stdout
+    assert "No changes:" in again.stdout
 
 
 @pytest.mark.usefixtures("applied")
@@ -219,7 +219,7 @@ def test_a_saved_plan_is_private_and_applies_once(run: Run, project: Path) -> No
     assert "Applied: 1 updated." in run("apply", "change.plan").stdout
     again = run("apply", "change.plan")
     assert again.returncode == 0
-    assert "No changes." in again.stdout
+    assert "No changes:" in again.stdout
 
 
 @pytest.mark.usefixtures("applied")

@@ -168,7 +168,7 @@ def test_the_list_names_what_cannot_fire_and_what_cannot_be_read(run: Run, serve
     assert "│ team " in good
     assert "00:00:00+00:00 │" in good
     assert "│ error " in next(line for line in done.stdout.splitlines() if "BAD" in line)
-    assert "BAD: cannot be told: minute: 61 is above the maximum" in done.stderr
+    assert "BAD: cannot be computed: minute: 61 is above the maximum" in done.stderr
     assert "BROKEN: not JSON" in done.stderr
 
 

@@ -77,7 +77,7 @@ def test_without_the_shells_word_the_last_good_configuration_stays_in_force(
 ) -> None:
     follow = ("apply", "--watch", "--yes", "--scheduler", "one", "--create-bucket", "--server", server.url)
     with log.open("wb") as stream, background(releases / "current", *follow, stderr=stream, PWD="/") as process:
-        wait_until(lambda: "In step" in log.read_text() or "Applied" in log.read_text(), process)
+        wait_until(lambda: "Up to date" in log.read_text() or "Applied" in log.read_text(), process)
         shutil.rmtree(releases / "1")
         wait_until(lambda: "the last good configuration stays in force" in log.read_text(), process)
         listed = ajsync(releases, "list", "--names", "--server", server.url)

@@ -147,8 +147,8 @@ def test_a_saved_plan_for_another_environment_or_server_says_just_that(place: Pl
     done = place.run("apply", "change.plan", "--context", "nats-stage")
     assert done.returncode == 5
     assert (
-        f"it is for another bucket, that of the context nats-prod at {place.prod.url}, "
-        f"and this is that of the context nats-stage at {place.stage.url}. Make it again"
+        f"it was made for the bucket of the context nats-prod at {place.prod.url}, "
+        f"and this is the bucket of the context nats-stage at {place.stage.url}. Make it again"
     ) in done.stderr
     for environment in ("prod", "stage"):
         assert place.run("list", "--names", "-e", environment).stdout == ""
@@ -173,5 +173,5 @@ def test_a_plan_that_somebody_has_edited_is_not_applied_though_its_checksum_fits
     save_plan(replace(saved, plan=replace(saved.plan, changes=(evil,))), path)
     done = place.run("apply", "change.plan")
     assert done.returncode == 5
-    assert "it says something else than files and bucket do of A." in done.stderr
+    assert "its changes of these are not those of the files and the bucket: A." in done.stderr
     assert place.run("list", "--names", "-e", "prod").stdout == ""

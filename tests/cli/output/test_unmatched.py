@@ -74,11 +74,11 @@ def test_whoever_follows_the_files_keeps_what_a_pattern_held_that_matches_none_a
         return text in log.read_text()
 
     with log.open("wb") as stream, background(project, *follow, stderr=stream) as process:
-        wait_until(lambda: said("In step: 2 schedules"), process)
+        wait_until(lambda: said("Up to date: 2 schedules"), process)
         (project / "schedules" / "b.yaml").rename(project / "b.kept")
         wait_until(lambda: said('the pattern "schedules/b*.yaml" matches no file'), process)
         assert said("the last good configuration stays in force")
         (project / "b.kept").rename(project / "schedules" / "b2.yaml")
-        wait_until(lambda: said("The files were read: 2 schedules"), process)
+        wait_until(lambda: said("Read the files: 2 schedules"), process)
     assert "Delete" not in log.read_text()
-    assert "schedules/b2.yaml" not in log.read_text().split("The files were read")[0]
+    assert "schedules/b2.yaml" not in log.read_text().split("Read the files")[0]

@@ -28,7 +28,7 @@ from ajsync.errors import (
     StalePlanError,
     UnreachableError,
 )
-from ajsync.reconcile.apply import recreate as rewrite
+from ajsync.reconcile.apply import recreate
 from ajsync.reconcile.apply.apply import Result, apply
 from ajsync.reconcile.apply.recreate import finish_interrupted
 from ajsync.reconcile.apply.writing import KeyWrite, write_keys
@@ -162,7 +162,7 @@ async def test_a_bucket_that_was_made_anew_is_not_the_plans(server: NatsServer) 
         plan = await planned(bucket, [task("A")])
         await bucket.connection.jetstream_request("STREAM.DELETE.KV_CHORIA_AJ_CONFIGURATION")
         again, _ = await ConfigurationBucket.create(bucket.connection)
-        with pytest.raises(StalePlanError, match="Make the plan again"):
+        with pytest.raises(StalePlanError, match="Make a new plan"):
             await apply(again, plan, now=NOW)
 
 
@@ -287,7 +287,7 @@ async def test_without_a_watcher_an_update_is_one_put(server: NatsServer) -> Non
 async def test_many_updates_beside_a_go_scheduler_go_journal_by_journal(
     server: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rewrite, "_JOURNAL_STEPS", 7)
+    monkeypatch.setattr(recreate, "_JOURNAL_STEPS", 7)
     names = [f"N{number}" for number in range(30)]
     async with opened(server.url) as bucket, opened(server.url) as theirs:
         await applied(bucket, *(task(name) for name in names))
@@ -319,7 +319,7 @@ async def test_a_watcher_that_never_reads_on_delays_the_update_but_loses_nothing
             result = await applied(bucket, task("A", schedule="@hourly"), watcher_seconds=0.2)
             assert result.error is None
             assert await stored(bucket) == {"A": "@hourly"}
-            assert "The consumer stuck has not taken the deletes" in caplog.text
+            assert "The consumer stuck did not receive the deletes" in caplog.text
 
 
 LEFT_BEHIND: Mapping[str, Mapping[str, object]] = {
@@ -379,7 +379,7 @@ async def leave_interrupted(bucket: ConfigurationBucket, *steps: Step) -> None:
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take every journal for one that was left behind."""
-    monkeypatch.setattr(rewrite, "AT_WORK_SECONDS", 0.0)
+    monkeypatch.setattr(recreate, "AT_WORK_SECONDS", 0.0)
 
 
 @pytest.mark.usefixtures("at_once")
@@ -431,7 +431,7 @@ async def test_a_journal_that_no_apply_of_the_owner_wrote_is_told_and_not_carrie
     async with opened(server.url) as bucket:
         await bucket.connection.request(bucket.subject(journal_key(OWNER)), encode_journal(steps))
         for look in (propose(bucket, Goal(OWNER, {})), finish_interrupted(bucket, OWNER)):
-            with pytest.raises(InvalidError, match=f"journal of team in the bucket is not carried out: .*{said}"):
+            with pytest.raises(InvalidError, match=f"journal of team in the bucket cannot be used: .*{said}"):
                 await look
         journal = await bucket.get(journal_key(OWNER))
         assert await stored(bucket) == {}
@@ -451,20 +451,20 @@ async def test_what_an_adoption_has_left_deleted_is_made_again(server: NatsServe
 async def test_a_young_journal_is_given_time_to_finish_by_itself(
     server: NatsServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(rewrite, "AT_WORK_SECONDS", 1.0)
+    monkeypatch.setattr(recreate, "AT_WORK_SECONDS", 1.0)
     async with opened(server.url) as bucket:
         await applied(bucket, task("A"))
         await leave_interrupted(bucket, Step("A", task("A"), task("A", schedule="@hourly")))
         began = time.monotonic()
         assert await finish_interrupted(bucket, OWNER) == ("A",)
         assert time.monotonic() - began > 0.5
-        assert "seems to be at work" in caplog.text
+        assert "seems to be running" in caplog.text
 
 
 async def test_a_clock_behind_the_servers_does_not_make_the_next_run_wait_for_it(
     server: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rewrite, "AT_WORK_SECONDS", 0.5)
+    monkeypatch.setattr(recreate, "AT_WORK_SECONDS", 0.5)
     async with opened(server.url) as bucket:
         await applied(bucket, task("A"))
         await leave_interrupted(bucket, Step("A", task("A"), task("A", schedule="@hourly")))
@@ -482,7 +482,7 @@ async def test_while_another_apply_of_the_owner_is_at_work_updates_wait_for_anot
             await go.until("A", ["@daily"])
             result = await apply(bucket, plan, now=NOW)
             assert isinstance(result.error, ConflictError)
-            assert "Another apply of team is at work" in str(result.outcomes[0].error)
+            assert "Another apply of team is running" in str(result.outcomes[0].error)
             assert await stored(bucket) == {"A": "@daily"}
 
 
@@ -499,9 +499,9 @@ async def test_a_create_that_fails_after_its_delete_stays_in_the_journal(
         async with go_watcher(theirs.connection) as go:
             await go.until("A", ["@daily"])
             result = await applied(bucket, task("A", schedule="@hourly"))
-            assert "the next 'ajsync apply' brings it back first" in str(result.outcomes[0].error)
+            assert "the next 'ajsync apply' restores it first" in str(result.outcomes[0].error)
     monkeypatch.undo()
-    monkeypatch.setattr(rewrite, "AT_WORK_SECONDS", 0.0)
+    monkeypatch.setattr(recreate, "AT_WORK_SECONDS", 0.0)
     server.start()
     async with opened(server.url) as bucket:
         assert await stored(bucket) == {}

@@ -15,7 +15,6 @@ from ajsync.asyncjobs.live import Live
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.reconcile.apply.apply import apply
 from ajsync.reconcile.apply.writing import KeyWrite, write_keys
-from ajsync.reconcile.plan import entry_owner
 from ajsync.reconcile.reconciler import Goal, propose
 from ajsync.transport.connection import connect
 from ajsync.transport.context import context_for_server
@@ -44,7 +43,7 @@ OTHERS = by_name(scheduled_tasks(st.none() | managed(st.just("others"))))
 
 
 def untouchable(live: Live) -> dict[str, object]:
-    return {name: entry for name, entry in live.entries.items() if entry_owner(entry) != OWNER}
+    return {name: entry for name, entry in live.entries.items() if entry.task is None or entry.task.owner != OWNER}
 
 
 async def scenario(

@@ -122,13 +122,13 @@ async def test_what_nobody_saw_change_is_found_at_the_next_resync_and_told_once(
 
         follower = WatchLoop(load(), load, connection, open_bucket, stop)
         running = asyncio.create_task(follower.run(asyncio.Event(), 0.05))
-        await until(lambda: told("In step") == 1)
+        await until(lambda: told("Up to date") == 1)
         files[0] = InvalidError("it is broken")
         await until(lambda: told("it is broken") == 1)
         files[0] = wanted("A", "B")
-        await until(lambda: told("The files were read: 2 schedules") == 1)
-        await until(lambda: told("In step: 2 schedules") == 1)
+        await until(lambda: told("Read the files: 2 schedules") == 1)
+        await until(lambda: told("Up to date: 2 schedules") == 1)
         stop.set()
         await running
         assert {*await bucket.names()} == {"A", "B"}
-    assert told("it is broken") == told("The files were read") == 1
+    assert told("it is broken") == told("Read the files") == 1

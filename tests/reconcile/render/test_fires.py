@@ -57,7 +57,7 @@ def test_a_schedule_that_cannot_be_read_says_why_on_one_line() -> None:
     fires = TIMES.of(task("A", schedule="61 * * *\n*"))
     assert fires.amiss
     (line,) = fires.lines
-    assert line.startswith("cannot be told: minute: 61 is above the maximum")
+    assert line.startswith("cannot be computed: minute: 61 is above the maximum")
     assert line.isprintable()
 
 

@@ -82,7 +82,7 @@ def test_conflicts_and_refusals_are_errors_and_a_conflict_is_told_once() -> None
     ]
     assert errors[0].message.startswith("12 schedules would be deleted")
     assert (errors[1].file, errors[1].line) == ("schedules/email.yaml", "49")
-    assert errors[1].message.endswith("Pass --adopt to take it over, or take it out of the files.")
+    assert errors[1].message.endswith("To take it over, pass --adopt; otherwise remove it from the files.")
 
 
 def test_a_place_without_a_line_is_the_file_alone() -> None:
@@ -94,9 +94,7 @@ def test_the_last_notice_sums_up() -> None:
     assert annotate(make_plan(create(), unchanged=2))[-1] == Annotation(
         "notice", "", "", "ajsync plan", "Plan: 1 to create, 0 to update, 0 to adopt, 0 to delete; 2 unchanged."
     )
-    assert [each.message for each in annotate(make_plan(unchanged=2))] == [
-        "No changes. 2 schedules in the bucket are as the files say."
-    ]
+    assert [each.message for each in annotate(make_plan(unchanged=2))] == ["No changes: 2 schedules are up to date."]
 
 
 def test_there_are_at_most_ten_of_a_level_the_most_important_first_and_the_rest_is_counted() -> None:
@@ -110,10 +108,10 @@ def test_there_are_at_most_ten_of_a_level_the_most_important_first_and_the_rest_
     assert Counter(each.level for each in found) == {"error": 10, "warning": 10, "notice": 10}
     notices = [each for each in found if each.level == "notice"]
     assert [each.title for each in notices[:4]] == [*(f"ajsync: update U{n}" for n in range(3)), "ajsync: create C0"]
-    assert notices[-1].message.endswith("6 of the changes have no notice of their own.")
+    assert notices[-1].message.endswith("6 more changes are not annotated.")
     for level in ("error", "warning"):
         last = [each for each in found if each.level == level][-1]
-        assert last.message == "3 more like these, of 12, have no annotation of their own."
+        assert last.message == "3 more of these 12 are not annotated."
 
 
 def test_exactly_ten_are_all_shown() -> None:

@@ -13,8 +13,7 @@ from markdown_it.token import Token
 
 from ajsync.reconcile.plan import Change, Conflict, Plan
 from ajsync.reconcile.render import RENDERERS, RenderOptions
-from ajsync.reconcile.render.markdown import LIMIT
-from ajsync.reconcile.render.markdown_text import code, prose
+from ajsync.reconcile.render.markdown import LIMIT, code, prose
 from tests.reconcile.samples import (
     ANY_TEXTS,
     HOSTILE,
@@ -76,8 +75,8 @@ def test_the_comment_begins_with_a_marker_and_what_matters_most() -> None:
     order = [
         "| 3 | 1 | 1 | 1 | 120 | 3 |",
         "> This plan will not be applied:",
-        "**Conflicts.** While there is one, nothing is applied.",
-        "Left alone: 12 managed by nobody, 1 of other owners, 1 that cannot be read.",
+        "**Conflicts.** Nothing is applied until they are resolved.",
+        "Left alone: 12 without an owner, 1 of other owners, 1 unreadable.",
         "<summary><b>1 to delete</b></summary>",
         "<summary><b>1 to update</b></summary>",
         "<summary><b>1 to adopt</b></summary>",
@@ -88,8 +87,8 @@ def test_the_comment_begins_with_a_marker_and_what_matters_most() -> None:
 
 def test_conflicts_say_where_and_what_to_do() -> None:
     assert (
-        "- CLEANUP is in the bucket and belongs to nobody (`schedules/email.yaml:49`). "
-        "Pass --adopt to take it over, or take it out of the files.\n"
+        "- CLEANUP is already in the bucket and has no owner (`schedules/email.yaml:49`). "
+        "To take it over, pass --adopt; otherwise remove it from the files.\n"
     ) in markdown(full_plan(), locations=full_locations())
 
 
@@ -108,7 +107,7 @@ def test_the_payload_is_shown_when_asked_for_and_cut_when_it_is_long() -> None:
 
 def test_without_changes_there_is_no_table_and_nothing_to_unfold() -> None:
     shown = markdown(make_plan(unchanged=3))
-    assert "No changes. 3 schedules in the bucket are as the files say." in shown
+    assert "No changes: 3 schedules are up to date." in shown
     assert "|" not in shown
     assert "<details>" not in shown
 

@@ -96,22 +96,22 @@ Bucket CHORIA_AJ_CONFIGURATION, owner team
     max_tries       10     → 2
     owner           (none) → team
 
-Conflicts: while there is one, nothing is applied.
-  ! CLEANUP is in the bucket and belongs to nobody  schedules/email.yaml:49
-    Pass --adopt to take it over, or take it out of the files.
+Conflicts: nothing is applied until they are resolved.
+  ! CLEANUP is already in the bucket and has no owner  schedules/email.yaml:49
+    To take it over, pass --adopt; otherwise remove it from the files.
   ! INVOICES belongs to the owner accounting  schedules/email.yaml:58
-    Choose another name, or let that owner remove it first.
-  ! the bucket's value of MESS cannot be read: not JSON: Expecting value: line 1 column 1 (char 0)"""
+    Choose another name, or ask that owner to remove it first.
+  ! the value of MESS in the bucket is unreadable: not JSON: Expecting value: line 1 column 1 (char 0)"""
         """  schedules/email.yaml:67
-    Look at it with 'ajsync view', and delete it if it is of no use.
+    Look at it with 'ajsync view', and delete it if it is not needed.
 
-Left alone: 12 managed by nobody, 1 of other owners, 1 that cannot be read.
+Left alone: 12 without an owner, 1 of other owners, 1 unreadable.
   · BROKEN: it has no member "queue"
 
 Plan: 3 to create, 1 to update, 1 to adopt, 1 to delete; 120 unchanged, 3 conflicts.
 
 This plan will not be applied:
-  • 3 conflicts in the way.
+  • 3 conflicts to resolve.
   • 12 schedules would be deleted, more than safety.max_delete allows (10). Pass --allow-deletes 12."""
     )
 
@@ -126,9 +126,9 @@ def test_colours_add_nothing_but_colours() -> None:
 @pytest.mark.parametrize(
     ("unchanged", "sentence"),
     [
-        (123, "No changes. 123 schedules in the bucket are as the files say."),
-        (1, "No changes. The 1 schedule in the bucket is as the files say."),
-        (0, "No changes. Neither the files nor the bucket hold a schedule of team."),
+        (123, "No changes: 123 schedules are up to date."),
+        (1, "No changes: 1 schedule is up to date."),
+        (0, "No changes: neither the files nor the bucket hold a schedule of team."),
     ],
 )
 def test_a_plan_without_changes_ends_in_saying_so(unchanged: int, sentence: str) -> None:
