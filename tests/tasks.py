@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from hypothesis import strategies as st
+from nacl.exceptions import BadSignatureError
+from nacl.signing import VerifyKey
 
 from ajsync.asyncjobs.live import BucketIdentity, Live, LiveSchedule
 from ajsync.asyncjobs.model import Managed, ScheduledTask
+from ajsync.asyncjobs.tasks import StoredTask
 
 OWNER = "team"
 TARGET = BucketIdentity("CHORIA_AJ_CONFIGURATION", "2026-11-23T14:09:53Z")
@@ -73,3 +77,14 @@ def scheduled_tasks(
 def desired(tasks: Iterable[ScheduledTask]) -> dict[str, ScheduledTask]:
     """What files would say for these tasks: theirs by name, without the time of storing."""
     return {each.name: replace(each, created_at=0) for each in tasks}
+
+
+def is_signed(task: StoredTask, public_hex: str) -> bool:
+    """Whether workers that verify with this key take the task (docs/reference/wire.md, "Signatures")."""
+    payload = b64encode(task.payload or b"").decode()
+    text = f"{task.id}:{task.queue}:{task.type}:{task.max_tries}:{task.created}:{task.deadline}:{payload}"
+    try:
+        VerifyKey(bytes.fromhex(public_hex)).verify(text.encode(), bytes.fromhex(task.signature))
+    except BadSignatureError:
+        return False
+    return True

@@ -1,6 +1,6 @@
-"""The configuration bucket: opened, made, and read in one consistent pass.
+"""The configuration bucket: open it, make it, and read it as a whole.
 
-A read that fails or ends early raises; it never looks like a bucket with fewer schedules.
+A read that fails or ends early raises, so it never looks like a bucket with fewer schedules.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 
 class ConfigurationBucket:
-    """The bucket that holds the scheduled tasks, on one connection."""
+    """The bucket of the scheduled tasks, on one connection."""
 
     def __init__(self, connection: Connection, target: BucketIdentity) -> None:
         self.connection = connection
@@ -35,7 +35,7 @@ class ConfigurationBucket:
 
     @classmethod
     async def open(cls, connection: Connection) -> ConfigurationBucket:
-        """Bind to the bucket. Raises BucketNotFoundError where it does not exist; it is never made here."""
+        """The bucket, if it exists. Raises BucketNotFoundError if it does not; it is never made here."""
         try:
             info = await connection.jetstream_request(f"STREAM.INFO.{CONFIGURATION_STREAM}", {})
         except StreamNotFoundError:
@@ -49,14 +49,14 @@ class ConfigurationBucket:
     async def create(
         cls, connection: Connection, *, replicas: int = 1, memory: bool = False
     ) -> tuple[ConfigurationBucket, bool]:
-        """Open the bucket, after making it as asyncjobs does where it is missing; True if it was made now."""
+        """The bucket, made as asyncjobs makes it if it is missing; and whether it was made now."""
         made = await make_stream(connection, CONFIGURATION_STREAM, replicas=replicas, memory=memory)
         return await cls.open(connection), made
 
     async def read(self) -> Live:
-        """Read every scheduled task and delete marker: all that are there throughout the read, or it raises.
+        """Read every scheduled task and delete marker that is there throughout the read.
 
-        Raises UnreachableError when it cannot be read to the end.
+        Raises UnreachableError if the bucket cannot be read to the end.
         """
         entries: dict[str, LiveSchedule] = {}
         deleted: dict[str, int] = {}
@@ -75,9 +75,7 @@ class ConfigurationBucket:
         """The last message of each schedule's key: its revision and its data, None for a delete marker."""
         start = time.perf_counter()
         reading = await read_stream(self.connection, CONFIGURATION_STREAM, f"{CONFIGURATION_SUBJECT}>")
-        self.target = BucketIdentity(
-            CONFIGURATION_BUCKET, reading.created
-        )  # it may have been made anew since it was opened
+        self.target = BucketIdentity(CONFIGURATION_BUCKET, reading.created)  # it may have been made again since `open`
         found = {
             name: message
             for subject, message in reading.messages.items()
@@ -88,16 +86,16 @@ class ConfigurationBucket:
         return found
 
     async def get(self, key: str, *, timeout: float = REQUEST_SECONDS) -> LastMessage | None:
-        """The last message of `key`, from the stream's leader; None where it was never written."""
+        """The last message of `key`, from the stream's leader; None if there is none."""
         return await last_message(self.connection, CONFIGURATION_STREAM, CONFIGURATION_SUBJECT + key, timeout=timeout)
 
     def subject(self, key: str) -> str:
-        """Where a write of `key` is published."""
+        """The subject on which a write of `key` is published."""
         return f"{self.connection.publish_prefix}{CONFIGURATION_SUBJECT}{key}"
 
 
 def decode_entry(name: str, revision: int, data: bytes) -> LiveSchedule:
-    """The entry of a key that holds `data`, be that a scheduled task or not."""
+    """The entry of a key that holds `data`, whether or not that is a scheduled task."""
     try:
         return LiveSchedule(name, revision, decode_scheduled_task(name, data))
     except StoredValueError as error:

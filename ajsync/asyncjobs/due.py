@@ -1,6 +1,6 @@
 """When a scheduled task is due: the instants of its schedule, with the phase of an `@every` and the jitter of its name.
 
-Pure: every scheduler, and whoever shows the next fires, gets the same instants.
+Pure, so every scheduler, and every command that shows the next fires, gets the same instants.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from ajsync.timestamp import NANOSECONDS, to_datetime, to_nanoseconds
 
 _MILLISECOND = 1_000_000
 _FIRST, _LAST = (to_nanoseconds(datetime(*day, tzinfo=UTC)) for day in ((1, 1, 2), (9999, 12, 30)))
-"""The first and the last day that a datetime can show in every zone."""
+"""The first and the last day that a datetime can represent in every zone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """When schedules are due; those with equal `Times` are due together."""
+    """When a schedule is due. Two schedules with equal `Times` are due at the same instants."""
 
     timetable: Timetable
     phase: int
-    """Of an `@every`: nanoseconds that its due instants have above whole intervals; 0 for all others."""
+    """The offset of an `@every` from its interval grid, in nanoseconds; 0 for all others."""
     offset: int
     """Nanoseconds that jitter adds to each instant."""
     created: int = 0
-    """Of an `@every` with jitter: nothing is due between this instant and a whole interval later; 0 for all others."""
+    """For an `@every` with jitter: nothing is due within one interval after this instant. 0 for all others."""
 
     def next(self, after: int) -> int | None:
         """The first instant strictly after `after`, or None."""
@@ -41,7 +41,7 @@ class Times:
             if due == self._kept_out:
                 due += interval
         else:
-            # Cron's instants are whole seconds, so that the one after a part of a second is the one after the whole.
+            # Cron's instants are whole seconds, so rounding down to one does not change which comes next.
             found = self.timetable.next(to_datetime(max(start // NANOSECONDS * NANOSECONDS, _FIRST)))
             if found is None:
                 return None
@@ -49,24 +49,24 @@ class Times:
         return due if due <= _LAST else None
 
     def previous(self, before: int) -> int | None:
-        """The last instant strictly before `before`, or None; those of an `@every` have no first one."""
+        """The last instant strictly before `before`, or None. An `@every` always has one."""
         start = before - self.offset
         if interval := self.timetable.interval:
             due = self.phase + (start - self.phase - 1) // interval * interval + self.offset
             return due - interval if due == self._kept_out else due
-        # The last before a part of a second is the last before the next whole one.
+        # For the same reason rounding up does not change which comes before.
         found = self.timetable.previous(to_datetime(max(-(-start // NANOSECONDS) * NANOSECONDS, _FIRST)))
         return None if found is None else to_nanoseconds(found) + self.offset
 
     def count(self, after: int, until: int) -> int:
-        """How many instants are in (`after`, `until`]; it takes no longer for many than for few."""
+        """How many instants are in (`after`, `until`], in a time that does not grow with their number."""
         if until <= after:
             return 0
         kept_out = self._kept_out is not None and after < self._kept_out <= until
         after, until = after - self.offset, until - self.offset
         if interval := self.timetable.interval:
             return (until - self.phase) // interval - (after - self.phase) // interval - kept_out
-        # Cron's instants are whole seconds: those above `after` and up to `until` begin at the next second.
+        # Instants after a part of a second begin at the next whole one.
         begin, end = (
             max(instant // NANOSECONDS + 1, _FIRST // NANOSECONDS) * NANOSECONDS for instant in (after, until)
         )
@@ -74,12 +74,12 @@ class Times:
 
     @property
     def _kept_out(self) -> int | None:
-        """The one instant of an `@every` with jitter that is less than a whole interval after its creation."""
+        """The instant of an `@every` with jitter that is less than one interval after its creation."""
         interval = self.timetable.interval
         return self.created + (self.phase + self.offset - self.created) % interval if self.created else None
 
     def after(self, instant: int) -> Iterator[int]:
-        """The instants strictly after one, without end."""
+        """The instants strictly after one, as an endless iterator."""
         due = self.next(instant)
         while due is not None:
             yield due
@@ -98,12 +98,12 @@ def times_of(task: ScheduledTask) -> Times:
         return Times(timetable, 0, offset)
     created = task.created_at // NANOSECONDS * NANOSECONDS
     phase = created % timetable.interval
-    # Jitter makes the instant of the creation itself a later one, at which the schedule is not due.
+    # Jitter moves the instant of the creation itself, at which nothing is due, to a later one.
     return Times(timetable, phase, offset, created if offset % timetable.interval else 0)
 
 
 def jitter_offset(task: ScheduledTask) -> int:
-    """How much later than its schedule says `task` is due: whole milliseconds below its jitter, by its name."""
+    """By how many nanoseconds jitter delays `task`: whole milliseconds below its jitter, computed from its name."""
     steps = task.settings.jitter // _MILLISECOND
     if not steps:
         return 0
@@ -116,19 +116,19 @@ class NextFires:
 
     task: ScheduledTask
     dues: tuple[int, ...]
-    """Nanoseconds since 1970, in order, with the jitter of the schedule."""
+    """Nanoseconds since 1970, in order, with jitter."""
     timetable: Timetable | None
-    """None where the schedule is not valid."""
+    """None if the schedule is not valid."""
     reason: str = ""
-    """Why there are no dues; where the schedule is not valid, what is wrong with it."""
+    """Why there are no dues; if the schedule is not valid, what is wrong with it."""
     amiss: bool = False
-    """It has no dues although it should."""
+    """It should have dues and has none."""
 
 
 class Upcoming:
     """The first `count` fires at or after `start` (nanoseconds since 1970) of many schedules.
 
-    Those that are due together are searched once, and get the same tuple.
+    Schedules that are due together are computed once, and share a tuple.
     """
 
     def __init__(self, start: int, count: int) -> None:
@@ -137,7 +137,7 @@ class Upcoming:
         self._known: dict[Times, tuple[int, ...]] = {}
 
     def of(self, task: ScheduledTask) -> NextFires:
-        """Those of one; an `@every` that was never stored has no phase yet, and so no instants."""
+        """The fires of one schedule. An `@every` that was never stored has no phase yet, so it has none."""
         try:
             timetable = parse(task.schedule)
         except ScheduleError as error:

@@ -1,6 +1,6 @@
-"""The election that all schedulers of an account take part in, the Go ones too: one key that expires unless refreshed.
+"""The election of all schedulers of an account, with those of Go: one key, which expires unless it is refreshed.
 
-Here are its operations on the wire; when to use which is the scheduler's matter.
+Here are its operations on the wire (docs/reference/wire.md, "The election"); the scheduler decides when to use them.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from ajsync.transport.publisher import Write, publish_one
 
 ELECTION_SUBJECT = f"{ELECTIONS_SUBJECT}{SCHEDULER_ELECTION}"
 TTL_SECONDS = 10.0
-"""Without a refresh for so long the key expires."""
+"""The key expires after so long without a refresh."""
 GO_CAMPAIGN_SECONDS = 7.5
-"""How often the Go scheduler campaigns; it fires from its second success on, when the one before has stepped down."""
+"""How often a Go scheduler campaigns. It fires from its second success on, when the leader before has stepped down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +32,13 @@ class Lease:
     """Who holds the key."""
 
     holder: str | None
-    """None where nobody does: never held, expired, or given back."""
+    """None if no scheduler holds it: it was never taken, has expired, or was given back."""
     revision: int
-    """Of the key's last message: what a write has to expect; 0 where there is none."""
+    """The revision of the key's last message, which a write has to expect; 0 if there is none."""
     given_back: bool = False
-    """The last holder deleted the key, which only ours do."""
+    """The last holder deleted the key, which only a scheduler of ajsync does."""
     since: int | None = None
-    """Every write of the key after this revision was one of ours; None where the last one was not."""
+    """Every write of the key after this revision was one of ajsync's; None if the last one was not."""
 
 
 class Election:
@@ -54,27 +54,27 @@ class Election:
         if message is None:
             return Lease(None, 0)
         since = _read_since(message)
-        if message.deleted:  # by a client; or by the server, which says so where the bucket keeps markers
+        if message.deleted:  # by a client, or by the server, which leaves a marker if the bucket keeps them
             return Lease(None, message.revision, given_back=not message.expired, since=since)
         return Lease(holder_name(message.data), message.revision, since=since)
 
     async def last_revision(self) -> int:
-        """The revision of the last write to the whole bucket, expired or not; 0 where there never was one."""
+        """The revision of the last write to the whole bucket, expired or not; 0 if there never was one."""
         info = await self._connection.jetstream_request(f"STREAM.INFO.{ELECTIONS_STREAM}")
         revision: int = info["state"]["last_seq"]
         return revision
 
     async def take(self, revision: int, since: int, *, timeout: float) -> int | None:
-        """Take or refresh the key: write our name if it is at `revision` still. The new revision, None if it is not.
+        """Take or refresh the key: write our name if it is still at `revision`. The new revision, None if it is not.
 
-        It is written down with it that every write after the revision `since` was one of ours.
+        The write says that every write after the revision `since` was one of ajsync's.
 
-        Raises UnreachableError where there is no answer within `timeout` seconds, or one that says neither.
+        Raises UnreachableError if there is no answer within `timeout` seconds, or one that says neither.
         """
         return await self._store(self._name.encode(), {ELECTION_HEADER: str(since)}, revision, timeout)
 
     async def give_back(self, revision: int, since: int, *, timeout: float) -> bool:
-        """Delete the key if it is at `revision` still, so that another can take it at once; `since` as in `take`."""
+        """Delete the key if it is still at `revision`, so that a stand-by can take it at once; `since` as in `take`."""
         headers = {"KV-Operation": "DEL", ELECTION_HEADER: str(since)}
         return await self._store(b"", headers, revision, timeout) is not None
 
@@ -91,7 +91,7 @@ class Election:
 
 
 def holder_name(data: bytes) -> str:
-    """Who holds an election, by the value of its key, which anybody may have written: cut where it is no name."""
+    """The holder of an election by the value of its key, which any client may have written; shortened if too long."""
     name = data.decode("utf-8", "replace")
     return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
 

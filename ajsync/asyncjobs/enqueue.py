@@ -31,12 +31,12 @@ from ajsync.transport.publisher import Write, publish_one
 async def enqueue(connection: Connection, task: StoredTask, *, timeout: float = REQUEST_SECONDS) -> None:
     """Enqueue a new task; each of its writes may take `timeout` seconds.
 
-    Raises UnreachableError where the task was not stored, and EnqueueError where it was and its queue did not take the
-    work item: then the task's state is `queue_error`.
+    Raises UnreachableError if the task was not stored. Raises EnqueueError if it was stored and its queue did not take
+    the work item; then the task's state is `queue_error`.
     """
     stored = await publish_one(connection, _store(task, 0), timeout=timeout)
     if stored.conflict:
-        raise ConflictError(f"There is a task {task.id} already.")
+        raise ConflictError(f"The task {task.id} exists already.")
     await _tell(connection, task)
     item = Write(work_item_subject(task.queue, task.id), work_item(task.id), {"Nats-Msg-Id": task.id})
     try:
@@ -50,14 +50,14 @@ async def enqueue(connection: Connection, task: StoredTask, *, timeout: float = 
 
 
 async def _mark(connection: Connection, task: StoredTask, sequence: int, timeout: float) -> None:
-    """Store the task once more, as one without a work item, and raise EnqueueError."""
+    """Store the task again, in the state of one without a work item, and raise EnqueueError."""
     text = f"The task {task.id} is stored, and the queue {task.queue} did not take it: {task.last_err}"
     try:
         marked = await publish_one(connection, _store(task, sequence), timeout=timeout)
     except UnreachableError as error:
-        raise EnqueueError(f"{text} Nor could the task be marked: {error}", task.id) from None
+        raise EnqueueError(f"{text} The task's state could not be changed either: {error}", task.id) from None
     if marked.conflict:
-        return  # a worker has begun with it: the work item was stored, and only its ack was lost
+        return  # a worker has started it, so the work item was stored and only its ack was lost
     await _tell(connection, task)
     raise EnqueueError(text, task.id)
 
@@ -68,5 +68,5 @@ def _store(task: StoredTask, sequence: int) -> Write:
 
 async def _tell(connection: Connection, task: StoredTask) -> None:
     event = task_state_event(task, age=time.time_ns() - task.created, event_id=new_id())
-    with suppress(nats.errors.Error):  # nobody answers an event; without a connection the next write says so
+    with suppress(nats.errors.Error):  # nothing depends on an event; a lost connection shows at the next write
         await connection.client.publish(task_state_subject(task.id), event)

@@ -1,4 +1,4 @@
-"""Lifecycle events: what `ajc` and whoever else listens is told of tasks and elections, published without an answer."""
+"""Events of tasks and elections, which `ajc` and others may listen to (docs/reference/wire.md, "Events")."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ def task_state_subject(task_id: str) -> str:
 
 
 def task_state_event(task: StoredTask, *, age: int, event_id: str) -> bytes:
-    """The event that the task came into its state, `age` nanoseconds after it was created.
+    """The event that the task entered its state, `age` nanoseconds after it was created.
 
-    The event's time is that of its id. Raises ValueError where `event_id` is not a KSUID.
+    The event's time is that of its id. Raises ValueError if `event_id` is not a KSUID.
     """
     return task_state_event_prefix(task, event_id) + b"%d}" % age
 
 
 def task_state_event_prefix(task: StoredTask, event_id: str) -> bytes:
-    """All of the event but the age, which is known last: append `b"%d}" % age`, in nanoseconds, to have the event.
+    """The event without its age, which is known last: append `b"%d}" % age`, in nanoseconds, to complete it.
 
-    Go leaves an age of exactly 0 out and reads one that is there as the same. Raises as `task_state_event`.
+    Go leaves out an age of exactly 0, and reads 0 as the same. Raises as `task_state_event`.
     """
     queue = f'"queue":{encode_string(task.queue)},' if task.queue else ""
     last_error = f'"last_error":{encode_string(task.last_err)},' if task.last_err else ""
@@ -41,7 +41,7 @@ def leader_election_subject(component: str) -> str:
 
 
 def leader_elected_event(name: str, component: str, event_id: str) -> bytes:
-    """The event that `name` won the election of `component`. Raises ValueError where `event_id` is not a KSUID."""
+    """The event that `name` won the election of `component`. Raises ValueError if `event_id` is not a KSUID."""
     return (
         f'{_head("leader_elected", event_id)}"name":{encode_string(name)},"component":{encode_string(component)}}}'
     ).encode()

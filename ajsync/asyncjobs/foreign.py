@@ -1,6 +1,6 @@
-"""Read JSON that others wrote: whatever it is, what comes out is bounded, or a StoredValueError that says why.
+"""Read JSON that other programs wrote: what comes out has the expected type and size, or a StoredValueError says why.
 
-Whole numbers are Go's: 64 bits with a sign. Nothing of a value is quoted longer than a line has room for.
+Whole numbers are Go's: 64 bits with a sign. An error quotes no more of a value than fits on a line.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from ajsync.text import quote
 from ajsync.timestamp import parse_timestamp
 
 LEAST_INT, MOST_INT = -(2**63), 2**63 - 1
-"""What Go's whole numbers hold, and so its durations in nanoseconds: 292 years."""
+"""The range of Go's whole numbers, and of its durations in nanoseconds: 292 years."""
 _REQUIRED: Any = object()
 _SURROGATE = re.compile("[\ud800-\udfff]")
-"""What JSON can escape alone and UTF-8 cannot hold; Go's decoder reads U+FFFD for it."""
+"""Half of a surrogate pair, which JSON can escape and UTF-8 cannot hold. Go's decoder reads U+FFFD instead."""
 _T = TypeVar("_T")
 
 
@@ -30,14 +30,14 @@ def decode_object(data: bytes) -> dict[str, Any]:
     except ValueError as error:  # also UnicodeDecodeError
         raise StoredValueError(f"not JSON: {error}") from None
     except RecursionError:
-        raise StoredValueError("not JSON that can be read: nested too deep") from None
+        raise StoredValueError("JSON that is nested too deeply") from None
     if not isinstance(value, dict):
         raise StoredValueError(f"not a JSON object but {kind_of(value)}")
     return value
 
 
 def member(value: dict[str, Any], name: str, kind: type[_T], default: _T = _REQUIRED) -> _T:
-    """The member `name` of a JSON object, `default` where it is not there. Raises StoredValueError if not a `kind`."""
+    """The member `name` of a JSON object, `default` if it is missing. Raises StoredValueError if it is not a `kind`."""
     found = value.get(name, default)
     if found is _REQUIRED:
         raise StoredValueError(f'it has no member "{name}"')
@@ -52,7 +52,7 @@ def member(value: dict[str, Any], name: str, kind: type[_T], default: _T = _REQU
 
 
 def span_member(value: dict[str, Any], name: str) -> int:
-    """The nanoseconds of the member `name`, 0 where it is not there. Raises StoredValueError if that is no span."""
+    """The nanoseconds of the member `name`, 0 if it is missing. Raises StoredValueError if they are negative."""
     found = member(value, name, int, 0)
     if found < 0:
         raise StoredValueError(f'its member "{name}" is less than zero: {found} ns')
@@ -60,7 +60,7 @@ def span_member(value: dict[str, Any], name: str) -> int:
 
 
 def choice_member(value: dict[str, Any], name: str, default: Any, allowed: tuple[str, ...]) -> Any:
-    """The member `name` if it is one of `allowed`, `default` where it is not there. Raises StoredValueError."""
+    """The member `name`, `default` if it is missing. Raises StoredValueError if it is not one of `allowed`."""
     found = member(value, name, str, default)
     if found not in allowed:
         raise StoredValueError(f'its member "{name}" is {quoted(found)}, not one of {", ".join(allowed)}')
@@ -68,7 +68,7 @@ def choice_member(value: dict[str, Any], name: str, default: Any, allowed: tuple
 
 
 def bytes_member(value: dict[str, Any], name: str) -> bytes | None:
-    """The bytes whose base64 is the member `name`; None where it is null or not there. Raises StoredValueError."""
+    """The bytes whose base64 is the member `name`; None if it is null or missing. Raises StoredValueError."""
     found = value.get(name)
     if found is None:
         return None
@@ -81,7 +81,7 @@ def bytes_member(value: dict[str, Any], name: str) -> bytes | None:
 
 
 def instant_member(value: dict[str, Any], name: str) -> int:
-    """The instant of the member `name`, in nanoseconds since 1970. Raises StoredValueError where it is none."""
+    """The instant of the member `name`, in nanoseconds since 1970. Raises StoredValueError if it is not a time."""
     found = value.get(name)
     if not isinstance(found, str):
         raise StoredValueError(f'its member "{name}" is {kind_of(found)}, not a time')
@@ -92,19 +92,19 @@ def instant_member(value: dict[str, Any], name: str) -> int:
 
 
 def quoted(value: object) -> str:
-    """A value for an error message: a text in quotes, escaped and cut; of anything but None its kind."""
+    """A value for an error message: a text in quotes, escaped and shortened, or what kind of value it is."""
     if not isinstance(value, str):
         return "None" if value is None else kind_of(value)
     return quote(value)
 
 
 def kind_of(value: object) -> str:
-    """What kind of JSON a value is, with its article."""
+    """What kind of JSON value it is, with the article."""
     return _KINDS[type(value)]
 
 
 def _no_number(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no number of JSON")
+    raise ValueError(f"{text} is not a number in JSON")
 
 
 _DECODER = json.JSONDecoder(parse_constant=_no_number)

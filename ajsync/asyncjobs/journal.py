@@ -1,8 +1,8 @@
-"""The journal: what an apply is about to delete and make again, kept in the bucket so that a crash loses no schedule.
+"""The journal: what an apply is recreating, kept in the bucket so that a crash loses no schedule.
 
-Beside a Go scheduler an update is a delete and a create. The key `ajsync.journal.OWNER` holds both values before the
-first delete and goes after the last create. The next apply finishes what it says; until then schedulers fire what the
-values before were due for.
+Beside a Go scheduler an update is a delete and a create. The key `ajsync.journal.OWNER` is written with the values
+before and after, ahead of the first delete, and is deleted after the last create. If an apply dies in between, the next
+one finishes its work; until then schedulers of ajsync fire the values before.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from ajsync.errors import StoredValueError
 
 _KEY_PREFIX = "ajsync.journal."
 JOURNAL_SUBJECT = CONFIGURATION_SUBJECT + _KEY_PREFIX
-"""The subject of a journal is this and its owner."""
+"""The owner follows."""
 _FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One schedule on its way from one value to another."""
+    """A schedule that is being changed from one value to another."""
 
     name: str
     before: ScheduledTask
@@ -32,12 +32,12 @@ class Step:
 
 
 def journal_key(owner: str) -> str:
-    """The bucket's key of the journal of `owner`."""
+    """The key of the journal of `owner` in the bucket."""
     return _KEY_PREFIX + owner
 
 
 def encode_journal(steps: Iterable[Step]) -> bytes:
-    """The value that the key holds while `steps` are under way."""
+    """The value of the key while `steps` are under way."""
     entries = b",".join(
         b'{"before":%b,"after":%b}' % (encode_scheduled_task(step.before), encode_scheduled_task(step.after))
         for step in steps
@@ -46,7 +46,7 @@ def encode_journal(steps: Iterable[Step]) -> bytes:
 
 
 def decode_journal(owner: str, data: bytes) -> tuple[Step, ...]:
-    """Read the journal of `owner`. Raises StoredValueError where none of their applies can have written it."""
+    """Read the journal of `owner`. Raises StoredValueError if no apply of that owner can have written it."""
     try:
         value = json.loads(data)
         if value["format"] != _FORMAT:
@@ -61,7 +61,7 @@ def decode_journal(owner: str, data: bytes) -> tuple[Step, ...]:
 
 
 def _check(steps: Iterable[Step], owner: str) -> None:
-    """See that an apply of `owner` can have written these: it updates what is theirs, or adopts what is nobody's."""
+    """Check that an apply of `owner` can have written these: it updates its own schedules and adopts unmanaged ones."""
     names: set[str] = set()
     for step in steps:
         if step.name in names:

@@ -1,4 +1,4 @@
-"""What the configuration bucket held when it was read: values only, so that whoever compares needs no connection."""
+"""What the configuration bucket held when it was read: values only, which can be compared without a connection."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ajsync.asyncjobs.model import ScheduledTask
 
 @dataclass(frozen=True, slots=True)
 class BucketIdentity:
-    """Which bucket it is: one that was deleted and made again is another."""
+    """Which bucket it is. A bucket that was deleted and made again is another one."""
 
     bucket: str
     created: str
@@ -19,7 +19,7 @@ class BucketIdentity:
 
 @dataclass(frozen=True, slots=True)
 class LiveSchedule:
-    """A key of the bucket that holds a value; either `task` or `problem` is set."""
+    """A key of the bucket that holds a value. Either `task` or `problem` is set."""
 
     name: str
     revision: int
@@ -35,4 +35,4 @@ class Live:
     target: BucketIdentity
     entries: Mapping[str, LiveSchedule]
     deleted: Mapping[str, int]
-    """Names whose key holds a delete marker, and the marker's revision: making the key anew must expect it."""
+    """Names whose key holds a delete marker, and the marker's revision, which a new write of the key must expect."""

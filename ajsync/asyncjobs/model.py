@@ -1,6 +1,6 @@
 """The scheduled task: what configuration makes, the bucket stores, the plan compares and a scheduler fires.
 
-On the wire it is the JSON of the Go type `ScheduledTask`, field for field and in its order, and behind it one object
+On the wire it is the JSON of the Go type `ScheduledTask`, field for field and in its order, followed by one object
 `ajsync`, which Go ignores (docs/reference/wire.md, "A scheduled task").
 """
 
@@ -36,30 +36,30 @@ _OVERLAPS: tuple[Overlap, ...] = get_args(Overlap)
 DEFAULT_CATCHUP: Catchup = "latest"
 DEFAULT_OVERLAP: Overlap = "allow"
 DEFAULT_MAX_TRIES = 10
-"""What asyncjobs gives to a task that names no maximum."""
+"""What asyncjobs takes if a task names no maximum."""
 MIN_DEADLINE = 30 * NANOSECONDS
 """The shortest deadline that asyncjobs accepts."""
 MAX_DEADLINE = MOST_INT // NANOSECONDS * NANOSECONDS
-"""The longest in whole seconds: rounding can lead beyond what Go's durations hold."""
+"""The longest one in whole seconds, so that rounding does not exceed what Go's durations hold."""
 
 
 def rounded_deadline(nanoseconds: int) -> int:
-    """A deadline as asyncjobs stores it: rounded to seconds, half of one upwards."""
-    # Go rounds half of a second away from zero; what is negative is too short anyhow.
+    """A deadline as asyncjobs stores it: rounded to seconds, half a second upwards."""
+    # Go rounds half a second away from zero, but a negative deadline is too short anyway.
     return (nanoseconds + NANOSECONDS // 2) // NANOSECONDS * NANOSECONDS
 
 
 @dataclass(frozen=True, slots=True)
 class Managed:
-    """What ajsync keeps of a scheduled task beside Go's fields; an entry without it is unmanaged."""
+    """What ajsync stores with a scheduled task beside Go's fields. A schedule without it is unmanaged."""
 
     owner: str
     source: str = ""
-    """The file that it came from, relative to `ajsync.yaml`, with forward slashes. Not compared."""
+    """The file it came from, relative to `ajsync.yaml`, with forward slashes. Not compared."""
     description: str = ""
     catchup: Catchup = DEFAULT_CATCHUP
     catchup_window: int = 0
-    """Nanoseconds; 0 means the scheduler's own."""
+    """Nanoseconds; 0 means the scheduler's default."""
     overlap: Overlap = DEFAULT_OVERLAP
     jitter: int = 0
     """Nanoseconds; 0 means none."""
@@ -70,11 +70,11 @@ _UNMANAGED = Managed("")
 
 @dataclass(frozen=True, slots=True)
 class ScheduledTask:
-    """A schedule and the properties of the tasks that it makes."""
+    """A schedule and the properties of the tasks it makes."""
 
     name: str
     schedule: str
-    """As stored: with its `CRON_TZ=Zone ` prefix, if it has a zone."""
+    """As stored: with the prefix `CRON_TZ=Zone ` if it has a zone."""
     queue: str
     task_type: str
     payload: bytes | None = None
@@ -83,22 +83,22 @@ class ScheduledTask:
     """Nanoseconds from the fire to the task's deadline; 0 means none."""
     max_tries: int = DEFAULT_MAX_TRIES
     created_at: int = 0
-    """Nanoseconds since 1970; set when it is first stored. Not compared."""
+    """Nanoseconds since 1970, when it was first stored. Not compared."""
     managed: Managed | None = None
 
     @property
     def owner(self) -> str | None:
-        """Whom it belongs to; None for nobody."""
+        """The owner it belongs to; None if it is unmanaged."""
         return self.managed.owner if self.managed else None
 
     @property
     def settings(self) -> Managed:
-        """What ajsync keeps of it, or the defaults that hold for what it does not manage."""
+        """What ajsync stores with it, or the defaults if it is unmanaged."""
         return self.managed or _UNMANAGED
 
 
 def encode_scheduled_task(task: ScheduledTask) -> bytes:
-    """The bytes that Go's `json.Marshal` gives for the same fields, and the `ajsync` object behind them."""
+    """The bytes that Go's `json.Marshal` gives for the same fields, followed by the `ajsync` object."""
     deadline = f'"deadline":{task.deadline},' if task.deadline else ""
     managed = "" if task.managed is None else f',"ajsync":{_encode_managed(task.managed)}'
     return (
@@ -109,9 +109,9 @@ def encode_scheduled_task(task: ScheduledTask) -> bytes:
 
 
 def decode_scheduled_task(name: str, data: bytes) -> ScheduledTask:
-    """Read the value of the key of `name`. Raises StoredValueError where it is not a scheduled task of that name.
+    """Read the value of the key of `name`. Raises StoredValueError if it is not a scheduled task of that name.
 
-    The grammar of the schedule is not checked: an entry whose schedule never parses is still an entry with an owner.
+    The schedule is not parsed: an entry whose schedule is not valid still has an owner.
     """
     value = decode_object(data)
     if value.get("name") != name:
@@ -123,7 +123,7 @@ def decode_scheduled_task(name: str, data: bytes) -> ScheduledTask:
     managed = value.get("ajsync")
     return ScheduledTask(
         name=name,
-        # What many entries share is kept once: a scheduler holds tens of thousands of them for as long as it runs.
+        # Texts that many entries share are kept once: a scheduler holds tens of thousands of entries.
         schedule=sys.intern(member(value, "schedule", str)),
         queue=sys.intern(member(value, "queue", str)),
         task_type=sys.intern(member(value, "task_type", str)),
@@ -136,7 +136,7 @@ def decode_scheduled_task(name: str, data: bytes) -> ScheduledTask:
 
 
 def unfit(task: ScheduledTask) -> str:
-    """Why no scheduler may fire `task`, although it can be read: a name that workers do not take; "" where none is."""
+    """Why no scheduler may fire a readable task: a name that workers do not accept. "" if there is no reason."""
     for what, name, pattern in (
         ("name", task.name, SCHEDULE_NAME),
         ("queue", task.queue, QUEUE_NAME),
@@ -186,13 +186,11 @@ def _decode_managed(value: object) -> Managed:
     )
 
 
-# Go's encoder escapes these three for HTML and these two for JavaScript, and leaves all else beyond ASCII as it is.
+# Go's encoder escapes three characters for HTML and two for JavaScript, and writes all others beyond ASCII as they are.
 _GO_ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"})
 _encode_json_string = json.JSONEncoder(ensure_ascii=False).encode
-
-
-# Nearly every string is of these characters, which JSON and Go write as they are.
 _is_plain = re.compile(r"[A-Za-z0-9 _:,./*@=+-]*").fullmatch
+"""Most strings hold only these characters, which need no escapes."""
 
 
 def encode_string(text: str) -> str:
@@ -205,8 +203,8 @@ def encode_string(text: str) -> str:
 def encode_json(value: object) -> bytes:
     """The JSON that Go's encoder writes for a value of JSON's own types, in UTF-8.
 
-    Raises ValueError for what JSON cannot hold: infinity, NaN, half a surrogate pair, a value that contains itself;
-    TypeError for other types.
+    Raises ValueError for what JSON cannot hold (infinity, NaN, half a surrogate pair, a value that contains itself),
+    and TypeError for other types.
     """
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True)
     return text.translate(_GO_ESCAPES).encode()

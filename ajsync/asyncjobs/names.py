@@ -1,4 +1,4 @@
-"""The names that Choria asyncjobs gives to buckets, streams, keys and subjects, and what a valid name is."""
+"""The names that asyncjobs gives to buckets, streams, keys and subjects (docs/reference/wire.md, "Names")."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ CONFIGURATION_STREAM = f"KV_{CONFIGURATION_BUCKET}"
 CONFIGURATION_SUBJECT = f"$KV.{CONFIGURATION_BUCKET}."
 SCHEDULE_PREFIX = "scheduled_tasks."
 SCHEDULE_SUBJECT = CONFIGURATION_SUBJECT + SCHEDULE_PREFIX
-"""The subject of a scheduled task is this and its name."""
+"""The name of the scheduled task follows."""
 ELECTIONS_BUCKET = "CHORIA_AJ_ELECTIONS"
 ELECTIONS_STREAM = f"KV_{ELECTIONS_BUCKET}"
 ELECTIONS_SUBJECT = f"$KV.{ELECTIONS_BUCKET}."
@@ -20,23 +20,23 @@ TASK_SUBJECT = "CHORIA_AJ.T."
 WORK_ITEM_SUBJECT = "CHORIA_AJ.Q."
 EVENT_SUBJECT = "CHORIA_AJ.E."
 QUEUE_STREAM_PREFIX = "CHORIA_AJ_Q_"
-"""The stream of a queue is this and its name."""
+"""The name of the queue follows."""
 
 ELECTION_HEADER = "Ajsync-Since"
-"""On each write of ours of the election's key: every write after this revision was one of ours."""
+"""A header on each of ajsync's writes of the election's key: every write after this revision was one of ajsync's."""
 
-# Task types may hold a colon; a schedule's name may not, since it is part of a key and keys hold none.
+# A task type may hold a colon. The name of a schedule may not, because it is part of a key.
 SCHEDULE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 QUEUE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 TASK_TYPE = re.compile(r"[A-Za-z0-9_:-]+")
 OWNER_NAME = re.compile(r"[A-Za-z0-9_-]+")
 LONGEST_NAME = 255
-"""Characters of any of these: more than a stream, a file or a label of a metric should have."""
+"""In characters; for each of these. More is too long for a stream, a file or a label of a metric."""
 
 DEFAULT_QUEUE = "DEFAULT"
-"""The queue that asyncjobs uses where none is named."""
+"""The queue that asyncjobs uses if none is named."""
 
 
 def schedule_key(name: str) -> str:
-    """The bucket's key of the scheduled task `name`."""
+    """The key of the scheduled task `name` in the bucket."""
     return SCHEDULE_PREFIX + name

@@ -1,4 +1,4 @@
-"""Signatures of tasks: Ed25519 over the properties that a worker acts on, so that it can refuse tasks of strangers."""
+"""Signatures of tasks: Ed25519 over the properties that a worker acts on (docs/reference/wire.md, "Signatures")."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ajsync.errors import InvalidError
 from ajsync.files import read_regular
 from ajsync.transport.references import looks_secret
 
-# PyNaCl comes with nats-py[nkeys]; whoever does not sign need not wait for it to load.
+# PyNaCl, which comes with nats-py[nkeys], is loaded only by those who sign.
 if TYPE_CHECKING:
     from nacl.signing import SigningKey
 
@@ -23,25 +23,25 @@ class Signer:
     """Signs tasks with one Ed25519 key."""
 
     def __init__(self, seed: bytes) -> None:
-        """Take the seed of a key, 32 bytes. Raises InvalidError for any other length."""
+        """`seed` has 32 bytes. Raises InvalidError for any other length."""
         from nacl.signing import SigningKey
 
         if len(seed) != _KEY_BYTES:
-            raise InvalidError(f"A seed of {_KEY_BYTES} bytes is needed to sign, not one of {len(seed)}.")
+            raise InvalidError(f"A seed for signing must have {_KEY_BYTES} bytes; this one has {len(seed)}.")
         self._key: SigningKey = SigningKey(seed)
 
     def sign(self, task: StoredTask) -> str:
-        """The signature for the task's member `signature`, in hex."""
+        """The value of the task's member `signature`, in hex."""
         return self._key.sign(_message(task)).signature.hex()
 
 
 def load_signer(path: Path) -> Signer:
-    """Read a seed file as `ajc` does: 32 bytes in hex. White space around them is ignored.
+    """Read a seed file as `ajc` does: 32 bytes in hex, with any white space around them.
 
-    Raises InvalidError, never with any of the content in its text.
+    Raises InvalidError, whose text never holds any of the content.
     """
     if looks_secret(str(path)) and not path.exists():
-        raise InvalidError("The signing seed is not the path of a file, but looks like a seed: write it to a file.")
+        raise InvalidError("The signing seed must be the path of a file. This looks like a seed: write it to a file.")
     try:
         content = read_regular(path, pipe=True).strip()
     except OSError as error:
@@ -56,28 +56,7 @@ def load_signer(path: Path) -> Signer:
     return Signer(seed)
 
 
-def verify(task: StoredTask, public_hex: str) -> bool:
-    """Whether the task's signature is one of the key whose public half this is, in hex.
-
-    Raises InvalidError for what is not a public key.
-    """
-    from nacl.exceptions import BadSignatureError
-    from nacl.signing import VerifyKey
-
-    try:
-        public = binascii.unhexlify(public_hex)
-    except ValueError:
-        public = b""
-    if len(public) != _KEY_BYTES:
-        raise InvalidError(f"{public_hex!r} is not a public key, {_KEY_BYTES} bytes in hex.")
-    try:
-        VerifyKey(public).verify(_message(task), binascii.unhexlify(task.signature))
-    except (BadSignatureError, ValueError):  # ValueError: not hex, or not as long as a signature
-        return False
-    return True
-
-
 def _message(task: StoredTask) -> bytes:
-    # A colon in the type makes the parts ambiguous, as Go has them.
+    # A colon in the type makes this ambiguous, but it is what Go signs.
     payload = base64.b64encode(task.payload or b"").decode()
     return (f"{task.id}:{task.queue}:{task.type}:{task.max_tries}:{task.created}:{task.deadline}:{payload}").encode()

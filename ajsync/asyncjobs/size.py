@@ -1,6 +1,6 @@
-"""How large a schedule's messages are, and whether a server takes them: its value, and the task of each fire.
+"""How large the messages of a schedule are, its value and its tasks, and whether a server takes them.
 
-The payload is base64 in both. A Go scheduler, and ours with --ajc-payloads, encodes it twice in the task.
+Both hold the payload in base64. In a task of a Go scheduler, or of ajsync's with --ajc-payloads, it is encoded twice.
 """
 
 from __future__ import annotations
@@ -8,26 +8,26 @@ from __future__ import annotations
 from ajsync.asyncjobs.model import ScheduledTask, encode_scheduled_task
 
 DEFAULT_MAX_PAYLOAD = 1024 * 1024
-"""Bytes of one message with its headers that a server takes unless it is told otherwise (`max_payload`)."""
+"""The most bytes of a message with its headers that a server takes by default (its setting `max_payload`)."""
 MAX_PAYLOAD = 588_000
-"""Bytes of a payload that fit into a task of such a server, encoded twice, whatever its names."""
+"""The most bytes of a payload that, encoded twice, fit into a task on such a server with any names."""
 _VALUE_AROUND = 250
-"""Bytes around the JSON of a value: its headers, and the time of its creation, which may not be known yet."""
+"""Bytes beside the JSON of a value: its headers, and the time of its creation, which may not be known yet."""
 _TASK_AROUND = 1000
 """Bytes of a task beside names and payload: headers, id, times, state, signature, and the error of a missing queue."""
 
 
 def too_large(task: ScheduledTask, max_payload: int = DEFAULT_MAX_PAYLOAD) -> str:
-    """Why a server that takes messages of so many bytes refuses the schedule or its tasks; "" if it takes them."""
+    """Why a server that takes messages of `max_payload` bytes refuses the schedule or its tasks; "" if it does not."""
     payload = len(task.payload or b"")
     managed = task.settings
     texts = (task.name, task.schedule, task.queue, task.task_type, managed.owner, managed.source, managed.description)
-    if 2 * payload + 6 * sum(map(len, texts)) + _TASK_AROUND <= max_payload:  # as of nearly all, without encoding any
+    if 2 * payload + 6 * sum(map(len, texts)) + _TASK_AROUND <= max_payload:  # true of nearly all, and quick
         return ""
     made = encoded_twice(payload) + len(task.queue) + len(task.task_type) + _TASK_AROUND
     if made > max_payload:
         why = "since a Go scheduler encodes its payload twice in base64"
-        return f"a task of it is larger than the server takes: {made:,} bytes, {why}, of at most {max_payload:,}"
+        return f"its tasks are larger than the server takes: {made:,} bytes, {why}, of at most {max_payload:,}"
     value = len(encode_scheduled_task(task)) + _VALUE_AROUND
     if value > max_payload:
         why = "with its payload in base64 and its description"

@@ -1,6 +1,6 @@
-"""The streams of asyncjobs: what each is made with, and how it is made where it is missing.
+"""The streams of asyncjobs: their configurations, and how a missing one is made.
 
-The configurations are those that the Go tool gives, recorded in tests/golden/streams.json.
+The configurations are those of the Go tool, recorded in tests/golden/streams.json.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _TEN_SECONDS = 10 * NANOSECONDS
 
 
 def stream_configuration(stream: str, *, replicas: int = 1, memory: bool = False) -> dict[str, Any]:
-    """The configuration that asyncjobs gives to one of its three streams."""
+    """The configuration of one of the three streams of asyncjobs."""
     return {
         "retention": "limits",
         "max_consumers": -1,
@@ -67,7 +67,7 @@ _OWN: dict[str, dict[str, Any]] = {
 
 
 async def make_stream(connection: Connection, stream: str, *, replicas: int = 1, memory: bool = False) -> bool:
-    """Make one of the three streams if it is missing; True if it was made now."""
+    """Make one of the three streams if it is missing; whether it was made now."""
     with suppress(StreamNotFoundError):
         await connection.jetstream_request(f"STREAM.INFO.{stream}")
         return False

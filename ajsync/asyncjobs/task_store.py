@@ -1,4 +1,4 @@
-"""Tasks as the server has them: read one by its id."""
+"""Read tasks from the server by their ids."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from ajsync.transport.messages import last_message, read_message
 
 
 async def load_task(connection: Connection, task_id: str) -> StoredTask | None:
-    """The task as it is now; None where there is none.
+    """The task as it is now; None if there is none.
 
-    Raises StoredValueError for a message that is no task, UnreachableError where the server does not answer.
+    Raises StoredValueError for a message that is not a task, and UnreachableError if the server does not answer.
     """
     message = await last_message(connection, TASKS_STREAM, task_subject(task_id))
     return None if message is None else decode_task(message.data)
 
 
 def task_question(task_id: str) -> bytes:
-    """What to ask `TASK_QUESTIONS` for a task, where many are asked for at once."""
+    """The body of a question for a task to `TASK_QUESTIONS`, for those who ask for many tasks at once."""
     return b'{"last_by_subj":"%b"}' % task_subject(task_id).encode()
 
 
 TASK_QUESTIONS = f"STREAM.MSG.GET.{TASKS_STREAM}"
-"""The subject for questions, without the prefix of the API."""
+"""The subject of such questions, without the prefix of the API."""
 
 
 def task_answer(data: bytes) -> StoredTask | None:
-    """The task that such a question is answered with; None where there is none.
+    """The task in the answer to such a question; None if there is none.
 
-    Raises StoredValueError for a message that is no task, JetStreamError for any other answer.
+    Raises StoredValueError for a message that is not a task, and JetStreamError for any other answer.
     """
     message = error = None
     try:

@@ -1,7 +1,6 @@
-"""Tasks and work items: what a fire publishes, as Go's asyncjobs writes and reads it.
+"""Tasks and work items, which a fire publishes, as Go's asyncjobs has them (docs/reference/wire.md, "A task").
 
-A fire is a pure function of a scheduled task and the instant at which it was due, so all that it publishes can be
-encoded before (docs/reference/wire.md, "A task").
+A fire is a pure function of a scheduled task and its due instant, so everything it publishes can be encoded in advance.
 """
 
 from __future__ import annotations
@@ -18,22 +17,22 @@ from ajsync.timestamp import format_timestamp
 
 NEW = "new"
 QUEUE_ERROR = "queue_error"
-"""No work item could be stored: nothing handles the task until somebody retries it by hand."""
+"""No work item could be stored: no worker handles the task until it is retried by hand."""
 
 NO_RESPONDERS = "nats: no responders available for request"
-"""What the Go implementation stores as the error of a task whose queue does not exist."""
+"""The error that Go stores with a task whose queue does not exist."""
 
 UNFINISHED = frozenset({NEW, "active", "retry", "blocked"})
-"""The states of a task that may still be handled without anybody's doing; those that may not are `complete`, `expired`,
-`terminated`, `unreachable` and `QUEUE_ERROR`."""
+"""The states of a task that a worker may still handle. In the others, `complete`, `expired`, `terminated`,
+`unreachable` and `queue_error`, none does unless it is retried by hand."""
 
 _LAST_INSTANT = 2**63 - 1
-"""Go's nanoseconds end in 2262; a later deadline has no signature that a worker can check."""
+"""Go's nanoseconds end in 2262. A worker could not check the signature of a task with a later deadline."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredTask:
-    """A task, without what workers add to it: results, dependencies and the time of the last try."""
+    """A task without what workers add to it: its result, its dependencies and the time of the last try."""
 
     id: str
     type: str
@@ -59,7 +58,7 @@ def task_for_fire(scheduled: ScheduledTask, due: int, *, ajc_payloads: bool = Fa
     scheduler", 3). Raises StoredValueError if workers could not handle the task, and ValueError if no id can hold the
     instant.
     """
-    # They become part of a subject, and anybody who may write to the bucket chose them.
+    # Names become parts of subjects, and any client that may write to the bucket may have chosen them.
     if reason := unfit(scheduled):
         raise StoredValueError(reason)
     deadline = due + scheduled.deadline if scheduled.deadline > 0 else 0
@@ -92,9 +91,9 @@ def encode_task(task: StoredTask) -> bytes:
 
 
 def decode_task(data: bytes) -> StoredTask:
-    """Read the message of a task; a state that is not known stays as it is. Raises StoredValueError where it is none.
+    """Read the message of a task; an unknown state is kept as it is. Raises StoredValueError if it is not a task.
 
-    What workers add is not read, so a task that they have handled must not be written back.
+    What workers add is not read, so a task that a worker has handled must not be written back.
     """
     value = decode_object(data)
     return StoredTask(

@@ -1,8 +1,8 @@
-"""Who else watches the scheduled tasks: consumers of the configuration bucket that are not ours.
+"""Consumers of the configuration bucket that are not ajsync's, and so may belong to a Go scheduler.
 
-A running Go scheduler keeps the old timer of a schedule that changes under it, unless it sees a delete in between
-(docs/reference/wire.md, "Defects of the Go scheduler", 1). So an update must know of such watchers, and
-how far each has read.
+A running Go scheduler keeps the old timer of a schedule that is updated, unless it sees a delete in between
+(docs/reference/wire.md, "Defects of the Go scheduler", 1). So an update has to know of such watchers, and how far each
+has read.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from ajsync.transport.subjects import overlap
 _POLL_SECONDS = 0.02
 _MAX_POLL_SECONDS = 0.5
 _RETURN_SECONDS = 6.0
-"""A consumer without a listener may be that of a scheduler that is connecting again: so long it is waited for. The Go
-scheduler's is removed by the server after 5 s."""
+"""How long to wait for a consumer without a listener: it may belong to a scheduler that is reconnecting. The server
+removes that of a Go scheduler after 5 s."""
 
 
 @dataclass(frozen=True, slots=True)
 class Watcher:
-    """A consumer that is not ours and takes messages of scheduled tasks."""
+    """A consumer that is not ajsync's and takes messages of scheduled tasks."""
 
     consumer: str
     delivered: int
-    """The stream sequence up to which it was sent everything that it asked for."""
+    """The stream sequence up to which it was sent everything it asked for."""
     listening: bool = True
-    """Somebody takes what is delivered; without one it is gone soon, or its listener is back."""
+    """A client takes what is delivered. Without one, the consumer is soon gone, or its listener is back."""
 
 
 async def foreign_watchers(connection: Connection) -> tuple[Watcher, ...]:
-    """The consumers that watch `scheduled_tasks.*` and are not ours, by name, if somebody listens to one of them.
+    """The consumers that watch `scheduled_tasks.*` and are not ajsync's, by name, if one of them has a listener.
 
-    Where there are some to which nobody listens just now, waits some seconds until they are gone or listened to.
+    If none of them has a listener, waits some seconds until they are gone or one has.
     """
     deadline = time.monotonic() + _RETURN_SECONDS
     while True:
@@ -53,7 +53,7 @@ async def foreign_watchers(connection: Connection) -> tuple[Watcher, ...]:
 
 
 async def wait_until_delivered(connection: Connection, sequence: int, timeout: float) -> tuple[Watcher, ...]:
-    """Wait until each foreign watcher was sent `sequence` or is gone; those that were not after `timeout` seconds."""
+    """Wait until each foreign watcher was sent `sequence` or is gone; those that are behind after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     pause = _POLL_SECONDS
     while True:
@@ -71,14 +71,14 @@ async def _watchers(connection: Connection) -> tuple[Watcher, ...]:
 
 
 def _watcher(info: dict[str, Any]) -> Watcher | None:
-    """What a consumer is, if it may be a Go scheduler's: those are ephemeral, and gone seconds after their listener.
+    """The watcher, if the consumer may be a Go scheduler's: those are ephemeral, and gone seconds after their listener.
 
-    So a durable consumer, or one that nobody listens to for long, which anybody may leave behind, is none.
+    A durable consumer, or one that stays for long without a listener, does not count: any client may leave one behind.
     """
     config = info["config"]
     if config.get("description", "").startswith(CONSUMER_MARK) or config.get("durable_name"):
         return None
-    # A pull consumer is listened to while somebody pulls.
+    # A pull consumer has a listener while a client is pulling.
     listening = bool(info.get("push_bound") or info.get("num_waiting"))
     returns = "deliver_subject" in config and config.get("inactive_threshold", 0) <= _RETURN_SECONDS * NANOSECONDS
     if not listening and not returns:

@@ -14,13 +14,12 @@ import pytest
 from nats.aio.msg import Msg
 
 import ajsync
-from ajsync.asyncjobs import signing
 from ajsync.asyncjobs.model import encode_scheduled_task
 from ajsync.asyncjobs.names import SCHEDULE_SUBJECT
 from tests.conftest import StartServer
 from tests.nats_server import NatsServer
 from tests.scheduler.fires import make_queue
-from tests.tasks import task
+from tests.tasks import is_signed, task
 
 pytestmark = pytest.mark.anyio
 
@@ -239,7 +238,7 @@ async def test_a_signer_signs_what_is_enqueued(server: NatsServer, tmp_path: Pat
         await client.prepare()
         await make_queue(client.connection, "EMAIL")
         sent = await client.enqueue_task("EMAIL", MONTHLY)
-        assert signing.verify(await client.load_task_by_id(sent.id), golden["public_hex"])
+        assert is_signed(await client.load_task_by_id(sent.id), golden["public_hex"])
 
 
 @pytest.mark.parametrize("task_id", ["3MXiQ50XkIKKCQ860QXjVY9hkMK", "*", "a.b", ""])

@@ -77,7 +77,7 @@ VALID = {
         (b"", "not JSON: "),
         (b"\xff\xfe", "not JSON: "),
         (b"not json", "not JSON: "),
-        (b"[" * 100_000, "not JSON that can be read: nested too deep"),
+        (b"[" * 100_000, "JSON that is nested too deeply"),
         (b"[]", "not a JSON object but an array"),
         (b"null", "not a JSON object but null"),
         (b"{}", 'its name is None, its key is for "A"'),
@@ -97,7 +97,7 @@ VALID = {
         (json.dumps({**VALID, "deadline": 2**63}).encode(), 'its member "deadline" is a number that does not fit into'),
         (json.dumps({**VALID, "max_tries": -(2**64)}).encode(), 'its member "max_tries" is a number that does not fit'),
         (b'{"max_tries":%b}' % (b"9" * 5000), "not JSON: "),
-        (b'{"max_tries":Infinity}', "not JSON: Infinity is no number of JSON"),
+        (b'{"max_tries":Infinity}', "not JSON: Infinity is not a number in JSON"),
         (
             json.dumps({**VALID, "ajsync": {"owner": "x", "jitter": 2**70}}).encode(),
             'its member "jitter" is a number that does not fit into 64 bits',

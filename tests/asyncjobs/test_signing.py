@@ -13,16 +13,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ajsync.asyncjobs.signing import Signer, load_signer, verify
+from ajsync.asyncjobs.signing import Signer, load_signer
 from ajsync.asyncjobs.tasks import StoredTask, decode_task
 from ajsync.errors import InvalidError
-from tests.tasks import INT64, TEXTS
+from tests.tasks import INT64, TEXTS, is_signed
 
 GOLDEN: dict[str, Any] = json.loads((Path(__file__).parents[1] / "golden" / "signed.json").read_text())
 SEED: str = GOLDEN["seed_hex"]
 PUBLIC: str = GOLDEN["public_hex"]
 TASKS = [decode_task(json.dumps(each).encode()) for each in GOLDEN["tasks"]]
 TASK = TASKS[1]
+SIGNER = Signer(bytes.fromhex(SEED))
 
 
 def test_there_is_a_golden_task_with_a_deadline_and_one_without() -> None:
@@ -31,8 +32,7 @@ def test_there_is_a_golden_task_with_a_deadline_and_one_without() -> None:
 
 @pytest.mark.parametrize("task", TASKS)
 def test_the_same_seed_gives_ajcs_signature(task: StoredTask) -> None:
-    assert Signer(bytes.fromhex(SEED)).sign(replace(task, signature="")) == task.signature
-    assert verify(task, PUBLIC)
+    assert SIGNER.sign(replace(task, signature="")) == task.signature
 
 
 @pytest.mark.parametrize(
@@ -46,32 +46,24 @@ def test_the_same_seed_gives_ajcs_signature(task: StoredTask) -> None:
         replace(TASK, deadline=0),
         replace(TASK, deadline=TASK.deadline + 1),
         replace(TASK, payload=b'"x"'),
-        replace(TASK, signature=TASKS[0].signature),
-        replace(TASK, signature=""),
-        replace(TASK, signature="no hex"),
-        replace(TASK, signature="é"),
-        replace(TASK, signature=TASK.signature[:-2]),
     ],
 )
-def test_a_task_that_was_changed_does_not_verify(changed: StoredTask) -> None:
-    assert not verify(changed, PUBLIC)
+def test_each_property_that_a_worker_acts_on_is_signed(changed: StoredTask) -> None:
+    assert SIGNER.sign(changed) != TASK.signature
 
 
-def test_what_a_worker_changes_does_not_matter() -> None:
-    assert verify(replace(TASK, state="active", tries=2, last_err="failed"), PUBLIC)
+def test_what_a_worker_changes_is_not_signed() -> None:
+    assert SIGNER.sign(replace(TASK, state="active", tries=2, last_err="failed")) == TASK.signature
 
 
 @given(st.binary(max_size=40), st.integers(0, INT64), TEXTS)
-def test_what_is_signed_verifies(payload: bytes, created: int, queue: str) -> None:
+def test_what_is_signed_is_the_text_that_workers_verify(payload: bytes, created: int, queue: str) -> None:
     task = replace(TASK, payload=payload, created=created, queue=queue)
-    signed = replace(task, signature=Signer(bytes.fromhex(SEED)).sign(task))
-    assert verify(signed, PUBLIC)
-    assert not verify(signed, "00" * 32)
+    assert is_signed(replace(task, signature=SIGNER.sign(task)), PUBLIC)
 
 
 def test_no_payload_and_an_empty_one_are_signed_alike_as_go_does() -> None:
-    signer = Signer(bytes.fromhex(SEED))
-    assert signer.sign(replace(TASK, payload=None)) == signer.sign(replace(TASK, payload=b""))
+    assert SIGNER.sign(replace(TASK, payload=None)) == SIGNER.sign(replace(TASK, payload=b""))
 
 
 @pytest.mark.parametrize("content", [SEED, SEED + "\n", f" {SEED}\r\n", SEED.upper()])
@@ -128,7 +120,7 @@ def test_a_seed_may_come_through_a_pipe_as_shells_make_them(tmp_path: Path) -> N
 
 
 def test_a_seed_of_another_length_is_refused() -> None:
-    with pytest.raises(InvalidError, match="A seed of 32 bytes is needed to sign, not one of 31"):
+    with pytest.raises(InvalidError, match=r"A seed for signing must have 32 bytes; this one has 31\."):
         Signer(bytes(31))
 
 
@@ -136,9 +128,3 @@ def test_a_signer_does_not_show_its_seed() -> None:
     signer = Signer(b"seed of thirty-two plain letters")
     assert "plain" not in f"{signer!r} {signer}"
     assert b"seed of thirty-two plain letters".hex() not in f"{signer!r} {vars(signer)}"
-
-
-@pytest.mark.parametrize("public", ["", "00", "no hex", "é", PUBLIC + "00"])
-def test_what_is_not_a_public_key_is_refused(public: str) -> None:
-    with pytest.raises(InvalidError, match="is not a public key, 32 bytes in hex"):
-        verify(TASK, public)

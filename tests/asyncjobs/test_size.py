@@ -47,7 +47,7 @@ def test_the_largest_payload_fits_beside_the_longest_names() -> None:
 @pytest.mark.parametrize(
     ("large", "reason"),
     [
-        ({"payload": b"x" * 650_000}, "a task of it is larger than the server takes: 1,156,"),
+        ({"payload": b"x" * 650_000}, "its tasks are larger than the server takes: 1,156,"),
         ({"managed": Managed("team", "", "x" * 1_050_000)}, "its value is larger than the server takes: 1,050,"),
         (
             {"payload": b"x" * 500_000, "managed": Managed("team", "", "x" * 400_000)},

@@ -230,7 +230,7 @@ def test_a_deadline_of_null_is_none() -> None:
     [
         (b"", "not JSON: "),
         (b"\xff\xfe", "not JSON: "),
-        (b"[" * 100_000, "not JSON that can be read: nested too deep"),
+        (b"[" * 100_000, "JSON that is nested too deeply"),
         (b"[]", "not a JSON object but an array"),
         (b"{}", 'it has no member "id"'),
         (json.dumps({**VALID, "id": 5}).encode(), 'its member "id" is a whole number, not a string'),

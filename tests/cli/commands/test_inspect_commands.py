@@ -15,14 +15,14 @@ from nats.aio.client import Client
 
 from ajsync.asyncjobs.ids import fire_task_id
 from ajsync.asyncjobs.model import Managed
-from ajsync.asyncjobs.signing import load_signer, verify
+from ajsync.asyncjobs.signing import load_signer
 from ajsync.asyncjobs.tasks import decode_task, encode_task, task_for_fire, task_subject
 from ajsync.timestamp import parse_timestamp
 from tests.cli.commands.inspected import fill, schedules, with_client
 from tests.cli.processes import ajsync
 from tests.cli.terminals import on_terminal
 from tests.nats_server import NatsServer
-from tests.tasks import task
+from tests.tasks import is_signed, task
 from tests.values import put
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -144,7 +144,7 @@ def test_run_signs_with_the_seed(run: Run, server: NatsServer, tmp_path: Path) -
     task_id = done.stdout.split()[3]
     task = decode_task(stored(server, task_id))
     assert task.signature == load_signer(seed).sign(task)
-    assert verify(task, PUBLIC)
+    assert is_signed(task, PUBLIC)
     assert task.payload == b'"eyJhIjogMX0="'
 
 

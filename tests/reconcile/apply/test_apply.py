@@ -232,7 +232,7 @@ async def test_a_schedule_larger_than_the_server_takes_stops_no_other_change(sta
     async with opened(server.url) as bucket:
         await applied(bucket, task("A"))
         large = task("LARGE", payload=b"x" * 40_000)
-        with pytest.raises(InvalidError, match="LARGE: a task of it is larger than the server takes"):
+        with pytest.raises(InvalidError, match="LARGE: its tasks are larger than the server takes"):
             await planned(bucket, [large])
         wanted = desired([large, task("A", schedule="@hourly")])  # of a plan from before the server's limit was lowered
         result = await apply(bucket, plan(wanted, await bucket.read(), owner=OWNER, digest="d"), now=NOW)
