@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 from ajsync.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from ajsync.api.client import Client, ScheduleChange, connect
+    from ajsync.api.client import Client, ScheduleChange, Task, connect
     from ajsync.api.files import apply, load_config, plan
-    from ajsync.api.task import Task
     from ajsync.asyncjobs.model import Managed, ScheduledTask
     from ajsync.asyncjobs.signing import Signer, load_signer
     from ajsync.asyncjobs.tasks import StoredTask
@@ -90,9 +89,8 @@ __all__ = [
 ]
 
 _PLACES = {
-    "ajsync.api.client": ("Client", "ScheduleChange", "connect"),
+    "ajsync.api.client": ("Client", "ScheduleChange", "Task", "connect"),
     "ajsync.api.files": ("apply", "load_config", "plan"),
-    "ajsync.api.task": ("Task",),
     "ajsync.asyncjobs.model": ("Managed", "ScheduledTask"),
     "ajsync.asyncjobs.signing": ("Signer", "load_signer"),
     "ajsync.asyncjobs.tasks": ("StoredTask",),

@@ -7,20 +7,20 @@ import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
+from datetime import timedelta
 from typing import Any
 
-from ajsync.api.task import Task, deadline_nanoseconds, payload_bytes, stored_task
 from ajsync.asyncjobs.bucket import ConfigurationBucket, decode_entry
 from ajsync.asyncjobs.enqueue import enqueue
 from ajsync.asyncjobs.ids import new_id
-from ajsync.asyncjobs.model import ScheduledTask
-from ajsync.asyncjobs.names import CONFIGURATION_STREAM, SCHEDULE_SUBJECT, TASK_TYPE, TASKS_STREAM
+from ajsync.asyncjobs.model import DEFAULT_MAX_TRIES, ScheduledTask, encode_json
+from ajsync.asyncjobs.names import CONFIGURATION_STREAM, QUEUE_NAME, SCHEDULE_SUBJECT, TASK_TYPE, TASKS_STREAM
 from ajsync.asyncjobs.signing import Signer
 from ajsync.asyncjobs.streams import make_stream
 from ajsync.asyncjobs.task_store import load_task
 from ajsync.asyncjobs.tasks import StoredTask
-from ajsync.errors import NotFoundError, StoredValueError, UnreachableError, UsageError
+from ajsync.errors import InvalidError, NotFoundError, StoredValueError, UnreachableError, UsageError
 from ajsync.reconcile.single import add, find, find_removable, new_schedule, remove
 from ajsync.timestamp import NANOSECONDS
 from ajsync.transport.connection import CONNECT_SECONDS, RECONNECT_SECONDS, Connection
@@ -29,6 +29,23 @@ from ajsync.transport.context import context_for_server, load_context
 from ajsync.transport.watch import KeyChange, Watch
 
 log = logging.getLogger(__name__)
+
+
+_MICROSECOND = NANOSECONDS // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """The work of one task that is enqueued, or of each task that a schedule makes."""
+
+    type: str
+    """Selects the handler, such as `email:monthly`."""
+    payload: object = None
+    """`bytes` are stored as they are, everything else as JSON, as in the Go API; None is no payload."""
+    _: KW_ONLY
+    deadline: timedelta | None = None
+    """How long after its creation a worker may still start it; for a schedule at least 30 s, in whole seconds."""
+    max_tries: int = DEFAULT_MAX_TRIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +128,8 @@ class Client:
             schedule,
             queue,
             task.type,
-            payload=payload_bytes(task),
-            deadline=deadline_nanoseconds(task),
+            payload=_payload_bytes(task),
+            deadline=_deadline_nanoseconds(task),
             max_tries=task.max_tries,
             timezone=timezone,
             owner=owner,
@@ -191,7 +208,7 @@ class Client:
         such queue; InvalidError for an invalid task.
         """
         now = time.time_ns()
-        stored = stored_task(task, queue, task_id=new_id(now // NANOSECONDS), now=now)
+        stored = _stored_task(task, queue, task_id=new_id(now // NANOSECONDS), now=now)
         if self._signer is not None:
             stored = replace(stored, signature=self._signer.sign(stored))
         await enqueue(self.connection, stored)
@@ -213,3 +230,44 @@ def _change(seen: KeyChange) -> ScheduleChange:
         return ScheduleChange(name, None, initial=seen.initial)
     entry = decode_entry(name, seen.revision, seen.data)
     return ScheduleChange(name, entry.task, entry.problem, seen.initial)
+
+
+def _payload_bytes(task: Task) -> bytes | None:
+    """The payload as stored. Raises InvalidError for a payload that JSON cannot hold."""
+    if task.payload is None or isinstance(task.payload, bytes):
+        return task.payload
+    try:
+        return encode_json(task.payload)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidError(f"The payload of the task cannot be written as JSON: {error}.") from None
+
+
+def _deadline_nanoseconds(task: Task) -> int:
+    """The deadline in nanoseconds, 0 for none. Raises InvalidError unless it is greater than zero."""
+    if task.deadline is None:
+        return 0
+    nanoseconds = task.deadline // timedelta(microseconds=1) * _MICROSECOND
+    if nanoseconds <= 0:
+        raise InvalidError(f"The deadline {task.deadline} is not valid: it must be greater than zero.")
+    return nanoseconds
+
+
+def _stored_task(task: Task, queue: str, *, task_id: str, now: int) -> StoredTask:
+    """The new task to store for `task` at `now`, in nanoseconds since 1970; unsigned. Raises InvalidError."""
+    # Queue and type become parts of subjects.
+    if not QUEUE_NAME.fullmatch(queue):
+        raise InvalidError(f"The queue {queue!r} is not valid: it may hold only letters, digits, _ and -.")
+    if not TASK_TYPE.fullmatch(task.type):
+        raise InvalidError(f"The task type {task.type!r} is not valid: it may hold only letters, digits, _, - and :.")
+    if task.max_tries < 1:
+        raise InvalidError(f"The task must be tried at least once, not {task.max_tries} times.")
+    deadline = _deadline_nanoseconds(task)
+    return StoredTask(
+        id=task_id,
+        type=task.type,
+        queue=queue,
+        created=now,
+        payload=_payload_bytes(task),
+        deadline=now + deadline if deadline else 0,
+        max_tries=task.max_tries,
+    )

@@ -9,11 +9,10 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
-from ajsync.asyncjobs.journal import Step
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.watchers import foreign_watchers, wait_until_delivered
 from ajsync.errors import (
@@ -104,23 +103,16 @@ async def apply(
     return result
 
 
+@dataclass(frozen=True, slots=True)
 class _Run:
-    def __init__(
-        self,
-        bucket: ConfigurationBucket,
-        plan: Plan,
-        now: int,
-        on_done: Callable[[], None] | None,
-        stop: asyncio.Event,
-        watcher_seconds: float,
-    ) -> None:
-        self.bucket = bucket
-        self.plan = plan
-        self.now = now
-        self.on_done = on_done
-        self.stop = stop
-        self.watcher_seconds = watcher_seconds
-        self.outcomes: dict[str, Outcome] = {}
+    bucket: ConfigurationBucket
+    plan: Plan
+    now: int
+    on_done: Callable[[], None] | None
+    stop: asyncio.Event
+    watcher_seconds: float
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    """By the name of the schedule."""
 
     async def phase(self, kinds: tuple[type[Change], ...], carry_out: Callable[[list[Any]], Awaitable[None]]) -> None:
         """Carry out the changes of these kinds; an error that concerns no single change is the error of all."""
@@ -144,12 +136,9 @@ class _Run:
         if not await foreign_watchers(self.bucket.connection):
             await self._write(changes, [change.after for change in changes])
             return
-        recreator = Recreator(self.bucket, self.plan.owner, watcher_seconds=self.watcher_seconds)
-        by_name = {change.name: change for change in changes}
-        steps = [Step(change.name, change.before, change.after) for change in changes]
-        revisions = [change.revision for change in changes]
-        async for step, written in recreator.recreate(steps, revisions, self.on_done, self.stop):
-            self._record(by_name[step.name], written)
+        recreator = Recreator(self.bucket, self.plan.owner, self.watcher_seconds)
+        async for change, written in recreator.recreate(changes, self.on_done, self.stop):
+            self._record(change, written)
 
     async def delete(self, changes: list[Delete]) -> None:
         await self._write(changes, [None] * len(changes))

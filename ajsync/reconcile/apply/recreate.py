@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.journal import Step, decode_journal, encode_journal, journal_key
@@ -27,6 +27,7 @@ from ajsync.errors import (
     UnreachableError,
 )
 from ajsync.reconcile.apply.writing import KeyWrite, Written, compare_and_set, refusal, write_keys
+from ajsync.reconcile.plan import Adopt, Update
 from ajsync.text import one_line
 from ajsync.timestamp import NANOSECONDS
 from ajsync.transport.publisher import publish_all
@@ -46,41 +47,36 @@ _FRAME_BYTES = 64
 _POLL_SECONDS = 0.25
 
 
+@dataclass(frozen=True, slots=True)
 class Recreator:
     """Deletes schedules and creates them again with other values, under the journal of one owner."""
 
-    def __init__(self, bucket: ConfigurationBucket, owner: str, *, watcher_seconds: float = WATCHER_SECONDS) -> None:
-        self._bucket = bucket
-        self._owner = owner
-        self._watcher_seconds = watcher_seconds
-        self._limit = bucket.connection.max_payload - _JOURNAL_MARGIN
+    bucket: ConfigurationBucket
+    owner: str
+    watcher_seconds: float = WATCHER_SECONDS
 
     async def recreate(
-        self,
-        steps: Sequence[Step],
-        revisions: Sequence[int],
-        on_written: Callable[[], None] | None = None,
-        stop: asyncio.Event | None = None,
-    ) -> AsyncIterator[tuple[Step, Written]]:
+        self, changes: Sequence[Update | Adopt], on_written: Callable[[], None] | None, stop: asyncio.Event
+    ) -> AsyncIterator[tuple[Update | Adopt, Written]]:
         """Recreate each schedule whose key is still at its revision; yields what became of each, journal by journal.
 
         Once `stop` is set, no further journal is begun. Raises ConflictError if another apply of this owner is running.
         """
-        expected = {step.name: revision for step, revision in zip(steps, revisions, strict=True)}
-        journal = await self._bucket.get(journal_key(self._owner))
+        limit = self.bucket.connection.max_payload - _JOURNAL_MARGIN
+        journal = await self.bucket.get(journal_key(self.owner))
         if journal is not None and not journal.deleted:
             raise self._running()
         at = journal.revision if journal is not None else 0
         settled = True
-        for chunk in split_steps(steps, max_bytes=min(_JOURNAL_BYTES, self._limit), max_steps=_JOURNAL_STEPS):
-            if stop is not None and stop.is_set():
+        for chunk in split(changes, min(_JOURNAL_BYTES, limit)):
+            if stop.is_set():
                 break
-            data = encode_journal(chunk)
-            if len(data) > self._limit:
-                yield chunk[0], Written(error=self._too_large(chunk[0].name))
+            data = encode_journal(Step(each.name, each.before, each.after) for each in chunk)
+            if len(data) > limit:
+                yield chunk[0], Written(error=_too_large(chunk[0].name))
                 continue
             at = await self._write_journal(at, data)
-            results = await self._recreate(chunk, expected, on_written)
+            results = await self._recreate(chunk, on_written)
             # A conflict or a refused delete leaves the schedule in the bucket: the journal need not keep it.
             kept = (ConflictError, NotPermittedError)
             settled = all(result.error is None or isinstance(result.error, kept) for result in results)
@@ -92,26 +88,23 @@ class Recreator:
             await self._write_journal(at, None)
 
     async def _recreate(
-        self, chunk: Sequence[Step], expected: dict[str, int], on_written: Callable[[], None] | None
-    ) -> list[Written]:
-        results = await write_keys(self._bucket, [KeyWrite(step.name, expected[step.name], None) for step in chunk])
+        self, chunk: Sequence[Update | Adopt], on_written: Callable[[], None] | None
+    ) -> Sequence[Written]:
+        deletes = [KeyWrite(change.name, change.revision, None) for change in chunk]
+        results = await write_keys(self.bucket, deletes)
         gone = [index for index, result in enumerate(results) if result.error is None]
-        if gone:
-            made = await create_again(
-                self._bucket,
-                [(chunk[index], results[index].revision) for index in gone],
-                watcher_seconds=self._watcher_seconds,
-                on_written=on_written,
-            )
+        creates = [KeyWrite(chunk[index].name, results[index].revision, chunk[index].after) for index in gone]
+        if creates:
+            made = await create_again(self.bucket, creates, self.watcher_seconds, on_written)
             for index, result in zip(gone, made, strict=True):
                 results[index] = result
         return results
 
     async def _write_journal(self, revision: int, data: bytes | None) -> int:
-        key = journal_key(self._owner)
-        (answer,) = await publish_all(self._bucket.connection, [compare_and_set(self._bucket, key, revision, data)])
+        key = journal_key(self.owner)
+        (answer,) = await publish_all(self.bucket.connection, [compare_and_set(self.bucket, key, revision, data)])
         if answer.conflict:
-            found = await self._bucket.get(key)
+            found = await self.bucket.get(key)
             if found is not None and (found.data == data or (data is None and found.deleted)):
                 return found.revision
             raise self._running()
@@ -121,45 +114,34 @@ class Recreator:
 
     def _running(self) -> ConflictError:
         return ConflictError(
-            f"Another apply of {self._owner} is running in this bucket. Try again when it has finished."
-        )
-
-    def _too_large(self, name: str) -> AjsyncError:
-        return InvalidError(
-            f"{name}: its old and new value together are larger than a message of this server may be, so it cannot be "
-            "updated beside a running Go scheduler without the risk of losing it. "
-            "Stop the Go schedulers for this update, or make the payload smaller."
+            f"Another apply of {self.owner} is running in this bucket. Try again when it has finished."
         )
 
 
 async def create_again(
     bucket: ConfigurationBucket,
-    steps: Sequence[tuple[Step, int]],
-    *,
+    writes: Sequence[KeyWrite],
     watcher_seconds: float = WATCHER_SECONDS,
     on_written: Callable[[], None] | None = None,
-) -> list[Written]:
-    """Create the new values of deleted schedules once every foreign watcher has seen the deletes.
-
-    Each step comes with the revision of its delete marker, or 0 if there is none.
-    """
+) -> Sequence[Written]:
+    """Create deleted schedules over their delete markers, once every foreign watcher has seen the deletes."""
     try:
-        behind = await wait_until_delivered(bucket.connection, max(revision for _, revision in steps), watcher_seconds)
+        behind = await wait_until_delivered(bucket.connection, max(each.revision for each in writes), watcher_seconds)
     except UnreachableError as error:
-        # Nothing is known of what the watchers have seen: the journal keeps the steps for the next run.
-        return [Written(error=_interrupted(step.name, error)) for step, _ in steps]
+        # Nothing is known of what the watchers have seen: the journal keeps the schedules for the next run.
+        return [Written(error=_interrupted(each.name, error)) for each in writes]
     for watcher in behind:
         log.warning(
             "The consumer %s did not receive the deletes within %g s. If it is a Go scheduler, it may fire both the "
             "old and the new version of %d updated schedules until it is restarted.",
             watcher.consumer,
             watcher_seconds,
-            len(steps),
+            len(writes),
         )
-    results = await write_keys(bucket, [KeyWrite(step.name, at, step.after) for step, at in steps], on_written)
+    results = await write_keys(bucket, writes, on_written)
     return [
-        Written(error=_interrupted(step.name, result.error)) if isinstance(result.error, UnreachableError) else result
-        for (step, _), result in zip(steps, results, strict=True)
+        Written(error=_interrupted(each.name, result.error)) if isinstance(result.error, UnreachableError) else result
+        for each, result in zip(writes, results, strict=True)
     ]
 
 
@@ -201,8 +183,8 @@ async def finish_interrupted(bucket: ConfigurationBucket, owner: str) -> tuple[s
     live = await bucket.read()
     lost = unfinished(steps, live)
     if lost:
-        results = await create_again(bucket, [(step, live.deleted.get(step.name, 0)) for step in lost])
-        for result in results:
+        writes = [KeyWrite(step.name, live.deleted.get(step.name, 0), step.after) for step in lost]
+        for result in await create_again(bucket, writes):
             if result.error is not None and not isinstance(result.error, ConflictError):
                 raise result.error
     # A conflict here means that another apply has finished it too.
@@ -217,23 +199,23 @@ def unfinished(steps: Iterable[Step], live: Live) -> tuple[Step, ...]:
 
 def with_journal(live: Live, steps: Iterable[Step]) -> Live:
     """What the bucket will hold once `steps` are finished."""
-    entries: Mapping[str, LiveSchedule] = {
+    entries = {
         step.name: LiveSchedule(step.name, live.deleted.get(step.name, 0), step.after)
         for step in unfinished(steps, live)
     }
     return replace(live, entries={**live.entries, **entries})
 
 
-def split_steps(steps: Iterable[Step], *, max_bytes: int, max_steps: int) -> Iterable[list[Step]]:
-    """Cut `steps` into journals of at most so many bytes and steps; a step that is too large gets its own."""
-    chunk: list[Step] = []
-    size = _FRAME_BYTES
-    for step in steps:
-        weight = len(encode_scheduled_task(step.before)) + len(encode_scheduled_task(step.after)) + _FRAME_BYTES
-        if chunk and (size + weight > max_bytes or len(chunk) >= max_steps):
+def split(changes: Iterable[Update | Adopt], most: int) -> Iterator[list[Update | Adopt]]:
+    """Cut changes into those of one journal each, of at most `most` bytes; one that is too large gets its own."""
+    chunk: list[Update | Adopt] = []
+    size = 0
+    for change in changes:
+        weight = len(encode_scheduled_task(change.before)) + len(encode_scheduled_task(change.after)) + _FRAME_BYTES
+        if chunk and (size + weight > most - _FRAME_BYTES or len(chunk) >= _JOURNAL_STEPS):
             yield chunk
-            chunk, size = [], _FRAME_BYTES
-        chunk.append(step)
+            chunk, size = [], 0
+        chunk.append(change)
         size += weight
     if chunk:
         yield chunk
@@ -255,4 +237,12 @@ def _interrupted(name: str, error: AjsyncError) -> UnreachableError:
     return UnreachableError(
         f"{name}: it was deleted for an update and could not be created again yet ({error}); the journal keeps it, and "
         "the next 'ajsync apply' restores it first"
+    )
+
+
+def _too_large(name: str) -> InvalidError:
+    return InvalidError(
+        f"{name}: its old and new value together are larger than a message of this server may be, so it cannot be "
+        "updated beside a running Go scheduler without the risk of losing it. "
+        "Stop the Go schedulers for this update, or make the payload smaller."
     )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
 
 from ajsync.errors import AjsyncError, Location
 from ajsync.reconcile.gates import Loosened
@@ -28,8 +27,5 @@ class RenderOptions:
     """For a terminal that shows colours; only `text` uses any."""
 
 
-class Renderer(Protocol):
-    """Shows a plan. Pure; the text has no line break at its end."""
-
-    def __call__(self, plan: Plan, refusals: Sequence[AjsyncError], options: RenderOptions) -> str:
-        """`refusals` are the gates' reasons not to apply the plan; empty when it may be applied."""
+Renderer = Callable[[Plan, Sequence[AjsyncError], RenderOptions], str]
+"""Shows a plan with the gates' reasons not to apply it. Pure; the text has no line break at its end."""
