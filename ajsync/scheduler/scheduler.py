@@ -23,8 +23,9 @@ from ajsync.scheduler.election.leadership import REFRESH_SECONDS, Leadership, Te
 from ajsync.scheduler.election.role import Role, RoleState
 from ajsync.scheduler.election.watermark import AHEAD_AT_MOST, StoredWatermark, Watermark
 from ajsync.scheduler.election.watermark_store import WatermarkReader
-from ajsync.scheduler.firing.firing import Firing
+from ajsync.scheduler.firing.dispatcher import Dispatcher
 from ajsync.scheduler.firing.in_flight import FireOutcome
+from ajsync.scheduler.firing.ledger import Ledger
 from ajsync.scheduler.firing.prepare import Preparer
 from ajsync.scheduler.monitor.metrics import Metrics
 from ajsync.scheduler.monitor.records import Records
@@ -137,22 +138,23 @@ class Scheduler:
             self.agenda.follow(stored.watermark.instant, stored.watermark.unsettled, stored.watermark.open_after)
         schedules = Schedules(self.agenda, self.records)
         watch = Watch(self.connection, CONFIGURATION_STREAM, WATCHED, schedules.see)
-        firing = Firing(
+        dispatcher = Dispatcher(
             self.connection,
+            Ledger(),
             self._settled,
             give_up_after=settings.catchup_window,
             longest_pause=settings.takeover_after / 2,
             on_retry=self.metrics.retried,
-            on_put_off=self.records.put_off,
+            on_deferred=self.records.put_off,
             clock=self.clock,
         )
         async with asyncio.TaskGroup() as group:  # where one of them fails, all of it does, and is restarted
-            helpers = [group.create_task(each) for each in (watch.run(), firing.run(), self._measure_skew())]
+            helpers = [group.create_task(each) for each in (watch.run(), dispatcher.run(), self._measure_skew())]
             await first_of(watch.loaded, stop)
             if not stop.is_set():
                 schedules.all_loaded()
                 self._take_role(RoleState.STAND_BY)
-                await self._lead_again_and_again(bucket, firing, stop)
+                await self._lead_again_and_again(bucket, dispatcher, stop)
             for each in helpers:
                 each.cancel()
 
@@ -170,12 +172,14 @@ class Scheduler:
         if await make_stream(self.connection, stream, replicas=replicas):
             log.info("Made the stream %s with %d replica(s)", stream, replicas, extra={"stream": stream})
 
-    async def _lead_again_and_again(self, bucket: ConfigurationBucket, firing: Firing, stop: asyncio.Event) -> None:
+    async def _lead_again_and_again(
+        self, bucket: ConfigurationBucket, dispatcher: Dispatcher, stop: asyncio.Event
+    ) -> None:
         assert self.leadership is not None
         settings = self.settings
         # One for all terms: acknowledgements of an earlier one must not fit a fire of this one.
         preparer = Preparer(
-            firing.inbox,
+            dispatcher.inbox,
             settings.signer.sign if settings.signer else None,
             ajc_payloads=settings.ajc_payloads,
             max_payload=self.connection.max_payload,
@@ -185,7 +189,20 @@ class Scheduler:
             if term is None:
                 return
             lost, ended = asyncio.Event(), asyncio.Event()
-            runner = TermRunner(self, self.leadership, bucket, firing, preparer, term, lost)
+            runner = TermRunner(
+                term,
+                lost,
+                bucket=bucket,
+                leadership=self.leadership,
+                agenda=self.agenda,
+                dispatcher=dispatcher,
+                preparer=preparer,
+                records=self.records,
+                grace=settings.grace,
+                catchup_window=settings.catchup_window,
+                clock=self.clock,
+                on_watermark=self._watermark_written,
+            )
             holding = asyncio.create_task(self.leadership.hold(lost, ended))
             try:
                 if term.wait > 0:
@@ -229,7 +246,7 @@ class Scheduler:
             self.role = Role(state, self.clock())
             self.metrics.role(state)
 
-    def watermark_written(self, mark: Watermark, problem: str) -> None:
+    def _watermark_written(self, mark: Watermark, problem: str) -> None:
         """Our own term has stored a watermark; `problem` is what is wrong with it, empty while nothing is."""
         self.records.watermark_written(problem)
         self.metrics.in_flight(len(self.term) if self.term is not None else 0)

@@ -17,7 +17,7 @@ from ajsync.asyncjobs import election
 from ajsync.asyncjobs.model import ScheduledTask, encode_scheduled_task
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, ELECTIONS_STREAM, SCHEDULE_SUBJECT, TASKS_STREAM
 from ajsync.asyncjobs.streams import stream_configuration
-from ajsync.scheduler import term
+from ajsync.scheduler import feed
 from ajsync.scheduler.election import leadership
 from ajsync.scheduler.election.role import RoleState
 from ajsync.scheduler.monitor.metrics import METRICS, MISSED_REASONS, Metrics
@@ -144,7 +144,7 @@ FIGURES = {
     "for `--takeover-after`, {:g} s by default": Settings("").takeover_after,
     "by no more than `--grace`, {:g} s unless": Settings("").grace / NANOSECONDS,
     "or than `--catchup-window`, {:g} h,": Settings("").catchup_window / NANOSECONDS / 3600,
-    "prepared up to {:g} s before": term.AHEAD / NANOSECONDS,
+    "prepared up to {:g} s before": feed.AHEAD / NANOSECONDS,
 }
 
 

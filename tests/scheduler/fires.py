@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 import base64
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
-
-from nats.aio.msg import Msg
 
 from ajsync.asyncjobs.due import times_of
 from ajsync.asyncjobs.names import TASKS_STREAM
 from ajsync.asyncjobs.streams import make_stream
 from ajsync.asyncjobs.tasks import StoredTask
 from ajsync.scheduler.agenda.agenda import AgendaEntry, Fire
-from ajsync.scheduler.firing.firing import Firing
-from ajsync.scheduler.firing.in_flight import FireOutcome
+from ajsync.scheduler.firing.dispatcher import Dispatcher
+from ajsync.scheduler.firing.in_flight import FireOutcome, InFlightFire
+from ajsync.scheduler.firing.ledger import Ledger
+from ajsync.scheduler.firing.lifecycle import Event
 from ajsync.scheduler.firing.prepare import Prepared, Preparer
 from ajsync.timestamp import NANOSECONDS as SECOND
 from ajsync.transport.connection import Connection
@@ -42,20 +42,46 @@ def fire(name: str = "A", *, due: int | None = None, since: int = 0, **fields: A
     return Fire(time.time_ns() if due is None else due, AgendaEntry(scheduled, times_of(scheduled), since))
 
 
-class ObservedFiring(Firing):
-    """A firing that keeps its outcomes, and may be made deaf to acknowledgements."""
+class ObservedDispatcher(Dispatcher):
+    """A dispatcher that keeps its outcomes, and may be made deaf to acknowledgements."""
 
     def __init__(self, connection: Connection, **options: Any) -> None:
         self.outcomes: list[FireOutcome] = []
         self.retries = 0
-        self.deaf: Callable[[Msg], bool] = lambda _msg: False
+        self.deaf: Callable[[str], bool] = lambda _subject: False
+        """Whether an answer to this subject gets lost."""
         options.setdefault("give_up_after", HOUR)
-        super().__init__(connection, self.outcomes.extend, on_retry=self._count, **options)
+        super().__init__(connection, Ledger(), self.outcomes.extend, on_retry=self._count, **options)
+        self._take = self._window._take
+        self._window._take = self._hear  # type: ignore[method-assign]  # where an answer can get lost
         self.preparer = Preparer(self.inbox)
 
     def prepare(self, *fires: Fire) -> list[Prepared]:
         """Encode fires."""
         return [self.preparer.prepare(each) for each in fires]
+
+    def enter(self, prepared: Prepared) -> InFlightFire:
+        """Take an encoded fire into the ledger, as one that is due."""
+        self.ledger.take([prepared.fire])
+        fire = self.ledger.next_to_encode(made_good=False)
+        assert fire is not None
+        self.ledger.encoded(fire, prepared)
+        (due,) = self.ledger.take_due(prepared.fire.due, 1)
+        assert due is fire
+        return fire
+
+    def start(self, prepared: Iterable[Prepared]) -> None:
+        """Begin to write encoded fires."""
+        fires = [self.enter(each) for each in prepared]
+        for each in fires:
+            self.ledger.apply(each, Event.DUE)
+        self.dispatch(fires)
+
+    def abandon(self) -> list[Fire]:
+        """End everything as the end of a term does."""
+        fires = self.ledger.hand_back()
+        self.stop()
+        return fires
 
     async def fire(self, *fires: Fire) -> list[FireOutcome]:
         """Fire, wait for the outcomes of these, and return them."""
@@ -71,16 +97,16 @@ class ObservedFiring(Firing):
     def _count(self) -> None:
         self.retries += 1
 
-    async def _receive(self, msg: Msg) -> None:
-        if not self.deaf(msg):
-            await super()._receive(msg)
+    def _hear(self, subject: bytes, headers: bytes, data: bytes) -> None:
+        if not self.deaf(subject.decode()):
+            self._take(subject, headers, data)
 
 
 @asynccontextmanager
-async def firing(connection: Connection, **options: Any) -> AsyncIterator[ObservedFiring]:
-    """A firing that runs until the block ends; the tasks' stream is made if it is missing."""
+async def firing(connection: Connection, **options: Any) -> AsyncIterator[ObservedDispatcher]:
+    """A dispatcher that runs until the block ends; the tasks' stream is made if it is missing."""
     await make_stream(connection, TASKS_STREAM)
-    made = ObservedFiring(connection, **options)
+    made = ObservedDispatcher(connection, **options)
     running = asyncio.create_task(made.run())
     try:
         yield made

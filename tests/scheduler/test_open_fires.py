@@ -72,7 +72,7 @@ async def dues(connection: Connection, task_type: str) -> list[int]:
 
 async def test_a_watermark_names_what_late_news_brought_and_was_not_given_out_yet(server: NatsServer) -> None:
     async with doomed(server.url, **QUICK) as scheduler:
-        await until(lambda: scheduler.term is not None and scheduler.term.progress(10_000).instant > 0)
+        await until(lambda: scheduler.watermark is not None and scheduler.leads)
         assert scheduler.term is not None
         reached = scheduler.term.progress(10_000).instant
         late = task("LATE", schedule="@every 1s", created_at=reached - 5 * SECOND)

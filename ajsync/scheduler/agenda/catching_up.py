@@ -20,8 +20,6 @@ from ajsync.scheduler.agenda.catch_up import Gap, Span, catch_up
 log = logging.getLogger(__name__)
 
 _SLICE_SECONDS = 0.005
-_MOST_READY = 250
-"""Fires that are held to be made good."""
 
 
 class _Round:
@@ -91,21 +89,21 @@ class CatchingUp:
         self,
         window: int,
         *,
+        make_good: Callable[[Fire], None],
         look_for: Callable[[Fire], None],
-        may_look: Callable[[], bool],
+        has_room: Callable[[], bool],
         let_go: Callable[[int], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`window` (nanoseconds) counts where a schedule names none.
 
-        `look_for` takes what the leader before may have begun, while `may_look`; `let_go` hears how many fires the
-        policies let go.
+        `make_good` takes what is to be fired next, and `look_for` what the leader before may have begun, while each
+        `has_room`; `let_go` hears how many fires the policies let go.
         """
-        self.ready: deque[Fire] = deque()
-        """What is to be fired next."""
         self._window = window
+        self._make_good = make_good
         self._look_for = look_for
-        self._may_look = may_look
+        self._has_room = has_room
         self._let_go = let_go
         self._clock = clock
         self._rounds: deque[_Round] = deque()
@@ -116,13 +114,13 @@ class CatchingUp:
 
     @property
     def goes_on(self) -> bool:
-        """Whether there is more than what is ready."""
+        """Whether there is more to give out."""
         return bool(self._rounds)
 
     @property
     def has_work(self) -> bool:
         """Whether a step would do something."""
-        return bool(self._rounds) and len(self.ready) < _MOST_READY and self._may_look()
+        return bool(self._rounds) and self._has_room()
 
     def begin(self, gap: Gap, entries: Iterable[AgendaEntry]) -> None:
         """Catch up with one more gap."""
@@ -151,9 +149,6 @@ class CatchingUp:
         for each in self._rounds:
             if each.gap.until > to:
                 each.cut(to)
-        kept = [fire for fire in self.ready if fire.due <= to]
-        self.ready.clear()
-        self.ready.extend(kept)
 
     def not_begun(self, fire: Fire) -> None:
         """What was looked for was not begun, and is let go."""
@@ -170,7 +165,7 @@ class CatchingUp:
             fire, good = current.take()
             self.until = current.gap.until
             if good:
-                self.ready.append(fire)
+                self._make_good(fire)
             else:
                 self._look_for(fire)
         if current.ended:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import TypeVar
 
 from ajsync.scheduler.election.watermark import MOST_OPEN, NamedFires, Span, size_of, up_to
 
-T = TypeVar("T")
 Unsettled = tuple[int, str, bool]
 """A fire's due instant, the name of its schedule, and whether it is only looked for."""
 
@@ -79,13 +77,3 @@ def _first_without_room(oldest: Iterable[Unsettled], room: int) -> int | None:
             return due
         names.add((name, looked_for))
     return None
-
-
-def due_by(heap: list[tuple[int, int, T]], until: int) -> Iterator[T]:
-    """What a heap holds that is due at or before `until`, without a look at all the rest."""
-    nodes = [0]
-    while nodes:
-        node = nodes.pop()
-        if node < len(heap) and heap[node][0] <= until:
-            yield heap[node][2]
-            nodes += (2 * node + 1, 2 * node + 2)

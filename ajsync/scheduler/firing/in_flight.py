@@ -1,21 +1,34 @@
-"""A fire under way: how far it has come, what is to be written next, and what became of it."""
+"""A fire that is not settled: how far it has come, what answers mean for it, and what is to be written next."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from ajsync.asyncjobs.events import task_state_event_prefix
 from ajsync.asyncjobs.ids import new_id
-from ajsync.asyncjobs.tasks import QUEUE_ERROR, encode_task, task_subject
+from ajsync.asyncjobs.tasks import NO_RESPONDERS, QUEUE_ERROR, encode_task, task_subject
+from ajsync.scheduler.agenda.agenda import Fire
+from ajsync.scheduler.firing.lifecycle import Event, State
 from ajsync.scheduler.firing.prepare import Prepared
 from ajsync.timestamp import NANOSECONDS
 from ajsync.transport.frames import header_block, publish_frame, store_frame
+from ajsync.transport.window import NO_STREAM, Answer
 
 _FOREVER = 2**63 - 1
+_REPEATED_ITEM_AFTER = 100 * NANOSECONDS
+"""A queue recognises a repeated work item for two minutes."""
 
-Stage = Literal["t", "look", "i", "m"]
-State = Literal["created", "repaired", "exists", "queue_error", "missed"]
+Reported = Literal["created", "repaired", "exists", "queue_error", "missed"]
+REPORTED: dict[State, Reported] = {
+    State.CREATED: "created",
+    State.REPAIRED: "repaired",
+    State.EXISTS: "exists",
+    State.QUEUE_ERROR: "queue_error",
+    State.MISSED: "missed",
+}
+"""What monitors call the outcome of a fire that was written, or was to be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +36,7 @@ class FireOutcome:
     """What became of a fire."""
 
     prepared: Prepared
-    state: State
+    state: Reported
     made: bool
     """It stored its task, whatever happened after; the task may also have been there, or was never stored."""
     lateness: int
@@ -32,59 +45,131 @@ class FireOutcome:
 
 
 class InFlightFire:
-    """A fire under way."""
+    """A fire in the ledger, which alone changes its state."""
 
     __slots__ = (
         "attempts",
+        "deferred",
+        "detail",
+        "due",
+        "fire",
         "lateness",
         "made",
+        "made_good",
+        "name",
+        "on_settled",
         "prepared",
-        "put_off",
-        "sent_at",
+        "reason",
         "sequence",
-        "stage",
+        "state",
         "unsure",
         "until",
     )
 
-    def __init__(self, prepared: Prepared, give_up_at: int) -> None:
-        self.prepared = prepared
-        self.until = min(prepared.task.deadline or _FOREVER, give_up_at)
+    def __init__(self, fire: Fire, *, made_good: bool = False) -> None:
+        self.fire = fire
+        self.name = fire.entry.task.name
+        self.due = fire.due
+        self.made_good = made_good
+        """It was missed before: what is due now goes first."""
+        self.state = State.TAKEN
+        self.prepared: Prepared | None = None
+        """What it writes, once it is encoded."""
+        self.until = _FOREVER
         """Later than this instant it is not tried again."""
-        self.stage: Stage = "t"
-        """What is to be acknowledged: the task, the work item, or the mark that there is none; `look` is a look at the
-        task before its work item is sent, or for a queue that nobody answers for."""
-        self.sent_at = 0.0
         self.attempts = 0
         self.unsure = False
         """What is to be acknowledged was written before, and not answered: it may be stored."""
-        self.put_off = ""
-        """Why it was last put off."""
+        self.reason = ""
+        """Why it was last deferred, or is to be."""
+        self.deferred = False
+        """It was deferred before."""
+        self.detail = ""
+        """Why it is missed."""
         self.made = False
         self.sequence = 0
         """Of the task as we stored it; 0 while that is not known."""
         self.lateness = 0
+        self.on_settled: Callable[[State], None] | None = None
+        """Called with the outcome; it must not begin anything at once."""
+
+    @property
+    def messages(self) -> Prepared:
+        """What it writes; only of a fire that is encoded."""
+        assert self.prepared is not None
+        return self.prepared
+
+    def give_up_at(self, instant: int) -> None:
+        """Not to be tried after `instant`, nor past its deadline."""
+        self.until = min(self.messages.task.deadline or _FOREVER, instant)
+
+    def answered(self, answer: Answer, now: int) -> Event:
+        """What an acknowledgement or a refusal of what was written last means."""
+        enqueuing = self.state is State.ENQUEUING
+        if answer is NO_STREAM and enqueuing:
+            return Event.NO_QUEUE_ANSWERS
+        if answer.error and (enqueuing or not answer.conflict):
+            self.reason = answer.error
+            return Event.REFUSED
+        if self.state is State.STORING:
+            return self._task_stored(answer, now)
+        if enqueuing:
+            return Event.ITEM_FOUND if answer.duplicate else Event.ITEM_STORED
+        return Event.FLAGGED
+
+    def _task_stored(self, answer: Answer, now: int) -> Event:
+        found = answer.conflict or answer.duplicate
+        if not answer.conflict:
+            self.sequence = answer.sequence
+        # What was written twice has found its own first writing, whose ack was lost.
+        self.made = self.unsure or not found
+        if self.made:
+            self.lateness = now - self.due
+        return Event.TASK_FOUND_LATE if found and self._is_old(now) else Event.TASK_STORED
+
+    def no_queue(self) -> Event:
+        """What it means that there is no queue for its work item."""
+        return Event.NO_QUEUE if self.sequence else Event.NO_QUEUE_FOR_OTHERS
+
+    def silent(self) -> Event:
+        """What was written is not answered in time."""
+        self.unsure = True
+        return Event.SILENT
+
+    def reconnected(self, now: int) -> Event:
+        """What was written went to a connection that is lost."""
+        self.unsure = True
+        return Event.RECONNECTED_LATE if self.state is State.ENQUEUING and self._is_old(now) else Event.RECONNECTED
+
+    def retry(self, now: int) -> Event:
+        """It was deferred for long enough."""
+        late = self.state is State.ITEM_DEFERRED and self.unsure and self._is_old(now)
+        return Event.RETRY_LATE if late else Event.RETRY
 
     def event_frame(self) -> bytes:
         """The event that the task is new."""
-        return _event_frame(self.prepared, self.prepared.event_body, self.lateness)
+        return _event_frame(self.messages, self.messages.event_body, self.lateness)
 
-    def mark_frames(self, inbox: str, now: int, error: str) -> bytes:
+    def flag_frames(self, inbox: str, now: int, error: str) -> bytes:
         """The task once more, as one that has no work item because of `error`, and the event that says so.
 
         It is stored only if nobody has touched the task since we stored it.
         """
-        prepared = self.prepared
+        prepared = self.messages
         task = replace(prepared.task, state=QUEUE_ERROR, last_err=error)
         headers = header_block({"Nats-Expected-Last-Subject-Sequence": str(self.sequence)})
-        reply = f"{inbox}.m.{prepared.serial}"
+        reply = f"{inbox}.f.{prepared.serial}"
         body = task_state_event_prefix(task, new_id(now // NANOSECONDS))
-        event = _event_frame(prepared, body, now - prepared.fire.due)
+        event = _event_frame(prepared, body, now - self.due)
         return store_frame(task_subject(task.id), reply, headers, encode_task(task)) + event
 
-    def outcome(self, state: State, detail: str = "") -> FireOutcome:
+    def outcome(self) -> FireOutcome:
         """What became of it."""
-        return FireOutcome(self.prepared, state, self.made, self.lateness, detail)
+        detail = NO_RESPONDERS if self.state is State.QUEUE_ERROR else self.detail
+        return FireOutcome(self.messages, REPORTED[self.state], self.made, self.lateness, detail)
+
+    def _is_old(self, now: int) -> bool:
+        return now - self.due > _REPEATED_ITEM_AFTER
 
 
 def _event_frame(prepared: Prepared, body: bytes, age: int) -> bytes:

@@ -16,18 +16,19 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from ajsync.asyncjobs.due import Times
 from ajsync.asyncjobs.ids import fire_task_id
 from ajsync.asyncjobs.tasks import UNFINISHED, StoredTask
 from ajsync.scheduler.agenda.agenda import Fire
 from ajsync.scheduler.agenda.catch_up import previous_dues
+from ajsync.scheduler.firing.in_flight import InFlightFire
 from ajsync.scheduler.firing.known_tasks import TOO_MANY, KnownTasks, list_tasks
+from ajsync.scheduler.firing.ledger import Ledger
+from ajsync.scheduler.firing.lifecycle import Event, State
 from ajsync.scheduler.firing.looks import Look, Looks
-from ajsync.scheduler.firing.prepare import Prepared
 from ajsync.scheduler.log_fields import fire_fields
-from ajsync.scheduler.monitor.metrics import MissedReason
 from ajsync.scheduler.monitor.records import Records
 from ajsync.scheduler.throttled_log import ThrottledLog
 from ajsync.text import escape
@@ -45,14 +46,12 @@ _SLICE_SECONDS = 0.005
 _MOST_LISTS = 1000
 """Of previous instants, which schedules have in common that are due together."""
 
-Start = Callable[[Prepared], None]
-
 
 class _Turn(NamedTuple):
     """A fire that waits for those before it."""
 
-    prepared: Prepared
-    start: Start
+    fire: InFlightFire
+    start: Callable[[InFlightFire], None]
     since: int
     """When it came."""
 
@@ -60,39 +59,46 @@ class _Turn(NamedTuple):
 class _Line:
     """The fires of one schedule that take turns."""
 
-    __slots__ = ("dues", "fire", "look", "prepared", "silent_since", "since", "start", "started", "waiting")
+    __slots__ = ("dues", "fire", "look", "silent_since", "turn", "waiting")
 
     def __init__(self, fire: Fire) -> None:
         self.fire = fire
         """The one whose turn it is, or before which it is looked at the previous task."""
-        self.prepared: Prepared | None = None
-        """None while it is only looked ahead."""
-        self.start: Start | None = None
-        self.started = False
+        self.turn: _Turn | None = None
+        """Whose turn it is; None while it is only looked ahead."""
         self.dues: Iterator[int] = iter(())
         """When the previous one may have been due, newest first."""
         self.look: Look | None = None
-        self.since = 0
-        """When the fire whose turn it is came."""
         self.silent_since = 0
         """Since when no look was answered, whoever had the turn; 0 when nothing was asked since the last answer."""
         self.waiting: deque[_Turn] = deque()
 
-    def gives_up(self, prepared: Prepared, since: int) -> int:
-        """When to give up a fire that came at `since`; that it waits for another that is being made does not count."""
-        give_up_at = max(since, self.silent_since) + _GIVE_UP_AFTER
-        return min(prepared.task.deadline or give_up_at, give_up_at)
+    def gives_up(self, turn: _Turn) -> int:
+        """When to give up a fire; that it waits for another that is being made does not count."""
+        give_up_at = max(turn.since, self.silent_since) + _GIVE_UP_AFTER
+        return min(turn.fire.messages.task.deadline or give_up_at, give_up_at)
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether a fire has its turn, and it is not known yet what becomes of it."""
+        return self.turn is not None and self.turn.fire.state is State.CHECKED
 
 
 class Overlap:
-    """Looks at previous tasks; what it looks at counts as under way. One for each term: others fire in between."""
+    """Looks at previous tasks. One for each term: others fire in between."""
 
-    def __init__(self, connection: Connection, records: Records, clock: Callable[[], int] = time.time_ns) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        ledger: Ledger,
+        records: Records,
+        clock: Callable[[], int] = time.time_ns,
+    ) -> None:
         self._connection = connection
+        self._ledger = ledger
         self._records = records
         self._clock = clock
         self._lines: dict[str, _Line] = {}
-        self._held = 0
         self._made: dict[str, int] = {}
         """Name → when the fire was due that made a task last: what catch-up makes good may come after a newer one."""
         self._finished: set[str] = set()
@@ -107,56 +113,41 @@ class Overlap:
         """In which the next one has its turn."""
         self._previous: dict[tuple[Times, int], tuple[int, ...]] = {}
 
-    def __len__(self) -> int:
-        return self._held
-
-    def concerns(self, prepared: Prepared) -> bool:
+    def concerns(self, fire: Fire) -> bool:
         """Whether the fire depends on the previous one."""
-        return prepared.fire.task.settings.overlap == "skip"
+        return fire.task.settings.overlap == "skip"
 
-    def look_ahead(self, prepared: Prepared) -> None:
+    def look_ahead(self, fire: Fire) -> None:
         """Look at the previous task of a fire that will be due soon."""
-        name = prepared.fire.task.name
+        name = fire.task.name
         if name not in self._finished and name not in self._lines:
-            line = self._lines[name] = _Line(prepared.fire)
+            line = self._lines[name] = _Line(fire)
             self._guarded(self._search, line)
 
-    def check(self, prepared: Prepared, start: Start) -> None:
-        """Look at the previous task, and `start` the fire unless that is not finished."""
-        name = prepared.fire.task.name
-        self._held += 1
-        turn = _Turn(prepared, start, self._clock())
-        line = self._lines.get(name)
+    def check(self, fire: InFlightFire, start: Callable[[InFlightFire], None]) -> None:
+        """Look at the previous task of a fire that is due, and `start` the fire unless that task is not finished."""
+        self._ledger.apply(fire, Event.DUE_IN_TURN)
+        turn = _Turn(fire, start, self._clock())
+        line = self._lines.get(fire.name)
         if line is None:
-            line = self._lines[name] = _Line(prepared.fire)
+            line = self._lines[fire.name] = _Line(fire.fire)
             self._take_turn(line, turn)
         else:
             line.waiting.append(turn)
 
-    def unsettled(self) -> Iterator[Fire]:
-        """The fires that are being looked at."""
-        for line in self._lines.values():
-            if line.prepared is not None and not line.started:
-                yield line.prepared.fire
-            yield from (turn.prepared.fire for turn in line.waiting)
-
-    def abandon(self) -> list[Fire]:
-        """Stop looking, and return what was looked at."""
-        fires = list(self.unsettled())
+    def stop(self) -> None:
+        """Stop looking; the ledger has handed back what waited for it."""
         self._lines.clear()
         self._for_listing.clear()
-        self._held = 0
         self._looks.close()
         if self._listing is not None:
             self._listing.cancel()
-        return fires
 
     def _take_turn(self, line: _Line, turn: _Turn) -> None:
-        prepared = turn.prepared
-        line.fire, line.prepared, line.start, line.since, line.started = prepared.fire, *turn, False
-        prepared.on_settled = partial(self._settled, line)
-        if prepared.fire.task.name in self._finished:
-            self._begin(line)
+        line.fire, line.turn = turn.fire.fire, turn
+        turn.fire.on_settled = partial(self._settled, line)
+        if turn.fire.name in self._finished:
+            self._begin(line, turn)
         else:
             self._guarded(self._search, line)
 
@@ -165,11 +156,11 @@ class Overlap:
         try:
             step(line)
         except Exception as error:  # whatever it is, it is told, and the fire counts as missed
-            if line.started:
+            if line.turn is not None and not line.is_checked:
                 raise
             name, fields = escape(line.fire.task.name), fire_fields(line.fire)
             log.error("Cannot see whether the previous task of %s is finished", name, exc_info=error, extra=fields)
-            self._end(line, "missed", "unstored", repr(error))
+            self._end(line, Event.UNSEEN, repr(error))
 
     def _search(self, line: _Line) -> None:
         """Look at the previous task, or at all that it may be."""
@@ -249,7 +240,7 @@ class Overlap:
             if known is None or known.may_hold(task_id):
                 then = partial(self._looked, line, due)
                 line.silent_since = line.silent_since or self._clock()
-                line.look = self._looks.look(line.fire, task_id, then, ahead=line.prepared is None)
+                line.look = self._looks.look(line.fire, task_id, then, ahead=line.turn is None)
                 return
         self._is_finished(line)
 
@@ -262,37 +253,42 @@ class Overlap:
             self._is_finished(line)  # a task whose deadline has passed no worker starts any more
         else:
             self._made[name] = due
-            self._end(line, "skipped", "overlap", f"the task {task.id} is not finished")
+            self._end(line, Event.OVERLAPS, f"the task {task.id} is not finished")
 
     def _is_finished(self, line: _Line) -> None:
         self._finished.add(line.fire.task.name)
-        if line.prepared is None:
+        if line.turn is None:
             self._next_turn(line)
         else:
-            self._begin(line)
+            self._begin(line, line.turn)
 
-    def _begin(self, line: _Line) -> None:
-        assert line.prepared is not None
-        assert line.start is not None
-        line.started = True
+    def _begin(self, line: _Line, turn: _Turn) -> None:
         line.silent_since = 0
-        self._held -= 1
-        line.start(line.prepared)
+        self._ledger.apply(turn.fire, Event.CLEAR)
+        turn.start(turn.fire)
 
-    def _end(self, line: _Line, state: Literal["skipped", "missed"], reason: MissedReason, detail: str) -> None:
+    def _end(self, line: _Line, event: Event, detail: str) -> None:
         """The fire makes no task."""
-        if line.prepared is None:
+        if line.turn is None:
             self._next_turn(line)
             return
-        self._records.missed([line.prepared.fire], state, reason, detail)
-        self._held -= 1
-        line.started = True
-        self._settled(line, state)
+        fire = line.turn.fire
+        self._miss([fire], event, detail)
+        self._settled(line, fire.state)
 
-    def _settled(self, line: _Line, state: str) -> None:
+    def _miss(self, fires: list[InFlightFire], event: Event, detail: str) -> None:
+        for fire in fires:
+            self._ledger.apply(fire, event)
+        told = [fire.fire for fire in fires]
+        if event is Event.OVERLAPS:
+            self._records.missed(told, "skipped", "overlap", detail)
+        else:
+            self._records.missed(told, "missed", "unstored", detail)
+
+    def _settled(self, line: _Line, state: State) -> None:
         """A fire has its outcome; the next one has its turn in a moment."""
         name = line.fire.task.name
-        if state not in ("skipped", "missed"):
+        if state not in (State.SKIPPED, State.MISSED):
             self._made[name] = line.fire.due
             self._finished.discard(name)
         if not line.waiting:
@@ -313,25 +309,24 @@ class Overlap:
             self._take_turn(line, line.waiting.popleft())
         elif self._lines.get(line.fire.task.name) is line:
             del self._lines[line.fire.task.name]
-            line.prepared = line.start = None  # which knows of the line: such garbage is not found at once
+            line.turn = None  # whose fire knows of the line: such garbage is not found at once
 
     def _give_up(self) -> None:
         """End what could not be seen in time, and what waits for that no less."""
         now = self._clock()
         detail = "it could not be seen in time whether its previous task is finished"
         for line in [each for each in self._lines.values() if each.look is not None]:
-            if line.prepared is None and line.waiting:
+            if line.turn is None and line.waiting:
                 # A look ahead stands behind all others, and nobody asks when it has to end: now a fire is due.
                 self._cancel_look(line)
                 self._next_turn(line)
-            late = [turn.prepared.fire for turn in line.waiting if now > line.gives_up(turn.prepared, turn.since)]
+            late = [turn.fire for turn in line.waiting if now > line.gives_up(turn)]
             if late:
-                line.waiting = deque(turn for turn in line.waiting if now <= line.gives_up(turn.prepared, turn.since))
-                self._held -= len(late)
-                self._records.missed(late, "missed", "unstored", detail)
-            if line.look is not None and line.prepared is not None and now > line.gives_up(line.prepared, line.since):
+                line.waiting = deque(turn for turn in line.waiting if now <= line.gives_up(turn))
+                self._miss(late, Event.UNSEEN, detail)
+            if line.look is not None and line.turn is not None and now > line.gives_up(line.turn):
                 self._cancel_look(line)
-                self._end(line, "missed", "unstored", detail)
+                self._end(line, Event.UNSEEN, detail)
 
     def _cancel_look(self, line: _Line) -> None:
         """Want no answer any more."""

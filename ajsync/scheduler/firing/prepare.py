@@ -26,7 +26,7 @@ _SLACK_BYTES = 200
 """By which the task may grow when it is marked as one whose queue is missing."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
     """A fire, ready to be written."""
 
@@ -38,8 +38,6 @@ class Prepared:
     event_subject: str
     event_body: bytes
     """Without the age of the task, which is known when it is published."""
-    on_settled: Callable[[str], None] | None = None
-    """For whoever has to know when it has an outcome, and which; it must not begin anything at once."""
 
 
 class Preparer:

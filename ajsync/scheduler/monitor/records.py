@@ -141,6 +141,10 @@ class Records:
         self._metrics.missed(reason, len(records))
         self.history.extend(records[-self.history.size :])
 
+    def let_go(self, count: int) -> None:
+        """The policies of catch-up let so many fires go."""
+        self._metrics.missed("catchup", count)
+
     def settled(self, outcomes: list[FireOutcome]) -> None:
         """Fires have ended."""
         metrics = self._metrics

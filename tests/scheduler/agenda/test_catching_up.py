@@ -19,6 +19,7 @@ from ajsync.asyncjobs.tasks import task_subject
 from ajsync.scheduler.agenda.agenda import AgendaEntry, Fire
 from ajsync.scheduler.agenda.catch_up import Gap, Span
 from ajsync.scheduler.agenda.catching_up import CatchingUp
+from ajsync.scheduler.firing.lifecycle import State
 from ajsync.scheduler.scheduler import Scheduler
 from ajsync.timestamp import NANOSECONDS as SECOND
 from ajsync.transport.connection import connect
@@ -47,6 +48,7 @@ def entry(name: str, catchup: Catchup = "all", schedule: str = "* * * * *", sinc
 class Observed:
     """A catch-up, and what it does."""
 
+    ready: list[Fire] = field(default_factory=list)
     looked_for: list[Fire] = field(default_factory=list)
     let_go: int = 0
     may_look: bool = True
@@ -55,8 +57,9 @@ class Observed:
         milliseconds = count()
         self.catching_up = CatchingUp(
             YEAR,
+            make_good=self.ready.append,
             look_for=self.looked_for.append,
-            may_look=lambda: self.may_look,
+            has_room=lambda: self.may_look and len(self.ready) < MOST_READY,
             let_go=self._let_go,
             clock=lambda: next(milliseconds) / 1000,
         )
@@ -68,8 +71,8 @@ class Observed:
         """What each slice gives out, and is taken from it."""
         while self.catching_up.goes_on:
             self.catching_up.step()
-            yield list(self.catching_up.ready)
-            self.catching_up.ready.clear()
+            yield list(self.ready)
+            self.ready.clear()
 
 
 def test_no_slice_does_more_than_a_few_steps_however_much_was_missed() -> None:
@@ -86,7 +89,7 @@ def test_it_holds_no_more_than_is_soon_fired() -> None:
     observed.catching_up.begin(A_YEAR, [entry("A"), entry("B")])
     for _ in range(100):
         observed.catching_up.step()
-    assert len(observed.catching_up.ready) == MOST_READY
+    assert len(observed.ready) == MOST_READY
     assert not observed.catching_up.has_work
     assert observed.catching_up.goes_on
 
@@ -137,7 +140,7 @@ def test_a_second_gap_does_not_make_it_hurry_through_the_first() -> None:
     observed.catching_up.begin(Gap(END - HOUR, END), [entry("A")])
     observed.catching_up.step()
     observed.catching_up.begin(Gap(END + HOUR, END + 2 * HOUR), [entry("A")])
-    assert len(observed.catching_up.ready) <= STEPS_A_SLICE
+    assert len(observed.ready) <= STEPS_A_SLICE
     assert [until for _, until in observed.catching_up.open_gaps()] == [END, END + 2 * HOUR]
     given = [fire.due for each in observed.slices() for fire in each]
     assert len(given) == len(set(given)) == 120
@@ -251,15 +254,16 @@ async def test_what_is_due_now_does_not_wait_for_what_is_too_late_for_its_deadli
             assert term is not None
 
             def waits() -> bool:
-                return any(item[2].fire.task.name == "NOW" for item in term._prepared)
+                return any(fire.name == "NOW" and fire.state is State.PREPARED for fire in term._ledger)
 
             await until(waits)
-            due = min(item[0] for item in term._prepared if item[2].fire.task.name == "NOW")
+            due = min(fire.due for fire in term._ledger if fire.name == "NOW")
             await until(lambda: clock() >= due)
             before = too_late(scheduler)
             await until(lambda: not waits())
             assert too_late(scheduler) - before < 2000
-            assert term._catching_up.goes_on
+            assert term._feed is not None
+            assert term._feed._catching_up.goes_on
 
 
 def gaps(scheduler: Scheduler) -> list[Span]:

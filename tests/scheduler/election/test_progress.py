@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import heapq
-
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ajsync.scheduler.election.progress import due_by, progress
+from ajsync.scheduler.election.progress import progress
 from ajsync.scheduler.election.watermark import MOST_OPEN, MOST_OPEN_BYTES, Watermark, encode_watermark
 
 UNSETTLED = st.lists(st.tuples(st.integers(0, 100), st.text(max_size=3), st.booleans()), max_size=40)
@@ -62,13 +60,6 @@ def test_of_more_at_one_instant_than_it_can_name_it_names_none() -> None:
 def test_a_thousand_with_names_of_usual_length_fit() -> None:
     found = progress(50, [(40, f"{number:04}_NIGHTLY_REPORT", False) for number in range(MOST_OPEN)], MOST_OPEN_BYTES)
     assert len(found.open) == MOST_OPEN
-
-
-@given(st.lists(st.integers(0, 20)), st.integers(0, 20))
-def test_of_a_heap_exactly_what_is_due_is_seen(dues: list[int], until: int) -> None:
-    heap = [(due, serial, due) for serial, due in enumerate(dues)]
-    heapq.heapify(heap)
-    assert sorted(due_by(heap, until)) == sorted(due for due in dues if due <= until)
 
 
 def test_what_is_made_good_does_not_hold_it_back_however_many_they_are() -> None:

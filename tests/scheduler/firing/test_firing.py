@@ -203,4 +203,4 @@ async def test_thousands_of_fires_at_once_all_settle(server: NatsServer) -> None
         assert len({outcome.prepared.task.id for outcome in outcomes}) == 3000
         assert await counts(connection, TASKS_STREAM) == (3000, 3000)
         assert await counts(connection, QUEUE_STREAM) == (3000, 3000)
-        assert (len(fires), fires.retries) == (0, 0)
+        assert (len(fires.ledger), fires.retries) == (0, 0)

@@ -9,16 +9,15 @@ import time
 from dataclasses import replace
 
 import pytest
-from nats.aio.msg import Msg
 
 from ajsync.asyncjobs.names import TASKS_STREAM
 from ajsync.asyncjobs.tasks import QUEUE_ERROR, decode_task, encode_task
-from ajsync.scheduler.firing.firing import WINDOW
 from ajsync.timestamp import NANOSECONDS as SECOND
 from ajsync.timestamp import format_timestamp
 from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import context_for_server
 from ajsync.transport.messages import LastMessage, last_message
+from ajsync.transport.window import WINDOW
 from tests.conftest import StartServer
 from tests.nats_server import NatsServer
 from tests.scheduler.fires import change_stream, counts, fire, firing, handle, make_queue, stored, until
@@ -33,7 +32,7 @@ GO_ERROR = "nats: no responders available for request"
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Silence is taken for a loss at once."""
-    monkeypatch.setattr("ajsync.scheduler.firing.firing.ACK_SECONDS", 0.1)
+    monkeypatch.setattr("ajsync.scheduler.firing.dispatcher.ACK_SECONDS", 0.1)
 
 
 class Losing:
@@ -44,10 +43,10 @@ class Losing:
         self._kind = kind
         self._count = count
 
-    def __call__(self, msg: Msg) -> bool:
-        if msg.subject.split(".")[-2] != self._kind or self.lost.get(msg.subject, 0) >= self._count:
+    def __call__(self, subject: str) -> bool:
+        if subject.split(".")[-2] != self._kind or self.lost.get(subject, 0) >= self._count:
             return False
-        self.lost[msg.subject] = self.lost.get(msg.subject, 0) + 1
+        self.lost[subject] = self.lost.get(subject, 0) + 1
         return True
 
 
@@ -78,8 +77,8 @@ async def test_a_work_item_whose_ack_was_lost_long_ago_is_sent_again_only_if_nob
         fires.start(fires.prepare(fire("HANDLED", due=due), fire("NEW", due=due)))
         await until(lambda: len(fires._sent) == 0 and len(fires._later) == 2)
         await connection.jetstream_request(f"STREAM.PURGE.{EMAIL_STREAM}")
-        flights = {flight.prepared.fire.task.name: flight for flight in fires._flights()}
-        done = replace(flights["HANDLED"].prepared.task, state="terminated")
+        flights = {flight.name: flight.messages for flight in fires.ledger}
+        done = replace(flights["HANDLED"].task, state="terminated")
         await handle(connection, done, encode_task(done))
         fires.deaf = Losing("i", 0)
         await until(lambda: len(fires.outcomes) == 2)
@@ -114,7 +113,7 @@ async def test_a_missing_queue_is_tried_again_at_the_next_fire_only(server: Nats
     async with connect(context_for_server(server.url)) as connection, firing(connection) as fires:
         now = time.time_ns()
         (failed,) = await fires.fire(fire(due=now))
-        assert (failed.state, len(fires), fires.retries) == ("queue_error", 0, 0)
+        assert (failed.state, len(fires.ledger), fires.retries) == ("queue_error", 0, 0)
         await make_queue(connection)
         (later,) = await fires.fire(fire(due=now + SECOND))
         assert later.state == "created"
@@ -137,7 +136,7 @@ async def test_two_leaders_that_find_no_queue_mark_the_task_once(server: NatsSer
 @pytest.mark.usefixtures("impatient")
 async def test_a_mark_whose_ack_was_lost_settles_when_it_is_found(server: NatsServer) -> None:
     async with connect(context_for_server(server.url)) as connection, firing(connection) as fires:
-        fires.deaf = Losing("m")
+        fires.deaf = Losing("f")
         (outcome,) = await fires.fire(fire())
         assert outcome.state == "queue_error"
         assert await counts(connection, TASKS_STREAM) == (1, 2)
@@ -165,7 +164,7 @@ async def test_a_full_queue_is_tried_until_there_is_room_and_blocks_no_other(
         full = [fire(f"FULL{number}") for number in range(many)]
         fires.start(fires.prepare(*full, *(fire(f"S{number}", queue="OTHER") for number in range(20))))
         await until(lambda: sum(name[0] == "S" for name in fires.states()) == 20)
-        assert len(fires) > WINDOW
+        assert len(fires.ledger) > WINDOW
         assert any(
             message.startswith("Work items of the queue EMAIL are not stored: maximum bytes exceeded")
             for message in caplog.messages
@@ -208,7 +207,7 @@ async def test_a_queue_that_we_may_not_write_to_is_tried_until_we_may_and_blocks
         denied = [fire(f"NO{number}") for number in range(many)]
         fires.start(fires.prepare(*denied, *(fire(f"S{number}", queue="OTHER") for number in range(20))))
         await until(lambda: sum(name[0] == "S" for name in fires.states()) == 20)
-        assert len(fires) == many
+        assert len(fires.ledger) == many
         reason = (
             'Work items of the queue EMAIL are not stored: Permissions Violation for Publish to "CHORIA_AJ.Q.EMAIL.'
         )
@@ -230,9 +229,9 @@ async def test_a_restart_in_the_midst_of_thousands_of_fires_loses_none_and_doubl
         fires.start(fires.prepare(*(fire(f"S{number}") for number in range(5000))))
         await until(lambda: len(fires.outcomes) > 500)
         await asyncio.to_thread(server.restart)
-        assert len(fires)
+        assert len(fires.ledger)
         await until(lambda: len(fires.outcomes) >= 5000)
-        assert len(fires) == 0
+        assert len(fires.ledger) == 0
         assert len({outcome.prepared.task.id for outcome in fires.outcomes}) == len(fires.outcomes) == 5000
         assert {(outcome.state, outcome.made) for outcome in fires.outcomes} == {("created", True)}
         assert await counts(connection, TASKS_STREAM) == (5000, 5000)
@@ -281,7 +280,7 @@ async def test_what_is_abandoned_is_returned_and_its_late_acks_do_no_harm(server
         await until(lambda: len(fires.outcomes) > 100)
         left = fires.abandon()
         await until(lambda: len(left) + len(fires.outcomes) == len(begun))
-        assert len(fires) == 0
+        assert len(fires.ledger) == 0
         outcomes = await fires.fire(*left)
         assert {outcome.state for outcome in outcomes} <= {"created", "exists", "repaired"}
         assert await counts(connection, TASKS_STREAM) == (len(begun), len(begun))
@@ -324,6 +323,6 @@ async def test_draining_waits_for_what_is_under_way_and_not_for_what_is_put_off(
         fires.start(fires.prepare(fire("LATE")))
         await until(lambda: fires.retries > 0)
         assert not await fires.drain(30.0)
-        fires.deaf = lambda _msg: True
+        fires.deaf = lambda _subject: True
         fires.start(fires.prepare(fire("SILENT")))
         assert not await fires.drain(0.05)

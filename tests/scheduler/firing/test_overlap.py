@@ -19,7 +19,9 @@ from ajsync.asyncjobs.streams import make_stream
 from ajsync.asyncjobs.tasks import encode_task, task_for_fire
 from ajsync.scheduler.agenda.agenda import Fire
 from ajsync.scheduler.firing import overlap
+from ajsync.scheduler.firing.in_flight import InFlightFire
 from ajsync.scheduler.firing.known_tasks import TOO_MANY, KnownTasks, list_tasks
+from ajsync.scheduler.firing.lifecycle import State
 from ajsync.scheduler.firing.looks import WINDOW, Look, Looks
 from ajsync.scheduler.firing.overlap import Overlap
 from ajsync.scheduler.firing.prepare import Prepared
@@ -29,7 +31,7 @@ from ajsync.timestamp import NANOSECONDS as SECOND
 from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import context_for_server
 from tests.nats_server import NatsServer
-from tests.scheduler.fires import ObservedFiring, counts, fire, firing, handle, make_queue, until
+from tests.scheduler.fires import ObservedDispatcher, counts, fire, firing, handle, make_queue, until
 from tests.tasks import OWNER
 
 pytestmark = pytest.mark.anyio
@@ -42,16 +44,34 @@ LAST_MINUTE = 0
 class Watchful:
     """Fires that look at what came before them."""
 
-    def __init__(self, connection: Connection, fires: ObservedFiring, clock: Callable[[], int]) -> None:
+    def __init__(self, connection: Connection, fires: ObservedDispatcher, clock: Callable[[], int]) -> None:
         self.records = Records(Metrics("test"))
-        self.overlap = Overlap(connection, self.records, clock)
+        self.started: list[InFlightFire] = []
+        self._connection = connection
         self._fires = fires
+        self.new_term(clock)
+
+    def new_term(self, clock: Callable[[], int] = time.time_ns) -> None:
+        """Look as one that remembers nothing."""
+        self.overlap = Overlap(self._connection, self._fires.ledger, self.records, clock)
+
+    def check(self, prepared: Prepared) -> None:
+        """Check an encoded fire that is due."""
+        self.overlap.check(self._fires.enter(prepared), self._start)
+
+    def _start(self, fire: InFlightFire) -> None:
+        self.started.append(fire)
+        self._fires.dispatch([fire])
+
+    def checked(self) -> list[Fire]:
+        """What waits until it is known what came before."""
+        return [fire.fire for fire in self._fires.ledger if fire.state is State.CHECKED]
 
     def begin(self, *fires: Fire) -> None:
         """Check fires, and fire those that may be."""
         for prepared in self._fires.prepare(*fires):
-            assert self.overlap.concerns(prepared)
-            self.overlap.check(prepared, lambda each: self._fires.start([each]))
+            assert self.overlap.concerns(prepared.fire)
+            self.check(prepared)
 
     async def fire(self, *fires: Fire) -> list[str]:
         """What becomes of fires."""
@@ -72,7 +92,7 @@ async def watchful(connection: Connection, clock: Callable[[], int] = time.time_
     async with firing(connection) as fires:
         made = Watchful(connection, fires, clock)
         yield made
-        made.overlap.abandon()
+        made.overlap.stop()
 
 
 @pytest.fixture(autouse=True)
@@ -209,7 +229,7 @@ async def test_another_term_looks_at_what_others_made_since(server: NatsServer) 
         assert await made.fire(minutely(3)) == ["created"]
         await left(connection, minutely(3), "complete")
         await left(connection, minutely(1), "active")
-        made.overlap = Overlap(connection, made.records)
+        made.new_term()
         assert await made.fire(minutely()) == ["skipped"]
 
 
@@ -221,10 +241,10 @@ async def test_it_waits_for_a_server_that_is_away(server: NatsServer, caplog: py
         await left(connection, minutely(1), "complete")
         await asyncio.to_thread(server.stop)
         made.begin(minutely())
-        assert (len(made.overlap), [each.due for each in made.overlap.unsettled()]) == (1, [due()])
+        assert [each.due for each in made.checked()] == [due()]
         await asyncio.to_thread(server.start)
         await until(lambda: made.told() == {due(): "created"})
-        assert len(made.overlap) == 0
+        assert made.checked() == []
 
 
 async def test_it_is_missed_when_it_cannot_be_seen_in_time_what_came_before(server: NatsServer) -> None:
@@ -251,23 +271,23 @@ async def test_what_waits_for_a_look_ahead_that_nobody_answers_is_missed_too(ser
         await connection.jetstream_request(f"STREAM.DELETE.{TASKS_STREAM}")
         timely = [minutely(ago, deadline=600 * SECOND) for ago in (2, 1, 0)]
         patient = [minutely(ago, name="B") for ago in (2, 1, 0)]
-        for each in made._fires.prepare(timely[0], patient[0]):
+        for each in (timely[0], patient[0]):
             made.overlap.look_ahead(each)
         made.begin(*timely, *patient[:2])
-        assert len(made.overlap) == 5
+        assert len(made.checked()) == 5
         ahead = 1000 * SECOND
         await until(lambda: [each.name for each in made.records.history.recent()] == ["A"] * 3)
-        assert list(made.overlap.unsettled()) == patient[:2]
+        assert made.checked() == patient[:2]
         ahead = 4000 * SECOND
         made.begin(patient[2])
         ahead = 5000 * SECOND
         await until(lambda: len(made.records.history.recent()) == 5)
         assert {each.state for each in made.records.history.recent()} == {"missed"}
-        assert list(made.overlap.unsettled()) == patient[2:]
+        assert made.checked() == patient[2:]
         await make_stream(connection, TASKS_STREAM)
         await until(lambda: [each.prepared.fire for each in made._fires.outcomes] == patient[2:])
         await until(lambda: not made.overlap._lines)
-        assert len(made.overlap) == 0
+        assert made.checked() == []
 
 
 async def test_how_long_it_waits_for_the_fire_before_it_does_not_count(server: NatsServer) -> None:
@@ -277,15 +297,15 @@ async def test_how_long_it_waits_for_the_fire_before_it_does_not_count(server: N
         connect(context_for_server(server.url)) as connection,
         watchful(connection, lambda: time.time_ns() + ahead) as made,
     ):
-        first, second = made._fires.prepare(minutely(1), minutely())
-        begun: list[Prepared] = []
-        made.overlap.check(first, begun.append)
-        made.overlap.check(second, lambda each: made._fires.start([each]))
-        await until(lambda: begun == [first])
+        made._fires.deaf = lambda _subject: True
+        made.begin(minutely(1), minutely())
+        await until(lambda: [each.due for each in made.started] == [due(1)])
         await connection.jetstream_request(f"STREAM.DELETE.{TASKS_STREAM}")
         ahead = 5000 * SECOND
+        made._fires.deaf = lambda _subject: False
+        (first,) = made.started
         assert first.on_settled is not None
-        first.on_settled("created")
+        first.on_settled(State.CREATED)
         rounds, give_up = 0, made.overlap._looks._on_tick
 
         def counted() -> None:
@@ -303,9 +323,10 @@ async def test_what_is_abandoned_is_returned_and_not_fired(server: NatsServer) -
     async with connect(context_for_server(server.url)) as connection, watchful(connection) as made:
         begun = [minutely(2), minutely(1), minutely(name="B")]
         made.begin(*begun)
-        assert made.overlap.abandon() == begun
+        assert made._fires.abandon() == begun
+        made.overlap.stop()
         await connection.client.flush()
-        assert len(made.overlap) == 0
+        assert made.checked() == []
         assert await counts(connection, TASKS_STREAM) == (0, 0)
         assert made.told() == {}
 
@@ -335,14 +356,13 @@ async def test_what_was_finished_seconds_before_is_not_asked_for_at_the_instant(
         for each in others:
             await left(connection, replace(each, due=due(1)), "complete")
         prepared = made._fires.prepare(*others)
-        for ahead in prepared:
+        for ahead in others:
             made.overlap.look_ahead(ahead)
         await until(lambda: not made.overlap._lines)
         assert (asked.looks, asked.at_once) == (300, WINDOW)
-        started: list[str] = []
         for ready in prepared:
-            made.overlap.check(ready, lambda one: started.append(one.fire.task.name))
-        assert started == [each.task.name for each in others]
+            made.check(ready)
+        assert [each.name for each in made.started] == [each.task.name for each in others]
         assert asked.looks == 300
 
 
@@ -350,14 +370,13 @@ async def test_what_was_not_finished_seconds_before_is_asked_for_once_more(serve
     async with connect(context_for_server(server.url)) as connection, watchful(connection) as made:
         await left(connection, minutely(1), "active")
         await left(connection, minutely(1, name="B"), "active")
-        prepared = made._fires.prepare(minutely(), minutely(name="B"))
-        for each in prepared:
+        both = [minutely(), minutely(name="B")]
+        for each in both:
             made.overlap.look_ahead(each)
         await until(lambda: not made.overlap._lines)
-        assert len(made.overlap) == 0
+        assert made.checked() == []
         await left(connection, minutely(1), "complete")
-        for each in prepared:
-            made.overlap.check(each, lambda one: made._fires.start([one]))
+        made.begin(*both)
         await until(lambda: made._fires.states() == {"A": "created"} and len(made.records.history.recent()) == 1)
         assert [(each.name, each.state) for each in made.records.history.recent()] == [("B", "skipped")]
 
@@ -369,7 +388,7 @@ async def test_many_at_once_are_looked_at_in_a_window(server: NatsServer, monkey
         for each in others:
             await left(connection, replace(each, due=due(1)), "active")
         made.begin(*others)
-        await until(lambda: len(made.overlap) == 0)
+        await until(lambda: len(made.checked()) == 0)
         assert not made._fires.outcomes
         assert asked.at_once == WINDOW
 
@@ -382,7 +401,7 @@ async def test_of_schedules_without_any_task_none_is_asked_for_one_by_one(
         await left(connection, minutely(200, name="OLDER"), "active")
         await left(connection, minutely(7, name="S7"), "active")
         made.begin(*(minutely(name=f"S{number}") for number in range(200)))
-        await until(lambda: len(made._fires.outcomes) == 199 and len(made.overlap) == 0)
+        await until(lambda: len(made._fires.outcomes) == 199 and len(made.checked()) == 0)
         assert [each.name for each in made.records.history.recent()] == ["S7"]
         assert asked.looks < 10
 
@@ -397,7 +416,7 @@ async def test_where_there_are_too_many_tasks_to_list_it_looks_back_to_when_the_
         assert await made.fire(minutely(0, name="B", created_at=due(3))) == ["created"]
         assert asked.looks == 2
         assert await made.fire(minutely(0, created_at=due(3))) == ["created"]
-        made.overlap = Overlap(connection, made.records)
+        made.new_term()
         assert await made.fire(minutely(0, created_at=due(9), due=due() + SECOND)) == ["skipped"]
 
 
@@ -416,4 +435,4 @@ async def test_it_is_known_which_tasks_there_were(server: NatsServer) -> None:
         assert await list_tasks(connection, lambda: 0) == 1
         await connection.jetstream_request(f"STREAM.DELETE.{TASKS_STREAM}")
         assert await list_tasks(connection, lambda: 10) == TOO_MANY
-        assert len(made.overlap) == 0
+        assert made.checked() == []

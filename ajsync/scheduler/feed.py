@@ -1,0 +1,281 @@
+"""The feed of a term: what is due soon goes from the agenda into the ledger, and at its instant to the dispatcher.
+
+It looks a few seconds ahead, so that what is due is encoded by then. What was missed is caught up with beside that, and
+never keeps what is due now waiting. Each step takes some milliseconds, however much there is.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from itertools import islice
+
+from ajsync.scheduler.agenda.agenda import Agenda, Fire
+from ajsync.scheduler.agenda.catch_up import Gap
+from ajsync.scheduler.agenda.catching_up import CatchingUp
+from ajsync.scheduler.election.progress import Progress
+from ajsync.scheduler.firing.dispatcher import Dispatcher
+from ajsync.scheduler.firing.in_flight import InFlightFire
+from ajsync.scheduler.firing.lifecycle import DEFERRED, IN_WINDOW, Event, State
+from ajsync.scheduler.firing.overlap import Overlap
+from ajsync.scheduler.firing.prepare import Preparer
+from ajsync.scheduler.firing.rescue import Rescue
+from ajsync.scheduler.monitor.records import Records
+from ajsync.timestamp import NANOSECONDS
+from ajsync.transport.window import WINDOW
+
+log = logging.getLogger(__name__)
+
+AHEAD = 3 * NANOSECONDS
+"""How far a leader looks ahead: ten thousand fires take a fifth of a second to encode."""
+_SLICE = 50
+"""Fires that are encoded or handed over before the next look at the clock: some milliseconds."""
+_MANY = 1000
+"""Fires that take the agenda some milliseconds to give out."""
+_MOST_TO_MAKE_GOOD = 250
+"""Fires that are held to be made good."""
+_CATCH_UP_WINDOW = WINDOW // 4
+"""Fires that are made good at once: what is due now has the rest to itself."""
+_CATCH_UP_UNSTORED = 4 * WINDOW
+"""With so many fires that are tried again nothing more is made good: each is held in memory."""
+_MOST_SOUGHT = 5000
+"""Fires of the leader before that are looked for."""
+_MOST_OVERDUE = 5000
+"""More than a watermark can name; beyond what it can it is held back before the first of them."""
+_BACKLOG_SLEEP = NANOSECONDS // 100
+_LONGEST_SLEEP = NANOSECONDS // 2
+_CORRECTED = 3600 * NANOSECONDS
+"""A clock that is set back by more was wrong before. Less is waited out."""
+
+
+class Feed:
+    """Feeds the ledger and the dispatcher for one term."""
+
+    def __init__(
+        self,
+        agenda: Agenda,
+        dispatcher: Dispatcher,
+        preparer: Preparer,
+        records: Records,
+        overlap: Overlap,
+        rescue: Rescue,
+        *,
+        reached: int,
+        begun_until: int,
+        grace: int,
+        catchup_window: int,
+        clock: Callable[[], int],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Everything due up to `reached` was fired before this term.
+
+        The leader before has begun nothing that was due after `begun_until`. `grace` and `catchup_window` are in
+        nanoseconds. `monotonic` gives seconds, for what may take some milliseconds at a time.
+        """
+        self.reached = reached
+        """Everything due up to this instant has been handed to the dispatcher."""
+        self._agenda = agenda
+        self._ledger = dispatcher.ledger
+        self._dispatcher = dispatcher
+        self._preparer = preparer
+        self._records = records
+        self._overlap = overlap
+        self._rescue = rescue
+        self._grace = grace
+        self._catchup_window = catchup_window
+        self._clock = clock
+        self._begun_until = begun_until
+        self._looked_at = reached
+        """The agenda's fires up to this instant are taken; at the start of a term it may be ahead of that."""
+        self._has_looked = False
+        self._to_start: list[InFlightFire] | None = None
+        """What is being handed over."""
+        self._catching_up = CatchingUp(
+            catchup_window,
+            make_good=self._ledger.make_good,
+            look_for=self._look_for,
+            has_room=self._has_room,
+            let_go=records.let_go,
+            clock=monotonic,
+        )
+        if agenda.position > max(reached, clock() + AHEAD):
+            # This scheduler looked farther ahead than a leader does, so its clock or a watermark was wrong then.
+            agenda.rewind(reached)
+
+    def inherit(self, named: frozenset[tuple[str, int]] | None, gaps: tuple[tuple[int, int], ...]) -> None:
+        """Go on with what the leader before us has not settled, whatever the policies: it was not let go.
+
+        That is what it `named` as open, and what else the agenda knows as unsettled, which it may only have looked for;
+        with None it named nothing that counts. `gaps` are times of which it did not make everything good.
+        """
+        now = self._clock()
+        self._mind_correction(now)
+        for after, until in gaps:
+            gap = Gap(after, until, window_until=now - self._grace)
+            self._catching_up.begin(gap, self._agenda.entries_until(until))
+        inherited = self._agenda.take_open()
+        if not inherited:
+            return
+        longest = self._grace + self._catchup_window  # it was tried for that long already
+        late: list[Fire] = []
+        for fire in inherited:
+            if named is not None and (fire.task.name, fire.due) not in named:
+                self._look_for(fire)
+            elif now - fire.due > 0 * longest + (fire.task.settings.catchup_window or self._catchup_window):
+                late.append(fire)
+            else:
+                self._ledger.make_good(fire)
+        self._records.missed(late, "missed", "unstored", "it could not be stored in time")
+        text = "Going on with %d fires that were not settled by the leader before"
+        log.info(text, len(inherited), extra={"count": len(inherited)})
+
+    def step(self, *, catch_up: bool = True) -> None:
+        """One look at the clock: catch up, look ahead, encode some, hand over what is due."""
+        now = self._clock()
+        self._mind_correction(now)
+        self._look_for_gap(now)
+        if catch_up:
+            self._catching_up.step()
+        given: list[Fire] = []
+        if self._ledger.to_encode(made_good=False) < _SLICE:
+            given = self._agenda.advance(now + AHEAD)
+            self._ledger.take(given)
+        if len(given) < _MANY:  # it took long enough
+            self._encode_some(now)
+        # Some at a time, so that of ten thousand the first are written without delay.
+        if due := self._ledger.take_due(now, _SLICE):
+            self._hand_over(due, now)
+        # Something due may not be encoded yet; what is encoded is handed over in order of due instants.
+        instants = [now + 1, self._ledger.first_waiting(), self._agenda.next_due()]
+        self.reached = max(self.reached, min(instant for instant in instants if instant is not None) - 1)
+
+    def wait(self) -> int:
+        """For how many nanoseconds there is nothing to do; 0 where there is."""
+        backlog = self._ledger.to_encode(made_good=True) > 0
+        if self._ledger.to_encode(made_good=False) or self._catching_up.has_work or (backlog and self._may_make_good()):
+            return 0
+        now = self._clock()
+        longest = _BACKLOG_SLEEP if backlog or self._catching_up.goes_on else _LONGEST_SLEEP
+        instants = [now + longest]
+        due, following = self._ledger.next_due(), self._agenda.next_due()
+        if due is not None:
+            instants.append(due)
+        if following is not None:
+            instants.append(following - AHEAD)
+        return max(min(instants) - now, 0)
+
+    @property
+    def has_backlog(self) -> bool:
+        """Whether something is to be handed over that was due already."""
+        return self._ledger.to_encode(made_good=True) > 0 or self._ledger.count(State.SOUGHT, State.CHECKED) > 0
+
+    def progress(self, room: int) -> Progress:
+        """How far this term has come; what it names takes up no more than `room` bytes."""
+        late = islice(self._agenda.overdue(self.reached), _MOST_OVERDUE)
+        return self._ledger.progress(self.reached, room, self._catching_up.open_gaps(), self._catching_up.until, late)
+
+    def stop(self) -> None:
+        """End the term's look-ups, and give back to the agenda all that is not settled."""
+        self._rescue.stop()
+        self._overlap.stop()
+        self._agenda.give_back(self._ledger.hand_back())
+        self._dispatcher.stop()
+        self._agenda.keep(self._catching_up.ended_entries())
+
+    def _has_room(self) -> bool:
+        """Whether more may be caught up with."""
+        to_make_good = self._ledger.to_encode(made_good=True)
+        return to_make_good < _MOST_TO_MAKE_GOOD and self._ledger.count(State.SOUGHT) < _MOST_SOUGHT
+
+    def _look_for(self, fire: Fire) -> None:
+        self._rescue.look_for(fire, self._catching_up.not_begun)
+
+    def _mind_correction(self, now: int) -> None:
+        """Go back where this clock, or that of the leader before us, was far ahead and is not any more.
+
+        What was fired then is found, and not fired again; all else would be silent until the clock is there once more.
+        """
+        ahead = max(self._agenda.position, self._looked_at, self.reached) - now
+        if ahead <= _CORRECTED:
+            return
+        fields = {"seconds": round(ahead / NANOSECONDS, 3)}
+        log.warning("The clock was set back by %d s; going back with it", ahead / NANOSECONDS, extra=fields)
+        to = self.reached if self.reached <= now else now - self._grace
+        self._catching_up.set_back(to)
+        self._ledger.forget_after(to)
+        self._agenda.rewind(to)
+        self._looked_at = self.reached = to
+
+    def _look_for_gap(self, now: int) -> None:
+        """What fell due long ago follows the policies: after an outage, a pause, or a leap of the clock."""
+        until = now - self._grace
+        after = min(self._agenda.position, self._looked_at)
+        # That the agenda has not given out all that this term asked it for is no gap.
+        is_gap = (self._looked_at if self._has_looked else after) < until
+        self._has_looked = True
+        self._looked_at = max(self._looked_at, now + AHEAD)  # a clock that is set back looks at nothing twice
+        if not is_gap:
+            return
+        nothing = (now - after) / NANOSECONDS
+        log.warning("Nothing was fired for %.0f s; catching up", nothing, extra={"seconds": round(nothing, 3)})
+        self._catching_up.begin(Gap(after, until, self._begun_until), self._agenda.entries_until(until))
+        self._agenda.skip(until, after=after)  # late news may have brought fires before it, which no gap holds
+
+    def _may_make_good(self) -> bool:
+        busy = self._ledger.count(State.CHECKED, State.QUEUED, *IN_WINDOW)
+        written = self._ledger.count(State.QUEUED, *IN_WINDOW, *DEFERRED)
+        return busy < _CATCH_UP_WINDOW and written < _CATCH_UP_UNSTORED
+
+    def _encode_some(self, now: int) -> None:
+        # What is due now comes before what was missed long ago, and is not to wait behind it either.
+        made_good = not self._ledger.to_encode(made_good=False) and self._may_make_good()
+        for _ in range(_SLICE):
+            fire = self._ledger.next_to_encode(made_good=made_good)
+            if fire is None:
+                return
+            try:
+                prepared = self._preparer.prepare(fire.fire)
+            except ValueError as error:
+                self._ledger.apply(fire, Event.NO_TASK)
+                self._records.unfit(fire.fire, str(error))
+                continue
+            if prepared.task.deadline and prepared.task.deadline < now:
+                self._expired([fire])  # at once: years of such would be ahead of what is due now
+                continue
+            self._ledger.encoded(fire, prepared)
+            if self._overlap.concerns(fire.fire):
+                self._overlap.look_ahead(fire.fire)
+
+    def _hand_over(self, due: list[InFlightFire], now: int) -> None:
+        """Hand over what stands and is in time; what must not overlap is looked at first."""
+        expired: list[InFlightFire] = []
+        to_start = self._to_start = []
+        for fire in due:
+            deadline = fire.messages.task.deadline
+            if not fire.fire.stands:
+                self._ledger.apply(fire, Event.CHANGED)
+            elif deadline and deadline < now:
+                expired.append(fire)
+            elif self._overlap.concerns(fire.fire):
+                self._overlap.check(fire, self._start)
+            else:
+                self._ledger.apply(fire, Event.DUE)
+                to_start.append(fire)
+        self._to_start = None
+        if expired:
+            self._expired(expired)
+        self._dispatcher.dispatch(to_start)
+
+    def _start(self, fire: InFlightFire) -> None:
+        """Hand over what may be fired: at once, or with what is handed over together."""
+        if self._to_start is None:
+            self._dispatcher.dispatch([fire])
+        else:
+            self._to_start.append(fire)
+
+    def _expired(self, expired: list[InFlightFire]) -> None:
+        for fire in expired:
+            self._ledger.apply(fire, Event.TOO_OLD)
+        fires = [fire.fire for fire in expired]
+        self._records.missed(fires, "missed", "deadline", "its deadline has passed")

@@ -1,0 +1,300 @@
+"""The dispatcher: writes the fires of the ledger, listens to the answers, and does what each transition asks for.
+
+Of one fire, in this order: the task, its ack, the event, the work item, its ack. Many fires are under way at once.
+Every message can be written again without harm, so whatever is not acknowledged is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import logging
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from ajsync.asyncjobs.tasks import NEW, NO_RESPONDERS, task_subject, work_item_subject
+from ajsync.scheduler.agenda.agenda import Fire
+from ajsync.scheduler.clock import Clock, Standstill, unfit
+from ajsync.scheduler.firing.in_flight import FireOutcome, InFlightFire
+from ajsync.scheduler.firing.ledger import Ledger
+from ajsync.scheduler.firing.lifecycle import Effect, Event, State
+from ajsync.scheduler.firing.lookups import Lookups
+from ajsync.scheduler.throttled_log import ThrottledLog
+from ajsync.transport.connection import Connection
+from ajsync.transport.window import NO_STREAM, WINDOW, Answer, Window
+
+log = logging.getLogger(__name__)
+
+ACK_SECONDS = 3.0
+"""Silence after which a fire is deferred, so that it does not take up the window."""
+_FIRST_BACK_OFF_SECONDS = 0.25
+_LONGEST_BACK_OFF_SECONDS = 5.0
+_TICK_SECONDS = 0.25
+_REPORTED_EVERY_SECONDS = 0.01
+"""Outcomes that come sooner after others are reported together: to record some takes as long as hundreds of them."""
+_SILENT = "the server does not answer"
+_STAGES = {State.STORING: "t", State.ENQUEUING: "i", State.FLAGGING: "f"}
+"""In which states an answer is waited for, and with which letter the window's tokens say what it answers."""
+
+
+class Dispatcher:
+    """Writes fires on one connection; each ends in an outcome, unless its term ends before."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        ledger: Ledger,
+        on_settled: Callable[[list[FireOutcome]], None],
+        *,
+        give_up_after: int,
+        longest_pause: float = math.inf,
+        on_retry: Callable[[], None] = lambda: None,
+        on_deferred: Callable[[Fire, str, bool], None] = lambda _fire, _reason, _again: None,
+        clock: Callable[[], int] = time.time_ns,
+    ) -> None:
+        """A fire is not tried for longer than `give_up_after` nanoseconds, nor past its deadline.
+
+        After this process stood still for more than `longest_pause` seconds nothing is written until `still_ours`:
+        another leader may have made all of it, and workers may have finished it.
+
+        `on_deferred` hears which fire is tried again later, why, and whether it was deferred before.
+        """
+        self.ledger = ledger
+        self._connection = connection
+        self._on_settled = on_settled
+        self._on_retry = on_retry
+        self._on_deferred = on_deferred
+        self._give_up_after = give_up_after
+        self._clock = clock
+        self._queue: deque[InFlightFire] = deque()
+        self._sent: dict[int, InFlightFire] = {}
+        """By serial what takes up the window: what is written, and what is being looked up for it."""
+        self._later: list[tuple[float, int, InFlightFire]] = []
+        """A heap of what is deferred, by the time at which to try again and the serial."""
+        self._standstill = Standstill(longest_pause, Clock(clock))
+        self._window = Window(connection, self._answered, may_write=lambda: not self._standstill.look())
+        self._out = self._window.out
+        """What is lost with a connection is written again when its ack fails to come."""
+        self.inbox = self._window.inbox
+        """Where the acknowledgements of what a `Preparer` makes have to go."""
+        self._outcomes: list[FireOutcome] = []
+        self._reporting = False
+        self._reported_at = 0.0
+        self._throttled_log = ThrottledLog(log)
+        self._lookups = Lookups(connection)
+        self._effects: dict[Effect, Callable[[InFlightFire], None]] = {
+            Effect.SEND_TASK: self._send_task,
+            Effect.TELL: self._tell,
+            Effect.SEND_ITEM: self._send_item,
+            Effect.LOOK_AT_TASK: self._look_at_task,
+            Effect.LOOK_FOR_QUEUE: self._look_for_queue,
+            Effect.SEND_FLAG: self._send_flag,
+            Effect.FLAG_UNHEARD: self._flag_unheard,
+            Effect.DEFER: self._defer,
+            Effect.REPORT: self._report,
+        }
+
+    async def run(self) -> None:
+        """Write and listen until cancelled."""
+        try:
+            async with self._window, asyncio.TaskGroup() as group:
+                group.create_task(self._out.run())
+                group.create_task(self._mind())
+        finally:
+            self._lookups.cancel()
+
+    def dispatch(self, fires: Iterable[InFlightFire]) -> None:
+        """Begin to write fires whose state is QUEUED."""
+        now = self._clock()
+        for fire in fires:
+            fire.give_up_at(now + self._give_up_after)
+            if fire.until < now:
+                fire.detail = "its deadline has passed"
+                self._happened(fire, Event.GIVEN_UP)
+            else:
+                self._queue.append(fire)
+        self._fill()
+
+    def stood_still(self) -> float:
+        """How many seconds this process stood still, so that nothing is written until `still_ours`; 0 for none."""
+        return self._standstill.look()
+
+    def still_ours(self, seconds: float) -> None:
+        """Write what was held back: we still led after this process had stood still for so many seconds."""
+        self._standstill.forgive(seconds)
+        self._out.resume()
+
+    def stop(self) -> None:
+        """Forget what is under way; the ledger has handed it back."""
+        self._queue.clear()
+        self._sent.clear()
+        self._later.clear()
+        self._window.clear()
+
+    async def drain(self, timeout: float) -> bool:
+        """Wait at most `timeout` seconds for what is under way; False if anything is left, what is deferred too."""
+        deadline = time.monotonic() + timeout
+        while self._queue or self._sent or self._outcomes:
+            if time.monotonic() > deadline:
+                return False
+            await asyncio.sleep(0.005)
+        return not self._later
+
+    def _happened(self, fire: InFlightFire, event: Event) -> None:
+        for effect in self.ledger.apply(fire, event):
+            self._effects[effect](fire)
+
+    def _fill(self) -> None:
+        while self._queue and len(self._sent) < WINDOW:
+            fire = self._queue.popleft()
+            if fire.state is State.QUEUED:
+                self._begin(fire, Event.ROOM)
+
+    def _begin(self, fire: InFlightFire, event: Event) -> None:
+        """Give a fire room in the window."""
+        fire.attempts += 1
+        self._sent[fire.messages.serial] = fire
+        self._happened(fire, event)
+
+    def _send_task(self, fire: InFlightFire) -> None:
+        self._window.send(f"t.{fire.messages.serial}", fire.messages.task_frame)
+
+    def _send_item(self, fire: InFlightFire) -> None:
+        self._window.send(f"i.{fire.messages.serial}", fire.messages.item_frame)
+
+    def _send_flag(self, fire: InFlightFire) -> None:
+        frames = fire.flag_frames(self.inbox, self._clock(), NO_RESPONDERS)
+        self._window.send(f"f.{fire.messages.serial}", frames)
+
+    def _flag_unheard(self, fire: InFlightFire) -> None:
+        if fire.sequence:
+            self._out.add(fire.flag_frames(self.inbox, self._clock(), fire.reason or _SILENT))
+
+    def _tell(self, fire: InFlightFire) -> None:
+        if fire.made:
+            self._out.add(fire.event_frame())
+
+    def _answered(self, token: str, answer: Answer) -> None:
+        if answer is NO_STREAM:
+            self._window.drop(token)  # what it means depends on what is asked next
+        fire = self._sent[int(token[2:])]
+        self._happened(fire, fire.answered(answer, self._clock()))
+
+    def _look_at_task(self, fire: InFlightFire) -> None:
+        """See whether anybody has handled the task.
+
+        The queue forgets the item's id after two minutes, and a worker would run again what was terminated.
+        """
+        self._lookups.task_state(fire.messages.task.id, partial(self._task_looked_at, fire))
+
+    def _task_looked_at(self, fire: InFlightFire, state: str, trouble: str) -> None:
+        fire.reason = trouble or fire.reason
+        event = Event.REFUSED if trouble else Event.TASK_NEW if state == NEW else Event.TASK_HANDLED
+        self._happened(fire, event)
+
+    def _look_for_queue(self, fire: InFlightFire) -> None:
+        """See whether there is no queue, or whether it has no leader while a cluster recovers."""
+        task = fire.messages.task
+        self._lookups.queue_exists(task.queue, task.id, partial(self._queue_looked_for, fire))
+
+    def _queue_looked_for(self, fire: InFlightFire, found: bool, trouble: str) -> None:
+        if fire.state is not State.FINDING_QUEUE:
+            return  # its term ended meanwhile, or it was given up
+        if trouble or found:
+            fire.reason = trouble or "the queue does not answer"
+            self._happened(fire, Event.REFUSED)
+            return
+        task, name = fire.messages.task, fire.name
+        text = f"The queue {task.queue} does not exist: no worker gets the task of {name}"
+        self._throttled_log.tell(text, fire.fire, "missing", task.queue, task_id=task.id)
+        self._happened(fire, fire.no_queue())
+
+    def _defer(self, fire: InFlightFire) -> None:
+        """Try again later; meanwhile others have the room."""
+        task, serial, reason = fire.messages.task, fire.messages.serial, fire.reason
+        del self._sent[serial]
+        self._on_deferred(fire.fire, reason, fire.deferred)
+        fire.deferred = True
+        what = f"Work items of the queue {task.queue}" if fire.state is State.ITEM_DEFERRED else "Tasks"
+        text = f"{what} are not stored: {reason}; trying again, as for {fire.name}"
+        kind = reason if "Permissions" not in reason else "permissions"
+        self._throttled_log.tell(text, fire.fire, what, kind, task_id=task.id, reason=reason)
+        wait = min(_FIRST_BACK_OFF_SECONDS * 2 ** min(fire.attempts, 10), _LONGEST_BACK_OFF_SECONDS)
+        heapq.heappush(self._later, (time.monotonic() + wait, serial, fire))
+        self._on_retry()
+        self._fill()
+
+    def _report(self, fire: InFlightFire) -> None:
+        self._sent.pop(fire.messages.serial, None)
+        self._outcomes.append(fire.outcome())
+        if not self._reporting:
+            self._reporting = True
+            wait = self._reported_at + _REPORTED_EVERY_SECONDS - time.monotonic()
+            asyncio.get_running_loop().call_later(max(wait, 0), self._report_all)
+        if fire.on_settled is not None:
+            fire.on_settled(fire.state)
+        if self._queue and len(self._sent) <= WINDOW // 2:
+            self._fill()
+
+    def _report_all(self) -> None:
+        self._reporting, self._reported_at = False, time.monotonic()
+        outcomes, self._outcomes = self._outcomes, []
+        self._on_settled(outcomes)
+
+    async def _mind(self) -> None:
+        """Write again what was not acknowledged, and give up what is too late."""
+        while True:
+            # At least as often that the wait itself is not taken for a standstill.
+            await asyncio.sleep(min(_TICK_SECONDS, self._standstill.longest / 4))
+            is_held = bool(self._standstill.look())
+            self._give_up()
+            if self._connection.is_connected and not is_held:
+                self._mind_silence()
+                self._try_again()
+                self._fill()
+
+    def _mind_silence(self) -> None:
+        for token in self._window.lost():
+            fire = self._sent[int(token[2:])]
+            self._window.drop(token)
+            fire.attempts += 1
+            self._happened(fire, fire.reconnected(self._clock()))
+            self._on_retry()
+        for token in self._window.sent_before(time.monotonic() - ACK_SECONDS):
+            fire = self._sent[int(token[2:])]
+            self._window.drop(token)
+            fire.reason = self._denied(fire) or _SILENT
+            self._happened(fire, fire.silent())
+
+    def _try_again(self) -> None:
+        """Bring back what was deferred for long enough, and leave half of the window to others."""
+        now = time.monotonic()
+        room = WINDOW // 2 - sum(fire.deferred for fire in self._sent.values())
+        while room > 0 and self._later and self._later[0][0] <= now:
+            fire = heapq.heappop(self._later)[2]
+            self._begin(fire, fire.retry(self._clock()))
+            room -= 1
+
+    def _give_up(self) -> None:
+        now = self._clock()
+        if unfit(now):  # and says nothing of how late it is
+            return
+        late = [fire for fire in self.ledger if fire.until < now]
+        for fire in late:
+            fire.detail = f"it could not be stored in time: {fire.reason or _SILENT}"
+            if fire.state in _STAGES:
+                self._window.drop(f"{_STAGES[fire.state]}.{fire.messages.serial}")
+            self._happened(fire, Event.GIVEN_UP)
+        if late:
+            self._later = [item for item in self._later if item[2].state < State.CREATED]
+            heapq.heapify(self._later)
+
+    def _denied(self, fire: InFlightFire) -> str | None:
+        """The server's word that we may not write this."""
+        task = fire.messages.task
+        enqueuing = fire.state is State.ENQUEUING
+        subject = work_item_subject(task.queue, task.id) if enqueuing else task_subject(task.id)
+        return self._connection.permission_reason(subject)

@@ -1,0 +1,182 @@
+"""The ledger: every fire that is not settled, and what follows from that. Pure.
+
+A fire is in it from the moment in which it is taken off the agenda until it has an outcome. The watermark, what comes
+next and what is handed back at the end of a term are derived from it, so none of them can forget a fire: whatever waits
+elsewhere for a connection, an answer or its turn only refers to a fire of the ledger.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+
+from ajsync.scheduler.agenda.agenda import Fire, soonest
+from ajsync.scheduler.election.progress import Progress, Unsettled, progress
+from ajsync.scheduler.election.watermark import Span
+from ajsync.scheduler.firing.in_flight import InFlightFire
+from ajsync.scheduler.firing.lifecycle import TABLE, WAITING, Effect, Event, State
+from ajsync.scheduler.firing.prepare import Prepared
+
+
+class Ledger:
+    """The fires of one scheduler that are not settled; no two of them have the same name and instant."""
+
+    def __init__(self) -> None:
+        self._fires: dict[tuple[str, int], InFlightFire] = {}
+        self._counts = [0] * len(State)
+        """By state, how many fires have it."""
+        self._to_encode: deque[InFlightFire] = deque()
+        self._to_make_good: deque[InFlightFire] = deque()
+        self._prepared: list[tuple[int, int, InFlightFire]] = []
+        """A heap by due instant and serial. As in the queues above, one that has another state meanwhile is stale."""
+
+    def __len__(self) -> int:
+        """How many fires are under way: due, and not settled."""
+        return len(self._fires) - self.count(*WAITING)
+
+    def __iter__(self) -> Iterator[InFlightFire]:
+        return iter(self._fires.values())
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is under way, nor will be in seconds."""
+        return not self._fires
+
+    def count(self, *states: State) -> int:
+        """How many fires are in one of these states."""
+        return sum(self._counts[state] for state in states)
+
+    def take(self, fires: Iterable[Fire]) -> None:
+        """Take in what the agenda gave out."""
+        for fire in fires:
+            self._enter(InFlightFire(fire))
+
+    def make_good(self, fire: Fire) -> None:
+        """Take in what was missed before, and is fired all the same."""
+        self._enter(InFlightFire(fire, made_good=True))
+
+    def seek(self, fire: Fire) -> InFlightFire | None:
+        """Take in what is fired only if the leader before began it; None where the fire is here already."""
+        sought = InFlightFire(fire, made_good=True)
+        sought.state = State.SOUGHT
+        return sought if self._enter(sought) else None
+
+    def apply(self, fire: InFlightFire, event: Event) -> tuple[Effect, ...]:
+        """Let something happen to a fire; returns what is to be done about it.
+
+        An event that means nothing in the fire's state changes nothing.
+        """
+        row = TABLE.get((fire.state, event))
+        if row is None:
+            return ()
+        to = row.if_made if row.if_made is not None and fire.made else row.to
+        self._counts[fire.state] -= 1
+        fire.state = to
+        if to >= State.CREATED:
+            del self._fires[fire.name, fire.due]
+        else:
+            self._counts[to] += 1
+            if to is State.TAKEN:
+                self._line_up(fire)
+        return row.effects
+
+    def encoded(self, fire: InFlightFire, prepared: Prepared) -> None:
+        """A fire is encoded: it waits for its instant."""
+        fire.prepared = prepared
+        self.apply(fire, Event.ENCODED)
+        heapq.heappush(self._prepared, (fire.due, prepared.serial, fire))
+
+    def next_to_encode(self, *, made_good: bool) -> InFlightFire | None:
+        """The first of what is to be encoded, of what is due or of what is made good; it is not given a second time."""
+        source = self._to_make_good if made_good else self._to_encode
+        while source:
+            fire = source.popleft()
+            if fire.state is State.TAKEN:
+                return fire
+        return None
+
+    def to_encode(self, *, made_good: bool) -> int:
+        """How many fires `next_to_encode` has left, at most."""
+        return len(self._to_make_good if made_good else self._to_encode)
+
+    def take_due(self, now: int, most: int) -> list[InFlightFire]:
+        """The first of what is encoded and due by now, in order of due instants; they are not given a second time."""
+        due: list[InFlightFire] = []
+        while self._prepared and self._prepared[0][0] <= now and len(due) < most:
+            fire = heapq.heappop(self._prepared)[2]
+            if fire.state is State.PREPARED:
+                due.append(fire)
+        return due
+
+    def next_due(self) -> int | None:
+        """When the first fire is due that is encoded."""
+        while self._prepared and self._prepared[0][2].state is not State.PREPARED:
+            heapq.heappop(self._prepared)
+        return self._prepared[0][0] if self._prepared else None
+
+    def first_waiting(self) -> int | None:
+        """When the first fire is due that is not handed over, but for what is made good and not encoded yet."""
+        following = self.next_due()
+        dues = [fire.due for fire in self._to_encode]
+        if following is not None:
+            dues.append(following)
+        return min(dues, default=None)
+
+    def upcoming(self, count: int) -> list[Fire]:
+        """The next fires that are taken off the agenda already."""
+        held = [item[2] for item in soonest(self._prepared, count)]
+        fires = [fire.fire for fire in chain(held, islice(self._to_encode, count)) if fire.state in WAITING]
+        return sorted(fires, key=lambda fire: fire.due)[:count]
+
+    def forget_after(self, instant: int) -> None:
+        """Forget what is due later and was not handed over: it is given out once more."""
+        for fire in [fire for fire in self._fires.values() if fire.state in WAITING and fire.due > instant]:
+            self.apply(fire, Event.CHANGED)
+
+    def hand_back(self) -> list[Fire]:
+        """End everything, and return what is on nobody's list any more; what was sought the watermark names."""
+        fires = []
+        for fire in [*self._fires.values()]:
+            self.apply(fire, Event.TERM_ENDED)
+            if fire.state is State.HANDED_BACK:
+                fires.append(fire.fire)
+        self._to_encode.clear()
+        self._to_make_good.clear()
+        self._prepared.clear()
+        return fires
+
+    def progress(
+        self, reached: int, room: int, gaps: tuple[Span, ...] = (), gap_until: int = 0, late: Iterable[Fire] = ()
+    ) -> Progress:
+        """How far a term has come that has taken in everything due up to `reached`, in `room` bytes.
+
+        Of what it catches up with, `gaps` are not given out, and what it gave out last is of a gap that ended with
+        `gap_until`. `late` is what the agenda has and did not give out in time.
+        """
+        made_good: list[Unsettled] = []
+        unsettled: list[Unsettled] = []
+        for fire in self._fires.values():
+            if fire.state is State.SOUGHT:
+                unsettled.append((fire.due, fire.name, True))
+            elif fire.due <= reached:
+                again = fire.due <= gap_until and fire.fire.task.settings.catchup == "all"
+                (made_good if again else unsettled).append((fire.due, fire.name, False))
+        unsettled += [(fire.due, fire.task.name, False) for fire in late]
+        return progress(reached, unsettled, room, gaps, made_good, gap_until)
+
+    def _enter(self, fire: InFlightFire) -> bool:
+        there = self._fires.get((fire.name, fire.due))
+        if there is not None:
+            if there.fire.stands or there.state not in WAITING:
+                return False  # both would make the same task
+            self.apply(there, Event.CHANGED)
+        self._fires[fire.name, fire.due] = fire
+        self._counts[fire.state] += 1
+        if fire.state is State.TAKEN:
+            self._line_up(fire)
+        return True
+
+    def _line_up(self, fire: InFlightFire) -> None:
+        (self._to_make_good if fire.made_good else self._to_encode).append(fire)
