@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from ajsync.cli.options.checkout import CI_VARIABLES
 from tests.nats_server import NatsServer
@@ -21,6 +21,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # The tests run often, and find in many runs of few examples what one of many finds: `--hypothesis-profile=thorough`.
 settings.register_profile("ajsync", deadline=None, max_examples=50)
 settings.register_profile("thorough", deadline=None, max_examples=1000)
+# A mutant meets the same examples in every run, and a failure is enough: the smallest example does not matter.
+settings.register_profile(
+    "mutants", deadline=None, max_examples=50, derandomize=True, phases=(Phase.explicit, Phase.generate)
+)
 settings.load_profile("ajsync")
 
 StartServer = Callable[..., NatsServer]

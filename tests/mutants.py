@@ -132,6 +132,7 @@ def _settings(modules: Sequence[str], tests: Sequence[str]) -> str:
             'source_paths = ["ajsync"]',
             f"only_mutate = {json.dumps(list(modules))}",
             f"also_copy = {json.dumps(beside)}",
+            'pytest_add_cli_args = ["--hypothesis-profile=mutants"]',
             f"pytest_add_cli_args_test_selection = {json.dumps(list(tests))}",
             "",
         )
