@@ -16,7 +16,7 @@ from ajsync.asyncjobs.names import CONFIGURATION_STREAM, SCHEDULE_SUBJECT
 from ajsync.timestamp import NANOSECONDS
 from ajsync.transport.connection import Connection
 from ajsync.transport.consumer import CONSUMER_MARK
-from ajsync.transport.pages import list_pages
+from ajsync.transport.leader import list_pages
 from ajsync.transport.subjects import overlap
 
 _POLL_SECONDS = 0.02

@@ -18,9 +18,8 @@ from ajsync.asyncjobs.names import (
 from ajsync.timestamp import parse_timestamp
 from ajsync.transport.connection import Connection
 from ajsync.transport.errors import ConsumerNotFoundError, StreamNotFoundError
-from ajsync.transport.leader import list_subjects
+from ajsync.transport.leader import list_pages, list_subjects
 from ajsync.transport.messages import last_message
-from ajsync.transport.pages import list_pages
 
 _WORKERS = "WORKERS"
 

@@ -1,13 +1,14 @@
-"""What only the leader of a stream answers: which subjects it has, and the last message of each of many subjects.
+"""What only leaders answer: lists of streams, consumers and subjects, and the last message of each of many subjects.
 
-Other replicas may answer a direct get, with what was true a moment ago.
+A direct get may be answered by another replica, with what was true a moment ago. Lists come in pages, and what they
+list comes and goes between two pages.
 """
 
 from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,34 @@ _WINDOW = 256
 """Questions under way at once."""
 _OPEN_BYTES = 16 * 1024 * 1024
 """How large the answers to these may be together: the server disconnects a client that is 64 MiB behind."""
-_LISTINGS = 3
+_LISTINGS = 5
+"""How often to list again, if the pages do not fit each other."""
+_SUBJECTS = 100_000
+"""On a page of subjects."""
+
+
+async def list_pages(
+    connection: Connection, api_subject: str, member: str, request: Mapping[str, object] | None = None
+) -> list[dict[str, Any]]:
+    """The streams or consumers in `member` of all pages. Raises as `Connection.jetstream_request`.
+
+    If one goes between two pages, the first one of the next page moves to the page that was read already, and would be
+    missing. So all are listed again if the total changed. If it changes each time, what any listing found counts.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for _ in range(_LISTINGS):
+        offset, totals = 0, set()
+        while True:
+            page = await connection.jetstream_request(api_subject, {**(request or {}), "offset": offset})
+            entries = page.get(member) or []
+            found.update((each.get("name") or each["config"]["name"], each) for each in entries)
+            totals.add(page["total"])
+            offset += len(entries)
+            if not entries or offset >= page["total"]:
+                break
+        if len(totals) == 1:
+            break
+    return list(found.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +66,7 @@ class Listing:
 async def list_subjects(connection: Connection, stream: str, subjects: str) -> Listing:
     """The subjects that match `subjects`, delete markers included. Raises as `Connection.jetstream_request`.
 
-    The server sends 100,000 at a time, sorted. If a subject comes or goes between two pages, another one would be
-    missing, so all are asked for again.
+    As with streams, they are listed again if one comes or goes between two pages.
     """
     for _ in range(_LISTINGS):
         found: set[str] = set()
@@ -62,6 +89,24 @@ async def list_subjects(connection: Connection, stream: str, subjects: str) -> L
     raise UnreachableError(
         f"The keys of the stream {stream} change faster than they can be listed. Try again when there are fewer writes."
     )
+
+
+async def list_subjects_from(connection: Connection, stream: str, subjects: str, first: str) -> set[str]:
+    """The subjects that match `subjects`, from `first` on in their order, and maybe some before.
+
+    They are listed from the end, so that a long list costs no more than what is wanted of it.
+    Raises as `Connection.jetstream_request`.
+    """
+    api_subject = f"STREAM.INFO.{stream}"
+    end = (await connection.jetstream_request(api_subject))["state"]["messages"]
+    found: set[str] = set()
+    while end > 0:
+        start = max(end - _SUBJECTS, 0)
+        page = await connection.jetstream_request(api_subject, {"subjects_filter": subjects, "offset": start})
+        names = page["state"].get("subjects") or {}
+        found.update(names)
+        end = start if names and min(names) >= first else 0
+    return found
 
 
 async def list_all_subjects(connection: Connection, stream: str, patterns: Sequence[str]) -> Listing:

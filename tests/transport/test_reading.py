@@ -11,13 +11,13 @@ import pytest
 from nats.aio.msg import Msg
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
-from ajsync.asyncjobs.names import CONFIGURATION_STREAM, CONFIGURATION_SUBJECT, SCHEDULE_SUBJECT
+from ajsync.asyncjobs.names import CONFIGURATION_STREAM, SCHEDULE_SUBJECT
 from ajsync.asyncjobs.streams import stream_configuration
 from ajsync.errors import UnreachableError
 from ajsync.transport import tail as tail_module
 from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import context_for_server
-from ajsync.transport.leader import last_messages, list_subjects
+from ajsync.transport.leader import last_messages
 from ajsync.transport.reading import Reading
 from ajsync.transport.walk import NoWalkError, Walk
 from tests.nats_server import NatsServer
@@ -234,41 +234,6 @@ async def test_a_walk_says_why_it_cannot_be(server: NatsServer) -> None:
         await make(connection, allow_direct=False)
         with pytest.raises(NoWalkError, match="direct gets end with 503"):
             await Walk(connection, CONFIGURATION_STREAM, ">", lambda *_: None).to_end()
-
-
-async def test_a_listing_whose_pages_do_not_fit_each_other_is_asked_for_again(
-    server: NatsServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with connect(context_for_server(server.url)) as connection:
-        await make(connection)
-        created = (await connection.jetstream_request(f"STREAM.INFO.{CONFIGURATION_STREAM}"))["created"]
-
-        def page(total: int, *names: str) -> dict[str, object]:
-            return {"created": created, "total": total, "state": {"last_seq": 3, "subjects": dict.fromkeys(names, 1)}}
-
-        async def answer(_subject: str, _body: object = None) -> dict[str, object]:
-            return next(pages)
-
-        monkeypatch.setattr(connection, "jetstream_request", answer)
-        # B was purged after the first page, so that D begins no page.
-        pages = iter([page(4, "A", "B"), page(3, "E"), page(3, "A", "D"), page(3, "E")])
-        assert {*(await list_subjects(connection, CONFIGURATION_STREAM, ">")).subjects} == {"A", "D", "E"}
-        pages = iter([page(4, "A"), page(3, "B")] * 3)
-        with pytest.raises(UnreachableError, match="change faster than they can be listed"):
-            await list_subjects(connection, CONFIGURATION_STREAM, ">")
-
-
-async def test_many_last_messages_are_had_at_once(server: NatsServer) -> None:
-    async with connect(context_for_server(server.url)) as connection:
-        await make(connection)
-        await put(connection, {name: name.encode() for name in STABLE})
-        wanted = [f"{SCHEDULE_SUBJECT}{name}" for name in (*STABLE, "ABSENT")]
-        found = await last_messages(connection, CONFIGURATION_STREAM, wanted)
-        assert {subject: message.data for subject, message in found.items()} == {
-            f"{SCHEDULE_SUBJECT}{name}": name.encode() for name in STABLE
-        }
-        with pytest.raises(UnreachableError, match="stream not found"):
-            await last_messages(connection, "NONE", [f"{CONFIGURATION_SUBJECT}x"])
 
 
 async def test_many_values_as_large_as_can_be_are_read_by_name(server: NatsServer) -> None:

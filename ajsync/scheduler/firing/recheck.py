@@ -26,6 +26,7 @@ from ajsync.scheduler.throttled_log import ThrottledLog
 from ajsync.timestamp import NANOSECONDS
 from ajsync.transport.connection import Connection
 from ajsync.transport.errors import JetStreamError
+from ajsync.transport.leader import list_subjects_from
 from ajsync.transport.publisher import Write, publish_one
 
 log = logging.getLogger(__name__)
@@ -46,8 +47,6 @@ _PAUSE_SECONDS = 0.05
 """After so many looks at once: a thousand a second leave the time to what falls due now."""
 SURE_AFTER_SECONDS = 2.0
 """A worker that deletes a finished task acknowledges its work item much sooner."""
-_PAGE = 100_000
-"""Subjects that the server tells of in one answer."""
 
 
 class Recheck:
@@ -218,18 +217,10 @@ class Recheck:
 
     async def _list_items(self, queue: str) -> frozenset[str] | None:
         stream, subjects = QUEUE_STREAM_PREFIX + queue, work_item_subject(queue, ">")
+        oldest = work_item_subject(queue, first_id(self._since // NANOSECONDS))  # ids sort by their time
         try:
-            info = await self._connection.jetstream_request(f"STREAM.INFO.{stream}")
-            oldest, ids = first_id(self._since // NANOSECONDS), set[str]()
-            end = info["state"]["messages"]
-            while end > 0:  # from the end: the server sorts them, and ids sort by their time
-                start = max(end - _PAGE, 0)
-                request = {"subjects_filter": subjects, "offset": start}
-                info = await self._connection.jetstream_request(f"STREAM.INFO.{stream}", request)
-                page = {subject.rpartition(".")[2] for subject in info["state"].get("subjects") or {}}
-                ids |= page
-                end = start if page and min(page) >= oldest else 0
-            return frozenset(ids)
+            found = await list_subjects_from(self._connection, stream, subjects, oldest)
+            return frozenset(subject.rpartition(".")[2] for subject in found)
         except (JetStreamError, NotPermittedError) as error:
             text = f"Cannot see the work items of the queue {queue}; what it loses is not sent again: {error}"
             self._complaints.tell(text, None, "items", queue, reason=str(error))
