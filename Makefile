@@ -46,11 +46,12 @@ lint: $(VENV)/.installed
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest -n 6 --dist worksteal
 
-# Each process writes a file of its own; they are put together at the end.
+# Each process writes a file of its own; they are put together at the end. What is measured runs slower, so a test may take
+# longer before it counts as one that hangs: ending it would lose what its worker has measured.
 .PHONY: coverage
 coverage: $(VENV)/.installed
 	rm -rf .coverage
-	$(BIN)/coverage run -m pytest -n 6 --dist worksteal
+	$(BIN)/coverage run -m pytest -n 6 --dist worksteal -o faulthandler_timeout=900
 	$(BIN)/coverage combine --quiet
 	$(BIN)/python -m tests.covered
 
