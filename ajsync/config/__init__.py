@@ -1,4 +1,4 @@
-"""Configuration: from YAML files to the desired schedules, each checked, each with its place in a file."""
+"""Configuration: the desired schedules from YAML files, each one checked and with its place in a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the configuration files say, once all of them are valid: the desired state and the rules for reaching it."""
+"""What valid files say: the desired schedules, and the limits for an apply."""
 
 from __future__ import annotations
 
@@ -13,28 +13,27 @@ from ajsync.safety import Safety
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """`ajsync.yaml` and all the schedules files that it names, for one environment."""
+    """`ajsync.yaml` and the schedules files that it names, for one environment."""
 
     project: Path
-    """The file `ajsync.yaml`; all other names of files are relative to its folder."""
+    """The path of `ajsync.yaml`. Other files are named relative to its folder."""
     owner: str
     environment: str | None
-    """The one that was chosen."""
     context: str | None
-    """The NATS context that the project or its environment names."""
+    """The NATS context of the environment, or of the project."""
     safety: Safety
     tasks: Mapping[str, ScheduledTask]
-    """Desired, by name; each has `managed` with owner and source, and `created_at` 0. Suspended ones are left out."""
+    """The desired schedules by name, without suspended ones. `managed` has the owner and source; `created_at` is 0."""
     locations: Mapping[str, Location]
-    """Where each name stands, suspended ones too."""
+    """Where each name is in the files, including suspended ones."""
     suspended: frozenset[str]
     without_queue: frozenset[str]
-    """The schedules for which neither they nor any defaults name a queue, so that it is DEFAULT."""
+    """The schedules whose queue is DEFAULT because neither they nor any defaults name one."""
     sources: tuple[Path, ...]
-    """Every file that was read: the project, the schedules files, the payload files."""
+    """Every file that was read: `ajsync.yaml`, schedules files, payload files."""
     patterns: tuple[str, ...]
-    """Which files hold schedules, as `files` says."""
-    overlooked: tuple[str, ...]
-    """What looks like a schedules file beside those and is matched by no pattern, as messages name it."""
+    """The patterns of `files`."""
+    unmatched: tuple[str, ...]
+    """Schedules files beside those that no pattern matches, as messages name them."""
     digest: str
-    """SHA-256, in hex, over owner and desired tasks; the same however files and keys are ordered or files are named."""
+    """SHA-256 in hex over the owner and the desired schedules. It is independent of the order of files and keys."""

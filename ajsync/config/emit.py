@@ -1,7 +1,7 @@
-"""From values to YAML as a person would write it: block style, plain words where that is safe, quotes everywhere else.
+"""Write values as YAML like a person would: block style, plain scalars where that is safe, quotes elsewhere.
 
-Whatever is written plain is a string to readers of YAML 1.2 and of YAML 1.1 alike. PyYAML's own emitter knows only the
-latter, folds lines, and has no way to say of one string that it is to be quoted.
+A plain scalar is a string for readers of both YAML 1.2 and YAML 1.1. PyYAML's own emitter knows only YAML 1.1, folds
+lines, and cannot be told to quote a single string.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ from yaml.resolver import Resolver
 
 from ajsync.config.scalars import read_scalar
 
-# What begins with a letter, a digit or a slash is no indicator; without brackets, `#` and `: ` inside, plain text ends
-# where the line does. A dot, sign or tilde in front may make a number or null.
+# A text that begins with a letter, a digit or a slash is no indicator, and without brackets, `#` and `: ` it ends with
+# the line. A leading dot, sign or tilde could make it a number or null.
 _PLAIN = re.compile(r"[\w/](?:[\w ./,;()+@*=%&!?'-]|:(?=\S))*(?<! )")
 _WORDS_OF_YAML_1_1 = frozenset("yn")
-"""PyYAML takes these letters for strings, other readers of YAML 1.1 for true and false."""
+"""Strings for PyYAML, and true and false for other readers of YAML 1.1."""
 _LONGEST_KEY = 1000
-"""Characters of a key that stands in front of its colon; YAML stops looking for the colon after 1,024."""
+"""Characters of a key before its colon. YAML looks for the colon in the first 1,024."""
 _COMMAND = re.compile(r"^[^\S\n]*::|##\w*\[", re.MULTILINE)
-"""What a build machine that reads the output takes for a command. In quotes it is none, or can be escaped."""
+"""What a build machine that reads the output takes for a command. In quotes it is none, or is escaped."""
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
 class Quoted(str):
-    """A string that is written in quotes, whether it needs them or not."""
+    """A string that is always written in quotes."""
 
     __slots__ = ()
 
 
 def emit(value: Mapping[str, Any]) -> str:
-    """The text of a mapping, its members in their order, with blank lines between those of the first two levels.
+    """The text of a mapping in its order, with blank lines between the members of the first two levels.
 
-    The mapping must not be empty, and no string in it have half a surrogate pair, which YAML cannot spell.
+    The mapping must not be empty, and must not contain half of a surrogate pair, which YAML cannot express.
     """
     parts: list[str] = []
     for key, member in value.items():
@@ -50,7 +50,7 @@ def emit(value: Mapping[str, Any]) -> str:
 
 
 def emit_compact(value: Any) -> str:
-    """The text of any value that JSON has, without blank lines and without a line end behind it."""
+    """The text of any JSON value, without blank lines and without a final line break."""
     return _node(value, "").removeprefix("\n").removeprefix(" ")
 
 
@@ -60,7 +60,7 @@ def scalar(text: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """A string in double quotes, on one line; what cannot be seen is written as an escape."""
+    """A string in double quotes on one line, with escapes for invisible characters."""
     if text.isprintable() and '"' not in text and "\\" not in text:
         return f'"{text}"'
     return '"' + "".join(map(_escaped, text)) + '"'
@@ -80,13 +80,13 @@ def _sequence(value: list[Any], indent: str) -> str:
 
 
 def _item(item: Any, indent: str) -> str:
-    """An item behind its dash: the first line of a collection stands on that line too."""
+    """An item after its dash, with the first line of a collection on the same line."""
     text = _node(item, indent)
     return f" {text[1 + len(indent) :]}" if text.startswith("\n") else text
 
 
 def _node(value: Any, indent: str) -> str:
-    """What stands behind `key:` or `-`: the rest of the line, or the lines below it."""
+    """The text after `key:` or `-`: the rest of the line, or the lines below it."""
     if isinstance(value, dict) and value:
         return _mapping(value, indent)
     if isinstance(value, list) and value:
@@ -101,7 +101,7 @@ def _node(value: Any, indent: str) -> str:
 
 
 def _fits_a_block(text: str) -> bool:
-    """Whether a text of several lines says the same as a literal block, and shows all that is in it."""
+    """Whether a literal block can express a text of several lines, and shows everything in it."""
     lines = text.removesuffix("\n").split("\n")
     return (
         bool(lines[0])
@@ -112,14 +112,14 @@ def _fits_a_block(text: str) -> bool:
     )
 
 
-@lru_cache(maxsize=4096)  # keys, queues and the like come again and again
+@lru_cache(maxsize=4096)  # keys, queues and the like are repeated very often
 def _is_plain(text: str) -> bool:
     if not _PLAIN.fullmatch(text) or text.lower() in _WORDS_OF_YAML_1_1:
         return False
     try:
         if not isinstance(read_scalar(text), str):
             return False
-    except ValueError:  # a number of too many digits
+    except ValueError:  # a number with too many digits
         return False
     readings_of_yaml_1_1 = Resolver.yaml_implicit_resolvers.get(text[0], ())
     return not any(pattern.match(text) for _, pattern in readings_of_yaml_1_1)

@@ -1,6 +1,6 @@
-"""From scheduled tasks back to a schedules file: what to write of each, and which ones a file cannot express.
+"""Write scheduled tasks as a schedules file, and say which ones a file cannot express.
 
-Nothing is written that would come back as something else: each member goes through the checks of the loader first.
+Each member goes through the checks of the loader first, so everything that is written loads as the same value.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ajsync.errors import InvalidError, Problem, ScheduleError
 from ajsync.schedule import format_duration_short, load_zone, parse, split_zone
 
 _PAYLOAD_DEPTH = MAX_DEPTH - 10
-"""Levels that a payload may have as YAML, which has the schedule's own levels above it."""
+"""Levels of nesting in a payload as YAML, below the levels of the schedule itself."""
 _NOWHERE = Document("", None, False, None)
 _ABSENT: Mapping[str, object] = {
     "timezone": "",
@@ -34,25 +34,25 @@ _ABSENT: Mapping[str, object] = {
     "overlap": DEFAULT_OVERLAP,
     "jitter": 0,
 }
-"""What a member that is left out comes to."""
+"""The values of members that are left out."""
 _DURATIONS = frozenset(("deadline", "catchup_window", "jitter"))
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """A schedules file, and what it does not hold."""
+    """The text of a schedules file, and the schedules that are not in it."""
 
     text: str
     skipped: Mapping[str, str]
-    """By name, why a schedule cannot be written in a file."""
+    """Reasons, by the names of schedules that a file cannot express."""
 
 
 def export_yaml(tasks: Iterable[ScheduledTask], schema: str | None = None) -> Exported:
-    """The text of a schedules file from which the same tasks are loaded, sorted by name.
+    """The text of a schedules file that loads as the same tasks, sorted by name.
 
-    Their `created_at`, owner and source are not in it, and it has no defaults: in a project that has some, they count
-    for what a schedule does not say. `schema` is the path or URL of the JSON Schema that editors are told of.
-    Raises InvalidError where the schedules are too many for one file.
+    It leaves out `created_at`, owner and source, and has no defaults, so a project's defaults apply to members that a
+    schedule does not set. `schema` is the path or URL of the JSON Schema for editors. Raises InvalidError if there are
+    too many schedules for one file.
     """
     checks = MemberChecks()
     written: dict[str, Any] = {}
@@ -69,13 +69,13 @@ def export_yaml(tasks: Iterable[ScheduledTask], schema: str | None = None) -> Ex
 
 
 class _NotExpressible(Exception):
-    """A task that no file can say; `str()` is the reason."""
+    """A file cannot express a task; `str()` is the reason."""
 
 
 def _members(task: ScheduledTask, checks: MemberChecks) -> dict[str, Any]:
-    """The members of a schedule as a file has them, placeholders aside."""
+    """The members of a schedule in a file, before placeholders are escaped."""
     if not SCHEDULE_NAME.fullmatch(task.name):
-        raise _NotExpressible("its name has other characters than letters, digits, _ and -")
+        raise _NotExpressible("its name has characters other than letters, digits, _ and -")
     if len(task.name) > LONGEST_NAME:
         raise _NotExpressible(f"its name has {len(task.name):,} characters; the maximum is {LONGEST_NAME}")
     if reason := too_large(task):
@@ -107,7 +107,7 @@ def _members(task: ScheduledTask, checks: MemberChecks) -> dict[str, Any]:
 
 
 def _payload(payload: bytes, members: dict[str, Any], stored: dict[str, Any], checks: MemberChecks) -> dict[str, Any]:
-    """The payload as YAML where that comes to the same bytes, else in base64."""
+    """The payload as YAML if that loads as the same bytes, else in base64."""
     try:
         member: dict[str, Any] = {"payload": json.loads(payload)}
         is_shallow = _fits(member, _PAYLOAD_DEPTH)
@@ -122,28 +122,28 @@ def _payload(payload: bytes, members: dict[str, Any], stored: dict[str, Any], ch
 
 
 def _split_schedule(stored: str) -> tuple[str, str]:
-    """A stored schedule without its zone, and the zone; left whole where the loader would put it together otherwise."""
+    """A stored schedule and its zone; not split if the loader would put it together differently."""
     zone, rest = split_zone(stored)
     if stored != f"CRON_TZ={zone} {rest}" or rest.startswith("@every "):
         return stored, ""
     try:
         load_zone(zone)
-    except ScheduleError:  # "Local" has a meaning in a prefix only
+    except ScheduleError:  # "Local" is allowed in a prefix only
         return stored, ""
     return rest, zone
 
 
 def _difference(members: dict[str, Any], stored: dict[str, Any], checks: MemberChecks) -> str:
-    """Why the loader would not make of `members` what is stored; "" where it would."""
+    """Why `members` would not load as what is stored; "" if they would."""
     problems: list[Problem] = []
     loaded = checks.check(members, checks.schedule, _NOWHERE, ("",), problems)
     if problems:
         return f"{problems[0].message}; {problems[0].hint}"
     for name, value in stored.items():
         if loaded[name] != value:
-            return f"{name}: a file cannot say it as it is stored"
+            return f"{name}: a file cannot express the stored value"
         if isinstance(value, str) and not _is_unicode(value):
-            return f"{name}: it has half a surrogate pair"
+            return f"{name}: it contains half of a surrogate pair"
     return ""
 
 
@@ -156,7 +156,7 @@ def _is_unicode(text: str) -> bool:
 
 
 def _fits(value: object, levels: int) -> bool:
-    """Whether a value has at most so many levels."""
+    """Whether a value is nested at most this deep."""
     if not isinstance(value, dict | list):
         return True
     items = value.values() if isinstance(value, dict) else value
@@ -164,12 +164,12 @@ def _fits(value: object, levels: int) -> bool:
 
 
 def _for_file(members: dict[str, Any]) -> Any:
-    """The members with what only the file's text has: quotes around each schedule."""
+    """The members as they are written, with quotes around the schedule."""
     return {**_literal(members), "schedule": Quoted(_literal(members["schedule"]))}
 
 
 def _literal(value: Any) -> Any:
-    """A value in whose strings nothing is taken for a placeholder."""
+    """A value whose strings contain no placeholders."""
     if isinstance(value, str):
         return value.replace("${", "$${")
     if isinstance(value, dict):
@@ -180,7 +180,7 @@ def _literal(value: Any) -> Any:
 
 
 def _check_whole(text: str, value: dict[str, Any]) -> None:
-    """Read the text once as the loader does: there are limits that only a whole file can break."""
+    """Parse the text as the loader does, because only a whole file can break some limits."""
     problems: list[Problem] = []
     data = text.encode()
     read = parse_document(data, "the export", problems)
@@ -188,4 +188,4 @@ def _check_whole(text: str, value: dict[str, Any]) -> None:
         reason = problems[0].message if problems else f"it would be larger than {MAX_FILE_SIZE:,} bytes"
         raise InvalidError(f"The schedules do not fit into one file: {reason}.")
     assert read is not None
-    assert read.value == value, "the export does not say what it should"
+    assert read.value == value, "the export loads as something else"

@@ -1,4 +1,4 @@
-"""The files of a project: how messages name them, how patterns are expanded to them, how their bytes are read."""
+"""The files of a project: their names in messages, the patterns that match them, and their bytes."""
 
 from __future__ import annotations
 
@@ -13,16 +13,19 @@ from itertools import pairwise, takewhile
 from pathlib import Path, PurePosixPath
 
 from ajsync.config.nodes import MAX_FILE_SIZE
-from ajsync.config.wording import shown
+from ajsync.config.wording import flow, shown
+from ajsync.errors import Location, Problem
 
 _MAGIC = frozenset("*?[")
 _ENDINGS = (".yaml", ".yml")
 _SCHEDULES = re.compile(rb"""^\{?["']?schedules["']?[ \t]*:""", re.MULTILINE)
-"""What every schedules file has, and hardly any other file of YAML."""
+"""Every schedules file has this, and hardly any other YAML file does."""
+_BRACES = re.compile(r"\{([^{}]*,[^{}]*)\}")
+_MOST_ALTERNATIVES = 5
 
 
 class Unusable(Exception):
-    """A file or folder that cannot be used; `str()` is the reason, in the operating system's words if it is its own."""
+    """A file or folder cannot be used; `str()` is the reason, often in the words of the operating system."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +33,9 @@ class Refusal:
     """Why a file is not read."""
 
     where: str
-    """To where it leads."""
+    """Where it leads, for the text "leads …"."""
     what: str
-    """What it is."""
+    """What the file is, for the text "is …"."""
     hint: str
 
 
@@ -40,27 +43,37 @@ OUTSIDE = Refusal("out of the project's folder", "a link out of the folder", "co
 
 
 @dataclass(frozen=True, slots=True)
+class Pattern:
+    """One entry of `files`."""
+
+    match: str
+    """A path in the project's folder, which may contain `*`, `?`, `[abc]` and `**`."""
+    location: Location
+    optional: bool = False
+    """Whether it may match nothing. Otherwise that is an error, because its schedules would be deleted."""
+
+
+@dataclass(frozen=True, slots=True)
 class Folder:
-    """The folder of `ajsync.yaml`, as seen from where the command was started. Both paths are absolute."""
+    """The folder of `ajsync.yaml` (`path`), as seen from the working directory (`start`). Both paths are absolute."""
 
     path: Path
     start: Path
 
     def shown(self, path: Path) -> str:
-        """A file as messages name it: from the working directory, or in full if it is not below that."""
+        """The name of a file in messages: relative to the working directory, or in full if it is elsewhere."""
         return path.relative_to(self.start).as_posix() if path.is_relative_to(self.start) else str(path)
 
     def source(self, path: Path) -> str:
-        """A file of the project as the bucket names it, the same wherever a checkout lies."""
+        """The name of a file in the bucket, which is the same in every checkout."""
         return path.relative_to(self.path).as_posix()
 
     def refuses(self, path: Path, *, besides: Path | None = None, spelled: bool = False) -> Refusal | None:
-        """Why a file must not be read: once all symbolic links are followed it is outside of the folder, or hidden.
+        """Why a file must not be read, if with all symbolic links followed it is outside of the folder or hidden.
 
-        Links within the folder are followed, of which ConfigMaps are made, and so is one that leads to the folder
-        itself. Names that begin with a dot hold what is not for others: `.git`, `.env`, `.ssh`. Those that a pattern
-        spells are no surprise (`spelled`), and neither are those of the folder of another file, `besides` which this
-        one is; but nothing of `.git` is ever read.
+        Links within the folder are followed, because ConfigMaps consist of them, and so is a link to the folder itself.
+        Names that begin with a dot, such as `.git`, `.env` and `.ssh`, are often private. They are allowed if a pattern
+        spells them out (`spelled`), or if they are on the way to the folder `besides`; but nothing in `.git` is read.
         """
         if "\0" in str(path):
             return OUTSIDE
@@ -83,28 +96,28 @@ class Folder:
         return self.path.joinpath(*fixed)
 
     def expand(self, pattern: str) -> list[Path]:
-        """The files that a pattern matches. Raises `Unusable` where a folder cannot be listed.
+        """The files that a pattern matches. Raises `Unusable` if a folder cannot be listed.
 
-        Names that begin with a dot are matched only by a pattern that spells the dot, as in a shell. This is not only
-        habit: Kubernetes mounts a ConfigMap as links to `..data/NAME`, and `..data` is a link to a folder `..2026_…`;
-        looking into those would read each file three times. Python's own glob will not do: it passes over folders that
-        it cannot list, and schedules that are passed over would be deleted.
+        As in a shell, only a pattern that spells out the dot matches a name that begins with one. There is a second
+        reason: Kubernetes mounts a ConfigMap as links to `..data/NAME`, and `..data` is a link to a folder `..2026_…`,
+        so each file would be found three times. Python's own glob skips folders that it cannot list, and the schedules
+        in skipped files would be deleted.
         """
         try:
             parts = PurePosixPath(pattern).parts
-            # Two of ** side by side say no more than one.
+            # Several ** in a row mean the same as one.
             parts = tuple(part for part, following in pairwise((*parts, "")) if not part == following == "**")
             search = _Search(lambda folder: self.refuses(folder, spelled=True) is None)
             return list(search.expand(self.path, (*parts, "*") if parts[-1] == "**" else parts))
         except OSError as error:
             raise Unusable(f"{error.filename} cannot be listed: {error.strerror}") from None
 
-    def overlooked(self, patterns: Collection[str], read: Iterable[Path]) -> list[Path]:
-        """The files that look like schedules files, where the patterns find theirs, and are not among those `read`.
+    def unmatched(self, patterns: Collection[str], read: Iterable[Path]) -> list[Path]:
+        """Files that look like schedules files and are not among those `read`.
 
-        Such a file was renamed or moved, or is new, and what it holds would be deleted or never be. Beside the project
-        file, and below the folders of patterns; there none where a pattern ends in `.yml`: whoever wrote it thought of
-        the endings.
+        Such a file may have been renamed or moved, so that its schedules would be deleted, or it is new and was
+        forgotten. The search covers the project's folder and the folders of the patterns, but not the latter if a
+        pattern ends in `.yml`, because its author has thought about the endings.
         """
         alike = {"*.yaml", "*.yml"}
         if not any(pattern.endswith(".yml") for pattern in patterns):
@@ -114,7 +127,7 @@ class Folder:
         known = {os.path.realpath(path) for path in read}
         found: dict[str, Path] = {}
         for pattern in sorted(alike):
-            with suppress(Unusable):  # no pattern needs to look in there
+            with suppress(Unusable):  # an unreadable folder is an error elsewhere if a pattern needs it
                 for path in self.expand(pattern):
                     real = os.path.realpath(path)
                     if real in known or path.suffix not in _ENDINGS or self.refuses(path) is not None:
@@ -132,16 +145,16 @@ def _has_schedules(path: Path) -> bool:
 
 
 class _Search:
-    """One search for what a pattern matches."""
+    """One search for the files that a pattern matches."""
 
     def __init__(self, enters: Callable[[Path], bool]) -> None:
-        """`enters` says of a link to a folder whether to go on in there."""
+        """`enters` decides whether to follow a link to a folder."""
         self._enters = enters
         self._seen: set[tuple[int, int, int]] = set()
-        """The folders that were searched for as many parts, since links may lead round in circles."""
+        """Folders that were searched, with the number of parts left, because links may form a circle."""
 
     def expand(self, folder: Path, parts: tuple[str, ...]) -> Iterator[Path]:
-        """What is matched in a folder; also a link to a folder that is not entered, which is a mistake to be told."""
+        """What matches in a folder, including a link to a folder that is not followed, which will be a problem."""
         first, rest = parts[0], parts[1:]
         if not _MAGIC.intersection(first):
             path = folder / first
@@ -157,7 +170,7 @@ class _Search:
         self._seen.add(key)
         if first == "**":
             yield from self.expand(folder, rest)
-        for name in sorted(os.listdir(folder)):  # noqa: PTH208 - names are all that is needed, and most do not match
+        for name in sorted(os.listdir(folder)):  # noqa: PTH208 - only names are needed, and most do not match
             path = folder / name
             if name.startswith(".") and not first.startswith("."):
                 continue
@@ -168,7 +181,7 @@ class _Search:
                 if rest:
                     if path.is_dir():
                         yield from self._go_on(path, rest)
-                elif first != "*" or not path.is_dir():  # a folder that is named like a file is a mistake to be told
+                elif first != "*" or not path.is_dir():  # a folder with the name of a file will be a problem
                     yield path
 
     def _go_on(self, folder: Path, parts: tuple[str, ...]) -> Iterator[Path]:
@@ -179,20 +192,20 @@ class _Search:
 
 
 def _is_hidden(part: str) -> bool:
-    """Whether a name begins with one dot; with two it is of a volume of Kubernetes."""
+    """Whether a name begins with one dot. Names with two dots come from volumes of Kubernetes."""
     return part.startswith(".") and not part.startswith("..")
 
 
 def _hidden(part: str) -> Refusal:
-    where = f"to {shown(part)}, and nothing with such a name is read"
-    return Refusal(where, f"a file that leads {where}", "copy the file to a name without a dot in front")
+    where = f"to {shown(part)}, and files with such a name are not read"
+    return Refusal(where, f"a file that leads {where}", "copy the file to a name without a leading dot")
 
 
 def read_file(path: Path, limit: int) -> bytes:
-    """The bytes of a file. Raises `Unusable` if it is longer than `limit` bytes, or cannot be read."""
+    """The bytes of a file. Raises `Unusable` if it cannot be read, or is larger than `limit` bytes."""
     try:
         status = path.stat()
-        # A pipe would let the command wait for ever.
+        # A pipe could block the command for ever.
         if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
             raise Unusable("Not a regular file")
         with path.open("rb") as file:
@@ -202,3 +215,45 @@ def read_file(path: Path, limit: int) -> bytes:
     if len(data) > limit:
         raise Unusable(f"larger than {limit:,} bytes")
     return data
+
+
+def unmatched_problem(pattern: Pattern, folder: Folder, *, given: bool) -> Problem:
+    """The problem of a pattern that matches no file; `given` says whether `files` is set."""
+    message = f"the pattern {shown(pattern.match)} matches no file"
+    hint = _pattern_hint(pattern.match, folder)
+    if not hint:
+        hint = "add a file, even if it only contains `schedules: {}`, "
+        alone = f"{{match: {flow(pattern.match)}, optional: true}}"
+        hint += f"remove the pattern, or allow it to match nothing: {alone}" if given else "or set `files`"
+    return Problem(pattern.location, message, hint)
+
+
+def _pattern_hint(match: str, folder: Folder) -> str:
+    """What to write for a pattern in the notation of another tool; "" if unknown."""
+    if match.startswith("!"):
+        return "a pattern cannot exclude files: remove it, and make the other patterns narrower"
+    if match.startswith("~"):
+        return "~ is not expanded: write a path relative to the folder of the project"
+    if braces := _BRACES.search(match):
+        alternatives = braces[1].split(",")[:_MOST_ALTERNATIVES]
+        each = [flow(match[: braces.start()] + one.strip() + match[braces.end() :]) for one in alternatives]
+        return f"braces are not expanded: write a pattern for each, {', '.join(each)}"
+    if "\\" in match and _matches(folder, forward := match.replace("\\", "/")):
+        return f"separate folders by /: {flow(forward)}"
+    other = re.sub(r"\.(ya?ml)$", lambda ending: ".yml" if ending[1] == "yaml" else ".yaml", match)
+    if other != match and _matches(folder, other):
+        return f"there are files with the other ending: write {flow(other)}"
+    root = folder.root(match)
+    if not os.path.lexists(root) and root != folder.path:
+        return (
+            f"there is no folder {folder.shown(root)}: correct the path, remove the pattern, "
+            f"or allow it to match nothing: {{match: {flow(match)}, optional: true}}"
+        )
+    return ""
+
+
+def _matches(folder: Folder, match: str) -> bool:
+    try:
+        return bool(folder.expand(match))
+    except Unusable:
+        return False

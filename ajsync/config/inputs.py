@@ -1,4 +1,4 @@
-"""What a configuration is made from: the files and patterns that a load looks at, and how they are at one moment."""
+"""The inputs of a configuration: the files and patterns that a load looks at, and their state."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from pathlib import Path
 from ajsync.config.files import Folder, Unusable
 
 _MOST_LINKS = 40
-"""Linux follows as many for one path."""
+"""Linux follows this many links in one path."""
 
 
 @dataclass(slots=True)
 class Inputs:
-    """All that a load looks at. The load fills it as it goes, also one that ends with an error."""
+    """Everything that a load looks at. The load fills it, even if it ends with an error."""
 
     folder: Folder | None = None
-    """Of the project; None until its file is known."""
+    """The project's folder; None until `ajsync.yaml` is found."""
     patterns: tuple[str, ...] = ()
-    """Which files hold schedules."""
+    """The patterns of schedules files."""
     files: set[Path] = field(default_factory=set)
-    """What is named one by one, whether it is there or not: the project's file, payload files."""
+    """Files that are named, whether or not they exist: `ajsync.yaml` and payload files."""
 
     def state(self) -> bytes:
-        """A digest that differs once another load would see something else; no file is read for it.
+        """A digest that changes when a load would see something else. It reads no file.
 
-        Each name is followed through its links, so that it does not matter how another content came to stand there.
+        Links are followed, so a change is seen however the content was replaced.
         """
         paths, problems = self._look()
         digest = blake2b("\n".join(problems).encode(errors="surrogateescape"), digest_size=16)
@@ -38,19 +38,19 @@ class Inputs:
         return digest.digest()
 
     def watched(self) -> Watched:
-        """The folders in which something happens when one of the files, or a link on the way to it, changes."""
+        """The folders in which something changes when one of the files changes, or a link on the way to it."""
         paths, _ = self._look()
         roots = {self.folder.root(pattern) for pattern in self.patterns} if self.folder else set()
         parents = {path.parent for path in paths}
         shallow = {each for each in parents if each.is_dir()}
-        # Most files are in few folders: the way to a folder is gone once, and the way to a file only if it is a link.
+        # Most files are in few folders, so follow the path to each folder once, and to a file only if it is a link.
         for path in (*roots, *parents, *filter(os.path.islink, paths)):
             shallow.update(_way(path))
         deep = {root for root in roots if root.is_dir()}
         return Watched(frozenset(deep), frozenset(shallow - deep))
 
     def _look(self) -> tuple[set[Path], list[str]]:
-        """The files that are named or matched, and why a pattern cannot be followed."""
+        """The files that are named or matched, and the errors of patterns."""
         paths, problems = set(self.files), []
         if self.folder is not None:
             for pattern in self.patterns:
@@ -63,15 +63,15 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """Folders to listen to."""
+    """Folders to watch."""
 
     deep: frozenset[Path] = frozenset()
-    """With all below them: where a new schedules file may appear."""
+    """Folders to watch recursively, where a new schedules file may appear."""
     shallow: frozenset[Path] = frozenset()
-    """Without what is below them: where single files are, and the links that lead to them."""
+    """Folders to watch by themselves, which have single files and the links to them."""
 
     def identities(self) -> frozenset[tuple[str, int, int]]:
-        """Which folders these are now: one that was replaced under its name is another."""
+        """The identities of the folders, to notice that one was replaced."""
         return frozenset(_identities((*self.deep, *self.shallow)))
 
 
@@ -80,24 +80,24 @@ def _identities(folders: tuple[Path, ...]) -> Iterator[tuple[str, int, int]]:
         try:
             status = folder.stat()
         except OSError:
-            continue  # gone meanwhile
+            continue  # it has disappeared
         yield str(folder), status.st_dev, status.st_ino
 
 
 def _status(name: bytes) -> bytes:
-    """What tells one content under a name from another. A change of the mode counts: it may become readable."""
+    """What identifies the content under a name. It includes the mode, because a file may become readable."""
     try:
-        found = os.stat(name)  # noqa: PTH116 - a thousand of them each second
-    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        found = os.stat(name)  # noqa: PTH116 - called for a thousand files a second
+    except (OSError, ValueError) as error:  # ValueError: not a possible name
         return b"%s\0%d\0" % (name, getattr(error, "errno", None) or 0)
     numbers = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
     return b"%s\0%d,%d,%d,%d,%d\0" % (name, *numbers)
 
 
 def _way(path: Path) -> Iterator[Path]:
-    """The folders that hold what leads to `path`: each link on the way to it, and in the end itself.
+    """The folders that contain the links on the way to `path`, and `path` itself.
 
-    Of what is not there, the last folder that is.
+    If something on the way does not exist, the last folder that does.
     """
     here, rest, links = Path(path.anchor), deque(path.parts[1:]), 0
     while rest:
@@ -108,7 +108,7 @@ def _way(path: Path) -> Iterator[Path]:
         step = here / part
         try:
             target = step.readlink()
-        except OSError:  # no link
+        except OSError:  # not a link
             if not step.exists():
                 break
             if not rest:

@@ -1,4 +1,4 @@
-"""All together: from the working directory to one valid configuration, or to every problem in its files."""
+"""Load a configuration from the working directory, or report every problem in its files."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from pathlib import Path
 
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.config.configuration import Configuration
-from ajsync.config.files import Folder, Unusable
+from ajsync.config.files import Folder, Unusable, unmatched_problem
 from ajsync.config.inputs import Inputs
 from ajsync.config.members import MemberChecks
-from ajsync.config.patterns import unmatched_problem
 from ajsync.config.problems import Problems, TooManyProblemsError
 from ajsync.config.project import PROJECT_FILE, Project, find_project, read_project
-from ajsync.config.schedules import Entry, SchedulesReader
+from ajsync.config.schedules import LoadedSchedule, SchedulesReader
 from ajsync.config.wording import shown
 from ajsync.errors import ConfigurationError, Location, Problem
 
@@ -32,12 +31,13 @@ def load_configuration(
     empty: bool = False,
     inputs: Inputs | None = None,
 ) -> Configuration:
-    """Read `ajsync.yaml` and the files that it names, for one environment; with `empty` there may be none yet.
+    """Read `ajsync.yaml` and the files that it names, for one environment.
 
-    With `owner` the files must belong to that one. Without `project` the file is searched from the folder `start`
-    upwards; a relative `project` is relative to `start`.
-    Raises ConfigurationError with every problem of every file. Messages name files relative to `start`. Either way
-    `inputs`, an empty one, tells then what was looked at.
+    `project` is the path of `ajsync.yaml`, relative to the folder `start`; without it the file is searched from `start`
+    upwards. With `owner` the files must belong to that owner. With `empty` there may be no schedules files yet.
+    Messages name files relative to `start`. `inputs` is filled with what was looked at, also if there are problems.
+
+    Raises ConfigurationError with every problem of every file.
     """
     checks = MemberChecks()
     inputs = inputs or Inputs()
@@ -66,15 +66,15 @@ def load_configuration(
         without_queue=frozenset(entry.name for entry in entries if not entry.queue_named),
         sources=sources,
         patterns=inputs.patterns,
-        overlooked=tuple(map(folder.shown, folder.overlooked(inputs.patterns, sources))),
+        unmatched=tuple(map(folder.shown, folder.unmatched(inputs.patterns, sources))),
         digest=_digest(found.owner, tasks),
     )
 
 
 def load_context(start: Path, *, project: Path | None = None, environment: str | None = None) -> str | None:
-    """The NATS context that `ajsync.yaml` names for one environment; None if it names none, or there is no such file.
+    """The NATS context that `ajsync.yaml` names for one environment; None if it names none, or does not exist.
 
-    For what only looks at the bucket: the schedules files are not read. Raises ConfigurationError as above.
+    For commands that only read the bucket, so the schedules files are not read. Raises ConfigurationError.
     """
     if project is None and environment is None and find_project(start) is None:
         return None
@@ -85,18 +85,18 @@ def load_context(start: Path, *, project: Path | None = None, environment: str |
 
 @contextmanager
 def _gathering() -> Iterator[Problems]:
-    """Problems to fill; if there are any at the end of the block, or too many before it, it ends with an error."""
+    """Collect problems in a block, and raise them at its end, or as soon as there are too many."""
     problems = Problems()
     try:
         yield problems
     except TooManyProblemsError as error:
         raise ConfigurationError(error.found, stopped=True) from None
     if problems:
-        raise ConfigurationError(set(problems))  # a set, for what an alias repeats is wrong in one place only
+        raise ConfigurationError(set(problems))  # a set, because an alias repeats the same problem
 
 
 def _other_owner(project: Project, expected: str) -> Problem:
-    message = f"the files belong to the owner {shown(project.owner)}, and --owner says {shown(expected)}"
+    message = f"the files belong to the owner {shown(project.owner)}, but --owner is {shown(expected)}"
     return Problem(project.owner_location, message, "correct the one that is wrong")
 
 
@@ -112,7 +112,7 @@ def _project(
     path = find_project(start) if project is None else Path(os.path.normpath(start / project))
     if path is None:
         message = f"not found in {start} and the folders above it"
-        hint = "make one with `ajsync init`, or name one with --config"
+        hint = "create one with `ajsync init`, or name one with --config"
         raise ConfigurationError([Problem(Location(PROJECT_FILE), message, hint)])
     folder = Folder(path.parent, start)
     inputs.folder = folder
@@ -127,7 +127,7 @@ def _project(
 def _schedules_files(
     project: Project, folder: Folder, own: Path, problems: list[Problem], *, empty: bool
 ) -> list[Path]:
-    """The files that the patterns match, sorted, each once, however many names lead to it."""
+    """The files that the patterns match, sorted, and each once even if several names lead to it."""
     by_real_path: dict[str, Path] = {}
     real = os.path.realpath(own)
     for pattern in project.patterns:
@@ -135,7 +135,7 @@ def _schedules_files(
         try:
             matches = [path for path in folder.expand(pattern.match) if path != own and os.path.realpath(path) != real]
         except Unusable as error:
-            problems.append(Problem(pattern.location, f"{told}: {error}", "let everything below be readable"))
+            problems.append(Problem(pattern.location, f"{told}: {error}", "make everything below it readable"))
             continue
         for path in matches:
             refused = folder.refuses(path, spelled=True)
@@ -149,12 +149,12 @@ def _schedules_files(
     return sorted(by_real_path.values())
 
 
-def _locations(entries: list[Entry], problems: list[Problem]) -> Mapping[str, Location]:
+def _locations(entries: list[LoadedSchedule], problems: list[Problem]) -> Mapping[str, Location]:
     locations: dict[str, Location] = {}
     for entry in entries:
         first = locations.setdefault(entry.name, entry.location)
         if first is not entry.location:
-            message = f"the schedule {shown(entry.name)} stands here a second time"
+            message = f"the schedule {shown(entry.name)} is defined twice"
             problems.append(Problem(entry.location, message, f"rename or remove this one or the first, at {first}"))
     return locations
 

@@ -1,6 +1,6 @@
-"""The members of a schedule, one at a time: whether a value is allowed, and what it comes to, in nanoseconds or bytes.
+"""Check and convert the members of a schedule one at a time, for example to nanoseconds or bytes.
 
-Most values occur in many schedules, so what was found for one is kept for the rest of the run.
+Most values occur in many schedules, so each result is kept for the rest of the run.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from ajsync.asyncjobs.model import MAX_DEADLINE, MIN_DEADLINE, rounded_deadline
 from ajsync.asyncjobs.size import MAX_PAYLOAD
 from ajsync.config.document import Document, Steps
-from ajsync.config.explain import Finding, explain
+from ajsync.config.explain import ValueProblem, explain
 from ajsync.config.placeholders import placeholder_hint
 from ajsync.config.problems import MOST_PROBLEMS
 from ajsync.config.schema import SCHEDULES_SCHEMA, Shape, shape, strict_schema
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
 MOST_OF_A_PAYLOAD = (
-    f"the maximum is {MAX_PAYLOAD:,}, since a Go scheduler encodes it twice in base64 and a server takes messages of "
-    "1 MiB; let the task fetch what is larger"
+    f"the maximum is {MAX_PAYLOAD:,}, because a Go scheduler encodes it twice in base64 and a server takes messages of "
+    "1 MiB; let the task fetch larger data"
 )
 
 Members: TypeAlias = dict[str, Any]
-"""The members of a schedule or of `defaults`, converted. A wrong one is None, so that nobody calls it missing too."""
+"""The converted members of a schedule or of `defaults`. A wrong one is None, so that it does not count as missing."""
 
 
 class MemberChecks:
-    """Checks the members of schedules and of `defaults`, and remembers what it found."""
+    """Checks the members of schedules and of `defaults`, and remembers the results."""
 
     def __init__(self) -> None:
         self.schedule = shape(strict_schema(SCHEDULES_SCHEMA, "$defs", "schedule"))
@@ -44,13 +44,13 @@ class MemberChecks:
         self._found: dict[tuple[str, type, object], object] = {}
 
     def check(self, mapping: object, kind: Shape, document: Document, path: Steps, problems: list[Problem]) -> Members:
-        """The members of a mapping; what is wrong with it and with them goes to `problems`."""
+        """Convert the members of a mapping, and add what is wrong to `problems`."""
         if not isinstance(mapping, dict) or not kind.fits(mapping):
             problems += (found.problem(document, path) for found in explain(kind.structure, mapping, str(path[-1])))
         members: Members = {}
         if isinstance(mapping, dict):
             for name, value in mapping.items():
-                # Of a member that is not known, the check of the structure has told.
+                # The check of the structure has reported unknown members.
                 found = self._look_up(name, value, kind.members[name]) if name in kind.members else None
                 if isinstance(found, tuple):
                     problems += [finding.problem(document, (*path, name)) for finding in found]
@@ -59,20 +59,20 @@ class MemberChecks:
         return members
 
     def _look_up(self, name: str, value: object, validator: Validator) -> object:
-        key = (name, value.__class__, value)  # with its class, as True and 1.0 equal 1
+        key = (name, value.__class__, value)  # with its class, because True and 1.0 equal 1
         try:
             return self._found[key]
         except KeyError:
             found = self._found[key] = _find(name, value, validator)
             return found
-        except TypeError:  # a list or mapping has no hash
+        except TypeError:  # a list or mapping is not hashable
             return _find(name, value, validator)
 
 
 def _find(name: str, value: object, validator: Validator) -> object:
-    """What a value comes to, or a tuple of what is wrong with it."""
+    """The converted value, or a tuple of what is wrong with it."""
     findings = tuple(islice(explain(validator, value, name), MOST_PROBLEMS + 1))
-    # The readers of schedules and durations know more than a pattern can say, so their word goes before it.
+    # The parsers of schedules and durations know more than a pattern, so their errors replace the pattern's.
     convert: Callable[[Any], object] | None = None if findings else _CONVERT.get(name)
     if findings and isinstance(value, str):
         convert = _READ.get(name)
@@ -83,9 +83,9 @@ def _find(name: str, value: object, validator: Validator) -> object:
     except ScheduleError as error:
         message, _, hint = str(error).removeprefix("duration: ").removeprefix("time zone: ").partition("; ")
         meant = placeholder_hint(value, lambda text: _converts(convert, text)) if isinstance(value, str) else ""
-        return (Finding(f"{name}: {message}", meant or hint),)
+        return (ValueProblem(f"{name}: {message}", meant or hint),)
     except _NotAllowed as error:
-        return (Finding(f"{name}: {error.message}", error.hint),)
+        return (ValueProblem(f"{name}: {error.message}", error.hint),)
     return findings or converted
 
 
@@ -98,7 +98,7 @@ def _converts(convert: Callable[[Any], object], text: str) -> bool:
 
 
 class _NotAllowed(Exception):
-    """A value that the schema allows, and that is wrong all the same."""
+    """The schema allows a value that is wrong."""
 
     def __init__(self, message: str, hint: str) -> None:
         self.message = message
@@ -127,7 +127,7 @@ def _deadline(text: str) -> int:
 def _positive_duration(text: str) -> int:
     duration = parse_duration(text)
     if duration <= 0:
-        raise _NotAllowed(f"{shown(text)} is not longer than zero", "write a longer duration, or leave it out")
+        raise _NotAllowed(f"{shown(text)} must be greater than zero", "write a longer duration, or leave it out")
     return duration
 
 
@@ -143,7 +143,7 @@ def _payload(value: object) -> bytes | None:
         text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
         return _not_too_large(text.encode())
     except UnicodeEncodeError:
-        raise _NotAllowed("a string has half a surrogate pair", "write the whole character") from None
+        raise _NotAllowed("a string has half of a surrogate pair", "write the whole character") from None
     except ValueError:
         raise _NotAllowed("infinity and NaN do not exist in JSON", "write a string, or leave them out") from None
 
@@ -151,8 +151,8 @@ def _payload(value: object) -> bytes | None:
 def _bytes(text: str) -> bytes:
     try:
         payload = base64.b64decode("".join(text.split()), validate=True)
-    except ValueError as error:  # the value is not shown: payloads are secrets often enough
-        raise _NotAllowed(f"it is not base64: {error}", "use standard base64, padded with =") from None
+    except ValueError as error:  # the value is not shown, because a payload may be a secret
+        raise _NotAllowed(f"not valid base64: {error}", "use standard base64, padded with =") from None
     return _not_too_large(payload)
 
 
@@ -173,7 +173,7 @@ _READ: Mapping[str, Callable[[str], object]] = {
 }
 _CONVERT: Mapping[str, Callable[[Any], object]] = {
     **_READ,
-    "schedule": spell_out,  # whether it is right can be told only together with its zone
-    "max_tries": int,  # for JSON Schema 3.0 is an integer too
+    "schedule": spell_out,  # it can be checked only together with its zone
+    "max_tries": int,  # JSON Schema accepts 3.0 as an integer
     "payload": _payload,
 }

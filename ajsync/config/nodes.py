@@ -1,7 +1,7 @@
-"""From the bytes of a YAML file to nodes with marks, or to one problem in plain words.
+"""Compose the bytes of a YAML file to nodes with marks, or report one problem.
 
-PyYAML's parser and composer do the work, on libyaml where that is there; what the scalars mean is decided later
-(`scalars.py`), since PyYAML's own resolver reads YAML 1.1.
+PyYAML's parser and composer do the work, with libyaml if it is available. What the scalars mean is decided later
+(`scalars.py`), because PyYAML's own resolver reads YAML 1.1.
 """
 
 from __future__ import annotations
@@ -15,38 +15,37 @@ from yaml.parser import Parser
 from yaml.reader import Reader
 from yaml.scanner import Scanner
 
-from ajsync.config.conflicts import conflict_problem
-from ajsync.config.syntax import syntax_problem
+from ajsync.config.syntax import conflict_problem, syntax_problem
 from ajsync.errors import Location, Problem
 
 MAX_FILE_SIZE = 10_000_000
-"""Bytes. A file beyond this is no schedules file but a mistake."""
+"""Bytes. A larger file is a mistake."""
 MAX_DEPTH = 100
-"""Levels of nesting. The composer recurses in C, where depth ends in a crash instead of an exception."""
-_TOO_DEEP = (f"nested deeper than {MAX_DEPTH} levels", "write the data flatter")
+"""Levels of nesting. The composer recurses in C, where too deep a recursion crashes instead of raising."""
+_TOO_DEEP = (f"nested deeper than {MAX_DEPTH} levels", "flatten the data")
 
 MAX_NODES = 1_000_000
-"""Values in one file, also once its aliases are replaced by what they stand for; one of them takes about 300 bytes."""
-TOO_MANY_NODES = f"the file comes to more than {MAX_NODES:,} values"
+"""Values in one file, also with its aliases replaced. Each takes about 300 bytes."""
+TOO_MANY_NODES = f"the file has more than {MAX_NODES:,} values"
 
-# The tags of nodes that carry none. They are compared by identity, which no tag that a file spells can have.
+# The tags of nodes without a tag. They are compared by identity, so no tag in a file equals them.
 PLAIN = "plain"
 QUOTED = "quoted"
 COLLECTION = "collection"
 
 Node: TypeAlias = Any
-"""A node of PyYAML; its class is not checked, as its `value` is untyped anyhow."""
+"""A node of PyYAML. Its class is not checked, because its `value` is untyped anyway."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class _Refused(Exception):
-    """What the composer is not to go on with; `args` are the node, what is wrong with it, and what would be right."""
+    """The composer must stop; `args` are the node, what is wrong with it, and what to write."""
 
 
 class _Rules:
-    """What the composer asks for each node: its tag if it has none, and, on the way in and out, whether to go on."""
+    """Called by the composer for each node: to give it a tag, and to check limits on the way in and out."""
 
     _depth = 0
     _nodes = 0
@@ -77,9 +76,9 @@ class _PurePythonComposer(_Rules, Reader, Scanner, Parser, Composer):
 
     def compose_scalar_node(self, anchor: dict[Any, Node]) -> yaml.ScalarNode:
         node = super().compose_scalar_node(anchor)
-        # An escape can spell it; libyaml sees to it that none does.
+        # An escape can produce it. libyaml refuses such an escape itself.
         if _SURROGATE.search(node.value):
-            raise _Refused(node, "a string has half a surrogate pair", "write the whole character")
+            raise _Refused(node, "a string has half of a surrogate pair", "write the whole character")
         return node
 
 
@@ -98,7 +97,7 @@ _Composer = _composer()
 
 
 def compose(data: bytes, file: str) -> tuple[str, Node | None]:
-    """The text and its root node, None where the file holds no value. Raises `Unreadable`."""
+    """The text and its root node, which is None for a file without a value. Raises `Unreadable`."""
     text = _decode(data, file)
     if conflict := conflict_problem(text, file):
         raise Unreadable(conflict)
@@ -112,13 +111,13 @@ def compose(data: bytes, file: str) -> tuple[str, Node | None]:
         raise Unreadable(_forbidden_character(text, file)) from None
     except yaml.MarkedYAMLError as error:
         problem = syntax_problem(text, file, error)
-        if "maximum nesting depth" in (error.problem or ""):  # libyaml reads ahead, and has a limit of its own
+        if "maximum nesting depth" in (error.problem or ""):  # libyaml reads ahead, and has its own limit
             problem = Problem(problem.location, *_TOO_DEEP)
         raise Unreadable(problem) from None
 
 
 class Unreadable(Exception):
-    """The file cannot be read as YAML at all; carries the problem."""
+    """The file is not YAML, for the reason in `problem`."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
@@ -131,13 +130,13 @@ def _decode(data: bytes, file: str) -> str:
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8-sig")
         message = f"the byte 0x{data[error.start]:02x} is not UTF-8"
-        raise Unreadable(Problem(_place(before, file), message, "save the file in UTF-8")) from None
+        raise Unreadable(Problem(_place(before, file), message, "save the file as UTF-8")) from None
 
 
 def _forbidden_character(text: str, file: str) -> Problem:
     found = _FORBIDDEN.search(text)
     if found is None:
-        return Problem(Location(file), "holds a character that YAML does not allow", "remove it")
+        return Problem(Location(file), "contains a character that YAML does not allow", "remove it")
     hint = "remove it, or write it as an escape in double quotes"
     return Problem(_place(text[: found.start()], file), f"the character U+{ord(found[0]):04X} is not allowed", hint)
 

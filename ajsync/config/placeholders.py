@@ -1,4 +1,4 @@
-"""The placeholders of other tools, `{{ stage }}`, `$stage`, `%{stage}` and the like, and what says the same here."""
+"""Placeholders of other tools, such as `{{ stage }}`, `$stage` and `%{stage}`, and what to write instead."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from ajsync.text import shorten
 
 _NAME = r"\.?(?:[A-Za-z_][A-Za-z0-9_-]*\.)*([A-Za-z_][A-Za-z0-9_-]*)"
-"""A name, behind others and their dots: `.Values.stage`, `vars.stage`; the last one counts."""
+"""A name, perhaps after others with dots: `.Values.stage`, `vars.stage`. The last one counts."""
 _BRACKETED = (
     rf"\$\{{\{{\s*{_NAME}\s*\}}\}}",
     rf"\{{\{{-?\s*\$?{_NAME}\s*(?:\|[^{{}}]*)?-?\}}\}}",
@@ -18,7 +18,7 @@ _BRACKETED = (
     rf"<%=?\s*{_NAME}\s*%>",
     rf"%\({_NAME}\)s",
 )
-"""Those that are hardly anything else."""
+"""Forms that are hardly ever anything else."""
 _FOREIGN = (
     *_BRACKETED,
     r"%([A-Za-z_][A-Za-z0-9_]*)%",
@@ -32,22 +32,22 @@ _ANY = re.compile("|".join(f"(?:{pattern})" for pattern in _FOREIGN))
 _SURE = re.compile("|".join(f"(?:{pattern})" for pattern in _BRACKETED))
 _OURS = re.compile(r"\$\{[A-Za-z0-9_-]+\}")
 _LONGEST = 200
-"""Characters; in a longer text nothing is looked for."""
+"""Characters. A longer text is not searched."""
 _MOST_SHOWN = 3
-"""Variables of one line."""
+"""Variables in one message."""
 
 
 def with_our_placeholders(text: str) -> str:
-    """The text with its placeholders as they are written here; the text itself where it has none of others."""
+    """The text with the placeholders of other tools replaced by ours."""
     if len(text) > _LONGEST:
         return text
     return _ANY.sub(lambda match: f"${{{next(filter(None, match.groups()))}}}", text)
 
 
 def placeholder_hint(text: str, fits: Callable[[str], object] = lambda _: True) -> str:
-    """What to write for a text with placeholders of another tool; "" for one without.
+    """What to write for a text with placeholders of another tool; "" if it has none.
 
-    `fits` says whether a text would be valid; it is asked with words in the place of variables.
+    `fits` says whether a text would be valid; it is called with words instead of variables.
     """
     ours = with_our_placeholders(text)
     if ours == text:
@@ -59,9 +59,9 @@ def placeholder_hint(text: str, fits: Callable[[str], object] = lambda _: True) 
 
 
 def bare_placeholder_hint(text: str) -> str:
-    """What to write for the placeholders of another tool in a text that nobody may see; "" for one without.
+    """What to write for the placeholders of another tool in a text that may be secret; "" if it has none.
 
-    The rest of the text is not shown. Of `$stage`, `%stage%` and the like not even the name is: they may be a part of a
+    The rest of the text is not shown. Neither is the name in `$stage`, `%stage%` and the like, which may be part of a
     password.
     """
     if with_our_placeholders(text) == text:

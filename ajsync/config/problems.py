@@ -1,4 +1,4 @@
-"""The problems of the files as they are found, up to a bound: a few lines of YAML can be wrong in a million places."""
+"""The list of problems in the files, with a limit: a few lines of YAML can be wrong in a million places."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Self
 from ajsync.errors import Problem
 
 MOST_PROBLEMS = 1000
-"""Nobody reads more of them; with those mended, the rest can be looked for."""
+"""More would not be read. Once these are fixed, the next run finds the rest."""
 _MOST_REPEATED = 5 * MOST_PROBLEMS
-"""Those that were found before count too: what an alias repeats is wrong in one place, and found each time."""
+"""Repetitions count too: what an alias repeats is wrong in one place, and is found each time."""
 
 
 class TooManyProblemsError(Exception):
-    """There are so many problems that looking for more of them was given up."""
+    """There are so many problems that the search for more was given up."""
 
     def __init__(self, found: frozenset[Problem]) -> None:
         super().__init__(f"more than {len(found)} problems")
@@ -22,7 +22,7 @@ class TooManyProblemsError(Exception):
 
 
 class Problems(list[Problem]):
-    """A list that raises TooManyProblemsError at its bound, so that whoever fills it stops looking."""
+    """A list that raises TooManyProblemsError at its limit, which ends the search."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class Problems(list[Problem]):
         super().append(problem)
 
     def extend(self, problems: Iterable[Problem], /) -> None:
-        """Add problems one by one; those of a generator are not looked for once there are too many."""
+        """Add problems one by one, so that a generator stops once there are too many."""
         for problem in problems:
             self.append(problem)
 

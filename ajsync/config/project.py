@@ -1,4 +1,4 @@
-"""`ajsync.yaml`: whose the schedules are, which files hold them, and what is different in each environment."""
+"""Read `ajsync.yaml`: the owner, the patterns of schedules files, the environments, and the limits."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ajsync.config.document import Document, parse_document
-from ajsync.config.explain import Finding, explain
-from ajsync.config.files import Folder, Unusable, read_file
+from ajsync.config.explain import ValueProblem, explain
+from ajsync.config.files import Folder, Pattern, Unusable, read_file
 from ajsync.config.members import MemberChecks, Members
 from ajsync.config.nodes import MAX_FILE_SIZE
-from ajsync.config.patterns import Pattern
 from ajsync.config.problems import Problems
 from ajsync.config.schema import PROJECT_SCHEMA, read_schema, strict_schema, validator
 from ajsync.config.variables import Scalar, Variables, unless_unresolved
@@ -26,30 +25,30 @@ PROJECT_FILE = "ajsync.yaml"
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """What `ajsync.yaml` says for one environment; where something in it is wrong, as much as can be told."""
+    """The content of `ajsync.yaml` for one environment. If something is wrong in it, the rest."""
 
     owner: str
     owner_location: Location
     context: str | None
     safety: Safety
     patterns: tuple[Pattern, ...]
-    """Of the schedules files; none leads out of the folder."""
+    """The patterns of schedules files. None leads out of the folder."""
     patterns_given: bool
-    """Whether `files` is there at all, or the patterns are those that count without it."""
+    """Whether `files` is set; otherwise the pattern is the default."""
     defaults: Members
-    """Those of the environment over those of the project."""
+    """The defaults of the environment over those of the project."""
     variables: Variables
 
 
 def find_project(start: Path) -> Path | None:
-    """The nearest `ajsync.yaml` in a folder or those above it."""
+    """The nearest `ajsync.yaml` in a folder or the folders above it."""
     start = start.absolute()
-    # A link to nowhere counts as found: to go on to another project above it would be worse than an error.
+    # A broken link counts as found, because using another project above it would be worse than an error.
     return next((path for folder in (start, *start.parents) if os.path.lexists(path := folder / PROJECT_FILE)), None)
 
 
 def list_environments(start: Path, project: Path | None = None) -> tuple[str, ...]:
-    """The environments that `ajsync.yaml` declares, be the rest of it valid or not; none where it cannot be read."""
+    """The environments in `ajsync.yaml`, whether or not the rest of it is valid; none if it cannot be read."""
     path = find_project(start) if project is None else start / project
     if path is None:
         return ()
@@ -64,7 +63,7 @@ def list_environments(start: Path, project: Path | None = None) -> tuple[str, ..
 def read_project(
     path: Path, folder: Folder, environment: str | None, checks: MemberChecks, problems: list[Problem]
 ) -> Project | None:
-    """Read `ajsync.yaml`. What is wrong goes to `problems`; None where nothing can be made of it."""
+    """Read `ajsync.yaml` and add what is wrong to `problems`; None if there is nothing to go on with."""
     file = folder.shown(path)
     refused = folder.refuses(path, spelled=True)
     if refused is not None:
@@ -80,23 +79,23 @@ def read_project(
     structure = validator(_structure())
     findings = map(_of_project, explain(structure, document.value))
     if not isinstance(document.value, dict) or "owner" not in document.value:
-        # It may be another kind of file, to which a link led: no value of it is shown.
+        # A link may have led to a file of another kind, so no value of it is shown.
         problems += (finding.problem(document, ()) for finding in findings if finding.of_key or not finding.path)
         return None
     problems += (finding.problem(document, ()) for finding in findings)
     return _Reader(document, environment, checks, problems).project()
 
 
-def _of_project(finding: Finding) -> Finding:
-    """A finding, or what helps somebody who has written schedules into the project file."""
+def _of_project(finding: ValueProblem) -> ValueProblem:
+    """The problem, with a better hint if somebody has written schedules into the project file."""
     if finding.path in (("schedules",), ("schedule",)) and finding.of_key:
-        hint = "write schedules into files of their own, such as schedules/example.yaml, which `files` names"
+        hint = "write schedules into separate files, such as schedules/example.yaml, which `files` matches"
         return replace(finding, hint=hint)
     return finding
 
 
 def _structure() -> dict[str, Any]:
-    """The schema without the members of `defaults`, which are checked once their placeholders are replaced."""
+    """The schema without the members of `defaults`, which are checked after their placeholders are replaced."""
     schema = strict_schema(PROJECT_SCHEMA)
     schema["properties"]["defaults"] = True
     schema["properties"]["environments"]["additionalProperties"]["properties"]["defaults"] = True
@@ -104,7 +103,7 @@ def _structure() -> dict[str, Any]:
 
 
 class _Reader:
-    """Makes the project from a document in which anything may still be of a wrong type."""
+    """Makes the project from a document in which anything may have a wrong type."""
 
     def __init__(
         self, document: Document, environment: str | None, checks: MemberChecks, problems: list[Problem]
@@ -122,9 +121,9 @@ class _Reader:
         chosen = self._environments.get(self._chosen or "", {})
         variables = self._variables()
         defaults = self._defaults(self._value, (), variables)
-        # The defaults of all environments are checked, not only of the chosen one: a mistake need not wait for its day.
+        # Check the defaults of all environments, so that a mistake does not wait until its environment is chosen.
         by_environment = {
-            name: self._defaults(value, ("environments", name), Variables(_scalars(value), _none_declared(name)))
+            name: self._defaults(value, ("environments", name), Variables(_scalars(value), _none_defined(name)))
             for name, value in self._environments.items()
         }
         owner, context = self._value.get("owner"), chosen.get("context", self._value.get("context"))
@@ -140,20 +139,20 @@ class _Reader:
         )
 
     def _variables(self) -> Variables:
-        """Those of the chosen environment."""
+        """The variables of the chosen environment."""
         names = sorted(self._environments)
         if self._chosen is None:
             if not names:
-                return Variables(absence=f"declare it in the variables of an environment in {PROJECT_FILE}")
-            return Variables(absence=f"no environment was chosen, choose {choice(names)} with --environment")
+                return Variables(absence=f"define it in the variables of an environment in {PROJECT_FILE}")
+            return Variables(absence=f"choose {choice(names)} with --environment")
         if self._chosen in self._environments:
-            return Variables(_scalars(self._environments[self._chosen]), _none_declared(self._chosen))
+            return Variables(_scalars(self._environments[self._chosen]), _none_defined(self._chosen))
         hint = suggestion(self._chosen, names) if names else f"{PROJECT_FILE} has no environments"
         location = self._document.location(("environments",) if names else (), of_key=True)
         self._problems.append(Problem(location, f"there is no environment {shown(self._chosen)}", hint))
-        # With everything declared, whatever else is wrong still comes to light.
-        declared = {name: value for one in self._environments.values() for name, value in _scalars(one).items()}
-        return Variables(declared, f"declare it in the variables of an environment in {PROJECT_FILE}")
+        # With all variables defined, other problems are still found.
+        defined = {name: value for one in self._environments.values() for name, value in _scalars(one).items()}
+        return Variables(defined, f"define it in the variables of an environment in {PROJECT_FILE}")
 
     def _defaults(self, value: Mapping[str, Any], path: tuple[str, ...], variables: Variables) -> Members:
         if "defaults" not in value:
@@ -173,11 +172,11 @@ class _Reader:
             location = self._document.location(place if "files" in self._value else ())
             match = entry.get("match") if isinstance(entry, dict) else entry
             if not isinstance(match, str) or not match:
-                continue  # the check of the structure has said so
+                continue  # the check of the structure has reported it
             path = PurePosixPath(match)
             if path.is_absolute() or ".." in path.parts or "\0" in match:
                 message = f"the pattern {shown(match)} leads out of the folder of {PROJECT_FILE}"
-                self._problems.append(Problem(location, message, "write a path that begins in that folder"))
+                self._problems.append(Problem(location, message, "write a path relative to that folder"))
             elif path.parts:
                 yield Pattern(match, location, isinstance(entry, dict) and entry.get("optional") is True)
             else:
@@ -186,7 +185,7 @@ class _Reader:
 
 
 def _mapping(value: object) -> dict[str, Any]:
-    """The value if it is a mapping, else an empty one: that it is none is a problem by then."""
+    """The value if it is a mapping, else an empty one; the wrong type has been reported."""
     return value if isinstance(value, dict) else {}
 
 
@@ -195,8 +194,8 @@ def _scalars(environment: Mapping[str, Any]) -> dict[str, Scalar]:
     return {name: value for name, value in variables.items() if isinstance(value, str | int | float)}
 
 
-def _none_declared(environment: str) -> str:
-    return f"declare it in the variables of the environment {environment}"
+def _none_defined(environment: str) -> str:
+    return f"define it in the variables of the environment {environment}"
 
 
 def _safety(value: Mapping[str, Any]) -> Safety:
@@ -209,7 +208,7 @@ def _safety(value: Mapping[str, Any]) -> Safety:
 
 
 def _whole(value: object, standard: int) -> int:
-    """An integer also where it is written 3.0, which JSON Schema calls one."""
+    """An integer, which may be written 3.0, as JSON Schema allows."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value if isinstance(value, int) else standard

@@ -1,8 +1,9 @@
-"""What an unquoted YAML scalar means, by the core schema of YAML 1.2: `on`, `no`, `22:30` and dates are strings."""
+"""The meaning of an unquoted YAML scalar in the core schema of YAML 1.2: `on`, `no`, `22:30` and dates are strings."""
 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _WORDS: dict[str, object] = {
     "": None,
@@ -22,18 +23,10 @@ _INTEGERS = (
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NUMBER_BEGINS = frozenset("-+.0123456789")
 _LONGEST_INTEGER = 500
-"""Characters. Python can be set to read and write no more than 640 digits, and hexadecimal ones become more of them."""
+"""Characters. Python may be limited to 640 digits, and hexadecimal digits become more decimal ones."""
 
 
-class CoreScalars(dict[str, object]):
-    """Values by the text of their unquoted scalar. It fills itself: a project repeats the same few texts very often."""
-
-    def __missing__(self, text: str) -> object:
-        value = read_scalar(text)
-        self[text] = value
-        return value
-
-
+@lru_cache(maxsize=65536)  # a project repeats the same few texts very often
 def read_scalar(text: str) -> object:
     """None, a bool, int, float, or the text itself. Raises ValueError for an integer that is too long."""
     if text in _WORDS:

@@ -1,4 +1,4 @@
-"""From a schedules file to desired tasks: defaults, zone, payload, and what must be there once all is put together."""
+"""Read schedules files as desired tasks: apply defaults, zone and payload, and check what must be there then."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from ajsync.schedule import parse, split_zone, with_zone
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LoadedSchedule:
     """One schedule of a file."""
 
     name: str
     location: Location
-    """Of its name."""
+    """The place of its name."""
     task: ScheduledTask | None
-    """None where something in it is wrong."""
+    """None if something in it is wrong."""
     suspended: bool
     queue_named: bool
-    """Whether it or its defaults name a queue."""
+    """Whether the schedule or its defaults name a queue."""
 
 
 class SchedulesReader:
@@ -50,16 +50,16 @@ class SchedulesReader:
         self._structure = validator(_structure())
         self._file_members = frozenset(read_schema(SCHEDULES_SCHEMA)["properties"])
         self.payload_files: set[Path] = set()
-        """Those that were named so far, also what cannot be read."""
+        """The payload files that were named so far, whether or not they can be read."""
 
-    def read(self, path: Path, problems: list[Problem]) -> list[Entry]:
-        """The schedules of a file. What is wrong goes to `problems`."""
+    def read(self, path: Path, problems: list[Problem]) -> list[LoadedSchedule]:
+        """The schedules of a file. What is wrong is added to `problems`."""
         file, known = self._folder.shown(path), len(problems)
         try:
             document = parse_document(read_file(path, MAX_FILE_SIZE), file, problems)
         except Unusable as error:
             problems.append(
-                Problem(Location(file), f"cannot be read: {error}", "let `files` match readable files only")
+                Problem(Location(file), f"cannot be read: {error}", "let `files` match only readable files")
             )
             return []
         if document is None:
@@ -68,21 +68,23 @@ class SchedulesReader:
         wrong = [*misshapen(value, self._checks.schedule.members, self._file_members)]
         found = Problems()
         found += (finding.problem(document, ()) for finding in wrong or explain(self._structure, value))
-        # Without schedules it is another kind of file: none of its values is looked at, or shown.
+        # Without schedules it is another kind of file, so none of its values is checked or shown.
         ours = isinstance(value, dict) and "schedules" in value
         entries = self._entries(value, document, path, found) if ours else []
-        # Of a value that cannot be read, or whose placeholder cannot be replaced, nothing else is known.
+        # Nothing more is known of a value that cannot be read, or whose placeholder cannot be replaced.
         problems += unresolved + unless_unresolved(found, problems[known:] + unresolved)
         return entries
 
-    def _entries(self, value: dict[str, Any], document: Document, path: Path, problems: list[Problem]) -> list[Entry]:
+    def _entries(
+        self, value: dict[str, Any], document: Document, path: Path, problems: list[Problem]
+    ) -> list[LoadedSchedule]:
         checks, defaults = self._checks, self._project.defaults
         if "defaults" in value:
             own = checks.check(value["defaults"], checks.defaults, document, ("defaults",), problems)
             defaults = {**defaults, **own}
         schedules = value.get("schedules")
         origin = _Origin(self._project.owner, self._folder.source(path), path.parent)
-        entries: list[Entry] = []
+        entries: list[LoadedSchedule] = []
         schedules = schedules if isinstance(schedules, dict) else {}
         passed_over, findings = misplaced(schedules, checks.schedule.members)
         problems += [finding.problem(document, ()) for finding in findings]
@@ -98,13 +100,13 @@ class SchedulesReader:
             problems += found
             location = document.location(place, of_key=True)
             named = "queue" in own or "queue" in defaults
-            entries.append(Entry(name, location, None if found else task, own.get("suspend") is True, named))
+            entries.append(LoadedSchedule(name, location, None if found else task, own.get("suspend") is True, named))
         return entries
 
     def _task(self, draft: _Draft, origin: _Origin) -> ScheduledTask:
         own, members = draft.own, draft.members
         if "task_type" not in members:
-            draft.problem("task_type is missing", "give it here or in defaults")
+            draft.problem("task_type is missing", "set it here or in defaults")
         payload = own.get("payload", own.get("payload_base64"))
         if own.get("payload_file") is not None:
             payload = self._payload_file(draft, origin.folder)
@@ -148,13 +150,14 @@ class SchedulesReader:
             return b""
 
     def _payload_hint(self, named: str, folder: Path) -> str:
-        """What to write instead of a path that leads to no payload: people begin it in the project's folder."""
+        """What to write instead of a path that leads to no payload. It may be relative to the project's folder."""
         from_project = self._folder.path / named
         with suppress(OSError):  # such as a name that is too long
             there = folder != self._folder.path and from_project.is_file()
             if there and self._folder.refuses(from_project) is None:
-                return f"a path begins in the folder of this file: write {shown(os.path.relpath(from_project, folder))}"
-        return f"name a file of at most {MAX_PAYLOAD:,} bytes, by a path that begins in the folder of this file"
+                path = os.path.relpath(from_project, folder)
+                return f"the path is relative to the folder of this file: write {shown(path)}"
+        return f"name a file of at most {MAX_PAYLOAD:,} bytes, by a path relative to the folder of this file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,17 +171,17 @@ class _Origin:
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """One schedule while it is put together."""
+    """One schedule while its task is made."""
 
     name: str
     own: Members
     members: Members
-    """Its own and, where it has none, those of the defaults."""
+    """Its own members and those of the defaults."""
     document: Document
     problems: list[Problem]
 
     def problem(self, message: str, hint: str, member: str = "") -> None:
-        """Something wrong with a member, or with the whole."""
+        """Add a problem of a member, or of the whole schedule."""
         if member:
             location = self.document.location(("schedules", self.name, member))
         else:
@@ -187,15 +190,15 @@ class _Draft:
 
 
 def _stored_schedule(draft: _Draft) -> str:
-    """The schedule with the prefix of its zone, where a zone makes a difference and it has no prefix of its own."""
+    """The schedule with the prefix of its zone, unless it has a prefix or is an `@every`."""
     text = draft.own.get("schedule")
     if text is None:
         return ""
     try:
         if split_zone(text)[0]:
             if "timezone" in draft.own:
-                message = "timezone: the schedule has a prefix of its own that sets the zone"
-                draft.problem(message, "keep the prefix or timezone", "timezone")
+                message = "timezone: the schedule has a prefix that sets the zone"
+                draft.problem(message, "keep either the prefix or timezone", "timezone")
         elif not text.startswith("@every "):
             text = with_zone(text, draft.members.get("timezone") or "")
         parse(text)

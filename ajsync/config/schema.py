@@ -1,7 +1,7 @@
-"""The JSON Schemas of both YAML files: where they are, and how they are made ready for checking values.
+"""The JSON Schemas of both YAML files, and the validators made from them.
 
-The schemas are written for editors, which see a file with its placeholders. Here they are checked after placeholders
-have been replaced, so what a schema allows for a placeholder's sake is taken out of it.
+The schemas are written for editors, which see a file with its placeholders. Here values are checked after placeholders
+have been replaced, so what a schema allows only for a placeholder is removed.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _SCHEMAS = frozenset(("items", "additionalProperties", "propertyNames", "not"))
 def schema_file(name: str) -> Path:
     """The file of a schema, such as `ajsync.schema.json`.
 
-    In a checkout the schemas stand at the top level, where editors and other tools look for them; a wheel has no top
-    level beside its package, so it carries them inside.
+    In a checkout the schemas are at the top level, where editors and other tools look for them. A wheel has them inside
+    the package.
     """
     package = Path(__file__).parent.parent
     inside = package / "schemas" / name
@@ -38,13 +38,13 @@ def schema_file(name: str) -> Path:
 
 @cache
 def read_schema(name: str) -> Mapping[str, Any]:
-    """A schema as it is written."""
+    """A schema as its file has it."""
     schema: dict[str, Any] = json.loads(schema_file(name).read_bytes())
     return schema
 
 
 def strict_schema(name: str, *path: str) -> dict[str, Any]:
-    """The part of a schema at `path`, for values without placeholders; references are put in place."""
+    """The part of a schema at `path`, for values without placeholders and with references replaced."""
     root = read_schema(name)
     part: Any = root
     for step in path:
@@ -68,13 +68,13 @@ def _strict(schema: Any, root: Mapping[str, Any]) -> Any:
             strict[keyword] = _strict(value, root)
         elif keyword != "$defs":
             strict[keyword] = _python_pattern(value) if keyword == "pattern" else value
-    # What is left once the placeholder is gone says the same without the `anyOf`, and its errors are plainer.
+    # Without the placeholder there is one alternative, and its errors are clearer without the `anyOf`.
     alternatives = strict.pop("anyOf", None)
     return strict if alternatives is None else alternatives[0] | strict
 
 
 def _referred(reference: str, root: Mapping[str, Any]) -> Any:
-    """What a reference means. None leads to another file: each schema is to be usable alone."""
+    """The target of a reference, which is always in the same file."""
     part: Any = root
     for step in reference.split("/")[1:]:
         part = part[step]
@@ -82,12 +82,13 @@ def _referred(reference: str, root: Mapping[str, Any]) -> Any:
 
 
 def _python_pattern(pattern: str) -> str:
-    """A pattern of JSON Schema for Python, whose `$` also matches before a line break at the end."""
+    """A pattern of JSON Schema for Python, where `$` would also match before a final line break."""
     return f"{pattern[:-1]}\\Z" if pattern.endswith("$") else pattern
 
 
 def validator(schema: Mapping[str, Any]) -> Validator:
-    """What checks values against a schema; jsonschema is slow to import, and many commands need no schema."""
+    """A validator for a schema."""
+    # jsonschema is slow to import, and many commands need no schema.
     from jsonschema import Draft202012Validator
 
     return Draft202012Validator(schema)
@@ -99,18 +100,18 @@ def _examples(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A mapping with known members, in parts to check one at a time: of ten thousand schedules most are alike."""
+    """The schema of a mapping, split into its members, because most of ten thousand schedules have the same values."""
 
     members: Mapping[str, Validator]
-    """What checks the value of each member."""
+    """The validator of each member's value."""
     required: frozenset[str]
     exclusive: tuple[frozenset[str], ...]
-    """Members that must not stand together."""
+    """Members that exclude each other."""
     structure: Validator
-    """What checks all but the values of members; it finds something wherever `fits` is false."""
+    """The validator of everything but the values of members. It finds something if `fits` is false."""
 
     def fits(self, mapping: Mapping[str, Any]) -> bool:
-        """Whether the mapping has all members that it needs and none that it must not have."""
+        """Whether the mapping has all required members and none that are not allowed."""
         names = mapping.keys()
         return (
             names <= self.members.keys()
@@ -120,12 +121,12 @@ class Shape:
 
 
 def shape(schema: Mapping[str, Any]) -> Shape:
-    """Take apart the strict schema of a mapping. Its `allOf` may hold nothing but `{"not": {"required": [...]}}`."""
+    """Split the strict schema of a mapping. Its `allOf` may only contain `{"not": {"required": [...]}}`."""
     members = schema["properties"]
     return Shape(
         members={name: validator(member) for name, member in members.items()},
         required=frozenset(schema.get("required", ())),
         exclusive=tuple(frozenset(rule["not"]["required"]) for rule in schema.get("allOf", ())),
-        # The examples are for the messages about members that are missing.
+        # Messages about missing members show the examples.
         structure=validator({**schema, "properties": {name: _examples(member) for name, member in members.items()}}),
     )

@@ -1,4 +1,4 @@
-"""Variables: what `${name}` in a string is replaced by."""
+"""Replace `${name}` in strings by the variables of an environment."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from ajsync.errors import Location, Problem
 
 Scalar: TypeAlias = str | int | float | bool
 
-# In this order: the escape, a placeholder, and the beginning of what is neither.
+# The escape, a placeholder, and the beginning of something that is neither.
 _PLACEHOLDER = re.compile(r"\$\$\{|\$\{([A-Za-z0-9_-]+)\}|\$\{")
 _LITERAL = "write $${ for a literal ${"
 
 
 @dataclass(frozen=True, slots=True)
 class Variables:
-    """The variables of an environment, or what to say where there are none."""
+    """The variables of an environment, or the hint for a variable if there are none."""
 
     values: Mapping[str, Scalar] = field(default_factory=dict)
     absence: str = ""
-    """Where there are no variables: why, and what would help."""
+    """The hint if there are no variables."""
 
     def replace(self, document: Document, value: Any, path: Steps) -> tuple[Any, list[Problem]]:
-        """The value at `path` with the placeholders in all its strings replaced, and the problems with them.
+        """The value at `path` with the placeholders in its strings replaced, and the problems with them.
 
-        Keys stay as they are, and so does a string with a placeholder that is not right.
+        Keys are not changed, and neither is a string with a wrong placeholder.
         """
         if not document.may_hold_placeholders:
             return value, []
@@ -40,7 +40,7 @@ class Variables:
 
 
 def unless_unresolved(problems: list[Problem], unresolved: list[Problem]) -> list[Problem]:
-    """Problems without those of strings whose placeholder is a problem already: what they would be is not known."""
+    """The problems without those of strings whose placeholder could not be replaced, so that their value is unknown."""
     places: set[Location] = {problem.location for problem in unresolved}
     return [problem for problem in problems if problem.location not in places] if places else problems
 
@@ -74,18 +74,18 @@ class _Replacement:
         name = match[1]
         if name is None:
             meant = placeholder_hint(match.string) or "write ${name}"
-            self._problem(path, "${ begins a placeholder, and no name and } follow", f"{meant}, or {_LITERAL}")
+            self._problem(path, "${ begins a placeholder, but no name and } follow", f"{meant}, or {_LITERAL}")
         elif name in self._variables.values:
             value = self._variables.values[name]
             return value if isinstance(value, str) else flow(value)
         else:
-            hint = ", or ".join(filter(None, (self._declared(), _LITERAL)))
-            self._problem(path, f"the variable {shown(name)} is not declared", hint)
+            hint = ", or ".join(filter(None, (self._known(), _LITERAL)))
+            self._problem(path, f"the variable {shown(name)} is not defined", hint)
         return match[0]
 
     def _problem(self, path: Steps, message: str, hint: str) -> None:
         self.problems.append(Problem(self._document.location(path), message, hint))
 
-    def _declared(self) -> str:
+    def _known(self) -> str:
         values = self._variables.values
-        return f"declared are {', '.join(sorted(values))}" if values else self._variables.absence
+        return f"known are {', '.join(sorted(values))}" if values else self._variables.absence

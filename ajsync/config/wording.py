@@ -1,4 +1,4 @@
-"""How messages speak of values and names: what kind they are, how they are shown, what was probably meant."""
+"""Values and names in messages: their kind, how they are shown, and what was probably meant."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ajsync.text import nearest, quote, shorten
 
 _KINDS: dict[type, str] = {
     str: "a string",
-    bool: "a truth value",
+    bool: "a boolean",
     int: "an integer",
     float: "a number",
     list: "a list",
@@ -28,17 +28,17 @@ _KINDS_OF_SCHEMA = {
 
 
 def kind(value: object) -> str:
-    """What YAML calls such a value, with its article."""
+    """The kind of a value in YAML, with its article."""
     return _KINDS[type(value)]
 
 
 def kind_of_schema(types: str | Iterable[str]) -> str:
-    """What the `type` of a JSON Schema asks for, with its article."""
+    """The `type` of a JSON Schema, with its article."""
     return choice([_KINDS_OF_SCHEMA[name] for name in ([types] if isinstance(types, str) else types)])
 
 
 def shown(value: object) -> str:
-    """A value in few characters: strings in double quotes, collections only by their kind."""
+    """A value in a few characters: strings in double quotes, collections only by their kind."""
     if isinstance(value, str):
         return quote(value)
     if isinstance(value, dict | list):
@@ -77,14 +77,14 @@ _ALSO_CALLED = {
     "files": ("include", "includes", "paths", "file"),
     "match": ("path", "pattern", "glob", "file"),
 }
-"""What other systems call a member, in lower case and without `_` and `-`."""
+"""Names of members in other systems, in lower case and without `_` and `-`."""
 
 
 def suggestion(word: str, known: Collection[str]) -> str:
-    """What was probably meant by a word that is not known, or all that could be."""
+    """What was probably meant by an unknown word, or all known words."""
     plain = word.lower().replace("_", "").replace("-", "")
     if plain in ("enabled", "active") and "suspend" in known:
-        return 'write "suspend", which says the opposite'
+        return 'write "suspend", which means the opposite'
     for name, others in _ALSO_CALLED.items():
         if name in known and (plain in others or plain == name.replace("_", "")):
             return f"did you mean {quote(name)}?"

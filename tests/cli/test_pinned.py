@@ -35,7 +35,7 @@ def test_files_of_another_owner_are_not_valid(project: Path, server: NatsServer,
     to = () if command.startswith(("validate", "lint")) else ("--server", server.url)
     refused = ajsync(project, *command.split(), "--owner", owner, *to)
     assert refused.returncode == 3
-    told = f'ajsync.yaml:2:8: the files belong to the owner "team", and --owner says "{owner}"'
+    told = f'ajsync.yaml:2:8: the files belong to the owner "team", but --owner is "{owner}"'
     assert told in refused.stderr
     assert stored(server.url) == {}
     assert ajsync(project, *command.split(), "--owner", "team", *to).returncode == 0

@@ -51,7 +51,7 @@ def test_a_file_is_read_as_yaml_1_2_with_merge_keys(text: str, value: object) ->
     assert read(text).value == value
 
 
-ANCHOR = "a value that begins with * refers to an anchor, and"
+ANCHOR = "a value that begins with * refers to an anchor, but"
 
 
 @pytest.mark.usefixtures("_composer")
@@ -62,16 +62,16 @@ ANCHOR = "a value that begins with * refers to an anchor, and"
         ("a:\n- schedule: @daily # x", 'f:2:13: an unquoted value cannot begin with @; quote it: "@daily"'),
         ("a: @daily", "f:1:4: an unquoted value cannot begin with @; put the value in quotes"),
         ("a: `x`", "f:1:4: an unquoted value cannot begin with `; put the value in quotes"),
-        ("schedule: */5 * * * *", f'f:1:11: {ANCHOR} no name of one follows; quote it: "*/5 * * * *"'),
-        ("schedule: * * * * *", f'f:1:11: {ANCHOR} no name of one follows; quote it: "* * * * *"'),
-        ("schedule: *", f'f:1:11: {ANCHOR} no name of one follows; quote it: "*"'),
-        ("a: *x", f"f:1:4: {ANCHOR} there is none of this name; put the value in quotes"),
-        ("a: 'x", "f:1:4: the quotes that open here are not closed; close them"),
-        ("a: 1\n---\nb: 2", "f:2:1: a second document begins here; write one document in a file"),
-        ("a: 1\n---\n", "f:2:1: a second document begins here; write one document in a file"),
+        ("schedule: */5 * * * *", f'f:1:11: {ANCHOR} no name follows; quote it: "*/5 * * * *"'),
+        ("schedule: * * * * *", f'f:1:11: {ANCHOR} no name follows; quote it: "* * * * *"'),
+        ("schedule: *", f'f:1:11: {ANCHOR} no name follows; quote it: "*"'),
+        ("a: *x", f"f:1:4: {ANCHOR} no anchor has this name; put the value in quotes"),
+        ("a: 'x", "f:1:4: the quotes that open here are never closed; close them"),
+        ("a: 1\n---\nb: 2", "f:2:1: a second document begins here; write one document in each file"),
+        ("a: 1\n---\n", "f:2:1: a second document begins here; write one document in each file"),
         (
             "a: &x 1\nb: &x 2",
-            "f:2:4: an anchor of this name was defined before, at f:1:4; give it another name",
+            "f:2:4: an anchor of this name is already defined at f:1:4; give it another name",
         ),
         ("a: !x 1", "f:1:4: the tag !x is not supported; write the value without a tag"),
         ("a: !!str x", "f:1:4: the tag !!str is not supported; write the value without a tag"),
@@ -79,16 +79,16 @@ ANCHOR = "a value that begins with * refers to an anchor, and"
             "a: !!python/object/apply:os.system [id]",
             "f:1:4: the tag !!python/object/apply:os.system is not supported; write the value without a tag",
         ),
-        ("a: 1\n\nb: 2\na: 3", 'f:4:1: the key "a" stands here a second time; keep this one or the first, at f:1:1'),
-        ("a: {b: 1, b: 1}", 'f:1:11: the key "b" stands here a second time; keep this one or the first, at f:1:5'),
-        ("<<: {}\n<<: {}", 'f:2:1: the key "<<" stands here a second time; keep this one or the first, at f:1:1'),
-        ("a: {<<: 1}", "f:1:9: << merges mappings, and this is an integer; name the anchor of a mapping"),
+        ("a: 1\n\nb: 2\na: 3", 'f:4:1: the key "a" is defined twice; remove this one or the first, at f:1:1'),
+        ("a: {b: 1, b: 1}", 'f:1:11: the key "b" is defined twice; remove this one or the first, at f:1:5'),
+        ("<<: {}\n<<: {}", 'f:2:1: the key "<<" is defined twice; remove this one or the first, at f:1:1'),
+        ("a: {<<: 1}", "f:1:9: << merges mappings, but this is an integer; name the anchor of a mapping"),
         ("1: a", 'f:1:1: the key 1 is not a string; put it in quotes: "1"'),
         ("true: a", 'f:1:1: the key true is not a string; put it in quotes: "true"'),
         ("a: {~: b}", 'f:1:5: the key ~ is not a string; put it in quotes: "~"'),
         ("? [a]\n: b", "f:1:3: a list cannot be a key; write a string"),
-        ("a: &x [1, *x]", "f:1:4: an alias refers to a value that it is part of; write the value out"),
-        ("a: &x {<<: *x}", "f:1:4: an alias refers to a value that it is part of; write the value out"),
+        ("a: &x [1, *x]", "f:1:4: an alias refers to a value that contains it; write the value out"),
+        ("a: &x {<<: *x}", "f:1:4: an alias refers to a value that contains it; write the value out"),
         ("a: " + "9" * 600, "f:1:4: the number has too many digits; write it as a string in quotes"),
         (
             "a: b\x00",
@@ -98,8 +98,8 @@ ANCHOR = "a value that begins with * refers to an anchor, and"
             "a: b\nc: é\x1b",
             "f:2:5: the character U+001B is not allowed; remove it, or write it as an escape in double quotes",
         ),
-        (b"a: b\n\xc3\xa9: \xe9", "f:2:4: the byte 0xe9 is not UTF-8; save the file in UTF-8"),
-        ("a: b".encode("utf-16"), "f:1:1: the byte 0xff is not UTF-8; save the file in UTF-8"),
+        (b"a: b\n\xc3\xa9: \xe9", "f:2:4: the byte 0xe9 is not UTF-8; save the file as UTF-8"),
+        ("a: b".encode("utf-16"), "f:1:1: the byte 0xff is not UTF-8; save the file as UTF-8"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_place_and_what_would_be_right(text: str | bytes, problem: str) -> None:
@@ -115,22 +115,22 @@ def test_what_is_wrong_is_told_with_its_place_and_what_would_be_right(text: str 
         ),
         (
             "a: b: c",
-            "f:1:5: not valid YAML: mapping values are not allowed in this context; quote a value that holds a colon, "
-            "and begin the members of a mapping in one column",
+            "f:1:5: not valid YAML: mapping values are not allowed in this context; quote a value that contains a "
+            "colon, and begin the members of a mapping in one column",
         ),
         (
             "a: [1, 2",
             "f:2:1: not valid YAML: did not find expected ',' or ']', while parsing a flow sequence that begins on "
-            "line 1; separate by commas, and close the bracket",
+            "line 1; separate items by commas, and close the bracket",
         ),
         (
             "a:\n\tb: 1",
-            "f:2:1: a tab stands where YAML wants spaces; indent with spaces",
+            "f:2:1: YAML allows no tab here; indent with spaces",
         ),
         (
             '"a" "b"',
             "f:1:5: not valid YAML: did not find expected <document start>; "
-            "look for a quote, a colon or a space that is missing here or on the line above",
+            "look for a missing quote, colon or space here or on the line above",
         ),
     ],
 )
@@ -142,7 +142,7 @@ def test_other_mistakes_are_told_in_the_words_of_libyaml_with_a_hint(text: str, 
 @pytest.mark.parametrize("text", ["[" * 100_000, "{a: " * 50_000, "- " * 100_000, "? " * 50_000, "a: " + "[" * 200])
 def test_deep_nesting_is_a_problem_and_no_crash(text: str) -> None:
     (problem,) = problems(text)
-    assert problem.endswith(": nested deeper than 100 levels; write the data flatter")
+    assert problem.endswith(": nested deeper than 100 levels; flatten the data")
 
 
 @pytest.mark.usefixtures("_composer")
@@ -158,7 +158,7 @@ def test_nesting_a_hundred_levels_deep_is_allowed() -> None:
 def test_nesting_through_aliases_counts() -> None:
     chain = "".join(f"k{level}: &a{level} [*a{level - 1}]\n" for level in range(1, 200))
     assert problems("k0: &a0 [1]\n" + chain) == [
-        "f:1:5: nested deeper than 100 levels through aliases; write the data flatter"
+        "f:1:5: nested deeper than 100 levels through aliases; flatten the data"
     ]
 
 
@@ -173,21 +173,21 @@ def test_aliases_that_multiply_are_stopped(first: str, others: str) -> None:
     laughs = "".join(others.format(level, level, ", ".join([f"*a{level - 1}"] * 10)) for level in range(1, 12))
     (problem,) = problems(first.format() + laughs)
     assert problem.endswith(
-        "the file comes to more than 1,000,000 values with its aliases replaced; use fewer aliases, or several files"
+        "the file has more than 1,000,000 values with its aliases replaced; use fewer aliases, or several files"
     )
 
 
 def test_a_long_string_that_aliases_multiply_is_stopped() -> None:
     (problem,) = problems(f"a: &a {'x' * 1_000_000}\nb: [{'*a, ' * 30}]")
     assert problem == (
-        "f:2:4: the file comes to more than 20,000,000 characters with its aliases replaced; "
+        "f:2:4: the file has more than 20,000,000 characters with its aliases replaced; "
         "use fewer aliases, or several files"
     )
 
 
 def test_a_file_of_very_many_values_is_stopped_early(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nodes, "MAX_NODES", 1000)
-    assert problems(f"a: [{'b,' * 2000}]") == ["f:1:4: the file comes to more than 1,000,000 values; use several files"]
+    assert problems(f"a: [{'b,' * 2000}]") == ["f:1:4: the file has more than 1,000,000 values; use several files"]
 
 
 def test_several_problems_of_one_file_are_told_together() -> None:

@@ -262,7 +262,7 @@ def test_long_names_and_keys_come_back() -> None:
     ("fields", "reason"),
     [
         ({"deadline": 10 * SECOND}, 'deadline: "10s" is too short; the minimum is 30s'),
-        ({"deadline": 30 * SECOND + 1}, "deadline: a file cannot say it as it is stored"),
+        ({"deadline": 30 * SECOND + 1}, "deadline: a file cannot express the stored value"),
         ({"deadline": -HOUR}, "deadline: "),
         ({"max_tries": 0}, "max_tries: 0 is too small; the minimum is 1"),
         ({"max_tries": 2**40}, "max_tries: "),
@@ -275,10 +275,10 @@ def test_long_names_and_keys_come_back() -> None:
         ({"jitter": -1}, "jitter: "),
         ({"jitter": 2**70}, "jitter: "),
         ({"catchup": "some"}, "catchup: "),
-        ({"description": "\ud800"}, "description: it has half a surrogate pair"),
+        ({"description": "\ud800"}, "description: it contains half of a surrogate pair"),
         ({"name": "N" * 256}, "its name has 256 characters; the maximum is 255"),
         ({"payload": b"x" * 588_001}, "payload_base64: 588,001 bytes are too many"),
-        ({"name": "a:b"}, "its name has other characters"),
+        ({"name": "a:b"}, "its name has characters other than"),
     ],
 )
 def test_what_no_file_can_say_is_left_out_with_the_reason(fields: dict[str, Any], reason: str) -> None:

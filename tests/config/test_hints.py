@@ -102,7 +102,7 @@ def test_in_a_schedule_too(tmp_path: Path, schedule: str, ours: str) -> None:
 @pytest.mark.parametrize("key", ["A_${stage}", "A_$stage", "'A_{{ stage }}'", "{{ stage }}"])
 def test_a_name_cannot_hold_a_variable(tmp_path: Path, key: str) -> None:
     (line,) = problems(tmp_path, f"schedules:\n  {key}: {{schedule: daily, task_type: t}}\n", PROJECT, "prod")
-    assert "cannot hold a variable" in line
+    assert "cannot contain a variable" in line
 
 
 @pytest.mark.parametrize("payload", ["'{{ stage }}'", "$stage", "<stage>", "'%{x}'"])
@@ -118,11 +118,11 @@ def test_a_variable_of_an_environment_that_there_is_not_is_told_in_a_whole_sente
 ) -> None:
     lines = problems(tmp_path, f"{HEAD}    queue: ${{stage}}\n", project, environment)
     assert lines[-1].endswith(
-        "; declare it in the variables of an environment in ajsync.yaml, or write $${ for a literal ${"
+        "; define it in the variables of an environment in ajsync.yaml, or write $${ for a literal ${"
     )
 
 
-INDENT = "indent it and what belongs to it by two spaces below"
+INDENT = "indent the whole block by two spaces below"
 
 
 @pytest.mark.parametrize(
@@ -144,47 +144,47 @@ INDENT = "indent it and what belongs to it by two spaces below"
         ),
         (
             "schedules:\nA:\n  schedule: daily\n  task_type: t\nB:\n  schedule: daily\n",
-            [f'{place}: "{name}" stands beside schedules, not below it; {INDENT} schedules'
+            [f'{place}: "{name}" is beside schedules, not below it; {INDENT} schedules'
              for place, name in (("2:1", "A"), ("5:1", "B"))],
         ),
         (
             f"{HEAD}B:\n  schedule: daily\n  task_type: t\n",
-            [f'5:1: "B" stands beside schedules, not below it; {INDENT} schedules'],
+            [f'5:1: "B" is beside schedules, not below it; {INDENT} schedules'],
         ),
         (
             "schedules:\n  A:\n  schedule: daily\n  task_type: t\n",
-            [f'3:3: "schedule" stands where names of schedules are; {INDENT} "A"'],
+            [f'3:3: "schedule" is in the place of the name of a schedule; {INDENT} "A"'],
         ),
         (
             "schedules:\n  schedule: daily\n  task_type: t\n",
             [
-                '2:3: "schedule" stands where names of schedules are; '
+                '2:3: "schedule" is in the place of the name of a schedule; '
                 "write the name of the schedule above it, and indent it below that"
             ],
         ),
         (
             "A:\n  schedule: daily\n  task_type: t\n",
-            ['1:1: schedules is missing; write schedules: above "A", and indent what follows by two spaces'],
+            ['1:1: schedules is missing; write schedules: above "A", and indent everything below it by two spaces'],
         ),
         (
             "schedules:\nschedule: daily\ntask_type: t\n",
             [
-                '2:1: "schedule" stands beside schedules, not below it; '
+                '2:1: "schedule" is beside schedules, not below it; '
                 "write the name of the schedule below schedules, and indent its members below that"
             ],
         ),
         *(
             (
                 f"{key}:\n  A: {{schedule: daily, task_type: t}}\n",
-                [f'1:1: schedules is missing; write schedules in the place of "{key}"'],
+                [f'1:1: schedules is missing; write schedules instead of "{key}"'],
             )
             for key in ("Schedules", "schedule", "jobs")
         ),
         (
             "name: x\non:\n  schedule:\n    - cron: daily\njobs: {}\n",
             [
-                "1:1: this is no schedules file: schedules is missing; write schedules: and below it each schedule "
-                "by its name, or let `files` match schedules files only"
+                "1:1: this is not a schedules file: schedules is missing; write schedules: and below it each schedule "
+                "by its name, or let `files` match only schedules files"
             ],
         ),
         (
@@ -192,21 +192,21 @@ INDENT = "indent it and what belongs to it by two spaces below"
             [
                 "1:11: schedules is empty, not a mapping; write for example {}",
                 '2:1: unknown member "\\xa0\\xa0A"; '
-                "indent with plain spaces: another character that looks like one stands in front",
+                "indent with plain spaces: the line begins with another character that looks like one",
             ],
         ),
         (
             HEAD.replace("    task", "\u00a0\u00a0\u00a0\u00a0task") + "    queue: Q\n",
             [
-                "4:1: a character that is no space to YAML indents this line; "
-                "indent with plain spaces: another character that looks like one stands in front"
+                "4:1: this line is indented by a character that is no space for YAML; "
+                "indent with plain spaces: the line begins with another character that looks like one"
             ],
         ),
         *(
             (
                 f"{HEAD}    {member}\n    max_tries: 3\n",
                 [
-                    "5:1: a space is missing behind the colon; "
+                    "5:1: there is no space after the colon; "
                     "write the name of the member, a colon, a space and the value"
                 ],
             )
@@ -215,7 +215,7 @@ INDENT = "indent it and what belongs to it by two spaces below"
         *(
             (
                 f"{statement}\n{HEAD}",
-                ["1:1: a statement of a template stands here; let the tool that knows it write the file before"],
+                ["1:1: this is a statement of a template; let ajsync read the output of the template tool"],
             )
             for statement in ("{{- if .Values.on }}", "{% if on %}", "{{ range .Values.all }}")
         ),
@@ -229,15 +229,15 @@ INDENT = "indent it and what belongs to it by two spaces below"
         (
             "owner: x\n",
             [
-                '1:1: this is no schedules file: schedules is missing; "owner" belongs into ajsync.yaml; '
-                "let `files` match schedules files only"
+                '1:1: this is not a schedules file: schedules is missing; "owner" belongs in ajsync.yaml; '
+                "let `files` match only schedules files"
             ],
         ),
         (
             "apiVersion: v1\nkind: CronJob\nspec: {schedule: daily}\n",
             [
-                "1:1: this is no schedules file: schedules is missing; write schedules: and below it each schedule "
-                "by its name, or let `files` match schedules files only"
+                "1:1: this is not a schedules file: schedules is missing; write schedules: and below it each schedule "
+                "by its name, or let `files` match only schedules files"
             ],
         ),
         (
@@ -271,18 +271,18 @@ def test_the_name_that_other_systems_have_for_a_member_is_known(tmp_path: Path, 
 
 def test_enabled_is_the_opposite_of_suspend(tmp_path: Path) -> None:
     (line,) = problems_of_one(tmp_path, "enabled: false")
-    assert line.endswith('; write "suspend", which says the opposite')
+    assert line.endswith('; write "suspend", which means the opposite')
 
 
 def test_schedules_in_the_project_file_are_told_where_they_belong(tmp_path: Path) -> None:
     (line,) = problems(tmp_path, HEAD, "owner: x\nschedules: {A: {schedule: daily}}\n")
     assert line == (
         'ajsync.yaml:2:1: unknown member "schedules"; '
-        "write schedules into files of their own, such as schedules/example.yaml, which `files` names"
+        "write schedules into separate files, such as schedules/example.yaml, which `files` matches"
     )
 
 
-CONFLICT = "a merge has left a conflict here; keep one of both sides"
+CONFLICT = "this is an unresolved merge conflict; keep one side"
 
 
 @pytest.mark.parametrize(
@@ -309,7 +309,7 @@ def test_a_payload_that_is_named_from_the_projects_folder_is_found_there(tmp_pat
     (line,) = problems_of_one(tmp_path, "payload_file: payloads/x.json")
     assert line == (
         '5:19: payload_file: "payloads/x.json" cannot be read: schedules/payloads/x.json: No such file or directory; '
-        'a path begins in the folder of this file: write "../payloads/x.json"'
+        'the path is relative to the folder of this file: write "../payloads/x.json"'
     )
     load(tmp_path, f"{HEAD}    payload_file: ../payloads/x.json\n")
 
@@ -334,7 +334,7 @@ def test_a_duration_that_is_suggested_is_accepted(tmp_path: Path, members: str) 
 @pytest.mark.parametrize("name", ["new.yaml", "new.yml"])
 def test_a_schedules_file_beside_the_project_file_that_no_pattern_matches_is_told(tmp_path: Path, name: str) -> None:
     write(tmp_path, {name: HEAD, "compose.yaml": "services: {}\n"})
-    assert load(tmp_path, HEAD.replace("A:", "B:")).overlooked == (name,)
+    assert load(tmp_path, HEAD.replace("A:", "B:")).unmatched == (name,)
 
 
 TEXTS = st.text("abA_-: \n{}[]'\"&*<>|%@`$#!?,.0123456789\t=", max_size=60)

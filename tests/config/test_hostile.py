@@ -95,7 +95,7 @@ def test_a_payload_file_must_not_lead_to_a_hidden_one(tmp_path: Path, path: str,
     (tmp_path / "schedules/round").symlink_to("../.git")
     (tmp_path / "schedules/.link").symlink_to("../plain")
     (line,) = problems(tmp_path, f"{HEAD}    payload_file: {path}\n", f"{OWNER}files: [schedules/a.yaml]\n")
-    assert f'leads to "{name}", and nothing with such a name is read; put the file beside' in line
+    assert f'leads to "{name}", and files with such a name are not read; put the file beside' in line
 
 
 @pytest.mark.parametrize("target", ["../.git/x.yaml", "../.env", "../.github/x.yaml"])

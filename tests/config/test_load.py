@@ -53,7 +53,7 @@ def test_the_working_directory_may_be_relative(tmp_path: Path, monkeypatch: pyte
 def test_a_project_that_is_not_there_is_told(tmp_path: Path) -> None:
     assert fails(tmp_path) == [
         f"ajsync.yaml: not found in {tmp_path} and the folders above it; "
-        "make one with `ajsync init`, or name one with --config"
+        "create one with `ajsync init`, or name one with --config"
     ]
     hint = "name a readable YAML file"
     assert fails(tmp_path, Path("x.yaml")) == [f"x.yaml: cannot be read: No such file or directory; {hint}"]
@@ -90,7 +90,7 @@ def test_all_problems_of_all_files_are_told_in_the_order_of_the_files(tmp_path: 
 def test_the_same_name_in_two_files_names_both_places(tmp_path: Path) -> None:
     write(tmp_path, {"schedules/b.yaml": f"# second\n{HEAD}    suspend: true\n"})
     assert problems(tmp_path, HEAD) == [
-        'schedules/b.yaml:3:3: the schedule "A" stands here a second time; '
+        'schedules/b.yaml:3:3: the schedule "A" is defined twice; '
         "rename or remove this one or the first, at schedules/a.yaml:2:3"
     ]
 
@@ -232,4 +232,4 @@ def test_what_looks_like_a_schedules_file_and_no_pattern_matches_is_overlooked(
     (tmp_path / "schedules" / ".hidden.yml").write_text("schedules: {}\n")
     (tmp_path / "schedules" / "link.yml").symlink_to("a.yaml")
     (tmp_path / "schedules" / "nowhere.yml").symlink_to("nowhere")
-    assert load_configuration(tmp_path).overlooked == overlooked
+    assert load_configuration(tmp_path).unmatched == overlooked

@@ -12,8 +12,8 @@ from ajsync.errors import ConfigurationError
 from tests.config.projects import HEAD, problems, write
 
 EMPTY = "schedules: {}\n"
-NO_FILE = "matches no file; add a file, even one that only has `schedules: {}`, "
-REMEDY = "remove the pattern, or let it match nothing: "
+NO_FILE = "matches no file; add a file, even if it only contains `schedules: {}`, "
+REMEDY = "remove the pattern, or allow it to match nothing: "
 
 
 def fails(folder: Path, files: str) -> list[str]:
@@ -36,9 +36,7 @@ def test_each_pattern_that_matches_nothing_is_told(tmp_path: Path) -> None:
 
 def test_the_only_pattern_is_told_as_one_of_several_is(tmp_path: Path) -> None:
     write(tmp_path, {"schedules/x.txt": ""})
-    assert fails(tmp_path, "") == [
-        f'ajsync.yaml:1:1: the pattern "schedules/**/*.yaml" {NO_FILE}or name others in `files`'
-    ]
+    assert fails(tmp_path, "") == [f'ajsync.yaml:1:1: the pattern "schedules/**/*.yaml" {NO_FILE}or set `files`']
     (line,) = fails(tmp_path, "files: [schedules/*.yaml]")
     assert line.startswith(f'ajsync.yaml:2:9: the pattern "schedules/*.yaml" {NO_FILE}{REMEDY}')
 
@@ -83,7 +81,7 @@ def test_a_project_may_have_optional_patterns_alone(tmp_path: Path) -> None:
         (
             "{match: /etc/*.yaml}",
             '2:17: the pattern "/etc/*.yaml" leads out of the folder of ajsync.yaml; '
-            "write a path that begins in that folder",
+            "write a path relative to that folder",
         ),
         ("{match: 5}", '2:17: match: 5 is an integer, not a string; put it in quotes: "5"'),
     ],
@@ -99,9 +97,9 @@ def test_an_entry_that_is_wrong_is_told(tmp_path: Path, entry: str, problem: str
     [
         ("'schedules/{a,b}.yaml'", 'write a pattern for each, "schedules/a.yaml", "schedules/b.yaml"'),
         ("'!schedules/b.yaml'", "a pattern cannot exclude files: remove it"),
-        ("'schedules\\*.yaml'", 'write / between the names of folders: "schedules/*.yaml"'),
-        ("schedules/*.yml", 'there are files of the other ending: write "schedules/*.yaml"'),
-        ("~/schedules/*.yaml", "~ is no folder here"),
+        ("'schedules\\*.yaml'", 'separate folders by /: "schedules/*.yaml"'),
+        ("schedules/*.yml", 'there are files with the other ending: write "schedules/*.yaml"'),
+        ("~/schedules/*.yaml", "~ is not expanded"),
         ("schedule/*.yaml", "there is no folder schedule: correct the path"),
     ],
 )

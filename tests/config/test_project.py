@@ -92,21 +92,21 @@ LITERAL = "or write $${ for a literal ${"
 @pytest.mark.parametrize(
     ("project", "environment", "hint"),
     [
-        (FULL.replace("stage", "other"), "prod", "declared are half, name, other, paused, tries"),
-        ("owner: team\nenvironments: {prod: {}}", "prod", "declare it in the variables of the environment prod"),
+        (FULL.replace("stage", "other"), "prod", "known are half, name, other, paused, tries"),
+        ("owner: team\nenvironments: {prod: {}}", "prod", "define it in the variables of the environment prod"),
         (
             "owner: team\nenvironments: {prod: {}, dev: {}}",
             None,
-            "no environment was chosen, choose dev or prod with --environment",
+            "choose dev or prod with --environment",
         ),
-        ("owner: team", None, "declare it in the variables of an environment in ajsync.yaml"),
+        ("owner: team", None, "define it in the variables of an environment in ajsync.yaml"),
     ],
 )
 def test_a_variable_that_is_not_declared_is_told_once(
     tmp_path: Path, project: str, environment: str | None, hint: str
 ) -> None:
     schedules = "schedules: {A: {schedule: '${stage} * * * *', queue: 'x ${stage}', task_type: t}}"
-    message = f'the variable "stage" is not declared; {hint}, {LITERAL}'
+    message = f'the variable "stage" is not defined; {hint}, {LITERAL}'
     assert problems(tmp_path, schedules, project, environment) == [
         f"schedules/a.yaml:1:27: {message}",
         f"schedules/a.yaml:1:54: {message}",
@@ -116,7 +116,7 @@ def test_a_variable_that_is_not_declared_is_told_once(
 @pytest.mark.parametrize("text", ["${", "a ${x", "${a b}", "${}", "${é}"])
 def test_what_only_begins_as_a_placeholder_is_told(tmp_path: Path, text: str) -> None:
     assert problems(tmp_path, f"{HEAD}    description: '{text}'\n", FULL, "prod") == [
-        f"schedules/a.yaml:5:18: ${{ begins a placeholder, and no name and }} follow; write ${{name}}, {LITERAL}"
+        f"schedules/a.yaml:5:18: ${{ begins a placeholder, but no name and }} follow; write ${{name}}, {LITERAL}"
     ]
 
 
@@ -144,7 +144,7 @@ environments:
     assert problems(tmp_path, HEAD, project, "a") == [
         "ajsync.yaml:4:29: max_tries: 0 is too small; the minimum is 1",
         'ajsync.yaml:5:48: max_tries: "x" is a string, not an integer; write for example 3',
-        f'ajsync.yaml:5:63: the variable "m" is not declared; declared are n, {LITERAL}',
+        f'ajsync.yaml:5:63: the variable "m" is not defined; known are n, {LITERAL}',
     ]
 
 
@@ -157,7 +157,7 @@ environments:
         ("owner: 5", ['1:8: owner: 5 is an integer, not a string; put it in quotes: "5"']),
         ("owner: x\nownr: y", ['2:1: unknown member "ownr"; did you mean "owner"?']),
         ("owner: x\nowner: y", [
-            '2:1: the key "owner" stands here a second time; keep this one or the first, at ajsync.yaml:1:1'
+            '2:1: the key "owner" is defined twice; remove this one or the first, at ajsync.yaml:1:1'
         ]),
         ("owner: x\nfiles: a.yaml", [
             '2:8: files: "a.yaml" is a string, not a list; write a list: ["a.yaml"]'
@@ -259,7 +259,7 @@ def test_a_pattern_must_name_files(tmp_path: Path) -> None:
 def test_a_pattern_must_not_lead_out_of_the_folder(tmp_path: Path, pattern: str) -> None:
     (line,) = problems(tmp_path, EMPTY, f"owner: team\nfiles: [{pattern}]")
     assert line.startswith("ajsync.yaml:2:9: the pattern ")
-    assert line.endswith(" leads out of the folder of ajsync.yaml; write a path that begins in that folder")
+    assert line.endswith(" leads out of the folder of ajsync.yaml; write a path relative to that folder")
 
 
 def test_a_link_must_not_lead_out_of_the_folder(tmp_path: Path) -> None:
@@ -272,7 +272,7 @@ def test_a_link_must_not_lead_out_of_the_folder(tmp_path: Path) -> None:
     ]
 
 
-READABLE = "let `files` match readable files only"
+READABLE = "let `files` match only readable files"
 
 
 def test_files_that_cannot_be_read_are_told_with_the_reason(tmp_path: Path) -> None:
@@ -309,5 +309,5 @@ def test_a_folder_that_cannot_be_listed_is_told_and_not_passed_over(
         load_configuration(tmp_path)
     assert str(error.value) == (
         f'ajsync.yaml:1:1: the pattern "schedules/**/*.yaml": {tmp_path}/schedules cannot be listed: '
-        "Permission denied; let everything below be readable"
+        "Permission denied; make everything below it readable"
     )

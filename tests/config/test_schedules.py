@@ -201,11 +201,11 @@ schedules:
 ANY = 'write five fields such as "0 6 * * 1-5", a name such as "@daily", or "@every 10m"'
 BY_NAME = "by its name and a colon, without a dash, and the members indented below it"
 FIVE = "a schedule has five fields (minute, hour, day of month, month, day of week), found"
-PAYLOAD_PATH = "name a file of at most 588,000 bytes, by a path that begins in the folder of this file"
-TOO_SHORT = "not longer than zero; write a longer duration, or leave it out"
+PAYLOAD_PATH = "name a file of at most 588,000 bytes, by a path relative to the folder of this file"
+TOO_SHORT = "must be greater than zero; write a longer duration, or leave it out"
 NO_JSON = "infinity and NaN do not exist in JSON; write a string, or leave them out"
 BASE64 = "use standard base64, padded with ="
-BOTH = "stand side by side; keep one of them"
+BOTH = "exclude each other; keep one of them"
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ BOTH = "stand side by side; keep one of them"
         ("max_tries: x", '5:16: max_tries: "x" is a string, not an integer; write for example 3'),
         ("max_tries: '3'", '5:16: max_tries: "3" is a string, not an integer; write it without quotes: 3'),
         ("max_tries: 1.5", "5:16: max_tries: 1.5 is a number, not an integer; write for example 3"),
-        ("max_tries: true", "5:16: max_tries: true is a truth value, not an integer; write for example 3"),
+        ("max_tries: true", "5:16: max_tries: true is a boolean, not an integer; write for example 3"),
         ("max_tries:", "5:15: max_tries is empty, not an integer; write for example 3"),
         ("max_tries: 0", "5:16: max_tries: 0 is too small; the minimum is 1"),
         ("max_tries: 3000000000", "5:16: max_tries: 3000000000 is too large; the maximum is 2147483647"),
@@ -235,15 +235,15 @@ BOTH = "stand side by side; keep one of them"
             "deadline: 5",
             "5:15: deadline: 5 is a number without a unit; write 5m if these are minutes; the minimum is 30s",
         ),
-        ("deadline: 0", "5:15: deadline: 0 is no duration; write a longer duration, such as 1h, or leave it out"),
+        ("deadline: 0", "5:15: deadline: 0 is not a duration; write a longer duration, such as 1h, or leave it out"),
         ("jitter: 1.5", "5:13: jitter: 1.5 is a number without a unit; write 1.5s if these are seconds"),
-        ("jitter: .nan", "5:13: jitter: NaN is no duration; write a longer duration, such as 1h, or leave it out"),
+        ("jitter: .nan", "5:13: jitter: NaN is not a duration; write a longer duration, such as 1h, or leave it out"),
         ("deadline: 1d", '5:15: deadline: "d" is not a unit such as h, m, s or ms (in "1d"); write 24h'),
         ("deadline: PT1H", '5:15: deadline: a number is missing before "PT" (in "PT1H"); write 1h'),
-        ("jitter: 0s", f'5:13: jitter: "0s" is {TOO_SHORT}'),
-        ("catchup_window: -1h", f'5:21: catchup_window: "-1h" is {TOO_SHORT}'),
-        ("catchup: never", '5:14: catchup: "never" is not one of its values; write none, latest or all'),
-        ("overlap: [skip]", "5:14: overlap: a list is not one of its values; write allow or skip"),
+        ("jitter: 0s", f'5:13: jitter: "0s" {TOO_SHORT}'),
+        ("catchup_window: -1h", f'5:21: catchup_window: "-1h" {TOO_SHORT}'),
+        ("catchup: never", '5:14: catchup: "never" is not allowed; write none, latest or all'),
+        ("overlap: [skip]", "5:14: overlap: a list is not allowed; write allow or skip"),
         ("suspend: yes", '5:14: suspend: "yes" is a string, not true or false; write true or false, without quotes'),
         ("queue: a b", '5:12: queue: "a b" is not a valid name of a queue; use letters, digits, _ and -'),
         ('queue: "A\\n"', '5:12: queue: "A\\n" is not a valid name of a queue; use letters, digits, _ and -'),
@@ -259,8 +259,8 @@ BOTH = "stand side by side; keep one of them"
         ("payload: {a: [1, .nan]}", f"5:14: payload: {NO_JSON}"),
         ("payload: 1e999", f"5:14: payload: {NO_JSON}"),
         ("payload: {1: a}", '5:15: the key 1 is not a string; put it in quotes: "1"'),
-        ("payload_base64: AAA", f"5:21: payload_base64: it is not base64: Incorrect padding; {BASE64}"),
-        ("payload_base64: A A!=", f"5:21: payload_base64: it is not base64: Only base64 data is allowed; {BASE64}"),
+        ("payload_base64: AAA", f"5:21: payload_base64: not valid base64: Incorrect padding; {BASE64}"),
+        ("payload_base64: A A!=", f"5:21: payload_base64: not valid base64: Only base64 data is allowed; {BASE64}"),
         (
             "payload_file: missing",
             '5:19: payload_file: "missing" cannot be read: schedules/missing: No such file or directory; '
@@ -333,7 +333,7 @@ def test_a_schedule_that_is_wrong_is_told(tmp_path: Path, schedule: str, problem
             "schedules: {A: {}}",
             [
                 '1:13: schedule is missing; add schedule: "0 6 * * mon-fri"',
-                "1:13: task_type is missing; give it here or in defaults",
+                "1:13: task_type is missing; set it here or in defaults",
             ],
         ),
         (
@@ -352,7 +352,7 @@ def test_a_schedule_that_is_wrong_is_told(tmp_path: Path, schedule: str, problem
         ),
         (
             "schedules: {A: {schedule: TZ=UTC daily, task_type: t, timezone: UTC}}",
-            ["1:65: timezone: the schedule has a prefix of its own that sets the zone; keep the prefix or timezone"],
+            ["1:65: timezone: the schedule has a prefix that sets the zone; keep either the prefix or timezone"],
         ),
     ],
 )  # fmt: skip

@@ -81,7 +81,7 @@ def test_the_project_describes_defaults_in_the_words_of_the_schedules_files() ->
 def test_a_schema_has_only_keywords_whose_errors_are_put_into_words(name: str) -> None:
     annotations = {"$schema", "$id", "title", "description", "examples", "default", "patternErrorMessage"}
     passed_on = {"properties", "patternProperties", "items", "contentEncoding"}
-    own_words = {"additionalProperties", "propertyNames", "required", "allOf"}
+    own_words = {"type", "additionalProperties", "propertyNames", "required", "allOf"}
     for pointer, part in parts(name, strict_schema(name)):
         assert part.keys() <= annotations | passed_on | own_words | explain._EXPLAINED.keys(), pointer
 

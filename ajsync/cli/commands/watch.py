@@ -16,8 +16,8 @@ from ajsync.cli.options.working_folder import working_folder
 from ajsync.cli.output.destination import destination, elsewhere
 from ajsync.cli.output.unmatched import overlooked_told
 from ajsync.config import Configuration
+from ajsync.config.file_watcher import FileWatcher
 from ajsync.config.inputs import Inputs
-from ajsync.config.watch import FileWatcher
 from ajsync.reconcile.apply.watch_loop import WatchLoop
 from ajsync.reconcile.reconciler import Goal
 from ajsync.safety import Opened
@@ -61,12 +61,12 @@ async def _follow(
 
     def reload() -> Goal:
         nonlocal configuration, inputs
-        known, looked_at = configuration.overlooked, Inputs()
+        known, looked_at = configuration.unmatched, Inputs()
         try:
             configuration = load(files, folder=folder, inputs=looked_at)
         finally:
             inputs = looked_at  # also of files that are not valid: what mends them may be elsewhere
-        if configuration.overlooked != known:
+        if configuration.unmatched != known:
             _log_overlooked(configuration)
         return goal(configuration, opened)
 
@@ -104,5 +104,5 @@ async def _follow(
 
 
 def _log_overlooked(configuration: Configuration) -> None:
-    if configuration.overlooked:
+    if configuration.unmatched:
         log.warning("%s", overlooked_told(configuration))

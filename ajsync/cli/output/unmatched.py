@@ -12,7 +12,7 @@ def warn_of_overlooked(configuration: Configuration) -> None:
     """Name the files that no pattern matches, if there are any, on standard error."""
     from ajsync.cli.output.terminal import warn
 
-    if configuration.overlooked:
+    if configuration.unmatched:
         warn(overlooked_told(configuration))
 
 
@@ -20,7 +20,7 @@ def overlooked_told(configuration: Configuration) -> str:
     """Which files these are, and what to do."""
     from ajsync.text import visible
 
-    files = configuration.overlooked
+    files = configuration.unmatched
     names = [visible(file) for file in files[:_NAMED]]
     if len(files) > _NAMED:
         names.append(f"{len(files) - _NAMED} more")

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from ajsync.config import load_configuration
+from ajsync.config.file_watcher import FileWatcher
 from ajsync.config.inputs import Inputs
-from ajsync.config.watch import FileWatcher
 from ajsync.errors import ConfigurationError
 from tests.config.projects import HEAD, OWNER, write
 
@@ -140,7 +140,7 @@ _WATCH = """
 import asyncio, sys
 from pathlib import Path
 from ajsync.config.inputs import Inputs
-from ajsync.config.watch import FileWatcher
+from ajsync.config.file_watcher import FileWatcher
 
 async def main():
     stop = asyncio.Event()

@@ -1,7 +1,7 @@
-"""Notice when what a configuration is made from changes: files, the set of them, and the links that lead to them.
+"""Watch the inputs of a configuration: the files, which files there are, and the links that lead to them.
 
-What counts is a look at all of it, once a second. The system's own word of a change only makes the look come sooner:
-it is not to be had of what is not there yet, nor of a file system of another host.
+All inputs are checked once a second. Notifications of the operating system only make the check come sooner, because
+there are none for files that do not exist yet, or for file systems of other hosts.
 """
 
 from __future__ import annotations
@@ -21,26 +21,27 @@ log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 1.0
 _SHARE = 0.02
-"""Looking takes no more of the time than this: where there are very many files, the looks are further apart."""
+"""The share of time that checks may take. With very many files they are less frequent."""
 _TOLD_SHARE = 0.1
-"""The same while the system keeps telling of changes."""
+"""The same while the operating system keeps reporting changes."""
 _STEP_SECONDS = 0.1
-"""So long must nothing change before a change counts as whole: an editor writes, renames and deletes."""
+"""Without a change for this long, a change is complete: an editor writes, renames and deletes."""
 _STEPS = 10
-"""So many steps at most: changes that keep coming, as in a checkout of a branch, are gathered for a second."""
+"""The most steps to wait, so that continuous changes, as of a checkout, are collected for a second."""
 _DEAF_SECONDS = 5.0
-"""How soon to listen again where the system did not let us."""
+"""The pause before listening again after the operating system refused."""
 _ENDINGS = (".yaml", ".yml")
 
-KeyChange = tuple[Inputs, bytes]
+Look = tuple[Inputs, bytes]
+"""The inputs and their state at one moment."""
 Identities = frozenset[tuple[str, int, int]]
 
 
 class FileWatcher:
-    """Sets `changed` whenever what the inputs name has changed, until `stop` is set.
+    """Sets `changed` whenever the inputs have changed, until `stop` is set.
 
-    `current` gives the inputs of the last load. It is set at first too, and where the inputs are new: what changed
-    between that load and the first look at them went unseen.
+    `current` returns the inputs of the last load. `changed` is also set at first and when there are other inputs,
+    because a change between that load and the first look at them would be missed.
     """
 
     def __init__(self, current: Callable[[], Inputs], stop: asyncio.Event) -> None:
@@ -48,22 +49,22 @@ class FileWatcher:
         self._current = current
         self._stop = stop
         self._told = asyncio.Event()
-        """The system has told of something in the folders that it listens to for us."""
+        """The operating system has reported something in the watched folders."""
         self._appeared = False
-        """That something has the ending of a schedules file; it may be one that no pattern matches."""
+        """It has the ending of a schedules file, perhaps one that no pattern matches."""
         self._moved = asyncio.Event()
-        """The folders to listen to may be others by now."""
+        """The folders to watch may have changed."""
         self._deaf = ""
-        """Why the system does not tell of changes; "" while it does."""
+        """Why the operating system reports no changes; "" while it does."""
 
     async def run(self) -> None:
-        """Look and listen until stopped, whatever becomes of the files."""
+        """Look and listen until stopped, whatever happens to the files."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_looking())
             group.create_task(self._keep_listening())
 
     async def _keep_looking(self) -> None:
-        known: KeyChange | None = None
+        known: Look | None = None
         while not self._stop.is_set():
             self._told.clear()
             seen, took = await self._look()
@@ -75,19 +76,19 @@ class FileWatcher:
             await first_of(self._stop, timeout=took / _TOLD_SHARE)
             await first_of(self._stop, self._told, timeout=max(_LOOK_SECONDS, took / _SHARE))
 
-    async def _look(self) -> tuple[KeyChange, float]:
-        """The inputs and their state, and the seconds of computing that it took."""
+    async def _look(self) -> tuple[Look, float]:
+        """The inputs and their state, and the seconds of processor time that it took."""
         inputs = self._current()
 
-        def look() -> tuple[KeyChange, float]:
+        def look() -> tuple[Look, float]:
             began = time.thread_time()
             state = inputs.state()
             return (inputs, state), time.thread_time() - began
 
         return await asyncio.to_thread(look)
 
-    async def _settled(self, seen: KeyChange) -> KeyChange:
-        """What there is once nothing changes any more."""
+    async def _settled(self, seen: Look) -> Look:
+        """The state once nothing changes any more."""
         for _ in range(_STEPS):
             await first_of(self._stop, timeout=_STEP_SECONDS)
             before = seen
@@ -106,7 +107,7 @@ class FileWatcher:
                     group.create_task(self._listen(listening[0].shallow, ended, recursive=False))
                     await self._until_elsewhere(listening)
                     ended.set()
-            except* (OSError, RuntimeError) as errors:  # it has no more watches, or a folder has gone meanwhile
+            except* (OSError, RuntimeError) as errors:  # it has no more watches, or a folder has disappeared
                 self._complain(errors.exceptions[0])
                 await first_of(self._stop, self._moved, timeout=_DEAF_SECONDS)
 
@@ -127,7 +128,7 @@ class FileWatcher:
             self._told.set()
 
     async def _until_elsewhere(self, listening: tuple[Watched, Identities]) -> None:
-        """Wait until there are other folders to listen to."""
+        """Wait until there are other folders to watch."""
         while not self._stop.is_set():
             self._moved.clear()
             if await self._folders() != listening:
@@ -142,4 +143,4 @@ class FileWatcher:
         if isinstance(error, FileNotFoundError) or str(error) == self._deaf:
             return
         self._deaf = str(error)
-        log.warning("The system does not tell of changes of the files, which are looked at instead: %s", error)
+        log.warning("The operating system does not report changes of the files, which are checked instead: %s", error)
