@@ -27,9 +27,9 @@ import json
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import takewhile
 from types import TracebackType
+from typing import NamedTuple
 
 from nats.aio.subscription import Subscription
 
@@ -46,8 +46,7 @@ STORED_AT = re.compile(rb'"seq": ?(\d+)')
 """In the answer to what was stored: json.loads takes five times as long."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What became of a message: stored at `sequence`, or refused with `error`, which `NO_ANSWER` has too."""
 
     sequence: int = 0
