@@ -9,8 +9,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import islice
 
+from ajsync.asyncjobs.ids import fire_task_id
+from ajsync.asyncjobs.tasks import NEW, StoredTask
 from ajsync.scheduler.agenda.agenda import Agenda, Fire
 from ajsync.scheduler.agenda.catch_up import Gap
 from ajsync.scheduler.agenda.catching_up import CatchingUp
@@ -18,10 +21,11 @@ from ajsync.scheduler.election.progress import Progress
 from ajsync.scheduler.firing.dispatcher import Dispatcher
 from ajsync.scheduler.firing.in_flight import InFlightFire
 from ajsync.scheduler.firing.lifecycle import DEFERRED, IN_WINDOW, Event, State
+from ajsync.scheduler.firing.looks import Looks
 from ajsync.scheduler.firing.overlap import Overlap
 from ajsync.scheduler.firing.prepare import Preparer
-from ajsync.scheduler.firing.rescue import Rescue
 from ajsync.scheduler.monitor.records import Records
+from ajsync.scheduler.throttled_log import ThrottledLog
 from ajsync.timestamp import NANOSECONDS
 from ajsync.transport.window import WINDOW
 
@@ -59,7 +63,7 @@ class Feed:
         preparer: Preparer,
         records: Records,
         overlap: Overlap,
-        rescue: Rescue,
+        looks: Looks,
         *,
         reached: int,
         begun_until: int,
@@ -81,7 +85,7 @@ class Feed:
         self._preparer = preparer
         self._records = records
         self._overlap = overlap
-        self._rescue = rescue
+        self._looks = looks
         self._grace = grace
         self._catchup_window = catchup_window
         self._clock = clock
@@ -89,6 +93,7 @@ class Feed:
         self._looked_at = reached
         """The agenda's fires up to this instant are taken; at the start of a term it may be ahead of that."""
         self._has_looked = False
+        self._throttled_log = ThrottledLog(log)
         self._to_start: list[InFlightFire] | None = None
         """What is being handed over."""
         self._catching_up = CatchingUp(
@@ -177,7 +182,7 @@ class Feed:
 
     def stop(self) -> None:
         """End the term's look-ups, and give back to the agenda all that is not settled."""
-        self._rescue.stop()
+        self._looks.close()
         self._overlap.stop()
         self._agenda.give_back(self._ledger.hand_back())
         self._dispatcher.stop()
@@ -189,7 +194,26 @@ class Feed:
         return to_make_good < _MOST_TO_MAKE_GOOD and self._ledger.count(State.SOUGHT) < _MOST_SOUGHT
 
     def _look_for(self, fire: Fire) -> None:
-        self._rescue.look_for(fire, self._catching_up.not_begun)
+        """Rescue a fire that its policy lets go, if the leader before began it and did not finish it.
+
+        It died between task and work item, or the queue was full for longer than the grace: without its work item no
+        worker would ever handle the task.
+        """
+        sought = self._ledger.seek(fire)
+        if sought is not None:
+            task_id = fire_task_id(fire.task.name, fire.due)
+            self._looks.look(fire, task_id, partial(self._looked_for, sought), self._cannot_see)
+
+    def _looked_for(self, sought: InFlightFire, task: StoredTask | None, _readable: bool) -> None:
+        begun = task is not None and task.state == NEW
+        self._ledger.apply(sought, Event.BEGUN if begun else Event.NOT_BEGUN)
+        if sought.state is State.LET_GO:
+            self._catching_up.not_begun(sought.fire)
+
+    def _cannot_see(self, fire: Fire, reason: str) -> None:
+        self._throttled_log.tell(
+            f"Cannot see whether {fire.task.name} was fired: {reason}", fire, "begun", reason=reason
+        )
 
     def _mind_correction(self, now: int) -> None:
         """Go back where this clock, or that of the leader before us, was far ahead and is not any more.

@@ -19,10 +19,10 @@ from ajsync.scheduler.election.watermark import MOST_OPEN_BYTES, Watermark
 from ajsync.scheduler.election.watermark_store import WatermarkWriter
 from ajsync.scheduler.feed import Feed
 from ajsync.scheduler.firing.dispatcher import Dispatcher
+from ajsync.scheduler.firing.looks import Looks
 from ajsync.scheduler.firing.overlap import Overlap
 from ajsync.scheduler.firing.prepare import Preparer
 from ajsync.scheduler.firing.recheck import Recheck
-from ajsync.scheduler.firing.rescue import Rescue
 from ajsync.scheduler.monitor.records import Records
 from ajsync.timestamp import NANOSECONDS
 from ajsync.waiting import first_of
@@ -146,13 +146,14 @@ class TermRunner:
         return self._feed.progress(room)
 
     def _make_feed(self, now: int) -> Feed:
+        looks = Looks(self._connection)
         return Feed(
             self._agenda,
             self._dispatcher,
             self._preparer,
             self._records,
-            Overlap(self._connection, self._ledger, self._records, self._clock),
-            Rescue(self._connection, self._ledger),
+            Overlap(self._connection, self._ledger, looks, self._records, self._clock),
+            looks,
             reached=now if self._term.after is None else self._term.after,
             begun_until=self._term.stored.stored_at + _BEGUN_AFTER_MARK,
             grace=self._grace,

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Literal, cast
 
 from ajsync.asyncjobs.due import times_of
 from ajsync.asyncjobs.model import Catchup, Managed, ScheduledTask
+from ajsync.asyncjobs.tasks import task_for_fire
 from ajsync.scheduler.agenda.agenda import Agenda, Fire
 from ajsync.scheduler.election.watermark import Watermark
 from ajsync.scheduler.feed import Feed
@@ -20,9 +21,9 @@ from ajsync.scheduler.firing.dispatcher import Dispatcher
 from ajsync.scheduler.firing.in_flight import InFlightFire
 from ajsync.scheduler.firing.ledger import Ledger
 from ajsync.scheduler.firing.lifecycle import DEFERRED, Effect, Event, State
+from ajsync.scheduler.firing.looks import Looks, OnTrouble, Then
 from ajsync.scheduler.firing.overlap import Overlap
 from ajsync.scheduler.firing.prepare import Preparer
-from ajsync.scheduler.firing.rescue import Rescue
 from ajsync.scheduler.monitor.metrics import Metrics
 from ajsync.scheduler.monitor.records import Records
 from ajsync.timestamp import NANOSECONDS as SECOND
@@ -144,26 +145,24 @@ class Wire:
 
 
 class Sought:
-    """Stands in for the rescue."""
+    """Stands in for looks at tasks."""
 
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
-        self._let_go: Callable[[Fire], None] = lambda _fire: None
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._looks: list[tuple[Fire, Then]] = []
 
-    def look_for(self, fire: Fire, let_go: Callable[[Fire], None]) -> None:
-        self._wire.ledger.seek(fire)
-        self._let_go = let_go
+    def look(self, about: Fire, _task_id: str, then: Then, _on_trouble: OnTrouble) -> None:
+        self._looks.append((about, then))
 
-    def look(self) -> None:
-        """Find out about all that is sought."""
-        for fire in [fire for fire in self._wire.ledger if fire.state is State.SOUGHT]:
-            begun = self._wire.server.tasks.get((fire.name, fire.due)) == "new"
-            self._wire.ledger.apply(fire, Event.BEGUN if begun else Event.NOT_BEGUN)
-            if not begun:
-                self._let_go(fire.fire)
+    def answer(self) -> None:
+        """Answer all looks."""
+        looks, self._looks = self._looks, []
+        for fire, then in looks:
+            state = self._server.tasks.get((fire.task.name, fire.due))
+            then(None if state is None else replace(task_for_fire(fire.task, fire.due), state=state), True)
 
-    def stop(self) -> None:
-        pass
+    def close(self) -> None:
+        self._looks.clear()
 
 
 class Free:
@@ -189,14 +188,14 @@ class Simulated:
 
     def lead(self, mark: Watermark | None, stored_at: int = 0) -> None:
         """Begin a term after a mark that the leader before has written at this instant."""
-        self.sought = Sought(self.wire)
+        self.sought = Sought(self.server)
         feed = self.feed = Feed(
             self.agenda,
             cast("Dispatcher", self.wire),
             Preparer("_INBOX.x"),
             Records(Metrics("test")),
             cast("Overlap", Free()),
-            cast("Rescue", self.sought),
+            cast("Looks", self.sought),
             reached=self.server.clock() if mark is None else mark.instant,
             begun_until=stored_at + 10 * SECOND,
             grace=30 * SECOND,

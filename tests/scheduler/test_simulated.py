@@ -157,7 +157,7 @@ class Terms(RuleBasedStateMachine):
     @rule()
     def finds_out_what_was_begun(self) -> None:
         assert self.leader.sought is not None
-        self.leader.sought.look()
+        self.leader.sought.answer()
 
     @rule()
     def workers_finish_all(self) -> None:

@@ -34,15 +34,20 @@ Then = Callable[[StoredTask | None, bool], None]
 """Takes the task, None where there is none; and whether what is there can be read as one."""
 
 
+OnTrouble = Callable[[Fire, str], None]
+"""Hears for which fire a look has to be taken again, and why."""
+
+
 class Look:
     """A look at one task."""
 
-    __slots__ = ("about", "cancelled", "sent_at", "task_id", "then")
+    __slots__ = ("about", "cancelled", "on_trouble", "sent_at", "task_id", "then")
 
-    def __init__(self, about: Fire, task_id: str, then: Then) -> None:
+    def __init__(self, about: Fire, task_id: str, then: Then, on_trouble: OnTrouble) -> None:
         self.about = about
         self.task_id = task_id
         self.then = then
+        self.on_trouble = on_trouble
         self.sent_at = 0.0
         self.cancelled = False
 
@@ -50,19 +55,10 @@ class Look:
 class Looks:
     """The looks of one term on one connection."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        on_trouble: Callable[[Fire, str], None],
-        on_tick: Callable[[], None] = lambda: None,
-    ) -> None:
-        """`on_trouble` hears for which fire a look has to be taken again, and why.
-
-        `on_tick` is called now and then while some are left.
-        """
+    def __init__(self, connection: Connection) -> None:
+        self.on_tick: Callable[[], None] = lambda: None
+        """Called now and then while some are left."""
         self._connection = connection
-        self._on_trouble = on_trouble
-        self._on_tick = on_tick
         self._soon: deque[Look] = deque()
         self._ahead: deque[Look] = deque()
         self._sent: dict[int, Look] = {}
@@ -76,9 +72,9 @@ class Looks:
     def __len__(self) -> int:
         return len(self._soon) + len(self._ahead) + len(self._sent) + len(self._later)
 
-    def look(self, about: Fire, task_id: str, then: Then, *, ahead: bool = False) -> Look:
+    def look(self, about: Fire, task_id: str, then: Then, on_trouble: OnTrouble, *, ahead: bool = False) -> Look:
         """Look at a task for a fire, and call `then`; what is only looked at `ahead` of time leaves others the way."""
-        look = Look(about, task_id, then)
+        look = Look(about, task_id, then, on_trouble)
         (self._ahead if ahead else self._soon).append(look)
         if self._running is None:
             self._running = asyncio.create_task(self._run())
@@ -138,7 +134,7 @@ class Looks:
     def _put_off(self, look: Look, reason: str) -> None:
         if not look.cancelled:
             heapq.heappush(self._later, (time.monotonic() + _RETRY_SECONDS, next(self._serial), look))
-            self._on_trouble(look.about, reason)
+            look.on_trouble(look.about, reason)
 
     async def _mind(self) -> None:
         """Ask again where no answer came, or one that says nothing."""
@@ -146,7 +142,7 @@ class Looks:
         while True:
             await asyncio.sleep(_TICK_SECONDS)
             if len(self):
-                self._on_tick()
+                self.on_tick()
             now = time.monotonic()
             if self._connection.generation != generation:  # what was asked before is lost
                 generation = self._connection.generation

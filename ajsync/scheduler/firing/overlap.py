@@ -91,6 +91,7 @@ class Overlap:
         self,
         connection: Connection,
         ledger: Ledger,
+        looks: Looks,
         records: Records,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
@@ -103,7 +104,8 @@ class Overlap:
         """Name → when the fire was due that made a task last: what catch-up makes good may come after a newer one."""
         self._finished: set[str] = set()
         """Of which schedules that task, or whichever was the last, is finished or gone."""
-        self._looks = Looks(connection, self._complain, self._give_up)
+        self._looks = looks
+        looks.on_tick = self._give_up
         self._complaints = ThrottledLog(log)
         self._listing: asyncio.Task[KnownTasks | int] | None = None
         self._for_listing: deque[_Line] = deque()
@@ -139,7 +141,6 @@ class Overlap:
         """Stop looking; the ledger has handed back what waited for it."""
         self._lines.clear()
         self._for_listing.clear()
-        self._looks.close()
         if self._listing is not None:
             self._listing.cancel()
 
@@ -240,7 +241,7 @@ class Overlap:
             if known is None or known.may_hold(task_id):
                 then = partial(self._looked, line, due)
                 line.silent_since = line.silent_since or self._clock()
-                line.look = self._looks.look(line.fire, task_id, then, ahead=line.turn is None)
+                line.look = self._looks.look(line.fire, task_id, then, self._complain, ahead=line.turn is None)
                 return
         self._is_finished(line)
 

@@ -53,7 +53,8 @@ class Watchful:
 
     def new_term(self, clock: Callable[[], int] = time.time_ns) -> None:
         """Look as one that remembers nothing."""
-        self.overlap = Overlap(self._connection, self._fires.ledger, self.records, clock)
+        self.looks = Looks(self._connection)
+        self.overlap = Overlap(self._connection, self._fires.ledger, self.looks, self.records, clock)
 
     def check(self, prepared: Prepared) -> None:
         """Check an encoded fire that is due."""
@@ -92,6 +93,7 @@ async def watchful(connection: Connection, clock: Callable[[], int] = time.time_
     async with firing(connection) as fires:
         made = Watchful(connection, fires, clock)
         yield made
+        made.looks.close()
         made.overlap.stop()
 
 
@@ -306,14 +308,14 @@ async def test_how_long_it_waits_for_the_fire_before_it_does_not_count(server: N
         (first,) = made.started
         assert first.on_settled is not None
         first.on_settled(State.CREATED)
-        rounds, give_up = 0, made.overlap._looks._on_tick
+        rounds, give_up = 0, made.looks.on_tick
 
         def counted() -> None:
             nonlocal rounds
             give_up()
             rounds += 1
 
-        made.overlap._looks._on_tick = counted
+        made.looks.on_tick = counted
         await until(lambda: rounds > 1)
         await make_stream(connection, TASKS_STREAM)
         await until(lambda: made.told() == {due(): "created"})
@@ -324,6 +326,7 @@ async def test_what_is_abandoned_is_returned_and_not_fired(server: NatsServer) -
         begun = [minutely(2), minutely(1), minutely(name="B")]
         made.begin(*begun)
         assert made._fires.abandon() == begun
+        made.looks.close()
         made.overlap.stop()
         await connection.client.flush()
         assert made.checked() == []
