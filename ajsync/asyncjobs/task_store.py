@@ -42,7 +42,7 @@ def task_answer(data: bytes) -> StoredTask | None:
         else:
             message = read_message(answer)
     except (ValueError, LookupError, TypeError, AttributeError):
-        raise JetStreamError(TASK_QUESTIONS, 0, 0, "what answers is not JetStream") from None
+        raise JetStreamError(TASK_QUESTIONS, 0, 0, "the answer is not one of JetStream") from None
     if error is not None and not isinstance(error, MessageNotFoundError):
         raise error
     return None if message is None else decode_task(message.data)

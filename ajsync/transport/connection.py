@@ -1,6 +1,6 @@
-"""A connection to NATS: made within a time-out or refused with the true reason, and kept while servers come and go.
+"""A connection to NATS: made within a time-out, or refused with the real reason, and kept while servers come and go.
 
-Only what connects imports this module, since nats-py takes longer to import than all the rest.
+Import this module only to connect: nats-py takes longer to import than everything else.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from ajsync.transport.violations import Violations
 CONNECT_SECONDS = 5.0
 REQUEST_SECONDS = 5.0
 RECONNECT_SECONDS = 30.0
-"""How long a command waits for a lost server: an election in a cluster or a restart is over by then."""
+"""How long a command waits for a lost server. A restart, or an election in a cluster, takes less."""
 _CLOSE_SECONDS = 1.0
 _LEAST_SECONDS = 0.1
-"""For the last of several servers when the others have used up the time."""
+"""For the last of several servers, if the others have used up the time."""
 PERMISSIONS = "The page 'Permissions' of the documentation lists what a user of ajsync needs."
 _NO_TROUBLE = "no reason given"
 _LATER = "Try again when the server is healthy."
@@ -47,12 +47,12 @@ async def connect(
     timeout: float = CONNECT_SECONDS,
     reconnect_timeout: float | None = RECONNECT_SECONDS,
 ) -> AsyncIterator[Connection]:
-    """Connect to the first server of `context` that lets us in, within `timeout` seconds over all of them.
+    """Connect to the first server of `context` that lets us in, within `timeout` seconds for all of them together.
 
-    `name` is what the server shows of us. A connection that is lost later comes back by itself; after
-    `reconnect_timeout` seconds without a server it is given up, with None never.
-    Raises UnreachableError, or NotPermittedError where a server refused us; the message gives the reason of each
-    server and what to do.
+    `name` is what servers show of the connection. If it is lost later, it comes back by itself. It is given up after
+    `reconnect_timeout` seconds without a server; with None, never.
+    Raises UnreachableError, or NotPermittedError if a server refused us; the message says why for each server, and what
+    to do.
     """
     connection = await _connect(context, name, timeout, reconnect_timeout)
     try:
@@ -62,17 +62,17 @@ async def connect(
 
 
 class Connection:
-    """A connection that `connect` has made; `client` is nats-py's own."""
+    """A connection made by `connect`; `client` is nats-py's own."""
 
     def __init__(self, context: Context, url: str, reconnect_timeout: float | None) -> None:
         self.context = context
         self.url = url
-        """The server that we are, or were last, connected to."""
+        """The server that we are connected to, or were last."""
         self.client = NatsClient(tls_wanted=context.wants_tls, comes_back=reconnect_timeout is None)
         self.lost: asyncio.Future[UnreachableError] = asyncio.get_running_loop().create_future()
-        """Done, with the reason, once the connection has gone for good without `close`."""
+        """Done, with the reason, once the connection is gone for good without `close`."""
         self.generation = 0
-        """Grows with each reconnect: what was sent in an earlier generation is answered in no later one."""
+        """Grows with each reconnect. What was sent in one generation is never answered in a later one."""
         self._reconnect_timeout = reconnect_timeout
         self._stage: Literal["opening", "open", "closing"] = "opening"
         self._giving_up: asyncio.TimerHandle | None = None
@@ -83,21 +83,21 @@ class Connection:
 
     @property
     def api_prefix(self) -> str:
-        """What the subjects of the JetStream API begin with, up to and with the dot."""
+        """What the subjects of the JetStream API begin with, including the last dot."""
         return self.context.api_prefix
 
     @property
     def publish_prefix(self) -> str:
-        """What stands before `$KV.…` when publishing to a bucket: nothing, or the prefix of the API.
+        """What comes before `$KV.…` in the subject of a write to a bucket: nothing, or the prefix of the API.
 
-        As in nats.go: a server maps `$JS.<domain>.API.$KV.>` back to `$KV.>`. No other subject has such a mapping;
-        streams on plain subjects are published to without it.
+        As in nats.go: a server maps `$JS.<domain>.API.$KV.>` to `$KV.>`. There is no such mapping for streams on plain
+        subjects, which take no prefix.
         """
         return "" if self.api_prefix == "$JS.API." else self.api_prefix
 
     @property
     def max_payload(self) -> int:
-        """The most bytes that a message may have, with its headers."""
+        """The most bytes that a message may have, including its headers."""
         return self.client.max_payload
 
     @property
@@ -112,8 +112,8 @@ class Connection:
         return f"{version.major}.{version.minor}.{version.patch}"
 
     def permission_reason(self, subject: str) -> str | None:
-        """The server's latest word that we may not publish or subscribe to `subject`, or None."""
-        # A server of a domain names the subject that it maps ours to.
+        """Why the server does not let us publish or subscribe to `subject`, as it said last; None if it did not."""
+        # A server of a domain names the subject to which it maps ours.
         mapped = subject.removeprefix(self.publish_prefix) if self.publish_prefix else subject
         return self._violations.reason(subject, also=mapped if mapped.startswith("$KV.") else f"$JS.API.{mapped}")
 
@@ -127,7 +127,7 @@ class Connection:
     ) -> Msg:
         """Ask `subject` and wait at most `timeout` seconds for its answer.
 
-        Raises NotPermittedError as soon as the server says so, UnreachableError where nobody answers.
+        Raises NotPermittedError as soon as the server refuses it, UnreachableError if there is no answer.
         """
         try:
             return await self._exchange(subject, payload, timeout, headers)
@@ -139,8 +139,8 @@ class Connection:
     ) -> dict[str, Any]:
         """Ask the JetStream API, such as `STREAM.INFO.NAME`, with the prefix of the context; `timeout` in seconds.
 
-        Raises JetStreamError for an error that the API answers, UnreachableError where there is no JetStream or no
-        answer, NotPermittedError where the server refuses the request.
+        Raises JetStreamError if the API answers with an error, UnreachableError if there is no JetStream or no answer,
+        and NotPermittedError if the server refuses the request.
         """
         payload = b"" if body is None else json.dumps(body).encode()
         _log.debug("asking %s%s", self.api_prefix, api_subject)
@@ -152,7 +152,7 @@ class Connection:
             answer = None
         if not isinstance(answer, dict):
             raise UnreachableError(
-                f"What answers {self.api_prefix}{api_subject} at {self.url} is not JetStream. {_CORRECT}"
+                f"Something other than JetStream answers {self.api_prefix}{api_subject} at {self.url}. {_CORRECT}"
             )
         if isinstance(error := answer.get("error"), dict):
             if error.get("err_code") in NOT_ENABLED:
@@ -162,9 +162,9 @@ class Connection:
 
     @contextmanager
     def refusal_of(self, subject: str) -> Iterator[asyncio.Future[str]]:
-        """While the block asks `subject`: a future that is done, with the server's reason, once that is refused.
+        """While the block asks `subject`: a future that gets the server's reason if the server refuses that.
 
-        Raises NotPermittedError where no answer could reach us.
+        Raises NotPermittedError if no answer could reach us.
         """
         if reason := self._inbox_reason():
             raise self.not_permitted(subject, reason)
@@ -176,7 +176,7 @@ class Connection:
             del self._waiting[refused]
 
     async def close(self) -> None:
-        """Send what has been published, and leave; it is no error when the server has gone. Takes a second at most."""
+        """Send what was published, and disconnect; takes a second at most. It is no error if the server is gone."""
         self._stage = "closing"
         self._cancel_giving_up()
         await (self._ending or self.client.end(_CLOSE_SECONDS))
@@ -196,35 +196,29 @@ class Connection:
 
     async def _exchange(self, subject: str, payload: bytes, timeout: float, headers: dict[str, str] | None) -> Msg:
         with self.refusal_of(subject) as refused:
-            return await self._exchange_unless(refused, subject, payload, timeout, headers)
-
-    async def _exchange_unless(
-        self, refused: asyncio.Future[str], subject: str, payload: bytes, timeout: float, headers: dict[str, str] | None
-    ) -> Msg:
-        answer = asyncio.ensure_future(self.client.request(subject, payload, timeout=timeout, headers=headers))
-        try:
-            await asyncio.wait((answer, refused, self.lost), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-            if answer.done() and answer.exception() is None:
-                return answer.result()
-            if refused.done():
-                raise self.not_permitted(subject, refused.result())
-            if self.lost.done():
-                raise UnreachableError(str(self.lost.result()))
-            if answer.done():
-                return answer.result()
-            raise TimeoutError
-        except TimeoutError:
-            down = "" if self.is_connected else f"; the connection is down: {self._trouble}"
-            raise UnreachableError(
-                f"{self.url} did not answer {subject} within {timeout:g} s{down}. {_LATER}"
-            ) from None
-        except nats.errors.NoRespondersError:
-            raise
-        except (OSError, nats.errors.Error) as error:
-            raise UnreachableError(f"{subject} could not be sent to {self.url}: {error_text(error)}.") from None
-        finally:
-            answer.cancel()
-            answer.add_done_callback(_retrieve)
+            answer = asyncio.ensure_future(self.client.request(subject, payload, timeout=timeout, headers=headers))
+            try:
+                await asyncio.wait((answer, refused, self.lost), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+                if answer.done() and answer.exception() is None:
+                    return answer.result()
+                if refused.done():
+                    raise self.not_permitted(subject, refused.result())
+                if self.lost.done():
+                    raise UnreachableError(str(self.lost.result()))
+                if answer.done():
+                    return answer.result()
+                raise TimeoutError
+            except TimeoutError:
+                down = "" if self.is_connected else f"; the connection is down: {self._trouble}"
+                what = f"{self.url} did not answer {subject} within {timeout:g} s{down}"
+                raise UnreachableError(f"{what}. {_LATER}") from None
+            except nats.errors.NoRespondersError:
+                raise
+            except (OSError, nats.errors.Error) as error:
+                raise UnreachableError(f"{subject} could not be sent to {self.url}: {error_text(error)}.") from None
+            finally:
+                answer.cancel()
+                answer.add_done_callback(_retrieve)
 
     async def _on_error(self, error: Exception) -> None:
         if self._stage == "opening":
@@ -235,8 +229,8 @@ class Connection:
                 reason = self.permission_reason(subject) if kind == "Publish" else self._inbox_reason()
                 if reason and not refused.done():
                     refused.set_result(reason)
-            return  # whoever published or asked says so, once and with its context
-        if text == self._trouble or self._stage != "open":  # attempts to reconnect repeat theirs
+            return  # the code that published or asked reports it, once and with its context
+        if text == self._trouble or self._stage != "open":  # each attempt to reconnect may report the same
             return
         self._trouble = text
         _log.warning("%s says: %s", self.url, text, extra={"server": self.url})
@@ -277,7 +271,7 @@ class Connection:
         return self._violations.inbox_reason(self.context.inbox_prefix or "_INBOX")
 
     def not_permitted(self, subject: str, reason: str) -> NotPermittedError:
-        """The error of a request that the server refuses."""
+        """The error for a request that the server refuses."""
         return NotPermittedError(f"The server {self.url} does not let us ask {subject}: {reason}. {PERMISSIONS}")
 
     def _no_jetstream(self) -> str:
@@ -288,7 +282,7 @@ class Connection:
 
 
 class _AttemptError(Exception):
-    """What nats-py met while connecting."""
+    """An error that nats-py met while connecting."""
 
     def __init__(self, cause: Exception) -> None:
         super().__init__(str(cause))
@@ -301,13 +295,21 @@ async def _connect(context: Context, name: str, timeout: float, reconnect_timeou
     deadline = loop.time() + timeout
     failures: list[Failure] = []
     for number, url in enumerate(context.servers):
-        servers = [*context.servers[number:], *context.servers[:number]]  # it tries the first and reconnects to all
+        servers = [
+            *context.servers[number:],
+            *context.servers[:number],
+        ]  # connects to the first, reconnects to any
         seconds = max((deadline - loop.time()) / (len(context.servers) - number), _LEAST_SECONDS)
         connection = Connection(context, url, reconnect_timeout)
         _log.info("connecting to %s%s", url, f", as the context {context.name} says" if context.name else "")
         try:
             await connection._open(servers, options, seconds)
-        except (_AttemptError, OSError, ValueError, nats.errors.Error) as error:  # ValueError: a first line without end
+        except (
+            _AttemptError,
+            OSError,
+            ValueError,
+            nats.errors.Error,
+        ) as error:  # ValueError: a first line that is too long
             cause = error.cause if isinstance(error, _AttemptError) else error
             failures.append(failure_of(cause, context, seconds, connection.client.asks_for_certificate))
             _log.info("not connected to %s: %s", url, failures[-1].reason)
@@ -321,6 +323,6 @@ async def _connect(context: Context, name: str, timeout: float, reconnect_timeou
 
 
 def _retrieve(answer: asyncio.Future[Msg]) -> None:
-    """Look at how a request ended that nobody waits for any more, so that asyncio does not complain of it."""
+    """Look at how an abandoned request ended, so that asyncio does not complain that no one did."""
     if not answer.cancelled():
         answer.exception()

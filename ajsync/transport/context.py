@@ -1,6 +1,6 @@
 """NATS contexts, as the `nats` command and `ajc` read them: which servers to connect to, and as whom.
 
-Only reads files; connecting is the work of `connection.py`, so that a command which needs no server stays quick.
+This module only reads files, so that a command that needs no server stays quick. `connection.py` connects.
 """
 
 from __future__ import annotations
@@ -26,88 +26,88 @@ from ajsync.transport.references import (
 )
 
 DEFAULT_CONTEXT = "AJC"
-"""What `ajc` takes when neither its option nor `$CONTEXT` names one."""
+"""The context that `ajc` takes if neither its option nor `$CONTEXT` names one."""
 DEFAULT_SERVER = "nats://127.0.0.1:4222"
 DEFAULT_PORT = 4222
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """How to reach NATS, and as whom: at most one of user, creds, nkey, user_jwt and a lone user_seed is set.
+    """How to reach NATS, and as whom: at most one of user, creds, nkey, user_jwt and a user_seed without it is set.
 
-    A token may be set beside each of them.
+    A token may be set in addition.
     """
 
     servers: tuple[str, ...]
-    """`nats://host:port` or `tls://host:port`, in the order in which they are tried; never with a user in them."""
+    """`nats://host:port` or `tls://host:port`, in the order in which they are tried; never with a user."""
     name: str = ""
-    """Empty for servers that were given without a context."""
+    """Empty if servers were given without a context."""
     path: Path | None = None
-    """The file that it was read from."""
+    """The file it was read from."""
     description: str = ""
     user: str = ""
     password: str = field(default="", repr=False)
     token: str = field(default="", repr=False)
     creds: Path | None = None
-    """A file with a JWT and its seed; to be read at each connect, since a JWT is renewed by rewriting its file."""
+    """A file with a JWT and its seed. It is read at each connect, because a JWT is renewed by rewriting its file."""
     nkey: Path | None = None
     """A file with an nkey seed."""
     user_jwt: str = field(default="", repr=False)
     user_seed: str = field(default="", repr=False)
-    """The seed of `user_jwt`; without one, an nkey seed."""
+    """The seed of `user_jwt`; without a JWT, an nkey seed."""
     cert: Path | None = None
-    """The client's certificate, PEM; always with its `key`."""
+    """The client's certificate as PEM; always with its `key`."""
     key: Path | None = None
     ca: Path | None = None
-    """The authorities that may have signed the server's certificate, PEM; None means those of the system."""
+    """The authorities that may have signed the server's certificate, as PEM; None means those of the system."""
     tls_first: bool = False
-    """Whether TLS begins before the server has said anything."""
+    """Whether TLS starts before the server has sent anything."""
     inbox_prefix: str = ""
-    """What the subjects of replies begin with, without the dot; empty means `_INBOX`."""
+    """What the subjects of answers begin with, without the dot; empty means `_INBOX`."""
     jetstream_domain: str = ""
     jetstream_api_prefix: str = ""
-    """Holds only where no domain is set, as in the `nats` command."""
+    """Used only if no domain is set, as in the `nats` command."""
     written: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
-    """The members that are files, as they are written: without what variables hold, which may be secret."""
+    """The members that are files, as the context has them: with the names of variables, whose values may be secret."""
 
     @property
     def wants_tls(self) -> bool:
-        """Whether a connection without TLS would be less than was asked for."""
+        """Whether a connection without TLS is out of the question."""
         return bool(self.ca or self.cert or self.tls_first) or any(url.startswith("tls:") for url in self.servers)
 
     def shown(self, member: str) -> str:
-        """The file of a member, as messages name it."""
+        """The file of a member, as messages name it; "" if there is none."""
         file = getattr(self, member)
-        return self.written.get(member) or str(file) if file else ""  # else what is written may be the content itself
+        return self.written.get(member) or str(file) if file else ""  # otherwise it may be a secret
 
     @property
     def api_prefix(self) -> str:
-        """What the subjects of the JetStream API begin with, up to and with the dot."""
+        """What the subjects of the JetStream API begin with, including the last dot."""
         if self.jetstream_domain:
             return f"$JS.{self.jetstream_domain}.API."
         return self.jetstream_api_prefix.rstrip(".") + "." if self.jetstream_api_prefix else "$JS.API."
 
 
 def context_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """Where the contexts are, one `NAME.json` each; the folder need not exist."""
+    """The folder of the contexts, each of which is a file `NAME.json`. It need not exist."""
     return configuration_folder(environ) / "nats" / "context"
 
 
 def list_contexts(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
-    """The names of all contexts, sorted; whether they can be read has not been looked at."""
+    """The sorted names of all contexts, readable or not."""
     files = context_folder(environ).glob("*.json")
     return tuple(sorted(file.stem for file in files if file.is_file() and _is_name(file.stem)))
 
 
 def load_context(name: str | None = None, *, environ: Mapping[str, str] = os.environ) -> Context:
-    """Read the context `name`, else the one of `$CONTEXT`, else `AJC`.
+    """Read the context `name`, else the one that `$CONTEXT` names, else `AJC`.
 
-    Raises InvalidError where it does not exist, cannot be read, or asks for a way to connect that ajsync does not have.
+    Raises InvalidError if it does not exist, cannot be read, or asks for something that ajsync does not support.
     """
     name = name or environ.get("CONTEXT") or DEFAULT_CONTEXT
     if not _is_name(name):
         raise InvalidError(
-            f"{name!r} cannot be the name of a NATS context, which holds no / and \\ and no two dots. "
+            f"{name!r} cannot be the name of a NATS context, which may not hold /, \\ or two dots in a row. "
             "'nats context ls' shows those that exist."
         )
     path = context_folder(environ) / f"{name}.json"
@@ -117,7 +117,7 @@ def load_context(name: str | None = None, *, environ: Mapping[str, str] = os.env
         raise InvalidError(_unknown(name, path, list_contexts(environ))) from None
     except OSError as error:
         raise InvalidError(f"The NATS context {name} cannot be read from {path}: {error.strerror}.") from None
-    except (ValueError, RecursionError) as error:  # also UnicodeDecodeError, and a name that no file can have
+    except (ValueError, RecursionError) as error:  # also UnicodeDecodeError, or a name that no file can have
         raise InvalidError(f"The NATS context {name} in {path} is not valid JSON: {error}. Correct it there.") from None
     try:
         return _read(value, name, path, Sources(environ, path.parent))
@@ -126,9 +126,9 @@ def load_context(name: str | None = None, *, environ: Mapping[str, str] = os.env
 
 
 def context_for_server(url: str) -> Context:
-    """A context for `url` alone: one server or several with commas between; `user:password@` or `token@` may be in it.
+    """A context for `url`: one server, or several separated by commas, each maybe with `user:password@` or `token@`.
 
-    Raises InvalidError where it is not the address of a server; the message never holds what was given.
+    Raises InvalidError if it is not the address of a server. The message never quotes it.
     """
     try:
         servers, login = _read_servers(url)
@@ -148,7 +148,7 @@ def jwt_in(text: str) -> str | None:
 
 
 def seed_in(text: str) -> str | None:
-    """The first nkey seed that stands on a line of its own, as in credentials and in nkey files, or None."""
+    """The first nkey seed on a line of its own, as in files of credentials and nkeys, or None."""
     found = _SEED.search(text)
     return found[0].strip() if found else None
 
@@ -165,12 +165,12 @@ def _read(value: object, name: str, path: Path, sources: Sources) -> Context:
         raise ContextProblem('"tls_first" is neither true nor false')
     if not _PREFIX.fullmatch(texts["inbox_prefix"]):
         raise ContextProblem(
-            '"inbox_prefix" is not the beginning of a subject: no wildcard, no space, no dot at the end'
+            '"inbox_prefix" is not the beginning of a subject, which holds no wildcard, no space and no dot at the end'
         )
     servers, login = _read_servers(texts["url"])
     files: dict[str, Any] = {member: file_of(member, texts[member], sources) for member in ("cert", "key", "ca")}
     if bool(files["cert"]) != bool(files["key"]):
-        raise ContextProblem('of "cert" and "key" one is missing; a client certificate needs both')
+        raise ContextProblem('"cert" or "key" is missing; a client certificate needs both')
     return Context(
         servers=servers,
         name=name,
@@ -208,9 +208,9 @@ def _text(value: dict[str, Any], member: str) -> str:
 
 
 def _read_servers(text: str) -> tuple[tuple[str, ...], dict[str, Any]]:
-    """The addresses of a comma list, and the user that it names.
+    """The addresses in a list with commas, and the user that it names.
 
-    Messages count the servers and quote none: what cannot be taken apart may hold a password anywhere.
+    Messages count the servers and quote none: a text that cannot be parsed may hold a password anywhere.
     """
     servers: list[str] = []
     logins: list[dict[str, Any]] = []
@@ -224,11 +224,11 @@ def _read_servers(text: str) -> tuple[tuple[str, ...], dict[str, Any]]:
             raise ContextProblem(f"server {number} of its url is not an address such as nats://host.example.net:4222")
         if url.scheme not in ("nats", "tls"):
             raise ContextProblem(
-                f"server {number} of its url is not nats:// or tls://, which is all that ajsync speaks"
+                f"server {number} of its url is not nats:// or tls://, and ajsync supports no other protocol"
             )
         if "@" in url.path + url.query + url.fragment:
             raise ContextProblem(
-                f"server {number} of its url has a user or password with characters to write as %2F or so"
+                f"server {number} of its url has a user or password with characters that must be escaped, as %2F for /"
             )
         servers.append(f"{url.scheme}://[{host}]:{port}" if ":" in host else f"{url.scheme}://{host}:{port}")
         if url.username is not None and (login := _url_login(url)) not in logins:
@@ -244,7 +244,7 @@ def _url_login(url: SplitResult) -> dict[str, Any]:
 
 
 def _read_login(url: dict[str, Any], texts: Mapping[str, str], sources: Sources) -> dict[str, Any]:
-    """The one way to authenticate, in the order of the `nats` command: that of the url, user, creds, nkey, user_jwt."""
+    """How to authenticate: by the first of url, user, creds, nkey and user_jwt, which is the order of `nats`."""
 
     def value(member: str) -> str:
         return value_of(member, texts.get(member, ""), sources)

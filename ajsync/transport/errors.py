@@ -46,7 +46,7 @@ UNAVAILABLE = 503
 
 
 class NobodyAnswersError(UnreachableError):
-    """No service, and no stream, takes a subject."""
+    """No service and no stream takes the subject."""
 
 
 class JetStreamError(UnreachableError):
@@ -57,7 +57,7 @@ class JetStreamError(UnreachableError):
         self.code = code
         """As in HTTP: 404 for what is not there."""
         self.err_code = err_code
-        """An `ErrorCode`, or another one of the server's; 0 where the answer is not JetStream's."""
+        """An `ErrorCode` or another one of the server's codes; 0 if the answer did not come from JetStream."""
         self.description = description
 
 

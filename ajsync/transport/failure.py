@@ -1,4 +1,4 @@
-"""Why connecting failed, in words that say what to do about it."""
+"""Why connecting failed, and what to do about it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ajsync.transport.context import Context
 from ajsync.transport.login import read_jwt, tls_text
 
 REFUSED = re.compile(r"'?(authorization|((user|account) )?authentication) ")
-"""What the server says, in lower case, when it does not let us in."""
+"""How the server's message begins, in lower case, when it does not let us in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,32 +27,32 @@ class Failure:
 
     reason: str
     advice: str
-    """A whole sentence: what to do."""
+    """What to do, as a whole sentence."""
     refused: bool = False
 
 
 def failure_of(error: Exception, context: Context, seconds: float, asks_for_certificate: bool) -> Failure:
-    """Why an attempt of so many seconds failed; `asks_for_certificate` says whether the server wants one of ours."""
+    """Why an attempt of `seconds` failed; `asks_for_certificate` if the server wants a certificate of the client."""
     match error:
         case ssl.SSLCertVerificationError():
-            advice = 'Name the authority that signed the certificate as "ca", and a host that it is for as "url".'
+            advice = 'Name the authority that signed the certificate as "ca", and a host in the certificate as "url".'
             return Failure(f"certificate verify failed ({error.verify_message})", advice)
         case ssl.SSLError() | ConnectionError() if asks_for_certificate:
             advice = 'Name a certificate that the server trusts as "cert", and its key as "key".'
             return Failure("a certificate of the client is required", advice)
         case ssl.SSLError():
-            advice = 'Check whether the server begins with TLS, as "tls_first" says, and asks for "cert" and "key".'
+            advice = 'Check whether the server starts with TLS ("tls_first"), and whether it asks for "cert" and "key".'
             return Failure(f"TLS failed ({tls_text(error)})", advice)
         case nats.errors.SecureConnWantedError():
-            advice = 'Enable TLS at the server, or remove tls://, "ca", "cert" and "tls_first"; nothing was sent.'
-            return Failure("TLS is wanted and not offered", advice)
+            advice = 'Enable TLS in the server, or remove tls://, "ca", "cert" and "tls_first". Nothing was sent.'
+            return Failure("the server offers no TLS", advice)
         case socket.gaierror():
-            return Failure(f"the host is not known ({error.strerror})", "Correct the host, or the name service.")
+            return Failure(f"unknown host ({error.strerror})", "Correct the host, or the name service.")
         case TimeoutError():
-            advice = 'Check the address, firewalls between, and "tls_first" if the server begins with TLS.'
+            advice = 'Check the address, any firewall in between, and "tls_first" if the server starts with TLS.'
             return Failure(f"no answer within {seconds:.3g} s", advice)
         case OSError():
-            # Of a name with several addresses there is one text for all attempts, and no number.
+            # For a name with several addresses there is one text for all attempts, and no error number.
             refused = isinstance(error, ConnectionRefusedError) or f"[Errno {errno.ECONNREFUSED}]" in str(error)
             return Failure(
                 "connection refused" if refused else error_text(error), "Start the server, or correct the address."
@@ -61,7 +61,7 @@ def failure_of(error: Exception, context: Context, seconds: float, asks_for_cert
     if REFUSED.match(text.lower()):
         return Failure(text, _login_advice(context), refused=True)
     if "INFO" in text or isinstance(error, ValueError):
-        return Failure("no NATS server", "Correct the address; something else listens there.")
+        return Failure("not a NATS server", "Correct the address; something else listens there.")
     return Failure(text, "See the log of the server.")
 
 
@@ -75,14 +75,14 @@ def _login_advice(context: Context) -> str:
             at = datetime.fromtimestamp(expired, UTC).isoformat()
             return f"The JWT in {context.shown('creds') or 'user_jwt' + where} expired at {at}: get a new one."
         credentials = context.shown("creds") or where.strip()
-        return f"Ask whoever runs the server whether it still knows the credentials {credentials}."
+        return f"Ask the server's operator whether the credentials {credentials} are still valid."
     if context.nkey or context.user_seed:
-        return f"Ask whoever runs the server to let the nkey {context.shown('nkey') or where.strip()} in."
-    return f"The server wants to know who we are: name a user, creds or nkey{where}."
+        return f"Ask the server's operator to admit the nkey {context.shown('nkey') or where.strip()}."
+    return f"The server asks for a login: name a user, creds or nkey{where}."
 
 
 def _expiry(jwt: str) -> int | None:
-    """The seconds since 1970 at which `jwt` ends, or None where it says nothing that can be read."""
+    """When `jwt` expires, in seconds since 1970; None if it does not say."""
     try:
         claims = json.loads(base64.urlsafe_b64decode(jwt.split(".")[1] + "=="))
         return int(claims["exp"])
@@ -91,7 +91,7 @@ def _expiry(jwt: str) -> int | None:
 
 
 def error_text(error: Exception) -> str:
-    """What an error says, without the marks that nats-py and the operating system put around it."""
+    """The text of an error, without the prefixes and quotes of nats-py and the operating system."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     return str(error).removeprefix("nats: ").strip("'") or type(error).__name__

@@ -1,7 +1,7 @@
 """Messages as the bytes that go over the wire, made before they are needed and written many at a time.
 
-`nats-py`'s publish builds each message when it is sent and costs more than half of what a burst takes. Everything here
-that leans on the inside of nats-py is in `write_frames`.
+nats-py's `publish` builds each message when it is sent, which takes more than half of the time of a burst. Only
+`write_frames` depends on the inside of nats-py.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ import nats.errors
 from ajsync.transport.connection import Connection
 
 _WRITE_BYTES = 256 * 1024
-"""At once: others who write on the same connection have their turn in between."""
+"""How much is written at once. Other code that writes on the same connection has its turn in between."""
 
 
 def publish_frame(subject: str, data: bytes, reply: str = "") -> bytes:
-    """A core message, which nobody acknowledges; an answer to it goes to `reply`."""
+    """A core message, which is not acknowledged; an answer to it goes to `reply`."""
     return b"PUB %b %b%d\r\n%b\r\n" % (subject.encode(), f"{reply} ".lstrip().encode(), len(data), data)
 
 
 def store_frame(subject: str, reply: str, headers: bytes, data: bytes) -> bytes:
-    """A message that a stream is to store, with its acknowledgement to `reply`; `headers` are from `header_block`."""
+    """A message for a stream, acknowledged to `reply`; `headers` are made by `header_block`."""
     return b"HPUB %b %b %d %d\r\n%b%b\r\n" % (
         subject.encode(),
         reply.encode(),
@@ -36,15 +36,16 @@ def store_frame(subject: str, reply: str, headers: bytes, data: bytes) -> bytes:
 
 
 def header_block(headers: Mapping[str, str]) -> bytes:
-    """Headers as they stand in a message. Their values are ours, and hold no line break."""
+    """Headers in the form of the wire. Their values come from ajsync, and hold no line breaks."""
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     return f"NATS/1.0\r\n{lines}\r\n".encode()
 
 
 async def write_frames(connection: Connection, frames: Sequence[bytes]) -> bool:
-    """Write frames in their order; False, and nothing written, while there is no server to write to.
+    """Write frames in their order. False, with nothing written, while there is no server.
 
-    nats-py would keep them for later: whoever writes here sends again what is not acknowledged, and must not do both.
+    nats-py would keep them for later, but code that writes here sends again what is not acknowledged, and must not do
+    both.
     """
     client = connection.client
     if not client.is_connected:
@@ -52,16 +53,16 @@ async def write_frames(connection: Connection, frames: Sequence[bytes]) -> bool:
     try:
         await client.write(b"".join(frames))
     except (OSError, RuntimeError, AttributeError, TypeError, nats.errors.Error):
-        # The transport has just gone, which asyncio tells in ways of its own, and nats-py notices in a moment.
+        # The transport has just gone. asyncio reports that in different ways, and nats-py will notice in a moment.
         return False
     return True
 
 
 class FrameWriter:
-    """Writes frames in their order, as fast as the server takes them; what comes while there is none is lost."""
+    """Writes frames in their order, as fast as the server takes them. While there is no server they are lost."""
 
     def __init__(self, connection: Connection, may_write: Callable[[], bool] = lambda: True) -> None:
-        """While `may_write` says no, everything is kept until `resume`."""
+        """While `may_write` returns False, everything is kept until `resume`."""
         self._connection = connection
         self._may_write = may_write
         self._frames: deque[bytes] = deque()

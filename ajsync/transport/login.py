@@ -1,4 +1,4 @@
-"""How a context logs in: what nats-py's `connect` is given for users, tokens, credentials, nkeys and TLS."""
+"""How a context logs in: the options of nats-py's `connect` for users, tokens, credentials, nkeys and TLS."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from ajsync.files import LARGEST, UnfitFileError, read_regular
 from ajsync.transport.context import Context, jwt_in, seed_in
 
 _RECONNECT_WAIT_SECONDS = 0.5
-"""Between two attempts; nats-py's 2 s would be most of the time in which a stand-by takes over."""
+"""Between two attempts. nats-py's 2 s would be too long for a stand-by that should take over."""
 _PING_SECONDS = 5
-"""A peer that swallows packets is noticed after three of these; nats-py's default takes six minutes."""
+"""A peer that drops packets is noticed after three of these; nats-py's default takes six minutes."""
 _LARGEST_PEM = 16 << 20
-"""Bytes of a file of certificates: many times the authorities of all the world."""
+"""Bytes of a file of certificates; the authorities of a system take much less."""
 
 
 def login_options(context: Context, name: str) -> dict[str, Any]:
-    """What nats-py's `connect` is given.
+    """The options of nats-py's `connect`.
 
-    Raises UnreachableError for a file that is missing or not what it must be, InvalidError for one that is a pipe or a
-    device, or much too large.
+    Raises UnreachableError for a file that is missing or has a wrong content, and InvalidError for a pipe, a device or
+    a file that is much too large.
     """
     options: dict[str, Any] = {
         "name": name,
@@ -57,7 +57,7 @@ def login_options(context: Context, name: str) -> dict[str, Any]:
 def _tls(context: Context) -> ssl.SSLContext:
     for member in ("ca", "cert", "key"):
         if path := getattr(context, member):
-            _read_file(context, member, path, _LARGEST_PEM)  # which OpenSSL would read whatever it is
+            _read_file(context, member, path, _LARGEST_PEM)  # OpenSSL would read it even if it is a device
     members = '"ca" must'
     try:
         tls = ssl.create_default_context(cafile=context.ca)
@@ -72,7 +72,7 @@ def _tls(context: Context) -> ssl.SSLContext:
 
 
 def read_jwt(context: Context) -> tuple[str, str]:
-    """The JWT and its seed; the seed is empty for a bearer's JWT."""
+    """The JWT and its seed; the seed is empty for a bearer JWT."""
     if context.creds is None:
         seed = context.user_seed and _checked_seed(context, "user_seed", context.user_seed)
         return context.user_jwt, seed
@@ -83,7 +83,7 @@ def read_jwt(context: Context) -> tuple[str, str]:
 
 
 def _for_nats(context: Context) -> tuple[str, str]:
-    """The JWT and its seed at a reconnect, where nats-py tries again after an error of its own and no other."""
+    """The JWT and its seed at a reconnect, where nats-py tries again only after an error of its own."""
     try:
         return read_jwt(context)
     except (UnreachableError, InvalidError) as error:
@@ -101,8 +101,8 @@ def _checked_seed(context: Context, what: str, seed: str | None) -> str:
         if nkeys.crc16(raw[:-2]) != int.from_bytes(raw[-2:], "little"):
             raise ValueError
     except (nkeys.NkeysError, ValueError):
-        rule = "58 characters that begin with S and end with their checksum"
-        raise UnreachableError(f"{cannot_connect(context)} {what} holds no nkey seed, {rule}.") from None
+        rule = "58 characters that begin with S and end with a checksum"
+        raise UnreachableError(f"{cannot_connect(context)} {what} holds no nkey seed, which has {rule}.") from None
     return seed or ""
 
 
@@ -112,16 +112,16 @@ def _read_file(context: Context, member: str, path: Path, limit: int = LARGEST) 
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a text"
         message = f'the file {context.written.get(member) or path} of "{member}" cannot be read: {reason}'
-        # A file may come and be corrected while servers are tried; a pipe or a device is a wrong context.
+        # A file may appear or be corrected later. A pipe or a device is an error in the context.
         kind = InvalidError if isinstance(error, UnfitFileError) else UnreachableError
         raise kind(f"{cannot_connect(context)} {message}.") from None
 
 
 def cannot_connect(context: Context) -> str:
-    """How each error of connecting begins."""
+    """How each error about connecting begins."""
     return f"Cannot connect with the context {context.name}:" if context.name else "Cannot connect:"
 
 
 def tls_text(error: ssl.SSLError) -> str:
-    """What OpenSSL says, as people write it."""
+    """OpenSSL's reason, in words."""
     return (error.reason or str(error)).replace("_", " ").lower()

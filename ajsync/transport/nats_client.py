@@ -1,6 +1,6 @@
-"""nats-py's client, with habits of nats.go that a long-lived or careful user of it needs.
+"""nats-py's client, with what nats.go does and a long-lived or careful program needs.
 
-Each override leans on the inside of nats-py; the tests fail where a release of it takes one away.
+Each override depends on the inside of nats-py. Tests fail if a release of it breaks one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _MUCH_BYTES = 2 * 1024 * 1024
 _LOOK_SECONDS = 0.1
 _CANCELLATIONS = 20
 _CANCELLED_SECONDS = 0.05
-"""A task that takes its cancellation ends in far less."""
+"""A task that does not swallow its cancellation ends much sooner."""
 _IN_A_ROW = 100
 """Messages given to takers before others have a turn: a full window of answers may come in one go."""
 
@@ -34,7 +34,7 @@ Taker = Callable[[bytes, bytes, bytes], None]
 
 _log = logging.getLogger(__name__)
 
-# To the server only a space and a tab end a subject. nats-py stops at a vertical tab and a form feed too, so that one
+# For the server, only a space or a tab ends a subject. nats-py stops at a vertical tab and a form feed too, so a single
 # key with such a name would make the whole bucket unreadable.
 _TOKEN, _GAP = rb"[^ \t\r\n]+", rb"[ \t]+"
 _START = rb"MSG%b(%b)%b(%b)%b((%b)%b)?" % (_GAP, _TOKEN, _GAP, _TOKEN, _GAP, _TOKEN, _GAP)
@@ -46,29 +46,29 @@ class NatsClient(Client):
     """The client of one connection."""
 
     def __init__(self, *, tls_wanted: bool, comes_back: bool) -> None:
-        """`tls_wanted` refuses a server without TLS; `comes_back` connects again whatever error a server ends with."""
+        """`tls_wanted` refuses a server without TLS; `comes_back` reconnects whatever error a connection ends with."""
         super().__init__()
         self._tls_wanted = tls_wanted
         self._comes_back = comes_back
         self.asks_for_certificate = False
-        """Whether the server wants TLS with a certificate of ours."""
+        """Whether the server asks for TLS with a certificate of ours."""
         self._takers: dict[int, Taker] = {}
         self._taken = 0
 
     async def subscribe_raw(self, subject: str, take: Taker) -> Subscription:
-        """Give each message of a subscription to `take` as it stands on the wire.
+        """Give each message of a subscription to `take` as it comes over the wire.
 
-        Of a message with headers nats-py makes a Msg in some 50 µs, which is most of what reading thousands takes.
+        For a message with headers, nats-py needs some 50 µs to make a Msg, most of the time of reading thousands.
         """
         subscription = await self.subscribe(subject)
         self._takers[subscription._id] = take
         return subscription
 
     async def end(self, seconds: float) -> None:
-        """Close within so many seconds, and see each task of the client end.
+        """Close within `seconds`, and wait until each task of the client has ended.
 
-        nats-py swallows a cancellation here and there, while it waits for a socket or between two attempts to connect:
-        so it is repeated.
+        nats-py sometimes swallows a cancellation while it waits for a socket or between two attempts to connect, so it
+        is repeated.
         """
         tasks = {
             self._reading_task,
@@ -86,14 +86,14 @@ class NatsClient(Client):
             for each in left:
                 each.cancel()
             _, left = await asyncio.wait(left, timeout=_CANCELLED_SECONDS)
-        # What is to be sent and cannot be: asyncio fails at that in ways that differ from release to release.
+        # What cannot be sent any more makes asyncio fail in ways that differ from release to release.
         if closing.done() and not closing.cancelled() and (error := closing.exception()):
             _log.debug("closed with what could not be sent: %r", error)
         if isinstance(self._transport, TcpTransport) and self._transport._io_writer is not None:
             self._transport._io_writer.transport.abort()
 
     async def write(self, data: bytes) -> None:
-        """Send messages as they go over the wire, and wait while much is waiting for the socket."""
+        """Send messages in the form of the wire, and wait while a lot is waiting for the socket."""
         await self._send_command(data)
         await self._flush_pending()
         if self._pending_data_size > _MUCH_BYTES and self._flush_queue is not None:
@@ -122,21 +122,21 @@ class NatsClient(Client):
         super()._remove_sub(sid, max_msgs)
 
     async def _send_command(self, cmd: bytes, priority: bool = False) -> None:
-        # nats-py waits here for the socket where much is pending, and swallows a cancellation meanwhile: whoever asks a
-        # server that hangs could not be stopped. Who writes much waits in `write`.
+        # If a lot is pending, nats-py waits here for the socket and swallows a cancellation, so a request to a server
+        # that hangs could not be stopped. Code that writes a lot waits in `write`.
         self._pending.insert(0 if priority else len(self._pending), cmd)
         self._pending_data_size += len(cmd)
 
     async def _flush_pending(self, force_flush: bool = False) -> Any:
-        # For the same reason: once its queue is full nats-py waits here. Whatever is in it flushes all that is pending,
-        # unless the flusher has ended, as it does where it begins while a reconnect still waits for the socket.
+        # For the same reason: nats-py waits here once its queue is full. One entry in it flushes all that is pending,
+        # unless the flusher has ended, which happens if it starts while a reconnect still waits for the socket.
         flushing = self._flusher_task is not None and not self._flusher_task.done()
         if not flushing or self._flush_queue is None or self._flush_queue.empty():
             return await super()._flush_pending(force_flush)
         return None
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
-        # nats-py encrypts only where the server insists, and would send a password in the clear that tls:// protects.
+        # nats-py encrypts only if the server insists, and would send a password in the clear in spite of tls://.
         if initial_connection and self._tls_wanted and not info.get("tls_required"):
             if not info.get("tls_available"):
                 raise nats.errors.SecureConnWantedError
@@ -147,14 +147,14 @@ class NatsClient(Client):
     async def _process_connect_init(self) -> None:
         try:
             await super()._process_connect_init()
-        except BaseException:  # nats-py opens the next socket and forgets this one, or waits for it without end
+        except BaseException:  # nats-py opens the next socket and forgets this one, or waits for it for ever
             if self._transport is not None:
                 self._transport.close()  # type: ignore[no-untyped-call]  # nats-py leaves it without types
             raise
 
     def _connect_command(self) -> bytes:
-        # Whoever upgrades has to tell the streams of TLS, which nats-py does not: they would never hold back what a
-        # server sends, and asyncio would warn at each end. This is the first that is sent over TLS.
+        # The upgrade to TLS has to be reported to the streams, which nats-py does not do: they would never apply
+        # back-pressure, and asyncio would warn at each close. This command is the first one sent over TLS.
         if isinstance(self._transport, TcpTransport) and self._transport._io_writer is not None:
             transport = self._transport._io_writer.transport
             if transport.get_extra_info("ssl_object") is not None and not transport.is_closing():
@@ -162,7 +162,7 @@ class NatsClient(Client):
         return super()._connect_command()
 
     async def _process_headers(self, headers: bytes) -> Any:
-        # Anybody may store a message with headers that are none, and nats-py would end the connection over it.
+        # Any client may store a message whose headers are malformed, and nats-py would end the connection over it.
         try:
             return await super()._process_headers(headers)
         except (IndexError, ValueError) as error:
@@ -170,13 +170,13 @@ class NatsClient(Client):
             return None
 
     def _build_message(self, sid: int, subject: bytes, reply: bytes, *rest: Any) -> Msg:
-        # The same of a subject that is not UTF-8. What cannot be read is shown in it by backslash escapes.
+        # The same holds for a subject that is not UTF-8. Backslash escapes show what cannot be decoded.
         message: Msg = super()._build_message(sid, _readable(subject), _readable(reply), *rest)
         return message
 
     async def _process_err(self, err_msg: str) -> None:
-        # nats-py closes for good when a JWT expires or a user changes, though its renewed file may let us in again; and
-        # at any other error but permissions, though the server may take more connections, or larger messages, later.
+        # nats-py closes for good when a JWT expires or a user changes, although its renewed file may let us in again,
+        # and at any error but permissions, although the server may accept more connections or larger messages later.
         ended = self._comes_back and not self.is_connecting and _PERMISSIONS not in err_msg.lower()
         if ended or REFUSED.match(err_msg):
             error = nats.errors.Error(err_msg)

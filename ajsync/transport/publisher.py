@@ -18,10 +18,10 @@ RESEND_SECONDS = 3.0
 """Silence after which an open write is sent again: either no write is answered, or only writes that were sent this much
 later are."""
 PATIENCE_SECONDS = 30.0
-"""Silence after which the writes still open are given up."""
+"""Silence after which the writes that are still open are given up."""
 _LEADERLESS_SECONDS = 20.0
-"""The same where the server says that no stream listens. In a cluster that is so too while a stream elects a leader,
-which takes ten seconds when a node is killed."""
+"""The same if the server says that no stream listens. In a cluster it also says so while a stream elects a leader,
+which takes ten seconds when a node was killed."""
 _TICK_SECONDS = 0.1
 _BATCH_BYTES = 64 * 1024
 """Written at a time: the server stores one batch while the next is made."""
@@ -88,10 +88,10 @@ class _Run:
         self._begun = 0
         """How many of the first writes were written to the server at least once."""
         self._resent_at = 0.0
-        """When everything was last sent again for want of any answer."""
+        """When everything was last sent again because there was no answer at all."""
         self._exhausted = False
         self._unanswered = NO_ANSWER
-        """What becomes of the writes that have no answer, as it looks now."""
+        """The answer to give for writes that have none, as things look now."""
         self._progress = asyncio.Event()
         """There is room in the window again."""
 

@@ -1,6 +1,6 @@
-"""What the members of a NATS context refer to: a file, a variable of the environment, or data in the context itself.
+"""What the members of a NATS context refer to: a file, an environment variable, or data in the context itself.
 
-What is wrong is told without quoting what could be a secret.
+Messages never quote what could be a secret.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from ajsync.files import read_regular
 
 
 class ContextProblem(Exception):
-    """What is wrong with a context, without saying with which."""
+    """What is wrong with a context, without the context's name."""
 
 
 _SECRET = re.compile(r"-----BEGIN|\beyJ[\w-]{10,}|\bS[A-Z][A-Z2-7]{20,}|[A-Za-z0-9+=]{40,}|[\r\n]")
-"""Keys, certificates, JWTs and seeds, also such as lack a letter, and whatever else is as long as such a secret."""
+"""Keys, certificates, JWTs and seeds, even if a letter is missing, and any other text that is as long."""
 
 
 def looks_secret(text: str) -> bool:
-    """Whether what should name a file or a variable is probably a secret itself, which no message may quote."""
+    """Whether a text that should name a file or a variable is probably a secret itself, which no message may quote."""
     return _SECRET.search(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where what a context refers to may come from."""
+    """Where the values that a context refers to may come from."""
 
     environ: Mapping[str, str]
     folder: Path
-    """That of the context."""
+    """The folder of the context."""
 
     def check_file(self, member: str, text: str, path: Path) -> None:
-        """See that a file whose content is sent to the server is one that somebody has put there for that.
+        """Check that a file whose content is sent to the server was put in its place for that.
 
-        Whoever can write a context could send any other file, and all variables of the process, to a server of theirs.
+        Otherwise those who can write a context could have any file of the user sent to a server of their own.
         """
         given = self.environ.get("CREDENTIALS_DIRECTORY")
         allowed = (self.folder, configuration_folder(self.environ), *([Path(given)] if given else []))
@@ -56,7 +56,7 @@ class Sources:
 def file_or_text(
     member: str, text: str, sources: Sources, parts: dict[str, Callable[[str], str | None]]
 ) -> dict[str, Any]:
-    """A file as its path; what stands in a variable or in the context itself, as its `parts`."""
+    """The path of a file, or the `parts` of a content that is in a variable or in the context itself."""
     if not text.startswith(("env://", "data:")):
         return {member: file_of(member, text, sources)}
     content = value_of(member, text, sources)
@@ -87,10 +87,10 @@ def value_of(member: str, text: str, sources: Sources) -> str:
                     raise ValueError
                 return base64.b64decode(content, validate=True).decode().rstrip("\r\n")
             except (binascii.Error, ValueError):
-                raise ContextProblem(f'"{member}" is not data:;base64, with text behind it') from None
+                raise ContextProblem(f'"{member}" is not data:;base64, followed by text in base64') from None
         case "op" | "nsc" as scheme:
             raise ContextProblem(f'"{member}" is {scheme}://, but ajsync does not run {scheme}; use env:// or a file')
-    return text  # anything else is a password that happens to look like a URL
+    return text  # anything else is a password that looks like a URL
 
 
 def _content(member: str, text: str, sources: Sources) -> str:
@@ -109,29 +109,29 @@ _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 
 
 def file_of(member: str, text: str, sources: Sources) -> Path | None:
-    """The path that `text` is, `$VARIABLE` expanded before `~`. Whether it exists shows when it is read."""
+    """The path in `text`, with `$VARIABLE` expanded before `~`. The file need not exist."""
 
     def variable(found: re.Match[str]) -> str:
         name = found[1] or found[2]
-        if name not in sources.environ:  # Go takes it as empty and then misses some other file
+        if name not in sources.environ:  # Go takes it as empty, and reports that some other file is missing
             name = "a variable" if looks_secret(name) else f"${name}"
-            raise ContextProblem(f'"{member}" holds {name}, and that environment variable is not set')
+            raise ContextProblem(f'"{member}" holds {name}, but that environment variable is not set')
         return sources.environ[name]
 
     scheme = _REFERENCE.match(text)
     if scheme and (scheme[1] or "").lower() != "file":
-        raise ContextProblem(f'"{member}" is {scheme[0]}, but ajsync reads it from a file only')
+        raise ContextProblem(f'"{member}" is {scheme[0]}, but ajsync can only read it from a file')
     path = _VARIABLE.sub(variable, text[scheme.end() :] if scheme else text)
     if path.startswith("~"):
         path = f"{home_folder(sources.environ)}{path[1:]}"
-    # The system is not asked by way of Path, which raises for names that no file can have.
+    # os.path, since Path.exists raises for names that no file can have.
     if (looks_secret(text) or looks_secret(path)) and not os.path.exists(path):  # noqa: PTH110
         raise ContextProblem(
             f'"{member}" is not the path of a file, but looks like what such a file holds; '
             "write it to a file that only you can read, or give it as env://NAME"
         )
     if not _is_possible(path):
-        raise ContextProblem(f'"{member}" holds a character that is in the name of no file')
+        raise ContextProblem(f'"{member}" holds a character that no file name may hold')
     return Path(path) if path else None
 
 

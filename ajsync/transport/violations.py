@@ -1,7 +1,6 @@
-"""Permissions violations: what the server has said that we may not do, and whom that concerns.
+"""Permissions violations: what the server does not let us do, and which requests that concerns.
 
-The server says so apart from any answer, in a message of its own that names the subject; nats-py hands it on in lower
-case.
+The server reports a violation in a message of its own, which names the subject; nats-py passes it on in lower case.
 """
 
 from __future__ import annotations
@@ -17,19 +16,19 @@ Kind = Literal["Publish", "Subscription"]
 _VIOLATION = re.compile(r'permissions violation for (publish|subscription) to "([^"]*)"', re.IGNORECASE)
 _PATTERNS = 256
 _SUBJECTS = 4096
-"""More than can be under way at once."""
+"""More than there can be under way at once."""
 
 
 class Violations:
-    """The latest violations of one connection."""
+    """The latest violations on one connection."""
 
     def __init__(self) -> None:
         self._subjects: dict[str, Kind] = {}
-        """The latest last; of tasks each has its own."""
+        """The latest last. Each task has a subject of its own."""
         self._patterns: deque[tuple[Kind, str]] = deque(maxlen=_PATTERNS)
 
     def note(self, text: str) -> Kind | None:
-        """Remember what the server says, if it is a violation; of which kind."""
+        """Remember what the server says, if it is a violation; its kind, or None."""
         found = _VIOLATION.match(text)
         if found is None:
             return None
@@ -45,12 +44,12 @@ class Violations:
         return kind
 
     def clear(self) -> None:
-        """Forget them all: whoever lets us in again says anew what we may not."""
+        """Forget all: after a reconnect the server reports them again."""
         self._subjects.clear()
         self._patterns.clear()
 
     def reason(self, subject: str, *, also: str) -> str | None:
-        """The latest word that we may not publish or subscribe to `subject`, or to `also`, which it is mapped to."""
+        """The last violation for `subject`, or for `also`, to which it is mapped; None if there was none."""
         for each in (subject, also):
             if kind := self._subjects.get(each.lower()):
                 return f'Permissions Violation for {kind} to "{subject if each == subject else each.lower()}"'
@@ -60,7 +59,7 @@ class Violations:
         return None
 
     def inbox_reason(self, prefix: str) -> str | None:
-        """Why no answer reaches us, if the server refused the one subscription that nats-py has for answers."""
+        """Why no answer reaches us, if the server refused nats-py's one subscription for answers."""
         for kind, pattern in self._patterns:
             if kind == "Subscription" and pattern.startswith(f"{prefix.lower()}.") and pattern.endswith(".*"):
                 remedy = 'name a prefix that its user may subscribe to as "inbox_prefix" in the context'

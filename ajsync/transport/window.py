@@ -42,8 +42,8 @@ WINDOW = 1000
 
 _NO_RESPONDERS = b"503"
 _STATUS = slice(len(b"NATS/1.0 "), len(b"NATS/1.0 503"))
-STORED_AT = re.compile(rb'"seq": ?(\d+)')
-"""In the answer to what was stored: json.loads takes five times as long."""
+_STORED_AT = re.compile(rb'"seq": ?(\d+)')
+"""In an acknowledgement. json.loads takes five times as long."""
 
 
 class Answer(NamedTuple):
@@ -52,14 +52,14 @@ class Answer(NamedTuple):
     sequence: int = 0
     error: str = ""
     code: int = 0
-    """JetStream's own error code, 0 where the error is not JetStream's."""
+    """An `ErrorCode` or another one of the server's; 0 if the error did not come from JetStream."""
     denied: bool = False
     """The server does not permit the user to publish there."""
     too_large: bool = False
     sent: bool = True
-    """False where there was no server to write it to."""
+    """False if there was no server to write it to."""
     duplicate: bool = False
-    """The stream has stored the message id before, and nothing now."""
+    """The stream had stored a message of this id before, and stored nothing now."""
 
     @property
     def conflict(self) -> bool:
@@ -76,7 +76,7 @@ def read_answer(status: bytes, data: bytes) -> Answer:
     """Parse an acknowledgement; `status` is the one in the headers of an answer without data, such as `503`."""
     if not data:
         return NO_STREAM if status == _NO_RESPONDERS else Answer(error=f"unexpected status {status.decode()}")
-    if b'"error":' not in data and (stored := STORED_AT.search(data)) is not None:
+    if b'"error":' not in data and (stored := _STORED_AT.search(data)) is not None:
         return Answer(int(stored[1]), duplicate=b'"duplicate"' in data)
     error = json.loads(data).get("error", {})
     return Answer(error=error.get("description", "unknown error"), code=error.get("err_code", 0))

@@ -120,20 +120,20 @@ def test_a_name_cannot_lead_out_of_the_folder(name: str) -> None:
         ("[]", "cannot be used: it is not a JSON object"),
         ('{"url": 4222}', 'cannot be used: "url" is not a string'),
         ('{"tls_first": "yes"}', '"tls_first" is neither true nor false'),
-        ('{"cert": "/c"}', 'of "cert" and "key" one is missing'),
+        ('{"cert": "/c"}', '"cert" or "key" is missing'),
         ('{"inbox_prefix": "_I.>"}', '"inbox_prefix" is not the beginning of a subject'),
         ('{"inbox_prefix": "_I."}', '"inbox_prefix" is not the beginning of a subject'),
         ('{"url": "nats://:4222"}', "server 1 of its url is not an address"),
         ('{"url": "a,b:port"}', "server 2 of its url is not an address"),
         ('{"url": "ws://a:80"}', "server 1 of its url is not nats:// or tls://"),
         ('{"url": "nats://a:b@one,nats://c:d@two"}', "have different users"),
-        ('{"creds": "/home/$NOBODY/x"}', r'"creds" holds \$NOBODY, and that environment variable is not set'),
+        ('{"creds": "/home/$NOBODY/x"}', r'"creds" holds \$NOBODY, but that environment variable is not set'),
         ('{"password": "env://NOBODY", "user": "u"}', '"password" is in the environment variable NOBODY'),
         ('{"creds": "data:;base64,eA=="}', 'what "creds" refers to is not the text of such a file'),
         ('{"creds": "data:,x"}', '"creds" is not data:;base64,'),
         ('{"creds": "op://vault/item/field"}', '"creds" is op://, but'),
         ('{"password": "op://vault/item/field", "user": "u"}', "ajsync does not run op"),
-        ('{"ca": "env://CA"}', '"ca" is env://, but ajsync reads it from a file only'),
+        ('{"ca": "env://CA"}', '"ca" is env://, but ajsync can only read it from a file'),
         ('{"socks_proxy": "socks5://proxy.example.net"}', '"socks_proxy" is set, but .* without a proxy'),
         ('{"windows_cert_store": "user"}', '"windows_cert_store" is set, but .* from files'),
         ('{"nsc": "nsc://o/a/u"}', '"nsc" is set, but ajsync does not run nsc'),
@@ -245,7 +245,7 @@ def test_a_pipe_is_no_file_to_wait_for(folder: Path) -> None:
 def test_a_name_that_no_file_can_have_is_told_with_its_member(folder: Path, member: str, character: str) -> None:
     user = {"user_jwt": "x"} if member == "user_seed" else {} if member in ("creds", "nkey") else {"user": "u"}
     write(folder, **user, **{member: f"file://{folder}/name{character}"})
-    with pytest.raises(InvalidError, match=f'"{member}" holds a character that is in the name of no file'):
+    with pytest.raises(InvalidError, match=f'"{member}" holds a character that no file name may hold'):
         load_context()
 
 
