@@ -1,4 +1,4 @@
-"""What log lines say to machines: docs/monitoring.md lists the fields that lines carry as `extra=`."""
+"""The fields that log lines carry for programs, as `extra=`; docs/monitoring.md lists them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ajsync.timestamp import format_timestamp
 
 
 def fire_fields(fire: Fire, **more: str) -> dict[str, str]:
-    """The fields of a line about a fire; cut, but without the escapes that the line itself has."""
+    """The fields of a line about a fire: cut, but not escaped as the line itself is."""
     task = fire.task
     due = format_timestamp(fire.due)
     fields = {"schedule": task.name, "queue": task.queue, "task_type": task.task_type, "due": due, **more}

@@ -1,4 +1,4 @@
-"""How a scheduler is at this moment, for its monitor."""
+"""The state of a scheduler at this moment, for its monitor."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ajsync.timestamp import NANOSECONDS
 from ajsync.version import __version__
 
 _STOOD_STILL_SECONDS = 10.0
-"""A loop that has not looked at its clock for so long is not healthy."""
+"""A loop that has not looked at its clock for this long is not healthy."""
 
 
 def status_of(scheduler: Scheduler) -> Status:
-    """The status that the page shows."""
+    """The status of a scheduler now."""
     now = scheduler.clock()
     connection = scheduler.connection
     mark = scheduler.watermark
@@ -47,7 +47,7 @@ def status_of(scheduler: Scheduler) -> Status:
 
 
 def unhealthy(scheduler: Scheduler) -> str | None:
-    """Why the process should be restarted; None while it is well. A server that is away is no reason."""
+    """Why the process should be restarted; None while it is healthy. A server that is away is no reason."""
     if scheduler.term is not None:
         asleep = time.monotonic() - scheduler.term.awake_at
         if asleep > _STOOD_STILL_SECONDS:
@@ -56,7 +56,7 @@ def unhealthy(scheduler: Scheduler) -> str | None:
 
 
 def warning(scheduler: Scheduler) -> str:
-    """What is wrong though nothing that a new process would mend; empty while all is well."""
+    """What is wrong that a new process would not mend; empty if nothing is."""
     return scheduler.records.watermark_problem
 
 
@@ -78,5 +78,5 @@ def not_ready(scheduler: Scheduler) -> str | None:
     trouble = scheduler.leadership.trouble if scheduler.leadership else ""
     if trouble:
         return f"it cannot take part in the election: {cut(trouble)}"
-    # What is wrong with the watermark of another does not keep a stand-by from leading.
+    # A stand-by can lead whatever is wrong with the watermark of the leader.
     return (scheduler.records.watermark_problem if scheduler.role.leads else "") or None

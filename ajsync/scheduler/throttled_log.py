@@ -1,4 +1,4 @@
-"""ThrottledLog: what may go wrong a thousand times a second is logged once in ten seconds."""
+"""ThrottledLog: logs an error once in ten seconds, even if it happens a thousand times a second."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ajsync.text import cut, escape
 _AGAIN_AFTER_SECONDS = 10.0
 _KEPT = 1000
 _LONGEST = 1000
-"""Characters of a line, which may have several pieces of what others wrote."""
+"""Characters of a line, which may quote several values from the bucket."""
 
 
 class ThrottledLog:
-    """Logs errors, each kind of them now and then."""
+    """Logs errors, and each kind of them once in ten seconds."""
 
     def __init__(self, log: logging.Logger, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` gives seconds that nobody sets."""
@@ -26,7 +26,8 @@ class ThrottledLog:
         self._told: dict[tuple[str, ...], float] = {}
 
     def tell(self, text: str, fire: Fire | None, *about: str, **fields: str) -> None:
-        """Log `text` with the fields of `fire` and these, unless something `about` the same was logged a moment ago."""
+        """Log `text` with the fields of `fire` and with `fields`, unless an error `about` the same was logged just
+        now."""
         now, about = self._clock(), tuple(map(cut, about))
         if about in self._told and now - self._told[about] < _AGAIN_AFTER_SECONDS:
             return

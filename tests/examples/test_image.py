@@ -99,7 +99,7 @@ async def test_the_health_check_fails_once_the_loop_stands_still(reason: str | N
     def nobody() -> Status:
         raise AssertionError("health needs no status")
 
-    async with monitor(("127.0.0.1", 0), Metrics("one"), nobody, lambda: reason) as url:
+    async with monitor(("127.0.0.1", 0), Metrics("one"), nobody, lambda: reason, ready=lambda: None) as url:
         command = health_check(int(url.rstrip("/").rpartition(":")[2]))
         process = await asyncio.create_subprocess_exec(*command, stderr=subprocess.DEVNULL)
         assert await process.wait() == status

@@ -1,8 +1,8 @@
-"""A small HTTP server beside the loop that fires: whatever clients do, they take no more of it than is set here.
+"""A small HTTP server beside the loop that fires, which takes a limited share of it whatever clients do.
 
-Each connection is for one request. So neither an idle one nor what is sent behind a request needs to be looked after,
-and what a client can cost is what its head costs. Connections are taken at a pace, which spreads what they cost in
-between the fires; who has to wait does so in the kernel.
+Each connection is for one request. So the server has to look after neither idle connections nor what follows a request,
+and a client can cost no more than its request's head. Connections are accepted at a pace, which spreads their cost
+between the fires; those that have to wait do so in the kernel.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import os
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -25,37 +26,46 @@ from ajsync.scheduler.monitor.request import LONGEST_HEAD, Incoming, Request, Re
 
 log = logging.getLogger(__name__)
 
+_BACKLOG = 256
+"""Connections that wait in the kernel: about one second of them."""
 _CLOSING_SECONDS = 0.5
-"""What an answer under way may still take when the scheduler stops: the next leader waits for that."""
+"""What an answer under way may take when the scheduler stops, because the next leader waits for that."""
 _LINGER_SECONDS = 1.0
-"""A connection that is closed with bytes unread takes the answer back, so they are read; but no longer than this."""
+"""How long to read what follows a request: a connection that is closed with bytes unread loses its answer."""
 _MOST_PIECES = 64
-"""In which a head may come; who sends it byte by byte costs a turn of the loop for each."""
+"""In which a head may come: each piece costs a turn of the loop."""
 _BURST_SECONDS = 0.02
 _BYTES_A_SECOND = 20_000_000
 _NO_DESCRIPTOR = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 _NO_DESCRIPTOR_SECONDS = 1.0
-"""The listening socket stays readable meanwhile: to try at once would be a busy loop."""
-_TOLD_AFTER_SECONDS = 10.0
-_LEAST_DESCRIPTORS = 4
+"""Until the next try: the listening socket stays readable, so without a pause this would be a busy loop."""
+_LOGGED_AFTER_SECONDS = 10.0
+_LEAST_CONNECTIONS, _MOST_CONNECTIONS = 4, 64
+_REFUSALS: dict[RefusedReason, str] = {
+    "connections": "too many connections open",
+    "descriptors": "no file descriptor left",
+    "host": "a name that is not ours",
+    "malformed": "not a request",
+    "timeout": "not complete in time",
+}
 
 
 def _connections() -> int:
-    """The most connections at a time: a share of the descriptors, for the connection to NATS needs one too."""
+    """How many connections may be open: a share of the descriptors, because the connection to NATS needs one too."""
     try:
         import resource
     except ModuleNotFoundError:
-        return 64
+        return _MOST_CONNECTIONS
     allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return 64 if allowed < 0 else max(_LEAST_DESCRIPTORS, min(64, allowed // 8))
+    return _MOST_CONNECTIONS if allowed < 0 else max(_LEAST_CONNECTIONS, min(_MOST_CONNECTIONS, allowed // 8))
 
 
 @dataclass(frozen=True, slots=True)
 class HttpLimits:
-    """What clients may take, all of them together."""
+    """What all clients together may take."""
 
     connections: int = _connections()
-    """At a time; beyond them the one that is open longest is closed, so that idle ones lock nobody out."""
+    """Open at a time. One more closes the oldest, so that idle ones do not lock others out."""
     head_seconds: float = 5.0
     """From the connection to the end of the request's head."""
     answer_seconds: float = 10.0
@@ -64,8 +74,51 @@ class HttpLimits:
     """Connections; one costs about a third of a millisecond."""
 
 
+async def listen(host: str, port: int) -> list[socket.socket]:
+    """Listen on each address of a host; with port 0 on the same free port of all. Raises OSError or UnicodeError."""
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    sockets: list[socket.socket] = []
+    missing: OSError | None = None
+    for family, kind, protocol, _, address in dict.fromkeys(found):
+        free = sockets[0].getsockname()[1] if sockets else port
+        try:
+            sockets.append(_bound(family, kind, protocol, (address[0], free, *address[2:])))
+        except OSError as error:
+            # `localhost` stands for ::1 too, even if no interface has it.
+            if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                close_all(sockets)
+                raise
+            missing = error
+    if not sockets and missing is not None:
+        raise missing
+    return sockets
+
+
+def close_all(sockets: Collection[socket.socket]) -> None:
+    """Listen no more."""
+    for each in sockets:
+        each.close()
+
+
+def _bound(family: int, kind: int, protocol: int, address: tuple[object, ...]) -> socket.socket:
+    bound = socket.socket(family, kind, protocol)
+    try:
+        if os.name == "posix":  # elsewhere two processes could listen on one port
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        bound.setblocking(False)
+        bound.bind(address)
+        bound.listen(_BACKLOG)
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
 class HttpServer:
-    """Takes connections on listening sockets, and closes each after one answer."""
+    """Accepts connections on listening sockets, and closes each after one answer."""
 
     def __init__(
         self,
@@ -74,7 +127,7 @@ class HttpServer:
         refused: Callable[[RefusedReason], None],
         limits: HttpLimits,
     ) -> None:
-        """`respond` makes an answer; `refused` is called for each connection that gets none, or one that refuses."""
+        """`respond` makes an answer; `refused` is called for each connection without an answer, or with a refusal."""
         self._listening = listening
         self._respond = respond
         self._limits = limits
@@ -85,7 +138,7 @@ class HttpServer:
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
-        """Serve while the block runs; what is under way at its end has a moment to end."""
+        """Serve while the block runs. What is under way at its end has a moment to end."""
         accepting = [asyncio.create_task(self._accept(each)) for each in self._listening]
         try:
             yield
@@ -98,7 +151,7 @@ class HttpServer:
             for task in tuple(self._open):
                 task.cancel()
             await asyncio.gather(*self._open, return_exceptions=True)
-            self._refusals.tell()
+            self._refusals.log()
 
     @property
     def open(self) -> int:
@@ -106,7 +159,7 @@ class HttpServer:
         return len(self._open)
 
     def refuse(self, reason: RefusedReason) -> None:
-        """Count a request that is answered, and gets nothing."""
+        """Count a request that is answered with a refusal."""
         self._refusals.add(reason)
 
     async def _accept(self, listening: socket.socket) -> None:
@@ -116,7 +169,7 @@ class HttpServer:
             self._charge(1 / self._limits.a_second)
             try:
                 client, _ = await loop.sock_accept(listening)
-            except OSError as error:  # of a client that is gone already there is nothing to say
+            except OSError as error:  # other errors say that the client is gone already
                 if error.errno in _NO_DESCRIPTOR:
                     self._refusals.add("descriptors")
                     await asyncio.sleep(_NO_DESCRIPTOR_SECONDS)
@@ -131,7 +184,7 @@ class HttpServer:
             task.add_done_callback(partial(self._ended, client))
 
     def _ended(self, client: socket.socket, task: asyncio.Task[None]) -> None:
-        client.close()  # here, for a task that is cancelled before it began runs no line of its own
+        client.close()  # here, because a task that is cancelled before it begins runs no line of its own
         self._open.pop(task, None)
 
     def _charge(self, seconds: float) -> None:
@@ -156,7 +209,7 @@ class HttpServer:
             pass  # the client is gone, or does not take its answer in time
 
     async def _read(self, client: socket.socket, incoming: Incoming) -> Request | HTTPStatus | None:
-        """Give a request, the status that refuses what is none, or None for whoever needs no answer."""
+        """Return a request, the status that refuses a malformed one, or None if no answer is needed."""
         try:
             async with asyncio.timeout(self._limits.head_seconds):
                 return await _read_request(client, incoming)
@@ -172,14 +225,14 @@ class HttpServer:
             return text_answer(request).whole
         try:
             answer = await self._respond(request)
-        except Exception:  # noqa: BLE001 - what goes wrong here must not go on into the loop that fires
-            self._refusals.tell_of_failure()
+        except Exception:  # noqa: BLE001 - what goes wrong here must not reach the loop that fires
+            self._refusals.log_failure()
             answer = text_answer(HTTPStatus.INTERNAL_SERVER_ERROR)
         return answer.head if request.method == "HEAD" else answer.whole
 
 
 async def _read_request(client: socket.socket, incoming: Incoming) -> Request | None:
-    """Read a request; None is a probe that only connects, or a browser's connection in reserve."""
+    """Read a request. None is a probe that only connects, or a connection that a browser holds in reserve."""
     loop = asyncio.get_running_loop()
     for _ in range(_MOST_PIECES):
         data = await loop.sock_recv(client, LONGEST_HEAD + 1 - len(incoming.received))
@@ -197,11 +250,11 @@ async def _read_on(client: socket.socket) -> None:
 
 
 class _Refusals:
-    """Counts what was refused, and logs it as one line for all of some seconds."""
+    """Counts refusals, and logs those of some seconds as one line."""
 
     def __init__(self, count: Callable[[RefusedReason], None]) -> None:
         self._count = count
-        self._untold: Counter[RefusedReason] = Counter()
+        self._unlogged: Counter[RefusedReason] = Counter()
         self._timer: asyncio.TimerHandle | None = None
         self._failed_at: float | None = None
 
@@ -209,32 +262,22 @@ class _Refusals:
         self._count(reason)
         if quietly:
             return
-        self._untold[reason] += 1
+        self._unlogged[reason] += 1
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(_TOLD_AFTER_SECONDS, self.tell)
+            self._timer = asyncio.get_running_loop().call_later(_LOGGED_AFTER_SECONDS, self.log)
 
-    def tell(self) -> None:
+    def log(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._untold:
-            reasons = ", ".join(f"{_REFUSALS[reason]}: {count:,}" for reason, count in sorted(self._untold.items()))
-            count = self._untold.total()
-            self._untold.clear()
-            log.warning("The monitor refused connections (%s)", reasons, extra={"count": count})
+        if self._unlogged:
+            reasons = ", ".join(f"{_REFUSALS[reason]}: {count:,}" for reason, count in sorted(self._unlogged.items()))
+            log.warning("The monitor refused connections (%s)", reasons, extra={"count": self._unlogged.total()})
+            self._unlogged.clear()
 
-    def tell_of_failure(self) -> None:
-        """Log the exception that is handled, unless one was a moment ago."""
+    def log_failure(self) -> None:
+        """Log the exception that is handled, unless another was logged a moment ago."""
         now = asyncio.get_running_loop().time()
-        if self._failed_at is None or now - self._failed_at >= _TOLD_AFTER_SECONDS:
+        if self._failed_at is None or now - self._failed_at >= _LOGGED_AFTER_SECONDS:
             self._failed_at = now
             log.exception("The monitor could not answer a request")
-
-
-_REFUSALS: dict[RefusedReason, str] = {
-    "connections": "more than can be open at a time",
-    "descriptors": "no file descriptor left",
-    "host": "called by a name that is not ours",
-    "malformed": "not a request",
-    "timeout": "not complete in time",
-}

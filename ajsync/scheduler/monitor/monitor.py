@@ -1,12 +1,16 @@
 """The monitor: a small HTTP server beside the loop, for Prometheus, for probes and for people. It only shows.
 
-It runs in the loop's own thread: whoever gets an answer knows that the loop answers, too. What an answer shows is taken
-there at most once a second, and put into words in another thread, whoever asks and how often.
+It runs in the thread of the loop that fires, so an answer proves that the loop is alive. What an answer shows is taken
+there at most once a second, however many ask, and is encoded in another thread.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
+import os
+import re
+import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
@@ -17,22 +21,78 @@ from typing import Any, Generic, TypeVar
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
 from ajsync.errors import UsageError
-from ajsync.scheduler.monitor.exposition import CONTENT_TYPE, Counts
-from ajsync.scheduler.monitor.http import HttpLimits, HttpServer
-from ajsync.scheduler.monitor.listening import Names, close_all, listen, shown_address, why_not
-from ajsync.scheduler.monitor.listening import parse_host as parse_host
-from ajsync.scheduler.monitor.listening import parse_monitor as parse_monitor
+from ajsync.scheduler.monitor.http import HttpLimits, HttpServer, close_all, listen
 from ajsync.scheduler.monitor.metrics import Metrics
 from ajsync.scheduler.monitor.page import page
 from ajsync.scheduler.monitor.request import Request, Response, answer, json_answer, text_answer
+from ajsync.scheduler.monitor.series import CONTENT_TYPE, Counts, exposition
 from ajsync.scheduler.monitor.status import Status, status_json
 
-_ELSEWHERE = "Choose another place with --monitor."
+_LOOPBACK = "127.0.0.1"
+_ADDRESS = re.compile(r"(?:(?:\[(?P<six>[^\[\]]*)\]|(?P<host>[^\[\]:]*)):)?(?P<port>[0-9]+)", re.ASCII)
+_HOST = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
+_HOST_HEADER = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.%a-z]+)\]|(?P<host>[A-Za-z0-9._-]+))(?::[0-9]{1,5})?", re.ASCII)
+_PRIVATE_ENDINGS = (".localhost", ".local", ".internal", ".svc", ".home.arpa")
+"""Endings of names that cannot be registered: they are reserved for a host, a network or a cluster of one's own."""
 _FRESH_SECONDS = 1.0
 _METHODS = ("GET", "HEAD")
-_NOT_OURS = "The monitor is not known by the name in Host; to let it answer to that, pass --monitor-host NAME."
+_NOT_OURS = "The monitor does not go by the name in the Host header. To allow that name, pass --monitor-host NAME."
 
 T = TypeVar("T")
+
+
+def parse_monitor(text: str) -> tuple[str, int]:
+    """Read `[HOST:]PORT`. A bare port is one of the loopback interface, and port 0 takes a free one.
+
+    Raises ValueError with a sentence for the user.
+    """
+    match = _ADDRESS.fullmatch(text)
+    if match is None:
+        hint = "; write an IPv6 address in brackets, [::1]:9090" if text.count(":") > 1 else ""
+        raise ValueError(f"{text!r} is not [HOST:]PORT, such as 9090 or 0.0.0.0:9090{hint}.")
+    port = int(match["port"]) if len(match["port"]) <= 5 else -1
+    if not 0 <= port <= 65535:
+        raise ValueError(f"{match['port']} is not a port, 0 to 65535.")
+    if match["six"] is not None:
+        try:
+            return str(ipaddress.IPv6Address(match["six"])), port
+        except ValueError:
+            raise ValueError(f"{match['six']!r} in brackets is not an IPv6 address.") from None
+    if match["host"] == "":
+        raise ValueError(f"{text!r} names no host. For every interface write 0.0.0.0:{port} or [::]:{port}.")
+    if match["host"] is not None and not _HOST.fullmatch(match["host"]):
+        raise ValueError(f"{match['host']!r} is not a host.")
+    return match["host"] or _LOOPBACK, port
+
+
+def parse_host(text: str) -> str:
+    """Read a host name as `--monitor-host` takes it. Raises ValueError with a sentence for the user."""
+    if not _HOST.fullmatch(text):
+        raise ValueError(f"{text!r} is not a host name; write it without a scheme and a port.")
+    return _plain(text)
+
+
+class HostNames:
+    """Decides by the `Host` header whether a request is meant for the monitor.
+
+    A web page can point its own name at any address, ours too, and would then read what a browser on this network can
+    reach. Its requests carry that name. So a name passes only if no such page can have it: an address, a name without a
+    dot (a service or a container), one with a private ending, the name of this machine, the host that is listened on,
+    and what the user adds.
+    """
+
+    def __init__(self, *own: str) -> None:
+        self._own = frozenset(_plain(name) for name in (socket.gethostname(), *own))
+
+    def allow(self, header: str) -> bool:
+        """Whether a `Host` header is one of ours. Its port does not matter, because ports are forwarded."""
+        match = _HOST_HEADER.fullmatch(header)
+        if match is None:
+            return False
+        if match["six"] is not None:
+            return _is_address(match["six"])
+        name = _plain(match["host"])
+        return "." not in name or name.endswith(_PRIVATE_ENDINGS) or name in self._own or _is_address(name)
 
 
 @asynccontextmanager
@@ -42,42 +102,39 @@ async def monitor(
     status: Callable[[], Status],
     healthy: Callable[[], str | None],
     *,
-    ready: Callable[[], str | None] | None = None,
+    ready: Callable[[], str | None],
     warning: Callable[[], str] = str,
     hosts: Collection[str] = (),
     limits: HttpLimits | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[str]:
-    """Serve while the block runs, and give the URL at which.
+    """Serve while the block runs, and give the URL.
 
-    `healthy` is asked at each request, and gives None, or why the loop has stood still; so is `ready`, which gives None
-    or why this scheduler could not lead; without it the status is asked. `warning` gives what is wrong although no new
-    process would mend it. Everything else is taken at most once a second
-    of `clock`. `hosts` are names that requests may call the monitor by, besides its own.
-    Raises UsageError where `address` cannot be listened on.
+    `healthy` and `ready` are called for each request. They return None, or why the loop has stood still, or why this
+    scheduler could not lead. `warning` returns what is wrong although a new process would not mend it. Everything else
+    is taken at most once a second of `clock`. `hosts` are more names that requests may use for the monitor.
+    Raises UsageError if `address` cannot be listened on.
     """
     host, port = address
     try:
         listening = await listen(host, port)
     except (OSError, UnicodeError) as error:
-        raise UsageError(
-            f"The monitor cannot listen on {shown_address(host, port)}: {why_not(error)}. {_ELSEWHERE}"
-        ) from None
+        problem = f"The monitor cannot listen on {_shown_address(host, port)}: {_why_not(error)}"
+        raise UsageError(f"{problem}. Choose another address with --monitor.") from None
     encoder = ThreadPoolExecutor(1, "ajsync-monitor")
     try:
-        unready = ready or (lambda: _not_ready(status()))
-        site = _Site(metrics, status, healthy, unready, warning, clock, encoder)
-        names = Names(host, *hosts)
+        site = _Site(metrics, status, healthy, ready, warning, clock, encoder)
+        names = HostNames(host, *hosts)
 
         async def respond(request: Request) -> Response:
-            if request.host is not None and not names.take(request.host):
+            if request.host is not None and not names.allow(request.host):
                 server.refuse("host")
                 return text_answer(HTTPStatus.MISDIRECTED_REQUEST, _NOT_OURS)
             return await site.respond(request)
 
         server = HttpServer(listening, respond, metrics.refused, limits or HttpLimits())
         async with server.serving():
-            yield f"http://{shown_address(host, listening[0].getsockname()[1])}/"
+            yield f"http://{_shown_address(host, listening[0].getsockname()[1])}/"
     finally:
         close_all(listening)
         encoder.shutdown(wait=False, cancel_futures=True)
@@ -100,10 +157,10 @@ class _Site:
         self._ready = ready
         self._warning = warning
         process = CollectorRegistry()
-        ProcessCollector(registry=process)  # memory, processor time, open files: under the names of every client
+        ProcessCollector(registry=process)  # memory, processor time and open files, under the names of every client
 
         def show_metrics(counts: Counts) -> Response:
-            return answer(HTTPStatus.OK, counts.exposition() + generate_latest(process), CONTENT_TYPE)
+            return answer(HTTPStatus.OK, exposition(counts) + generate_latest(process), CONTENT_TYPE)
 
         now, counts = _OnceASecond(status, clock), _OnceASecond(metrics.counts, clock)
         self._page = _Encoded(now, lambda status: _html(page(status)), encoder)
@@ -134,7 +191,7 @@ class _Site:
 
 
 class _OnceASecond(Generic[T]):
-    """A value that is taken anew when it is asked for, and at most once a second."""
+    """A value that is taken when it is asked for, and at most once a second."""
 
     def __init__(self, take: Callable[[], T], clock: Callable[[], float]) -> None:
         self._take = take
@@ -149,7 +206,7 @@ class _OnceASecond(Generic[T]):
 
 
 class _Encoded(Generic[T]):
-    """The answer that shows a value; it is made once for all who ask while the value is the same, and in a thread."""
+    """The answer that shows a value; it is encoded in a thread, once for all who ask while the value is the same."""
 
     def __init__(self, of: _OnceASecond[T], encode: Callable[[T], Response], encoder: ThreadPoolExecutor) -> None:
         self._of = of
@@ -162,12 +219,8 @@ class _Encoded(Generic[T]):
         if self._made is None or self._made[0] is not value:
             loop = asyncio.get_running_loop()
             self._made = value, loop.run_in_executor(self._encoder, self._encode, value)
-        # Who asked first may go away, and the others still wait for it.
+        # The client that asked first may go away while others still wait.
         return await asyncio.shield(self._made[1])
-
-
-def _not_ready(status: Status) -> str | None:
-    return None if status.ready else status.reason
 
 
 def _verdict(name: str, reason: str | None, warning: str = "") -> Response:
@@ -179,3 +232,27 @@ def _verdict(name: str, reason: str | None, warning: str = "") -> Response:
 
 def _html(text: str) -> Response:
     return answer(HTTPStatus.OK, text.encode(), "text/html; charset=utf-8")
+
+
+def _shown_address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _why_not(error: OSError | UnicodeError) -> str:
+    if isinstance(error, UnicodeError):
+        return "that is not a host"
+    if isinstance(error, socket.gaierror) or not error.errno:
+        return error.strerror or str(error)
+    return os.strerror(error.errno)
+
+
+def _plain(name: str) -> str:
+    return name.rstrip(".").lower()
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

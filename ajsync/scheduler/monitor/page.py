@@ -1,8 +1,8 @@
-"""The status page: one HTML document without scripts and without anything from elsewhere, made from a Status.
+"""The status page: one HTML document, made from a Status, without scripts and without anything from elsewhere.
 
-Names, queues, types and details come from the bucket, so whoever may write there writes them: they are escaped, cut,
-and kept from reordering what stands beside them. Colour is never the only sign, and the tables stay tables for a screen
-reader where a narrow screen shows their rows as cards.
+Names, queues, types and details come from the bucket, where others write them: they are escaped, cut, and kept from
+reordering the text beside them. Colour is never the only sign, and the tables stay tables for a screen reader even if a
+narrow screen shows their rows as cards.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ CONTENT_SECURITY_POLICY = (
     f"default-src 'none'; style-src 'sha256-{_STYLE_DIGEST}'; img-src data:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
-"""What a browser may do with the page: show it in its own style. No script runs, not even one that slipped in."""
+"""A browser may show the page in its own style and nothing else. No script runs, not even one that slipped in."""
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _ROLES: dict[RoleState, tuple[str, str]] = {
@@ -47,7 +47,7 @@ _ROLES: dict[RoleState, tuple[str, str]] = {
 _STATES: dict[FireState, tuple[str, str]] = {
     "created": ("good", "created"),
     "repaired": ("good", "repaired"),
-    "exists": ("calm", "was there"),
+    "exists": ("calm", "existed"),
     "skipped": ("warn", "skipped"),
     "missed": ("bad", "missed"),
     "queue_error": ("bad", "queue error"),
@@ -82,11 +82,11 @@ def _header(status: Status) -> str:
 
 
 def _sentence(status: Status) -> str:
-    leader = "Nobody leads now" if status.leader is None else f"{_text(status.leader)} leads"
+    leader = "No scheduler leads" if status.leader is None else f"{_text(status.leader)} leads"
     return {
-        RoleState.STARTING: "Starting, and reading the schedules.",
-        RoleState.STAND_BY: f"{leader}; this scheduler takes over when the leader stops.",
-        RoleState.WAITING: "Won the election, and fires once the leader before it has surely stopped.",
+        RoleState.STARTING: "Reads the schedules.",
+        RoleState.STAND_BY: f"{leader}; this scheduler is ready to take over.",
+        RoleState.WAITING: "Won the election, and fires once the previous leader has surely stopped.",
         RoleState.LEADING: "Leads, and fires what is due.",
     }[status.role.state]
 
@@ -96,7 +96,7 @@ def _facts(status: Status) -> str:
     skew = status.clock_skew
     age = "&ndash;" if status.watermark_age is None else f"{span(status.watermark_age)} ago"
     facts = [
-        ("Leader", _text(status.leader or "nobody"), "this scheduler" if status.role.leads else ""),
+        ("Leader", _text(status.leader or "none"), "this scheduler" if status.role.leads else ""),
         (
             f"{_ROLES[status.role.state][1]} for",
             span(_seconds(status.now - status.role.since)),
@@ -161,7 +161,7 @@ def _recent(status: Status) -> str:
         "Last fires",
         (("Schedule", "name"), ("Queue", "queue"), ("Due", "time"), ("Late", "number"), ("Result", "wide")),
         [_recent_cells(record, status.now) for record in status.recent[:SHOWN]],
-        "" if status.recent else "None since this scheduler began.",
+        "" if status.recent else "None since this scheduler started.",
     )
 
 
@@ -180,7 +180,7 @@ def _late(seconds: float) -> str:
 
 
 def _section(title: str, columns: Sequence[tuple[str, str]], rows: Sequence[tuple[str, ...]], note: str) -> str:
-    """A table with its heading; `columns` are heading and class. The roles hold where CSS makes cards of the rows."""
+    """A table with its heading; `columns` are heading and class. The roles stay when CSS turns the rows into cards."""
     note = f"<p>{note}</p>\n" if note else ""
     if not rows:
         return f"<section>\n<h2>{title}</h2>\n{note}</section>\n"
@@ -203,7 +203,7 @@ def _footer(status: Status, refresh: bool) -> str:
     reload = (
         f'<span>Refreshes every {REFRESH_SECONDS} s. <a href="?still">Stop refreshing</a></span>'
         if refresh
-        else '<a href="?">Refresh by itself</a>'
+        else '<a href="?">Refresh automatically</a>'
     )
     return (
         f"<footer>\n<span>As of {_time(status.now, status.now)}; times are in UTC.</span>\n{reload}\n"
@@ -217,7 +217,7 @@ def _badge(tone: str, text: str) -> str:
 
 
 def _text(text: str) -> str:
-    """A text of others for HTML: its writing direction stays its own, and long names can break at their parts."""
+    """Text of others as HTML: it keeps its writing direction to itself, and long names can break at their parts."""
     return "<bdi>" + "<wbr>".join(map(escape, _PIECES.findall(excerpt(text)))) + "</bdi>"
 
 

@@ -1,4 +1,4 @@
-"""What happened: outcomes of fires into metrics, history and the list of schedules with problems."""
+"""Records: turns the outcomes of fires into metrics, history and the list of schedules with problems."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from ajsync.timestamp import NANOSECONDS
 log = logging.getLogger(__name__)
 
 _TOLD_AT_ONCE = 20
-"""Of more tasks than this at a time only the number is logged: a log line costs more than a fire."""
+"""Of more tasks than this at once only the number is logged, because a log line costs more than a fire."""
 
 
 class Records:
-    """Keeps what monitors show."""
+    """Keeps what the monitor shows."""
 
     def __init__(
         self,
@@ -36,60 +36,60 @@ class Records:
         clock: Callable[[], int] = time.time_ns,
         knows: Callable[[str], bool] = lambda _name: True,
     ) -> None:
-        """`knows` says whether there is a schedule of a name now: those that are gone have no problems."""
+        """`knows` says whether a schedule of a name exists: schedules that are gone have no problems."""
         self.history = History()
         self._metrics = metrics
         self._clock = clock
         self._knows = knows
         self._problems: dict[str, ScheduleProblem] = {}
         self._put_off: dict[str, ScheduleProblem] = {}
-        """Of schedules with fires that are tried again."""
+        """The problems of schedules whose fires are tried again."""
         self._invalid: set[str] = set()
         self._complaints = ThrottledLog(log)
 
     @property
     def problems(self) -> tuple[ScheduleProblem, ...]:
-        """The schedules with problems, by name, and the key of a watermark that is not written; `LISTED` at most."""
+        """The schedules with problems, sorted by name, `LISTED` at most; and the watermark's key if that has one."""
         put_off = (problem for name, problem in self._put_off.items() if name not in self._problems)
         listed = list(islice(chain(self._problems.values(), put_off), LISTED))
         return tuple(sorted(listed, key=lambda problem: problem.name))
 
     @property
     def problem_count(self) -> int:
-        """How many there are."""
+        """How many problems there are, listed or not."""
         few, many = sorted((self._put_off, self._problems), key=len)
         return len(many) + sum(name not in many for name in few)
 
     @property
     def watermark_problem(self) -> str:
-        """Why the watermark is not written, or what is wrong with it; empty while all is well."""
+        """Why the watermark is not written, or what is wrong with it; empty if nothing is."""
         problem = self._problems.get(WATERMARK_KEY)
         return problem.problem if problem is not None else ""
 
     def schedules(self, count: int) -> None:
-        """So many schedules are known."""
+        """Record how many schedules are known."""
         self._metrics.schedules(count)
 
     def expect(self, task: ScheduledTask) -> None:
-        """A schedule is known that may fire."""
+        """Record that a schedule may fire."""
         self._metrics.expect(task.queue, task.task_type)
 
     def forget(self, task: ScheduledTask) -> None:
-        """A schedule that was expected is gone, or replaced."""
+        """Record that a schedule that could fire is gone or replaced."""
         self._metrics.forget(task.queue, task.task_type)
 
     def invalid(self, name: str, problem: str) -> None:
-        """An entry is not a schedule."""
+        """Record that an entry is not a schedule."""
         self._invalid.add(name)
         self._metrics.invalid_schedules(len(self._invalid))
         _add(self._problems, name, problem, self._clock())
 
     def is_invalid(self, name: str) -> bool:
-        """Whether there is an entry of this name that is not a schedule."""
+        """Whether the entry of this name is not a schedule."""
         return name in self._invalid
 
     def mended(self, name: str) -> None:
-        """An entry was replaced or deleted, and its problems with it."""
+        """Record that an entry was replaced or deleted, which ends its problems."""
         if name in self._invalid:
             self._invalid.remove(name)
             self._metrics.invalid_schedules(len(self._invalid))
@@ -97,15 +97,15 @@ class Records:
         self._put_off.pop(name, None)
 
     def unfit(self, fire: Fire, problem: str) -> None:
-        """No task can be made of a fire."""
+        """Record that no task can be made of a fire."""
         self._metrics.failed(fire.task.queue, fire.task.task_type)
         self._complain(fire.task.name, problem)
         name = fire.task.name
-        text = f"The scheduled task {name} makes no task: {problem}"
+        text = f"No task can be made for the schedule {name}: {problem}"
         self._complaints.tell(text, fire, "unfit", name, problem, reason=problem)
 
     def put_off(self, fire: Fire, reason: str, again: bool) -> None:
-        """A fire is tried again later; with `again` it was put off before, and is counted already."""
+        """Record that a fire is tried again later; with `again` it was put off before and is counted already."""
         name, problem = fire.task.name, f"not stored yet: {cut(reason)}"
         if not self._knows(name):
             return
@@ -113,30 +113,30 @@ class Records:
         self._put_off[name] = replace(known, problem=problem, count=known.count + (not again))
 
     def watermark_failed(self, reason: str) -> None:
-        """The watermark could not be written: a problem of its key, which no schedule can have as its name."""
+        """Record that the watermark was not written, as a problem of its key, which cannot be a schedule's name."""
         _add(self._problems, WATERMARK_KEY, f"the watermark is not written: {reason}", self._clock())
 
     def watermark_written(self, problem: str = "") -> None:
-        """The watermark was written, by us or by whoever leads; `problem` is what is wrong with it."""
+        """Record that the leader has written the watermark; `problem` is what is wrong with it, empty if nothing is."""
         if problem:
             _add(self._problems, WATERMARK_KEY, problem, self._clock())
         else:
             self._problems.pop(WATERMARK_KEY, None)
 
     def restored(self, fire: Fire, task_id: str, what: Literal["task", "item"]) -> None:
-        """What a stream had acknowledged and lost was stored again."""
+        """Record that a message that a stream had acknowledged and lost was stored again."""
         self._metrics.restored(what)
         thing = "task" if what == "task" else "work item"
-        text = f"The {thing} of {fire.task.name} was stored and is lost; it is stored again"
+        text = f"The {thing} of {fire.task.name} was acknowledged and is lost; it is stored again"
         self._complaints.tell(text, fire, "restored", what, fire.task.name, task_id=task_id)
 
     def given_back(self) -> None:
-        """A term is over: what was put off, and the watermark, are the next leader's matter."""
+        """Record the end of a term: the fires that were put off and the watermark are up to the next leader."""
         self._put_off.clear()
         self.watermark_written()
 
     def missed(self, fires: Iterable[Fire], state: FireState, reason: MissedReason, detail: str) -> None:
-        """Fires make no task, for a reason that the metrics know."""
+        """Record fires that make no task, for a reason that the metrics count."""
         records = [_record(fire, "", None, state, detail) for fire in fires]
         self._metrics.missed(reason, len(records))
         self.history.extend(records[-self.history.size :])
@@ -146,7 +146,7 @@ class Records:
         self._metrics.missed("catchup", count)
 
     def settled(self, outcomes: list[FireOutcome]) -> None:
-        """Fires have ended."""
+        """Record fires that are settled."""
         metrics = self._metrics
         created = [outcome for outcome in outcomes if outcome.state == "created"]
         metrics.fired(Counter((outcome.prepared.task.queue, outcome.prepared.task.type) for outcome in created))
@@ -194,7 +194,7 @@ class Records:
 
     def _overcome(self, name: str, state: FireState) -> None:
         self._put_off.pop(name, None)
-        if state == "created" and name not in self._invalid:  # that a value fired which it had before mends nothing
+        if state == "created" and name not in self._invalid:  # a fire of an earlier value mends nothing
             self._problems.pop(name, None)
 
     def _complain(self, name: str, problem: str) -> None:

@@ -1,7 +1,4 @@
-"""What the monitor reads and writes of HTTP: one request, and an answer that closes the connection.
-
-What HTTP is, h11 knows; here is what the monitor takes of it.
-"""
+"""One request and one answer of the monitor: the part of HTTP that it accepts, as h11 reads and writes it."""
 
 from __future__ import annotations
 
@@ -22,9 +19,9 @@ from ajsync.scheduler.monitor.page import CONTENT_SECURITY_POLICY
 LONGEST_HEAD = 8192
 """Bytes; browsers send about a thousand."""
 _BLANK_LINE = b"\r\n"
-"""Servers are to ignore one before a request (RFC 9112, 2.2), which h11 leaves to them."""
+"""Servers should ignore one before a request (RFC 9112, 2.2), and h11 leaves that to them."""
 _LAX = re.compile(rb"(?<!\r)\n|\n[ \t]")
-"""Ends of lines without a CR, and lines that go on in the next: h11 reads them, and others read them differently."""
+"""Line ends without a CR, and lines that go on in the next one: h11 accepts them, and others read them differently."""
 _VERSIONS = (b"1.0", b"1.1")
 _HEADERS = (
     ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
@@ -40,36 +37,36 @@ _HEADERS = (
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The head of a request; a body is not read."""
+    """The head of a request. A body is not read."""
 
     method: str
     path: str
     query: frozenset[str]
     """The names of its parameters."""
     host: str | None
-    """As the client wrote it; None where HTTP 1.0 needs none."""
+    """As the client wrote it; None if HTTP 1.0 left it out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """The bytes of an answer, made once for all who ask for the same."""
+    """The bytes of an answer, made once for all clients that ask for the same."""
 
     head: bytes
     whole: bytes
-    """The head and the body behind it."""
+    """Head and body."""
 
 
 class Incoming:
-    """What comes in on a connection: the head of one request, and what is behind it."""
+    """What comes in on a connection: the head of one request, and what follows it."""
 
     def __init__(self) -> None:
         self.received = bytearray()
         self._connection = h11.Connection(h11.SERVER, max_incomplete_event_size=LONGEST_HEAD)
 
     def take(self, data: bytes) -> Request | None:
-        """Take what was read, nothing at the end of the connection; give the request once its head is complete.
+        """Take what was read, empty at the end of the connection; return the request once its head is complete.
 
-        Raises h11.RemoteProtocolError for what is none, or does not become one.
+        Raises h11.RemoteProtocolError if it is not a request, or cannot become one.
         """
         fresh = data if self.received else data.removeprefix(_BLANK_LINE)
         self.received += data
@@ -81,11 +78,11 @@ class Incoming:
             return None
         head = self.received[: len(self.received) - len(self._connection.trailing_data[0])]
         if event.http_version not in _VERSIONS or _LAX.search(head):
-            raise h11.RemoteProtocolError("not as HTTP/1.1 has it")
+            raise h11.RemoteProtocolError("not HTTP/1.1")
         return _request(event)
 
     def has_more(self) -> bool:
-        """Whether a client may send more than this head: a body, or whatever it takes for a request."""
+        """Whether the client may send more than this head, a body for example."""
         if self._connection.their_state is h11.ERROR or self._connection.trailing_data[0]:
             return True
         return not isinstance(self._connection.next_event(), h11.EndOfMessage)
@@ -100,31 +97,31 @@ def _request(event: h11.Request) -> Request:
             url = urlsplit(target)
         except ValueError:
             raise h11.RemoteProtocolError("not a URL") from None
-        if url.scheme in ("http", "https"):  # as a proxy is asked; its host goes before the header
+        if url.scheme in ("http", "https"):  # a request as a proxy gets it, whose host counts more than the header's
             host, path, query = url.netloc, url.path or "/", url.query
     names = frozenset(name for name, _ in parse_qsl(query, keep_blank_values=True)) if query else frozenset()
     return Request(event.method.decode("ascii"), path, names, host)
 
 
 def answer(status: HTTPStatus, body: bytes, content_type: str, more: Mapping[str, str] | None = None) -> Response:
-    """Make an answer; it forbids a browser whatever the page does not need."""
+    """Make an answer that forbids a browser everything that the page does not need."""
     own = (("Date", formatdate(usegmt=True)), ("Content-Type", content_type), ("Content-Length", str(len(body))))
     head = _head(status, (*own, *(more or {}).items()))
     return Response(head, head + body)
 
 
-@lru_cache(16)  # h11 checks each header anew, and the probes of one second have them all alike
+@lru_cache(16)  # h11 checks every header, and answers within one second have the same ones
 def _head(status: HTTPStatus, headers: tuple[tuple[str, str], ...]) -> bytes:
     response = h11.Response(status_code=status, reason=status.phrase, headers=[*headers, *_HEADERS])
-    # The length is known, and the connection ends with the answer, so this is the same for every request.
+    # This is the same for every request, because the length is known and the connection ends with the answer.
     return h11.Connection(h11.SERVER).send(response)
 
 
 def text_answer(status: HTTPStatus, text: str = "", more: Mapping[str, str] | None = None) -> Response:
-    """An answer of a line for people."""
+    """Make an answer of one line of text."""
     return answer(status, f"{text or status.phrase}\n".encode(), "text/plain; charset=utf-8", more)
 
 
 def json_answer(content: Mapping[str, Any], status: HTTPStatus = HTTPStatus.OK) -> Response:
-    """An answer for programs."""
+    """Make an answer in JSON."""
     return answer(status, json.dumps(content).encode(), "application/json; charset=utf-8")

@@ -1,4 +1,4 @@
-"""What a scheduler tells of itself: one value, which the status page shows and `/api/status` gives as JSON."""
+"""The status of a scheduler: one value, which the status page shows and `/api/status` gives as JSON."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from ajsync.scheduler.election.role import Role
 from ajsync.timestamp import format_timestamp
 
 FireState = Literal["created", "repaired", "exists", "queue_error", "missed", "skipped"]
-"""What became of a fire. `repaired`: its task was there and its work item was sent again; `exists`: both were there;
-`queue_error`: its queue refused the work item; `missed`: too late for its deadline or its catch-up; `skipped`: its
-previous task is not finished."""
+"""What became of a fire. `repaired`: its task existed and its work item was sent again; `exists`: both existed;
+`queue_error`: its queue refused the work item; `missed`: it was too late for its deadline or its catch-up; `skipped`:
+its previous task was not finished."""
 
 SHOWN = 50
-"""Fires that a status holds, of those ahead and of those behind each."""
+"""How many upcoming fires a status holds, and how many recent ones."""
 LISTED = 200
-"""Schedules with problems that a status holds."""
+"""How many schedules with problems a status holds."""
 
 
 @dataclass(frozen=True, slots=True)
 class FireRecord:
-    """One fire, and what became of it."""
+    """A fire that has an outcome."""
 
     name: str
     queue: str
@@ -32,14 +32,14 @@ class FireRecord:
     due: int
     """Nanoseconds since 1970."""
     lateness: float | None
-    """Seconds from the due instant to the task's ack; None where no task was made."""
+    """Seconds from the due instant to the acknowledgement of the task; None if no task was made."""
     state: FireState
     detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class UpcomingFire:
-    """One fire ahead; `due` in nanoseconds since 1970."""
+    """A fire that is not due yet; `due` in nanoseconds since 1970."""
 
     name: str
     queue: str
@@ -48,7 +48,7 @@ class UpcomingFire:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleProblem:
-    """A schedule that cannot be fired, or could not: why, how often, and since when (nanoseconds since 1970)."""
+    """Why a schedule cannot be fired, or could not, how often, and since when (nanoseconds since 1970)."""
 
     name: str
     problem: str
@@ -58,18 +58,18 @@ class ScheduleProblem:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How a scheduler is at the instant `now`."""
+    """The state of a scheduler at the instant `now`."""
 
     name: str
     role: Role
     leader: str | None
-    """Who leads; None where nobody does, or it isn't known."""
+    """The scheduler that leads; None if none does, or if it is not known."""
     connected: bool
     server: str
     """The NATS server, without a password."""
     schedules: int
     watermark: int | None
-    """The instant up to which all fires are acked, in nanoseconds since 1970."""
+    """The instant up to which all fires are acknowledged, in nanoseconds since 1970."""
     watermark_age: float | None
     """Seconds since the watermark."""
     clock_skew: float | None
@@ -82,22 +82,22 @@ class Status:
     """At most `LISTED`."""
     ready: bool
     reason: str
-    """Why it is not ready."""
+    """Why it is not ready; empty if it is."""
     version: str
     now: int
     """Nanoseconds since 1970."""
     more_problems: int = 0
-    """How many schedules with problems there are besides those listed."""
+    """How many schedules with problems are not listed."""
 
 
 class History:
-    """The last fires, in a ring; what is older drops out."""
+    """The last fires; older ones drop out."""
 
     __slots__ = ("_records", "size")
 
     def __init__(self, size: int = SHOWN) -> None:
         self.size = size
-        """How many are kept: of a longer batch only its last ones are worth making."""
+        """How many are kept."""
         self._records: deque[FireRecord] = deque(maxlen=size)
 
     def extend(self, records: Iterable[FireRecord]) -> None:
@@ -105,12 +105,12 @@ class History:
         self._records.extend(records)
 
     def recent(self) -> tuple[FireRecord, ...]:
-        """The fires that are kept, newest first."""
+        """The last fires, newest first."""
         return tuple(reversed(self._records))
 
 
 def status_json(status: Status) -> dict[str, Any]:
-    """The status as JSON values: instants in RFC 3339, durations in seconds, None where something isn't known."""
+    """The status as JSON values: instants in RFC 3339, durations in seconds, None for what is not known."""
     return {
         "name": status.name,
         "version": status.version,

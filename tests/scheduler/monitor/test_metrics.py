@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from ajsync.scheduler.election.role import RoleState
-from ajsync.scheduler.monitor.exposition import Metric
-from ajsync.scheduler.monitor.label_sets import LONGEST_LABEL, MOST_SETS
 from ajsync.scheduler.monitor.metrics import LATENESS_BUCKETS, METRICS, MISSED_REASONS, TAKEOVER_KINDS, Metrics
+from ajsync.scheduler.monitor.series import LONGEST_LABEL, MOST_SETS, Metric
 from ajsync.timestamp import NANOSECONDS
 
 GOLDEN = (Path(__file__).parents[2] / "golden" / "metrics.txt").read_text()

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from http.client import HTTPResponse
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,6 +40,9 @@ class Running:
         self.warning = ""
         self.url = ""
 
+    def not_ready(self) -> str | None:
+        return None if self.status.ready else self.status.reason
+
     async def ask(self, path: str, method: str = "GET", **headers: str) -> tuple[HTTPResponse, str]:
         return await ask(self.url + path.lstrip("/"), method, **headers)
 
@@ -47,7 +51,8 @@ class Running:
 async def running(host: str = "127.0.0.1") -> AsyncIterator[Running]:
     scheduler = Running()
     shown = (scheduler.metrics, lambda: scheduler.status, lambda: scheduler.stalled)
-    async with monitor((host, 0), *shown, warning=lambda: scheduler.warning) as url:
+    asked: dict[str, Any] = {"ready": scheduler.not_ready, "warning": lambda: scheduler.warning}
+    async with monitor((host, 0), *shown, **asked) as url:
         scheduler.url = url
         yield scheduler
 
@@ -177,16 +182,16 @@ async def test_it_serves_on_ipv6_too() -> None:
 
 async def test_a_port_in_use_is_an_error_that_names_it(taken: int) -> None:
     with pytest.raises(UsageError) as caught:
-        async with monitor(("127.0.0.1", taken), Metrics("a"), status, lambda: None):
+        async with monitor(("127.0.0.1", taken), Metrics("a"), status, lambda: None, ready=lambda: None):
             pass
-    says = f"The monitor cannot listen on 127.0.0.1:{taken}: Address already in use. Choose another place "
+    says = f"The monitor cannot listen on 127.0.0.1:{taken}: Address already in use. Choose another address "
     assert str(caught.value).startswith(says)
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid", "a..b"])
 async def test_a_host_that_is_not_ours_is_an_error_that_names_it(host: str) -> None:
     with pytest.raises(UsageError, match=f"cannot listen on {host}:0: "):
-        async with monitor((host, 0), Metrics("a"), status, lambda: None):
+        async with monitor((host, 0), Metrics("a"), status, lambda: None, ready=lambda: None):
             pass
 
 
@@ -238,7 +243,7 @@ def test_an_address_is_a_port_or_a_host_and_a_port(text: str, address: tuple[str
         ("[::1]", r"is not \[HOST:\]PORT"),
         ("65536", "65536 is not a port, 0 to 65535"),
         ("1" * 5000, "is not a port"),
-        (":9090", r"for every interface write 0\.0\.0\.0:9090 or \[::\]:9090"),
+        (":9090", r"For every interface write 0\.0\.0\.0:9090 or \[::\]:9090"),
         ("[::x]:9090", "'::x' in brackets is not an IPv6 address"),
         ("[127.0.0.1]:9090", "is not an IPv6 address"),
         ("http://localhost:9090", r"is not \[HOST:\]PORT"),

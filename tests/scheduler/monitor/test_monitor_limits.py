@@ -10,16 +10,16 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from http import HTTPStatus
+from typing import Any
 
 import h11
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ajsync.scheduler.monitor.http import HttpLimits, HttpServer
-from ajsync.scheduler.monitor.listening import Names, listen, parse_host
+from ajsync.scheduler.monitor.http import HttpLimits, HttpServer, listen
 from ajsync.scheduler.monitor.metrics import Metrics, RefusedReason
-from ajsync.scheduler.monitor.monitor import monitor
+from ajsync.scheduler.monitor.monitor import HostNames, monitor, parse_host
 from ajsync.scheduler.monitor.request import Incoming, Request, Response, answer
 from ajsync.scheduler.monitor.status import Status
 from tests.scheduler.monitor.test_status import status
@@ -65,9 +65,8 @@ class Counting:
 @asynccontextmanager
 async def running(limits: HttpLimits = QUICK) -> AsyncIterator[Counting]:
     it = Counting()
-    async with monitor(
-        ("127.0.0.1", 0), it.metrics, it.status, lambda: None, limits=limits, clock=lambda: it.seconds
-    ) as url:
+    options: dict[str, Any] = {"ready": lambda: None, "limits": limits, "clock": lambda: it.seconds}
+    async with monitor(("127.0.0.1", 0), it.metrics, it.status, lambda: None, **options) as url:
         it.port = int(url.rstrip("/").rpartition(":")[2])
         yield it
 
@@ -308,7 +307,7 @@ async def test_without_descriptors_it_waits_and_answers_once_there_are_some(capl
     ],
 )
 def test_addresses_and_names_that_no_page_of_the_web_can_have_are_ours(host: str) -> None:
-    assert Names("mine.example", parse_host("Proxy.example.net.")).take(host)
+    assert HostNames("mine.example", parse_host("Proxy.example.net.")).allow(host)
 
 
 @pytest.mark.parametrize(
@@ -320,7 +319,7 @@ def test_addresses_and_names_that_no_page_of_the_web_can_have_are_ours(host: str
     ],
 )
 def test_other_names_are_not(host: str) -> None:
-    assert not Names("mine.example").take(host)
+    assert not HostNames("mine.example").allow(host)
 
 
 @pytest.mark.parametrize("path", [b"/", b"/metrics", b"/healthz", b"/readyz", b"/api/status", b"/nothing"])
@@ -338,7 +337,9 @@ async def test_a_page_of_the_web_that_lets_its_name_lead_here_reads_nothing(path
 
 
 async def test_the_user_can_add_a_name() -> None:
-    async with monitor(("127.0.0.1", 0), Metrics("a"), status, lambda: None, hosts=("jobs.example.com",)) as url:
+    async with monitor(
+        ("127.0.0.1", 0), Metrics("a"), status, lambda: None, ready=lambda: None, hosts=("jobs.example.com",)
+    ) as url:
         it = Counting()
         it.port = int(url.rstrip("/").rpartition(":")[2])
         says = await it.send(b"GET /metrics HTTP/1.1\r\nHost: jobs.example.com\r\n\r\n")
@@ -347,7 +348,7 @@ async def test_the_user_can_add_a_name() -> None:
 
 @pytest.mark.parametrize("text", ["", "http://a", "a:80", "a/b", "*", "a b"])
 def test_what_is_no_name_of_a_host_is_an_error(text: str) -> None:
-    with pytest.raises(ValueError, match="is not the name of a host"):
+    with pytest.raises(ValueError, match="is not a host name"):
         parse_host(text)
 
 
@@ -355,7 +356,7 @@ async def test_what_goes_wrong_in_an_answer_is_told_once_and_ends_nothing(caplog
     def broken() -> Status:
         raise RuntimeError("a mistake of ours")
 
-    async with monitor(("127.0.0.1", 0), Metrics("a"), broken, lambda: None) as url:
+    async with monitor(("127.0.0.1", 0), Metrics("a"), broken, lambda: None, ready=lambda: None) as url:
         it = Counting()
         it.port = int(url.rstrip("/").rpartition(":")[2])
         for _ in range(3):

@@ -144,11 +144,11 @@ def test_a_scheduler_that_has_just_started_has_a_page_too() -> None:
         "Not ready: it has not read the schedules yet",
         "Not connected to nats://127.0.0.1:4222",
         "Nothing is due.",
-        "None since this scheduler began.",
+        "None since this scheduler started.",
     ):
         assert sentence in document.text
     assert facts(empty) == {
-        "Leader": "nobody",
+        "Leader": "none",
         "Starting for": "0 ms since 09:30:04",
         "Schedules": "0 none with problems",
         "Watermark": "&ndash; none yet",
@@ -180,14 +180,14 @@ def test_each_role_has_a_word_a_sentence_and_a_title(state: RoleState) -> None:
 
 def test_a_stand_by_says_who_leads() -> None:
     assert "sched-b leads; " in shown(replace(status(), role=Role(RoleState.STAND_BY, NOW), leader="sched-b")).text
-    assert "Nobody leads now; " in shown(replace(status(), role=Role(RoleState.STAND_BY, NOW), leader=None)).text
+    assert "No scheduler leads; " in shown(replace(status(), role=Role(RoleState.STAND_BY, NOW), leader=None)).text
 
 
 def test_each_state_is_told_in_words_and_by_a_mark_not_by_colour_alone() -> None:
     records = tuple(fire(state=state) for state in get_args(FireState))
     text = page(replace(status(), recent=records))
     found = [row[4] for row in Document(text).tables["Last fires"][1:]]
-    assert found == ["created", "repaired", "was there", "queue error", "missed", "skipped"]
+    assert found == ["created", "repaired", "existed", "queue error", "missed", "skipped"]
     for tone in {*re.findall(r'class="badge (\w+)"', text)}:
         assert f".{tone}::before" in text
 
@@ -240,12 +240,12 @@ def test_the_page_loads_itself_again_unless_told_not_to() -> None:
     refresh = '<meta http-equiv="refresh" content="5">'
     assert refresh in page(status())
     assert refresh not in page(status(), refresh=False)
-    assert "Refresh by itself" in page(status(), refresh=False)
+    assert "Refresh automatically" in page(status(), refresh=False)
 
 
 @asynccontextmanager
 async def serving(status: Status) -> AsyncIterator[str]:
-    async with monitor(("127.0.0.1", 0), Metrics("sched-a"), lambda: status, lambda: None) as url:
+    async with monitor(("127.0.0.1", 0), Metrics("sched-a"), lambda: status, lambda: None, ready=lambda: None) as url:
         yield f"{url}?still"
 
 

@@ -169,7 +169,7 @@ def test_a_schedule_of_which_no_task_can_be_made_is_logged_once_for_many_fires(
     for _ in range(5):
         records.unfit(fire("A"), "its queue is odd")
         records.unfit(fire("B"), "its queue is odd")
-    says = "The scheduled task {} makes no task: its queue is odd"
+    says = "No task can be made for the schedule {}: its queue is odd"
     assert caplog.messages == [says.format("A"), says.format("B")]
     assert [problem.count for problem in records.problems] == [5, 5]
 
@@ -187,7 +187,7 @@ def test_what_others_wrote_stays_on_its_line_whoever_formats_the_log(caplog: pyt
     records = Records(Metrics("test"), clock=lambda: NOW)
     records.unfit(fire("ODD\n::error::", queue="\x1b[2J"), "its queue '\x9b2J' is odd")
     (record,) = caplog.records
-    assert record.getMessage() == r"The scheduled task ODD\n::error:: makes no task: its queue '\x9b2J' is odd"
+    assert record.getMessage() == r"No task can be made for the schedule ODD\n::error::: its queue '\x9b2J' is odd"
     assert fields(record)["schedule"] == "ODD\n::error::"  # which is for machines, as it is
 
 

@@ -1,0 +1,155 @@
+"""The series of a metric: which labels have one, and how Prometheus reads them.
+
+prometheus-client would write a counter `enqueue_count` as `enqueue_count_total`, so the format is written here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Literal
+
+from ajsync.timestamp import NANOSECONDS
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+MOST_SETS = 1000
+"""Sets of labels of one kind; with eight lines each, `/metrics` has less than a megabyte."""
+LONGEST_LABEL = 100
+"""Bytes of a label in UTF-8."""
+OTHER = "(other)"
+"""Every queue or type beyond `MOST_SETS`; no queue can have this name."""
+_LEFT_OVER = 60 * NANOSECONDS
+"""How long to keep what a fire counts after its schedule is gone, so that it is scraped."""
+_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
+
+Names = tuple[str, ...]
+"""The values of labels: as they are in the bucket, or as they are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One name that `/metrics` can show."""
+
+    kind: Literal["counter", "gauge", "histogram"]
+    name: str
+    help: str
+    labels: tuple[str, ...] = ()
+    """In alphabetical order, as Go writes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """How many values are in each bucket."""
+
+    bounds: Sequence[float]
+    counts: Sequence[int]
+    """One more than the bounds: of values above the bound before and up to this one, and of those above all."""
+    sum: float
+
+
+Counts = Mapping[Metric, Mapping[Names, float] | Histogram]
+"""What was counted, in the order in which it is shown."""
+
+
+def exposition(counts: Counts) -> bytes:
+    """Everything in Prometheus' text format, of `CONTENT_TYPE`."""
+    lines = [line for metric, series in counts.items() for line in _lines(metric, series)]
+    return "".join(lines).encode("utf-8", "replace")
+
+
+def _lines(metric: Metric, series: Mapping[Names, float] | Histogram) -> Iterator[str]:
+    if not isinstance(series, Histogram) and not series:
+        return
+    yield f"# HELP {metric.name} {metric.help}\n# TYPE {metric.name} {metric.kind}\n"
+    if isinstance(series, Histogram):
+        counts = list(accumulate(series.counts))
+        for bound, count in zip(series.bounds, counts, strict=False):
+            yield f'{metric.name}_bucket{{le="{bound:g}"}} {count}\n'
+        yield f'{metric.name}_bucket{{le="+Inf"}} {counts[-1]}\n'
+        yield f"{metric.name}_sum {series.sum}\n{metric.name}_count {counts[-1]}\n"
+        return
+    for values, value in series.items():
+        pairs = zip(metric.labels, values, strict=True)
+        labels = ",".join(f'{label}="{text.translate(_ESCAPES)}"' for label, text in pairs)
+        yield f"{metric.name}{{{labels}}} {value}\n" if labels else f"{metric.name} {value}\n"
+
+
+@dataclass(slots=True)
+class _Set:
+    labels: Names
+    schedules: int = 0
+    counted_at: int = 0
+    """When it was last counted without a schedule, in nanoseconds since 1970."""
+
+
+class LabelSets:
+    """Decides which queues and task types have counters of their own: those of the known schedules, up to a bound.
+
+    Their names come from the bucket, which others write. So names are forgotten with their last schedule, a long name
+    is cut, and what is beyond the bound is counted as `OTHER`.
+    """
+
+    def __init__(self, drop: Callable[[Names], None], clock: Callable[[], int]) -> None:
+        """`drop` is called with labels whose counters are no longer needed; `clock` gives nanoseconds since 1970."""
+        self._drop = drop
+        self._clock = clock
+        self._sets: dict[Names, _Set] = {}
+        self._left_over: dict[Names, _Set] = {}
+        """Those without a schedule."""
+        self._own = 0
+        """How many have labels of their own."""
+
+    def expect(self, names: Names) -> Names:
+        """Count one schedule more for these names, and return their labels."""
+        found = self._sets.get(names) or self._add(names)
+        self._left_over.pop(names, None)
+        found.schedules += 1
+        return found.labels
+
+    def forget(self, names: Names) -> None:
+        """Count one schedule less; the labels go with the last."""
+        found = self._sets.get(names)
+        if found is not None:
+            found.schedules -= 1
+            if found.schedules <= 0:
+                self._remove(names)
+
+    def counted(self, names: Names) -> Names:
+        """The labels under which something is counted now."""
+        found = self._sets.get(names) or self._add(names)
+        if not found.schedules:
+            found.counted_at = self._clock()
+            self._left_over[names] = found
+        return found.labels
+
+    def sweep(self) -> None:
+        """Forget what was counted a while ago for schedules that are gone."""
+        now = self._clock()
+        for names in [each for each, found in self._left_over.items() if now - found.counted_at >= _LEFT_OVER]:
+            self._remove(names)
+
+    def _add(self, names: Names) -> _Set:
+        if self._own >= MOST_SETS and self._left_over:
+            self._remove(next(iter(self._left_over)))
+        fits = self._own < MOST_SETS
+        self._own += fits
+        found = self._sets[names] = _Set(tuple(map(_label, names)) if fits else (OTHER,) * len(names))
+        return found
+
+    def _remove(self, names: Names) -> None:
+        found = self._sets.pop(names)
+        self._left_over.pop(names, None)
+        if found.labels[0] != OTHER:
+            self._own -= 1
+            self._drop(found.labels)
+
+
+def _label(name: str) -> str:
+    """A name as a label; a long one is cut, and ends in a digest that tells it from others that begin the same."""
+    data = name.encode("utf-8", "replace")
+    if len(data) > LONGEST_LABEL:
+        digest = hashlib.sha256(data).hexdigest()[:8]
+        data = data[: LONGEST_LABEL - len(digest) - 3] + f"…{digest}".encode()
+    return data.decode("utf-8", "ignore")
