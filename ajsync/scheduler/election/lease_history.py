@@ -7,6 +7,7 @@ the key expires, so each of them remembers what it has seen. A Go scheduler fire
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 
 from ajsync.asyncjobs.election import GO_CAMPAIGN_SECONDS, TTL_SECONDS, Lease
 from ajsync.scheduler.clock import Clock
@@ -21,6 +22,16 @@ GO_TERM_SECONDS = GO_CAMPAIGN_SECONDS + TTL_SECONDS - 1
 campaigns twice, and then its key has to expire."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A write of the key by an ajsync scheduler, and when it was seen."""
+
+    revision: int
+    since: int
+    monotonic: float
+    wall: int
+
+
 class LeaseHistory:
     """Remembers the last lease of an ajsync scheduler, and whether a Go scheduler led after it."""
 
@@ -30,10 +41,8 @@ class LeaseHistory:
         """Whether the last leader that was seen is a Go scheduler."""
         self._name = name
         self._clock = clock
-        self._ours: Lease | None = None
-        """The last write that was seen, if an ajsync scheduler made it."""
-        self._seen_at = 0.0, 0
-        """When that was, by the monotonic and by the wall clock."""
+        self._ours: _Seen | None = None
+        """The last write of the key that was seen, if an ajsync scheduler made it."""
         self._namesake = 0
         """The revision of a key under our name that we did not write."""
         self._warned = False
@@ -41,7 +50,7 @@ class LeaseHistory:
     def see(self, lease: Lease, watermark: Watermark | None, own_revision: int) -> None:
         """Take in how the key and the watermark are now; `own_revision` is that of the last write of our own."""
         if lease.since is not None:
-            self._ours, self._seen_at = lease, (self._clock.monotonic(), self._clock.wall())
+            self._ours = _Seen(lease.revision, lease.since, self._clock.monotonic(), self._clock.wall())
             self.is_go = False
         elif lease.holder is not None:
             self._ours = None
@@ -60,10 +69,9 @@ class LeaseHistory:
         if last == 0:  # the election is new, or its stream was made again
             return 0, not self.is_go
         ours = self._ours
-        if ours is not None and ours.since is not None and ours.revision <= last:
-            monotonic, wall = self._seen_at
+        if ours is not None and ours.revision <= last:
             # Only the wall clock goes on while the host is suspended.
-            ago = max(self._clock.monotonic() - monotonic, (self._clock.wall() - wall) / NANOSECONDS)
+            ago = max(self._clock.monotonic() - ours.monotonic, (self._clock.wall() - ours.wall) / NANOSECONDS)
             if ours.revision == last or ago < GO_TERM_SECONDS:
                 return ours.since, covers(ours.since, watermark)
         if watermark is not None and is_close(watermark, last):
