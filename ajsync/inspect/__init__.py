@@ -1,4 +1,4 @@
-"""Looking at schedules and at what became of them: next fires, timeline, history, rules, state of the streams.
+"""What commands compute to show: lint, timeline, history, and the state of the streams.
 
-Values in, values out: nothing here prints, and time enters as an argument.
+Nothing here prints, and time enters as an argument.
 """

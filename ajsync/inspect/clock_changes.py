@@ -1,4 +1,4 @@
-"""Changes of the clocks, such as to daylight-saving time, and the fires that they take away or give twice."""
+"""Changes of the clocks, such as to daylight-saving time, and the fires that they skip or double."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal
 
 from ajsync.schedule import Timetable
+from ajsync.schedule.instants import clock_changes
 from ajsync.schedule.walltimes import WallTimes
 
-_STEP = timedelta(days=1)
-"""No zone changes its clocks there and back within a day."""
+_SECOND = timedelta(seconds=1)
 _MINUTE = timedelta(minutes=1)
 
 
@@ -22,18 +22,18 @@ class ClockChange:
     at: datetime
     """In UTC."""
     before: timedelta
-    """From UTC, until then."""
+    """The offset from UTC before the change."""
     after: timedelta
-    """From UTC, from then on."""
+    """The offset from UTC after the change."""
 
     @property
     def forward(self) -> bool:
-        """The clocks skip wall times; otherwise they show some twice."""
+        """Whether the clocks skip wall times; otherwise some occur twice."""
         return self.after > self.before
 
     @property
     def walls(self) -> tuple[datetime, datetime]:
-        """The wall times that are skipped or shown twice: from the first on, up to and without the second."""
+        """The wall times that are skipped or occur twice: from the first, up to but not including the second."""
         instant = self.at.replace(tzinfo=None)
         return instant + min(self.before, self.after), instant + max(self.before, self.after)
 
@@ -44,15 +44,15 @@ class Effect:
 
     kind: Literal["skipped", "doubled"]
     walls: tuple[datetime, ...]
-    """The wall times of the schedule that do not come, or come twice; naive."""
+    """The wall times of the schedule that are skipped or occur twice; naive."""
     change: ClockChange
 
 
 class ClockChanges:
-    """The changes within a span of time, by zone; each zone is searched once."""
+    """The changes within a span of time and their effects, each computed once."""
 
     def __init__(self, start: datetime, end: datetime) -> None:
-        """Both are aware."""
+        """Take the span, whose ends must be aware."""
         self._start = start.astimezone(UTC)
         self._end = end.astimezone(UTC)
         self._known: dict[tzinfo, tuple[ClockChange, ...]] = {}
@@ -62,14 +62,17 @@ class ClockChanges:
         """The changes of a zone, in order."""
         found = self._known.get(zone)
         if found is None:
-            found = self._known[zone] = tuple(_search(zone, self._start, self._end))
+            found = self._known[zone] = tuple(
+                ClockChange(at, _offset(zone, at - _SECOND), _offset(zone, at))
+                for at in clock_changes(zone, self._start, self._end)
+            )
         return found
 
     def effects(self, timetable: Timetable) -> tuple[Effect, ...]:
         """What the changes of its zone do to a schedule.
 
-        A schedule that fires as regularly through the change as before and after it, such as an hourly one, is not
-        affected: it loses a wall time and no hour.
+        A schedule that fires just as regularly during the change, such as an hourly one, is not affected: it loses a
+        wall time, but no hour.
         """
         found = self._effects.get(timetable)
         if found is None:
@@ -77,31 +80,9 @@ class ClockChanges:
         return found
 
 
-def _search(zone: tzinfo, start: datetime, end: datetime) -> Iterator[ClockChange]:
-    low = start
-    before = _offset(zone, low)
-    while low < end:
-        high = min(low + _STEP, end)
-        after = _offset(zone, high)
-        if after != before:
-            yield ClockChange(_bisect(zone, low, high, before), before, after)
-        low, before = high, after
-
-
-def _bisect(zone: tzinfo, low: datetime, high: datetime, before: timedelta) -> datetime:
-    """The first whole second in (`low`, `high`] at which the offset is not `before`."""
-    while high - low > timedelta(seconds=1):
-        middle = low + (high - low) / 2
-        if _offset(zone, middle) == before:
-            low = middle
-        else:
-            high = middle
-    return high.replace(microsecond=0)
-
-
 def _offset(zone: tzinfo, instant: datetime) -> timedelta:
     offset = instant.astimezone(zone).utcoffset()
-    assert offset is not None  # every zone of a timetable knows its offset
+    assert offset is not None  # every zone of a timetable has an offset
     return offset
 
 
@@ -122,7 +103,7 @@ def _effects(timetable: Timetable, changes: tuple[ClockChange, ...]) -> Iterator
 
 
 def _fires_all_day(walls: WallTimes) -> bool:
-    """Whether it fires in every hour of every day: the answer that most often saves a search."""
+    """Whether it fires in every hour of every day, so that no change affects it."""
     fields = walls.fields
     every_day = fields.day.star and fields.weekday.star and len(fields.month.values) == 12
     return (

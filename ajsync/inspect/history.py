@@ -1,7 +1,7 @@
 """History: what became of the fires of one schedule.
 
-The id of a fire's task follows from the schedule's name and the due instant, so that its tasks are found without any
-record of them. A Go scheduler gives random ids: its fires cannot be found.
+The id of a fire's task is computed from the schedule's name and the due instant, so its tasks are found without any
+record of them. A Go scheduler uses random ids, so its fires cannot be found.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from ajsync.transport.errors import StreamNotFoundError
 from ajsync.transport.messages import LastMessage, last_message
 
 LOOK_BACK = 64
-"""Fires before the first that is shown: among them is the task that it was skipped for, as the scheduler seeks it."""
+"""Fires before the first that is shown. The task for which it was skipped is among them, as the scheduler searches."""
 _AT_ONCE = 100
-"""Questions to the server under way at once."""
+"""Requests under way at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +37,21 @@ class PastFire:
     """Nanoseconds since 1970."""
     task_id: str
     state: str = ""
-    """Of the task; empty where there is no task with this id."""
+    """The state of the task; empty if there is no task with this id."""
     tries: int = 0
     last_error: str = ""
     lateness: int | None = None
-    """Nanoseconds from the due instant to the moment in which the task was stored; None where there is no task."""
+    """Nanoseconds from the due instant until the task was stored; None if there is no task."""
     at_most: bool = False
-    """The lateness is a bound: a worker has written the task since, and the server keeps the last time only."""
+    """The lateness is an upper bound, because a worker has written the task since and only the last time is kept."""
     skipped_for: str = ""
-    """The id of the task that was not finished then, where that is why there is no task: `overlap: skip`."""
+    """The id of the unfinished task because of which `overlap: skip` made none."""
     earlier_value: bool = False
-    """It was due before the entry had its present value, whose schedule may not be the one that counted."""
+    """It was due before the entry got its current value, so another schedule may have applied."""
 
 
 def past_dues(task: ScheduledTask, now: int, last: int) -> list[int]:
-    """The last instants up to `now` at which `task` was due since its creation, newest first; at most `last`.
+    """At most `last` of the instants up to `now` at which `task` was due since its creation, newest first.
 
     Raises ScheduleError.
     """
@@ -59,7 +59,7 @@ def past_dues(task: ScheduledTask, now: int, last: int) -> list[int]:
 
 
 def past_fire(name: str, due: int, message: LastMessage | None, stored_at: int) -> PastFire:
-    """What the message of its task tells of a fire; `stored_at` is when the entry got its present value."""
+    """A fire from the message of its task; `stored_at` is when the entry got its current value."""
     task_id = fire_task_id(name, due)
     earlier = due <= stored_at
     if message is None:
@@ -83,9 +83,9 @@ def past_fire(name: str, due: int, message: LastMessage | None, stored_at: int) 
 async def read_history(
     connection: Connection, task: ScheduledTask, *, stored_at: int, now: int, last: int
 ) -> list[PastFire]:
-    """The last fires of `task` up to `now`, newest first, with what the stream of tasks holds of them.
+    """The last fires of `task` up to `now`, newest first, with their tasks in the stream.
 
-    Raises ScheduleError, and as `Connection.jetstream_request`.
+    Raises ScheduleError, and the errors of `Connection.jetstream_request`.
     """
     limit = asyncio.Semaphore(_AT_ONCE)
 
@@ -103,10 +103,10 @@ async def read_history(
 
 
 def with_skipped(fires: Sequence[PastFire], messages: Mapping[int, LastMessage | None]) -> list[PastFire]:
-    """The fires of a schedule with `overlap: skip`, newest first, and which of them were skipped.
+    """The fires of a schedule with `overlap: skip`, newest first, with those marked that were skipped.
 
-    The last write of a task that is finished is that which says so: where that is later than the next due instant, the
-    task was not finished at it.
+    The last write of a finished task is the one that finished it. If that is later than the next due instant, the task
+    was not finished at that instant.
     """
     told: list[PastFire] = []
     before: PastFire | None = None
@@ -122,13 +122,13 @@ def with_skipped(fires: Sequence[PastFire], messages: Mapping[int, LastMessage |
 
 
 def _ends(message: LastMessage) -> int:
-    """Until when a task was in the way of the next, in nanoseconds since 1970."""
+    """Until when a task prevented the next one, in nanoseconds since 1970."""
     try:
         task = decode_task(message.data)
     except StoredValueError:
         return 0
     ends = MOST_INT if task.state in UNFINISHED else message.stored_at
-    return min(ends, task.deadline or ends)  # after its deadline no worker starts it any more
+    return min(ends, task.deadline or ends)  # no worker starts a task after its deadline
 
 
 async def _task_message(connection: Connection, task_id: str) -> LastMessage | None:
@@ -139,10 +139,10 @@ async def _task_message(connection: Connection, task_id: str) -> LastMessage | N
 
 
 def _written(message: LastMessage, tries: int) -> Iterator[int]:
-    """Instants at which the task was there already; the first is the tightest bound that is left."""
+    """Instants at which the task existed already."""
     yield message.stored_at
     value = decode_object(message.data)
-    if tries == 1 and value.get("tried") is not None:  # only of the last try is the time kept
+    if tries == 1 and value.get("tried") is not None:  # only the time of the last try is kept
         try:
             yield instant_member(value, "tried")
         except StoredValueError:

@@ -34,11 +34,11 @@ class Storage:
     memory: bool
     replicas: int
     max_age: int
-    """Nanoseconds after which an entry is removed; 0 means never."""
+    """Nanoseconds after which an entry is removed; 0 is never."""
     first_at: int
-    """When its oldest entry was stored, in nanoseconds since 1970; 0 where it is empty."""
+    """When the oldest entry was stored, in nanoseconds since 1970; 0 if it is empty."""
     last_at: int
-    """The same of its newest entry."""
+    """When the newest entry was stored."""
     max_entries: int
     """-1 means unlimited."""
     discard_old: bool
@@ -54,11 +54,11 @@ class Workers:
     """Nanoseconds after which an item is given to another worker."""
     max_concurrent: int
     waiting: int
-    """Items that no worker has been given yet."""
+    """Items that no worker has yet."""
     in_progress: int
-    """Items that a worker has and has not finished."""
+    """Items that a worker has not finished."""
     redelivered: int
-    """Of those in progress, how many were given out before."""
+    """Items in progress that were given out before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,24 +68,24 @@ class Queue:
     name: str
     storage: Storage
     workers: Workers | None
-    """None where nobody has made the consumer yet."""
+    """None if the consumer does not exist yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Information:
-    """What there is; a storage is None where it does not exist."""
+    """The streams, leaders and queues; a stream is None if it does not exist."""
 
     tasks: Storage | None
     configuration: Storage | None
     elections: Storage | None
     leaders: Mapping[str, str]
-    """Election → who holds it now."""
+    """The current leader of each election."""
     queues: tuple[Queue, ...]
     """By name."""
 
 
 async def read_information(connection: Connection) -> Information:
-    """Ask the server for all of it; nothing is made. Raises as `Connection.jetstream_request`."""
+    """Ask the server for everything. Raises the errors of `Connection.jetstream_request`."""
     elections = await _storage(connection, ELECTIONS_STREAM)
     queues = [
         Queue(name, storage_of(info), await _workers(connection, name)) async for name, info in _queues(connection)
@@ -105,7 +105,7 @@ async def queue_names(connection: Connection) -> frozenset[str]:
 
 
 def storage_of(info: Mapping[str, Any]) -> Storage:
-    """What the server's description of a stream tells."""
+    """Read the server's description of a stream."""
     config, state = info["config"], info["state"]
     entries = state["messages"]
     return Storage(
@@ -122,7 +122,7 @@ def storage_of(info: Mapping[str, Any]) -> Storage:
 
 
 def workers_of(info: Mapping[str, Any]) -> Workers:
-    """What the server's description of a consumer tells."""
+    """Read the server's description of a consumer."""
     config = info["config"]
     return Workers(
         max_tries=config.get("max_deliver", -1),
@@ -152,7 +152,7 @@ async def _leaders(connection: Connection) -> dict[str, str]:
 
 
 async def _queues(connection: Connection) -> AsyncIterator[tuple[str, dict[str, Any]]]:
-    """Name and description of each queue, as the pages of the server's answer hold them."""
+    """The name and the server's description of each queue."""
     for info in await list_pages(connection, "STREAM.LIST", "streams", {"subject": f"{WORK_ITEM_SUBJECT}>"}):
         stream = info["config"]["name"]
         if stream.startswith(QUEUE_STREAM_PREFIX):

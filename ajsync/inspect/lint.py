@@ -1,44 +1,51 @@
-"""Lint: schedules that are valid and still not what their author wants, found by rules with a name and a severity."""
+"""Lint: find schedules that are valid but probably not what was meant, by rules with a name and a severity."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from itertools import islice, pairwise
 from typing import Literal, TypeAlias
 
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.errors import ScheduleError
-from ajsync.inspect.clock_changes import ClockChanges
-from ajsync.inspect.facts import Facts
+from ajsync.inspect.clock_changes import ClockChanges, Effect
 from ajsync.schedule import Timetable, parse
+from ajsync.schedule.fields import CronFields
 from ajsync.text import listed
 from ajsync.timestamp import NANOSECONDS
 
 Severity = Literal["error", "warning", "notice"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "notice")
-"""The gravest first."""
+"""The most severe first."""
 HERD = 50
-"""So many schedules that are due in one minute are a herd."""
+"""This many schedules that are due in one minute are a herd."""
 _YEAR = timedelta(days=365)
+_LOOKED_AT = 25
+"""Fires among which the shortest interval is searched: a day of an hourly schedule, and one more."""
+_LOOKED_AT_ONCE_A_DAY = 8
+"""The same for a schedule with one time of day: a week, and one more. Each fire takes a search."""
+_LEAP_DAY = (2, 29)
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What a rule has to say."""
+class Remark:
+    """What a rule says about a schedule."""
 
     name: str
-    """The schedule; where it is about several, the first of them."""
+    """The schedule, or the first of several."""
     message: str
     hint: str = ""
-    """What would be right."""
+    """What to write instead."""
     others: Sequence[str] = ()
-    """The other schedules that it is about, where one remedy is for all."""
+    """The other schedules, if one remedy applies to all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a rule has found."""
+    """A lint finding: a remark with its rule and severity."""
 
     rule: str
     severity: Severity
@@ -46,17 +53,87 @@ class Finding:
     message: str
     hint: str
     others: tuple[str, ...] = ()
-    """The other schedules that it is about."""
 
     @property
-    def told(self) -> str:
-        """The names of the schedules, and of many the first."""
+    def shown_names(self) -> str:
+        """The names of the schedules; the first ones if there are many."""
         return listed((self.name, *self.others), most=3)
 
 
 @dataclass(frozen=True, slots=True)
+class Interval:
+    """Two consecutive fires."""
+
+    first: datetime
+    second: datetime
+
+    @property
+    def length(self) -> timedelta:
+        """The time between them."""
+        return self.second - self.first
+
+
+class Facts:
+    """What rules ask of a timetable. Computed once for all schedules with the same text."""
+
+    def __init__(self, timetable: Timetable, now: datetime, changes: ClockChanges) -> None:
+        """`now` must be aware."""
+        self.timetable = timetable
+        self._now = now.astimezone(UTC)
+        self._changes = changes
+
+    @property
+    def fields(self) -> CronFields | None:
+        """The five fields; None for an `@every`."""
+        return self.timetable.walls.fields if self.timetable.walls else None
+
+    @property
+    def effects(self) -> tuple[Effect, ...]:
+        """What the next changes of the clocks do to it."""
+        return self._changes.effects(self.timetable)
+
+    @cached_property
+    def first(self) -> datetime | None:
+        """The next fire, in the zone of the schedule; None if it never fires."""
+        return self.timetable.next(self._now)
+
+    @cached_property
+    def shortest_interval(self) -> Interval | None:
+        """The two of the next fires that are closest to each other; None if there are not two."""
+        fields = self.fields
+        once_a_day = fields is not None and len(fields.hour.values) == len(fields.minute.values) == 1
+        fires = islice(self._upcoming(), _LOOKED_AT_ONCE_A_DAY if once_a_day else _LOOKED_AT)
+        intervals = [Interval(*pair) for pair in pairwise(fires)]
+        return min(intervals, key=lambda interval: interval.length, default=None)
+
+    @cached_property
+    def leap_days_only(self) -> bool:
+        """Whether it fires on 29 February only."""
+        if self.first is None or (self.first.month, self.first.day) != _LEAP_DAY:
+            return False
+        following = self.timetable.next(self.first.replace(hour=23, minute=59, second=59))
+        return following is None or (following.month, following.day) == _LEAP_DAY
+
+    @property
+    def follows_zone(self) -> bool:
+        """Whether the zone makes a difference, because hours or days are restricted."""
+        fields = self.fields
+        if fields is None:
+            return False
+        everything = ((fields.hour, 24), (fields.day, 31), (fields.month, 12), (fields.weekday, 7))
+        return any(len(field.values) < size for field, size in everything)
+
+    def _upcoming(self) -> Iterator[datetime]:
+        """The next fires, in UTC, because Python subtracts two times of one zone by wall clock."""
+        moment = self.first
+        while moment is not None:
+            yield moment.astimezone(UTC)
+            moment = self.timetable.next(moment)
+
+
+@dataclass(frozen=True, slots=True)
 class Subject:
-    """One schedule and what its times are like."""
+    """One schedule and the facts about its times."""
 
     task: ScheduledTask
     facts: Facts
@@ -64,30 +141,30 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """All that rules look at."""
+    """Everything that rules look at."""
 
     subjects: Sequence[Subject]
     unreadable: Mapping[str, str]
     """Name → reason."""
     queues: Collection[str] | None
-    """Those that exist; None where nobody has asked the server."""
+    """The queues that exist; None if the server was not asked."""
     now: int
     """Nanoseconds since 1970."""
     herd: int
     without_queue: Collection[str] = ()
-    """The names of those in files for which nobody has named a queue."""
+    """The names of schedules in files for which no queue is set."""
 
 
-Check: TypeAlias = Callable[[Material], Iterable[Said]]
+Check: TypeAlias = Callable[[Material], Iterable[Remark]]
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One thing that can be wrong."""
+    """One kind of mistake."""
 
     name: str
     severity: Severity
-    told: str
+    summary: str
     """What it finds, in a few words."""
     check: Check
 
@@ -101,7 +178,7 @@ def material(
     herd: int = HERD,
     without_queue: Collection[str] = (),
 ) -> Material:
-    """What rules look at, from schedules and an instant; those whose schedule is not valid count as unreadable."""
+    """Collect what rules look at. Tasks whose schedule is not valid count as unreadable."""
     moment = datetime.fromtimestamp(now // NANOSECONDS, UTC)
     changes = ClockChanges(moment, moment + _YEAR)
     facts: dict[Timetable, Facts] = {}
@@ -121,7 +198,7 @@ def material(
 
 
 def lint(found: Material, rules: Iterable[Rule]) -> list[Finding]:
-    """What `rules` find, by severity, name and rule."""
+    """The findings of `rules`, sorted by severity, name and rule."""
     findings = [
         Finding(rule.name, rule.severity, said.name, said.message, said.hint, tuple(said.others))
         for rule in rules
@@ -130,10 +207,10 @@ def lint(found: Material, rules: Iterable[Rule]) -> list[Finding]:
     return sorted(findings, key=lambda each: (SEVERITIES.index(each.severity), each.name, each.rule))
 
 
-def each(check: Callable[[Subject], Iterator[Said]]) -> Check:
-    """A check of all schedules that looks at one after the other."""
+def each(check: Callable[[Subject], Iterator[Remark]]) -> Check:
+    """Make a check of all schedules from a check of one."""
 
-    def check_all(found: Material) -> Iterator[Said]:
+    def check_all(found: Material) -> Iterator[Remark]:
         for subject in found.subjects:
             yield from check(subject)
 

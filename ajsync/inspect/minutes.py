@@ -1,4 +1,4 @@
-"""How many fires are due in each minute: what a timeline shows and a herd is known by."""
+"""Count the fires in each minute, for the timeline and for the rule about herds."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ MINUTE = 60 * NANOSECONDS
 
 @dataclass(frozen=True, slots=True)
 class Grouped:
-    """Schedules by when they are due."""
+    """Schedules grouped by when they are due."""
 
     groups: Mapping[Times, Sequence[ScheduledTask]]
     invalid: Mapping[str, str]
-    """Name → reason, of those whose schedule cannot be read."""
+    """Reasons, by the names of schedules that cannot be parsed."""
 
     def __len__(self) -> int:
-        """How many schedules are due at all."""
+        """The number of valid schedules."""
         return sum(map(len, self.groups.values()))
 
 
 def grouped(tasks: Iterable[ScheduledTask]) -> Grouped:
-    """Put together what is due together."""
+    """Group the schedules that are due together."""
     groups: dict[Times, list[ScheduledTask]] = defaultdict(list)
     invalid: dict[str, str] = {}
     for task in tasks:
@@ -40,13 +40,13 @@ def grouped(tasks: Iterable[ScheduledTask]) -> Grouped:
 
 
 def fires_by_minute(schedules: Grouped, start: int, until: int) -> Counter[int]:
-    """How many fires are due in each minute that has any, from `start` on and before `until` (nanoseconds since 1970).
+    """How many fires are due in each minute with any, from `start` until before `until` (nanoseconds since 1970).
 
-    A minute is given as its number since 1970.
+    The keys are minutes since 1970.
     """
     counts: Counter[int] = Counter()
     for times, offsets in _by_timetable(schedules).items():
-        # Jitter gives each schedule an offset of its own; the timetable is searched once for all that are alike.
+        # Jitter gives each schedule its own offset, but the timetable is searched once for all with the same text.
         for near in _near(sorted(offsets), until - start):
             bases = list(times.between(start - 1 - near[-1], until - 1 - near[0]))
             for offset in near:
@@ -57,7 +57,7 @@ def fires_by_minute(schedules: Grouped, start: int, until: int) -> Counter[int]:
 
 
 def _near(offsets: Sequence[int], span: int) -> Iterator[list[int]]:
-    """Sorted offsets in groups that lie within `span`: nobody searches the centuries between jitters of others."""
+    """Sorted offsets in groups within `span`, so that the centuries between extreme jitters are not searched."""
     group: list[int] = []
     for offset in offsets:
         if group and offset - group[0] > span:
@@ -80,10 +80,10 @@ def due_in_minute(schedules: Grouped, minute: int) -> list[str]:
 
 
 def _by_timetable(schedules: Grouped) -> dict[Times, Counter[int]]:
-    """By the times without their jitter, how many schedules have which."""
+    """For each timetable without jitter, how many schedules have which offset."""
     found: dict[Times, Counter[int]] = defaultdict(Counter)
     for times, tasks in schedules.groups.items():
-        # An `@every` that begins a whole interval after its creation has times that no other has.
+        # An `@every` that begins a whole interval after its creation shares its times with no other schedule.
         alone = times.created != 0
         found[times if alone else replace(times, offset=0)][0 if alone else times.offset] += len(tasks)
     return found

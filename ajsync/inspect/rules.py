@@ -1,4 +1,4 @@
-"""The rules of lint: one table at the end, and above it a check for each."""
+"""The rules of lint: a check for each, and a table of all at the end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ajsync.asyncjobs.size import too_large
 from ajsync.asyncjobs.tasks import task_for_fire
 from ajsync.inspect import field_rules
 from ajsync.inspect.clock_changes import Effect
-from ajsync.inspect.lint import Material, Rule, Said, Subject, each
+from ajsync.inspect.lint import Material, Remark, Rule, Subject, each
 from ajsync.inspect.minutes import MINUTE, due_in_minute, fires_by_minute, grouped
 from ajsync.schedule import format_duration_short, parse_duration, split_zone
 from ajsync.schedule.units import HOUR, SECOND
@@ -24,17 +24,17 @@ from ajsync.timestamp import NANOSECONDS
 _DAY = 24 * HOUR
 _EVERY = "@every "
 _ABBREVIATED = {"EST": "America/New_York", "MST": "America/Denver", "HST": "America/Adak"}
-"""Zones that are named like the winter time of a place that changes its clocks, and that place."""
+"""Zones with the name of the winter time of a place that changes its clocks, and that place."""
 _EMPTY_ZONES = tuple(f"{prefix} " for prefix in ZONE_PREFIXES)
 _ETC = re.compile(r"Etc/GMT([+-])([1-9][0-9]?)")
 
 
-def _unreadable(found: Material) -> Iterator[Said]:
+def _unreadable(found: Material) -> Iterator[Remark]:
     for name, reason in found.unreadable.items():
-        yield Said(name, f"cannot be read: {reason.rstrip('.')}", "it never fires: apply it anew, or delete it")
+        yield Remark(name, f"cannot be read: {reason.rstrip('.')}", "it never fires: apply it again, or delete it")
 
 
-def _no_task(found: Material) -> Iterator[Said]:
+def _no_task(found: Material) -> Iterator[Remark]:
     for subject in found.subjects:
         reason = too_large(subject.task)
         try:
@@ -43,24 +43,24 @@ def _no_task(found: Material) -> Iterator[Said]:
             reason = str(error)
         if reason:
             message = f"no task can be made of it: {reason}"
-            yield Said(subject.task.name, message, "it never fires: apply it anew, or delete it")
+            yield Remark(subject.task.name, message, "it never fires: apply it again, or delete it")
 
 
-def _never_fires(subject: Subject) -> Iterator[Said]:
+def _never_fires(subject: Subject) -> Iterator[Remark]:
     if subject.facts.first is None:
-        yield Said(
-            subject.task.name, f"{_schedule(subject)} never fires", "no date has such a day, or no day such a time"
+        yield Remark(
+            subject.task.name, f"{_schedule(subject)} never fires", "no date has such a day, or no day has such a time"
         )
 
 
-def _leap_day_only(subject: Subject) -> Iterator[Said]:
+def _leap_day_only(subject: Subject) -> Iterator[Remark]:
     if subject.facts.leap_days_only:
         year = subject.facts.first.year if subject.facts.first else 0
-        message = f"{_schedule(subject)} fires on 29 February only, next in {year}"
-        yield Said(subject.task.name, message, "for each end of February write the 28th, or the 1st of March")
+        message = f"{_schedule(subject)} fires only on 29 February, next in {year}"
+        yield Remark(subject.task.name, message, "for every year write the 28th, or the 1st of March")
 
 
-def _unknown_queue(found: Material) -> Iterator[Said]:
+def _unknown_queue(found: Material) -> Iterator[Remark]:
     if found.queues is None:
         return
     of_queue: dict[str, list[str]] = defaultdict(list)
@@ -71,10 +71,12 @@ def _unknown_queue(found: Material) -> Iterator[Said]:
         meant = nearest(queue, found.queues)
         hint = f"did you mean {meant}?" if meant else f"make it with 'ajc queues add {queue}'"
         whose = plural(len(names), "its", "their")
-        yield Said(names[0], f"the queue {queue} does not exist, so {whose} tasks become queue_error", hint, names[1:])
+        yield Remark(
+            names[0], f"the queue {queue} does not exist, so {whose} tasks become queue_error", hint, names[1:]
+        )
 
 
-def _no_queue(found: Material) -> Iterator[Said]:
+def _no_queue(found: Material) -> Iterator[Remark]:
     of_file: dict[str, list[str]] = defaultdict(list)
     for subject in found.subjects:
         if subject.task.name in found.without_queue:
@@ -82,115 +84,115 @@ def _no_queue(found: Material) -> Iterator[Said]:
     for names in of_file.values():
         no, whose = ("it names no queue", "its") if len(names) == 1 else ("they name no queue", "their")
         message = f"{no}, so {whose} tasks go to {DEFAULT_QUEUE}"
-        yield Said(names[0], message, f"name the queue here or in defaults, if only {DEFAULT_QUEUE}", names[1:])
+        yield Remark(names[0], message, f"name the queue here or in defaults, even if it is {DEFAULT_QUEUE}", names[1:])
 
 
-def _deadline_over_interval(subject: Subject) -> Iterator[Said]:
+def _deadline_over_interval(subject: Subject) -> Iterator[Remark]:
     task = subject.task
-    gap = subject.facts.shortest_gap
-    # With `overlap: skip` there are never two of them.
-    if task.deadline <= 0 or gap is None or task.settings.overlap == "skip":
+    shortest = subject.facts.shortest_interval
+    # With `overlap: skip` there are never two tasks at once.
+    if task.deadline <= 0 or shortest is None or task.settings.overlap == "skip":
         return
-    interval = _nanoseconds(gap.length)
+    interval = _nanoseconds(shortest.length)
     if task.deadline > interval:
-        yield Said(
+        yield Remark(
             task.name,
             f"its deadline of {_duration(task.deadline)} is longer than the {_duration(interval)} to the next fire, "
-            "so that tasks pile up while no worker takes them",
+            "so tasks pile up while no worker takes them",
             "shorten the deadline, or set overlap: skip",
         )
 
 
-def _overlap_without_deadline(subject: Subject) -> Iterator[Said]:
+def _overlap_without_deadline(subject: Subject) -> Iterator[Remark]:
     task = subject.task
     if task.settings.overlap == "skip" and task.deadline <= 0:
-        message = "it has overlap: skip and no deadline, so one task that never ends stops it for good"
-        yield Said(task.name, message, "give it a deadline")
+        message = "it has overlap: skip and no deadline, so a task that never ends stops it for good"
+        yield Remark(task.name, message, "give it a deadline")
 
 
-def _jitter_over_interval(subject: Subject) -> Iterator[Said]:
+def _jitter_over_interval(subject: Subject) -> Iterator[Remark]:
     task = subject.task
-    gap = subject.facts.shortest_gap
-    if task.managed is None or not task.managed.jitter or gap is None:
+    shortest = subject.facts.shortest_interval
+    if task.managed is None or not task.managed.jitter or shortest is None:
         return
-    interval = _nanoseconds(gap.length)
+    interval = _nanoseconds(shortest.length)
     if task.managed.jitter >= interval:
-        message = (
-            f"its jitter of {_duration(task.managed.jitter)} reaches over the {_duration(interval)} to the next fire"
-        )
-        yield Said(task.name, message, "shorten the jitter")
+        jitter = _duration(task.managed.jitter)
+        message = f"its jitter of {jitter} is not shorter than the {_duration(interval)} to the next fire"
+        yield Remark(task.name, message, "shorten the jitter")
 
 
-def _every_over_a_day(subject: Subject) -> Iterator[Said]:
+def _every_over_a_day(subject: Subject) -> Iterator[Remark]:
     if subject.facts.timetable.interval > _DAY:
         message = (
             f"{_schedule(subject)} counts from the creation of the entry, and in a Go scheduler from its last start"
         )
-        yield Said(subject.task.name, message, "name days and hours in five fields")
+        yield Remark(subject.task.name, message, "use five fields with days and hours")
 
 
-def _every_rounded(subject: Subject) -> Iterator[Said]:
+def _every_rounded(subject: Subject) -> Iterator[Remark]:
     timetable = subject.facts.timetable
     if not timetable.is_every:
         return
     written = parse_duration(split_zone(timetable.text)[1].removeprefix(_EVERY))
     if written != timetable.interval:
-        message = f"{_schedule(subject)} fires every {_duration(timetable.interval)}: whole seconds count, at least one"
-        yield Said(subject.task.name, message, f"write @every {_duration(timetable.interval)}")
+        interval = _duration(timetable.interval)
+        message = f"{_schedule(subject)} fires every {interval}: an interval has whole seconds, at least one"
+        yield Remark(subject.task.name, message, f"write @every {interval}")
 
 
-def _no_timezone(subject: Subject) -> Iterator[Said]:
+def _no_timezone(subject: Subject) -> Iterator[Remark]:
     zone = split_zone(subject.task.schedule)[0]
     if zone in ("", "Local") and subject.facts.follows_zone:
         none = "has the zone Local" if zone else "has no zone"
         message = f"{_schedule(subject)} {none}: ajsync reads it in UTC, a Go scheduler in the zone of its host"
-        hint = "name the zone that is meant, if only UTC" if zone else "set timezone, if only to UTC"
-        yield Said(subject.task.name, message, hint)
+        hint = "name the zone, even if it is UTC" if zone else "set timezone, even if it is UTC"
+        yield Remark(subject.task.name, message, hint)
 
 
-def _fixed_zone(subject: Subject) -> Iterator[Said]:
+def _fixed_zone(subject: Subject) -> Iterator[Remark]:
     zone = split_zone(subject.task.schedule)[0]
     if subject.task.schedule.startswith(_EMPTY_ZONES):
-        yield Said(subject.task.name, "the zone in front is empty, which is UTC", "write the zone that is meant")
+        yield Remark(subject.task.name, "the zone prefix is empty, which means UTC", "name the zone")
     elif zone in _ABBREVIATED:
         place = _ABBREVIATED[zone]
-        yield Said(subject.task.name, f"the zone {zone} has no summer time", f"for one that has it write {place}")
+        yield Remark(subject.task.name, f"the zone {zone} has no summer time", f"for a zone that has it write {place}")
     elif offset := _ETC.fullmatch(zone):
         where = "behind" if offset[1] == "+" else "ahead of"
-        message = f"the zone {zone} is {offset[2]} hours {where} UTC: its sign is that of POSIX"
-        yield Said(subject.task.name, message, "for the other side change the sign, or name the zone of a place")
+        message = f"the zone {zone} is {offset[2]} hours {where} UTC, because its sign is that of POSIX"
+        yield Remark(subject.task.name, message, "change the sign if that is wrong, or name the zone of a place")
 
 
-def _skipped_by_dst(subject: Subject) -> Iterator[Said]:
+def _skipped_by_dst(subject: Subject) -> Iterator[Remark]:
     for effect in _first(subject, "skipped"):
         when = f"{effect.walls[0]:%Y-%m-%d %H:%M}"
         message = (
             f"{when} does not exist in {subject.facts.timetable.zone}: the clocks go forward, and it does not fire"
         )
-        yield Said(subject.task.name, message, "choose an hour that every day has, or the zone UTC")
+        yield Remark(subject.task.name, message, "choose an hour that exists every day, or the zone UTC")
 
 
-def _doubled_by_dst(subject: Subject) -> Iterator[Said]:
+def _doubled_by_dst(subject: Subject) -> Iterator[Remark]:
     for effect in _first(subject, "doubled"):
         when = f"{effect.walls[0]:%Y-%m-%d %H:%M}"
-        message = f"{when} comes twice in {subject.facts.timetable.zone}: the clocks go back, and it fires both times"
-        yield Said(subject.task.name, message, "choose an hour that comes once, or the zone UTC")
+        message = f"{when} occurs twice in {subject.facts.timetable.zone}: the clocks go back, and it fires both times"
+        yield Remark(subject.task.name, message, "choose an hour that occurs once, or the zone UTC")
 
 
 def _first(subject: Subject, kind: str) -> list[Effect]:
-    """The first effect of a kind; the next year has the same again."""
+    """The first effect of a kind; the next year repeats it."""
     return [effect for effect in subject.facts.effects if effect.kind == kind][:1]
 
 
-def _herd(found: Material) -> Iterator[Said]:
-    # Jitter is the remedy, so whoever has some is not one of the herd.
+def _herd(found: Material) -> Iterator[Remark]:
+    # Jitter is the remedy, so schedules with jitter do not count.
     tasks = [subject.task for subject in found.subjects if not subject.task.settings.jitter]
     if len(tasks) < found.herd:
         return
     schedules = grouped(tasks)
     start = found.now // MINUTE * MINUTE + MINUTE
     crowded = {m: n for m, n in fires_by_minute(schedules, start, start + _DAY).items() if n >= found.herd}
-    # An `@every` of a few seconds fires often in a minute, and is no herd by itself.
+    # An `@every` of a few seconds fires often in a minute, and is not a herd by itself.
     for minute, _ in sorted(crowded.items(), key=lambda item: (-item[1], item[0])):
         names = due_in_minute(schedules, minute)
         if len(names) < found.herd:
@@ -198,19 +200,19 @@ def _herd(found: Material) -> Iterator[Said]:
         when = datetime.fromtimestamp(minute * 60, UTC)
         others = f", and many in {len(crowded) - 1} other minutes of that day" if len(crowded) > 1 else ""
         message = f"{len(names)} schedules are due in the minute {when:%Y-%m-%d %H:%M} UTC{others}"
-        yield Said(names[0], message, "give them jitter, or minutes of their own")
+        yield Remark(names[0], message, "give them jitter, or different minutes")
         return
 
 
-def _same_task(found: Material) -> Iterator[Said]:
+def _same_task(found: Material) -> Iterator[Remark]:
     alike: dict[tuple[object, ...], list[ScheduledTask]] = defaultdict(list)
     for subject in found.subjects:
         task = subject.task
         alike[task.schedule, task.queue, task.task_type, task.payload].append(task)
     for first, *others in alike.values():
         for task in others:
-            message = f"makes the same task as {first.name}: schedule, queue, type and payload are alike"
-            yield Said(task.name, message, "remove one of them")
+            message = f"makes the same task as {first.name}: schedule, queue, type and payload are equal"
+            yield Remark(task.name, message, "remove one of them")
 
 
 def _schedule(subject: Subject) -> str:
@@ -229,18 +231,18 @@ RULES = (
     Rule("unreadable", "error", "a value in the bucket is not a valid schedule", _unreadable),
     Rule("no-task", "error", "queue, type, deadline or tries are not valid", _no_task),
     Rule("never-fires", "error", "no date and time match", each(_never_fires)),
-    Rule("unknown-queue", "error", "its queue does not exist; with --online", _unknown_queue),
-    Rule("leap-day-only", "warning", "it fires on 29 February only", each(_leap_day_only)),
-    Rule("day-or-weekday", "warning", "days of month and week: either matches", each(field_rules.day_or_weekday)),
+    Rule("unknown-queue", "error", "its queue does not exist; needs --online", _unknown_queue),
+    Rule("leap-day-only", "warning", "it fires only on 29 February", each(_leap_day_only)),
+    Rule("day-or-weekday", "warning", "days of month and week: either may match", each(field_rules.day_or_weekday)),
     Rule("step-over-range", "warning", "a step such as */90 matches one value", each(field_rules.step_over_range)),
-    Rule("star-in-list", "warning", "a list with a star in it matches all", each(field_rules.star_in_list)),
+    Rule("star-in-list", "warning", "a list with a star matches everything", each(field_rules.star_in_list)),
     Rule("minute-star", "warning", "it fires in every minute of one hour", each(field_rules.minute_star)),
-    Rule("no-queue", "warning", "no queue is named, so it is DEFAULT; of files", _no_queue),
+    Rule("no-queue", "warning", "no queue is set, so it is DEFAULT; in files", _no_queue),
     Rule("deadline-over-interval", "warning", "tasks can outlive the next fire", each(_deadline_over_interval)),
-    Rule("jitter-over-interval", "warning", "jitter reaches over the next fire", each(_jitter_over_interval)),
+    Rule("jitter-over-interval", "warning", "jitter is not shorter than the interval", each(_jitter_over_interval)),
     Rule("overlap-without-deadline", "warning", "one stuck task stops it for good", each(_overlap_without_deadline)),
     Rule("every-over-a-day", "warning", "@every of days has no fixed hour", each(_every_over_a_day)),
-    Rule("every-rounded", "warning", "@every counts whole seconds", each(_every_rounded)),
+    Rule("every-rounded", "warning", "@every has whole seconds", each(_every_rounded)),
     Rule("skipped-by-dst", "warning", "clocks going forward skip a fire", each(_skipped_by_dst)),
     Rule("doubled-by-dst", "warning", "clocks going back double a fire", each(_doubled_by_dst)),
     Rule("herd", "warning", "many are due in one minute, without jitter", _herd),
@@ -249,4 +251,4 @@ RULES = (
     Rule("uneven-step", "notice", "a step such as */7 is not even", each(field_rules.uneven_step)),
     Rule("fixed-zone", "notice", "a zone such as Etc/GMT+3 or EST is not what it seems", each(_fixed_zone)),
 )
-"""Every rule, the gravest first; the names are for `--rule` and `--ignore`."""
+"""Every rule, the most severe first. `--rule` and `--ignore` take the names."""

@@ -1,4 +1,4 @@
-"""The timeline: how many fires are due when, which minutes are crowded, and which schedules need a look."""
+"""The timeline: how many fires are due when, which minutes are busiest, and which schedules need attention."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from ajsync.inspect.minutes import MINUTE, Grouped, due_in_minute, fires_by_minu
 from ajsync.timestamp import NANOSECONDS, to_datetime, to_nanoseconds
 
 _BUSIEST = 5
-"""So many crowded minutes are named."""
+"""This many of the busiest minutes are listed."""
 _YEAR = timedelta(days=365)
 _DAY_SLOTS_FROM = 15 * 24
-"""Hours from which on a slot is a day."""
+"""For spans of more hours than this, a slot is a day."""
 _SLOT_MINUTES = ((2, 5), (6, 15), (48, 60), (_DAY_SLOTS_FROM, 360))
-"""For spans of up to so many hours, slots of so many minutes."""
+"""The minutes of a slot, for spans of up to a number of hours."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A piece of the span, and how many fires are due in it."""
+    """A part of the span, and how many fires are due in it."""
 
     start: datetime
     """In the zone of the timeline."""
@@ -42,7 +42,7 @@ class BusyMinute:
 
 @dataclass(frozen=True, slots=True)
 class Affected:
-    """A schedule that a change of the clocks takes a fire from, or gives one twice."""
+    """A schedule of which a change of the clocks skips or doubles a fire."""
 
     name: str
     schedule: str
@@ -56,25 +56,25 @@ class Timeline:
 
     start: datetime
     until: datetime
-    """Not part of the span."""
+    """The end of the span, which is not part of it."""
     schedules: int
-    """How many there are, without the invalid ones."""
+    """The number of valid schedules."""
     fires: int
     slots: tuple[Slot, ...]
     minutes: tuple[int, ...]
-    """Fires by the minute of the hour, 60 numbers."""
+    """The number of fires in each of the 60 minutes of an hour."""
     busiest: tuple[BusyMinute, ...]
-    """The minutes in which most is due, most first; none in which fewer than two fires are."""
+    """The minutes with the most fires, and at least two, in descending order."""
     never: Mapping[str, str]
-    """Name → schedule, of those that never fire."""
+    """The schedules that never fire, by name."""
     affected: tuple[Affected, ...]
     """What changes of the clocks do within a year from the start."""
     invalid: Mapping[str, str]
-    """Name → reason, of those whose schedule cannot be read."""
+    """Reasons, by the names of schedules that cannot be parsed."""
 
 
 def timeline(tasks: Iterable[ScheduledTask], start: datetime, hours: int, zone: tzinfo) -> Timeline:
-    """What is due in the `hours` from `start` on, which is aware, in slots of the wall clock of `zone`."""
+    """What is due in the `hours` after `start`, which must be aware, in slots of the wall clock of `zone`."""
     start = start.astimezone(zone)
     bounds = _bounds(start, hours)
     until = _plus(start, timedelta(hours=hours))
@@ -100,7 +100,7 @@ def timeline(tasks: Iterable[ScheduledTask], start: datetime, hours: int, zone: 
 
 
 def slot_start(moment: datetime, hours: int) -> datetime:
-    """The beginning of the slot that an aware moment lies in, by its own wall clock."""
+    """The beginning of the slot with an aware moment, by its own wall clock."""
     if hours > _DAY_SLOTS_FROM:
         return moment.replace(hour=0, minute=0, second=0, microsecond=0)
     minutes = _slot_minutes(hours)
@@ -111,12 +111,12 @@ def slot_start(moment: datetime, hours: int) -> datetime:
 
 
 def _bounds(start: datetime, hours: int) -> list[datetime]:
-    """Where the slots begin; the first may begin before `start`."""
+    """The beginnings of the slots; the first may be before `start`."""
     until = _plus(start, timedelta(hours=hours))
     bounds = [slot_start(start, hours)]
     while True:
         if hours > _DAY_SLOTS_FROM:
-            # By wall clock: a day is an hour shorter or longer where the clocks change.
+            # By wall clock, because a day is an hour shorter or longer when the clocks change.
             following = bounds[-1] + timedelta(days=1)
         else:
             following = _plus(bounds[-1], timedelta(minutes=_slot_minutes(hours)))
@@ -166,5 +166,5 @@ def _moment(minute: int, zone: tzinfo) -> datetime:
 
 
 def _plus(moment: datetime, span: timedelta) -> datetime:
-    """So much later by a stop-watch; Python adds to the wall clock."""
+    """Add elapsed time, where Python would add to the wall clock."""
     return (moment.astimezone(UTC) + span).astimezone(moment.tzinfo)

@@ -69,7 +69,7 @@ def count_instants(walls: WallTimes, zone: tzinfo, begin: datetime, end: datetim
     begin, end = begin.astimezone(UTC), end.astimezone(UTC)
     if begin >= end:
         return 0
-    edges = [begin, *(change for change in _changes_between(zone, begin, end) if begin < change < end), end]
+    edges = [begin, *clock_changes(zone, begin, end), end]
     return sum(walls.count(*_walls_of(zone, piece, following)) for piece, following in pairwise(edges))
 
 
@@ -113,12 +113,11 @@ def _instants(wall: datetime, zone: tzinfo) -> list[datetime]:
     return [(wall - offset).replace(tzinfo=UTC) for offset in offsets]
 
 
-def _changes_between(zone: tzinfo, begin: datetime, end: datetime) -> Iterator[datetime]:
-    """When the clocks of `zone` change in the years from `begin` to `end`."""
-    if zone is UTC:
-        return
-    for year in range(begin.year, end.year + 1):
-        yield from _changes(zone, year)
+def clock_changes(zone: tzinfo, begin: datetime, end: datetime) -> Iterator[datetime]:
+    """The instants after `begin` and up to `end`, both in UTC, at which the clocks of `zone` are set, in UTC."""
+    if zone is not UTC:
+        for year in range(begin.year, end.year + 1):
+            yield from (change for change in _changes(zone, year) if begin < change <= end)
 
 
 @lru_cache(maxsize=4096)

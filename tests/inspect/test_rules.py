@@ -178,7 +178,7 @@ def test_a_queue_that_is_unknown_is_one_finding_however_many_schedules_name_it()
     tasks = [*(task(name, queue="EMIAL") for name in "ABCDE"), task("X", queue="X"), task("Y", queue="DEFAULT")]
     first, second = findings(tasks, "unknown-queue", queues={"EMAIL", "DEFAULT"})
     assert (first.name, first.others, first.hint) == ("A", ("B", "C", "D", "E"), "did you mean EMAIL?")
-    assert first.told == "A, B, C and 2 more"
+    assert first.shown_names == "A, B, C and 2 more"
     assert first.message == "the queue EMIAL does not exist, so their tasks become queue_error"
     assert (second.name, second.others) == ("X", ())
     assert second.message == "the queue X does not exist, so its tasks become queue_error"
@@ -189,9 +189,9 @@ def test_a_queue_that_nobody_has_named_is_told_once_a_file() -> None:
     tasks = [task("A", **one), task("B", **one), task("C", **other), task("D", **other)]
     assert findings(tasks, "no-queue") == []
     first, second = findings(tasks, "no-queue", without_queue={"A", "B", "D"})
-    assert (first.told, first.severity) == ("A, B", "warning")
+    assert (first.shown_names, first.severity) == ("A, B", "warning")
     assert first.message == "they name no queue, so their tasks go to DEFAULT"
-    assert (second.told, second.message) == ("D", "it names no queue, so its tasks go to DEFAULT")
+    assert (second.shown_names, second.message) == ("D", "it names no queue, so its tasks go to DEFAULT")
 
 
 @pytest.mark.parametrize(
@@ -212,12 +212,12 @@ def test_a_step_beyond_its_range_is_told_with_what_has_that_interval(schedule: s
 def test_the_zone_of_a_host_is_told_by_its_name() -> None:
     (found,) = findings([task("A", schedule="CRON_TZ=Local 0 6 * * *")], "no-timezone")
     assert found.message.startswith('"0 6 * * *" has the zone Local: ajsync reads it in UTC')
-    assert found.hint == "name the zone that is meant, if only UTC"
+    assert found.hint == "name the zone, even if it is UTC"
 
 
 def test_days_that_are_no_star_are_told_to_fire_every_day() -> None:
     (found,) = findings([task("A", schedule="0 0 1-31 * MON")], "day-or-weekday")
-    assert "fires on every day" in found.message
+    assert "fires every day" in found.message
     assert found.hint == "write * instead of 1-31"
     (found,) = findings([task("A", schedule="0 0 */2 * MON")], "day-or-weekday")
     assert "with its step */2 is no star" in found.message

@@ -52,7 +52,7 @@ class _RuleName(click.ParamType[str]):
 
         given = ctx.params.get(param.name or "") or ()
         rules = [rule for rule in RULES if rule.name.startswith(incomplete) and rule.name not in given]
-        return [CompletionItem(rule.name, help=rule.told) for rule in rules]
+        return [CompletionItem(rule.name, help=rule.summary) for rule in rules]
 
 
 class _LintCommand(click.Command):
@@ -63,7 +63,7 @@ class _LintCommand(click.Command):
 
         for severity in _SEVERITIES:
             with formatter.section(f"Rules, {severity}s"):
-                formatter.write_dl([(rule.name, rule.told) for rule in RULES if rule.severity == severity])
+                formatter.write_dl([(rule.name, rule.summary) for rule in RULES if rule.severity == severity])
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +214,7 @@ def _line(finding: Finding, location: Location | None, paint: Paint) -> str:
 
     place = paint("faint", f"{visible(str(location))}: ") if location else ""
     severity = paint(_STYLES[finding.severity], finding.severity)
-    name = paint("strong", visible(finding.told))
+    name = paint("strong", visible(finding.shown_names))
     rule = paint("faint", f"[{finding.rule}]")
     message, hint = one_line(finding.message), one_line(finding.hint)
     width = stdout_width()
@@ -267,7 +267,9 @@ def _print_github(linted: _Linted) -> None:
             (
                 finding.rule,
                 Problem(
-                    linted.locations.get(finding.name, Location("")), f"{finding.told}: {finding.message}", finding.hint
+                    linted.locations.get(finding.name, Location("")),
+                    f"{finding.shown_names}: {finding.message}",
+                    finding.hint,
                 ),
             )
             for finding in linted.findings

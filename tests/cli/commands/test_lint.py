@@ -84,7 +84,7 @@ def test_schedules_that_name_no_queue_are_one_finding_of_their_file(project: Pat
     )
     assert lint(project, "--rule", "no-queue", "--fail-on", "warning", code=3).stdout == (
         "schedules/a.yaml:2:3: warning: NEVER, SLOW, FINE: they name no queue, so their tasks go to DEFAULT; "
-        "name the queue here or in defaults, if only DEFAULT [no-queue]\n"
+        "name the queue here or in defaults, even if it is DEFAULT [no-queue]\n"
     )
     (found,) = json.loads(lint(project, "--rule", "no-queue", "--format", "json").stdout)["findings"]
     assert (found["name"], found["others"]) == ("NEVER", ["SLOW", "FINE"])
