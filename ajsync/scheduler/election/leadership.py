@@ -194,7 +194,7 @@ class Leadership:
             kind = "handover" if lease.given_back else "vacant"
             last = lease.revision if lease.given_back else await self._election.last_revision()
             since, goes_on = self._history.known(lease, watermark, last)
-        elif lease.since is not None and self._is_silent(lease, lease.since, watermark):
+        elif lease.since is not None and self._is_silent(lease.holder, lease.since, lease.revision, watermark):
             kind, since, goes_on = "silent", lease.since, covers(lease.since, watermark)
         else:
             if self._history.is_go:
@@ -207,20 +207,19 @@ class Leadership:
             return Term(kind, watermark.instant if watermark else None, 0.0, stored)
         return Term(kind, None, GO_CAMPAIGN_SECONDS, stored)
 
-    def _is_silent(self, lease: Lease, since: int, watermark: Watermark | None) -> bool:
-        """Whether the holder, an ajsync scheduler, has stopped firing."""
-        if lease.holder == self.name and lease.revision == self.revision:
+    def _is_silent(self, holder: str, since: int, revision: int, watermark: Watermark | None) -> bool:
+        """Whether the holder of the key, an ajsync scheduler, has stopped firing."""
+        if holder == self.name and revision == self.revision:
             return True  # it is our own lease: we stepped down while the server was away
         # A leader that has not written a watermark may be waiting for a Go scheduler to stop. One that refreshes the
         # key and cannot write the watermark is alive.
-        if watermark is None or not covers(since, watermark) or not is_close(watermark, lease.revision):
+        if watermark is None or not covers(since, watermark) or not is_close(watermark, revision):
             return False
         silent = self._clock.monotonic() - self._alive_at
         if silent < self._takeover_after:
             return False
-        leader = lease.holder or ""
-        fields = {"leader": cut(leader), "seconds": round(silent, 3)}
-        log.warning("The leader %s has been silent for %.1f s, taking over", excerpt(leader), silent, extra=fields)
+        fields = {"leader": cut(holder), "seconds": round(silent, 3)}
+        log.warning("The leader %s has been silent for %.1f s, taking over", excerpt(holder), silent, extra=fields)
         return True
 
     async def _read_and_follow(self) -> StoredWatermark:

@@ -12,9 +12,11 @@ from ajsync.asyncjobs.ids import KSUID_EPOCH
 from ajsync.errors import UnreachableError
 from ajsync.scheduler.election.leadership import POLL_SECONDS, Term
 from ajsync.scheduler.election.lease_history import GO_TERM_SECONDS
+from ajsync.scheduler.election.watermark import StoredWatermark
 from ajsync.timestamp import NANOSECONDS
 from ajsync.transport.errors import JetStreamError, NobodyAnswersError, StreamNotFoundError
 from tests.scheduler.election.simulation import STARTED, World, now, simulated, wall
+from tests.scheduler.log import logged
 
 LOOK = POLL_SECONDS + 0.001
 """Seconds until a candidate has surely looked once more."""
@@ -41,6 +43,7 @@ class Scene:
 def goes_on(term: Term | None) -> bool:
     """Whether a term fires at once what is due since the watermark; else it waits, and lets go of all that."""
     assert term is not None
+    assert isinstance(term.stored, StoredWatermark)
     if term.wait:
         assert (term.after, term.wait) == (None, GO_CAMPAIGN_SECONDS)
         return False
@@ -54,6 +57,7 @@ def goes_on(term: Term | None) -> bool:
 @simulated
 async def test_the_first_scheduler_of_all_leads_at_once() -> None:
     scene = Scene()
+    assert (scene.ours.leadership.holder, scene.ours.leadership.trouble) == (None, "")
     term = await scene.ours.wins()
     assert (now(), term.kind, term.after, term.wait) == (0, "vacant", None, 0)
     assert scene.key.read() == Lease("ours", 1, since=0)
@@ -76,6 +80,7 @@ async def test_a_leader_that_stops_hands_over_to_a_stand_by_at_its_next_look() -
     assert term.kind == "handover"
     assert goes_on(term)
     assert now() <= gone_at + LOOK
+    assert scene.ours.election.times("last revision") == [], "that costs a question"
 
 
 @pytest.mark.parametrize(("since", "known"), [(0, True), (3, False)])
@@ -180,7 +185,9 @@ async def test_a_leader_is_replaced_after_the_silence_and_not_before(caplog: pyt
     assert goes_on(term)
     assert term.after == STARTED + int(last * NANOSECONDS)
     assert last + 3.0 <= now() <= last + 3.0 + 2 * LOOK
-    assert caplog.messages == [f"The leader one has been silent for {now() - last:.1f} s, taking over"]
+    silent = now() - last
+    text = f"The leader one has been silent for {silent:.1f} s, taking over"
+    assert logged(caplog) == [(text, {"leader": "one", "seconds": round(silent, 3)})]
 
 
 @simulated
@@ -189,7 +196,7 @@ async def test_the_silence_is_as_long_as_the_scheduler_is_told() -> None:
     scene.take("one")
     scene.world.mark("one", 1)
     await scene.world.candidate("patient", takeover_after=7.0).wins()
-    assert 7.0 <= now() <= 7.0 + LOOK
+    assert now() == 7.0
 
 
 @simulated
@@ -320,6 +327,32 @@ async def test_a_key_that_is_taken_first_by_another_is_not_ours() -> None:
     assert scene.ours.campaigns == ["candidate"]
 
 
+@simulated
+async def test_a_silent_leader_is_replaced_though_a_go_scheduler_led_long_before() -> None:
+    scene = Scene()
+    scene.take("go", since=None)
+    scene.key.expire()
+    scene.take("one", since=1)
+    scene.world.mark("one", 2)
+    term = await scene.ours.wins()
+    assert (now(), term.kind, goes_on(term)) == (3.0, "silent", True)
+
+
+@simulated
+async def test_a_stand_by_follows_each_watermark_once() -> None:
+    scene = Scene()
+    scene.take("one")
+    scene.campaign()
+    await asyncio.sleep(LOOK)
+    assert scene.ours.seen == []
+    for number in range(3):
+        scene.world.mark("one", 1, instant=STARTED + number)
+        await asyncio.sleep(3 * LOOK)
+    scene.world.watermark = StoredWatermark(None, 4, wall())  # what is there cannot be read
+    await asyncio.sleep(3 * LOOK)
+    assert [stored.watermark and stored.watermark.instant - STARTED for stored in scene.ours.seen] == [0, 1, 2]
+
+
 # A Go scheduler
 
 
@@ -378,6 +411,20 @@ async def test_a_go_scheduler_is_never_pushed_aside_and_is_waited_for() -> None:
     assert term is not None
     assert (term.kind, goes_on(term)) == ("vacant", False)
     assert last + TTL_SECONDS <= now() <= last + TTL_SECONDS + LOOK
+
+
+@simulated
+async def test_a_go_scheduler_of_before_our_own_term_is_not_waited_for_again() -> None:
+    scene = Scene()
+    for _ in range(2):
+        scene.take("go", since=None)
+    campaign = scene.campaign()
+    await asyncio.sleep(LOOK)
+    scene.key.expire()
+    assert not goes_on(await campaign)
+    scene.key.expire()
+    scene.key.revision = 0  # the stream was made again
+    assert goes_on(await scene.ours.wins())
 
 
 @simulated
@@ -442,7 +489,21 @@ async def test_each_trouble_is_logged_once(caplog: pytest.LogCaptureFixture) -> 
         assert scene.ours.leadership.trouble == reason
     scene.ours.election.error = None
     await campaign
-    assert caplog.messages == [f"Cannot take part in the election: {reason}" for reason in ("one", "other")]
+    lines = [(f"Cannot take part in the election: {reason}", {"reason": reason}) for reason in ("one", "other")]
+    assert logged(caplog) == lines
+
+
+@simulated
+async def test_without_an_answer_it_stays_out_after_two_seconds() -> None:
+    scene = Scene()
+    scene.ours.election.there = 0.1
+    scene.campaign()
+    await asyncio.sleep(0.35)  # it has read key, watermark and revision, and asked for the key
+    scene.ours.election.deaf = True
+    await asyncio.sleep(1.94)
+    assert scene.ours.leadership.trouble == ""
+    await asyncio.sleep(0.02)
+    assert scene.ours.leadership.trouble == "the server did not answer"
 
 
 @pytest.mark.parametrize(
@@ -465,8 +526,8 @@ async def test_a_stream_that_is_missing_is_made_again_now_and_then(
     campaign = scene.campaign()
     await asyncio.sleep(11)
     assert scene.ours.made == ([0, 5, 10] if makes else [])
-    refusals = [text for text in caplog.messages if text == "The election's stream cannot be made again: no room"]
-    assert len(refusals) == (2 if makes else 0), "once in ten seconds"
+    refusal = ("The election's stream cannot be made again: no room", {"reason": "no room"})
+    assert logged(caplog)[1:] == [refusal] * (2 if makes else 0), "once in ten seconds"
     assert not campaign.done()
 
 

@@ -11,6 +11,7 @@ from ajsync.asyncjobs.election import TTL_SECONDS, Lease
 from ajsync.errors import UnreachableError
 from ajsync.scheduler.election.leadership import REFRESH_SECONDS, STEP_DOWN_SECONDS
 from tests.scheduler.election.simulation import Candidate, World, now, simulated
+from tests.scheduler.log import logged
 
 RETRY_SECONDS = 0.5
 ANSWER_SECONDS = 2.0
@@ -120,7 +121,9 @@ async def test_without_an_answer_it_asks_again_and_goes_on_when_one_comes(caplog
     again = REFRESH_SECONDS + ANSWER_SECONDS + RETRY_SECONDS
     assert ours.election.times("take")[:4] == [0, REFRESH_SECONDS, approx(again), approx(again + REFRESH_SECONDS)]
     assert not held.lost.is_set()
-    assert len([text for text in caplog.messages if "could not be refreshed" in text]) == 1
+    reason = "the server did not answer"
+    text = f"The leadership could not be refreshed: {reason}"
+    assert logged(caplog) == [(text, {"leader": "ours", "reason": reason})]
 
 
 @simulated
@@ -167,7 +170,7 @@ async def test_a_refresh_whose_answer_was_lost_is_found_and_done_again() -> None
     ours.election.deaf = False
     await asyncio.sleep(2)  # the next one is refused, for the key is at the revision of the one before
     assert [revision for _, _, revision in world.key.writes] == [1, 2, 3]
-    assert ours.leadership.revision == 3
+    assert (ours.leadership.revision, world.key.read().since) == (3, 0)
     ours.election.cut_off = True
     (_, _, stored) = (at for at, *_ in world.key.writes)
     assert await held.lost_at() == approx(stored + STEP_DOWN_SECONDS)
@@ -195,15 +198,22 @@ async def test_a_key_under_our_name_is_not_ours_unless_an_answer_was_lost() -> N
     assert await held.lost_at() == approx(REFRESH_SECONDS)
 
 
+@pytest.mark.parametrize(("cut_off_after", "asked"), [(0.1, "take"), (0.3, "read"), (0.45, "take again")])
 @simulated
-async def test_all_that_a_refresh_asks_ends_before_the_lease_does() -> None:
+async def test_all_that_a_refresh_asks_ends_before_the_lease_does(cut_off_after: float, asked: str) -> None:
+    """If an answer was lost it asks three times: to refresh, who has the key, and to refresh that."""
     world = World()
     ours = await leader(world)
     held = Held(ours)
-    ours.election.deaf = True
+    ours.election.error = UnreachableError("no")
     await asyncio.sleep(6.9)
-    ours.election.deaf, ours.election.there = False, 0.3  # two answers are there in time, the third is not
+    assert world.key.write("ours", 1, 0)  # a refresh was stored after all
+    ours.election.error, ours.election.there = None, 0.2
+    await asyncio.sleep(0.1 + cut_off_after)
+    ours.election.cut_off = True
     assert await held.lost_at() == approx(STEP_DOWN_SECONDS)
+    begun = {"take": ["take"], "read": ["take", "read"], "take again": ["take", "read", "take"]}
+    assert [what for at, what in ours.election.asked if at >= 6.99] == begun[asked]
 
 
 @simulated
@@ -240,7 +250,7 @@ async def test_a_lease_that_is_given_back_leaves_the_key_to_the_next(caplog: pyt
     ours = await leader(world)
     await ours.leadership.give_back()
     assert world.key.read() == Lease(None, 2, given_back=True, since=0)
-    assert caplog.messages == ["Gave the leadership back"]
+    assert logged(caplog) == [("Gave the leadership back", {"leader": "ours"})]
 
 
 @simulated
@@ -265,9 +275,18 @@ async def test_a_lease_that_cannot_be_given_back_expires(away: bool, caplog: pyt
         ours.election.error = UnreachableError("the server did not answer")
     await ours.leadership.give_back()
     reason = "the server is away" if away else "the server did not answer"
-    assert caplog.messages == [f"The leadership was not given back and expires in 10 s: {reason}"]
+    text = f"The leadership was not given back and expires in 10 s: {reason}"
+    assert logged(caplog) == [(text, {"leader": "ours", "reason": reason, "seconds": TTL_SECONDS})]
     assert ours.election.times("give back") == ([] if away else [now()])
     assert now() == 0, "a stop waits for no server that is away"
+
+
+@simulated
+async def test_a_stop_waits_a_second_for_an_answer() -> None:
+    ours = await leader(World())
+    ours.election.deaf = True
+    await ours.leadership.give_back()
+    assert now() == approx(1.0)
 
 
 @simulated
