@@ -5,10 +5,10 @@ The plan is the one thing that is shown, gated, saved and applied.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from operator import attrgetter
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from ajsync.asyncjobs.live import BucketIdentity, Live
 from ajsync.asyncjobs.model import Managed, ScheduledTask
@@ -222,9 +222,5 @@ def _compared(task: ScheduledTask) -> tuple[object, ...]:
     return _of_task(task), task.managed and _of_managed(task.managed)
 
 
-def _members(kind: type[Any], *but: str) -> Callable[[Any], object]:
-    return attrgetter(*(field.name for field in fields(kind) if field.name not in but))
-
-
-_of_task = _members(ScheduledTask, "created_at", "managed")
-_of_managed = _members(Managed, "source")
+_of_task = attrgetter(*(each.name for each in fields(ScheduledTask) if each.name not in ("created_at", "managed")))
+_of_managed = attrgetter(*(each.name for each in fields(Managed) if each.name != "source"))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ajsync.asyncjobs.live import Live, LiveSchedule
 from ajsync.asyncjobs.model import Managed, ScheduledTask
-from ajsync.reconcile.plan import Adopt, Conflict, Create, Delete, Plan, Update, plan
+from ajsync.reconcile.plan import UNKNOWN, Adopt, Conflict, Create, Delete, Destination, Plan, Update, plan
 from tests.tasks import OWNER, TARGET, desired, live, managed, scheduled_tasks, task
 
 
@@ -92,6 +92,39 @@ def test_a_value_that_cannot_be_read_is_listed_and_never_touched() -> None:
     assert made.changes == ()
     assert made.conflicts == (Conflict("A", "unreadable", "not JSON"),)
     assert made.unreadable == (("A", "not JSON"), ("B", "not JSON"))
+
+
+def test_a_plan_says_what_it_was_made_from_and_where_it_goes() -> None:
+    prod = Destination("prod", "nats-prod", "tls://prod:4222")
+    made = make([], live(), destination=prod)
+    assert (made.target, made.owner, made.digest, made.destination) == (TARGET, OWNER, "d", prod)
+    assert not make([], live()).destination.known
+
+
+@pytest.mark.parametrize(
+    ("destination", "shown"),
+    [
+        (Destination("prod", "nats-prod", "tls://prod:4222"), "prod (nats-prod)"),
+        (Destination("prod", "", "tls://prod:4222"), "prod (tls://prod:4222)"),
+        (Destination("", "nats-prod", "tls://prod:4222"), "nats-prod"),
+        (UNKNOWN, ""),
+    ],
+)
+def test_a_destination_is_its_environment_and_how_it_is_reached(destination: Destination, shown: str) -> None:
+    assert str(destination) == shown
+    assert destination.known == (shown != "")
+
+
+@pytest.mark.parametrize(
+    ("conflict", "shown"),
+    [
+        (Conflict("A", "unmanaged"), "A is already in the bucket and has no owner"),
+        (Conflict("A", "foreign", "others"), "A belongs to the owner others"),
+        (Conflict("A", "unreadable", "not JSON"), "the value of A in the bucket is unreadable: not JSON"),
+    ],
+)
+def test_a_conflict_says_why_the_name_cannot_be_had(conflict: Conflict, shown: str) -> None:
+    assert str(conflict) == shown
 
 
 ANY_OWNER = st.none() | managed(st.sampled_from([OWNER, "others"]))
