@@ -19,10 +19,9 @@ from nats.aio.msg import Msg
 from ajsync.errors import NotPermittedError, UnreachableError
 from ajsync.transport.context import Context
 from ajsync.transport.errors import NOT_ENABLED, NobodyAnswersError, jetstream_error
-from ajsync.transport.failure import Failure, error_text, failure_of
+from ajsync.transport.failure import Failure, Violations, error_text, failure_of
 from ajsync.transport.login import cannot_connect, login_options
 from ajsync.transport.nats_client import NatsClient
-from ajsync.transport.violations import Violations
 
 CONNECT_SECONDS = 5.0
 REQUEST_SECONDS = 5.0

@@ -23,7 +23,8 @@ from ajsync.transport.leader import Listing
 from ajsync.transport.tail import Tail
 from tests.conftest import StartServer
 from tests.nats_server import NatsServer
-from tests.transport.watched import WAIT_SECONDS, delete, put, watching
+from tests.transport.watched import delete, put, watching
+from tests.waiting import WAIT_SECONDS, until
 
 pytestmark = pytest.mark.anyio
 
@@ -254,9 +255,7 @@ async def test_a_consumer_on_a_replica_that_lags_tells_nothing_that_is_known(ser
         await put(connection, {"A": b"3"})
         await put(connection, {"A": b"4"})
         await put(connection, {"B": b"5"})
-        async with asyncio.timeout(WAIT_SECONDS):
-            while len(told) < 2:
-                await asyncio.sleep(0.01)
+        await until(lambda: len(told) == 2)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         assert told == [(4, b"4"), (5, b"5")]

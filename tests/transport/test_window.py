@@ -14,6 +14,7 @@ from ajsync.transport.context import context_for_server
 from ajsync.transport.frames import store_frame
 from ajsync.transport.window import NO_STREAM, Answer, Window, read_answer
 from tests.nats_server import NatsServer
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -54,9 +55,7 @@ class Owner:
         assert await self.window.out.flush()
 
     async def has_heard(self, count: int) -> None:
-        async with asyncio.timeout(30):
-            while len(self.heard) < count:
-                await asyncio.sleep(0.001)
+        await until(lambda: len(self.heard) >= count)
 
 
 async def answering(connection: Connection, respond: Callable[[Msg], list[bytes]]) -> None:
@@ -141,10 +140,8 @@ async def test_a_new_connection_loses_what_was_under_way_once(server: NatsServer
             await owner.send("a", "b")
             assert window.lost() == []
             await asyncio.to_thread(server.restart)
-            async with asyncio.timeout(30):
-                while not (lost := window.lost()):
-                    await asyncio.sleep(0.01)
-            assert lost == ["a", "b"]
+            await until(lambda: connection.generation == 1)
+            assert window.lost() == ["a", "b"]
             assert window.lost() == []
             assert len(window) == 2
 
@@ -161,11 +158,10 @@ async def test_an_owner_that_fails_at_an_answer_hears_the_next_one(
 
     async with connect(context_for_server(server.url)) as connection:
         await answering(connection, lambda _: [STORED])
-        async with Window(connection, hear) as window, asyncio.timeout(30):
+        async with Window(connection, hear) as window:
             for token in ("a", "b"):
                 window.send(token, store_frame(f"x.{token}", f"{window.inbox}.{token}", b"NATS/1.0\r\n\r\n", b""))
             await window.out.flush()
-            while len(heard) < 2:
-                await asyncio.sleep(0.001)
+            await until(lambda: len(heard) == 2)
     assert heard == ["a", "b"]
     assert "as a defect would" in caplog.text

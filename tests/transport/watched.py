@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -11,8 +10,7 @@ from ajsync.asyncjobs.names import CONFIGURATION_STREAM, SCHEDULE_SUBJECT
 from ajsync.transport.connection import Connection
 from ajsync.transport.publisher import Write, publish_all
 from ajsync.transport.watch import KeyChange, Watch
-
-WAIT_SECONDS = 30.0
+from tests.waiting import until
 
 
 class Watched(Watch):
@@ -32,10 +30,7 @@ class Watched(Watch):
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until something holds."""
-        deadline = time.monotonic() + WAIT_SECONDS
-        while not condition():
-            assert time.monotonic() < deadline, self.told()[-20:]
-            await asyncio.sleep(0.01)
+        await until(condition, lambda: self.told()[-20:])
 
 
 @asynccontextmanager

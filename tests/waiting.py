@@ -1,0 +1,20 @@
+"""Waiting for a condition, in one place: with a deadline, and with what is known if it never holds."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+WAIT_SECONDS = 30.0
+_LOOK_SECONDS = 0.01
+
+
+async def until(
+    condition: Callable[[], object], told: Callable[[], object] = lambda: "", *, seconds: float = WAIT_SECONDS
+) -> None:
+    """Wait until `condition` holds; fail after `seconds` with what `told` returns then."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, told()
+        await asyncio.sleep(_LOOK_SECONDS)
