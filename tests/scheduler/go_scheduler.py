@@ -29,10 +29,12 @@ class GoScheduler:
         self.leads = asyncio.Event()
         self._client = client
         self._revision: int | None = None
+        self._at_once = False
         self._jobs: list[asyncio.Task[None]] = []
 
-    def start(self) -> None:
-        """Begin to campaign, and to fire while leading."""
+    def start(self, *, at_once: bool = False) -> None:
+        """Begin to campaign, and to fire while leading; `at_once` without the wait between the first two campaigns."""
+        self._at_once = at_once
         self._jobs = [asyncio.create_task(self._campaign()), asyncio.create_task(self._fire())]
 
     async def stop(self) -> None:
@@ -57,7 +59,8 @@ class GoScheduler:
                 except (KeyValueError, APIError):
                     self._revision = None
                     self.leads.clear()
-            await asyncio.sleep(CAMPAIGN_SECONDS)
+            if not (self._at_once and self._revision is not None and not self.leads.is_set()):
+                await asyncio.sleep(CAMPAIGN_SECONDS)
 
     async def _fire(self) -> None:
         jetstream = self._client.jetstream()

@@ -21,6 +21,7 @@ from ajsync.asyncjobs.names import (
 from ajsync.asyncjobs.streams import make_stream
 from ajsync.scheduler.election.role import RoleState
 from ajsync.scheduler.election.watermark import WATERMARK_KEY, Watermark, encode_watermark
+from ajsync.scheduler.overview import status_of
 from ajsync.scheduler.scheduler import Scheduler, Settings
 from ajsync.timestamp import NANOSECONDS as SECOND
 from ajsync.transport.connection import Connection, connect
@@ -37,9 +38,9 @@ DAY = 86400 * SECOND
 
 
 @asynccontextmanager
-async def running(connection: Connection, name: str) -> AsyncIterator[Scheduler]:
+async def running(connection: Connection, name: str, *, takeover_after: float = 3.0) -> AsyncIterator[Scheduler]:
     """One of ours, until the block ends; then it is stopped by its signal."""
-    scheduler = Scheduler(connection, Settings(name))
+    scheduler = Scheduler(connection, Settings(name, takeover_after=takeover_after))
     stop = asyncio.Event()
     job = asyncio.create_task(scheduler.run(stop))
     try:
@@ -58,7 +59,7 @@ async def until_leads(scheduler: Scheduler) -> None:
 async def leading(connection: Connection, name: str) -> GoScheduler:
     """A Go scheduler that leads already."""
     go = GoScheduler(connection.client, name)
-    go.start()
+    go.start(at_once=True)
     async with asyncio.timeout(40):
         await go.leads.wait()
     return go
@@ -80,7 +81,7 @@ async def test_leadership_passes_to_a_go_scheduler_and_back_and_both_never_fire_
         go = GoScheduler(other.client, "go1")
         async with running(connection, "ours1") as ours:
             await until_leads(ours)
-            go.start()
+            go.start(at_once=True)
             async with asyncio.timeout(10):
                 while len(ours.records.history.recent()) < 2:
                     await asyncio.sleep(0.05)
@@ -119,10 +120,10 @@ async def test_a_go_scheduler_that_leads_is_never_pushed_aside_by_silence(server
         async with running(connection, "host1") as ours:
             await until_leads(ours)
         go = await leading(other, "host1")
-        async with running(connection, "host2") as ours:
+        async with running(connection, "host2", takeover_after=1.0) as ours:
             fired = len(go.fired)
             async with asyncio.timeout(20):
-                while len(go.fired) < fired + 6:  # twice the time after which one of ours would be replaced
+                while len(go.fired) < fired + 3:  # twice the time after which one of ours would be replaced
                     assert not ours.leads
                     await asyncio.sleep(0.05)
         await go.stop()
@@ -156,3 +157,4 @@ async def test_a_go_scheduler_is_waited_for_too_where_the_election_lost_its_stre
                 while ours.role.state is not RoleState.WAITING:
                     assert not ours.leads
                     await asyncio.sleep(0.05)
+            assert status_of(ours).role == ours.role

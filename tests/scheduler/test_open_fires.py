@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -97,7 +96,7 @@ async def test_the_next_leader_goes_on_with_just_what_the_dead_one_could_not_sto
         await connection.jetstream_request(f"STREAM.PURGE.{TASKS_STREAM}")  # by workers that discard what is finished
         await kept_from_the_tasks(connection, False)
     server.restart()  # and it has forgotten the ids
-    await asyncio.sleep(1.5)  # so that all that is open is later than the grace
+    await until(lambda: time.time_ns() > max(due for _, due in mark.open) + SECOND)  # the grace
     async with (
         connect(context_for_server(server.url)) as connection,
         leading(server.url, "two", **QUICK) as scheduler,
@@ -161,7 +160,7 @@ async def test_of_what_was_let_go_only_what_was_begun_is_finished(server: NatsSe
         begun, never = ((stored_at // SECOND + seconds) * SECOND for seconds in (1, 2))
         task = task_for_fire(scheduled, begun)
         await connection.request(task_subject(task.id), encode_task(task))
-        await asyncio.sleep((never - time.time_ns()) / SECOND + 2)
+        await until(lambda: time.time_ns() > never + 2 * SECOND)  # later than the grace
         found = await last_message(connection, CONFIGURATION_STREAM, CONFIGURATION_SUBJECT + WATERMARK_KEY)
         assert found is not None
         left = decode_watermark(found.data)
@@ -211,7 +210,10 @@ async def test_beyond_what_it_can_name_it_stands_still_and_says_so(
         await until(lambda: status_of(scheduler).ready)
 
 
-async def test_a_bucket_for_small_values_only_gets_a_watermark_that_names_less(server: NatsServer) -> None:
+async def test_a_bucket_for_small_values_only_gets_a_watermark_that_names_less(
+    server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ajsync.scheduler.election.watermark_store.MOST_OPEN_BYTES", 1024)
     async with connect(context_for_server(server.url)) as connection, leading(server.url) as scheduler:
         await kept_from_the_tasks(connection)
         await put_both(connection)

@@ -14,7 +14,7 @@ from tests.nats_server import NatsServer
 from tests.scheduler.ha.ledger import Made, missing, read_tasks
 from tests.scheduler.ha.stage import Stage, schedule, stage
 
-GRACE_SECONDS = 5
+GRACE_SECONDS = 3
 POLICIES: list[ScheduledTask] = []
 """The same schedules three times over: what they make differs by their policies and by nothing else."""
 for _policy in get_args(Catchup):
