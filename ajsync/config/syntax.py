@@ -50,6 +50,12 @@ _HINTS = (
     ("found a tab", "indent with spaces"),
     ("unknown escape character", r"write \\ for a backslash, or use single quotes"),
 )
+_LINES = (
+    (_ODD_SPACE, "this line is indented by a character that is no space for YAML", ODD_INDENT),
+    (_STATEMENT, "this is a statement of a template", "let ajsync read the output of the template tool"),
+    (_STUCK, "there is no space after the colon", "write the name of the member, a colon, a space and the value"),
+)
+"""Lines that are wrong whatever the parser says of them: what they begin with, the message and the hint."""
 _LAST_HINT = "look for a missing quote, colon or space here or on the line above"
 _LONGEST_LINE = 200
 """Characters. A longer line is not searched for a schedule."""
@@ -64,47 +70,34 @@ def syntax_problem(text: str, file: str, error: yaml.MarkedYAMLError) -> Problem
     """The problem at which the parser gave up."""
     if left_over := _left_over_problem(text, file):
         return left_over
-    at = error.problem_mark or error.context_mark
-    location = _location(file, at)
-    problem = error.problem or "it cannot be parsed"
-    schedule = _unquoted_schedule(text, at)
-    quote = f'quote it: "{schedule}"' if schedule else "put the value in quotes"
-    quote = _template(text, at) or quote
-    if (line := _first_line(_ODD_SPACE, text, at)) is not None:
-        return Problem(
-            Location(file, line + 1, 1), "this line is indented by a character that is no space for YAML", ODD_INDENT
-        )
-    if (line := _first_line(_STATEMENT, text, at)) is not None:
-        message = "this is a statement of a template"
-        return Problem(Location(file, line + 1, 1), message, "let ajsync read the output of the template tool")
-    if (line := _first_line(_STUCK, text, at)) is not None:
-        message = "there is no space after the colon"
-        return Problem(
-            Location(file, line + 1, 1), message, "write the name of the member, a colon, a space and the value"
-        )
-    if "undefined alias" in problem:
-        return Problem(location, "a value that begins with * refers to an anchor, but no anchor has this name", quote)
-    if error.context and "alias" in error.context:
-        message = "a value that begins with * refers to an anchor, but no name follows"
-        return Problem(_location(file, error.context_mark or at), message, quote)
-    if "cannot start any token" in problem:
-        character = text[at.index : at.index + 1] if at else ""
-        if character == "\t":
-            return Problem(location, "YAML allows no tab here", "indent with spaces")
-        return Problem(location, f"an unquoted value cannot begin with {character}", quote)
+    mark = error.problem_mark or error.context_mark
+    for wanted, message, hint in _LINES:
+        if (line := _first_line(wanted, text, mark)) is not None:
+            return Problem(Location(file, line + 1, 1), message, hint)
+    context, problem = error.context or "", error.problem or "it cannot be parsed"
     if "another document" in problem:
-        return Problem(location, "a second document begins here", "write one document in each file")
-    if "duplicate anchor" in (error.context or ""):
-        first = _location(file, error.context_mark)
-        return Problem(location, f"an anchor of this name is already defined at {first}", "give it another name")
-    if "end of stream" in problem and error.context and "scalar" in error.context:
+        return Problem(_location(file, mark), "a second document begins here", "write one document in each file")
+    if "duplicate anchor" in context:
+        message = f"an anchor of this name is already defined at {_location(file, error.context_mark)}"
+        return Problem(_location(file, mark), message, "give it another name")
+    if "end of stream" in problem and "scalar" in context:
         return Problem(_location(file, error.context_mark), "the quotes that open here are never closed", "close them")
-    hint = (
-        quote
-        if schedule or _template(text, at)
-        else next((hint for part, hint in _HINTS if part in problem), _LAST_HINT)
-    )
-    return Problem(location, f"not valid YAML: {_sentence(error, problem)}", hint)
+    character = text[mark.index : mark.index + 1] if mark else ""
+    if "cannot start any token" in problem and character == "\t":
+        return Problem(_location(file, mark), "YAML allows no tab here", "indent with spaces")
+    schedule, template = _unquoted_schedule(text, mark), _template(text, mark)
+    quote = template or (f'quote it: "{schedule}"' if schedule else "put the value in quotes")
+    if "undefined alias" in problem:
+        message = "a value that begins with * refers to an anchor, but no anchor has this name"
+        return Problem(_location(file, mark), message, quote)
+    if "alias" in context:
+        message = "a value that begins with * refers to an anchor, but no name follows"
+        return Problem(_location(file, error.context_mark or mark), message, quote)
+    if "cannot start any token" in problem:
+        return Problem(_location(file, mark), f"an unquoted value cannot begin with {character}", quote)
+    known = next((hint for part, hint in _HINTS if part in problem), _LAST_HINT)
+    message = f"not valid YAML: {_sentence(error, problem)}"
+    return Problem(_location(file, mark), message, quote if schedule or template else known)
 
 
 def _sentence(error: yaml.MarkedYAMLError, problem: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ajsync.inspect.lint import Remark, Subject
+from ajsync.inspect.lint import Subject, Words
 from ajsync.schedule import format_duration_short, split_zone
 from ajsync.schedule.fields import SteppedItem, read_steps, split_fields
 from ajsync.schedule.units import HOUR, MINUTE
@@ -23,7 +23,7 @@ _DAY_OF_MONTH = 2
 _STARS = ("*", "?")
 
 
-def day_or_weekday(subject: Subject) -> Iterator[Remark]:
+def day_or_weekday(subject: Subject) -> Iterator[Words]:
     """Days of the month and days of the week: unless one of the two is a star, either may match."""
     fields = subject.facts.fields
     if fields is None or fields.day.star or fields.weekday.star:
@@ -36,15 +36,15 @@ def day_or_weekday(subject: Subject) -> Iterator[Remark]:
     if days == 31 or weekdays == 7:
         full, part = (day, weekday) if days == 31 else (weekday, day)
         message = f"{schedule} fires every day: {full} has all days but is no star, so {part} has no effect"
-        yield Remark(subject.task.name, message, f"write * instead of {full}")
+        yield message, f"write * instead of {full}"
         return
     message = f"{schedule} has days of the month and of the week: it fires on either, not only on both"
     if stepped := [text for text in (day, weekday) if text.startswith(_STARS)]:
         message += f"; {stepped[0]} has a step, so it is no star, unlike in some other crons"
-    yield Remark(subject.task.name, message, "write * for one of the two, and let the task itself check the other")
+    yield message, "write * for one of the two, and let the task itself check the other"
 
 
-def step_over_range(subject: Subject) -> Iterator[Remark]:
+def step_over_range(subject: Subject) -> Iterator[Words]:
     """A step beyond its range, so that only the first value matches."""
     for step in _steps(subject):
         first, last = step.values.start, step.values.stop - 1
@@ -55,9 +55,7 @@ def step_over_range(subject: Subject) -> Iterator[Remark]:
             f"{step.item} matches only {name} {first}: a step counts up to {last}, and starts again with each {period}"
         )
         every = _as_interval(step, _written(subject))
-        yield Remark(
-            subject.task.name, message, every or f"write {first}, or a step that fits between {first} and {last}"
-        )
+        yield message, every or f"write {first}, or a step that fits between {first} and {last}"
 
 
 def _as_interval(step: SteppedItem, written: list[str]) -> str:
@@ -71,7 +69,7 @@ def _as_interval(step: SteppedItem, written: list[str]) -> str:
     return f"write @every {format_duration_short(step.values.step * _UNITS[step.field])}"
 
 
-def uneven_step(subject: Subject) -> Iterator[Remark]:
+def uneven_step(subject: Subject) -> Iterator[Words]:
     """A step that does not divide its range, so that the last interval is shorter."""
     for index, text in enumerate(_written(subject)):
         match = _STEP.fullmatch(text)
@@ -80,12 +78,12 @@ def uneven_step(subject: Subject) -> Iterator[Remark]:
         if index == _DAY_OF_MONTH:
             if 1 < step < 31:
                 message = f"{begins}, and months differ: the last interval is shorter"
-                yield Remark(subject.task.name, message, "list the days of the month")
+                yield message, "list the days of the month"
         elif step < _SIZES[index][0] and _SIZES[index][0] % step:
             size, unit = _SIZES[index]
             rest = size - (size - 1) // step * step
             message = f"{begins}: the last interval is {counted(rest, unit)} long"
-            yield Remark(subject.task.name, message, _even(size, step))
+            yield message, _even(size, step)
 
 
 def _even(size: int, step: int) -> str:
@@ -94,14 +92,14 @@ def _even(size: int, step: int) -> str:
     return f"*/{nearest} is even" if nearest else "list the days of the week"
 
 
-def star_in_list(subject: Subject) -> Iterator[Remark]:
+def star_in_list(subject: Subject) -> Iterator[Words]:
     """A list with a star, which makes everything else in it pointless."""
     for name, text in zip(_NAMES, _written(subject), strict=False):  # a name such as @daily has no fields
         items = [*dict.fromkeys(item for item in text.split(",") if item)]
         star = next((item for item in items if item.startswith(_STARS) and _is_whole(item)), "")
         if star and len(items) > 1:
             message = f"{text} matches every {name}: {star} is in the list, so the rest has no effect"
-            yield Remark(subject.task.name, message, f"write {star} alone, or remove it")
+            yield message, f"write {star} alone, or remove it"
 
 
 def _is_whole(item: str) -> bool:
@@ -110,13 +108,13 @@ def _is_whole(item: str) -> bool:
     return not slash or int(step) == 1
 
 
-def minute_star(subject: Subject) -> Iterator[Remark]:
+def minute_star(subject: Subject) -> Iterator[Words]:
     """A star in the minute with a single hour: sixty fires where usually one was meant."""
     fields = subject.facts.fields
     if fields is not None and fields.minute.star and len(fields.hour.values) == 1:
         _, hour, *rest = _written(subject)
         message = f'"* {" ".join([hour, *rest])}" fires in each of the 60 minutes of that hour'
-        yield Remark(subject.task.name, message, f'to fire once, on the hour, write "{" ".join(["0", hour, *rest])}"')
+        yield message, f'to fire once, on the hour, write "{" ".join(["0", hour, *rest])}"'
 
 
 def _steps(subject: Subject) -> list[SteppedItem]:

@@ -155,6 +155,8 @@ class Material:
     """The names of schedules in files for which no queue is set."""
 
 
+Words: TypeAlias = tuple[str, str]
+"""A message about one schedule, and the hint."""
 Check: TypeAlias = Callable[[Material], Iterable[Remark]]
 
 
@@ -207,11 +209,12 @@ def lint(found: Material, rules: Iterable[Rule]) -> list[Finding]:
     return sorted(findings, key=lambda each: (SEVERITIES.index(each.severity), each.name, each.rule))
 
 
-def each(check: Callable[[Subject], Iterator[Remark]]) -> Check:
+def each(check: Callable[[Subject], Iterable[Words]]) -> Check:
     """Make a check of all schedules from a check of one."""
 
     def check_all(found: Material) -> Iterator[Remark]:
         for subject in found.subjects:
-            yield from check(subject)
+            for message, hint in check(subject):
+                yield Remark(subject.task.name, message, hint)
 
     return check_all

@@ -12,8 +12,7 @@ from ajsync.asyncjobs.names import DEFAULT_QUEUE
 from ajsync.asyncjobs.size import too_large
 from ajsync.asyncjobs.tasks import task_for_fire
 from ajsync.inspect import field_rules
-from ajsync.inspect.clock_changes import Effect
-from ajsync.inspect.lint import Material, Remark, Rule, Subject, each
+from ajsync.inspect.lint import Material, Remark, Rule, Subject, Words, each
 from ajsync.inspect.minutes import MINUTE, due_in_minute, fires_by_minute, grouped
 from ajsync.schedule import format_duration_short, parse_duration, split_zone
 from ajsync.schedule.units import HOUR, SECOND
@@ -46,18 +45,16 @@ def _no_task(found: Material) -> Iterator[Remark]:
             yield Remark(subject.task.name, message, "it never fires: apply it again, or delete it")
 
 
-def _never_fires(subject: Subject) -> Iterator[Remark]:
+def _never_fires(subject: Subject) -> Iterator[Words]:
     if subject.facts.first is None:
-        yield Remark(
-            subject.task.name, f"{_schedule(subject)} never fires", "no date has such a day, or no day has such a time"
-        )
+        yield f"{_schedule(subject)} never fires", "no date has such a day, or no day has such a time"
 
 
-def _leap_day_only(subject: Subject) -> Iterator[Remark]:
+def _leap_day_only(subject: Subject) -> Iterator[Words]:
     if subject.facts.leap_days_only:
         year = subject.facts.first.year if subject.facts.first else 0
         message = f"{_schedule(subject)} fires only on 29 February, next in {year}"
-        yield Remark(subject.task.name, message, "for every year write the 28th, or the 1st of March")
+        yield message, "for every year write the 28th, or the 1st of March"
 
 
 def _unknown_queue(found: Material) -> Iterator[Remark]:
@@ -87,7 +84,7 @@ def _no_queue(found: Material) -> Iterator[Remark]:
         yield Remark(names[0], message, f"name the queue here or in defaults, even if it is {DEFAULT_QUEUE}", names[1:])
 
 
-def _deadline_over_interval(subject: Subject) -> Iterator[Remark]:
+def _deadline_over_interval(subject: Subject) -> Iterator[Words]:
     task = subject.task
     shortest = subject.facts.shortest_interval
     # With `overlap: skip` there are never two tasks at once.
@@ -95,22 +92,21 @@ def _deadline_over_interval(subject: Subject) -> Iterator[Remark]:
         return
     interval = _nanoseconds(shortest.length)
     if task.deadline > interval:
-        yield Remark(
-            task.name,
+        yield (
             f"its deadline of {_duration(task.deadline)} is longer than the {_duration(interval)} to the next fire, "
             "so tasks pile up while no worker takes them",
             "shorten the deadline, or set overlap: skip",
         )
 
 
-def _overlap_without_deadline(subject: Subject) -> Iterator[Remark]:
+def _overlap_without_deadline(subject: Subject) -> Iterator[Words]:
     task = subject.task
     if task.settings.overlap == "skip" and task.deadline <= 0:
         message = "it has overlap: skip and no deadline, so a task that never ends stops it for good"
-        yield Remark(task.name, message, "give it a deadline")
+        yield message, "give it a deadline"
 
 
-def _jitter_over_interval(subject: Subject) -> Iterator[Remark]:
+def _jitter_over_interval(subject: Subject) -> Iterator[Words]:
     task = subject.task
     shortest = subject.facts.shortest_interval
     if task.managed is None or not task.managed.jitter or shortest is None:
@@ -119,18 +115,18 @@ def _jitter_over_interval(subject: Subject) -> Iterator[Remark]:
     if task.managed.jitter >= interval:
         jitter = _duration(task.managed.jitter)
         message = f"its jitter of {jitter} is not shorter than the {_duration(interval)} to the next fire"
-        yield Remark(task.name, message, "shorten the jitter")
+        yield message, "shorten the jitter"
 
 
-def _every_over_a_day(subject: Subject) -> Iterator[Remark]:
+def _every_over_a_day(subject: Subject) -> Iterator[Words]:
     if subject.facts.timetable.interval > _DAY:
         message = (
             f"{_schedule(subject)} counts from the creation of the entry, and in a Go scheduler from its last start"
         )
-        yield Remark(subject.task.name, message, "use five fields with days and hours")
+        yield message, "use five fields with days and hours"
 
 
-def _every_rounded(subject: Subject) -> Iterator[Remark]:
+def _every_rounded(subject: Subject) -> Iterator[Words]:
     timetable = subject.facts.timetable
     if not timetable.is_every:
         return
@@ -138,50 +134,48 @@ def _every_rounded(subject: Subject) -> Iterator[Remark]:
     if written != timetable.interval:
         interval = _duration(timetable.interval)
         message = f"{_schedule(subject)} fires every {interval}: an interval has whole seconds, at least one"
-        yield Remark(subject.task.name, message, f"write @every {interval}")
+        yield message, f"write @every {interval}"
 
 
-def _no_timezone(subject: Subject) -> Iterator[Remark]:
+def _no_timezone(subject: Subject) -> Iterator[Words]:
     zone = split_zone(subject.task.schedule)[0]
     if zone in ("", "Local") and subject.facts.follows_zone:
         none = "has the zone Local" if zone else "has no zone"
         message = f"{_schedule(subject)} {none}: ajsync reads it in UTC, a Go scheduler in the zone of its host"
         hint = "name the zone, even if it is UTC" if zone else "set timezone, even if it is UTC"
-        yield Remark(subject.task.name, message, hint)
+        yield message, hint
 
 
-def _fixed_zone(subject: Subject) -> Iterator[Remark]:
+def _fixed_zone(subject: Subject) -> Iterator[Words]:
     zone = split_zone(subject.task.schedule)[0]
     if subject.task.schedule.startswith(_EMPTY_ZONES):
-        yield Remark(subject.task.name, "the zone prefix is empty, which means UTC", "name the zone")
+        yield "the zone prefix is empty, which means UTC", "name the zone"
     elif zone in _ABBREVIATED:
         place = _ABBREVIATED[zone]
-        yield Remark(subject.task.name, f"the zone {zone} has no summer time", f"for a zone that has it write {place}")
+        yield f"the zone {zone} has no summer time", f"for a zone that has it write {place}"
     elif offset := _ETC.fullmatch(zone):
         where = "behind" if offset[1] == "+" else "ahead of"
         message = f"the zone {zone} is {offset[2]} hours {where} UTC, because its sign is that of POSIX"
-        yield Remark(subject.task.name, message, "change the sign if that is wrong, or name the zone of a place")
+        yield message, "change the sign if that is wrong, or name the zone of a place"
 
 
-def _skipped_by_dst(subject: Subject) -> Iterator[Remark]:
-    for effect in _first(subject, "skipped"):
-        when = f"{effect.walls[0]:%Y-%m-%d %H:%M}"
+def _skipped_by_dst(subject: Subject) -> Iterator[Words]:
+    for when in _first(subject, "skipped"):
         message = (
             f"{when} does not exist in {subject.facts.timetable.zone}: the clocks go forward, and it does not fire"
         )
-        yield Remark(subject.task.name, message, "choose an hour that exists every day, or the zone UTC")
+        yield message, "choose an hour that exists every day, or the zone UTC"
 
 
-def _doubled_by_dst(subject: Subject) -> Iterator[Remark]:
-    for effect in _first(subject, "doubled"):
-        when = f"{effect.walls[0]:%Y-%m-%d %H:%M}"
+def _doubled_by_dst(subject: Subject) -> Iterator[Words]:
+    for when in _first(subject, "doubled"):
         message = f"{when} occurs twice in {subject.facts.timetable.zone}: the clocks go back, and it fires both times"
-        yield Remark(subject.task.name, message, "choose an hour that occurs once, or the zone UTC")
+        yield message, "choose an hour that occurs once, or the zone UTC"
 
 
-def _first(subject: Subject, kind: str) -> list[Effect]:
-    """The first effect of a kind; the next year repeats it."""
-    return [effect for effect in subject.facts.effects if effect.kind == kind][:1]
+def _first(subject: Subject, kind: str) -> list[str]:
+    """The wall time of the first effect of a kind, if there is one; the next year repeats it."""
+    return [f"{each.walls[0]:%Y-%m-%d %H:%M}" for each in subject.facts.effects if each.kind == kind][:1]
 
 
 def _herd(found: Material) -> Iterator[Remark]:

@@ -63,14 +63,14 @@ class _Kind:
         return f"a number from {self.minimum} to {self.maximum}{named}"
 
 
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _KINDS = (
     _Kind("minute", 0, 59),
     _Kind("hour", 0, 23),
     _Kind("day of month", 1, 31),
-    _Kind("month", 1, 12, _MONTHS),
-    _Kind("day of week", 0, 6, _WEEKDAYS, note=", because Sunday is 0"),
+    _Kind("month", 1, 12, MONTHS),
+    _Kind("day of week", 0, 6, WEEKDAYS, note=", because Sunday is 0"),
 )
 FIELD_PREFIXES = tuple(f"{kind.name}: " for kind in _KINDS)
 """The beginning of a message about one field."""

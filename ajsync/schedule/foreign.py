@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ajsync.schedule.duration_hints import meant_duration
-from ajsync.schedule.fields import split_fields
+from ajsync.schedule.fields import MONTHS, WEEKDAYS, split_fields
 from ajsync.schedule.foreign_fields import Accepts, field_hint, fields_hint, may_be_field
 from ajsync.schedule.spoken import spoken_schedule
 from ajsync.schedule.units import SECOND, format_duration_short
@@ -47,9 +47,7 @@ _BETWEEN_SCHEDULES = re.compile(r"\s*(?:[;|]+|&&|,(?=\s*\S+\s))\s*")
 """Separators of several schedules."""
 _HOUR_OF_DAY = re.compile(r"([01]?[0-9]|2[0-3])h00")
 """`6h00` is a time of day. No duration is written this way."""
-_NO_ZONES = frozenset(("sun", "mon", "tue", "wed", "thu", "fri", "sat", "am", "pm", "at", "on")) | frozenset(
-    ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-)
+_NO_ZONES = frozenset((*WEEKDAYS, *MONTHS, "am", "pm", "at", "on"))
 _EVERY_CLOCK = re.compile(r"@\s*every[\s:=_-]*([0-9]+(?::[0-9.]*)+)", re.IGNORECASE)
 """`@every 00:05:00`, which is an interval and not a time of day."""
 _NAMES = {

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
+from ajsync.schedule.fields import MONTHS, WEEKDAYS
 from ajsync.text import quote
 
 Accepts = Callable[[str], bool]
 
-_WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
-_LONG_WEEKDAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
+LONG_WEEKDAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
 _LONG_MONTHS = (
     *("january", "february", "march", "april", "may", "june"),
     *("july", "august", "september", "october", "november", "december"),
@@ -112,14 +112,14 @@ def _before_command(fields: Sequence[str], accepts: Accepts) -> str:
 
 def may_be_field(text: str) -> bool:
     """Whether a word looks like a field of any cron."""
-    names = (*_WEEKDAYS, *_LONG_WEEKDAYS, *_LONG_MONTHS, *(name[:3] for name in _LONG_MONTHS))
+    names = (*WEEKDAYS, *LONG_WEEKDAYS, *MONTHS, *_LONG_MONTHS)
     return all(_PIECE.fullmatch(piece) or piece.lower() in names for piece in re.split(r"[-,/#~]", text))
 
 
 def _weekdays_of_quartz(field: str) -> str:
     """The same days by name, because Sunday is 1 in Quartz and AWS."""
     body, slash, step = field.partition("/")
-    named = re.sub(r"[1-7]", lambda digit: _WEEKDAYS[int(digit[0]) - 1].upper(), body)
+    named = re.sub(r"[1-7]", lambda digit: WEEKDAYS[int(digit[0]) - 1].upper(), body)
     return named + slash + step
 
 
@@ -174,7 +174,7 @@ def _spelled(index: int, field: str, fields: Sequence[str]) -> str:
 
 
 def _short(index: int, word: str) -> str:
-    names = _LONG_MONTHS if index == _MONTH else _LONG_WEEKDAYS
+    names = _LONG_MONTHS if index == _MONTH else LONG_WEEKDAYS
     lower = word.lower().rstrip(".")
     whole = next((name for name in names if name.startswith(lower) or f"{name}s" == lower), "")
     return whole[:3].upper() if whole else word
@@ -207,7 +207,7 @@ def _unwrapped(index: int, part: str) -> str:
 def _value(index: int, text: str) -> int | None:
     if text.isdecimal():
         return int(text) if _LEAST[index] <= int(text) <= _MOST[index] else None
-    names = {_MONTH: [name[:3] for name in _LONG_MONTHS], _WEEKDAY: [*_WEEKDAYS]}.get(index, [])
+    names = {_MONTH: MONTHS, _WEEKDAY: WEEKDAYS}.get(index, ())
     return names.index(text.lower()) + _LEAST[index] if text.lower() in names else None
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 
-from ajsync.schedule.foreign_fields import Accepts
+from ajsync.schedule.fields import WEEKDAYS
+from ajsync.schedule.foreign_fields import LONG_WEEKDAYS, Accepts
 from ajsync.text import quote
 
-_WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
-_DAY_NAMES = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"]
 _TIME = re.compile(
     r"\b(at\s+)?([0-9]{1,2})(?::([0-5][0-9]))?(?::00)?\s*(am|pm|a\.m\.|p\.m\.|o'clock|uhr|hrs|h)?(?![\w.:])"
 )
@@ -114,7 +113,7 @@ def _weekdays(text: str) -> tuple[str, list[str]]:
             found.append("1-5")
         elif plain == "weekend":
             found.append("6,0")
-        elif len(plain) > 2 and any(name.startswith(plain) for name in _DAY_NAMES if plain[:3] in _WEEKDAYS):
+        elif len(plain) > 2 and any(name.startswith(plain) for name in LONG_WEEKDAYS if plain[:3] in WEEKDAYS):
             found.append(plain[:3].upper())
         else:
             left.append(word)

@@ -114,6 +114,14 @@ FIXED = {
 }
 """By minutes ahead of UTC, a place that has this offset all year."""
 
+
+def _by_name(pairs: str) -> dict[str, str]:
+    return {
+        name.strip().lower(): zone.strip()
+        for name, zone in (pair.split("=") for line in pairs.strip().splitlines() for pair in line.split(";"))
+    }
+
+
 _WINDOWS = """
 Afghanistan=Asia/Kabul; Alaskan=America/Anchorage; Arab=Asia/Riyadh; Arabian=Asia/Dubai; Arabic=Asia/Baghdad
 Argentina=America/Argentina/Buenos_Aires; Astrakhan=Europe/Astrakhan; Atlantic=America/Halifax
@@ -141,10 +149,7 @@ Vladivostok=Asia/Vladivostok; W. Australia=Australia/Perth
 W. Central Africa=Africa/Lagos; W. Europe=Europe/Berlin; West Asia=Asia/Tashkent; West Pacific=Pacific/Port_Moresby
 Yakutsk=Asia/Yakutsk
 """
-WINDOWS = {
-    name.strip().lower(): zone.strip()
-    for name, zone in (pair.split("=") for line in _WINDOWS.strip().splitlines() for pair in line.split(";"))
-}
+WINDOWS = _by_name(_WINDOWS)
 """IANA names by Windows name, in lower case and without `Standard Time`."""
 
 _PLACES = """
@@ -175,8 +180,5 @@ eastern_time=America/New_York; central_time=America/Chicago; mountain_time=Ameri
 pacific_time=America/Los_Angeles; central_european_time=Europe/Berlin; indian_standard_time=Asia/Kolkata
 british_summer_time=Europe/London; japan_standard_time=Asia/Tokyo
 """
-PLACES = {
-    name.strip(): zone.strip()
-    for name, zone in (pair.split("=") for line in _PLACES.strip().splitlines() for pair in line.split(";"))
-}
+PLACES = _by_name(_PLACES)
 """IANA names by country, by city without a zone of its own, and by other names; in lower case, with `_`."""
