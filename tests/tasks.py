@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 
+from ajsync.asyncjobs.ids import KSUID_EPOCH
 from ajsync.asyncjobs.live import BucketIdentity, Live, LiveSchedule
 from ajsync.asyncjobs.model import Managed, ScheduledTask
 from ajsync.asyncjobs.tasks import StoredTask
@@ -88,3 +89,11 @@ def is_signed(task: StoredTask, public_hex: str) -> bool:
     except BadSignatureError:
         return False
     return True
+
+
+def id_seconds(text: str) -> int:
+    """The seconds since 1970 that a KSUID holds: a number of base62 digits, whose low 16 bytes are payload."""
+    number = 0
+    for digit in text:
+        number = number * 62 + "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".index(digit)
+    return KSUID_EPOCH + (number >> 128)

@@ -5,10 +5,10 @@ Here are its operations on the wire (docs/reference/wire.md, "The election"); th
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from ajsync.asyncjobs.events import leader_elected_event, leader_election_subject
-from ajsync.asyncjobs.ids import new_id
 from ajsync.asyncjobs.names import (
     ELECTION_HEADER,
     ELECTIONS_STREAM,
@@ -80,7 +80,7 @@ class Election:
 
     async def announce(self) -> None:
         """Publish that we lead."""
-        event = leader_elected_event(self._name, SCHEDULER_ELECTION, new_id())
+        event = leader_elected_event(self._name, SCHEDULER_ELECTION, int(time.time()))
         await self._connection.client.publish(leader_election_subject(SCHEDULER_ELECTION), event)
 
     async def _store(self, data: bytes, headers: dict[str, str], revision: int, timeout: float) -> int | None:

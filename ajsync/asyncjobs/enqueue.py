@@ -12,7 +12,6 @@ from dataclasses import replace
 import nats.errors
 
 from ajsync.asyncjobs.events import task_state_event, task_state_subject
-from ajsync.asyncjobs.ids import new_id
 from ajsync.asyncjobs.tasks import (
     NO_RESPONDERS,
     QUEUE_ERROR,
@@ -23,6 +22,7 @@ from ajsync.asyncjobs.tasks import (
     work_item_subject,
 )
 from ajsync.errors import ConflictError, EnqueueError, UnreachableError
+from ajsync.timestamp import NANOSECONDS
 from ajsync.transport.connection import REQUEST_SECONDS, Connection
 from ajsync.transport.errors import NobodyAnswersError
 from ajsync.transport.publisher import Write, publish_one
@@ -67,6 +67,7 @@ def _store(task: StoredTask, sequence: int) -> Write:
 
 
 async def _tell(connection: Connection, task: StoredTask) -> None:
-    event = task_state_event(task, age=time.time_ns() - task.created, event_id=new_id())
+    now = time.time_ns()
+    event = task_state_event(task, now // NANOSECONDS, now - task.created)
     with suppress(nats.errors.Error):  # nothing depends on an event; a lost connection shows at the next write
         await connection.client.publish(task_state_subject(task.id), event)

@@ -10,28 +10,18 @@ import pytest
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.model import encode_scheduled_task
+from ajsync.asyncjobs.names import CONFIGURATION_STREAM, SCHEDULE_SUBJECT
 from ajsync.errors import BucketNotFoundError, UnreachableError
-from ajsync.transport.connection import Connection, connect
+from ajsync.transport.connection import connect
 from ajsync.transport.context import context_for_server
 from ajsync.transport.publisher import Write, publish_all
 from tests.nats_server import NatsServer
 from tests.tasks import task
+from tests.transport.watched import delete, put
 
 pytestmark = pytest.mark.anyio
 
-STREAM = "KV_CHORIA_AJ_CONFIGURATION"
-SUBJECT = "$KV.CHORIA_AJ_CONFIGURATION.scheduled_tasks."
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "streams.json").read_text())
-
-
-async def put(connection: Connection, values: dict[str, bytes]) -> None:
-    answers = await publish_all(connection, [Write(SUBJECT + name, data, {}) for name, data in values.items()])
-    assert not [answer.error for answer in answers if answer.error]
-
-
-async def delete(connection: Connection, name: str) -> None:
-    (answer,) = await publish_all(connection, [Write(SUBJECT + name, b"", {"KV-Operation": "DEL"})])
-    assert not answer.error
 
 
 async def test_a_missing_bucket_is_an_error_that_says_how_to_make_it(server: NatsServer) -> None:
@@ -46,9 +36,9 @@ async def test_the_bucket_is_made_exactly_as_asyncjobs_makes_it(server: NatsServ
         again, made_again = await ConfigurationBucket.create(connection)
         assert (made, made_again) == (True, False)
         assert bucket.target == again.target
-        info = await connection.jetstream_request(f"STREAM.INFO.{STREAM}")
+        info = await connection.jetstream_request(f"STREAM.INFO.{CONFIGURATION_STREAM}")
         config = {key: value for key, value in info["config"].items() if key != "metadata"}
-        wanted = {key: value for key, value in GOLDEN[STREAM]["config"].items() if key != "metadata"}
+        wanted = {key: value for key, value in GOLDEN[CONFIGURATION_STREAM]["config"].items() if key != "metadata"}
         # Members that later servers add keep their defaults.
         assert {key: config.get(key) for key in wanted} == wanted
         assert not [key for key in config if key not in wanted and config[key]]
@@ -81,7 +71,7 @@ async def test_other_keys_of_the_bucket_are_not_schedules(server: NatsServer) ->
     async with connect(context_for_server(server.url)) as connection:
         bucket, _ = await ConfigurationBucket.create(connection)
         await publish_all(connection, [Write("$KV.CHORIA_AJ_CONFIGURATION.ajsync.watermark", b"{}", {})])
-        await publish_all(connection, [Write(f"{SUBJECT}A.B", b"{}", {})])
+        await publish_all(connection, [Write(f"{SCHEDULE_SUBJECT}A.B", b"{}", {})])
         assert (await bucket.read()).entries == {}
 
 

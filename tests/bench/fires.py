@@ -20,7 +20,6 @@ from typing import Any
 import nats
 
 from ajsync.asyncjobs.events import task_state_event, task_state_subject
-from ajsync.asyncjobs.ids import new_id
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.tasks import encode_task, task_for_fire, task_subject, work_item, work_item_subject
 from ajsync.timestamp import NANOSECONDS
@@ -165,6 +164,6 @@ def _plain_fire(scheduled: ScheduledTask, due: int) -> PlainFire:
     return PlainFire(
         Write(task_subject(task.id), encode_task(task), {"Nats-Expected-Last-Subject-Sequence": "0", **msg_id}),
         task_state_subject(task.id),
-        task_state_event(task, age=10_000_000, event_id=new_id(due // NANOSECONDS)),
+        task_state_event(task, due // NANOSECONDS, 10_000_000),
         Write(work_item_subject(task.queue, task.id), work_item(task.id), msg_id),
     )

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ajsync.asyncjobs.events import task_state_event_prefix
-from ajsync.asyncjobs.ids import new_id
 from ajsync.asyncjobs.tasks import NO_RESPONDERS, QUEUE_ERROR, encode_task, task_subject
 from ajsync.scheduler.agenda.agenda import Fire
 from ajsync.scheduler.firing.lifecycle import Event, State
@@ -159,7 +158,7 @@ class InFlightFire:
         task = replace(prepared.task, state=QUEUE_ERROR, last_err=error)
         headers = header_block({"Nats-Expected-Last-Subject-Sequence": str(self.sequence)})
         reply = f"{inbox}.f.{prepared.serial}"
-        body = task_state_event_prefix(task, new_id(now // NANOSECONDS))
+        body = task_state_event_prefix(task, now // NANOSECONDS)
         event = _event_frame(prepared, body, now - self.due)
         return store_frame(task_subject(task.id), reply, headers, encode_task(task)) + event
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ajsync.asyncjobs.events import task_state_event_prefix, task_state_subject
-from ajsync.asyncjobs.ids import new_id
 from ajsync.asyncjobs.tasks import (
     StoredTask,
     encode_task,
@@ -57,7 +56,6 @@ class Preparer:
         """Encode `fire`. Raises ValueError where no task comes of it that workers can handle."""
         task = self.make_task(fire)
         serial = self._serial = self._serial + 1
-        seconds = fire.due // NANOSECONDS
         headers = header_block({"Nats-Expected-Last-Subject-Sequence": "0", "Nats-Msg-Id": task.id})
         data = encode_task(task)
         if len(headers) + len(data) > self._max_bytes:
@@ -75,7 +73,7 @@ class Preparer:
                 work_item(task.id),
             ),
             event_subject=task_state_subject(task.id),
-            event_body=task_state_event_prefix(task, new_id(seconds), seconds),
+            event_body=task_state_event_prefix(task, fire.due // NANOSECONDS),
         )
 
     def make_task(self, fire: Fire) -> StoredTask:

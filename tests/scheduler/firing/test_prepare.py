@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from ajsync.asyncjobs.ids import fire_task_id, id_seconds
+from ajsync.asyncjobs.ids import fire_task_id
 from ajsync.asyncjobs.tasks import decode_task
 from ajsync.errors import StoredValueError
 from ajsync.scheduler.firing.prepare import Preparer
 from ajsync.timestamp import NANOSECONDS as SECOND
 from tests.scheduler.fires import fire
+from tests.tasks import id_seconds
 
 DUE = 1_795_521_600 * SECOND
 
