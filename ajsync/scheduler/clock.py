@@ -12,7 +12,7 @@ from ajsync.timestamp import NANOSECONDS
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Both clocks of a host. Fires go by the wall clock, leases and silences by the monotonic one."""
+    """Both clocks of a host: fires go by the wall clock, leases and silences by the monotonic one."""
 
     wall: Callable[[], int] = time.time_ns
     """Gives nanoseconds since 1970; people and NTP may set it."""

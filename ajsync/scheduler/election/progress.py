@@ -1,4 +1,4 @@
-"""How far a term has come: what its watermark says, from what was handed over and what of it is not settled. Pure."""
+"""Progress: how far a term has come, which is what its watermark says. Pure."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ Unsettled = tuple[int, str, bool]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Everything due at or before `instant` is settled, but for the fires that are named."""
+    """Everything due at or before `instant` is settled, except the fires that are named."""
 
     instant: int
     """Nanoseconds since 1970."""
     open: NamedFires
     looked_for: NamedFires
     behind: int = 0
-    """Nanoseconds by which more fires than can be named hold `instant` back."""
+    """Nanoseconds by which `instant` is held back, because more fires are not settled than can be named."""
     catching_up: tuple[Span, ...] = ()
-    """Of which times before `instant` not everything is made good that was missed."""
+    """Spans before `instant` in which fires were missed that are not all made good."""
 
     @property
     def unsettled(self) -> NamedFires:
@@ -39,11 +39,11 @@ def progress(
     made_good: Collection[Unsettled] = (),
     made_good_until: int = 0,
 ) -> Progress:
-    """How far a term has come that has handed over everything due up to `reached`, but for what it is catching up with.
+    """How far a term has come that has taken up everything due up to `reached`, except what it is catching up with.
 
-    The oldest fires are named, as many as `room` bytes take; the first one that is not holds the instant back. Of
-    `made_good` the same would be made of a gap that ends with `made_good_until`, so where they cannot be named too, it
-    is said that this begins before them.
+    The oldest unsettled fires are named, as many as fit into `room` bytes; the first that does not fit holds the
+    instant back. The fires of `made_good` come from a gap that ends with `made_good_until`. If there is no room for
+    them too, the gap is said to begin before them instead, and the next leader makes them good again.
     """
     unsettled = list(unsettled)
     found = _progress(reached, (*unsettled, *made_good), room, catching_up)
@@ -68,7 +68,7 @@ def _progress(reached: int, unsettled: Iterable[Unsettled], room: int, catching_
 
 
 def _first_without_room(oldest: Iterable[Unsettled], room: int) -> int | None:
-    """When the first fire is due that cannot be named, if there is one."""
+    """The instant of the first fire that cannot be named; None if all can."""
     names: set[tuple[str, bool]] = set()
     for count, (due, name, looked_for) in enumerate(oldest):
         first, more = size_of(name)

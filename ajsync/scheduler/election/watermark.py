@@ -1,4 +1,7 @@
-"""The watermark: up to when everything has been fired, and by whom. Heartbeat and mark to catch up from in one."""
+"""The watermark: up to when everything is fired, and by which leader.
+
+It is a heartbeat, and the instant from which the next leader catches up. Pure.
+"""
 
 from __future__ import annotations
 
@@ -13,26 +16,26 @@ from ajsync.timestamp import NANOSECONDS, format_timestamp, parse_timestamp
 WATERMARK_KEY = "ajsync.watermark"
 """In the configuration bucket."""
 AHEAD_AT_MOST = 2 * NANOSECONDS
-"""A watermark counts up to so long after the server stored it: by more than that no two clocks that are set differ."""
+"""A watermark counts up to this long after the server stored it: clocks that are set differ by less."""
 MOST_OPEN = 1000
-"""Fires that a watermark names at most."""
+"""The most fires that a watermark names."""
 MOST_OPEN_BYTES = 64 * 1024
-"""What the names and instants of open fires take up at most."""
+"""The most that the names and instants of open fires take up."""
 _MOST_BYTES = 4 * MOST_OPEN_BYTES
-"""A value that is longer is no watermark, and is not read."""
+"""A longer value is not a watermark, and is not read."""
 
 _MOST_GAPS = 16
-"""Times that it names at most; of more, the last reaches from the first of them on."""
+"""The most gaps that it names; if there are more, the last one reaches to the end of all."""
 
 Span = tuple[int, int]
-"""A time: after the first instant, up to and with the second, in nanoseconds since 1970."""
+"""A span of time after the first instant, up to and including the second, in nanoseconds since 1970."""
 NamedFires = frozenset[tuple[str, int]]
-"""Fires by the name of their schedule and their due instant, in nanoseconds since 1970."""
+"""Fires, each as the name of its schedule and its due instant in nanoseconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
 class Watermark:
-    """All fires due at or before `instant` are settled, but for those that it names."""
+    """All fires due at or before `instant` are settled, except those that it names."""
 
     leader: str
     instant: int
@@ -40,39 +43,40 @@ class Watermark:
     election: int
     """The revision of the election's key that the leader held when it wrote this."""
     open: NamedFires = frozenset()
-    """Due at or before `instant`, and to be fired still: begun, or not stored yet."""
+    """Fires due at or before `instant` that still have to be fired: begun, or not stored yet."""
     looked_for: NamedFires = frozenset()
-    """The same, but let go by their policies, unless the leader before has begun them, which nobody knows yet."""
+    """Fires due at or before `instant` that their policies let go, unless the previous leader has begun them. That is
+    still being looked up."""
     catching_up: tuple[Span, ...] = ()
-    """Times before `instant` of which not everything is made good that was missed, oldest first."""
+    """Gaps before `instant` in which fires were missed that are not all made good, oldest first."""
 
     @property
     def open_after(self) -> int | None:
-        """After which instant there may be more to fire than it names; None where there is not."""
+        """The instant after which there may be more to fire than it names; None if there is not."""
         return self.catching_up[0][0] if self.catching_up else None
 
     @property
     def unsettled(self) -> NamedFires:
-        """All that it names."""
+        """All fires that it names."""
         return self.open | self.looked_for
 
 
 @dataclass(frozen=True, slots=True)
 class StoredWatermark:
-    """What the key of the watermark holds."""
+    """What the watermark's key holds."""
 
     watermark: Watermark | None
-    """As far as it counts; None where there is none, or what is there cannot be read as one."""
+    """The watermark as far as it counts; None if there is none, or if the value cannot be read as one."""
     revision: int
-    """What the next write has to expect; 0 where there is none."""
+    """The revision that the next write has to expect; 0 if the key does not exist."""
     stored_at: int
-    """Nanoseconds since 1970, by the server's clock: then its leader was alive."""
+    """When it was stored, which proves that its leader was alive: nanoseconds since 1970 by the server's clock."""
     ahead: int = 0
-    """Nanoseconds by which its instant lies beyond what counts."""
+    """Nanoseconds by which its instant was beyond what counts."""
 
 
 def encode_watermark(watermark: Watermark) -> bytes:
-    """The value of the key."""
+    """The value of the watermark's key."""
     value: dict[str, Any] = {
         "leader": watermark.leader,
         "instant": format_timestamp(watermark.instant),
@@ -90,7 +94,7 @@ def encode_watermark(watermark: Watermark) -> bytes:
 
 
 def decode_watermark(data: bytes) -> Watermark:
-    """Read the value of the key. Raises StoredValueError where it is no watermark."""
+    """Read the value of the watermark's key. Raises StoredValueError if it is not a watermark."""
     if len(data) > _MOST_BYTES:
         raise StoredValueError(f"not a watermark: it has {len(data)} bytes")
     try:
@@ -109,7 +113,7 @@ def decode_watermark(data: bytes) -> Watermark:
 
 
 def as_it_counts(watermark: Watermark, until: int) -> Watermark:
-    """The watermark with nothing in it that is later than `until`."""
+    """The watermark without anything later than `until`."""
     instant = min(watermark.instant, until)
     if instant == watermark.instant and all(due <= instant for _, due in watermark.unsettled):
         return watermark
@@ -119,12 +123,12 @@ def as_it_counts(watermark: Watermark, until: int) -> Watermark:
 
 
 def up_to(spans: Iterable[Span], instant: int) -> tuple[Span, ...]:
-    """The parts of times that are not later than an instant."""
+    """The parts of spans that are not later than an instant."""
     return tuple((after, min(until, instant)) for after, until in spans if after < min(until, instant))
 
 
 def size_of(name: str) -> tuple[int, int]:
-    """The most bytes that the first fire of a name takes up in the value, and each more of it."""
+    """The most bytes that the first fire of a name takes up in the value, and that each further one does."""
     each = len('"2026-11-24T12:00:00.123456789Z",')
     return len(json.dumps(name)) + len(":[],") + each, each
 
@@ -155,6 +159,6 @@ def _read_gaps(value: Any) -> list[Span]:
     if value is None:
         return []
     if type(value) is not list or len(value) > _MOST_GAPS:
-        raise ValueError("what it catches up with is not a list of times")
+        raise ValueError("what it catches up with is not a list of spans")
     gaps = [(parse_timestamp(after), parse_timestamp(until)) for after, until in value]
     return sorted(gaps)

@@ -131,7 +131,7 @@ class WatermarkWriter:
         self._room = min(MOST_OPEN_BYTES, bucket.connection.max_payload // 2)
         self._settled = asyncio.Event()
         """Whether fires were settled since the last write."""
-        self._errors = ThrottledLog(log)
+        self._errors = ThrottledLog(log, clock.monotonic)
 
     def settled(self) -> None:
         """Fires are settled. Until the next write, a new leader would look at them again."""

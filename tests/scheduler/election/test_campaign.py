@@ -514,7 +514,7 @@ async def test_without_an_answer_it_stays_out_after_two_seconds() -> None:
         (NobodyAnswersError("nobody"), True),
         (UnreachableError("away"), False),
     ],
-    ids=lambda value: type(value).__name__,
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
 @simulated
 async def test_a_stream_that_is_missing_is_made_again_now_and_then(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ajsync.scheduler.election.progress import progress
-from ajsync.scheduler.election.watermark import MOST_OPEN, MOST_OPEN_BYTES, Watermark, encode_watermark
+from ajsync.scheduler.election.watermark import MOST_OPEN, MOST_OPEN_BYTES, Watermark, encode_watermark, size_of
 
 UNSETTLED = st.lists(st.tuples(st.integers(0, 100), st.text(max_size=3), st.booleans()), max_size=40)
 PLENTY = 10**9
@@ -44,6 +45,19 @@ def test_what_is_named_fits_into_its_room(unsettled: list[tuple[int, str, bool]]
     bare = len(encode_watermark(Watermark("", found.instant, 1)))
     whole = len(encode_watermark(Watermark("", found.instant, 1, found.open, found.looked_for)))
     assert whole - bare <= room + len(',"open":{},"looked_for":{}')
+
+
+@pytest.mark.parametrize(
+    ("second", "takes"),
+    [(("A", False), size_of("A")[1]), (("A", True), size_of("A")[0]), (("BB", False), size_of("BB")[0])],
+    ids=["of the same schedule", "looked for", "of another"],
+)
+def test_the_last_byte_of_the_room_is_used_and_no_more(second: tuple[str, bool], takes: int) -> None:
+    unsettled = [(10, "A", False), (20, *second)]
+    room = size_of("A")[0] + takes
+    assert progress(100, unsettled, room).unsettled == {("A", 10), (second[0], 20)}
+    found = progress(100, unsettled, room - 1)
+    assert (found.instant, found.behind, found.unsettled) == (19, 81, frozenset({("A", 10)}))
 
 
 def test_beyond_a_thousand_it_stands_before_the_first_that_is_not_named() -> None:
