@@ -19,7 +19,7 @@ def status_of(scheduler: Scheduler) -> Status:
     """The status of a scheduler now."""
     now = scheduler.clock()
     connection = scheduler.connection
-    mark = scheduler.watermark
+    watermark = scheduler.watermark
     reason = not_ready(scheduler) or ""
     problems = scheduler.records.problems
     taken = scheduler.term.upcoming(SHOWN) if scheduler.term is not None else []
@@ -32,8 +32,8 @@ def status_of(scheduler: Scheduler) -> Status:
         connected=connection.is_connected,
         server=connection.url,
         schedules=len(scheduler.agenda),
-        watermark=mark.instant if mark else None,
-        watermark_age=(now - mark.instant) / NANOSECONDS if mark else None,
+        watermark=watermark.instant if watermark else None,
+        watermark_age=(now - watermark.instant) / NANOSECONDS if watermark else None,
         clock_skew=scheduler.clock_skew,
         upcoming=tuple(_upcoming(fire) for fire in upcoming[:SHOWN]),
         recent=scheduler.records.history.recent(),

@@ -207,7 +207,7 @@ class Scheduler:
             try:
                 if term.wait > 0:
                     self._take_role(RoleState.WAITING)
-                    text = "Won the election; waiting %.1f s for a leader that is not ours to step down"
+                    text = "Won the election; waiting %.1f s until a Go scheduler has surely stopped firing"
                     log.info(text, term.wait, extra={"leader": settings.name, "seconds": term.wait})
                 await first_of(lost, stop, timeout=term.wait)
                 if not lost.is_set() and not stop.is_set():
@@ -246,12 +246,12 @@ class Scheduler:
             self.role = Role(state, self.clock())
             self.metrics.role(state)
 
-    def _watermark_written(self, mark: Watermark, problem: str) -> None:
-        """Our own term has stored a watermark; `problem` is what is wrong with it, empty while nothing is."""
+    def _watermark_written(self, watermark: Watermark, problem: str) -> None:
+        """Take in a watermark that our term has stored; `problem` is what is wrong with it, empty if nothing is."""
         self.records.watermark_written(problem)
         self.metrics.in_flight(len(self.term) if self.term is not None else 0)
         skew = int((self.clock_skew or 0) * NANOSECONDS)
-        self._show(mark, max(mark.instant - (self.clock() - skew) - AHEAD_AT_MOST, 0))
+        self._show(watermark, max(watermark.instant - (self.clock() - skew) - AHEAD_AT_MOST, 0))
 
     def _settled(self, outcomes: list[FireOutcome]) -> None:
         self.records.settled(outcomes)
@@ -259,22 +259,22 @@ class Scheduler:
             self.term.watermark_writer.settled()
 
     def _follow_watermark(self, stored: StoredWatermark) -> None:
-        """What another leader has fired is not ours to fire."""
-        mark = stored.watermark
-        assert mark is not None
+        """Leave to another leader what it has fired."""
+        watermark = stored.watermark
+        assert watermark is not None
         self.records.watermark_written()
-        self._show(mark, stored.ahead)
-        self.agenda.follow(mark.instant, mark.unsettled, mark.open_after)
+        self._show(watermark, stored.ahead)
+        self.agenda.follow(watermark.instant, watermark.unsettled, watermark.open_after)
 
-    def _show(self, mark: Watermark, ahead: int) -> None:
-        """`ahead`: nanoseconds by which it is too far ahead of the server's clock."""
-        self.watermark = mark
-        self.metrics.watermark(mark.instant)
-        self.metrics.open_fires(len(mark.unsettled))
+    def _show(self, watermark: Watermark, ahead: int) -> None:
+        """Show a watermark that is too far ahead of the server's clock by `ahead` nanoseconds."""
+        self.watermark = watermark
+        self.metrics.watermark(watermark.instant)
+        self.metrics.open_fires(len(watermark.unsettled))
         self.metrics.watermark_ahead(ahead / NANOSECONDS)
         if ahead:
             seconds = (ahead + AHEAD_AT_MOST) / NANOSECONDS
-            whose = f"the watermark of {cut(mark.leader)}"
+            whose = f"the watermark of {cut(watermark.leader)}"
             self.records.watermark_written(
                 f"{whose} is {seconds:.0f} s ahead of the server's clock; set the clock of its host"
             )

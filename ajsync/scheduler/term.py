@@ -29,7 +29,7 @@ from ajsync.waiting import first_of
 
 log = logging.getLogger(__name__)
 
-_BEGUN_AFTER_MARK = 10 * NANOSECONDS
+_BEGUN_AFTER_WATERMARK = 10 * NANOSECONDS
 """So long a leader may fire after the last watermark that it could store: until its lease ends."""
 _DRAIN_STEP_SECONDS = 0.01
 _DRAIN_SECONDS = 0.7
@@ -94,9 +94,9 @@ class TermRunner:
             return
         self.awake_at = time.monotonic()
         feed = self._feed = self._make_feed(now)
-        mark = self._term.stored.watermark
-        gaps = mark.catching_up if mark is not None and self._term.after is not None else ()
-        feed.inherit(None if mark is None else mark.open, gaps)
+        left = self._term.stored.watermark
+        gaps = left.catching_up if left is not None and self._term.after is not None else ()
+        feed.inherit(None if left is None else left.open, gaps)
         # Before the first fire: a stand-by has to know a leader of ours when that dies at once.
         await self.watermark_writer.write()
         recheck = Recheck(
@@ -155,7 +155,7 @@ class TermRunner:
             Overlap(self._connection, self._ledger, looks, self._records, self._clock),
             looks,
             reached=now if self._term.after is None else self._term.after,
-            begun_until=self._term.stored.stored_at + _BEGUN_AFTER_MARK,
+            begun_until=self._term.stored.stored_at + _BEGUN_AFTER_WATERMARK,
             grace=self._grace,
             catchup_window=self._catchup_window,
             clock=self._clock,

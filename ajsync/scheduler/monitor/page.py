@@ -22,7 +22,7 @@ from ajsync.timestamp import NANOSECONDS, format_timestamp
 
 REFRESH_SECONDS = 5
 _PIECES = re.compile(r"[^\s_.:/-]{1,16}[\s_.:/-]?|[\s_.:/-]")
-"""What a line may be broken after: a mark between the words of a name, or, where there is none, 16 characters."""
+"""A line may break after a separator between the words of a name, or after 16 characters without one."""
 
 _STYLE = files("ajsync.scheduler.monitor").joinpath("page.css").read_text("utf-8")
 _ICON = (
