@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
 import yaml
 
+from ajsync.config.files import Unusable, read_file
 from ajsync.config.nodes import (
     COLLECTION,
     MAX_DEPTH,
@@ -93,6 +95,16 @@ def parse_document(data: bytes, file: str, problems: list[Problem]) -> Document 
         return None
     # An escape in double quotes may produce a `$` or `{`.
     return Document(file, value, "${" in text or "\\" in text, root)
+
+
+def read_document(path: Path, file: str, hint: str, problems: list[Problem]) -> Document | None:
+    """Read and parse a YAML file as `parse_document` does; `hint` is for a file that cannot be read."""
+    try:
+        data = read_file(path, MAX_FILE_SIZE)
+    except Unusable as error:
+        problems.append(Problem(Location(file), f"cannot be read: {error}", hint))
+        return None
+    return parse_document(data, file, problems)
 
 
 def _is_merge(key: Node) -> bool:

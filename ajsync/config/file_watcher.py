@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 _LOOK_SECONDS = 1.0
 _SHARE = 0.02
 """The share of time that checks may take. With very many files they are less frequent."""
-_TOLD_SHARE = 0.1
+_REPORTED_SHARE = 0.1
 """The same while the operating system keeps reporting changes."""
 _STEP_SECONDS = 0.1
 """Without a change for this long, a change is complete: an editor writes, renames and deletes."""
@@ -48,7 +48,7 @@ class FileWatcher:
         self.changed = asyncio.Event()
         self._current = current
         self._stop = stop
-        self._told = asyncio.Event()
+        self._reported = asyncio.Event()
         """The operating system has reported something in the watched folders."""
         self._appeared = False
         """It has the ending of a schedules file, perhaps one that no pattern matches."""
@@ -66,15 +66,15 @@ class FileWatcher:
     async def _keep_looking(self) -> None:
         known: Look | None = None
         while not self._stop.is_set():
-            self._told.clear()
+            self._reported.clear()
             seen, took = await self._look()
             if seen != known or self._appeared:
                 known = await self._settled(seen)
                 self._appeared = False
                 self._moved.set()
                 self.changed.set()
-            await first_of(self._stop, timeout=took / _TOLD_SHARE)
-            await first_of(self._stop, self._told, timeout=max(_LOOK_SECONDS, took / _SHARE))
+            await first_of(self._stop, timeout=took / _REPORTED_SHARE)
+            await first_of(self._stop, self._reported, timeout=max(_LOOK_SECONDS, took / _SHARE))
 
     async def _look(self) -> tuple[Look, float]:
         """The inputs and their state, and the seconds of processor time that it took."""
@@ -125,7 +125,7 @@ class FileWatcher:
             ignore_permission_denied=True,
         ):
             self._appeared |= recursive and any(path.endswith(_ENDINGS) for _, path in changes)
-            self._told.set()
+            self._reported.set()
 
     async def _until_elsewhere(self, listening: tuple[Watched, Identities]) -> None:
         """Wait until there are other folders to watch."""

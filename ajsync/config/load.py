@@ -131,18 +131,18 @@ def _schedules_files(
     by_real_path: dict[str, Path] = {}
     real = os.path.realpath(own)
     for pattern in project.patterns:
-        told = f"the pattern {shown(pattern.match)}"
+        named = f"the pattern {shown(pattern.match)}"
         try:
             matches = [path for path in folder.expand(pattern.match) if path != own and os.path.realpath(path) != real]
         except Unusable as error:
-            problems.append(Problem(pattern.location, f"{told}: {error}", "make everything below it readable"))
+            problems.append(Problem(pattern.location, f"{named}: {error}", "make everything below it readable"))
             continue
         for path in matches:
             refused = folder.refuses(path, spelled=True)
             if refused is None:
                 by_real_path[os.path.realpath(path)] = min(path, by_real_path.get(os.path.realpath(path), path))
             else:
-                message = f"{told} matches {folder.shown(path)}, {refused.what}"
+                message = f"{named} matches {folder.shown(path)}, {refused.what}"
                 problems.append(Problem(pattern.location, message, refused.hint))
         if not matches and not pattern.optional and not empty:
             problems.append(unmatched_problem(pattern, folder, given=project.patterns_given))

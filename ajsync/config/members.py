@@ -53,7 +53,7 @@ class MemberChecks:
                 # The check of the structure has reported unknown members.
                 found = self._look_up(name, value, kind.members[name]) if name in kind.members else None
                 if isinstance(found, tuple):
-                    problems += [finding.problem(document, (*path, name)) for finding in found]
+                    problems += [each.problem(document, (*path, name)) for each in found]
                     found = None
                 members[name] = found
         return members
@@ -71,13 +71,13 @@ class MemberChecks:
 
 def _find(name: str, value: object, validator: Validator) -> object:
     """The converted value, or a tuple of what is wrong with it."""
-    findings = tuple(islice(explain(validator, value, name), MOST_PROBLEMS + 1))
+    wrong = tuple(islice(explain(validator, value, name), MOST_PROBLEMS + 1))
     # The parsers of schedules and durations know more than a pattern, so their errors replace the pattern's.
-    convert: Callable[[Any], object] | None = None if findings else _CONVERT.get(name)
-    if findings and isinstance(value, str):
+    convert: Callable[[Any], object] | None = None if wrong else _CONVERT.get(name)
+    if wrong and isinstance(value, str):
         convert = _READ.get(name)
     if convert is None:
-        return findings or value
+        return wrong or value
     try:
         converted = convert(value)
     except ScheduleError as error:
@@ -86,7 +86,7 @@ def _find(name: str, value: object, validator: Validator) -> object:
         return (ValueProblem(f"{name}: {message}", meant or hint),)
     except _NotAllowed as error:
         return (ValueProblem(f"{name}: {error.message}", error.hint),)
-    return findings or converted
+    return wrong or converted
 
 
 def _converts(convert: Callable[[Any], object], text: str) -> bool:

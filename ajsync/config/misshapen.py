@@ -33,10 +33,10 @@ def misplaced(schedules: Mapping[str, Any], members: Collection[str]) -> tuple[f
     names = [key for key, value in schedules.items() if value is None and key not in members]
     below = f"indent the whole block by two spaces below {shown(names[0])}" if names else ""
     hint = below or "write the name of the schedule above it, and indent it below that"
-    finding = ValueProblem(
+    problem = ValueProblem(
         f"{shown(flat[0])} is in the place of the name of a schedule", hint, ("schedules", flat[0]), of_key=True
     )
-    return frozenset((*flat, *names[:1])), [finding]
+    return frozenset((*flat, *names[:1])), [problem]
 
 
 def _in_mapping(

@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ajsync.config.document import Document, parse_document
+from ajsync.config.document import Document, read_document
 from ajsync.config.explain import ValueProblem, explain
-from ajsync.config.files import Folder, Pattern, Unusable, read_file
+from ajsync.config.files import Folder, Pattern
 from ajsync.config.members import MemberChecks, Members
-from ajsync.config.nodes import MAX_FILE_SIZE
 from ajsync.config.problems import Problems
 from ajsync.config.schema import PROJECT_SCHEMA, read_schema, strict_schema, validator
 from ajsync.config.variables import Scalar, Variables, unless_unresolved
@@ -52,10 +51,7 @@ def list_environments(start: Path, project: Path | None = None) -> tuple[str, ..
     path = find_project(start) if project is None else start / project
     if path is None:
         return ()
-    try:
-        document = parse_document(read_file(path, MAX_FILE_SIZE), path.name, [])
-    except Unusable:
-        return ()
+    document = read_document(path, path.name, "", [])
     value = document.value if document is not None else None
     return tuple(_mapping(_mapping(value).get("environments")))
 
@@ -69,29 +65,25 @@ def read_project(
     if refused is not None:
         problems.append(Problem(Location(file), f"is {refused.what}", refused.hint))
         return None
-    try:
-        document = parse_document(read_file(path, MAX_FILE_SIZE), file, problems)
-    except Unusable as error:
-        problems.append(Problem(Location(file), f"cannot be read: {error}", "name a readable YAML file"))
-        return None
+    document = read_document(path, file, "name a readable YAML file", problems)
     if document is None:
         return None
     structure = validator(_structure())
-    findings = map(_of_project, explain(structure, document.value))
+    wrong = map(_of_project, explain(structure, document.value))
     if not isinstance(document.value, dict) or "owner" not in document.value:
         # A link may have led to a file of another kind, so no value of it is shown.
-        problems += (finding.problem(document, ()) for finding in findings if finding.of_key or not finding.path)
+        problems += (each.problem(document, ()) for each in wrong if each.of_key or not each.path)
         return None
-    problems += (finding.problem(document, ()) for finding in findings)
+    problems += (each.problem(document, ()) for each in wrong)
     return _Reader(document, environment, checks, problems).project()
 
 
-def _of_project(finding: ValueProblem) -> ValueProblem:
+def _of_project(problem: ValueProblem) -> ValueProblem:
     """The problem, with a better hint if somebody has written schedules into the project file."""
-    if finding.path in (("schedules",), ("schedule",)) and finding.of_key:
+    if problem.path in (("schedules",), ("schedule",)) and problem.of_key:
         hint = "write schedules into separate files, such as schedules/example.yaml, which `files` matches"
-        return replace(finding, hint=hint)
-    return finding
+        return replace(problem, hint=hint)
+    return problem
 
 
 def _structure() -> dict[str, Any]:

@@ -11,12 +11,11 @@ from typing import Any
 from ajsync.asyncjobs.model import DEFAULT_CATCHUP, DEFAULT_MAX_TRIES, DEFAULT_OVERLAP, Managed, ScheduledTask
 from ajsync.asyncjobs.names import DEFAULT_QUEUE
 from ajsync.asyncjobs.size import MAX_PAYLOAD, too_large
-from ajsync.config.document import Document, parse_document
+from ajsync.config.document import Document, read_document
 from ajsync.config.explain import explain
 from ajsync.config.files import Folder, Unusable, read_file
 from ajsync.config.members import MemberChecks, Members
 from ajsync.config.misshapen import misplaced, misshapen
-from ajsync.config.nodes import MAX_FILE_SIZE
 from ajsync.config.problems import Problems
 from ajsync.config.project import Project
 from ajsync.config.schema import SCHEDULES_SCHEMA, read_schema, strict_schema, validator
@@ -55,19 +54,13 @@ class SchedulesReader:
     def read(self, path: Path, problems: list[Problem]) -> list[LoadedSchedule]:
         """The schedules of a file. What is wrong is added to `problems`."""
         file, known = self._folder.shown(path), len(problems)
-        try:
-            document = parse_document(read_file(path, MAX_FILE_SIZE), file, problems)
-        except Unusable as error:
-            problems.append(
-                Problem(Location(file), f"cannot be read: {error}", "let `files` match only readable files")
-            )
-            return []
+        document = read_document(path, file, "let `files` match only readable files", problems)
         if document is None:
             return []
         value, unresolved = self._project.variables.replace(document, document.value, ())
         wrong = [*misshapen(value, self._checks.schedule.members, self._file_members)]
         found = Problems()
-        found += (finding.problem(document, ()) for finding in wrong or explain(self._structure, value))
+        found += (each.problem(document, ()) for each in wrong or explain(self._structure, value))
         # Without schedules it is another kind of file, so none of its values is checked or shown.
         ours = isinstance(value, dict) and "schedules" in value
         entries = self._entries(value, document, path, found) if ours else []
@@ -86,10 +79,10 @@ class SchedulesReader:
         origin = _Origin(self._project.owner, self._folder.source(path), path.parent)
         entries: list[LoadedSchedule] = []
         schedules = schedules if isinstance(schedules, dict) else {}
-        passed_over, findings = misplaced(schedules, checks.schedule.members)
-        problems += [finding.problem(document, ()) for finding in findings]
+        skipped, wrong = misplaced(schedules, checks.schedule.members)
+        problems += [each.problem(document, ()) for each in wrong]
         for name, schedule in schedules.items():
-            if name in passed_over:
+            if name in skipped:
                 continue
             place = ("schedules", name)
             found = Problems()

@@ -108,7 +108,7 @@ def with_skipped(fires: Sequence[PastFire], messages: Mapping[int, LastMessage |
     The last write of a finished task is the one that finished it. If that is later than the next due instant, the task
     was not finished at that instant.
     """
-    told: list[PastFire] = []
+    found: list[PastFire] = []
     before: PastFire | None = None
     ends = 0
     for fire in reversed(fires):
@@ -117,8 +117,8 @@ def with_skipped(fires: Sequence[PastFire], messages: Mapping[int, LastMessage |
             before, ends = fire, _ends(message)
         elif before is not None and fire.due < ends:
             fire = replace(fire, skipped_for=before.task_id)
-        told.append(fire)
-    return told[::-1]
+        found.append(fire)
+    return found[::-1]
 
 
 def _ends(message: LastMessage) -> int:

@@ -148,8 +148,8 @@ def _words(tokens: Sequence[str]) -> int:
 def _zone_of_words(words: Sequence[str], rest: Sequence[str]) -> tuple[str, str]:
     zone = " ".join(words).strip("()[],;")
     # A single word in lower case may be a command.
-    told = len(words) > 1 or zone[:1].isupper()
-    return (zone, " ".join(rest)) if rest and told and zone_in_words(zone) else ("", "")
+    clear = len(words) > 1 or zone[:1].isupper()
+    return (zone, " ".join(rest)) if rest and clear and zone_in_words(zone) else ("", "")
 
 
 def _is_field(token: str) -> bool:

@@ -71,8 +71,8 @@ def _too_few(fields: Sequence[str], accepts: Accepts) -> str:
 
 
 def _without(
-    seconds_told: str,
-    years_told: str,
+    seconds_name: str,
+    years_name: str,
     seconds: str,
     given: Sequence[str],
     year: str,
@@ -91,7 +91,7 @@ def _without(
     step = re.fullmatch(r"(?:\*|0)/([1-9][0-9]?)", seconds)
     if all(field in _STARS for field in five) and (seconds == "*" or step):
         return f"write {quote(f'@every {step[1] if step else 1}s')}"
-    notes = [f"there is no field for {' or '.join(filter(None, (seconds_told, years_told)))}"]
+    notes = [f"there is no field for {' or '.join(filter(None, (seconds_name, years_name)))}"]
     if year not in _STARS:
         notes.append("it fires every year")
     if seconds not in ("0", "00"):

@@ -124,8 +124,8 @@ def _of_offset(minutes: int) -> str:
     if not place:
         return "no zone has this offset all year; name the zone of a place, such as Europe/Malta"
     hours, rest = divmod(abs(minutes), 60)
-    told = f"UTC{'+' if minutes > 0 else '-'}{hours}{f':{rest:02d}' if rest else ''}"
-    hint = f"for {told} all year write {place}; if clocks change there, name the zone of the place"
+    shown = f"UTC{'+' if minutes > 0 else '-'}{hours}{f':{rest:02d}' if rest else ''}"
+    hint = f"for {shown} all year write {place}; if clocks change there, name the zone of the place"
     if rest or hours > 12:
         return hint
     opposite = f"Etc/GMT{'+' if minutes > 0 else '-'}{hours}"
