@@ -22,7 +22,7 @@ from ajsync.transport.publisher import Write, publish_one
 
 ELECTION_SUBJECT = f"{ELECTIONS_SUBJECT}{SCHEDULER_ELECTION}"
 TTL_SECONDS = 10.0
-"""The key expires after so long without a refresh."""
+"""How long after its last refresh the key expires."""
 GO_CAMPAIGN_SECONDS = 7.5
 """How often a Go scheduler campaigns. It fires from its second success on, when the leader before has stepped down."""
 

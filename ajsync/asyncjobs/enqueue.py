@@ -24,7 +24,7 @@ from ajsync.asyncjobs.tasks import (
 from ajsync.errors import ConflictError, EnqueueError, UnreachableError
 from ajsync.timestamp import NANOSECONDS
 from ajsync.transport.connection import REQUEST_SECONDS, Connection
-from ajsync.transport.errors import NobodyAnswersError
+from ajsync.transport.errors import NoRespondersError
 from ajsync.transport.publisher import Write, publish_one
 
 
@@ -41,7 +41,7 @@ async def enqueue(connection: Connection, task: StoredTask, *, timeout: float = 
     item = Write(work_item_subject(task.queue, task.id), work_item(task.id), {"Nats-Msg-Id": task.id})
     try:
         reason = (await publish_one(connection, item, timeout=timeout)).error
-    except NobodyAnswersError:
+    except NoRespondersError:
         reason = NO_RESPONDERS
     except UnreachableError as error:
         reason = str(error)

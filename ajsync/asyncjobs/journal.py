@@ -68,7 +68,7 @@ def _check(steps: Iterable[Step], owner: str) -> None:
             raise StoredValueError(f"it holds {step.name!r} twice")
         names.add(step.name)
         if step.after.owner != owner:
-            raise StoredValueError(f"it would make {step.name!r} belong to {step.after.owner or 'nobody'}")
+            raise StoredValueError(f"it would give {step.name!r} to {step.after.owner or 'no owner'}")
         if step.before.owner not in (None, owner):
             raise StoredValueError(f"it would take {step.name!r} from the owner {step.before.owner}")
 

@@ -16,9 +16,9 @@ from ajsync.transport.connection import Connection
 from ajsync.waiting import raise_if_cancelled
 
 SILENCE_SECONDS = 3.0
-"""After so long without any answer, the open questions have to be asked again: reading twice does no harm."""
+"""After this time without any answer, the open questions are asked again: reading twice does no harm."""
 SILENCES = 3
-"""After so many silences in a row, the server is given up."""
+"""After this many silences in a row, the server is given up."""
 _TICK_SECONDS = 0.1
 
 

@@ -18,7 +18,7 @@ from nats.aio.msg import Msg
 
 from ajsync.errors import NotPermittedError, UnreachableError
 from ajsync.transport.context import Context
-from ajsync.transport.errors import NOT_ENABLED, NobodyAnswersError, jetstream_error
+from ajsync.transport.errors import NOT_ENABLED, NoRespondersError, jetstream_error
 from ajsync.transport.failure import Failure, Violations, error_text, failure_of
 from ajsync.transport.login import cannot_connect, login_options
 from ajsync.transport.nats_client import NatsClient
@@ -131,7 +131,7 @@ class Connection:
         try:
             return await self._exchange(subject, payload, timeout, headers)
         except nats.errors.NoRespondersError:
-            raise NobodyAnswersError(f"Nobody answers {subject} at {self.url}.") from None
+            raise NoRespondersError(f"Nothing answers {subject} at {self.url}.") from None
 
     async def jetstream_request(
         self, api_subject: str, body: Mapping[str, object] | None = None, *, timeout: float = REQUEST_SECONDS

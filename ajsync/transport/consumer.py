@@ -15,10 +15,10 @@ from ajsync.transport.messages import is_deletion
 from ajsync.waiting import raise_if_cancelled, set_within
 
 CONSUMER_MARK = "ajsync"
-"""The description of each consumer of ours begins with it, so that no consumer is taken for that of a Go scheduler."""
+"""How the description of each consumer of ajsync begins, so that none is taken for that of a Go scheduler."""
 _HEARTBEAT_SECONDS = 1.0
 _SILENCE_SECONDS = 3.0
-"""The consumer counts as gone after so long without a message or a heartbeat."""
+"""After this time without a message or a heartbeat the consumer counts as gone."""
 _TICK_SECONDS = 0.5
 _IN_A_ROW = 100
 """Messages taken before others have a turn: ten thousand may come at once."""

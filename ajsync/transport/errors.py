@@ -1,7 +1,7 @@
 """The errors that JetStream answers, by the server's own error codes: one class for each kind that a caller catches.
 
 UnreachableError
-├── NobodyAnswersError            no service and no stream takes the subject
+├── NoRespondersError             no service and no stream takes the subject
 └── JetStreamError                JetStream refused the request
     ├── ConsumerNotFoundError
     ├── MessageNotFoundError
@@ -45,7 +45,7 @@ UNAVAILABLE = 503
 """The `code` of an error while JetStream has no leader."""
 
 
-class NobodyAnswersError(UnreachableError):
+class NoRespondersError(UnreachableError):
     """No service and no stream takes the subject."""
 
 

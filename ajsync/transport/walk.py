@@ -15,7 +15,7 @@ from typing import Literal
 from ajsync.errors import NotPermittedError, UnreachableError
 from ajsync.transport.asking import SILENCES, Asking
 from ajsync.transport.connection import Connection
-from ajsync.transport.errors import NobodyAnswersError
+from ajsync.transport.errors import NoRespondersError
 from ajsync.transport.messages import is_deletion, parse_headers
 
 Take = Callable[[str, int, bytes | None, str], None]
@@ -147,7 +147,7 @@ async def count_messages(connection: Connection, stream: str, subjects: str) -> 
     subject = f"{connection.api_prefix}DIRECT.GET.{stream}"
     try:
         answer = await connection.request(subject, json.dumps(body).encode())
-    except (NobodyAnswersError, NotPermittedError):
+    except (NoRespondersError, NotPermittedError):
         return None
     headers = answer.headers or {}
     if headers.get("Status") == "404":

@@ -80,10 +80,10 @@ async def test_what_was_refused_is_known_of_thousands_of_subjects(start_server: 
         assert reasons == [f'Permissions Violation for Publish to "{each}"' for each in subjects]
 
 
-async def test_nobody_answers(server: NatsServer) -> None:
+async def test_nothing_answers(server: NatsServer) -> None:
     async with connect(context_of(server)) as connection:
-        with pytest.raises(UnreachableError, match=f"Nobody answers nothing at {server.url}"):
-            await connection.request("nothing", timeout=FOREVER)
+        with pytest.raises(UnreachableError, match=f"Nothing answers nowhere at {server.url}"):
+            await connection.request("nowhere", timeout=FOREVER)
 
 
 async def test_no_answer_in_time(server: NatsServer) -> None:

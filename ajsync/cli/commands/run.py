@@ -64,7 +64,7 @@ async def _enqueue(name: str, signer: Signer | None, ajc_payloads: bool, files: 
     from ajsync.cli.options.source import stored_task
     from ajsync.errors import AjsyncError, EnqueueError, StoredValueError, UnreachableError
     from ajsync.timestamp import NANOSECONDS
-    from ajsync.transport.errors import NobodyAnswersError
+    from ajsync.transport.errors import NoRespondersError
 
     async with opened_bucket(server, configured_context(files, server)) as bucket:
         scheduled = await stored_task(bucket, name)
@@ -78,7 +78,7 @@ async def _enqueue(name: str, signer: Signer | None, ajc_payloads: bool, files: 
             task = replace(task, signature=signer.sign(task))
         try:
             await enqueue(bucket.connection, task)
-        except NobodyAnswersError:
+        except NoRespondersError:
             raise UnreachableError(
                 "Nothing was made, since no stream takes tasks on this server and account. 'ajsync scheduler' makes it "
                 "when it starts, and 'ajc tasks initialize' does."

@@ -22,7 +22,7 @@ from ajsync.scheduler.election.role import TakeoverKind
 from ajsync.scheduler.election.watermark import StoredWatermark, Watermark
 from ajsync.scheduler.throttled_log import ThrottledLog
 from ajsync.text import cut, excerpt
-from ajsync.transport.errors import NobodyAnswersError, StreamNotFoundError
+from ajsync.transport.errors import NoRespondersError, StreamNotFoundError
 from ajsync.waiting import set_within
 
 log = logging.getLogger(__name__)
@@ -273,4 +273,4 @@ class Leadership:
 
 def _finds_no_stream(error: UnreachableError) -> bool:
     """Whether the stream is missing: JetStream says so to a read, and nothing answers a write."""
-    return isinstance(error, StreamNotFoundError | NobodyAnswersError)
+    return isinstance(error, StreamNotFoundError | NoRespondersError)

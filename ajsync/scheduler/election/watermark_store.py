@@ -25,7 +25,7 @@ from ajsync.scheduler.election.watermark import (
 from ajsync.scheduler.throttled_log import ThrottledLog
 from ajsync.text import cut, excerpt
 from ajsync.timestamp import NANOSECONDS, format_timestamp
-from ajsync.transport.errors import JetStreamError, MessageTooLargeError, NobodyAnswersError
+from ajsync.transport.errors import JetStreamError, MessageTooLargeError, NoRespondersError
 from ajsync.transport.messages import LastMessage
 from ajsync.transport.publisher import Write, publish_one
 from ajsync.transport.window import Answer
@@ -210,5 +210,5 @@ class WatermarkWriter:
         reason = str(error)
         self._on_failed(reason)
         # If the server is away, the lease cannot be refreshed either, and that is logged.
-        if isinstance(error, JetStreamError | NobodyAnswersError | NotPermittedError | InvalidError):
+        if isinstance(error, JetStreamError | NoRespondersError | NotPermittedError | InvalidError):
             self._errors.tell(f"The watermark was not written: {reason}", None, "watermark", reason, reason=reason)

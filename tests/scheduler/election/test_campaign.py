@@ -14,7 +14,7 @@ from ajsync.scheduler.election.leadership import POLL_SECONDS, Term
 from ajsync.scheduler.election.lease_history import GO_TERM_SECONDS
 from ajsync.scheduler.election.watermark import StoredWatermark
 from ajsync.timestamp import NANOSECONDS
-from ajsync.transport.errors import JetStreamError, NobodyAnswersError, StreamNotFoundError
+from ajsync.transport.errors import JetStreamError, NoRespondersError, StreamNotFoundError
 from tests.scheduler.election.simulation import STARTED, World, now, simulated, wall
 from tests.scheduler.log import logged
 
@@ -511,7 +511,7 @@ async def test_without_an_answer_it_stays_out_after_two_seconds() -> None:
     [
         (StreamNotFoundError("S", 404, 10059, "stream not found"), True),
         (JetStreamError("S", 503, 10023, "insufficient resources"), False),
-        (NobodyAnswersError("nobody"), True),
+        (NoRespondersError("nobody"), True),
         (UnreachableError("away"), False),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",

@@ -15,7 +15,7 @@ from ajsync.scheduler.election.progress import Progress
 from ajsync.scheduler.election.watermark import Watermark
 from ajsync.scheduler.election.watermark_store import WatermarkWriter
 from ajsync.timestamp import NANOSECONDS
-from ajsync.transport.errors import WRONG_SEQUENCE, JetStreamError, NobodyAnswersError
+from ajsync.transport.errors import WRONG_SEQUENCE, JetStreamError, NoRespondersError
 from ajsync.transport.window import Answer
 from tests.scheduler.election.simulation import now, simulated, wall
 from tests.scheduler.log import logged
@@ -170,7 +170,7 @@ async def test_if_something_else_writes_it_all_the_time_the_term_goes_on_and_say
     ("error", "is_logged"),
     [
         (JetStreamError("S", 503, 10077, "full"), True),
-        (NobodyAnswersError("nobody"), True),
+        (NoRespondersError("nobody"), True),
         (NotPermittedError("no"), True),
         (InvalidError("odd"), True),
         (UnreachableError("away"), False),
