@@ -17,7 +17,7 @@ class Clock:
     wall: Callable[[], int] = time.time_ns
     """Gives nanoseconds since 1970; people and NTP may set it."""
     monotonic: Callable[[], float] = time.monotonic
-    """Gives seconds; nobody sets it, and it stands still while the host is suspended."""
+    """Gives seconds; it cannot be set, and stands still while the host is suspended."""
 
 
 def unfit(now: int) -> str:
@@ -31,7 +31,7 @@ def unfit(now: int) -> str:
 class Standstill:
     """Adds up pauses of this process that were long enough for another scheduler to have taken over.
 
-    A pause is the time between two looks. It counts, for whoever looks, until it is forgiven.
+    A pause is the time between two looks, and counts in every later look until it is forgiven.
     """
 
     def __init__(self, longest: float, clock: Clock) -> None:

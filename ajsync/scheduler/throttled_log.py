@@ -20,7 +20,7 @@ class ThrottledLog:
     """Logs errors, and each kind of them once in ten seconds."""
 
     def __init__(self, log: logging.Logger, clock: Callable[[], float] = time.monotonic) -> None:
-        """`clock` gives seconds that nobody sets."""
+        """`clock` gives seconds, and cannot be set."""
         self._log = log
         self._clock = clock
         self._told: dict[tuple[str, ...], float] = {}

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Literal
 
 TakeoverKind = Literal["vacant", "handover", "silent"]
-"""How a scheduler came to lead: nobody did; the leader stopped and gave the lease back; the leader, an ajsync
+"""How a scheduler came to lead: no scheduler held the lease; the leader stopped and gave it back; the leader, an ajsync
 scheduler, fell silent."""
 
 

@@ -51,7 +51,7 @@ def goes_on(term: Term | None) -> bool:
     return True
 
 
-# Nobody holds the key
+# A key without a holder
 
 
 @simulated
@@ -145,8 +145,8 @@ async def test_what_a_scheduler_knows_of_earlier_leases_it_tells_the_next_with_e
 
 @pytest.mark.parametrize("revision", [0, 5], ids=["made again", "with writes"])
 @simulated
-async def test_an_election_without_a_past_has_nobody_to_wait_for(revision: int) -> None:
-    """But a stream with writes, of which nobody knows who made them, has."""
+async def test_in_a_new_election_there_is_no_go_scheduler_to_wait_for(revision: int) -> None:
+    """In a stream with writes whose authors are unknown there may be."""
     scene = Scene()
     scene.key.revision = revision
     scene.world.mark("one", 17)

@@ -33,7 +33,7 @@ class Held:
 
 
 async def leader(world: World, *, there: float = 0.0, back: float = 0.0) -> Candidate:
-    """A scheduler that has taken the key now, by a question and an answer that take so long."""
+    """A scheduler that has just taken the key; `there` and `back` are the seconds that question and answer take."""
     found = world.candidate("ours")
     found.election.there, found.election.back = there, back
     await found.wins()
@@ -168,7 +168,7 @@ async def test_a_refresh_whose_answer_was_lost_is_found_and_done_again() -> None
     ours.election.deaf = True
     await asyncio.sleep(REFRESH_SECONDS + 1)
     ours.election.deaf = False
-    await asyncio.sleep(2)  # the next one is refused, for the key is at the revision of the one before
+    await asyncio.sleep(2)  # the next one is refused, because the key is at the revision of the one before
     assert [revision for _, _, revision in world.key.writes] == [1, 2, 3]
     assert (ours.leadership.revision, world.key.read().since) == (3, 0)
     ours.election.cut_off = True

@@ -77,7 +77,7 @@ def test_a_thousand_with_names_of_usual_length_fit() -> None:
 
 
 def test_what_is_made_good_does_not_hold_it_back_however_many_they_are() -> None:
-    """What cannot be named, the next leader makes good once more of the time that is not done with."""
+    """The next leader makes good again what cannot be named, because the gap is said to begin before it."""
     made_good = [(number, "OLD", False) for number in range(100, 100 + 2 * MOST_OPEN)]
     now = [(10**6, "NOW", False), (50, "BEGUN", True)]
     found = progress(10**6, now, PLENTY, ((5000, 9000),), made_good, 9000)

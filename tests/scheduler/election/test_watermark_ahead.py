@@ -1,4 +1,4 @@
-"""A watermark that is ahead of its time, by a forger or a fast clock, silences nobody."""
+"""A watermark that is ahead of its time, forged or by a fast clock, silences no scheduler."""
 
 from __future__ import annotations
 

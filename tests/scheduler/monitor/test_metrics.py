@@ -89,7 +89,7 @@ def test_the_table_says_of_each_metric_what_it_means(metric: Metric) -> None:
     assert list(metric.labels) == sorted(metric.labels)
 
 
-def test_whoever_does_not_lead_is_paused() -> None:
+def test_a_scheduler_that_does_not_lead_is_paused() -> None:
     metrics = Metrics("a")
     paused, leader = "choria_asyncjobs_task_scheduler_paused", "choria_asyncjobs_election_leader"
     assert (values(metrics, paused), values(metrics, leader)) == ({(): 1}, {("task_scheduler", "a"): 0})

@@ -59,7 +59,7 @@ async def running(host: str = "127.0.0.1") -> AsyncIterator[Running]:
 
 @pytest.fixture
 def taken() -> Iterator[int]:
-    """A port of the loopback interface that somebody else listens on."""
+    """A port of the loopback interface that another socket listens on."""
     with closing(socket.create_server(("127.0.0.1", 0))) as other:
         yield other.getsockname()[1]
 

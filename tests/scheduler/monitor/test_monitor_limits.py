@@ -1,4 +1,4 @@
-"""What clients of the monitor may not do: take descriptors, memory, or the time of the loop that fires."""
+"""Clients of the monitor cannot take its descriptors, its memory, or the time of the loop that fires."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_hundreds_of_idle_half_requests_hold_few_descriptors_and_lock_nobody_out() -> None:
+async def test_hundreds_of_idle_half_requests_hold_few_descriptors_and_lock_no_other_client_out() -> None:
     async with running() as it, half_requests(it.port, 400):
         assert (await it.ask()).startswith(b"HTTP/1.1 200 ")
         assert it.refused("connections") >= 400 - QUICK.connections
@@ -158,7 +158,7 @@ async def test_two_hundred_clients_in_a_closed_loop_cost_one_computation_a_secon
             it.seconds += 1
 
 
-async def test_who_asks_together_waits_for_one_answer_and_one_who_goes_away_takes_it_from_nobody() -> None:
+async def test_clients_that_ask_together_get_one_answer_though_the_first_of_them_goes_away() -> None:
     async with running() as it:
         _, gone = await asyncio.open_connection("127.0.0.1", it.port)
         gone.write(GET % b"/")
@@ -169,7 +169,7 @@ async def test_who_asks_together_waits_for_one_answer_and_one_who_goes_away_take
 
 
 async def test_connections_are_taken_at_a_pace() -> None:
-    """The pace is kept by the loop's clock: so many connections cannot have been taken before so much of it is over."""
+    """By the loop's clock, forty connections cannot have been accepted in less time than the pace allows."""
     loop = asyncio.get_running_loop()
     async with running(replace(QUICK, a_second=100)) as it:
         begun = loop.time()

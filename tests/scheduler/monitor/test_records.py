@@ -1,4 +1,4 @@
-"""What happened is counted in the right metrics, kept as history, and stands on the list of problems while it lasts."""
+"""Outcomes are counted in the right metrics, kept as history, and listed as problems while they last."""
 
 from __future__ import annotations
 
@@ -176,14 +176,14 @@ def test_a_schedule_of_which_no_task_can_be_made_is_logged_once_for_many_fires(
 
 def test_of_tasks_nothing_is_made_for_a_log_that_does_not_want_them(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_arguments: object, **_fields: object) -> None:
-        raise AssertionError("fields were made for a line that nobody reads")
+        raise AssertionError("fields were made for a line that is not logged")
 
     monkeypatch.setattr(records_module, "fire_fields", fail)
     records = Records(Metrics("test"), clock=lambda: NOW)
     records.settled([outcome("A", "created", made=True)])
 
 
-def test_what_others_wrote_stays_on_its_line_whoever_formats_the_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_others_wrote_stays_on_its_line_in_any_format_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
     records = Records(Metrics("test"), clock=lambda: NOW)
     records.unfit(fire("ODD\n::error::", queue="\x1b[2J"), "its queue '\x9b2J' is odd")
     (record,) = caplog.records
