@@ -1,4 +1,4 @@
-"""What the code cites of docs/reference is there, and a glossary has one line for each word."""
+"""What the code cites of docs/reference is there, and the glossary has one line for each word and names that exist."""
 
 from __future__ import annotations
 
@@ -46,8 +46,22 @@ def test_every_rule_of_schedules_that_is_cited_has_its_number_on_the_page() -> N
     assert {3, 4, 5, 6, 7} <= cited <= there
 
 
+def glossary() -> list[tuple[str, str]]:
+    """The words of the glossary, each with what its line says of the code."""
+    lines = re.findall(r"^\| ([^|]+?) \|.*\|([^|]*)\|$", (DOCS / "glossary.md").read_text(), re.MULTILINE)
+    return [line for line in lines if line[0] != "Word"]
+
+
 def test_a_word_of_the_glossary_has_one_line() -> None:
-    words = re.findall(r"^\| ([^|]+?) \|", (DOCS / "glossary.md").read_text(), re.MULTILINE)
-    words = [word for word in words if word not in ("Word", "---")]
+    words = [word for word, _ in glossary()]
     assert len(words) > 80
     assert len(words) == len(set(words))
+
+
+def test_every_name_of_the_glossary_is_in_the_code() -> None:
+    code = "".join(path.read_text() for path in (ROOT / "ajsync").rglob("*.py"))
+    names = {name.rpartition(".")[2] for _, cell in glossary() for name in re.findall("`([^`]+)`", cell)}
+    assert len(names) > 40
+    assert {
+        name for name in names if not re.search(rf"(class|def) {name}\b|^    {name}: ", code, re.MULTILINE)
+    } == set()
