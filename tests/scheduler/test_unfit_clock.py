@@ -8,9 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
-from ajsync.asyncjobs.ids import KSUID_END, KSUID_EPOCH
 from ajsync.asyncjobs.model import Managed
-from ajsync.scheduler.clock import unfit
 from ajsync.scheduler.election.role import RoleState
 from ajsync.scheduler.overview import status_of, unhealthy
 from ajsync.timestamp import NANOSECONDS as SECOND
@@ -88,11 +86,3 @@ async def test_a_leader_lets_others_lead_while_its_clock_is_wrong_and_catches_up
             await until(lambda: scheduler.leads)
             made = [each.created for each in await wait_for_tasks(connection, len(others) + 3)]
         assert made == [made[0] + number * SECOND for number in range(len(made))]
-
-
-@pytest.mark.parametrize(
-    ("second", "fit"),
-    [(KSUID_EPOCH, True), (KSUID_END - 1, True), (KSUID_EPOCH - 1, False), (KSUID_END, False), (-1, False)],
-)
-def test_the_times_that_an_id_can_hold_are_fit(second: int, fit: bool) -> None:
-    assert bool(unfit(second * SECOND)) != fit

@@ -1,19 +1,30 @@
-"""A pause counts for each that looks, until it is forgiven."""
+"""The clocks of a host: which times are fit, and which pauses count until they are forgiven."""
 
 from __future__ import annotations
 
 import math
-import time
 
 import pytest
 
-from ajsync.asyncjobs.names import TASKS_STREAM
-from ajsync.scheduler.clock import Clock, Standstill
+from ajsync.asyncjobs.ids import KSUID_END, KSUID_EPOCH
+from ajsync.scheduler.clock import Clock, Standstill, unfit
 from ajsync.timestamp import NANOSECONDS
-from ajsync.transport.connection import connect
-from ajsync.transport.context import context_for_server
-from tests.nats_server import NatsServer
-from tests.scheduler.fires import change_stream, counts, fire, firing, make_queue, until
+
+
+@pytest.mark.parametrize(
+    ("second", "when"),
+    [
+        (KSUID_EPOCH, ""),
+        (KSUID_END - 1, ""),
+        (KSUID_EPOCH - 1, "before May 2014"),
+        (-1, "before May 2014"),
+        (KSUID_END, "after June 2150"),
+    ],
+)
+def test_the_times_that_an_id_can_hold_are_fit(second: int, when: str) -> None:
+    says = f"the clock of this host shows a time {when}, which no task id can hold; it goes on once the clock is right"
+    assert unfit(second * NANOSECONDS) == (says if when else "")
+    assert unfit(second * NANOSECONDS + NANOSECONDS - 1) == (says if when else "")
 
 
 class Clocks:
@@ -79,32 +90,10 @@ def test_a_clock_that_is_set_back_is_no_pause() -> None:
     assert not never.look()
 
 
-@pytest.mark.anyio
-async def test_after_a_pause_a_firing_writes_nothing_before_it_may_and_then_all_of_it(server: NatsServer) -> None:
-    ahead = 0
-    async with (
-        connect(context_for_server(server.url)) as connection,
-        firing(connection, longest_pause=1.0, clock=lambda: time.time_ns() + ahead) as fires,
-    ):
-        await make_queue(connection)
-        await change_stream(connection, TASKS_STREAM, max_msgs=1, discard="new")
-        await fires.fire(fire("FIRST"))
-        fires.start(fires.prepare(fire("REFUSED")))
-        await until(lambda: bool(fires._later))
-        ahead = 60 * NANOSECONDS
-        await change_stream(connection, TASKS_STREAM, max_msgs=-1)
-        fires.start(fires.prepare(fire("NEW")))
-        await connection.client.flush()  # behind whatever was written
-        assert await counts(connection, TASKS_STREAM) == (1, 1)
-        paused = fires.stood_still()
-        assert 60 <= paused < 61
-        fires.still_ours(paused)
-        await until(lambda: len(fires.outcomes) == 3)
-        assert fires.states() == dict.fromkeys(("FIRST", "REFUSED", "NEW"), "created")
-        ahead = 120 * NANOSECONDS
-        fires.start(fires.prepare(fire("ABANDONED")))
-        await connection.client.flush()
-        assert [each.task.name for each in fires.abandon()] == ["ABANDONED"]
-        fires.still_ours(fires.stood_still())  # a later term begins
-        await fires.fire(fire("LAST"))
-        assert await counts(connection, TASKS_STREAM) == (4, 4)
+def test_a_pause_of_the_longest_length_is_none() -> None:
+    clocks = Clocks()
+    seen = clocks.standstill(longest=1.0)
+    clocks.go_on(1.0)
+    assert seen.look() == 0
+    clocks.go_on(1.5)
+    assert seen.look() == 1.5
