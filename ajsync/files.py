@@ -2,7 +2,7 @@
 
 A device has no end, and a pipe is waited for without one; a pipe that the command line names is one of a shell's
 `<(...)`, and is read. What is checked out from a repository can hold links, and one that leads to a key or a shell's
-profile would have it overwritten. Each function raises OSError, with a reason to show.
+profile would have it overwritten. The functions raise OSError with a reason to show, unless they say otherwise.
 """
 
 from __future__ import annotations
@@ -11,10 +11,16 @@ import errno
 import os
 import stat
 import tempfile
+from collections import deque
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+from ajsync.errors import WriteError
 
 LARGEST = 1 << 20
 """Bytes of a file that holds a context, credentials or a seed: a thousand times what such a file is long."""
+_MOST_LINKS = 40
+"""Linux follows this many links in one path."""
 
 
 class UnfitFileError(OSError):
@@ -41,6 +47,29 @@ def check_regular(path: Path, *, pipe: bool = False) -> None:
         raise UnfitFileError(errno.EINVAL, "it is not a regular file", str(path))
 
 
+def way(path: Path) -> Iterator[Path]:
+    """Yield each folder, link and file by which the system comes to an absolute path, whether or not they exist."""
+    at, rest, links = Path(path.anchor), deque(path.parts[1:]), 0
+    while rest:
+        part = rest.popleft()
+        if part == "..":
+            at = at.parent
+            continue
+        here = at / part
+        yield here
+        try:
+            target = here.readlink()
+        except OSError:  # not a link
+            at = here
+            continue
+        links += 1
+        if links > _MOST_LINKS:
+            return
+        if target.is_absolute():
+            at = Path(target.anchor)
+        rest.extendleft(reversed(target.parts[1:] if target.is_absolute() else target.parts))
+
+
 def write_private(path: Path, data: bytes) -> None:
     """Write a file that only its owner can read; it is there as a whole or not at all."""
     check_way(path)
@@ -56,6 +85,29 @@ def write_private(path: Path, data: bytes) -> None:
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
+        raise
+
+
+def write_new(texts: Mapping[Path, str]) -> None:
+    """Write each text to its new file in UTF-8, and make the folders that are missing.
+
+    Raises WriteError where one cannot be written, or exists already; then none of the files is left.
+    """
+    written: list[Path] = []
+    path = Path()
+    try:
+        for path, text in texts.items():
+            check_way(path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("x", encoding="utf-8") as stream:
+                written.append(path)
+                stream.write(text)
+    except BaseException as error:
+        for each in written:
+            each.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            none = f" None of the {len(texts)} files was written." if len(texts) > 1 else ""
+            raise WriteError(f"{path} cannot be written: {error.strerror}.{none}") from None
         raise
 
 

@@ -18,6 +18,8 @@ NANOSECONDS = 1_000_000_000
 """Nanoseconds in a second."""
 _MICROSECOND = 1_000
 """Nanoseconds in what a datetime can hold."""
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+"""In English, while `%b` would follow the locale."""
 
 
 def to_datetime(instant: int, zone: tzinfo = UTC) -> datetime:
@@ -45,6 +47,12 @@ def _format_second(seconds: int) -> str:
 @lru_cache(maxsize=256)  # a bucket is filled many keys a second
 def _parse_second(text: str) -> int:
     return (datetime.fromisoformat(text) - _EPOCH) // _SECOND
+
+
+def format_ajc(instant: int) -> str:
+    """Format nanoseconds since 1970 as `ajc` prints an instant: `17 Feb 22 17:40:37 UTC`."""
+    time = to_datetime(instant)
+    return f"{time:%d} {_MONTHS[time.month - 1]} {time:%y %H:%M:%S} UTC"
 
 
 def parse_timestamp(text: str) -> int:

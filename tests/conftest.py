@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import Phase, settings
 
-from ajsync.cli.options.checkout import CI_VARIABLES
+from ajsync.cli.checkout import CI_VARIABLES
 from tests.nats_server import NatsServer
 
 # Where the tests run in the background of a shell they ignore Ctrl-C, and what they start would ignore it too.

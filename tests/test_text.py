@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
+
 import pytest
 from hypothesis import given
 
 from ajsync.text import (
+    Paint,
     alike,
     byte_size,
     counted,
@@ -13,6 +16,7 @@ from ajsync.text import (
     escape,
     excerpt,
     listed,
+    moment,
     nearest,
     one_line,
     quote,
@@ -101,6 +105,14 @@ def test_a_span_of_time_is_told_in_its_two_largest_units(seconds: float, words: 
     assert span(seconds) == words
 
 
+def test_an_instant_is_shown_with_its_weekday_and_offset() -> None:
+    time = datetime(2027, 3, 28, 3, 30, 0, 123, tzinfo=timezone(timedelta(hours=2)))
+    assert moment(time) == "Sun 2027-03-28 03:30:00 +02:00"
+    assert moment(time, seconds=False) == "Sun 2027-03-28 03:30 +02:00"
+    assert moment(time.replace(second=1), seconds=False) == "Sun 2027-03-28 03:30:01 +02:00"
+    assert moment(time, offset=False) == "Sun 2027-03-28 03:30:00"
+
+
 @pytest.mark.parametrize(
     ("count", "words"),
     [
@@ -115,6 +127,12 @@ def test_a_span_of_time_is_told_in_its_two_largest_units(seconds: float, words: 
 )
 def test_bytes_are_told_as_the_go_tool_tells_them(count: int, words: str) -> None:
     assert byte_size(count) == words
+
+
+def test_a_style_is_put_on_a_text_only_where_there_are_colours() -> None:
+    assert Paint(True)("strong", "A") == "\x1b[1mA\x1b[0m"
+    assert Paint(True)("", "A") == Paint(False)("strong", "A") == "A"
+    assert Paint(True)("strong", "") == ""
 
 
 def test_the_nearest_name_is_suggested_and_nothing_where_none_is_near() -> None:

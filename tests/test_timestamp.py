@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ajsync.timestamp import format_timestamp, parse_timestamp
+from ajsync.timestamp import format_ajc, format_timestamp, parse_timestamp
 
 YEAR_1 = -62_135_596_800 * 10**9
 YEAR_10000 = 253_402_300_800 * 10**9
@@ -25,6 +25,10 @@ YEAR_10000 = 253_402_300_800 * 10**9
 def test_an_instant_reads_and_writes_the_same(text: str, instant: int) -> None:
     assert parse_timestamp(text) == instant
     assert format_timestamp(instant) == text
+
+
+def test_an_instant_is_written_for_people_as_the_go_tool_does() -> None:
+    assert format_ajc(1_645_119_637_000_000_001) == "17 Feb 22 17:40:37 UTC"
 
 
 def test_an_offset_is_an_instant_too() -> None:

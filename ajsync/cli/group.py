@@ -1,4 +1,4 @@
-"""A group of commands of which only the one that is called gets imported."""
+"""A group of commands that imports only the one that is called."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ajsync.cli.options.verbosity import verbosity_options
+from ajsync.text import nearest
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 
 class Interrupted(Exception):
-    """The user has pressed Ctrl-C."""
+    """The user pressed Ctrl-C."""
 
 
 class LazyGroup(click.Group):
-    """A group whose sub-commands are imported when they are called, each in a module of its name."""
+    """A group whose sub-commands are imported when they are called, each from a module of its name."""
 
     def __init__(
         self,
@@ -30,9 +31,9 @@ class LazyGroup(click.Group):
         groups: Collection[str] = (),
         **kwargs: Any,
     ) -> None:
-        """`table` has the sub-commands and their short helps, `aliases` further names of them.
+        """Take the sub-commands and their short helps in `table`, and more names of them in `aliases`.
 
-        Modules are in `ajsync.cli.commands`, those of `groups` in `ajsync.cli.ajc`.
+        Their modules are in `ajsync.cli.commands`, those of `groups` in `ajsync.cli.ajc`.
         """
         super().__init__(*args, **kwargs)
         self.table = table
@@ -40,11 +41,11 @@ class LazyGroup(click.Group):
         self.groups = groups
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names, in the order of the table: the way a newcomer goes."""
+        """Return the names in the order of the table, in which a newcomer needs them."""
         return list(self.table)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the module of a sub-command; its command is named `command`, and gets the options of verbosity too."""
+        """Import the module of a sub-command, and add the verbosity options to its object `command`."""
         name = self.aliases.get(cmd_name, cmd_name)
         if name not in self.table:
             return None
@@ -58,34 +59,32 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The sub-command under its own name, so that its usage line and errors show that one."""
+        """Find the sub-command, and return its own name, so that usage lines and errors do not show an alias."""
         if not ctx.resilient_parsing and args[0] not in self.table and args[0] not in self.aliases:
             self._fail_with_nearest(ctx, args[0])
         name, command, rest = super().resolve_command(ctx, args)
         return self.aliases.get(name, name) if name else name, command, rest
 
     def _fail_with_nearest(self, ctx: click.Context, name: str) -> None:
-        from ajsync.text import nearest
-
         if meant := nearest(name, self.table):
             ctx.fail(f"There is no command {name!r}. Did you mean '{ctx.command_path} {meant}'?")
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the sub-command; Ctrl-C raises Interrupted, which click does not tell from a closed input."""
+        """Run the sub-command. Raises Interrupted on Ctrl-C, which click does not tell from a closed input."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
             raise Interrupted from None
-        except click.Abort as error:  # click's questions catch it themselves
+        except click.Abort as error:  # click's own questions catch Ctrl-C
             if isinstance(error.__context__, KeyboardInterrupt):
                 raise Interrupted from None
             raise
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Offer sub-commands from the table, without an import for each, and options as click does."""
+        """Offer sub-commands from the table, without importing them, and options as click does."""
         from click.shell_completion import CompletionItem
 
-        names = [CompletionItem(name, help=told) for name, told in self.table.items() if name.startswith(incomplete)]
+        names = [CompletionItem(name, help=text) for name, text in self.table.items() if name.startswith(incomplete)]
         return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -1,4 +1,4 @@
-"""The command `ajsync`: finds the sub-command, imports that one only, and turns errors into messages and exit codes."""
+"""The command `ajsync`: runs a sub-command, importing only that one, and turns errors into messages and exit codes."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ from typing import NoReturn
 
 import click
 
-from ajsync.cli.commands import COMMANDS, CRON_ALIASES
+from ajsync.cli.commands import COMMANDS, COMPLETE_VARIABLE, CRON_ALIASES
 from ajsync.cli.group import Interrupted, LazyGroup
-from ajsync.cli.options.options import outer_context_option
-from ajsync.cli.options.verbosity import current, reset, verbosity_options
-from ajsync.cli.output.terminal import paint
+from ajsync.cli.options.shared import outer_context_option
+from ajsync.cli.options.verbosity import verbosity_options
+from ajsync.cli.output.terminal import label, verbosity
 from ajsync.errors import AjsyncError, ConfigurationError, UsageError, WriteError
+from ajsync.text import counted, escape
 from ajsync.version import __version__
 
 _INTERRUPTED = 130
-"""As a shell reports a process that SIGINT has ended."""
+"""The code with which a shell reports a process that SIGINT has ended."""
 _OUTPUT_FAILURES = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO))
-"""Why a disk, or a terminal that is gone, does not take what is printed. A pipe without a reader is no failure."""
-COMPLETE_VARIABLE = "_AJSYNC_COMPLETE"
-"""What the shells' scripts say in the environment when they ask what could come next."""
+"""Why a full disk, or a terminal that is gone, does not take what is printed. A pipe without a reader is no failure."""
 
 
 @click.group(
@@ -40,11 +39,11 @@ COMPLETE_VARIABLE = "_AJSYNC_COMPLETE"
 def cli() -> None:
     """Schedules as code for Choria Asynchronous Jobs.
 
-    Schedules are YAML files in a repository. 'ajsync plan' shows how they differ from the schedules in the NATS bucket,
+    Schedules are YAML files in a repository. 'ajsync plan' shows how they differ from the schedules in the NATS bucket.
     'ajsync apply' makes the bucket equal to them, and never touches what others own.
 
     \b
-    Try it, with a server of its own:
+    To try it with a server of its own:
       ajsync dev &
       ajsync init
       ajsync plan  --context ajsync-dev
@@ -58,18 +57,18 @@ def cli() -> None:
       3  invalid configuration        64  wrong usage
       4  refused by a gate
 
-    The options below may stand behind a command's name too.
+    The options below can also follow the name of a command.
     """
 
 
 def main() -> NoReturn:
-    """Run the command line; ends the process with the exit codes of the design."""
-    # A command is over before garbage in cycles can matter, and looking for it in 100,000 schedules takes seconds.
+    """Run the command line, and end the process with its exit code."""
+    # A command ends before garbage in cycles can matter, and looking for it among 100,000 schedules takes seconds.
     gc.disable()
     from ajsync.cli.output.build_machine import guard_output
     from ajsync.cli.output.streams import GONE, give_up_output, prepare_streams, working_folder_is_gone
 
-    reset()
+    verbosity.reset()
     prepare_streams()
     guard_output()
     if COMPLETE_VARIABLE in os.environ:
@@ -77,7 +76,7 @@ def main() -> NoReturn:
     try:
         code = cli.main(standalone_mode=False)
     except Interrupted:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever presses Ctrl-C twice gets no traceback for it
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not show a traceback
         _end_line()
         click.echo("Interrupted.", err=True)
         sys.exit(_INTERRUPTED)
@@ -101,63 +100,59 @@ def main() -> NoReturn:
         give_up_output()
         if error.errno not in _OUTPUT_FAILURES or error.filename is not None:
             _show_unexpected(error)
-        else:  # files and servers are named in what they raise, so this is what was printed
+        else:  # errors of files and servers name them, so this is one of the output
             show_error(WriteError(f"Standard output cannot be written: {error.strerror}."))
         sys.exit(AjsyncError.exit_code)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the user gets a line that says what to do
+    except Exception as error:  # noqa: BLE001 - the user gets a line that says what to do about any error
         _show_unexpected(error)
         sys.exit(AjsyncError.exit_code)
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def _complete() -> NoReturn:
-    """Answer a shell that asks what could come next: nothing, if anything goes wrong."""
+    """Tell a shell what could come next: nothing, if anything goes wrong."""
     instruction = os.environ[COMPLETE_VARIABLE]
     if instruction.endswith("_complete"):
-        sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123 - as long as the process: it would end in the prompt
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123 - kept open: errors must not appear in the prompt
     status = 1
     try:
         cli.main(prog_name="ajsync", complete_var=COMPLETE_VARIABLE)
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else 1
-    except Exception:  # noqa: BLE001, S110 - as said
+    except Exception:  # noqa: BLE001, S110 - a prompt has no place for errors
         pass
     sys.stdout.flush()
-    os._exit(status)  # at once: what still waits for a server that does not answer must not keep the shell waiting
+    os._exit(status)  # at once: a thread that waits for a server must not keep the shell waiting
 
 
 def _end_line() -> None:
-    """Leave the line of a terminal on which a question or `^C` stands."""
+    """Begin a new line on a terminal, after a question or `^C`."""
     if sys.stderr.isatty():
         click.echo(err=True)
 
 
 def _show_unexpected(error: Exception) -> None:
-    """Print what nobody has thought of; with --debug where it came from."""
-    if current.debug:
+    """Print an error that should not happen; with --debug as a traceback."""
+    if verbosity.debug:
         import traceback
 
         traceback.print_exception(error)
         return
-    from ajsync.text import escape
-
-    told = escape(f"{type(error).__name__}: {error}".splitlines()[0])
-    paint("Error:", "red", f"Unexpected {told}. The same with --debug shows where it comes from.")
+    text = escape(f"{type(error).__name__}: {error}".splitlines()[0])
+    label("Error:", "alarm", f"Unexpected {text}. Run again with --debug for a traceback.")
 
 
 def show_error(error: AjsyncError) -> None:
-    """Print an error on standard error; of the files, each problem on a line, as editors and CI read them.
+    """Print an error on standard error, and each problem of the files on a line of its own, as editors and CI read it.
 
-    Whatever an error quotes of files, bucket or server, nothing of it steers a terminal or begins a line.
+    What an error quotes of files, bucket or server is escaped, so that it neither steers a terminal nor begins a line.
     """
-    from ajsync.text import counted, escape
-
     texts = error.problems if isinstance(error, ConfigurationError) else (error,)
     shown = "\n".join(escape(str(text)) for text in texts)
     if isinstance(error, ConfigurationError) and any(problem.location.line for problem in error.problems):
         click.echo(shown, err=True)
         files = len({problem.location.file for problem in error.problems})
-        rest = " There are more; they were not looked for." if error.stopped else ""
-        paint("Error:", "red", f"{counted(len(error.problems), 'problem')} in {counted(files, 'file')}.{rest}")
+        rest = " The search ended there; there may be more." if error.stopped else ""
+        label("Error:", "alarm", f"{counted(len(error.problems), 'problem')} in {counted(files, 'file')}.{rest}")
         return
-    paint("Error:", "red", shown)
+    label("Error:", "alarm", shown)

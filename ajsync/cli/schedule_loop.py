@@ -12,8 +12,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 from ajsync.asyncjobs.signing import load_signer
-from ajsync.cli.options.options import FiringOptions
-from ajsync.cli.options.session import stop_on_signals
+from ajsync.cli.options.values import FiringOptions
+from ajsync.cli.session import stop_on_signals
 from ajsync.errors import UsageError
 from ajsync.scheduler.scheduler import Scheduler, Settings
 from ajsync.timestamp import NANOSECONDS
@@ -24,48 +24,50 @@ from ajsync.waiting import unless
 log = logging.getLogger(__name__)
 
 _LEAST_TAKEOVER_SECONDS = 2.0
-"""A leader is heard once a second."""
+"""A leader is heard from once a second."""
 _LOOK_SECONDS = 0.5
 _NEW_OBJECTS = 20_000
-"""So many more than were taken back since are worth a look, which takes some milliseconds then."""
+"""This many new objects are worth a look, which takes some milliseconds then."""
 _LONGEST_BUSY_SECONDS = 60.0
 
 
-def scheduler_settings(name: str | None, fires: FiringOptions, replicas: int) -> Settings:
-    """The settings that the options make."""
-    if fires.takeover_after < _LEAST_TAKEOVER_SECONDS:
-        raise UsageError(f"--takeover-after is at least {_LEAST_TAKEOVER_SECONDS:g}s: a leader is heard once a second.")
+def scheduler_settings(name: str | None, firing: FiringOptions, replicas: int) -> Settings:
+    """Make the settings of a scheduler from the options."""
+    if firing.takeover_after < _LEAST_TAKEOVER_SECONDS:
+        raise UsageError(
+            f"--takeover-after must be at least {_LEAST_TAKEOVER_SECONDS:g}s: a leader is heard from once a second."
+        )
     return Settings(
         name=name or socket.gethostname(),
-        takeover_after=fires.takeover_after,
-        grace=int(fires.grace * NANOSECONDS),
-        catchup_window=int(fires.catchup_window * NANOSECONDS),
-        ajc_payloads=fires.ajc_payloads,
-        signer=load_signer(fires.sign) if fires.sign else None,
+        takeover_after=firing.takeover_after,
+        grace=int(firing.grace * NANOSECONDS),
+        catchup_window=int(firing.catchup_window * NANOSECONDS),
+        ajc_payloads=firing.ajc_payloads,
+        signer=load_signer(firing.sign) if firing.sign else None,
         replicas=replicas,
     )
 
 
-async def run_scheduler(context: Context, settings: Settings, fires: FiringOptions, timeout: float) -> None:
-    """Run one scheduler until a signal, on a connection that is never given up; `timeout` in seconds for the first."""
+async def run_scheduler(context: Context, settings: Settings, firing: FiringOptions, timeout: float) -> None:
+    """Run one scheduler until a signal comes; only the first attempt to connect ends, after `timeout` seconds."""
     stop = stop_on_signals()
     name = f"ajsync scheduler {settings.name}"
     connecting = connect(context, name=name, timeout=timeout, reconnect_timeout=None)
     async with AsyncExitStack() as stack:
         if connection := await unless(stop, stack.enter_async_context(connecting)):
-            scheduler = await stack.enter_async_context(monitored(connection, settings, fires))
+            scheduler = await stack.enter_async_context(monitored(connection, settings, firing))
             await scheduler.run(stop)
     log.info("Stopped")
 
 
 @asynccontextmanager
-async def monitored(connection: Connection, settings: Settings, fires: FiringOptions) -> AsyncIterator[Scheduler]:
-    """A scheduler, and while the block runs its monitor, if one is wanted."""
+async def monitored(connection: Connection, settings: Settings, firing: FiringOptions) -> AsyncIterator[Scheduler]:
+    """Make a scheduler, and serve its monitor while the block runs, if one is wanted."""
     scheduler = Scheduler(connection, settings)
     async with AsyncExitStack() as stack:
         garbage = asyncio.create_task(_look_for_garbage(scheduler))
         stack.callback(garbage.cancel)
-        if fires.monitor is not None:
+        if firing.monitor is not None:
             try:
                 from ajsync.scheduler.monitor.monitor import monitor, parse_host, parse_monitor
             except ModuleNotFoundError as error:
@@ -73,11 +75,11 @@ async def monitored(connection: Connection, settings: Settings, fires: FiringOpt
             from ajsync.scheduler.overview import not_ready, status_of, unhealthy, warning
 
             try:
-                address = parse_monitor(fires.monitor)
+                address = parse_monitor(firing.monitor)
             except ValueError as error:
                 raise UsageError(f"--monitor: {error}") from None
             try:
-                hosts = tuple(map(parse_host, fires.monitor_host))
+                hosts = tuple(map(parse_host, firing.monitor_host))
             except ValueError as error:
                 raise UsageError(f"--monitor-host: {error}") from None
             url = await stack.enter_async_context(
@@ -96,7 +98,7 @@ async def monitored(connection: Connection, settings: Settings, fires: FiringOpt
 
 
 async def _look_for_garbage(scheduler: Scheduler) -> None:
-    """Look for garbage in cycles while nothing is to be fired, and only in what is new since the last look.
+    """Look for garbage in cycles while nothing is due, and only among objects that are new since the last look.
 
     A look takes a tenth of a second amid ten thousand fires or 25,000 schedules, and nothing is fired meanwhile.
     """

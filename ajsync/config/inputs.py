@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 
 from ajsync.config.files import Folder, Unusable
-
-_MOST_LINKS = 40
-"""Linux follows this many links in one path."""
+from ajsync.files import way
 
 
 @dataclass(slots=True)
@@ -95,33 +92,17 @@ def _status(name: bytes) -> bytes:
 
 
 def _way(path: Path) -> Iterator[Path]:
-    """The folders that contain the links on the way to `path`, and `path` itself.
+    """The folders that contain the links on the way to `path`, and the one that contains `path` itself.
 
     If something on the way does not exist, the last folder that does.
     """
-    here, rest, links = Path(path.anchor), deque(path.parts[1:]), 0
-    while rest:
-        part = rest.popleft()
-        if part == "..":
-            here = here.parent
-            continue
-        step = here / part
-        try:
-            target = step.readlink()
-        except OSError:  # not a link
-            if not step.exists():
-                break
-            if not rest:
-                yield here
+    here = Path(path.anchor)
+    for step in way(path):
+        if step.is_symlink():
+            yield step.parent
+        elif step.exists():
             here = step
-            continue
-        yield here
-        links += 1
-        if links > _MOST_LINKS:
+        else:
+            yield here if here.is_dir() else here.parent
             return
-        if target.is_absolute():
-            here = Path(target.anchor)
-        rest.extendleft(reversed(target.parts[1:] if target.is_absolute() else target.parts))
-    else:
-        return
-    yield here if here.is_dir() else here.parent
+    yield here.parent

@@ -26,12 +26,10 @@ DEADLINE_SECONDS = 60.0
 _COMMANDS = [f"ajsync.cli.{'ajc' if name == 'task' else 'commands'}.{name}" for name in COMMANDS]
 _LAZILY_IMPORTED = (
     "ajsync.cli.output.build_machine",
-    "ajsync.cli.options.session",
-    "ajsync.cli.options.source",
-    "ajsync.inspect.history",
+    *(f"ajsync.cli.output.{name}" for name in ("findings", "fires", "information", "plan", "schedules", "timeline")),
+    "ajsync.cli.source",
     "ajsync.reconcile.single",
     "jsonschema",
-    "rich.table",
 )
 
 

@@ -50,6 +50,6 @@ async def test_killed_between_delete_and_create_the_next_apply_brings_it_back_fi
     with background(project, "apply", "--yes", "--server", server.url) as process:
         output, errors = process.communicate(timeout=60)
     assert "seems to be running, or was interrupted a moment ago" in errors
-    assert "Brought back 1 schedule" in errors
+    assert "Restored 1 schedule" in errors
     assert "No changes:" in output
     assert "@weekly" in ajsync(project, "view", "A", "--server", server.url).stdout

@@ -212,7 +212,7 @@ def test_a_payload_comes_back_as_it_was_written(payload: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("files", "overlooked"),
+    ("files", "unmatched"),
     [
         ("", ("schedules/b.yml", "schedules/deep/c.yml", "top.yml")),
         ("files: [schedules/*.yaml]", ("schedules/b.yml", "schedules/deep/c.yml", "schedules/deep/d.yaml", "top.yml")),
@@ -221,8 +221,8 @@ def test_a_payload_comes_back_as_it_was_written(payload: object) -> None:
         ("files: [schedules/**/*.yaml, schedules/deep/*.yml, top.yml]", ()),
     ],
 )
-def test_what_looks_like_a_schedules_file_and_no_pattern_matches_is_overlooked(
-    tmp_path: Path, files: str, overlooked: tuple[str, ...]
+def test_what_looks_like_a_schedules_file_and_no_pattern_matches_is_unmatched(
+    tmp_path: Path, files: str, unmatched: tuple[str, ...]
 ) -> None:
     (tmp_path / "ajsync.yaml").write_text(f"owner: team\n{files}\n")
     for name in ("schedules/a.yaml", "schedules/b.yml", "schedules/deep/c.yml", "schedules/deep/d.yaml", "top.yml"):
@@ -232,4 +232,4 @@ def test_what_looks_like_a_schedules_file_and_no_pattern_matches_is_overlooked(
     (tmp_path / "schedules" / ".hidden.yml").write_text("schedules: {}\n")
     (tmp_path / "schedules" / "link.yml").symlink_to("a.yaml")
     (tmp_path / "schedules" / "nowhere.yml").symlink_to("nowhere")
-    assert load_configuration(tmp_path).unmatched == overlooked
+    assert load_configuration(tmp_path).unmatched == unmatched

@@ -1,4 +1,4 @@
-"""`ajsync task cron`: the commands for schedules as the Go tool spells them, with all flags that it takes."""
+"""`ajsync task cron`: the commands for schedules in the spelling of the Go tool, with all flags that it takes."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import click
 from ajsync.cli.ajc.task import OUTER_SEED, outer_signing_options
 from ajsync.cli.commands import COMMANDS, CRON_ALIASES
 from ajsync.cli.group import LazyGroup
-from ajsync.cli.options.options import outer_context_option
+from ajsync.cli.options.shared import outer_context_option
 
 
 class AjcGroup(LazyGroup):
-    """A group whose commands take the flags that `ajc` has for all of its commands, wherever they stand."""
+    """A group whose commands take the flags that `ajc` accepts for all of its commands."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of ajsync, and in a copy of it the further flags."""
+        """Return a copy of the command of ajsync, with the additional flags."""
         command = super().get_command(ctx, cmd_name)
         if command is not None:
             command = copy(command)
@@ -26,7 +26,7 @@ class AjcGroup(LazyGroup):
 
 
 def _further_flags(command: click.Command) -> Iterator[click.Option]:
-    """Flags that change nothing: those of `ajc` for all commands, and for each truth value the word that it is not."""
+    """Flags without an effect: those of `ajc` for all commands, and the negation of each flag."""
     known = {name for param in command.params for name in param.opts}
     flags = [
         name for param in command.params if isinstance(param, click.Option) and param.is_flag for name in param.opts
@@ -50,10 +50,10 @@ def _further_flags(command: click.Command) -> Iterator[click.Option]:
 @outer_context_option
 @click.pass_context
 def command(ctx: click.Context) -> None:
-    """The commands for schedules as 'ajc' spells them.
+    """The commands for schedules in the spelling of 'ajc'.
 
-    They are those of ajsync and have its options too. As in 'ajc', 'add' and 'list' make the bucket when it is missing;
-    --sign and --verify, which 'ajc' takes everywhere, change nothing but for the --sign of the scheduler.
+    These are commands of ajsync with its options. As in 'ajc', 'add' and 'list' make the bucket when it is missing.
+    --sign and --verify are accepted everywhere as by 'ajc', but only the --sign of the scheduler has an effect.
     """
     if OUTER_SEED in ctx.meta:
         ctx.default_map = {**(ctx.default_map or {}), "scheduler": {"sign": ctx.meta[OUTER_SEED]}}

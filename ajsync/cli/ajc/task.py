@@ -1,14 +1,14 @@
-"""`ajsync task`: the way that the Go tool spells it, so that a script for `ajc` runs with `ajsync` in its place."""
+"""`ajsync task`: the spelling of the Go tool, so that a script for `ajc` runs with `ajsync` in its place."""
 
 from __future__ import annotations
 
 import click
 
 from ajsync.cli.group import LazyGroup
-from ajsync.cli.options.options import outer_context_option
+from ajsync.cli.options.shared import outer_context_option
 
 OUTER_SEED = "ajsync.sign"
-"""Where the --sign that was given before the command is kept, in click's own `meta`."""
+"""The key in click's `meta` of a --sign that was given before the command."""
 
 
 def _keep_seed(ctx: click.Context, _param: click.Parameter, file: str | None) -> None:
@@ -17,7 +17,7 @@ def _keep_seed(ctx: click.Context, _param: click.Parameter, file: str | None) ->
 
 
 def outer_signing_options() -> list[click.Parameter]:
-    """The flags of `ajc tasks` that may stand before the commands below it."""
+    """Make the flags of `ajc tasks` that can come before the commands below it."""
     return [
         click.Option(["--sign"], expose_value=False, hidden=True, callback=_keep_seed),
         click.Option(["--verify"], expose_value=False, hidden=True),
@@ -33,7 +33,7 @@ def outer_signing_options() -> list[click.Parameter]:
 )
 @outer_context_option
 def command() -> None:
-    """The same commands as 'ajc' spells them, 'ajsync task cron add' and so on, for scripts that were written for it.
+    """The same commands in the spelling of 'ajc', such as 'ajsync task cron add', for scripts that were written for it.
 
-    Of the commands below 'ajc tasks' there is 'cron' only.
+    'cron' is the only command of 'ajc tasks' that is here.
     """

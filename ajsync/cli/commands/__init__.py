@@ -1,4 +1,4 @@
-"""The commands, each in a module of its name, and what the help says of each."""
+"""The commands, each in a module of its name, and how they are called."""
 
 COMMANDS = {
     "init": "Write ajsync.yaml and a first schedules file.",
@@ -16,12 +16,15 @@ COMMANDS = {
     "add": "Add one schedule to the bucket.",
     "delete": "Delete one schedule from the bucket.",
     "export": "Write the schedules of the bucket as YAML.",
-    "scheduler": "Turn what is due into tasks, elected among several.",
-    "dev": "Run a NATS server for trying things out.",
+    "scheduler": "Turn what is due into tasks, as the elected one of several.",
+    "dev": "Run a NATS server to try things out.",
     "completion": "Print the script that lets a shell complete commands and names.",
-    "task": "The same commands as 'ajc' spells them.",
+    "task": "The same commands in the spelling of 'ajc'.",
 }
-"""Each sub-command and its short help, so that `ajsync --help` imports none of them."""
+"""The short help of each command, so that `ajsync --help` imports none of them."""
 
 CRON_ALIASES = {"a": "add", "new": "add", "v": "view", "show": "view", "rm": "delete", "del": "delete", "ls": "list"}
-"""What `ajc` calls its commands for schedules besides."""
+"""More names that `ajc` has for its commands for schedules."""
+
+COMPLETE_VARIABLE = "_AJSYNC_COMPLETE"
+"""The environment variable with which a shell's script asks what could come next."""

@@ -1,4 +1,4 @@
-"""`ajsync add`: one schedule more in the bucket, without a file."""
+"""`ajsync add`: add one schedule to the bucket, without a file."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from typing import Any, BinaryIO
 import click
 
 from ajsync.asyncjobs.names import DEFAULT_QUEUE
-from ajsync.cli.options.moments import Zone
-from ajsync.cli.options.options import Files, Server, files_options, server_options
+from ajsync.cli.options.shared import files_options, server_options
+from ajsync.cli.options.times import Zone
+from ajsync.cli.options.values import Creation, Files, Server
 from ajsync.cli.output.data import output_option, show
 from ajsync.errors import InvalidError, UsageError
 from ajsync.files import UnfitFileError, check_regular
 
 
 class _AddCommand(click.Command):
-    """Says of a schedule that was not quoted what helps: a shell makes several arguments of it, or names of files."""
+    """Gives a hint on a schedule that was not quoted: a shell makes several arguments or names of files of it."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse as any command does."""
+        """Parse the arguments."""
         try:
             return super().parse_args(ctx, args)
         except click.UsageError as error:
@@ -31,12 +32,12 @@ class _AddCommand(click.Command):
 
 
 class _PayloadFile(click.File):
-    """A file or pipe to read, or `-` for standard input: never a device, which has no end."""
+    """A file or pipe to read, or `-` for standard input, but not a device, which has no end."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Open it as click does."""
+        """Open the file."""
         if isinstance(value, str) and value != "-":
-            # What else is wrong with it click says, when it opens it.
+            # When click opens the file, it reports these itself.
             with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
                 try:
                     check_regular(Path(value), pipe=True)
@@ -53,14 +54,14 @@ class _PayloadFile(click.File):
 @click.argument("task_type", metavar="TYPE")
 @files_options
 @server_options
-@click.option("--payload", metavar="TEXT", help="What each task carries: this text, as a JSON string.")
-@click.option("--payload-file", type=_PayloadFile("rb"), metavar="FILE", help="What each task carries: these bytes.")
-@click.option("-q", "--queue", default=DEFAULT_QUEUE, show_default=True, help="The queue of the tasks.")
+@click.option("--payload", metavar="TEXT", help="The payload of each task: this text, as a JSON string.")
 @click.option(
-    "--deadline", metavar="DURATION", help="How long after a fire its task may still be started, such as 12h."
+    "--payload-file", type=_PayloadFile("rb"), metavar="FILE", help="The payload of each task: the bytes of this file."
 )
+@click.option("-q", "--queue", default=DEFAULT_QUEUE, show_default=True, help="The queue of the tasks.")
+@click.option("--deadline", metavar="DURATION", help="How long after a fire its task may still start, such as 12h.")
 @click.option(
-    "--tries", type=click.IntRange(min=0), default=0, metavar="N", help="How often a task is tried. [default: 10]"
+    "--tries", type=click.IntRange(min=0), default=0, metavar="N", help="How many times a task is tried. [default: 10]"
 )
 @click.option(
     "--timezone",
@@ -69,7 +70,7 @@ class _PayloadFile(click.File):
     shell_complete=Zone().shell_complete,
     help="The zone of the schedule, such as Europe/Malta.",
 )
-@click.option("--owner", metavar="NAME", help="Make it a schedule of this owner. [default: of nobody]")
+@click.option("--owner", metavar="NAME", help="The owner of the schedule. [default: none]")
 @click.option("--create-bucket", is_flag=True, help="Make the bucket if it is missing.")
 @output_option("the stored value")
 def command(
@@ -91,8 +92,8 @@ def command(
     """Add one schedule to the bucket: each time it is due, a task of TYPE is made.
 
     SCHEDULE is five fields, @yearly, @monthly, @weekly, @daily, @hourly or '@every 10m'; the @ may be left out. A name
-    that is there already is an error. 'apply' never touches the schedule, since it belongs to nobody; with --owner it
-    belongs to the files of that owner, whose next apply deletes it unless they name it.
+    that exists already is an error. The schedule is unmanaged, so 'apply' never touches it. With --owner it belongs to
+    that owner, whose next apply deletes it unless the owner's files name it.
 
     \b
     Examples:
@@ -102,25 +103,23 @@ def command(
     """
     import time
 
-    from ajsync.asyncjobs.model import DEFAULT_MAX_TRIES, ScheduledTask, encode_json
+    from ajsync.asyncjobs.model import DEFAULT_MAX_TRIES, encode_json
     from ajsync.asyncjobs.size import MAX_PAYLOAD
-    from ajsync.cli.commands.view import schedule_lines
-    from ajsync.cli.options.session import configured_context, connected, open_or_create, run
+    from ajsync.cli.output.schedules import schedule_lines
+    from ajsync.cli.session import on_bucket
     from ajsync.reconcile.fields import stored_object
     from ajsync.reconcile.single import add, new_schedule, parse_deadline
 
     if payload is not None and payload_file is not None:
-        raise UsageError("--payload and --payload-file exclude each other.")
-    # As in the Go tool, a text that is empty is no payload, and no number of tries is the usual one.
+        raise UsageError("--payload cannot be combined with --payload-file.")
+    # As in the Go tool, an empty text means no payload, and 0 tries means the default.
     try:
         carried = payload_file.read(MAX_PAYLOAD + 1) if payload_file else encode_json(payload) if payload else None
     except UnicodeEncodeError:
-        raise UsageError(
-            "--payload is no text in UTF-8: put it into a file, and pass that as --payload-file."
-        ) from None
+        raise UsageError("--payload is not UTF-8 text: put it into a file, and pass that as --payload-file.") from None
     if carried is not None and len(carried) > MAX_PAYLOAD:
         raise InvalidError(
-            f"The payload is too large: the most is {MAX_PAYLOAD:,} bytes. Let the task fetch what it needs."
+            f"The payload is too large: the maximum is {MAX_PAYLOAD:,} bytes. Let the task fetch what it needs."
         )
     task = new_schedule(
         name,
@@ -134,10 +133,6 @@ def command(
         owner=owner,
     )
 
-    async def store() -> ScheduledTask:
-        async with connected(server, configured_context(files, server)) as connection:
-            bucket = await open_or_create(connection, (1, False) if create_bucket else None)
-            return await add(bucket, task, now=time.time_ns())
-
-    stored = run(store())
+    creation = Creation() if create_bucket else None
+    stored = on_bucket(files, server, lambda bucket: add(bucket, task, now=time.time_ns()), creation)
     show(output, lambda: stored_object(stored), lambda: schedule_lines(stored))

@@ -1,4 +1,4 @@
-"""`ajsync apply`: make the bucket equal to the files, once or again and again."""
+"""`ajsync apply`: make the bucket equal to the files, once or whenever they change."""
 
 from __future__ import annotations
 
@@ -9,11 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ajsync.cli.options.options import (
-    Duration,
-    Files,
-    FiringOptions,
-    Server,
+from ajsync.cli.options.shared import (
     gate_options,
     log_format_option,
     owned_files_options,
@@ -21,8 +17,12 @@ from ajsync.cli.options.options import (
     server_options,
     show_payload_option,
 )
+from ajsync.cli.options.times import Duration
+from ajsync.cli.options.values import Creation, Files, FiringOptions, Server
+from ajsync.cli.output.terminal import confirm, say
 from ajsync.errors import UsageError
 from ajsync.safety import Opened
+from ajsync.text import counted
 
 if TYPE_CHECKING:
     from ajsync.config import Configuration
@@ -42,20 +42,18 @@ _RESYNC_SECONDS = 300.0
 @show_payload_option
 @click.option("-y", "--yes", is_flag=True, help="Apply without asking.")
 @click.option("--create-bucket", is_flag=True, help="Make the bucket if it is missing.")
-@click.option("--replicas", type=click.IntRange(1, 5), help="Of a bucket that is made now. [default: 1]")
-@click.option("--memory", is_flag=True, help="Keep a bucket that is made now in memory.")
-@click.option("--watch", is_flag=True, help="Go on, and apply again whenever the files change.")
+@click.option("--replicas", type=click.IntRange(1, 5), help="With --create-bucket: how many replicas. [default: 1]")
+@click.option("--memory", is_flag=True, help="With --create-bucket: keep the bucket in memory.")
+@click.option("--watch", is_flag=True, help="Keep running, and apply again whenever the files change.")
 @click.option(
     "--scheduler",
     is_flag=False,
     flag_value="",
     metavar="[NAME]",
-    help="With --watch: run the scheduler NAME too; of several, the leader alone applies.",
+    help="With --watch: run the scheduler NAME too; of several, only the leader applies.",
 )
 @click.option(
-    "--resync",
-    type=Duration(),
-    help="With --watch: how often to look for drift in the bucket. [default: 5m]",
+    "--resync", type=Duration(), help="With --watch: how often to look for drift in the bucket. [default: 5m]"
 )
 @scheduler_options
 @log_format_option
@@ -72,12 +70,12 @@ def command(
     watch: bool,
     scheduler: str | None,
     resync: float | None,
-    fires: FiringOptions,
+    firing: FiringOptions,
     log_format: str,
 ) -> None:
-    """Make the bucket equal to the files: creates, updates and deletes what this owner has.
+    """Make the bucket equal to the files: create, update and delete the schedules of this owner.
 
-    On a terminal the plan is shown and confirmed first; elsewhere --yes is needed. A PLAN saved by 'plan --out' is
+    On a terminal the plan is shown and you are asked first; elsewhere --yes is needed. A PLAN saved by 'plan --out' is
     applied without asking, and only if bucket and files are still what it was made from.
 
     \b
@@ -89,24 +87,25 @@ def command(
       ajsync apply --yes --watch --scheduler --monitor 8080
     """
     if watch and plan_file:
-        raise UsageError("--watch follows the files; it does not go with a saved plan.")
+        raise UsageError("--watch follows the files: it cannot be combined with a saved plan.")
     if watch and not yes:
-        raise UsageError("--watch applies whatever the files say, without asking: pass --yes too.")
+        raise UsageError("--watch applies every change of the files without asking: pass --yes too.")
     if scheduler is not None and not watch:
-        raise UsageError("--scheduler goes on, as --watch does: pass --watch too, or run 'ajsync scheduler'.")
-    if fires.monitor is not None and scheduler is None:
-        raise UsageError("--monitor shows what a scheduler does: pass --scheduler too.")
+        raise UsageError("--scheduler needs --watch; to run a scheduler alone, use 'ajsync scheduler'.")
+    if firing.monitor is not None and scheduler is None:
+        raise UsageError("--monitor needs --scheduler, whose work it shows.")
     if not create_bucket and (replicas is not None or memory):
-        raise UsageError("--replicas and --memory are about a bucket that is made now: pass --create-bucket too.")
+        raise UsageError("--replicas and --memory need --create-bucket.")
     if resync is not None and not watch:
-        raise UsageError("--resync is how often --watch looks again: pass --watch too.")
-    creation = (replicas or 1, memory) if create_bucket else None
+        raise UsageError("--resync needs --watch.")
+    creation = Creation(replicas or 1, memory) if create_bucket else None
     if watch:
-        from ajsync.cli.commands.watch import follow_files
+        from ajsync.cli.follow import follow_files
         from ajsync.cli.output.logs import start_logging
+        from ajsync.cli.session import run
 
         start_logging(log_format)
-        follow_files(files, server, opened, creation, resync or _RESYNC_SECONDS, scheduler, fires)
+        run(follow_files(files, server, opened, creation, resync or _RESYNC_SECONDS, scheduler, firing))
         return
     _apply_once(plan_file, files, server, opened, show_payload, yes, creation)
 
@@ -118,25 +117,23 @@ def _apply_once(
     opened: Opened,
     show_payload: bool,
     yes: bool,
-    creation: tuple[int, bool] | None,
+    creation: Creation | None,
 ) -> None:
-    from ajsync.cli.options.session import load, run
-    from ajsync.cli.output.destination import warn_if_elsewhere
-    from ajsync.cli.output.plan import print_plan
-    from ajsync.cli.output.unmatched import warn_of_overlooked
+    from ajsync.cli.output.plan import print_plan, print_result
+    from ajsync.cli.project import load_and_warn
+    from ajsync.cli.session import run, warn_if_elsewhere
     from ajsync.reconcile.saved import check_environment, check_plan, load_plan
 
     saved = None if plan_file is None else load_plan(plan_file)
     if saved is not None:
         check_environment(saved, files.environment)
         files, opened = _files_of(files, saved), opened | saved.opened
-    configuration = load(files)
-    warn_of_overlooked(configuration)
+    configuration = load_and_warn(files)
     warn_if_elsewhere(server, configuration.environment, configuration.context)
     proposal = run(_prepare(configuration, server, opened, creation))
     plan = proposal.plan
     if saved is not None:
-        check_plan(saved.plan, plan)  # what is applied is the new one: of the saved one nothing needs to be trusted
+        check_plan(saved.plan, plan)  # the new plan is applied, so that nothing of the saved one has to be trusted
     print_plan(
         proposal, configuration.safety, style="text", show_payload=show_payload, locations=configuration.locations
     )
@@ -144,75 +141,53 @@ def _apply_once(
         raise click.exceptions.Exit(proposal.refusals[0].exit_code)
     if not plan.changes:
         return
-    if not yes and plan_file is None:
-        _confirm(plan)
-    _report(run(_carry_out(plan, configuration, server)))
+    if not yes and saved is None:
+        if not sys.stdin.isatty():
+            raise UsageError("There is no terminal to ask on: pass --yes, or apply a plan saved by 'plan --out'.")
+        confirm(_question(plan), "Nothing was applied.")
+    print_result(run(_carry_out(plan, configuration, server)))
 
 
-async def _prepare(
-    configuration: Configuration, server: Server, opened: Opened, creation: tuple[int, bool] | None
-) -> Proposal:
-    from ajsync.cli.options.session import connected, goal, open_or_create
-    from ajsync.cli.output.destination import destination
-    from ajsync.cli.output.terminal import say
+async def _prepare(configuration: Configuration, server: Server, opened: Opened, creation: Creation | None) -> Proposal:
+    from ajsync.cli.session import destination, goal, opened_bucket
     from ajsync.reconcile.apply.recreate import finish_interrupted
     from ajsync.reconcile.reconciler import propose
-    from ajsync.text import counted
 
-    async with connected(server, configuration.context) as connection:
-        bucket = await open_or_create(connection, creation)
-        finished = await finish_interrupted(bucket, configuration.owner)
-        if finished:
-            say(f"Brought back {counted(len(finished), 'schedule')} that an interrupted apply had left deleted.")
-        return await propose(bucket, goal(configuration, opened), destination(connection, server, configuration))
+    async with opened_bucket(server, configuration.context, creation) as bucket:
+        if finished := await finish_interrupted(bucket, configuration.owner):
+            say(f"Restored {counted(len(finished), 'schedule')} that an interrupted apply had left deleted.")
+        where = destination(bucket.connection, server, configuration)
+        return await propose(bucket, goal(configuration, opened), where)
 
 
 def _files_of(files: Files, saved: SavedPlan) -> Files:
-    """The files that the plan was made from, where the options do not say."""
+    """Take the files that the plan was made from, unless the options name others."""
     project = Path(saved.project)
     known = saved.project and not project.is_absolute() and project.is_file()
     return replace(files, config=files.config or (project if known else None), environment=saved.environment)
 
 
-def _confirm(plan: Plan) -> None:
-    from ajsync.cli.output.terminal import say
-
-    if not sys.stdin.isatty():
-        raise UsageError("There is no terminal to confirm on: pass --yes, or apply a plan saved by 'plan --out'.")
-    if not click.confirm(_question(plan), err=True):
-        say("Nothing was applied.")
-        raise click.exceptions.Exit(1)
-
-
 def _question(plan: Plan) -> str:
-    """Where to, and how much: `Apply to prod (nats-prod): 3 to create, 2 to delete?`, the deletes in bold."""
-    from ajsync.cli.output.terminal import has_colour
+    """Ask where to, and how much: `Apply to prod (nats-prod): 3 to create, 2 to delete?`, the deletes in bold."""
+    from ajsync.cli.output.terminal import stderr_paint
     from ajsync.reconcile.plan import KINDS
     from ajsync.text import visible
 
     counts = [(plan.count(kind), kind.verb) for kind in KINDS]
     parts = [f"{count:,} to {verb}" for count, verb in counts if count]
-    if has_colour(sys.stderr) and parts[-1].endswith("delete"):
-        parts[-1] = click.style(parts[-1], bold=True)
+    if parts[-1].endswith("delete"):
+        parts[-1] = stderr_paint()("strong", parts[-1])
     return f"Apply to {visible(str(plan.destination))}: {', '.join(parts)}?"
 
 
 async def _carry_out(plan: Plan, configuration: Configuration, server: Server) -> Result:
     import time
 
-    from ajsync.cli.options.session import opened_bucket, stop_on_signals
     from ajsync.cli.output.plan import progress
+    from ajsync.cli.session import opened_bucket, stop_on_signals
     from ajsync.reconcile.apply.apply import apply
 
     stop = stop_on_signals()
     async with opened_bucket(server, configuration.context) as bucket:
         with progress(len(plan.changes)) as advance:
             return await apply(bucket, plan, now=time.time_ns(), on_done=advance, stop=stop)
-
-
-def _report(result: Result) -> None:
-    from ajsync.cli.output.plan import print_result
-
-    print_result(result)
-    if result.error is not None:
-        raise result.error

@@ -1,4 +1,4 @@
-"""`ajsync completion`: the script that lets a shell complete commands, options and names."""
+"""`ajsync completion`: print the script that lets a shell complete commands, options and names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 def command(shell: str) -> None:
     """Print the script that lets a shell complete commands, options, schedules, contexts and environments.
 
-    Schedules are looked up in the bucket, for a second at the most.
+    Schedules are looked up in the bucket, for at most a second.
 
     \b
     bash 4.4 or newer, in ~/.bashrc:
@@ -26,14 +26,14 @@ def command(shell: str) -> None:
     fish:
       ajsync completion fish > ~/.config/fish/completions/ajsync.fish
 
-    A new shell has it. The script asks the 'ajsync' that is called, so a new version of that needs no new script.
+    New shells have it. The script asks the installed 'ajsync', so a new version needs no new script.
     """
     from click.shell_completion import get_completion_class
 
-    from ajsync.cli.main import COMPLETE_VARIABLE, cli
+    from ajsync.cli.commands import COMPLETE_VARIABLE
 
     kind = get_completion_class(shell)
     assert kind is not None
-    script = kind(cli, {}, "ajsync", COMPLETE_VARIABLE).source()
+    script = kind(click.get_current_context().find_root().command, {}, "ajsync", COMPLETE_VARIABLE).source()
     # click's script for fish would cut a description at its first comma.
     click.echo(script.replace('string split "," $', 'string split --max 1 "," $'), nl=False)

@@ -1,4 +1,4 @@
-"""`ajsync delete`: one schedule less in the bucket."""
+"""`ajsync delete`: delete one schedule from the bucket."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ajsync.cli.options.options import Files, Server, files_options, schedule_argument, server_options
-from ajsync.cli.output.terminal import conclude, say
+from ajsync.cli.options.shared import files_options, schedule_argument, server_options
+from ajsync.cli.options.values import Files, Server
+from ajsync.cli.output.terminal import conclude, confirm
 from ajsync.errors import UsageError
+from ajsync.text import visible
 
 if TYPE_CHECKING:
     from ajsync.reconcile.single import Found
@@ -20,12 +22,12 @@ if TYPE_CHECKING:
 @files_options
 @server_options
 @click.option("-f", "--force", is_flag=True, help="Delete without asking.")
-@click.option("--owner", metavar="NAME", help="Delete it though it belongs to this owner's files.")
+@click.option("--owner", metavar="NAME", help="Delete it although it belongs to this owner.")
 def command(name: str, files: Files, server: Server, force: bool, owner: str | None) -> None:
     """Delete one schedule from the bucket.
 
-    On a terminal this is confirmed first; elsewhere --force is needed. A schedule that files own is refused: take it
-    out of the files and apply them, or name the owner with --owner. A value that is not a scheduled task can be deleted
+    On a terminal you are asked first; elsewhere --force is needed. A schedule that has an owner is refused: remove it
+    from the files and apply them, or name the owner with --owner. A value that is not a scheduled task can be deleted
     too.
 
     \b
@@ -34,12 +36,11 @@ def command(name: str, files: Files, server: Server, force: bool, owner: str | N
       ajsync delete EMAIL_MONTHLY_UPDATE --force
       ajsync delete REPORT_DAILY --owner team
     """
-    from ajsync.cli.options.session import configured_context, opened_bucket, run
+    from ajsync.cli.session import configured_context, opened_bucket, run
     from ajsync.reconcile.single import find_removable, remove
-    from ajsync.text import visible
 
     if not force and not sys.stdin.isatty():
-        raise UsageError("There is no terminal to confirm on: pass --force.")
+        raise UsageError("There is no terminal to ask on: pass --force.")
     context = configured_context(files, server)
 
     async def look() -> Found:
@@ -52,17 +53,12 @@ def command(name: str, files: Files, server: Server, force: bool, owner: str | N
 
     found = run(look())
     if not force:
-        _confirm(found)
+        confirm(_question(name, found), "Nothing was deleted.")
     run(delete(found))
     conclude(f"Removed Scheduled Task {visible(name)}")
 
 
-def _confirm(found: Found) -> None:
-    from ajsync.text import visible
-
-    assert found.entry is not None
-    task = found.entry.task
+def _question(name: str, found: Found) -> str:
+    task = found.entry.task if found.entry else None
     what = f"{visible(task.schedule)}, {visible(task.task_type)}" if task else "not a scheduled task"
-    if not click.confirm(f"Delete {visible(found.entry.name)} ({what})?", err=True):
-        say("Nothing was deleted.")
-        raise click.exceptions.Exit(1)
+    return f"Delete {visible(name)} ({what})?"

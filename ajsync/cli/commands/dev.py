@@ -1,4 +1,4 @@
-"""`ajsync dev`: run a NATS server with a bucket and a context of its own, for trying things out."""
+"""`ajsync dev`: run a NATS server with a bucket and a context of its own, to try things out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CONTEXT_NAME = "ajsync-dev"
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="Where it listens. [default: a free port]")
+@click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="The port to listen on. [default: a free one]")
 @click.option(
     "--context-name",
     default=CONTEXT_NAME,
@@ -22,13 +22,13 @@ CONTEXT_NAME = "ajsync-dev"
     show_default=True,
     help="The NATS context to write, and to remove at the end.",
 )
-@click.option("--fresh", is_flag=True, help="Forget what an earlier run stored. [default: go on with it]")
+@click.option("--fresh", is_flag=True, help="Delete what an earlier run stored. [default: keep it]")
 def command(port: int | None, context_name: str, fresh: bool) -> None:
-    """Run a NATS server for trying things out, until Ctrl-C.
+    """Run a NATS server to try things out, until Ctrl-C.
 
-    It has JetStream and the configuration bucket, listens on 127.0.0.1 only, and keeps its data in .ajsync/dev, beside
-    ajsync.yaml if there is one here or in a folder above. While it runs there is a NATS context for it, which ajsync,
-    nats and ajc take with --context.
+    It has JetStream and the bucket, listens on 127.0.0.1 only, and keeps its data in .ajsync/dev, beside ajsync.yaml if
+    there is one here or in a folder above. While it runs, ajsync, nats and ajc reach it through a NATS context, with
+    --context.
 
     \b
     It needs nats-server:
@@ -51,7 +51,7 @@ def command(port: int | None, context_name: str, fresh: bool) -> None:
 
 
 async def _until_signal(folder: Path, port: int | None, context_name: str, fresh: bool) -> None:
-    """Serve until the first signal; what runs then is cancelled wherever it stands, and cleans up after itself."""
+    """Serve until the first signal, which cancels the server wherever it is; it cleans up after itself."""
     import asyncio
     import contextlib
     import signal
@@ -61,7 +61,7 @@ async def _until_signal(folder: Path, port: int | None, context_name: str, fresh
 
     def stop() -> None:
         nonlocal stopping
-        if not stopping:  # a second signal must not cut the cleaning up short: that would leave the server behind
+        if not stopping:  # a second signal must not end the clean-up, which would leave the server behind
             stopping = True
             serving.cancel()
 
@@ -92,7 +92,7 @@ async def _serve(folder: Path, port: int | None, context_name: str, fresh: bool)
 
 def _announce(server: RunningServer, version: str, folder: Path, context_name: str, bucket: str, made: bool) -> None:
     click.echo(f"nats-server {version} runs at {server.url}, with its data in {folder}.")
-    click.echo(f"The bucket {bucket} was {'made now' if made else 'there already'}.\n")
+    click.echo(f"The bucket {bucket} {'was made now' if made else 'exists already'}.\n")
     click.echo("Reach it through its NATS context:")
     click.echo(f"  ajsync plan --context {context_name}")
     click.echo(f"  ajc --context {context_name} tasks cron list")

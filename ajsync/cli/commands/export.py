@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING
 import click
 
 from ajsync.asyncjobs.names import QUEUE_NAME
-from ajsync.cli.options.options import Files, Server, owned_files_options, schedules_argument, server_options
+from ajsync.cli.options.shared import owned_files_options, schedules_argument, server_options
+from ajsync.cli.options.values import Files, Server
 from ajsync.cli.output.data import echo_data
-from ajsync.cli.output.new_files import write_new
+from ajsync.cli.output.terminal import say, warn
 from ajsync.errors import PartiallyAppliedError, UsageError
+from ajsync.files import write_new
+from ajsync.text import counted, plural, visible
 
 if TYPE_CHECKING:
-    from ajsync.asyncjobs.bucket import ConfigurationBucket
     from ajsync.asyncjobs.live import LiveSchedule
     from ajsync.asyncjobs.model import ScheduledTask
-    from ajsync.reconcile.plan import Adopt, Plan
+    from ajsync.reconcile.plan import Adopt
 
 _LONGEST_NAME = 255
 """Bytes that the name of a file may have, on every usual file system."""
@@ -34,15 +36,16 @@ _LONGEST_NAME = 255
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="A file to write, or a folder: then one file for each queue. [default: standard output]",
+    help="The file to write, or a folder for one file for each queue. [default: standard output]",
 )
-@click.option("--adopt", is_flag=True, help="Take over the exported schedules that nobody manages.")
+@click.option("--adopt", is_flag=True, help="Take over the exported schedules that are unmanaged.")
 def command(names: tuple[str, ...], files: Files, server: Server, output: Path | None, adopt: bool) -> None:
     """Write the schedules of the bucket as YAML files that plan as unchanged.
 
-    Written are those of this owner and those of nobody, or of them the ones that are named; those of other owners
-    never, and with --output none that the files hold already. What nobody manages is a conflict in the next plan until
-    it is adopted: at once with --adopt, or later with 'ajsync apply --adopt'. No file that exists is overwritten.
+    These are the schedules of this owner and the unmanaged ones, or those of them that are named; schedules of other
+    owners are never written, and with --output none that is in the files already. An unmanaged schedule is a conflict
+    in the next plan until it is adopted: at once with --adopt, or later with 'ajsync apply --adopt'. No existing file
+    is overwritten.
 
     \b
     Examples:
@@ -51,12 +54,10 @@ def command(names: tuple[str, ...], files: Files, server: Server, output: Path |
       ajsync export EMAIL_MONTHLY_UPDATE -o schedules/email.yaml
     """
     if adopt and output is None:
-        raise UsageError("--adopt takes over what is in the files: write them with --output.")
-    from ajsync.cli.options.session import load, opened_bucket, run
-    from ajsync.cli.output.destination import warn_if_elsewhere
-    from ajsync.cli.output.terminal import say
+        raise UsageError("--adopt needs --output: it takes over what is in the files.")
+    from ajsync.cli.project import load
+    from ajsync.cli.session import opened_bucket, run, warn_if_elsewhere
     from ajsync.config.export import export_yaml
-    from ajsync.text import counted
 
     configuration = load(files, empty=True)
     warn_if_elsewhere(server, configuration.environment, configuration.context)
@@ -74,25 +75,23 @@ def command(names: tuple[str, ...], files: Files, server: Server, output: Path |
         texts[path] = exported.text
         skipped |= exported.skipped
     _write(texts)
-    say(
-        f"Wrote {counted(len(tasks) - len(skipped), 'schedule')}"
-        + (f", {len(held)} {'is' if len(held) == 1 else 'are'} in files already." if held else ".")
-    )
+    in_files = f"; {len(held)} {plural(len(held), 'is', 'are')} in files already" if held else ""
+    say(f"Wrote {counted(len(tasks) - len(skipped), 'schedule')}{in_files}.")
     for name, reason in sorted(skipped.items()):
         say(f"Not written: {name}: {reason}")
     if output is not None:
         run(_take_over(files, server, tasks.keys() - skipped.keys(), adopt))
     if skipped:
         raise PartiallyAppliedError(
-            f"{counted(len(skipped), 'schedule')} cannot be written as YAML, and stayed as before; "
-            "'ajsync view' shows each."
+            f"{counted(len(skipped), 'schedule')} cannot be written as YAML and {plural(len(skipped), 'was', 'were')} "
+            "left out; 'ajsync view' shows each."
         )
 
 
 def _chosen(
     entries: Mapping[str, LiveSchedule], owner: str, names: tuple[str, ...], held: Collection[str]
 ) -> dict[str, ScheduledTask]:
-    """The schedules to write, by name."""
+    """Return the schedules to write, by name."""
     ours = {
         name: entry.task
         for name, entry in entries.items()
@@ -102,26 +101,24 @@ def _chosen(
         return {name: task for name, task in ours.items() if name not in held}
     for name in names:
         if name in held:
-            raise UsageError(f"{name} is in the files already: without --output it is written all the same.")
+            raise UsageError(f"{name} is in the files already. Without --output it is written anyway.")
         if name not in ours:
-            why = "is not a schedule of this owner or of nobody" if name in entries else "is not in the bucket"
+            why = "belongs to another owner, or is not a schedule" if name in entries else "is not in the bucket"
             raise UsageError(f"{name} {why}. 'ajsync list' shows what there is.")
     return {name: ours[name] for name in names}
 
 
 def _by_file(tasks: Mapping[str, ScheduledTask], output: Path | None) -> dict[Path | None, list[ScheduledTask]]:
-    """Which schedules go into which file; None is standard output. Raises UsageError where a queue can name no file."""
-    from ajsync.text import visible
-
+    """Distribute schedules to files; None is standard output. Raises UsageError where a queue can name no file."""
     if output is None or output.suffix in (".yaml", ".yml"):
         return {output: list(tasks.values())}
     by_queue: dict[Path | None, list[ScheduledTask]] = {}
     for task in tasks.values():
-        # A queue's name comes from the bucket, and must not lead anywhere else.
+        # The name of a queue comes from the bucket, and must not lead to another folder.
         name = f"{task.queue if QUEUE_NAME.fullmatch(task.queue) else 'other'}.yaml"
         if len(name) > _LONGEST_NAME:
             raise UsageError(
-                f"Nothing was written: the name of the queue {visible(task.queue)} is too long for that of a file. "
+                f"Nothing was written: the name of the queue {visible(task.queue)} is too long to name a file. "
                 f"Write one file for all schedules: -o {output / 'all.yaml'}."
             )
         by_queue.setdefault(output / name, []).append(task)
@@ -131,16 +128,21 @@ def _by_file(tasks: Mapping[str, ScheduledTask], output: Path | None) -> dict[Pa
 def _write(texts: Mapping[Path | None, str]) -> None:
     existing = [str(path) for path in texts if path is not None and os.path.lexists(path)]
     if existing:
-        raise UsageError(f"Nothing was written: {', '.join(existing)} exists already. Name another with --output.")
+        exist = plural(len(existing), "exists", "exist")
+        raise UsageError(f"Nothing was written: {', '.join(existing)} {exist} already. Choose another --output.")
     write_new({path: text for path, text in texts.items() if path is not None})
     if None in texts:
         echo_data(texts[None], nl=False)
 
 
 async def _take_over(files: Files, server: Server, written: Collection[str], adopt: bool) -> None:
-    """Adopt what was written, where nothing but the owner changes by that; say what else the next plan will show."""
-    from ajsync.cli.options.session import goal, load, opened_bucket
-    from ajsync.cli.output.terminal import say, warn
+    """Adopt the written schedules whose owner is all that changes, and say what else the next plan will show."""
+    import time
+
+    from ajsync.cli.output.plan import print_result
+    from ajsync.cli.project import load
+    from ajsync.cli.session import goal, opened_bucket
+    from ajsync.reconcile.apply.apply import apply
     from ajsync.reconcile.plan import Adopt, Update
     from ajsync.reconcile.reconciler import propose
     from ajsync.safety import Opened
@@ -148,39 +150,25 @@ async def _take_over(files: Files, server: Server, written: Collection[str], ado
     configuration = load(files, empty=True)
     missing = [name for name in written if name not in configuration.tasks]
     if missing:
-        are = "is in a file" if len(missing) == 1 else "are in files"
+        are = plural(len(missing), "is in a file", "are in files")
         warn(f"{len(missing)} of them {are} that the patterns of {configuration.project.name} do not match.")
     async with opened_bucket(server, configuration.context) as bucket:
         plan = (await propose(bucket, goal(configuration, Opened(adopt=True)))).plan
         ours = [change for change in plan.changes if change.name in written and isinstance(change, Adopt | Update)]
         alike = [change for change in ours if isinstance(change, Adopt) and _only_owner_differs(change)]
-        different = len(ours) - len(alike)
-        if different:
-            do, them, they_do = ("does", "it", "it does") if different == 1 else ("do", "them", "they do")
+        if different := len(ours) - len(alike):
             warn(
-                f"{different} of them {do} not plan as unchanged, since 'defaults' of the project give {them} "
-                f"something that {they_do} not have; see 'ajsync plan --adopt'."
+                f"{different} of them {plural(different, 'does', 'do')} not plan as unchanged, because 'defaults' of "
+                f"the project {plural(different, 'adds', 'add')} members; see 'ajsync plan --adopt'."
             )
         if adopt and alike:
-            await _adopt(bucket, replace(plan, changes=tuple(alike)))
+            print_result(await apply(bucket, replace(plan, changes=tuple(alike)), now=time.time_ns()))
         elif alike:
-            belong, them = ("belongs", "it") if len(alike) == 1 else ("belong", "them")
-            say(f"{len(alike)} of them {belong} to nobody: 'ajsync apply --adopt' takes {them} over.")
+            are, them = plural(len(alike), "is", "are"), plural(len(alike), "it", "them")
+            say(f"{len(alike)} of them {are} unmanaged: 'ajsync apply --adopt' takes {them} over.")
 
 
 def _only_owner_differs(change: Adopt) -> bool:
     from ajsync.reconcile.fields import OWNER, changed_fields
 
     return changed_fields(change.before, change.after) == (OWNER,)
-
-
-async def _adopt(bucket: ConfigurationBucket, plan: Plan) -> None:
-    import time
-
-    from ajsync.cli.output.plan import print_result
-    from ajsync.reconcile.apply.apply import apply
-
-    result = await apply(bucket, plan, now=time.time_ns())
-    print_result(result)
-    if result.error is not None:
-        raise result.error

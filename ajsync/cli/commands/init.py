@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ajsync.cli.options.options import Server, server_options
-from ajsync.cli.output.new_files import write_new
+from ajsync.cli.options.shared import server_options
+from ajsync.cli.options.values import Creation, Server
 from ajsync.errors import UsageError, WriteError
-from ajsync.files import make_folder
+from ajsync.files import make_folder, write_new
+from ajsync.text import plural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,16 +22,16 @@ _SCHEMAS = ("ajsync.schema.json", "schedules.schema.json")
 _PROJECT = """\
 # yaml-language-server: $schema=.ajsync/schemas/ajsync.schema.json
 
-# Who these schedules belong to. ajsync changes and deletes only what this owner has: others can share the bucket.
+# The owner of these schedules. ajsync changes and deletes only what this owner has, so others can share the bucket.
 owner: {owner}
 
-# The NATS context of the server that they go to; --context wins over it.
+# The NATS context of their server; --context overrides it.
 {context}
 
-# Where the schedules are. Each pattern must match a file; one that need not: {{match: local/*.yaml, optional: true}}
+# Where the schedules are. Each pattern must match a file, unless it is like {{match: local/*.yaml, optional: true}}.
 files: [schedules/**/*.yaml]
 
-# What every schedule has that does not say otherwise.
+# What applies to every schedule that does not say otherwise.
 # defaults:
 #   timezone: Europe/Malta
 
@@ -46,22 +47,22 @@ files: [schedules/**/*.yaml]
 _EXAMPLE = """\
 # yaml-language-server: $schema=../.ajsync/schemas/schedules.schema.json
 
-# What every schedule of this file has that does not say otherwise.
+# What applies to every schedule of this file that does not say otherwise.
 defaults:
   queue: DEFAULT
   timezone: UTC
 
 schedules:
   EXAMPLE_REPORT:
-    # Minute, hour, day of the month, month, weekday. Also "@daily", "@every 10m"; quote what begins with @ or *.
+    # Minute, hour, day of the month, month, weekday; or "@daily", "@every 10m". Quote what begins with @ or *.
     schedule: "0 6 * * mon-fri"
-    # By this the workers of the queue choose what handles a task.
+    # The workers of the queue choose the handler of a task by its type.
     task_type: example:report
     description: A report on every working day
-    # A task that nobody has started by then is dropped.
+    # A task that no worker has started by then is dropped.
     deadline: 12h
     max_tries: 3
-    # What each task carries, as JSON. For bytes as they are: payload_file or payload_base64.
+    # The payload of each task, as JSON. For other bytes there are payload_file and payload_base64.
     payload:
       format: pdf
       recipients: [team@example.net]
@@ -69,14 +70,14 @@ schedules:
   EXAMPLE_CLEANUP:
     schedule: "@every 10m"
     task_type: example:cleanup
-    # No new task while the last one is not finished.
+    # No new task while the previous one is not finished.
     overlap: skip
-    # Stays in this file and out of the bucket. Remove the line to start it.
+    # Keeps the schedule out of the bucket. Remove the line to start it.
     suspend: true
 """
 
 _GITIGNORE = """\
-# The data of 'ajsync dev' stays out of git. The schemas are for editors, and for everyone who clones this.
+# The data of 'ajsync dev' stays out of git. The schemas are for the editors of everyone who clones the repository.
 *
 !.gitignore
 !schemas/
@@ -85,23 +86,23 @@ _GITIGNORE = """\
 
 
 @click.command()
-@click.option("--owner", metavar="NAME", help="Who the schedules belong to. [default: the folder's name]")
+@click.option("--owner", metavar="NAME", help="The owner of the schedules. [default: the folder's name]")
 @click.option(
     "--bucket",
     is_flag=True,
-    help="Make the configuration bucket on the server. Files are then written only if there is no ajsync.yaml yet.",
+    help="Make the bucket on the server too. Files are then written only if there is no ajsync.yaml yet.",
 )
-@click.option("--replicas", type=click.IntRange(1, 5), help="With --bucket: how many servers keep it. [default: 1]")
-@click.option("--memory", is_flag=True, help="With --bucket: keep it in memory, not in files.")
+@click.option("--replicas", type=click.IntRange(1, 5), help="With --bucket: how many replicas. [default: 1]")
+@click.option("--memory", is_flag=True, help="With --bucket: keep the bucket in memory.")
 @server_options
 def command(owner: str | None, bucket: bool, replicas: int | None, memory: bool, server: Server) -> None:
-    """Write ajsync.yaml and a first schedules file; no file that exists is ever overwritten.
+    """Write ajsync.yaml and a first schedules file; an existing file is never overwritten.
 
-    The JSON Schemas of both are put into .ajsync/schemas, where editors find them without a network. A --context goes
-    into ajsync.yaml.
+    Their JSON Schemas are written into .ajsync/schemas, where editors find them without a network. ajsync.yaml gets the
+    --context.
 
-    With --bucket the configuration bucket is made too, if it is missing. Where there is an ajsync.yaml already, here or
-    in a folder above, nothing is written, and its context is used.
+    With --bucket the bucket is made too, if it is missing. If there is an ajsync.yaml already, here or in a folder
+    above, nothing is written, and its context is used.
 
     \b
     Examples:
@@ -112,20 +113,20 @@ def command(owner: str | None, bucket: bool, replicas: int | None, memory: bool,
     from ajsync.config.project import find_project
 
     if not bucket and (replicas is not None or memory or server.server is not None):
-        raise UsageError("--replicas, --memory and --server are about the bucket: pass --bucket too.")
+        raise UsageError("--replicas, --memory and --server need --bucket.")
     project = find_project(Path.cwd()) if bucket else None
     if project is not None and owner is not None:
-        raise UsageError(f"--owner has no effect: {project} is there already, and --bucket leaves it as it is.")
+        raise UsageError(f"--owner has no effect: {project} exists already, and --bucket does not change it.")
     files = {} if project is not None else _files(Path.cwd(), owner, server.context)
     if bucket:
-        _make_bucket(server, project, replicas or 1, memory)
+        _make_bucket(server, project, Creation(replicas or 1, memory))
     if files:
         _write(files)
         _say_what_next(files, server.context, bucket)
 
 
 def prepare_folder(project: Path) -> Path:
-    """Make the folder `.ajsync` of a project, which git ignores but for the schemas."""
+    """Make the folder `.ajsync` of a project, of which git sees only the schemas."""
     folder = project / ".ajsync"
     try:
         make_folder(folder)
@@ -137,7 +138,7 @@ def prepare_folder(project: Path) -> Path:
 
 
 def _files(folder: Path, owner: str | None, context: str | None) -> Mapping[Path, str]:
-    """The files to write, relative to `folder`, and their text. Raises UsageError where one of them exists."""
+    """Return the files to write, relative to `folder`, and their text. Raises UsageError if one of them exists."""
     from ajsync.config.emit import scalar
     from ajsync.transport.context import DEFAULT_CONTEXT
 
@@ -149,13 +150,13 @@ def _files(folder: Path, owner: str | None, context: str | None) -> Mapping[Path
         Path("schedules/example.yaml"): _EXAMPLE,
     }
     if there := [str(file) for file in files if (folder / file).exists()]:
-        verb = "exists" if len(there) == 1 else "exist"
-        raise UsageError(f"{' and '.join(there)} {verb} already in {folder}. Nothing was written.")
+        exist = plural(len(there), "exists", "exist")
+        raise UsageError(f"{' and '.join(there)} {exist} already in {folder}. Nothing was written.")
     return files
 
 
 def owner_name(folder: Path, given: str | None) -> str:
-    """The owner that was given, if it is a valid one, else the folder's name with `-` for what an owner cannot hold."""
+    """Return the given owner if it is valid, or make one of the folder's name, with `-` for what is not allowed."""
     import re
 
     from ajsync.asyncjobs.names import OWNER_NAME
@@ -164,7 +165,7 @@ def owner_name(folder: Path, given: str | None) -> str:
     if OWNER_NAME.fullmatch(owner):
         return owner
     if given is None:
-        raise UsageError(f"No owner can be made of the folder's name {folder.name!r}: give one with --owner.")
+        raise UsageError(f"The folder's name {folder.name!r} cannot be made into an owner: pass --owner.")
     raise UsageError(f"{given!r} cannot be an owner: use letters, digits, _ and -.")
 
 
@@ -175,7 +176,7 @@ def _write(files: Mapping[Path, str]) -> None:
     try:
         make_folder(schemas)
         for name in _SCHEMAS:
-            (schemas / name).unlink(missing_ok=True)  # of a link nothing but the link
+            (schemas / name).unlink(missing_ok=True)  # removes a link, not what it leads to
             with (schemas / name).open("xb") as stream:
                 stream.write(schema_file(name).read_bytes())
     except OSError as error:
@@ -183,24 +184,24 @@ def _write(files: Mapping[Path, str]) -> None:
     write_new(files)
 
 
-def _make_bucket(server: Server, project: Path | None, replicas: int, memory: bool) -> None:
-    from ajsync.cli.options.session import connected, make_bucket, run
+def _make_bucket(server: Server, project: Path | None, creation: Creation) -> None:
+    from ajsync.cli.session import connected, make_bucket, run
     from ajsync.config import load_context
 
     configured = load_context(Path.cwd(), project=project) if project is not None else None
 
     async def main() -> tuple[str, str, bool]:
         async with connected(server, configured) as connection:
-            bucket, made = await make_bucket(connection, replicas, memory)
+            bucket, made = await make_bucket(connection, creation)
             return bucket.target.bucket, connection.url, made
 
     name, url, made = run(main())
-    click.echo(f"Made the bucket {name} at {url}." if made else f"The bucket {name} is there already at {url}.")
+    click.echo(f"Made the bucket {name} at {url}." if made else f"The bucket {name} exists already at {url}.")
 
 
 def _say_what_next(files: Mapping[Path, str], context: str | None, bucket: bool) -> None:
     click.echo(f"Wrote {' and '.join(map(str, files))}, and the schemas for editors into .ajsync/schemas.\n")
-    click.echo("Next, edit them, and then:")
+    click.echo("Edit them, and then:")
     click.echo("  ajsync validate                      checks the files")
     if context:
         if not bucket:
@@ -208,6 +209,6 @@ def _say_what_next(files: Mapping[Path, str], context: str | None, bucket: bool)
         click.echo("  ajsync plan                          shows what would change")
         click.echo("  ajsync apply                         changes it")
     else:
-        click.echo("  ajsync dev                           runs a NATS server for trying things out, until Ctrl-C")
+        click.echo("  ajsync dev                           runs a NATS server to try things out, until Ctrl-C")
         click.echo("  ajsync plan --context ajsync-dev     shows what would change there")
         click.echo("  ajsync apply --context ajsync-dev    changes it")

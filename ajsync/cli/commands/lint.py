@@ -1,39 +1,36 @@
-"""`ajsync lint`: schedules that are valid and still not what their author wants."""
+"""`ajsync lint`: find schedules that are valid and still not what their author wants."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ajsync.cli.options.options import Files, Server, owned_files_options, server_options
-from ajsync.cli.output.data import echo_data, encoded, format_option
+from ajsync.cli.options.shared import owned_files_options, server_options
+from ajsync.cli.options.values import Files, Server
+from ajsync.cli.output.data import format_option
 from ajsync.errors import InvalidError, Location, UsageError
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from ajsync.inspect.lint import Finding, Rule
-    from ajsync.reconcile.render.style import Paint
+    from ajsync.cli.output.findings import Linted
+    from ajsync.inspect.lint import Rule
 
-_STYLES = {"error": "alarm", "warning": "update", "notice": "adopt"}
-_MOST_OF_RULE = 10
-"""Lines for people about one rule; JSON has all."""
-_INDENT = "    "
-_LEAST_WIDTH = 20
-_SEVERITIES = ("error", "warning", "notice")
 _OF_SERVER = "unknown-queue"
-"""The rule that finds nothing as long as nobody asks the server."""
+"""The rule that finds nothing unless the server is asked."""
+_FAILING = {"warning": ("error", "warning"), "error": ("error",)}
+"""The severities with which a run fails, by --fail-on."""
 
 
 class _RuleName(click.ParamType[str]):
-    """The name of a rule; one that there is not is an error that names the nearest."""
+    """The name of a rule; an unknown one is an error that suggests the nearest."""
 
     name = "rule"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Look the name up."""
         from ajsync.inspect.rules import RULES
         from ajsync.text import nearest
 
@@ -45,7 +42,7 @@ class _RuleName(click.ParamType[str]):
         return str(value)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Offer the rules that begin so and were not given yet, with what they find."""
+        """Offer the rules that begin with what was typed and were not given yet, with what they find."""
         from click.shell_completion import CompletionItem
 
         from ajsync.inspect.rules import RULES
@@ -56,47 +53,41 @@ class _RuleName(click.ParamType[str]):
 
 
 class _LintCommand(click.Command):
-    """Writes the table of rules below its help."""
+    """A command whose help ends with the table of rules."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the rules by severity."""
+        from ajsync.inspect.lint import SEVERITIES
         from ajsync.inspect.rules import RULES
 
-        for severity in _SEVERITIES:
+        for severity in SEVERITIES:
             with formatter.section(f"Rules, {severity}s"):
                 formatter.write_dl([(rule.name, rule.summary) for rule in RULES if rule.severity == severity])
 
 
-@dataclass(frozen=True, slots=True)
-class _Linted:
-    schedules: int
-    findings: Sequence[Finding]
-    locations: Mapping[str, Location]
-    """Of the files; empty for the bucket."""
-
-
 @click.command(cls=_LintCommand)
-@click.option("--bucket", is_flag=True, help="The schedules of the bucket. [default: those of the files]")
+@click.option("--bucket", is_flag=True, help="Look at the bucket. [default: at the files]")
 @click.option("--online", is_flag=True, help="Ask the server which queues exist.")
 @click.option(
-    "--rule", "only", type=_RuleName(), multiple=True, metavar="NAME", help="This rule only; can be repeated."
+    "--rule", "only", type=_RuleName(), multiple=True, metavar="NAME", help="Use only this rule; can be repeated."
 )
-@click.option("--ignore", type=_RuleName(), multiple=True, metavar="NAME", help="Not this rule; can be repeated.")
+@click.option("--ignore", type=_RuleName(), multiple=True, metavar="NAME", help="Ignore this rule; can be repeated.")
 @click.option(
     "--herd",
     type=click.IntRange(min=2),
     default=50,
     show_default=True,
     metavar="N",
-    help="So many schedules due in one minute are a herd.",
+    help="How many schedules due in the same minute are a herd.",
 )
 @click.option(
     "--fail-on",
-    type=click.Choice(["warning", "error"]),
+    type=click.Choice([*_FAILING]),
     default="error",
     show_default=True,
     help="End with 3 for findings of this severity or above.",
 )
-@format_option("text", "json", "yaml", "github", told="For people, machines, or a workflow's annotations.")
+@format_option("text", "json", "yaml", "github", help="For people, machines, or a workflow's annotations.")
 @owned_files_options
 @server_options
 def command(
@@ -112,8 +103,8 @@ def command(
 ) -> None:
     """Find schedules that are valid and still not what their author wants.
 
-    It looks at the files; with --bucket at what the bucket holds, whoever owns it. Every rule has a name and a
-    severity. The exit code is 3 if anything as grave as --fail-on is found, else 0.
+    It looks at the files, or with --bucket at all schedules of the bucket. Every rule has a name and a severity. The
+    exit code is 3 if anything of the severity --fail-on or above is found, else 0.
 
     \b
     Examples:
@@ -122,30 +113,27 @@ def command(
       ajsync lint --bucket --rule herd --herd 20
       ajsync lint --online --format github
     """
+    from ajsync.cli.output.findings import print_findings
     from ajsync.inspect.rules import RULES
 
     if _OF_SERVER in only and not online:
         raise UsageError(f"--rule {_OF_SERVER} needs --online, which asks the server which queues exist.")
     rules = [rule for rule in RULES if (not only or rule.name in only) and rule.name not in ignore]
     linted = _lint(rules, herd, files, server, bucket=bucket, online=online, annotate=style == "github")
-    if style in _PRINTERS:
-        _PRINTERS[style](linted)
-    else:
-        echo_data(encoded(style, _document(linted)))
-    gravest = _SEVERITIES[: _SEVERITIES.index(fail_on) + 1]
-    if any(finding.severity in gravest for finding in linted.findings):
+    print_findings(linted, style)
+    if any(finding.severity in _FAILING[fail_on] for finding in linted.findings):
         raise click.exceptions.Exit(InvalidError.exit_code)
 
 
 def _lint(
     rules: Sequence[Rule], herd: int, files: Files, server: Server, *, bucket: bool, online: bool, annotate: bool
-) -> _Linted:
+) -> Linted:
     import time
 
-    from ajsync.cli.options.session import configured_context, connected, load, run
-    from ajsync.cli.options.source import read_source
-    from ajsync.cli.output.annotations import annotated, in_repository
-    from ajsync.cli.output.unmatched import warn_of_overlooked
+    from ajsync.cli.output.findings import Linted
+    from ajsync.cli.project import load_and_warn
+    from ajsync.cli.session import configured_context, connected, run
+    from ajsync.cli.source import read_source
     from ajsync.inspect.information import queue_names
     from ajsync.inspect.lint import lint, material
 
@@ -157,11 +145,9 @@ def _lint(
         tasks, unreadable = source.tasks, source.unreadable
         context = configured_context(files, server, warn=False)
     else:
-        configuration = annotated(files) if annotate else load(files)
-        warn_of_overlooked(configuration)
+        configuration = load_and_warn(files, annotate=annotate)
         tasks, context = [*configuration.tasks.values()], configuration.context
-        without_queue = configuration.without_queue
-        locations = in_repository(configuration.locations) if annotate else configuration.locations
+        without_queue, locations = configuration.without_queue, configuration.locations
 
     async def queues() -> frozenset[str]:
         async with connected(server, context) as connection:
@@ -175,109 +161,6 @@ def _lint(
         herd=herd,
         without_queue=without_queue,
     )
-    return _Linted(len(tasks) + len(unreadable), _by_place(lint(found, rules), locations), locations)
-
-
-def _by_place(findings: Sequence[Finding], locations: Mapping[str, Location]) -> Sequence[Finding]:
-    """In the order of files and lines, as one mends them; those of the bucket, which have no place, as they are."""
-    from ajsync.errors import Location
-
-    return sorted(findings, key=lambda finding: locations.get(finding.name, Location("")))
-
-
-def _print_text(linted: _Linted) -> None:
-    from collections import Counter
-
-    from ajsync.cli.output.table import stdout_paint
-    from ajsync.text import counted
-
-    paint = stdout_paint()
-    of_rule = Counter(finding.rule for finding in linted.findings)
-    shown: Counter[str] = Counter()
-    for finding in linted.findings:
-        shown[finding.rule] += 1
-        # Where one rule is all there is, whoever looks wants all that it found.
-        if len(of_rule) == 1 or of_rule[finding.rule] <= _MOST_OF_RULE or shown[finding.rule] < _MOST_OF_RULE:
-            click.echo(_line(finding, linted.locations.get(finding.name), paint), color=True)
-    for rule, severity in dict.fromkeys((finding.rule, finding.severity) for finding in linted.findings):
-        if len(of_rule) > 1 and of_rule[rule] > _MOST_OF_RULE:
-            more = f"{of_rule[rule] - _MOST_OF_RULE + 1:,} more, see --rule {rule}"
-            click.echo(f"{paint(_STYLES[severity], severity)}: … {more}", color=True)
-    counts = ", ".join(counted(count, severity) for severity in _SEVERITIES if (count := _count(linted, severity)))
-    click.echo(f"{counts or 'Nothing found'} in {counted(linted.schedules, 'schedule')}.", err=bool(linted.findings))
-
-
-def _line(finding: Finding, location: Location | None, paint: Paint) -> str:
-    """One finding: on one line, as editors read it, or for a terminal in lines that fit."""
-    from ajsync.cli.output.table import stdout_width
-    from ajsync.text import one_line, visible
-
-    place = paint("faint", f"{visible(str(location))}: ") if location else ""
-    severity = paint(_STYLES[finding.severity], finding.severity)
-    name = paint("strong", visible(finding.shown_names))
-    rule = paint("faint", f"[{finding.rule}]")
-    message, hint = one_line(finding.message), one_line(finding.hint)
-    width = stdout_width()
-    if width is None:
-        return f"{place}{severity}: {name}: {message}{f'; {hint}' if hint else ''} {rule}"
-    from textwrap import wrap
-
-    lines = wrap(message, max(width, _LEAST_WIDTH), initial_indent=_INDENT, subsequent_indent=_INDENT)
-    hints = wrap(hint, max(width, _LEAST_WIDTH), initial_indent=_INDENT, subsequent_indent=_INDENT)
-    return "\n".join([f"{place}{severity}: {name} {rule}", *lines, *(paint("faint", line) for line in hints)])
-
-
-def _count(linted: _Linted, severity: str) -> int:
-    return sum(finding.severity == severity for finding in linted.findings)
-
-
-def _document(linted: _Linted) -> dict[str, Any]:
-    return {
-        "schedules": linted.schedules,
-        "summary": {severity: _count(linted, severity) for severity in _SEVERITIES},
-        "findings": [
-            {
-                "rule": finding.rule,
-                "severity": finding.severity,
-                "name": finding.name,
-                "others": [*finding.others],
-                "message": finding.message,
-                "hint": finding.hint,
-                "location": _location(linted.locations.get(finding.name)),
-            }
-            for finding in linted.findings
-        ],
-    }
-
-
-def _location(location: Location | None) -> dict[str, Any] | None:
-    if location is None:
-        return None
-    return {"file": location.file, "line": location.line, "column": location.column}
-
-
-def _print_github(linted: _Linted) -> None:
-    from ajsync.cli.output.build_machine import print_commands
-    from ajsync.errors import Problem
-    from ajsync.inspect.lint import SEVERITIES
-    from ajsync.reconcile.render.github import render_findings
-
-    for severity in SEVERITIES:
-        found = [
-            (
-                finding.rule,
-                Problem(
-                    linted.locations.get(finding.name, Location("")),
-                    f"{finding.shown_names}: {finding.message}",
-                    finding.hint,
-                ),
-            )
-            for finding in linted.findings
-            if finding.severity == severity
-        ]
-        if found:
-            print_commands(render_findings(severity, found))
-
-
-_PRINTERS = {"text": _print_text, "github": _print_github}
-"""For what is no data."""
+    # In the order of files and lines; findings about the bucket have no place, and keep their order.
+    findings = sorted(lint(found, rules), key=lambda finding: locations.get(finding.name, Location("")))
+    return Linted(len(tasks) + len(unreadable), findings, locations)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from ajsync.cli.options.options import (
-    Files,
-    Server,
-    gate_options,
-    owned_files_options,
-    server_options,
-    show_payload_option,
-)
+from ajsync.cli.options.shared import gate_options, owned_files_options, server_options, show_payload_option
+from ajsync.cli.options.values import Files, Server
 from ajsync.cli.output.data import format_option
+from ajsync.cli.output.terminal import warn
 from ajsync.safety import Opened
+
+if TYPE_CHECKING:
+    from ajsync.reconcile.reconciler import Proposal
 
 _CHANGES_PENDING = 2
 
@@ -31,12 +30,12 @@ _CHANGES_PENDING = 2
     "yaml",
     "markdown",
     "github",
-    told="For people, machines, a pull request's comment, or a workflow's annotations.",
+    help="For people, machines, a comment on a pull request, or a workflow's annotations.",
 )
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Save the plan for 'ajsync apply FILE'. It holds the payloads: mode 0600.",
+    help="Save the plan for 'ajsync apply FILE', with mode 0600, since it holds the payloads.",
 )
 @click.option("--detailed-exitcode", is_flag=True, help="End with 2 when there are changes.")
 def command(
@@ -48,10 +47,10 @@ def command(
     out: Path | None,
     detailed_exitcode: bool,
 ) -> None:
-    """Show how the files differ from the bucket; nothing is changed.
+    """Show how the files differ from the bucket, without changing anything.
 
-    Ends with 0 when the plan can be applied, and with the exit code that 'apply' would end with when a gate or a
-    conflict is in its way.
+    The exit code is 0 when the plan can be applied. When a gate or a conflict is in its way, it is the one that 'apply'
+    would end with.
 
     \b
     Examples:
@@ -60,17 +59,12 @@ def command(
       ajsync plan --format markdown > comment.md
       ajsync plan --out change.plan && ajsync apply change.plan
     """
-    from ajsync.cli.options.session import goal, load, opened_bucket, run
-    from ajsync.cli.output.annotations import annotated, in_repository
-    from ajsync.cli.output.destination import destination, warn_if_elsewhere
     from ajsync.cli.output.plan import print_plan
-    from ajsync.cli.output.terminal import warn
-    from ajsync.cli.output.unmatched import warn_of_overlooked
-    from ajsync.reconcile.reconciler import Proposal, propose
-    from ajsync.text import counted
+    from ajsync.cli.project import load_and_warn
+    from ajsync.cli.session import destination, goal, opened_bucket, run, warn_if_elsewhere
+    from ajsync.reconcile.reconciler import propose
 
-    configuration = annotated(files) if style == "github" else load(files)
-    warn_of_overlooked(configuration)
+    configuration = load_and_warn(files, annotate=style == "github")
     warn_if_elsewhere(server, configuration.environment, configuration.context)
 
     async def main() -> Proposal:
@@ -79,25 +73,30 @@ def command(
             return await propose(bucket, goal(configuration, opened), where)
 
     proposal = run(main())
-    interrupted, against = proposal.interrupted, proposal.refusals
-    if interrupted:
-        warn(
-            f"An apply was interrupted and left {counted(len(interrupted), 'schedule')} deleted "
-            f"({', '.join(interrupted[:5])}{', …' if len(interrupted) > 5 else ''}). "
-            "The next 'ajsync apply' brings them back first; this plan counts them as there."
-        )
-    locations = in_repository(configuration.locations) if style == "github" else configuration.locations
-    print_plan(proposal, configuration.safety, style=style, show_payload=show_payload, locations=locations)
+    _warn_if_interrupted(proposal)
+    print_plan(
+        proposal, configuration.safety, style=style, show_payload=show_payload, locations=configuration.locations
+    )
     if out is not None:
         from ajsync.reconcile.saved import SavedPlan, save_plan
 
         project = configuration.project
         named = project.relative_to(Path.cwd()).as_posix() if project.is_relative_to(Path.cwd()) else ""
         save_plan(SavedPlan(proposal.plan, opened, named), out)
-    if against:
-        if style != "text":  # the reasons stand in the plan, which may have gone into a file
-            for refusal in against:
+    if proposal.refusals:
+        if style != "text":  # the plan names the reasons, and may have gone into a file
+            for refusal in proposal.refusals:
                 warn(str(refusal))
-        raise click.exceptions.Exit(against[0].exit_code)
+        raise click.exceptions.Exit(proposal.refusals[0].exit_code)
     if detailed_exitcode and proposal.plan.changes:
         raise click.exceptions.Exit(_CHANGES_PENDING)
+
+
+def _warn_if_interrupted(proposal: Proposal) -> None:
+    from ajsync.text import counted, listed
+
+    if names := proposal.interrupted:
+        warn(
+            f"An apply was interrupted and left {counted(len(names), 'schedule')} deleted ({listed(names)}). The next "
+            "'ajsync apply' restores them first; this plan is made as if it had."
+        )

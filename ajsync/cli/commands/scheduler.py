@@ -6,15 +6,8 @@ import logging
 
 import click
 
-from ajsync.cli.options.options import (
-    Files,
-    FiringOptions,
-    Server,
-    files_options,
-    log_format_option,
-    scheduler_options,
-    server_options,
-)
+from ajsync.cli.options.shared import files_options, log_format_option, scheduler_options, server_options
+from ajsync.cli.options.values import Files, FiringOptions, Server
 
 
 @click.command()
@@ -27,15 +20,15 @@ from ajsync.cli.options.options import (
     type=click.IntRange(1, 5),
     default=1,
     show_default=True,
-    help="Of the streams that are made when they are missing.",
+    help="How many replicas the streams get that are made because they are missing.",
 )
 @log_format_option
 def command(
-    name: str | None, files: Files, server: Server, fires: FiringOptions, replicas: int, log_format: str
+    name: str | None, files: Files, server: Server, firing: FiringOptions, replicas: int, log_format: str
 ) -> None:
-    """Take part in the election, and while leading turn what is due into tasks.
+    """Take part in the election, and turn what is due into tasks while leading.
 
-    Run two or more: one leads, and another takes over within seconds. Go schedulers can take part too. NAME stands in
+    Run two or more: one leads, and another takes over within seconds. Go schedulers can take part too. NAME is shown in
     logs and in the election, and should be unique; it defaults to $AJC_SCHEDULER_NAME, then the host name.
 
     \b
@@ -43,15 +36,14 @@ def command(
       ajsync scheduler
       ajsync scheduler $(hostname -f) --monitor 8080 --context AJC
     """
-    from ajsync.cli.options.session import chosen_context, configured_context, run
-    from ajsync.cli.output.destination import elsewhere
     from ajsync.cli.output.logs import start_logging
     from ajsync.cli.schedule_loop import run_scheduler, scheduler_settings
+    from ajsync.cli.session import chosen_context, configured_context, elsewhere, run
 
     start_logging(log_format)
-    settings = scheduler_settings(name, fires, replicas)
+    settings = scheduler_settings(name, firing, replicas)
     configured = configured_context(files, server, warn=False)
     if warning := elsewhere(server, files.environment, configured):
         logging.getLogger(__name__).warning("%s", warning)
     context = chosen_context(server, configured)
-    run(run_scheduler(context, settings, fires, server.timeout))
+    run(run_scheduler(context, settings, firing, server.timeout))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from ajsync.cli.options.options import Files, owned_files_options
+from ajsync.cli.options.shared import owned_files_options
+from ajsync.cli.options.values import Files
 
 
 @click.command()
@@ -20,7 +21,7 @@ from ajsync.cli.options.options import Files, owned_files_options
 def command(files: Files, style: str) -> None:
     """Check ajsync.yaml and every schedules file, without a server.
 
-    Every problem of every file is reported, as file:line:column. The exit code is 3 if there is one.
+    Every problem of every file is reported as file:line:column. The exit code is 3 if there is one.
 
     \b
     Examples:
@@ -28,23 +29,11 @@ def command(files: Files, style: str) -> None:
       ajsync validate --environment prod
       ajsync validate --format github
     """
-    from pathlib import Path
-
     from ajsync.cli.output.terminal import conclude
-    from ajsync.cli.output.unmatched import warn_of_overlooked
+    from ajsync.cli.project import load_and_warn
     from ajsync.text import counted
 
-    if style == "github":
-        from ajsync.cli.output.annotations import annotated
-
-        configuration = annotated(files)
-    else:
-        from ajsync.config import load_configuration
-
-        configuration = load_configuration(
-            Path.cwd(), project=files.config, environment=files.environment, owner=files.expected_owner
-        )
-    warn_of_overlooked(configuration)
-    suspended = f", {len(configuration.suspended)} of them suspended" if configuration.suspended else ""
-    total = len(configuration.tasks) + len(configuration.suspended)
-    conclude(f"Valid: {counted(total, 'schedule')} of {configuration.owner}{suspended}.")
+    configuration = load_and_warn(files, annotate=style == "github")
+    suspended = f", {len(configuration.suspended):,} of them suspended" if configuration.suspended else ""
+    total = counted(len(configuration.tasks) + len(configuration.suspended), "schedule")
+    conclude(f"Valid: {total} of {configuration.owner}{suspended}.")

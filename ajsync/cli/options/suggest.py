@@ -1,6 +1,6 @@
-"""What a shell is offered behind TAB: names of schedules, contexts, environments and time zones.
+"""What a shell offers when TAB is pressed: names of schedules, contexts and environments.
 
-A server that does not answer soon is as good as none. What goes wrong is not told: a prompt has no place for it.
+A server that does not answer soon offers nothing. Errors are not shown, since a prompt has no place for them.
 """
 
 from __future__ import annotations
@@ -13,56 +13,49 @@ from threading import Thread
 
 import click
 
-from ajsync.cli.options.options import Files, Server
+from ajsync.cli.options.values import Files, Server
 
 _SECONDS = 1.0
-"""For whatever a server has to do with; then the user gets the prompt back."""
+"""How long anything with a server may take before the user gets the prompt back."""
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
-"""What shells and commands take for nothing but a name; a `$(...)` that others wrote would run."""
+"""Names that are nothing else to a shell or a command: a `$(...)` that others wrote would be run."""
 
 
 def contexts(ctx: click.Context) -> list[str]:
-    """The NATS contexts on disk."""
+    """Return the NATS contexts on disk."""
     from ajsync.transport.context import list_contexts
 
     return list(list_contexts())
 
 
 def environments(ctx: click.Context) -> list[str]:
-    """The environments of `ajsync.yaml`, be the rest of it valid or not."""
+    """Return the environments of `ajsync.yaml`, even if other parts of it are not valid."""
     from ajsync.config.project import list_environments
 
     return _plain(list_environments(Path.cwd(), ctx.params.get("config")))
 
 
-def zones() -> list[str]:
-    """The time zones by their IANA names."""
-    from zoneinfo import available_timezones
-
-    return sorted(available_timezones() - {"localtime"})  # a file of some machines, and no such name
-
-
 def schedules(ctx: click.Context) -> list[str]:
-    """The schedules of the bucket, or of the files if the command looks at those."""
+    """Return the schedules of the bucket, or of the files if the command looks at those."""
     if ctx.params.get("from_files"):
-        from ajsync.cli.options.session import load
+        from ajsync.cli.project import load
 
         return _plain(sorted(load(_files(ctx)).tasks))
     return _stored(ctx)
 
 
 def further_schedules(ctx: click.Context) -> list[str]:
-    """The schedules that a command which takes several was not given yet."""
+    """Return the schedules that are not yet among the names that the command was given."""
     given = ctx.params.get("names") or ()
     return [name for name in schedules(ctx) if name not in given]
 
 
 def _stored(ctx: click.Context) -> list[str]:
-    """The names in the bucket; none if they are not there in time."""
+    """Return the names in the bucket, or none if they do not arrive in time."""
     import asyncio
     import logging
 
-    from ajsync.cli.options.session import configured_context, opened_bucket
+    from ajsync.cli.session import configured_context, opened_bucket
 
     logging.disable()
     server = Server(ctx.params.get("context"), ctx.params.get("server"), _SECONDS)
@@ -77,7 +70,7 @@ def _stored(ctx: click.Context) -> list[str]:
         with suppress(Exception):
             asyncio.run(read())
 
-    # A thread can be left where it stands, also one that waits for the name of a host.
+    # A thread can be abandoned, even while it resolves the name of a host.
     thread = Thread(target=work, daemon=True)
     thread.start()
     thread.join(_SECONDS)

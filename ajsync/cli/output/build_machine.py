@@ -1,13 +1,12 @@
-"""Standard output and standard error as build machines read them: nothing that others wrote becomes a command there.
+"""A guard for standard output and standard error: no text of others becomes a command to a build machine.
 
-GitHub's runner takes each line that begins with `::` for a command, whatever space is before it, and it ends a line at
-a carriage return too. It and Azure's look for `##[…]`, Azure's and TeamCity's for `##word[…]`, anywhere in a line.
-GitLab's folds what stands between markers that have control characters in them. Such a line can come from the name of a
-file, a key, a schedule or an option, or from an error of a library that quotes one. So the guard is where all of it
-passes.
+GitHub's runner takes a line that begins with `::` for a command, even after spaces, and ends a line at a carriage
+return too. It and Azure's look for `##[…]`, Azure's and TeamCity's for `##word[…]`, anywhere in a line. GitLab's folds
+the text between markers that have control characters in them. Such a text can come from the name of a file, a key, a
+schedule or an option, or from an error of a library that quotes one, so the guard sees all output.
 
-It is always on, for a container's output reaches a build machine that the container knows nothing of. What is written
-instead means the same in JSON and in YAML's double quotes.
+It is always on, because the output of a container can reach a build machine that the container does not know of. What
+it writes instead has the same meaning in JSON and in YAML's double quotes.
 """
 
 from __future__ import annotations
@@ -21,46 +20,39 @@ from typing import Any, TextIO, cast
 import click
 
 _INVISIBLE = "\u00ad\u180e\u200b-\u200f\u2060-\u2064\ufeff"
-"""A mark of byte order is taken off by readers, and .NET passes over all of these where it compares by culture."""
+"""Readers drop a byte order mark, and .NET ignores all of these where it compares by culture."""
+_BYTE = "\udc80-\udcff"
+"""A byte that is not UTF-8, as `surrogateescape` decodes it: in another encoding it can be a space or a letter."""
 _COMMANDS = re.compile(
-    rf"(?:^|(?<=[\r\n]))(?P<before>(?:[^\S\r\n]|[{_INVISIBLE}])*:)[{_INVISIBLE}]*:|(?P<words>##\w*)\["
+    rf"(?:^|(?<=[\r\n]))(?P<before>(?:[^\S\r\n]|[{_INVISIBLE}{_BYTE}])*:)[{_INVISIBLE}{_BYTE}]*:"
+    rf"|(?P<words>##[\w{_BYTE}]*)\["
 )
-_UNSEEN = re.compile(rf"[\s{_INVISIBLE}]")
-_UNSEEN_IN_BYTES = re.compile(r"[\s\x80-\xff]")
-_INVISIBLE_IN_BYTES = r"(?:\xc2\xad|\xe1\xa0\x8e|\xe2\x80[\x8b-\x8f]|\xe2\x81[\xa0-\xa4]|\xef\xbb\xbf)*"
-_COMMANDS_IN_BYTES = re.compile(
-    r"(?:^|(?<=[\r\n]))(?P<before>[ \t\x0b\x0c\x1c-\x1f\x80-\xff]*:)"
-    + _INVISIBLE_IN_BYTES
-    + r":|(?P<words>##[\w\x80-\xff]*)\["
-)
-"""Of bytes it is not known which of them are a space."""
+_UNSEEN = re.compile(rf"[\s{_INVISIBLE}{_BYTE}]")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_CONTROLS_IN_BYTES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-_WORD = re.compile(r"##[\w\x80-\xff]*$")
+_WORD = re.compile(rf"##[\w{_BYTE}]*$")
 _KEPT = 40
-"""Characters of a long line that may be the beginning of a command."""
+"""Characters of a long line that can be the beginning of a command."""
 
 
 class _Guard:
-    """Looks at text as it is written; knows how the line that is under way begins."""
+    """Replaces commands in text as it is written, and remembers how the current line begins."""
 
     def __init__(self, *, controls: bool) -> None:
         self.controls = controls
-        """Whether control characters pass: a terminal needs them for colours."""
+        """Whether control characters pass, as a terminal needs for colours."""
         self.commands = False
-        """Whether what is written now are commands of our own."""
+        """Whether commands pass, because they are our own."""
         self._line = ""
 
-    def checked(self, text: str, *, is_bytes: bool = False) -> str:
+    def checked(self, text: str) -> str:
         if not self.controls:
-            text = (_CONTROLS_IN_BYTES if is_bytes else _CONTROLS).sub(_as_escape, text)
-        pattern = _COMMANDS_IN_BYTES if is_bytes else _COMMANDS
-        # What was written of this line already holds no command any more, so only what is new is replaced.
+            text = _CONTROLS.sub(_as_escape, text)
+        # The part of the line that is written already holds no command, so only the new part changes.
         whole = self._line + text
         if "::" in whole or "##" in whole or not whole.isascii():
-            whole = pattern.sub(self._harmless, whole)
+            whole = _COMMANDS.sub(self._harmless, whole)
         written = whole[len(self._line) :]
-        self._line = _beginning(re.split(r"[\r\n]", whole)[-1], _UNSEEN_IN_BYTES if is_bytes else _UNSEEN)
+        self._line = _beginning(re.split(r"[\r\n]", whole)[-1])
         return written
 
     def _harmless(self, found: re.Match[str]) -> str:
@@ -73,25 +65,25 @@ def _as_escape(found: re.Match[str]) -> str:
     return f"\\u{ord(found[0]):04x}"
 
 
-def _beginning(line: str, unseen: re.Pattern[str]) -> str:
-    """A line, or a short one that can become the same commands."""
+def _beginning(line: str) -> str:
+    """Return a line, or a short one that can become the same commands."""
     if len(line) <= _KEPT:
         return line
     if _WORD.search(line):
-        return "##"  # whatever word follows it, a bracket makes it a command
-    return line[-_KEPT:] if unseen.sub("", line) in ("", ":") else "x" + line[-_KEPT:]
+        return "##"  # a bracket after any word makes it a command
+    return line[-_KEPT:] if _UNSEEN.sub("", line) in ("", ":") else "x" + line[-_KEPT:]
 
 
 class _GuardedBytes:
-    """The bytes below a stream; click writes them itself where it does not trust an encoding."""
+    """The bytes below a stream, to which click writes directly where it does not trust an encoding."""
 
     def __init__(self, stream: Any, guard: _Guard) -> None:
         self._stream = stream
         self._guard = guard
 
     def write(self, data: bytes) -> int:
-        text = bytes(data).decode("latin-1")
-        self._stream.write(self._guard.checked(text, is_bytes=True).encode("latin-1"))
+        text = bytes(data).decode("utf-8", "surrogateescape")
+        self._stream.write(self._guard.checked(text).encode("utf-8", "surrogateescape"))
         return len(data)
 
     def __getattr__(self, name: str) -> Any:
@@ -99,7 +91,7 @@ class _GuardedBytes:
 
 
 class _GuardedStream:
-    """A stream of text that a guard looks at; all else is the stream's own."""
+    """A stream of text with a guard; everything else is the stream's own."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -111,7 +103,9 @@ class _GuardedStream:
 
     def write(self, text: str) -> int:
         if not isinstance(text, str):
-            raise TypeError(f"a stream of text takes no {type(text).__name__}")  # as click asks, to tell it from bytes
+            raise TypeError(
+                f"a stream of text takes no {type(text).__name__}"
+            )  # click finds out in this way whether a stream takes text
         self._stream.write(self.guard.checked(text))
         return len(text)
 
@@ -124,7 +118,7 @@ class _GuardedStream:
 
 
 def guard_output() -> None:
-    """Let all that this process prints from now on pass by a guard."""
+    """Guard all that this process prints from now on."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is not None and not isinstance(stream, _GuardedStream):
@@ -132,7 +126,7 @@ def guard_output() -> None:
 
 
 def print_commands(text: str) -> None:
-    """Print commands of our own for a workflow, as `reconcile.render.github` makes them, on standard output."""
+    """Print our own commands to a workflow, which `reconcile.render.github` makes, on standard output."""
     with _commands():
         click.echo(text)
 

@@ -1,4 +1,4 @@
-"""Logs: a line each on standard error, for people or for machines."""
+"""Logs on standard error, for people or for machines."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ import sys
 from copy import copy
 from datetime import UTC, datetime
 
-from ajsync.cli.options.verbosity import current
+from ajsync.cli.output.terminal import verbosity
 from ajsync.text import cut, escape
 
 _ASKED_FOR = (
     "ajsync.asyncjobs.bucket",
     "ajsync.transport.connection",
-    "ajsync.cli.options.session",
+    "ajsync.cli.project",
     "ajsync.reconcile.apply.apply",
 )
-"""They tell each step of a command; one that stays would tell the same again and again."""
+"""The loggers of single steps of a command; one that keeps running would repeat them again and again."""
 
 _LONGEST_LINE, _LONGEST_MEMBER = 4000, 1000
-"""Characters; what a line quotes is cut where it is logged, and this is for what was overlooked there."""
+"""Characters; values are cut where they are logged, and this is a second net."""
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
 
 class _TextFormatter(logging.Formatter):
-    """Whatever a message quotes of others can neither steer a terminal nor pass for a line of ours."""
+    """Escapes what a message quotes, so that it can neither steer a terminal nor pass for a line of ours."""
 
     def format(self, record: logging.LogRecord) -> str:
         quoting = copy(record)
@@ -57,20 +57,20 @@ def _cut(value: object) -> object:
 
 
 def start_logging(style: str = "text") -> None:
-    """Log to standard error as --quiet, --verbose and --debug say; `style` is `text` or `json`.
+    """Log to standard error as --quiet, --verbose and --debug say, else from the level INFO on.
 
-    Without them it is what a command that stays logs: from the level INFO on.
+    `style` is `text` or `json`.
     """
     handler = logging.StreamHandler(sys.stderr)
     if style == "json":
         handler.setFormatter(_JsonFormatter())
     else:
         handler.setFormatter(_TextFormatter("%(levelname)s[%(asctime)s] %(message)s", "%H:%M:%S"))
-    level = logging.DEBUG if current.debug else logging.ERROR if current.quiet else logging.INFO
-    # `force`, for --verbose has begun logging before the command could say in which style.
+    level = logging.DEBUG if verbosity.debug else logging.ERROR if verbosity.quiet else logging.INFO
+    # `force`, because --verbose has started logging before the command could choose the style.
     logging.basicConfig(level=level, handlers=[handler], force=True)
     handler.setLevel(level)
-    for name in ("asyncio", "watchfiles"):  # which selector is used, and each change, most of them of no matter
+    for name in ("asyncio", "watchfiles"):  # they log which selector is used, and every change of a file
         logging.getLogger(name).setLevel(logging.WARNING)
     for name in _ASKED_FOR:
-        logging.getLogger(name).setLevel(logging.NOTSET if current.verbose or current.debug else logging.WARNING)
+        logging.getLogger(name).setLevel(logging.NOTSET if verbosity.verbose or verbosity.debug else logging.WARNING)

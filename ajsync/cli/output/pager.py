@@ -1,4 +1,4 @@
-"""Long lists on a terminal, through $PAGER as git shows them."""
+"""Long lists on a terminal, shown through $PAGER as git does."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from collections.abc import Iterable, Sequence
 
 import click
 
-from ajsync.cli.options.verbosity import current
+from ajsync.cli.output.terminal import verbosity
 
 _STYLE = re.compile("\x1b\\[[0-9;]*m")
 
 
 def page(lines: Iterable[str]) -> None:
-    """Print lines, which keep their colours; through the pager where a terminal is too low for them."""
+    """Print lines with their colours; through the pager where the terminal has too few rows."""
     lines = list(lines)
     if not lines:
         return
@@ -29,9 +29,9 @@ def page(lines: Iterable[str]) -> None:
 
 
 def _too_low(lines: Sequence[str]) -> bool:
-    """True if somebody sits at a terminal that shows less than these lines and the prompt below them."""
-    # Without a terminal to type on, as in some jobs of CI, nobody could leave the pager.
-    if current.no_pager or not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
+    """Whether there is a person at a terminal that cannot show these lines and the prompt below them."""
+    # Without a terminal to type on, as in some CI jobs, the pager could not be left.
+    if verbosity.no_pager or not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
         return False
     width, height = shutil.get_terminal_size()
     rows = 0
@@ -43,7 +43,7 @@ def _too_low(lines: Sequence[str]) -> bool:
 
 
 def _shown_by_pager(text: str) -> bool:
-    """True once the user has left the pager; False if there is none."""
+    """Show a text in the pager until the user leaves it; False if there is no pager."""
     try:
         command = shlex.split(os.environ.get("PAGER", "less"))
     except ValueError:
@@ -55,15 +55,15 @@ def _shown_by_pager(text: str) -> bool:
         if "LESS" in environment:
             command.append("-R")  # colours, whatever else the user likes
         else:
-            environment["LESS"] = "FRX"  # as git: it ends at once if all fits, and leaves the text on the screen
+            environment["LESS"] = "FRX"  # as git does: end at once if all fits, and leave the text on the screen
     try:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, env=environment)
     except OSError:
         return False
-    # Ctrl-C is the pager's while it runs. From here on, so that the pager does not inherit it.
+    # Ctrl-C belongs to the pager while it runs. Ignored only from here on, so that the pager does not inherit that.
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        process.communicate(text.encode(errors="backslashreplace") + b"\n")  # it is no error to leave before the end
+        process.communicate(text.encode(errors="backslashreplace") + b"\n")  # leaving before the end is not an error
     finally:
         signal.signal(signal.SIGINT, before)
     return True

@@ -1,22 +1,23 @@
-"""What the commands print: the plan and data on standard output, everything else on standard error."""
+"""A plan as a command prints it, and the progress and the result of its apply."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import click
 
-from ajsync.cli.options.verbosity import current
 from ajsync.cli.output.build_machine import print_commands
-from ajsync.cli.output.terminal import conclude, has_colour, paint
+from ajsync.cli.output.data import echo_data, encoded
+from ajsync.cli.output.terminal import conclude, has_colour, label, verbosity
 from ajsync.errors import Location
 from ajsync.reconcile.apply.apply import Result
 from ajsync.reconcile.gates import loosened
-from ajsync.reconcile.plan import Adopt, Create, Delete, Update
+from ajsync.reconcile.plan import Adopt, Change, Create, Delete, Update
 from ajsync.reconcile.reconciler import Proposal
+from ajsync.reconcile.render import RENDERERS, RenderOptions
 from ajsync.safety import Safety
 
 _FAILURES_SHOWN = 20
@@ -26,9 +27,6 @@ def print_plan(
     proposal: Proposal, safety: Safety, *, style: str, show_payload: bool, locations: Mapping[str, Location]
 ) -> None:
     """Print a plan, and why the gates do not let it be applied, on standard output."""
-    from ajsync.cli.output.data import echo_data, encoded
-    from ajsync.reconcile.render import RENDERERS, RenderOptions
-
     options = RenderOptions(
         now=datetime.now(UTC),
         show_payload=show_payload,
@@ -36,13 +34,12 @@ def print_plan(
         loosened=loosened(safety),
         colour=has_colour(sys.stdout),
     )
+    text = RENDERERS["json" if style == "yaml" else style](proposal.plan, proposal.refusals, options)
     if style == "yaml":
         from json import loads
 
-        echo_data(encoded(style, loads(RENDERERS["json"](proposal.plan, proposal.refusals, options))))
-        return
-    text = RENDERERS[style](proposal.plan, proposal.refusals, options)
-    if style == "github":
+        echo_data(encoded(style, loads(text)))
+    elif style == "github":
         print_commands(text)
     elif style == "json":
         echo_data(text)
@@ -51,19 +48,19 @@ def print_plan(
 
 
 def print_result(result: Result) -> None:
-    """Say what an apply did, and name what it could not do."""
+    """Print what an apply did and what failed. Raises the error of an apply that is not complete."""
     failed = result.with_status("failed")
     for outcome in failed[:_FAILURES_SHOWN]:
-        paint("Failed:", "red", str(outcome.error))
+        label("Failed:", "alarm", str(outcome.error))
     if len(failed) > _FAILURES_SHOWN:
-        click.echo(f"… and {len(failed) - _FAILURES_SHOWN} more failed.", err=True)
-    done = [outcome.change for outcome in result.with_status("done")]
-    if done:
-        conclude(f"Applied: {counts(done)}.")
+        click.echo(f"… and {len(failed) - _FAILURES_SHOWN:,} more failed.", err=True)
+    if done := [outcome.change for outcome in result.with_status("done")]:
+        conclude(f"Applied: {_counts(done)}.")
+    if result.error is not None:
+        raise result.error
 
 
-def counts(changes: list[Create | Update | Adopt | Delete]) -> str:
-    """How many changes of each kind, in words; kinds without any are left out."""
+def _counts(changes: Sequence[Change]) -> str:
     words = ((Create, "created"), (Update, "updated"), (Adopt, "adopted"), (Delete, "deleted"))
     numbers = ((sum(isinstance(change, kind) for change in changes), word) for kind, word in words)
     return ", ".join(f"{number} {word}" for number, word in numbers if number)
@@ -71,11 +68,11 @@ def counts(changes: list[Create | Update | Adopt | Delete]) -> str:
 
 @contextmanager
 def progress(total: int) -> Iterator[Callable[[], None]]:
-    """A progress bar on a terminal's standard error, nothing elsewhere; call what it yields for each change done.
+    """Show a progress bar on a terminal; yields a function to call for each change that is done.
 
-    A bar is drawn by moving the cursor, so that a terminal that is to get no colours gets no bar either.
+    A bar is drawn by moving the cursor, so a terminal that wants no colours gets no bar either.
     """
-    if current.quiet or not has_colour(sys.stderr):
+    if verbosity.quiet or not has_colour(sys.stderr):
         yield lambda: None
         return
     from rich.console import Console

@@ -1,7 +1,7 @@
-"""The standard streams and the working directory as a command may find them: closed, full, in another encoding, gone.
+"""The standard streams and the working directory in bad shape: closed, full, in another encoding, or gone.
 
-What cannot be said is no reason to fail: where standard error takes nothing the exit code tells, and a stream that the
-caller has closed, or whose reader has left, is one whose output nobody wants. What cannot be encoded is spelled out.
+A message that cannot be printed does not make a command fail: if standard error is full the exit code tells, and the
+output of a stream that is closed, or whose reader has left, is not wanted. What cannot be encoded is spelled out.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 from typing import Any
 
 PLAIN = "ajsync.plain"
-"""The name of our way with characters that an encoding does not have, for `errors=`."""
+"""The name, for `errors=`, of our handler for characters that an encoding does not have."""
 _SPELLED = {
     **dict.fromkeys("─━═", "-"),
     **dict.fromkeys("│┃║", "|"),
@@ -25,12 +25,12 @@ _SPELLED = {
     "≤": "<=",
     "—": "-",
 }
-"""What our own tables and sentences have beyond ASCII."""
+"""The characters beyond ASCII in our own tables and sentences."""
 _FAILED = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE, errno.EBADF))
 
 
 def prepare_streams() -> None:
-    """Make the streams of this process fit to be written to, whatever is at their other end."""
+    """Make the streams of this process safe to write to, whatever is at their other end."""
     for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             setattr(sys, name, _nowhere(descriptor))
@@ -40,39 +40,44 @@ def prepare_streams() -> None:
             stream.reconfigure(errors=PLAIN)
     if sys.stderr is sys.__stderr__ and isinstance(sys.stderr, io.TextIOWrapper):
         sys.stderr = _with_file(sys.stderr, _Forgiving, line_buffering=True)
-    # Before click sees that the reader has left, which ends every command with 1, whatever it has done.
+    # Otherwise click ends every command with 1 once the reader has left, whatever the command has done.
     if sys.stdout is sys.__stdout__ and isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout = _with_file(sys.stdout, _Readerless, line_buffering=sys.stdout.line_buffering)
 
 
 def speaks_utf8(stream: Any) -> bool:
-    """Whether a stream of text takes any character; one without an encoding, as of a test, does."""
+    """Whether a stream of text takes any character; one without an encoding, as in a test, does."""
     encoding = getattr(stream, "encoding", None)
     return not encoding or codecs.lookup(encoding).name == "utf-8"
 
 
+def in_plain_signs(text: str) -> str:
+    """Spell our own signs in ASCII: click would write them in UTF-8 to a stream of ASCII."""
+    return text.translate({ord(sign): spelled for sign, spelled in _SPELLED.items()})
+
+
 GONE = "The working directory does not exist any more: change into one that does."
-"""What is said where a command cannot do without it."""
+"""The error of a command that needs it."""
 
 
 def working_folder_is_gone() -> bool:
-    """Whether somebody has deleted the working directory under this process."""
+    """Whether the working directory of this process has been deleted."""
     try:
-        os.getcwd()  # noqa: PTH109 - Path.cwd() is no more
+        os.getcwd()  # noqa: PTH109 - Path.cwd() does the same
     except FileNotFoundError:
         return True
     return False
 
 
 def give_up_output() -> None:
-    """Let the interpreter not try once more, when it ends, what standard output has not taken: it would say so too."""
+    """Keep the interpreter from trying again, when it ends, to write what standard output has not taken."""
     file = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
     if isinstance(file, _Readerless):
         file.given_up = True
 
 
 class _Forgiving(io.FileIO):
-    """A file that takes what it cannot write for written."""
+    """A file that ignores what it cannot write."""
 
     def write(self, data: Any) -> int:
         try:
@@ -85,7 +90,7 @@ class _Forgiving(io.FileIO):
 
 
 class _Readerless(io.FileIO):
-    """A file that takes for written what nobody is there to read; that a disk is full remains an error."""
+    """A file that ignores what has no reader; a full disk remains an error."""
 
     given_up = False
 
@@ -102,7 +107,7 @@ def _with_file(stream: io.TextIOWrapper, kind: type[io.FileIO], *, line_bufferin
 
 
 def _nowhere(descriptor: int) -> io.TextIOWrapper:
-    """A stream in the place of one that the caller has closed; a socket must not come into its place."""
+    """Open a stream in place of one that the caller has closed, before a socket takes its descriptor."""
     opened = os.open(os.devnull, os.O_RDWR)
     if opened != descriptor:
         try:
@@ -115,7 +120,7 @@ def _nowhere(descriptor: int) -> io.TextIOWrapper:
 
 
 def _plain(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Spell out what an encoding does not have: our own signs in ASCII, all else as JSON and YAML escape it."""
+    """Spell out what an encoding does not have: our own signs in ASCII, anything else as JSON and YAML escape it."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     text = "".join(_SPELLED.get(char) or _escaped(char) for char in error.object[error.start : error.end])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ajsync.cli.output.terminal import has_colour
-from ajsync.reconcile.render.style import Paint
+from ajsync.cli.output.terminal import stdout_paint
+from ajsync.text import Paint
 
 _GAP = "  "
 _LEAST_FLEXIBLE = 8
@@ -24,9 +24,9 @@ class Column:
 
     title: str
     right: bool = False
-    """Numbers stand right-aligned."""
+    """Whether it is right-aligned, as numbers are."""
     flexible: bool = False
-    """It is cut where a terminal is too narrow, and left out where that is not enough; the last such column first."""
+    """Whether it is cut where a terminal is too narrow, and left out where that is not enough, the last one first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,16 @@ class Cell:
 Row = Sequence[str | Cell]
 
 
-def table(columns: Sequence[Column], rows: Sequence[Row], *, width: int | None, paint: Paint) -> list[str]:
-    """The lines of a table: titles, then rows; a column without any content is left out."""
+def table(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:
+    """Lay out a table for standard output: titles, then rows; a column without content is left out."""
+    return aligned(columns, rows, width=stdout_width(), paint=stdout_paint())
+
+
+def aligned(columns: Sequence[Column], rows: Sequence[Row], *, width: int | None, paint: Paint) -> list[str]:
+    """Lay out a table within `width` columns of a terminal, or without a limit."""
     cells = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
     widths = {
-        index: max([_cells(column.title), *(_cells(row[index].text) for row in cells)])
+        index: max([cell_width(column.title), *(cell_width(row[index].text) for row in cells)])
         for index, column in enumerate(columns)
         if any(row[index].text for row in cells)
     }
@@ -54,37 +59,67 @@ def table(columns: Sequence[Column], rows: Sequence[Row], *, width: int | None, 
     return [_line(columns, widths, row, paint) for row in [heads, *cells]]
 
 
-def bar(fires: int, most: int, columns: int, *, blocks: bool) -> str:
-    """A bar for a number up to `most`, which takes `columns` columns; more than nothing never looks like nothing."""
-    if not fires:
+def framed(
+    title: str, heads: Sequence[str], rows: Iterable[Sequence[str]], widths: Sequence[int], paint: Paint
+) -> Iterator[str]:
+    """Lay out a table in a frame, as `ajc` prints it; a cell that is wider than its column is broken into lines."""
+
+    def rule(left: str, middle: str, right: str) -> str:
+        return left + middle.join("─" * (width + 2) for width in widths) + right
+
+    def line(cells: Sequence[str]) -> str:
+        return f"│ {' │ '.join(cells)} │"
+
+    def lines(row: Sequence[str]) -> Iterator[list[str]]:
+        broken = [_broken(cell, width) for cell, width in zip(row, widths, strict=True)]
+        for number in range(max(map(len, broken))):
+            parts = [cell[number] if number < len(cell) else "" for cell in broken]
+            yield [_padded(part, width) for part, width in zip(parts, widths, strict=True)]
+
+    yield rule("╭", "─", "╮")
+    yield f"│{title.center(sum(widths) + 3 * len(widths) - 1)}│"
+    yield rule("├", "┬", "┤")
+    yield from (line([paint("strong", cell) for cell in each]) for each in lines(heads))
+    yield rule("├", "┼", "┤")
+    yield from (line(each) for row in rows for each in lines(row))
+    yield rule("╰", "┴", "╯")
+
+
+def bar(number: int, most: int, columns: int, *, blocks: bool) -> str:
+    """Draw a bar for a number up to `most`, which takes `columns` columns; only zero looks like nothing."""
+    if not number:
         return ""
     if not blocks:
-        return "#" * max(round(fires * columns / most), 1)
-    eighths = max(round(fires * columns * 8 / most), 1)
+        return "#" * max(round(number * columns / most), 1)
+    eighths = max(round(number * columns * 8 / most), 1)
     return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
 
 
 def levels(numbers: Sequence[int], *, blocks: bool) -> str:
-    """A character for each number, the taller the larger; more than nothing never looks like nothing."""
+    """Draw a character for each number, the taller the larger; only zero looks like nothing."""
     marks = _LEVELS if blocks else _ASCII_LEVELS
     most = max(numbers, default=0) or 1
     return "".join(marks[-(-number * (len(marks) - 1) // most)] for number in numbers)
 
 
 def has_blocks() -> bool:
-    """True if standard output is a terminal that can show block characters; a pipe gets plain ASCII."""
+    """Whether standard output is a terminal that can show block characters; a pipe gets plain ASCII."""
     encoding = (sys.stdout.encoding or "").lower().replace("-", "")
     return sys.stdout.isatty() and encoding.startswith("utf")
 
 
 def stdout_width() -> int | None:
-    """The columns of the terminal; None for a pipe, where nothing is cut."""
+    """Return the columns of the terminal; None for a pipe, where nothing is cut."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def stdout_paint() -> Paint:
-    """Styles, where standard output is a terminal that wants them."""
-    return Paint(has_colour(sys.stdout))
+def cell_width(text: str) -> int:
+    """Return the columns of a terminal that a text takes: two for a wide character."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
 
 
 def _narrowed(columns: Sequence[Column], widths: Mapping[int, int], width: int) -> dict[int, int]:
@@ -104,25 +139,32 @@ def _narrowed(columns: Sequence[Column], widths: Mapping[int, int], width: int) 
 def _line(columns: Sequence[Column], widths: Mapping[int, int], row: Sequence[Cell], paint: Paint) -> str:
     parts = []
     for index, width in widths.items():
-        text = _cut(row[index].text, width)
-        space = " " * (width - _cells(text))
+        text = row[index].text
+        if cell_width(text) > width:
+            from rich.cells import set_cell_size
+
+            text = set_cell_size(text, width - 1).rstrip() + "…"
+        space = " " * (width - cell_width(text))
         painted = paint(row[index].style, text)
         parts.append(space + painted if columns[index].right else painted + space)
     return _GAP.join(parts).rstrip()
 
 
-def _cut(text: str, width: int) -> str:
-    if _cells(text) <= width:
-        return text
-    from rich.cells import set_cell_size
-
-    return set_cell_size(text, width - 1).rstrip() + "…"
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - cell_width(text))
 
 
-def _cells(text: str) -> int:
-    """Columns of a terminal that a text takes: two for a wide character."""
-    if text.isascii():
-        return len(text)
-    from rich.cells import cell_len
+def _broken(text: str, width: int) -> list[str]:
+    """Break a text into lines of at most `width` columns, at its spaces where that is possible."""
+    if cell_width(text) <= width:
+        return [text]
+    from rich.cells import chop_cells
 
-    return cell_len(text)
+    lines = [""]
+    for word in text.split(" "):
+        both = f"{lines[-1]} {word}" if lines[-1] else word
+        if cell_width(both) <= width:
+            lines[-1] = both
+        else:
+            lines += chop_cells(word, width)
+    return [line for line in lines if line] or [""]

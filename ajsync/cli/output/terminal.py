@@ -1,41 +1,76 @@
-"""What is said beside the data, and colour where there is a terminal that wants it."""
+"""What is printed beside the data, and colour where there is a terminal that wants it."""
 
 from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 from typing import TextIO
 
 import click
 
-from ajsync.cli.options.verbosity import current
+from ajsync.text import Paint
+
+
+@dataclass(slots=True)
+class Verbosity:
+    """How much this process prints, as its options say."""
+
+    quiet: bool = False
+    """Nothing on standard error but errors."""
+    verbose: bool = False
+    debug: bool = False
+    no_pager: bool = False
+
+    def reset(self) -> None:
+        """Forget the options of an earlier command line of this process."""
+        self.quiet = self.verbose = self.debug = self.no_pager = False
+
+
+verbosity = Verbosity()
+"""Of this process, since an error is reported after click's context has ended."""
 
 
 def has_colour(stream: TextIO) -> bool:
-    """True if `stream` is a terminal that can show colours, and NO_COLOR is not set (no-color.org)."""
+    """Whether `stream` is a terminal that can show colours, and NO_COLOR is not set (no-color.org)."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def paint(label: str, colour: str, text: str) -> None:
-    """Print a coloured label and a text on standard error."""
-    coloured = has_colour(sys.stderr)
-    label = click.style(label, fg=colour, bold=True) if coloured else label
-    click.echo(f"{label} {text}", err=True, color=coloured)
+def stdout_paint() -> Paint:
+    """Return the styles for standard output: none unless it is a terminal that wants colours."""
+    return Paint(has_colour(sys.stdout))
+
+
+def stderr_paint() -> Paint:
+    """Return the styles for standard error."""
+    return Paint(has_colour(sys.stderr))
+
+
+def label(text: str, style: str, message: str) -> None:
+    """Print a message on standard error, behind a label in a style of `Paint`."""
+    click.echo(f"{stderr_paint()(style, text)} {message}", err=True, color=has_colour(sys.stderr))
 
 
 def say(text: str) -> None:
-    """Tell something that is no error, on standard error."""
-    if not current.quiet:
+    """Print what is not an error on standard error."""
+    if not verbosity.quiet:
         click.echo(text, err=True)
 
 
 def warn(text: str) -> None:
-    """Warn, on standard error."""
-    if not current.quiet:
-        paint("Warning:", "yellow", text)
+    """Print a warning on standard error."""
+    if not verbosity.quiet:
+        label("Warning:", "warning", text)
 
 
 def conclude(text: str) -> None:
-    """Say on standard output what was done, in a sentence that is no data: --quiet does without it."""
-    if not current.quiet:
+    """Print on standard output what was done, in a sentence that is not data: --quiet leaves it out."""
+    if not verbosity.quiet:
         click.echo(text)
+
+
+def confirm(question: str, otherwise: str) -> None:
+    """Ask on the terminal; unless the answer is yes, say `otherwise` and end the command with 1."""
+    if not click.confirm(question, err=True):
+        say(otherwise)
+        raise click.exceptions.Exit(1)

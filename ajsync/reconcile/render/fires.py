@@ -8,12 +8,11 @@ from datetime import UTC, datetime
 from ajsync.asyncjobs.due import Upcoming
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.schedule import Timetable
-from ajsync.text import one_line, span
+from ajsync.text import moment, one_line, span
 from ajsync.timestamp import to_datetime, to_nanoseconds
 
 _COUNT = 3
 """How many fires of a schedule are shown."""
-_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +46,9 @@ class FireTimes:
         key = found.timetable, found.dues
         if key not in self._known:
             times = tuple(to_datetime(due, found.timetable.zone_info) for due in found.dues)
-            timespec = "seconds" if any(time.second or time.microsecond for time in times) else "minutes"
-            self._known[key] = Fires(times, tuple(self._line(time, timespec) for time in times))
+            seconds = any(time.second or time.microsecond for time in times)
+            self._known[key] = Fires(times, tuple(self._line(time, seconds) for time in times))
         return self._known[key]
 
-    def _line(self, time: datetime, timespec: str) -> str:
-        stamp = time.isoformat(" ", timespec)
-        return f"{_WEEKDAYS[time.weekday()]} {stamp[:-6]} {stamp[-6:]}  in {span((time - self._now).total_seconds())}"
+    def _line(self, time: datetime, seconds: bool) -> str:
+        return f"{moment(time, seconds=seconds)}  in {span((time - self._now).total_seconds())}"

@@ -11,7 +11,6 @@ from ajsync.reconcile.plan import KINDS, Change, Destination, Plan
 from ajsync.reconcile.render.fires import FireTimes
 from ajsync.reconcile.render.interface import RenderOptions
 from ajsync.reconcile.render.rows import LABEL, Row, change_rows, next_rows
-from ajsync.reconcile.render.style import Paint
 from ajsync.reconcile.render.wording import (
     REFUSED,
     REMEDIES,
@@ -23,7 +22,7 @@ from ajsync.reconcile.render.wording import (
     place,
     summary,
 )
-from ajsync.text import one_line, visible
+from ajsync.text import Paint, one_line, visible
 
 _SYMBOLS = {"create": "+", "update": "~", "adopt": "&", "delete": "-"}
 _WIDEST = 40

@@ -63,14 +63,14 @@ def test_export_adopt_plan_is_empty(project: Path, server: NatsServer) -> None:
 
 def test_without_adopt_it_says_how_to_take_over_what_is_nobodys(project: Path, server: NatsServer) -> None:
     done = ajsync(project, "export", "-o", "schedules/all.yaml", "--server", server.url)
-    assert "1 of them belongs to nobody: 'ajsync apply --adopt' takes it over." in done.stderr
+    assert "1 of them is unmanaged: 'ajsync apply --adopt' takes it over." in done.stderr
     assert ajsync(project, "plan", "--server", server.url).returncode == 5
 
 
 def test_what_the_files_hold_already_is_not_written_again(project: Path, server: NatsServer) -> None:
     ajsync(project, "export", "OURS", "-o", "schedules/ours.yaml", "--server", server.url)
     done = ajsync(project, "export", "-o", "schedules/rest.yaml", "--server", server.url)
-    assert "Wrote 1 schedule, 1 is in files already." in done.stderr
+    assert "Wrote 1 schedule; 1 is in files already." in done.stderr
     assert "OURS" not in (project / "schedules" / "rest.yaml").read_text()
 
 

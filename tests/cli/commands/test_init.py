@@ -130,7 +130,7 @@ def test_git_sees_the_schemas_and_no_data_of_the_dev_server(project: Path) -> No
 def test_options_of_the_bucket_alone_are_refused(project: Path, options: list[str]) -> None:
     result = ajsync(project, "init", *options)
     assert result.returncode == 64
-    assert "pass --bucket too" in result.stderr
+    assert "need --bucket" in result.stderr
     assert files_in(project) == []
 
 
@@ -141,7 +141,7 @@ def test_bucket_makes_it_and_the_files_and_the_second_time_neither(project: Path
     before = (project / "ajsync.yaml").read_text()
     second = ajsync(project, "init", "--bucket", "--server", server.url)
     assert second.returncode == 0, second.stderr
-    assert second.stdout == f"The bucket CHORIA_AJ_CONFIGURATION is there already at {server.url}.\n"
+    assert second.stdout == f"The bucket CHORIA_AJ_CONFIGURATION exists already at {server.url}.\n"
     assert (project / "ajsync.yaml").read_text() == before
 
 

@@ -197,7 +197,7 @@ def test_history_finds_the_tasks_of_our_scheduler_by_their_ids(run: Run, server:
     assert "retry" in rows[0]
     assert '"no \\x1b[31mluck"' in rows[0]
     assert "no task" in rows[1]
-    assert "1 of 2 have no task of an ajsync scheduler" in done.stderr
+    assert "1 of 2 has no task of an ajsync scheduler" in done.stderr
 
 
 def test_history_says_what_overlap_has_skipped(run: Run, server: NatsServer) -> None:
@@ -216,7 +216,7 @@ def test_history_says_what_overlap_has_skipped(run: Run, server: NatsServer) -> 
         assert (newest["state"], newest["skipped_for"]) == ("skipped", fire_task_id("SKIPS", first))
     done = run("history", "SKIPS")
     assert "skipped" in done.stdout.splitlines()[3]
-    assert "1 of 2 was skipped: with overlap: skip the task before was not finished then." in done.stderr
+    assert "1 of 2 was skipped: overlap is skip, and the previous task was not finished." in done.stderr
     assert "no task" not in done.stdout
 
 
@@ -227,12 +227,12 @@ def test_history_says_of_what_the_files_suspend_that_it_is_paused(run: Run, tmp_
         (tmp_path / "a.yaml").write_text(schedule % suspended)
         run("apply", "--yes", "--allow-empty", "--allow-deletes", "1")
     told = run("history", "REST", code=1).stderr
-    assert "REST is paused: it is suspended in the files, and out of the bucket since " in told
+    assert "REST is paused: it is suspended in the files and out of the bucket since " in told
     assert "There is no schedule NOSUCH" in run("history", "NOSUCH", code=1).stderr
 
 
 def test_history_of_what_was_never_due_and_of_what_does_not_exist(run: Run) -> None:
-    assert "It was not due yet." in run("history", "NEVER").stdout
+    assert "It has not been due yet." in run("history", "NEVER").stdout
     assert "There is no schedule NOSUCH" in run("history", "NOSUCH", code=1).stderr
     assert "BAD has a schedule that is not valid" in run("history", "BAD", code=3).stderr
 
@@ -277,4 +277,4 @@ def test_on_a_terminal_there_are_blocks_and_colour_and_no_color_takes_the_colour
     assert "\x1b[" not in plain
     assert "█" in coloured
     assert "█" in plain
-    assert max(map(len, plain.partition("Changes of the clocks")[0].splitlines())) <= 80
+    assert max(map(len, plain.partition("Clock changes")[0].splitlines())) <= 80

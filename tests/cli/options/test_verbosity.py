@@ -109,7 +109,7 @@ def test_an_unexpected_error_is_one_line_and_a_traceback_with_debug(project: Pat
         assert done.returncode == 1
         assert "Bad file descriptor" in done.stderr
         assert ("Traceback" in done.stderr) == traceback
-        assert ("--debug shows where" in done.stderr) != traceback
+        assert ("--debug for a traceback" in done.stderr) != traceback
 
 
 def test_a_reader_who_leaves_early_is_no_error(project: Path, server: NatsServer) -> None:
@@ -138,7 +138,8 @@ def test_ctrl_c_at_a_question_ends_with_130_and_the_end_of_input_with_1(project:
         terminal = Terminal(*AJSYNC, "delete", "TICK", "--owner", "team", "--server", server.url, folder=project)
         terminal.wait_for("[y/N]: ")
         assert terminal.end(key) == code
-        assert terminal.shown.splitlines()[-1] == line
+        # A key that is pressed again, because the machine is slow, may be echoed once more.
+        assert [each for each in terminal.shown.splitlines() if each not in ("", "^C")][-1] == line
 
 
 def test_a_command_that_there_is_not_names_the_nearest(project: Path) -> None:

@@ -102,5 +102,5 @@ def test_a_task_that_was_made_is_data_too(run: Run) -> None:
 
 
 def test_two_ways_at_once_are_refused(run: Run) -> None:
-    assert "does not go with -o yaml" in run("list", "--json", "-o", "yaml", code=64)
+    assert "cannot be combined with -o yaml" in run("list", "--json", "-o", "yaml", code=64)
     assert "'table', 'json', 'yaml'" in run("list", "-o", "xml", code=64)

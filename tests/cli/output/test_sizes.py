@@ -63,4 +63,4 @@ def test_of_a_payload_that_is_too_large_no_more_is_read_than_fits(tmp_path: Path
         file.truncate(2**40)
     done = ajsync(tmp_path, "add", "X", "@daily", "t", "--payload-file", "large", "--server", "nats://127.0.0.1:1")
     assert done.returncode == 3, done.stderr
-    assert "the most is 588,000" in done.stderr
+    assert "the maximum is 588,000" in done.stderr

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from ajsync.cli.options.session import run
+from ajsync.cli.session import run
 from ajsync.errors import AjsyncError, UnreachableError
 
 

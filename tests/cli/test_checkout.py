@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ajsync.cli.options.checkout import CHECKOUTS, check_context
+from ajsync.cli.checkout import CHECKOUTS, check_context
 from ajsync.errors import InvalidError
 from ajsync.transport.context import Context
 from tests.cli.processes import ajsync

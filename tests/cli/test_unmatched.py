@@ -33,8 +33,8 @@ def test_a_file_that_was_renamed_is_told_once(project: Path, server: NatsServer,
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("Warning:") == 1
     assert (
-        "Warning: schedules/b.yml looks like a schedules file and is not read, since no pattern of 'files' matches it. "
-        "Add it to 'files' in ajsync.yaml, or rename it to fit: schedules/**/*.yaml.\n"
+        "Warning: schedules/b.yml looks like a schedules file and is not read, because no pattern of 'files' matches "
+        "it. Add it to 'files' in ajsync.yaml, or rename it to fit: schedules/**/*.yaml.\n"
     ) in done.stderr
     assert "b.yml" not in done.stdout
 
@@ -42,7 +42,7 @@ def test_a_file_that_was_renamed_is_told_once(project: Path, server: NatsServer,
 def test_it_is_told_from_where_the_command_was_started(project: Path) -> None:
     (project / "schedules" / "c.yml").write_text(SCHEDULES.format("c"))
     told = ajsync(project / "schedules", "validate", "--format", "github").stderr
-    assert "Warning: b.yml and c.yml look like schedules files and are not read" in told
+    assert "Warning: b.yml, c.yml look like schedules files and are not read" in told
     assert ajsync(project, "validate", "--quiet").stderr == ""
 
 

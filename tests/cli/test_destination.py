@@ -59,14 +59,14 @@ PLACES: list[tuple[Arguments, str, str]] = [
     (
         lambda _: ["-e", "prod", "--context", "nats-stage"],
         "Environment prod, context nats-stage instead of nats-prod, server {stage}\n",
-        "Warning: The environment prod names the context nats-prod, and --context takes nats-stage instead. "
-        "Leave the option out if that is not meant.\n",
+        "Warning: The environment prod names the context nats-prod, but --context uses nats-stage. "
+        "Leave the option out if that is not intended.\n",
     ),
     (
         lambda place: ["-e", "prod", "--server", place.stage.url.replace("://", "://me:hunter2@")],
         "Environment prod, server {stage} instead of nats-prod\n",
-        "Warning: The environment prod names the context nats-prod, and --server takes another instead. "
-        "Leave the option out if that is not meant.\n",
+        "Warning: The environment prod names the context nats-prod, but --server uses another one. "
+        "Leave the option out if that is not intended.\n",
     ),
     (lambda place: ["-e", "prod", "--server", place.prod.url], "Environment prod, server {prod}\n", ""),
 ]
@@ -101,7 +101,7 @@ def test_without_an_environment_no_option_leads_away_from_one(place: Place) -> N
 def test_what_only_looks_at_a_bucket_warns_too(place: Place, command: list[str]) -> None:
     assert place.run("apply", "--yes", "-e", "stage").returncode == 0
     done = place.run(*command, "-e", "prod", "--context", "nats-stage")
-    assert "The environment prod names the context nats-prod, and --context takes nats-stage instead." in done.stderr
+    assert "The environment prod names the context nats-prod, but --context uses nats-stage." in done.stderr
 
 
 @pytest.mark.parametrize(

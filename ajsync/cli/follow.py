@@ -1,0 +1,126 @@
+"""`ajsync apply --watch`: apply, and apply again whenever the files change; with a scheduler beside it if wanted."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+from collections.abc import Coroutine, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ajsync.asyncjobs.bucket import ConfigurationBucket
+from ajsync.cli.options.values import Creation, Files, FiringOptions, Server
+from ajsync.cli.project import load, unmatched_text
+from ajsync.cli.session import chosen_context, destination, elsewhere, goal, open_bucket, stop_on_signals
+from ajsync.config import Configuration
+from ajsync.config.file_watcher import FileWatcher
+from ajsync.config.inputs import Inputs
+from ajsync.reconcile.apply.watch_loop import WatchLoop
+from ajsync.safety import Opened
+from ajsync.text import counted
+from ajsync.transport.connection import Connection, connect
+from ajsync.waiting import unless
+
+log = logging.getLogger(__name__)
+
+
+class _Followed:
+    """The configuration that is followed, and what was looked at to load it."""
+
+    def __init__(self, files: Files) -> None:
+        self._folder = working_folder()
+        self.inputs = Inputs()
+        self.configuration = load(files, folder=self._folder, inputs=self.inputs)
+        # From now on by its path: while a release is swapped the file is missing, and one in a folder above belongs to
+        # another project.
+        self._files = replace(files, config=self.configuration.project)
+
+    def reload(self) -> Configuration:
+        """Load the configuration again. Raises as `load` does, and keeps what was there."""
+        known, inputs = self.configuration.unmatched, Inputs()
+        try:
+            self.configuration = load(self._files, folder=self._folder, inputs=inputs)
+        finally:
+            self.inputs = inputs  # for files that are not valid too: the change that repairs them may be elsewhere
+        if self.configuration.unmatched != known:
+            self.warn()
+        return self.configuration
+
+    def warn(self) -> None:
+        """Log which files match no pattern."""
+        if self.configuration.unmatched:
+            log.warning("%s", unmatched_text(self.configuration))
+
+
+async def follow_files(
+    files: Files,
+    server: Server,
+    opened: Opened,
+    creation: Creation | None,
+    resync: float,
+    scheduler: str | None,
+    firing: FiringOptions,
+) -> None:
+    """Follow the files until SIGINT or SIGTERM; `scheduler` is the name of one beside it, "" for its default name."""
+    gc.enable()  # this command keeps running
+    stop = stop_on_signals()
+    followed = _Followed(files)
+    context = chosen_context(server, followed.configuration.context)
+    async with AsyncExitStack() as stack:
+        connecting = connect(context, timeout=server.timeout, reconnect_timeout=None)
+        connection = await unless(stop, stack.enter_async_context(connecting))
+        if connection is None:
+            log.info("Stopped")
+            return
+
+        async def bucket() -> ConfigurationBucket:
+            return await open_bucket(connection, creation)
+
+        loop = WatchLoop(
+            goal(followed.configuration, opened), lambda: goal(followed.reload(), opened), connection, bucket, stop
+        )
+        watcher = FileWatcher(lambda: followed.inputs, stop)
+        jobs: list[Coroutine[Any, Any, None]] = [watcher.run(), loop.run(watcher.changed, resync)]
+        if scheduler is not None:
+            from ajsync.cli.schedule_loop import monitored, scheduler_settings
+
+            name = scheduler or os.environ.get("AJC_SCHEDULER_NAME")
+            settings = scheduler_settings(name, firing, creation.replicas if creation else 1)
+            beside = await stack.enter_async_context(monitored(connection, settings, firing))
+            beside.on_lead = watcher.changed.set
+            loop.may_apply = lambda: beside.leads
+            jobs.append(beside.run(stop))
+        _announce(followed, connection, server)
+        async with asyncio.TaskGroup() as group:
+            for job in jobs:
+                group.create_task(job)
+    log.info("Stopped")
+
+
+def _announce(followed: _Followed, connection: Connection, server: Server) -> None:
+    configuration = followed.configuration
+    if warning := elsewhere(server, configuration.environment, configuration.context):
+        log.warning("%s", warning)
+    followed.warn()
+    where, read = destination(connection, server, configuration), counted(len(configuration.sources), "file")
+    at = f" at {where.server}" if where.reached != where.server else ""
+    log.info("Following %s of %s for %s%s; stop with Ctrl-C", read, configuration.owner, where, at)
+
+
+def working_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the working directory as `pwd` shows it: absolute, and by the links through which a shell went there.
+
+    After `cd current` that is the link `current`, and not the release that the link leads to at the moment.
+    """
+    named = environ.get("PWD", "")
+    if named.startswith("/") and os.path.normpath(named) == named:
+        try:
+            if os.path.samefile(named, "."):  # noqa: PTH121 - a path is text here
+                return Path(named)
+        except OSError:
+            pass  # the shell's variable is out of date
+    return Path.cwd()

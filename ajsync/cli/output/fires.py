@@ -1,0 +1,168 @@
+"""The next fires of schedules, and what became of the past fires of one: as tables, and as documents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, tzinfo
+
+from ajsync.asyncjobs.due import NextFires
+from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.cli.output.table import Cell, Column, Row, stdout_width, table
+from ajsync.cli.output.terminal import say, stdout_paint
+from ajsync.inspect.history import PastFire
+from ajsync.schedule import parse, split_zone
+from ajsync.text import moment, one_line, plural, span, visible
+from ajsync.timestamp import to_datetime
+
+_STATES = {"new": "update", "active": "update", "retry": "update", "blocked": "update", "complete": "create"}
+"""The style of each state of a task that is not a failure."""
+_LONGEST_STATE = 20
+"""Characters; a task in the stream may have any other state."""
+
+
+def next_table(found: Sequence[NextFires], start: datetime, zone: tzinfo | None) -> Iterator[str]:
+    """Lay out the next fires in their order, and below them the schedules that have none."""
+    columns = (
+        Column("Due"),
+        Column("In", right=True),
+        Column("Name"),
+        Column("Schedule", flexible=True),
+        Column("Zone", flexible=True),
+        Column("Queue", flexible=True),
+    )
+    fires = sorted((due, each.task.name, number) for number, each in enumerate(found) for due in each.dues)
+    if fires:
+        yield from table(columns, [_next_row(due, found[number], start, zone) for due, _, number in fires])
+    without = [each for each in found if not each.dues]
+    if fires and without:
+        yield ""
+    for each in without:
+        text = f"{visible(each.task.name)}: {one_line(_reason(each))}"
+        yield stdout_paint()("alarm" if each.amiss else "", text)
+
+
+def next_document(found: Sequence[NextFires], zone: tzinfo | None) -> list[dict[str, object]]:
+    """Describe the next fires of each schedule."""
+    return [
+        {
+            "name": each.task.name,
+            "schedule": each.task.schedule,
+            "timezone": each.timetable.zone if each.timetable else None,
+            "queue": each.task.queue,
+            "next": [to_datetime(due, zone or _next_zone(each)).isoformat() for due in each.dues],
+            "reason": _reason(each) or None,
+        }
+        for each in found
+    ]
+
+
+def _next_row(due: int, each: NextFires, start: datetime, zone: tzinfo | None) -> Row:
+    when = to_datetime(due, zone or _next_zone(each))
+    own, schedule = split_zone(each.task.schedule)
+    return (
+        moment(when),
+        Cell(f"in {span((when - start).total_seconds())}", "faint"),
+        visible(each.task.name),
+        visible(schedule),
+        visible(own) if own else "",
+        visible(each.task.queue),
+    )
+
+
+def _next_zone(each: NextFires) -> tzinfo:
+    return each.timetable.zone_info if each.timetable else UTC
+
+
+def _reason(each: NextFires) -> str:
+    """Why it has no dues; empty where it has some."""
+    return each.reason if each.timetable else f"not valid: {each.reason}"
+
+
+def history_table(task: ScheduledTask, fires: Sequence[PastFire], zone: tzinfo | None) -> Iterator[str]:
+    """Lay out past fires, newest first; on a terminal the last error of a task has a line of its own."""
+    name, schedule, queue = (visible(text) for text in (task.name, task.schedule, task.queue))
+    paint, piped = stdout_paint(), stdout_width() is None
+    yield f"{paint('strong', name)}  {schedule}  in the queue {queue}"
+    yield ""
+    if not fires:
+        yield "It has not been due yet."
+        return
+    dues = [to_datetime(fire.due, zone or _own_zone(task)) for fire in fires]
+    offset = common_offset(dues)
+    columns = (
+        Column(f"Due ({offset})" if offset else "Due"),
+        Column("Lateness", right=True),
+        Column("State"),
+        Column("Tries", right=True),
+        Column("Task"),
+        Column("Last error"),
+    )
+    rows = [_past_row(fire, moment(due, offset=not offset), piped) for due, fire in zip(dues, fires, strict=True)]
+    head, *lines = table(columns, rows)
+    yield head
+    for line, fire in zip(lines, fires, strict=True):
+        yield line
+        if fire.last_error and not piped:
+            yield f"    {paint('alarm', visible(fire.last_error))}"
+
+
+def common_offset(moments: Sequence[datetime]) -> str:
+    """Return the offset from UTC that all moments have, such as `+02:00`; "" where they differ."""
+    offsets = {each.isoformat()[-6:] for each in moments}
+    return offsets.pop() if len(offsets) == 1 else ""
+
+
+def history_document(task: ScheduledTask, fires: Sequence[PastFire], zone: tzinfo | None) -> dict[str, object]:
+    """Describe past fires."""
+    return {
+        "name": task.name,
+        "schedule": task.schedule,
+        "queue": task.queue,
+        "fires": [
+            {
+                "due": to_datetime(fire.due, zone or _own_zone(task)).isoformat(),
+                "task_id": fire.task_id,
+                "state": fire.state or ("skipped" if fire.skipped_for else None),
+                "skipped_for": fire.skipped_for or None,
+                "tries": fire.tries if fire.state else None,
+                "last_error": fire.last_error or None,
+                "lateness_seconds": None if fire.lateness is None else fire.lateness / 1e9,
+                "lateness_is_bound": fire.at_most,
+                "before_last_change": fire.earlier_value,
+            }
+            for fire in fires
+        ],
+    }
+
+
+def say_why_without_task(fires: Sequence[PastFire]) -> None:
+    """Explain the fires that have no task."""
+    skipped = sum(bool(fire.skipped_for) for fire in fires)
+    if skipped:
+        were = plural(skipped, "was", "were")
+        say(f"\n{skipped} of {len(fires)} {were} skipped: overlap is skip, and the previous task was not finished.")
+    missing = [fire for fire in fires if not fire.state and not fire.skipped_for]
+    if not missing:
+        return
+    text = (
+        f"\n{len(missing)} of {len(fires)} {plural(len(missing), 'has', 'have')} no task of an ajsync scheduler: a Go "
+        "scheduler fired, whose tasks have random ids, or no scheduler did, or the task was deleted, or the stream no "
+        "longer keeps it."
+    )
+    if any(fire.earlier_value for fire in missing):
+        text += " Before the last change of the entry the schedule may have been a different one."
+    say(text)
+
+
+def _past_row(fire: PastFire, due: str, piped: bool) -> Row:
+    lateness = "" if fire.lateness is None else ("≤ " if fire.at_most else "") + span(fire.lateness / 1e9)
+    if not fire.state:
+        return (due, lateness, Cell("skipped", "update") if fire.skipped_for else Cell("no task", "faint"), "", "", "")
+    state = Cell(visible(fire.state, _LONGEST_STATE), _STATES.get(fire.state, "alarm"))
+    # In a pipe one line holds all of a fire.
+    error = visible(fire.last_error) if fire.last_error and piped else ""
+    return (due, lateness, state, str(fire.tries), fire.task_id, error)
+
+
+def _own_zone(task: ScheduledTask) -> tzinfo:
+    return parse(task.schedule).zone_info

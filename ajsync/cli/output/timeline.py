@@ -1,0 +1,119 @@
+"""A timeline as a histogram with the crowded minutes and the schedules that need a look, and as a document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ajsync.cli.output.table import Cell, Column, bar, has_blocks, levels, stdout_width, table
+from ajsync.cli.output.terminal import stdout_paint
+from ajsync.inspect.timeline import Affected, Timeline
+from ajsync.text import Paint, counted, listed, moment, one_line, plural, visible
+
+_MOST_BAR = 60
+_LEAST_BAR = 10
+_BESIDE_BAR = 44
+"""Columns of the histogram beside its bars, at the most."""
+_NAMES_SHOWN = 3
+_MOST_LISTED = 20
+"""Lines of a list for people; the document holds all."""
+_HERD_SHARE = 0.5
+"""From this share of the fires on, the first minute of the hour is mentioned."""
+
+
+def timeline_lines(found: Timeline, hours: int, place: str) -> Iterator[str]:
+    """Lay out a timeline of the schedules in `place`."""
+    paint = stdout_paint()
+    fires, schedules = counted(found.fires, "fire"), counted(found.schedules, "schedule")
+    start = moment(found.start, seconds=False)
+    yield f"{paint('strong', fires)} of {schedules} in {place}, in {hours} h from {start}"
+    if found.fires:
+        yield ""
+        yield from _histogram(found)
+        yield ""
+        yield from _minutes(found, paint)
+    if found.busiest:
+        yield ""
+        yield from _busiest(found)
+    yield from _list(paint("alarm", "Never fire"), [*found.never.items()])
+    yield from _list(paint("update", "Clock changes"), [_affected(each) for each in found.affected])
+    yield from _list(paint("alarm", "Not valid"), [*found.invalid.items()])
+
+
+def _histogram(found: Timeline) -> Iterator[str]:
+    most = max(slot.fires for slot in found.slots)
+    room = min(max((stdout_width() or 100) - _BESIDE_BAR, _LEAST_BAR), _MOST_BAR)
+    blocks = has_blocks()
+    rows = [
+        (
+            moment(slot.start, seconds=False),
+            f"{slot.fires:,}",
+            Cell(bar(slot.fires, most, room, blocks=blocks), "adopt"),
+        )
+        for slot in found.slots
+    ]
+    yield from table((Column("From"), Column("Fires", right=True), Column("")), rows)
+
+
+def _minutes(found: Timeline, paint: Paint) -> Iterator[str]:
+    share = found.minutes[0] / found.fires
+    crowd = f": {share:.0%} in the first one" if share >= _HERD_SHARE else ""
+    yield paint("strong", "By the minute of the hour") + paint("update", crowd)
+    yield paint("adopt", levels(found.minutes, blocks=has_blocks())).rstrip()
+    yield paint("faint", "".join(f":{minute:02}".ljust(15) for minute in range(0, 60, 15)).rstrip())
+
+
+def _busiest(found: Timeline) -> Iterator[str]:
+    rows = [
+        (moment(busy.start, seconds=False), f"{busy.fires:,}", listed([*map(visible, busy.names)], _NAMES_SHOWN))
+        for busy in found.busiest
+    ]
+    columns = (Column("Busiest minutes"), Column("Fires", right=True), Column("Schedules", flexible=True))
+    yield from table(columns, rows)
+
+
+def _list(title: str, items: Sequence[tuple[str, str]]) -> Iterator[str]:
+    if not items:
+        return
+    yield ""
+    yield title
+    for name, text in items[:_MOST_LISTED]:
+        yield f"  {visible(name)}: {one_line(text)}"
+    if len(items) > _MOST_LISTED:
+        yield f"  … and {len(items) - _MOST_LISTED:,} more"
+
+
+def _affected(each: Affected) -> tuple[str, str]:
+    walls, skipped = each.effect.walls, each.effect.kind == "skipped"
+    times = listed([f"{wall:%H:%M}" for wall in walls], _NAMES_SHOWN)
+    does = (
+        plural(len(walls), "is skipped", "are skipped") if skipped else plural(len(walls), "fires", "fire") + " twice"
+    )
+    return each.name, f"on {walls[0]:%Y-%m-%d} {times} {does}, in {each.zone}"
+
+
+def timeline_document(found: Timeline) -> dict[str, object]:
+    """Describe a timeline."""
+    return {
+        "from": found.start.isoformat(),
+        "until": found.until.isoformat(),
+        "schedules": found.schedules,
+        "fires": found.fires,
+        "slots": [{"from": slot.start.isoformat(), "fires": slot.fires} for slot in found.slots],
+        "minutes_of_hour": found.minutes,
+        "busiest": [
+            {"minute": busy.start.isoformat(), "fires": busy.fires, "names": busy.names} for busy in found.busiest
+        ],
+        "never": [{"name": name, "schedule": schedule} for name, schedule in found.never.items()],
+        "clock_changes": [
+            {
+                "name": each.name,
+                "schedule": each.schedule,
+                "timezone": each.zone,
+                "kind": each.effect.kind,
+                "at": each.effect.change.at.isoformat(),
+                "wall_times": [wall.isoformat() for wall in each.effect.walls],
+            }
+            for each in found.affected
+        ],
+        "invalid": [{"name": name, "reason": reason} for name, reason in found.invalid.items()],
+    }

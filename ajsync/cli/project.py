@@ -1,0 +1,87 @@
+"""The project of a command: its files, loaded as the options name them, and warnings about files that are not read."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from ajsync.cli.options.values import Files
+from ajsync.cli.output.build_machine import print_commands
+from ajsync.cli.output.terminal import warn
+from ajsync.config import Configuration, load_configuration
+from ajsync.config.inputs import Inputs
+from ajsync.errors import ConfigurationError, Location
+from ajsync.text import counted, listed, plural, visible
+
+log = logging.getLogger(__name__)
+
+
+def load(
+    files: Files, *, empty: bool = False, folder: Path | None = None, inputs: Inputs | None = None
+) -> Configuration:
+    """Load the configuration that the options name; with `empty` there may be no schedules file yet.
+
+    The names of the options are relative to `folder`, or to the working directory. `inputs` gets what was looked at.
+    """
+    start = time.perf_counter()
+    configuration = load_configuration(
+        folder or Path.cwd(),
+        project=files.config,
+        environment=files.environment,
+        owner=files.expected_owner,
+        empty=empty,
+        inputs=inputs,
+    )
+    milliseconds = (time.perf_counter() - start) * 1000
+    read = counted(len(configuration.tasks), "schedule"), counted(len(configuration.sources), "file")
+    log.info("read %s from %s in %.0f ms", *read, milliseconds)
+    return configuration
+
+
+def load_and_warn(files: Files, *, annotate: bool = False) -> Configuration:
+    """Load the configuration, and warn of files that are not read.
+
+    With `annotate` problems are printed as annotations of a GitHub workflow before the error is raised, and locations
+    are relative to the root of the repository.
+    """
+    try:
+        configuration = load(files)
+    except ConfigurationError as error:
+        if annotate:
+            from ajsync.reconcile.render.github import render_problems
+
+            problems = [replace(each, location=_in_repository(each.location)) for each in error.problems]
+            print_commands(render_problems(problems))
+        raise
+    if configuration.unmatched:
+        warn(unmatched_text(configuration))
+    return replace(configuration, locations=_all_in_repository(configuration.locations)) if annotate else configuration
+
+
+def unmatched_text(configuration: Configuration) -> str:
+    """Say which files look like schedules files and match no pattern: their schedules would be deleted."""
+    files = configuration.unmatched
+    look = plural(len(files), "looks like a schedules file and is", "look like schedules files and are")
+    them = plural(len(files), "it", "them")
+    return (
+        f"{listed([*map(visible, files)])} {look} not read, because no pattern of 'files' matches {them}. "
+        f"Add {them} to 'files' in {configuration.project.name}, or rename {them} to fit: "
+        f"{', '.join(map(visible, configuration.patterns))}."
+    )
+
+
+def _all_in_repository(locations: Mapping[str, Location]) -> dict[str, Location]:
+    return {name: _in_repository(location) for name, location in locations.items()}
+
+
+def _in_repository(location: Location) -> Location:
+    """A location relative to the root of the repository, wherever the command was started."""
+    root = os.environ.get("GITHUB_WORKSPACE")
+    if not root:
+        return location
+    path = Path(os.path.relpath(Path.cwd() / location.file, root))
+    return location if path.parts[:1] == ("..",) else replace(location, file=path.as_posix())

@@ -1,0 +1,192 @@
+"""What the commands that talk to a server have in common: context, connection, bucket and signals."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ajsync import config
+from ajsync.asyncjobs.bucket import ConfigurationBucket
+from ajsync.cli.checkout import check_context
+from ajsync.cli.options.values import Creation, Files, Server
+from ajsync.cli.output import terminal
+from ajsync.cli.output.streams import GONE, working_folder_is_gone
+from ajsync.cli.output.terminal import say
+from ajsync.config import Configuration
+from ajsync.errors import AjsyncError, InvalidError, UnreachableError, UsageError
+from ajsync.reconcile.plan import Destination
+from ajsync.reconcile.reconciler import Goal, destination_of
+from ajsync.safety import Opened
+from ajsync.text import visible
+from ajsync.transport.connection import Connection, connect
+from ajsync.transport.context import Context, context_for_server, load_context
+from ajsync.transport.errors import NoClusterError
+
+T = TypeVar("T")
+
+
+def configured_context(files: Files, server: Server, *, warn: bool = True) -> str | None:
+    """Return the context that the project names; a command that does not read schedules works without a project too.
+
+    With `warn` it warns where `server` leads away from the context of the environment. Where the working directory is
+    gone, its project is unknown, and the default context may lead to the server of another one: then the options have
+    to name the server.
+    """
+    if files.config is None and files.environment is None and working_folder_is_gone():
+        if server.context is None and server.server is None:
+            raise UsageError(GONE)
+        return None
+    configured = config.load_context(Path.cwd(), project=files.config, environment=files.environment)
+    if warn:
+        warn_if_elsewhere(server, files.environment, configured)
+    return configured
+
+
+def chosen_context(server: Server, configured: str | None) -> Context:
+    """Load the context that the options name, else the one of the configuration, else that of the environment."""
+    if server.server is not None:
+        if server.context is not None:
+            raise UsageError("--server cannot be combined with --context, which names its own server.")
+        if not server.server.strip():
+            raise UsageError("--server is empty: name a server, or leave the option out. Is a variable not set?")
+        try:
+            return context_for_server(server.server)
+        except InvalidError as error:
+            raise UsageError(str(error)) from None
+    context = load_context(server.context or configured)
+    check_context(context)
+    return context
+
+
+def elsewhere(server: Server, environment: str | None, configured: str | None) -> str:
+    """Say that an option leads away from the context `configured` of the environment; "" where none does.
+
+    Without an environment nothing is said: the project's own context is only a default. The value of --server is not
+    shown, since it may hold a password.
+    """
+    if not environment or not configured:
+        return ""
+    if server.server is not None:
+        if _leads_to(server.server, configured):
+            return ""
+        used = "--server uses another one"
+    elif server.context is not None and server.context != configured:
+        used = f"--context uses {visible(server.context)}"
+    else:
+        return ""
+    named = f"The environment {visible(environment)} names the context {visible(configured)}"
+    return f"{named}, but {used}. Leave the option out if that is not intended."
+
+
+def warn_if_elsewhere(server: Server, environment: str | None, configured: str | None) -> None:
+    """Print what `elsewhere` says as a warning."""
+    if text := elsewhere(server, environment, configured):
+        terminal.warn(text)
+
+
+def _leads_to(url: str, configured: str) -> bool:
+    with suppress(InvalidError):
+        return {*context_for_server(url).servers} <= {*load_context(configured).servers}
+    return False
+
+
+def destination(connection: Connection, server: Server, configuration: Configuration) -> Destination:
+    """Describe where a command has connected to."""
+    environment, configured = configuration.environment, configuration.context
+    instead = configured if configured and elsewhere(server, environment, configured) else ""
+    return destination_of(connection, environment, instead)
+
+
+def goal(configuration: Configuration, opened: Opened) -> Goal:
+    """Return what the files want, with the gates that the options open."""
+    return Goal(configuration.owner, configuration.tasks, configuration.digest, configuration.safety, opened)
+
+
+@asynccontextmanager
+async def connected(server: Server, configured: str | None = None) -> AsyncIterator[Connection]:
+    """Connect as the options say."""
+    async with connect(chosen_context(server, configured), timeout=server.timeout) as connection:
+        yield connection
+
+
+@asynccontextmanager
+async def opened_bucket(
+    server: Server, configured: str | None = None, creation: Creation | None = None
+) -> AsyncIterator[ConfigurationBucket]:
+    """Connect as the options say, and open the bucket as `open_bucket` does."""
+    async with connected(server, configured) as connection:
+        yield await open_bucket(connection, creation)
+
+
+def on_server(files: Files, server: Server, work: Callable[[Connection], Awaitable[T]]) -> T:
+    """Run `work` on a connection as the options and the project say, and return what it returns."""
+
+    async def main() -> T:
+        async with connected(server, configured_context(files, server)) as connection:
+            return await work(connection)
+
+    return run(main())
+
+
+def on_bucket(
+    files: Files,
+    server: Server,
+    work: Callable[[ConfigurationBucket], Awaitable[T]],
+    creation: Creation | None = None,
+) -> T:
+    """Run `work` on the bucket, which `creation` makes where it is missing, and return what it returns."""
+
+    async def on(connection: Connection) -> T:
+        return await work(await open_bucket(connection, creation))
+
+    return on_server(files, server, on)
+
+
+async def open_bucket(connection: Connection, creation: Creation | None) -> ConfigurationBucket:
+    """Open the bucket; with `creation` make it where it is missing, and say so."""
+    if creation is None:
+        return await ConfigurationBucket.open(connection)
+    bucket, made = await make_bucket(connection, creation)
+    if made:
+        say(f"Made the bucket {bucket.target.bucket}.")
+    return bucket
+
+
+async def make_bucket(connection: Connection, creation: Creation) -> tuple[ConfigurationBucket, bool]:
+    """Open the bucket, making it where it is missing; tells whether it was made now."""
+    try:
+        return await ConfigurationBucket.create(connection, replicas=creation.replicas, memory=creation.memory)
+    except NoClusterError as error:
+        raise UnreachableError(
+            f"The bucket cannot be made with {creation.replicas} replicas at {connection.url}: {error.description}. "
+            "Leave out --replicas, or name a server of a cluster."
+        ) from None
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Run a command's coroutine; of a group of errors one is raised, ours before others: a group's text names none."""
+    try:
+        return asyncio.run(main)
+    except BaseExceptionGroup as group:
+        error: BaseException = group.subgroup(AjsyncError) or group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    raise error  # out here, so that it keeps its own context
+
+
+def stop_on_signals() -> asyncio.Event:
+    """Return an event that the first SIGINT or SIGTERM sets; a second one of the same kind ends the process at once."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def on_signal(sig: signal.Signals) -> None:
+        stop.set()
+        loop.remove_signal_handler(sig)
+
+    for sig in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(sig, on_signal, sig)
+    return stop
