@@ -100,7 +100,7 @@ def test_the_files_must_belong_to_the_owner_that_the_workflow_names(
     inputs = {"mode": mode, "working_directory": "jobs", "context": context(server)}
     (workspace / "jobs" / "ajsync.yaml").write_text("owner: other\nsafety: {allow_empty: true, max_delete: 1000}\n")
     assert runner.run(**inputs, owner="team")[0] == 3
-    assert "--owner says" in runner.output
+    assert "--owner is" in runner.output
     assert (stored(server.url), pull_request.comments) == ({}, [])
     assert runner.run(**inputs, owner="other")[0] == 0, runner.output
 
