@@ -156,33 +156,25 @@ class _Search:
     def expand(self, folder: Path, parts: tuple[str, ...]) -> Iterator[Path]:
         """What matches in a folder, including a link to a folder that is not followed, which will be a problem."""
         first, rest = parts[0], parts[1:]
-        if not _MAGIC.intersection(first):
-            path = folder / first
-            if rest and path.is_dir():
-                yield from self._go_on(path, rest)
-            elif not rest and os.path.lexists(path):
-                yield path
-            return
-        status = folder.stat()
-        key = (status.st_dev, status.st_ino, len(parts))
-        if key in self._seen:
-            return
-        self._seen.add(key)
-        if first == "**":
-            yield from self.expand(folder, rest)
-        for name in sorted(os.listdir(folder)):  # noqa: PTH208 - only names are needed, and most do not match
-            path = folder / name
-            if name.startswith(".") and not first.startswith("."):
-                continue
+        names = [first]
+        if _MAGIC.intersection(first):
+            status = folder.stat()
+            key = (status.st_dev, status.st_ino, len(parts))
+            if key in self._seen:
+                return
+            self._seen.add(key)
             if first == "**":
+                yield from self.expand(folder, rest)
+                rest = parts
+            found = sorted(os.listdir(folder))  # noqa: PTH208 - only names are needed, and most do not match
+            names = [name for name in found if first.startswith(".") or not name.startswith(".")]
+            names = [name for name in names if first == "**" or fnmatchcase(name, first)]
+        for path in map(folder.joinpath, names):
+            if rest:
                 if path.is_dir():
-                    yield from self._go_on(path, parts)
-            elif fnmatchcase(name, first):
-                if rest:
-                    if path.is_dir():
-                        yield from self._go_on(path, rest)
-                elif first != "*" or not path.is_dir():  # a folder with the name of a file will be a problem
-                    yield path
+                    yield from self._go_on(path, rest)
+            elif os.path.lexists(path) and (first != "*" or not path.is_dir()):
+                yield path  # also a folder with the name of a file, which will be a problem
 
     def _go_on(self, folder: Path, parts: tuple[str, ...]) -> Iterator[Path]:
         if folder.is_symlink() and not self._enters(folder):

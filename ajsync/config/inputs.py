@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -69,16 +70,12 @@ class Watched:
 
     def identities(self) -> frozenset[tuple[str, int, int]]:
         """The identities of the folders, to notice that one was replaced."""
-        return frozenset(_identities((*self.deep, *self.shallow)))
-
-
-def _identities(folders: tuple[Path, ...]) -> Iterator[tuple[str, int, int]]:
-    for folder in folders:
-        try:
-            status = folder.stat()
-        except OSError:
-            continue  # it has disappeared
-        yield str(folder), status.st_dev, status.st_ino
+        found = set()
+        for folder in (*self.deep, *self.shallow):
+            with suppress(OSError):  # it has disappeared
+                status = folder.stat()
+                found.add((str(folder), status.st_dev, status.st_ino))
+        return frozenset(found)
 
 
 def _status(name: bytes) -> bytes:

@@ -76,7 +76,7 @@ class SchedulesReader:
             own = checks.check(value["defaults"], checks.defaults, document, ("defaults",), problems)
             defaults = {**defaults, **own}
         schedules = value.get("schedules")
-        origin = _Origin(self._project.owner, self._folder.source(path), path.parent)
+        source = self._folder.source(path)
         entries: list[LoadedSchedule] = []
         schedules = schedules if isinstance(schedules, dict) else {}
         skipped, wrong = misplaced(schedules, checks.schedule.members)
@@ -89,20 +89,20 @@ class SchedulesReader:
             own = checks.check(schedule, checks.schedule, document, place, found)
             task = None
             if isinstance(schedule, dict):
-                task = self._task(_Draft(name, own, {**defaults, **own}, document, found), origin)
+                task = self._task(_Draft(name, own, {**defaults, **own}, document, found), source, path.parent)
             problems += found
             location = document.location(place, of_key=True)
             named = "queue" in own or "queue" in defaults
             entries.append(LoadedSchedule(name, location, None if found else task, own.get("suspend") is True, named))
         return entries
 
-    def _task(self, draft: _Draft, origin: _Origin) -> ScheduledTask:
+    def _task(self, draft: _Draft, source: str, folder: Path) -> ScheduledTask:
         own, members = draft.own, draft.members
         if "task_type" not in members:
             draft.problem("task_type is missing", "set it here or in defaults")
         payload = own.get("payload", own.get("payload_base64"))
         if own.get("payload_file") is not None:
-            payload = self._payload_file(draft, origin.folder)
+            payload = self._payload_file(draft, folder)
         task = ScheduledTask(
             name=draft.name,
             schedule=_stored_schedule(draft),
@@ -112,8 +112,8 @@ class SchedulesReader:
             deadline=members.get("deadline", 0),
             max_tries=members.get("max_tries", DEFAULT_MAX_TRIES),
             managed=Managed(
-                owner=origin.owner,
-                source=origin.source,
+                owner=self._project.owner,
+                source=source,
                 description=own.get("description", ""),
                 catchup=members.get("catchup", DEFAULT_CATCHUP),
                 catchup_window=members.get("catchup_window", 0),
@@ -151,15 +151,6 @@ class SchedulesReader:
                 path = os.path.relpath(from_project, folder)
                 return f"the path is relative to the folder of this file: write {shown(path)}"
         return f"name a file of at most {MAX_PAYLOAD:,} bytes, by a path relative to the folder of this file"
-
-
-@dataclass(frozen=True, slots=True)
-class _Origin:
-    """What the tasks of one file have in common."""
-
-    owner: str
-    source: str
-    folder: Path
 
 
 @dataclass(frozen=True, slots=True)

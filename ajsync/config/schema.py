@@ -94,10 +94,6 @@ def validator(schema: Mapping[str, Any]) -> Validator:
     return Draft202012Validator(schema)
 
 
-def _examples(schema: Mapping[str, Any]) -> dict[str, Any]:
-    return {"examples": schema["examples"]}
-
-
 @dataclass(frozen=True, slots=True)
 class Shape:
     """The schema of a mapping, split into its members, because most of ten thousand schedules have the same values."""
@@ -128,5 +124,7 @@ def shape(schema: Mapping[str, Any]) -> Shape:
         required=frozenset(schema.get("required", ())),
         exclusive=tuple(frozenset(rule["not"]["required"]) for rule in schema.get("allOf", ())),
         # Messages about missing members show the examples.
-        structure=validator({**schema, "properties": {name: _examples(member) for name, member in members.items()}}),
+        structure=validator(
+            {**schema, "properties": {name: {"examples": members[name]["examples"]} for name in members}}
+        ),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Literal
 
 from ajsync.schedule import Timetable
@@ -48,36 +49,13 @@ class Effect:
     change: ClockChange
 
 
-class ClockChanges:
-    """The changes within a span of time and their effects, each computed once."""
-
-    def __init__(self, start: datetime, end: datetime) -> None:
-        """Take the span, whose ends must be aware."""
-        self._start = start.astimezone(UTC)
-        self._end = end.astimezone(UTC)
-        self._known: dict[tzinfo, tuple[ClockChange, ...]] = {}
-        self._effects: dict[Timetable, tuple[Effect, ...]] = {}
-
-    def of(self, zone: tzinfo) -> tuple[ClockChange, ...]:
-        """The changes of a zone, in order."""
-        found = self._known.get(zone)
-        if found is None:
-            found = self._known[zone] = tuple(
-                ClockChange(at, _offset(zone, at - _SECOND), _offset(zone, at))
-                for at in clock_changes(zone, self._start, self._end)
-            )
-        return found
-
-    def effects(self, timetable: Timetable) -> tuple[Effect, ...]:
-        """What the changes of its zone do to a schedule.
-
-        A schedule that fires just as regularly during the change, such as an hourly one, is not affected: it loses a
-        wall time, but no hour.
-        """
-        found = self._effects.get(timetable)
-        if found is None:
-            found = self._effects[timetable] = tuple(_effects(timetable, self.of(timetable.zone_info)))
-        return found
+@lru_cache
+def changes_of_clocks(zone: tzinfo, start: datetime, end: datetime) -> tuple[ClockChange, ...]:
+    """The changes of a zone after `start` and up to `end`, both aware, in order."""
+    return tuple(
+        ClockChange(at, _offset(zone, at - _SECOND), _offset(zone, at))
+        for at in clock_changes(zone, start.astimezone(UTC), end.astimezone(UTC))
+    )
 
 
 def _offset(zone: tzinfo, instant: datetime) -> timedelta:
@@ -86,20 +64,28 @@ def _offset(zone: tzinfo, instant: datetime) -> timedelta:
     return offset
 
 
-def _effects(timetable: Timetable, changes: tuple[ClockChange, ...]) -> Iterator[Effect]:
+@lru_cache(maxsize=16_384)  # many schedules share a timetable
+def effects_of_clocks(timetable: Timetable, start: datetime, end: datetime) -> tuple[Effect, ...]:
+    """What the changes of its zone do to a schedule.
+
+    A schedule that fires just as regularly during the change, such as an hourly one, is not affected: it loses a wall
+    time, but no hour.
+    """
     walls = timetable.walls
     if walls is None or _fires_all_day(walls):
-        return
-    for change in changes:
-        begin, end = change.walls
-        shift = end - begin
+        return ()
+    effects = []
+    for change in changes_of_clocks(timetable.zone_info, start, end):
+        begin, end_of_change = change.walls
+        shift = end_of_change - begin
         found = tuple(
             wall
-            for wall in _matches(walls, begin, end)
+            for wall in _matches(walls, begin, end_of_change)
             if not (_is_match(walls, wall - shift) and _is_match(walls, wall + shift))
         )
         if found:
-            yield Effect("skipped" if change.forward else "doubled", found, change)
+            effects.append(Effect("skipped" if change.forward else "doubled", found, change))
+    return tuple(effects)
 
 
 def _fires_all_day(walls: WallTimes) -> bool:

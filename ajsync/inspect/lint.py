@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.errors import ScheduleError
-from ajsync.inspect.clock_changes import ClockChanges, Effect
+from ajsync.inspect.clock_changes import Effect, effects_of_clocks
 from ajsync.schedule import Timetable, parse
 from ajsync.schedule.fields import CronFields
 from ajsync.text import listed
@@ -76,11 +76,10 @@ class Interval:
 class Facts:
     """What rules ask of a timetable. Computed once for all schedules with the same text."""
 
-    def __init__(self, timetable: Timetable, now: datetime, changes: ClockChanges) -> None:
+    def __init__(self, timetable: Timetable, now: datetime) -> None:
         """`now` must be aware."""
         self.timetable = timetable
         self._now = now.astimezone(UTC)
-        self._changes = changes
 
     @property
     def fields(self) -> CronFields | None:
@@ -90,7 +89,7 @@ class Facts:
     @property
     def effects(self) -> tuple[Effect, ...]:
         """What the next changes of the clocks do to it."""
-        return self._changes.effects(self.timetable)
+        return effects_of_clocks(self.timetable, self._now, self._now + _YEAR)
 
     @cached_property
     def first(self) -> datetime | None:
@@ -182,7 +181,6 @@ def material(
 ) -> Material:
     """Collect what rules look at. Tasks whose schedule is not valid count as unreadable."""
     moment = datetime.fromtimestamp(now // NANOSECONDS, UTC)
-    changes = ClockChanges(moment, moment + _YEAR)
     facts: dict[Timetable, Facts] = {}
     subjects: list[Subject] = []
     reasons = dict(unreadable or {})
@@ -192,10 +190,7 @@ def material(
         except ScheduleError as error:
             reasons[task.name] = str(error)
             continue
-        known = facts.get(timetable)
-        if known is None:
-            known = facts[timetable] = Facts(timetable, moment, changes)
-        subjects.append(Subject(task, known))
+        subjects.append(Subject(task, facts.setdefault(timetable, Facts(timetable, moment))))
     return Material(subjects, reasons, queues, now, herd, without_queue)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from ajsync.asyncjobs.model import ScheduledTask
-from ajsync.inspect.clock_changes import ClockChanges, Effect
+from ajsync.inspect.clock_changes import Effect, effects_of_clocks
 from ajsync.inspect.minutes import MINUTE, Grouped, due_in_minute, fires_by_minute, grouped
 from ajsync.timestamp import NANOSECONDS, to_datetime, to_nanoseconds
 
@@ -151,11 +151,11 @@ def _busiest(schedules: Grouped, counts: Counter[int], zone: tzinfo) -> Iterator
 
 
 def _affected(schedules: Grouped, start: datetime) -> list[Affected]:
-    changes = ClockChanges(start, start.astimezone(UTC) + _YEAR)
+    begin = start.astimezone(UTC)
     found = [
         Affected(task.name, task.schedule, times.timetable.zone, effect)
         for times, members in schedules.groups.items()
-        for effect in changes.effects(times.timetable)
+        for effect in effects_of_clocks(times.timetable, begin, begin + _YEAR)
         for task in members
     ]
     return sorted(found, key=lambda each: (each.effect.change.at, each.name))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ajsync.inspect.clock_changes import ClockChanges
+from ajsync.inspect.clock_changes import changes_of_clocks, effects_of_clocks
 from ajsync.schedule import load_zone, parse
 
 START = datetime(2027, 1, 1, tzinfo=UTC)
@@ -17,17 +17,17 @@ YEAR = timedelta(days=365)
 
 def effects(schedule: str, zone: str = "Europe/Malta") -> list[tuple[str, str]]:
     """Kind and wall times of each effect within 2027."""
-    found = ClockChanges(START, START + YEAR).effects(parse(f"CRON_TZ={zone} {schedule}"))
+    found = effects_of_clocks(parse(f"CRON_TZ={zone} {schedule}"), START, START + YEAR)
     return [(each.kind, " ".join(f"{wall:%m-%d %H:%M}" for wall in each.walls)) for each in found]
 
 
 def test_a_zone_changes_its_clocks_at_whole_seconds_and_none_is_missed() -> None:
-    spring, autumn = ClockChanges(START, START + YEAR).of(load_zone("Europe/Malta"))
+    spring, autumn = changes_of_clocks(load_zone("Europe/Malta"), START, START + YEAR)
     assert spring.at == datetime(2027, 3, 28, 1, tzinfo=UTC)
     assert spring.forward
     assert autumn.at == datetime(2027, 10, 31, 1, tzinfo=UTC)
     assert not autumn.forward
-    assert ClockChanges(START, START + YEAR).of(load_zone("UTC")) == ()
+    assert changes_of_clocks(load_zone("UTC"), START, START + YEAR) == ()
 
 
 def test_a_daily_fire_in_the_hour_of_the_change_is_skipped_and_doubled() -> None:
