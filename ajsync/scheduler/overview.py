@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-from ajsync.scheduler.agenda.agenda import Fire
 from ajsync.scheduler.monitor.status import SHOWN, Status, UpcomingFire
 from ajsync.scheduler.scheduler import Scheduler
 from ajsync.text import cut
@@ -22,21 +21,22 @@ def status_of(scheduler: Scheduler) -> Status:
     watermark = scheduler.watermark
     reason = not_ready(scheduler) or ""
     problems = scheduler.records.problems
+    holder = scheduler.leadership.holder if scheduler.leadership else None
     taken = scheduler.term.upcoming(SHOWN) if scheduler.term is not None else []
     fires = [*taken, *scheduler.agenda.upcoming(SHOWN)]
     upcoming = sorted((fire for fire in fires if fire.due > now and fire.stands), key=lambda fire: fire.due)
     return Status(
         name=scheduler.settings.name,
         role=scheduler.role,
-        leader=_leader(scheduler),
+        leader=None if holder is None else cut(holder),
         connected=connection.is_connected,
         server=connection.url,
         schedules=len(scheduler.agenda),
         watermark=watermark.instant if watermark else None,
         watermark_age=(now - watermark.instant) / NANOSECONDS if watermark else None,
         clock_skew=scheduler.clock_skew,
-        upcoming=tuple(_upcoming(fire) for fire in upcoming[:SHOWN]),
-        recent=scheduler.records.history.recent(),
+        upcoming=tuple(UpcomingFire(cut(fire.task.name), cut(fire.task.queue), fire.due) for fire in upcoming[:SHOWN]),
+        recent=scheduler.records.recent(),
         problems=problems,
         more_problems=scheduler.records.problem_count - len(problems),
         ready=not reason,
@@ -58,15 +58,6 @@ def unhealthy(scheduler: Scheduler) -> str | None:
 def warning(scheduler: Scheduler) -> str:
     """What is wrong that a new process would not mend; empty if nothing is."""
     return scheduler.records.watermark_problem
-
-
-def _leader(scheduler: Scheduler) -> str | None:
-    holder = scheduler.leadership.holder if scheduler.leadership else None
-    return None if holder is None else cut(holder)
-
-
-def _upcoming(fire: Fire) -> UpcomingFire:
-    return UpcomingFire(cut(fire.task.name), cut(fire.task.queue), fire.due)
 
 
 def not_ready(scheduler: Scheduler) -> str | None:

@@ -27,7 +27,15 @@ from ajsync.scheduler.firing.dispatcher import Dispatcher
 from ajsync.scheduler.firing.in_flight import FireOutcome
 from ajsync.scheduler.firing.ledger import Ledger
 from ajsync.scheduler.firing.prepare import Preparer
-from ajsync.scheduler.monitor.metrics import Metrics
+from ajsync.scheduler.monitor.metrics import (
+    CLOCK_SKEW,
+    IN_FLIGHT,
+    OPEN_FIRES,
+    RETRIES,
+    TAKEOVERS,
+    WATERMARK_AHEAD,
+    Metrics,
+)
 from ajsync.scheduler.monitor.records import Records
 from ajsync.scheduler.term import TermRunner
 from ajsync.text import cut
@@ -144,7 +152,7 @@ class Scheduler:
             self._settled,
             give_up_after=settings.catchup_window,
             longest_pause=settings.takeover_after / 2,
-            on_retry=self.metrics.retried,
+            on_retry=partial(self.metrics.count, RETRIES),
             on_deferred=self.records.put_off,
             clock=self.clock,
         )
@@ -227,7 +235,7 @@ class Scheduler:
             self.agenda.skip(self.clock())
         self.term = runner
         self._take_role(RoleState.LEADING)
-        self.metrics.takeover(term.kind)
+        self.metrics.count(TAKEOVERS, term.kind)
         fields = {"leader": self.settings.name, "takeover": term.kind}
         log.info("Became leader, tasks will be scheduled", extra=fields)
         self.on_lead()
@@ -237,7 +245,7 @@ class Scheduler:
         finally:
             self.term = None
             self._take_role(RoleState.STAND_BY)
-            self.metrics.in_flight(0)
+            self.metrics.set(IN_FLIGHT, 0)
             if not stop.is_set():
                 log.info("Lost leadership, tasks will not be scheduled", extra={"leader": self.settings.name})
 
@@ -249,7 +257,7 @@ class Scheduler:
     def _watermark_written(self, watermark: Watermark, problem: str) -> None:
         """Take in a watermark that our term has stored; `problem` is what is wrong with it, empty if nothing is."""
         self.records.watermark_written(problem)
-        self.metrics.in_flight(len(self.term) if self.term is not None else 0)
+        self.metrics.set(IN_FLIGHT, len(self.term) if self.term is not None else 0)
         skew = int((self.clock_skew or 0) * NANOSECONDS)
         self._show(watermark, max(watermark.instant - (self.clock() - skew) - AHEAD_AT_MOST, 0))
 
@@ -270,8 +278,8 @@ class Scheduler:
         """Show a watermark that is too far ahead of the server's clock by `ahead` nanoseconds."""
         self.watermark = watermark
         self.metrics.watermark(watermark.instant)
-        self.metrics.open_fires(len(watermark.unsettled))
-        self.metrics.watermark_ahead(ahead / NANOSECONDS)
+        self.metrics.set(OPEN_FIRES, len(watermark.unsettled))
+        self.metrics.set(WATERMARK_AHEAD, ahead / NANOSECONDS)
         if ahead:
             seconds = (ahead + AHEAD_AT_MOST) / NANOSECONDS
             whose = f"the watermark of {cut(watermark.leader)}"
@@ -296,7 +304,7 @@ class Scheduler:
                 if "ts" in info:  # since server 2.10
                     self._server_clock = parse_timestamp(info["ts"]) - (asked + answered) // 2
                     skew = self.clock_skew or 0.0
-                    self.metrics.clock_skew(skew)
+                    self.metrics.set(CLOCK_SKEW, skew)
                     if abs(skew) > _MUCH_SKEW_SECONDS and not told:
                         told = True
                         where, when = ("ahead of", "early") if skew > 0 else ("behind", "late")

@@ -83,11 +83,11 @@ async def test_leadership_passes_to_a_go_scheduler_and_back_and_both_never_fire_
             await until_leads(ours)
             go.start(at_once=True)
             async with asyncio.timeout(10):
-                while len(ours.records.history.recent()) < 2:
+                while len(ours.records.recent()) < 2:
                     await asyncio.sleep(0.05)
-            first_of_ours = [record.due / 1e9 for record in ours.records.history.recent()]
+            first_of_ours = [record.due / 1e9 for record in ours.records.recent()]
             assert go.fired == []
-        first_of_ours = [record.due / 1e9 for record in ours.records.history.recent()] or first_of_ours
+        first_of_ours = [record.due / 1e9 for record in ours.records.recent()] or first_of_ours
         async with asyncio.timeout(40):
             await go.leads.wait()
         async with running(connection, "ours2") as ours:
@@ -104,9 +104,9 @@ async def test_leadership_passes_to_a_go_scheduler_and_back_and_both_never_fire_
             # Its key ran out first, and then another Go scheduler would have waited for one campaign.
             assert time.time() - held.stored_at / 1e9 > 10 + 7
             async with asyncio.timeout(10):
-                while not ours.records.history.recent():
+                while not ours.records.recent():
                     await asyncio.sleep(0.05)
-            second_of_ours = [record.due / 1e9 for record in ours.records.history.recent()]
+            second_of_ours = [record.due / 1e9 for record in ours.records.recent()]
         assert max(first_of_ours) < min(go.fired)
         assert max(go.fired) <= stopped_at
         # What fell due while the Go scheduler led, or may have, is not caught up with.

@@ -217,7 +217,7 @@ def refused(server: NatsServer, name: str) -> list[str]:
 
 
 def skipped(scheduler: Scheduler) -> bool:
-    return any(record.state == "skipped" for record in scheduler.records.history.recent())
+    return any(record.state == "skipped" for record in scheduler.records.recent())
 
 
 async def test_each_permission_of_the_user_is_needed(

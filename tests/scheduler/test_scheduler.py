@@ -232,7 +232,7 @@ async def test_the_status_tells_the_truth(server: NatsServer) -> None:
         await put(connection, "SECOND")
         await put(connection, "YEAR", schedule="@yearly")
         await wait_for_tasks(connection, 2)
-        await until(lambda: scheduler.watermark is not None and len(scheduler.records.history.recent()) >= 2)
+        await until(lambda: scheduler.watermark is not None and len(scheduler.records.recent()) >= 2)
         status = status_of(scheduler)
         assert (status.role.state, status.leader, status.name) == (RoleState.LEADING, "one", "one")
         assert (status.ready, status.connected, status.schedules, status.problems) == (True, True, 2, ())

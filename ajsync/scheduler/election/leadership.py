@@ -123,7 +123,8 @@ class Leadership:
                         return term
             except UnreachableError as error:
                 self._stay_out(str(error))
-                if _finds_no_stream(error):
+                # JetStream says to a read that the stream is missing, and nothing answers a write.
+                if isinstance(error, StreamNotFoundError | NoRespondersError):
                     await self._make_again()
             await set_within(stop, POLL_SECONDS)
         return None
@@ -269,8 +270,3 @@ class Leadership:
 
     def _left(self, deadline: float) -> float:
         return max(deadline - self._clock.monotonic(), _LEAST_ANSWER_SECONDS)
-
-
-def _finds_no_stream(error: UnreachableError) -> bool:
-    """Whether the stream is missing: JetStream says so to a read, and nothing answers a write."""
-    return isinstance(error, StreamNotFoundError | NoRespondersError)

@@ -28,9 +28,8 @@ from ajsync.scheduler.firing.known_tasks import TOO_MANY, KnownTasks, list_tasks
 from ajsync.scheduler.firing.ledger import Ledger
 from ajsync.scheduler.firing.lifecycle import Event, State
 from ajsync.scheduler.firing.looks import Look, Looks
-from ajsync.scheduler.log_fields import fire_fields
 from ajsync.scheduler.monitor.records import Records
-from ajsync.scheduler.throttled_log import ThrottledLog
+from ajsync.scheduler.throttled_log import ThrottledLog, fire_fields
 from ajsync.text import escape
 from ajsync.timestamp import NANOSECONDS
 from ajsync.transport.connection import Connection

@@ -15,6 +15,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Generic, TypeVar
 
@@ -22,7 +23,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, generate_late
 
 from ajsync.errors import UsageError
 from ajsync.scheduler.monitor.http import HttpLimits, HttpServer, close_all, listen
-from ajsync.scheduler.monitor.metrics import Metrics
+from ajsync.scheduler.monitor.metrics import REFUSED, Metrics
 from ajsync.scheduler.monitor.page import page
 from ajsync.scheduler.monitor.request import Request, Response, answer, json_answer, text_answer
 from ajsync.scheduler.monitor.series import CONTENT_TYPE, Counts, exposition
@@ -132,7 +133,7 @@ async def monitor(
                 return text_answer(HTTPStatus.MISDIRECTED_REQUEST, _NOT_OURS)
             return await site.respond(request)
 
-        server = HttpServer(listening, respond, metrics.refused, limits or HttpLimits())
+        server = HttpServer(listening, respond, partial(metrics.count, REFUSED), limits or HttpLimits())
         async with server.serving():
             yield f"http://{_shown_address(host, listening[0].getsockname()[1])}/"
     finally:

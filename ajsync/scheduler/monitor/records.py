@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import chain, islice
@@ -14,10 +14,19 @@ from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.scheduler.agenda.agenda import Fire
 from ajsync.scheduler.election.watermark import WATERMARK_KEY
 from ajsync.scheduler.firing.in_flight import FireOutcome
-from ajsync.scheduler.log_fields import fire_fields
-from ajsync.scheduler.monitor.metrics import Metrics, MissedReason
-from ajsync.scheduler.monitor.status import LISTED, FireRecord, FireState, History, ScheduleProblem
-from ajsync.scheduler.throttled_log import ThrottledLog
+from ajsync.scheduler.monitor.metrics import (
+    DUPLICATES,
+    INVALID_SCHEDULES,
+    MISSED,
+    REPAIRED,
+    RESTORED,
+    SCHEDULES,
+    TASK_UPDATES,
+    Metrics,
+    MissedReason,
+)
+from ajsync.scheduler.monitor.status import LISTED, SHOWN, FireRecord, FireState, ScheduleProblem
+from ajsync.scheduler.throttled_log import ThrottledLog, fire_fields
 from ajsync.text import cut, excerpt
 from ajsync.timestamp import NANOSECONDS
 
@@ -37,7 +46,7 @@ class Records:
         knows: Callable[[str], bool] = lambda _name: True,
     ) -> None:
         """`knows` says whether a schedule of a name exists: schedules that are gone have no problems."""
-        self.history = History()
+        self._history: deque[FireRecord] = deque(maxlen=SHOWN)
         self._metrics = metrics
         self._clock = clock
         self._knows = knows
@@ -46,6 +55,10 @@ class Records:
         """The problems of schedules whose fires are tried again."""
         self._invalid: set[str] = set()
         self._complaints = ThrottledLog(log)
+
+    def recent(self) -> tuple[FireRecord, ...]:
+        """The last fires, newest first."""
+        return tuple(reversed(self._history))
 
     @property
     def problems(self) -> tuple[ScheduleProblem, ...]:
@@ -68,7 +81,7 @@ class Records:
 
     def schedules(self, count: int) -> None:
         """Record how many schedules are known."""
-        self._metrics.schedules(count)
+        self._metrics.set(SCHEDULES, count)
 
     def expect(self, task: ScheduledTask) -> None:
         """Record that a schedule may fire."""
@@ -81,7 +94,7 @@ class Records:
     def invalid(self, name: str, problem: str) -> None:
         """Record that an entry is not a schedule."""
         self._invalid.add(name)
-        self._metrics.invalid_schedules(len(self._invalid))
+        self._metrics.set(INVALID_SCHEDULES, len(self._invalid))
         _add(self._problems, name, problem, self._clock())
 
     def is_invalid(self, name: str) -> bool:
@@ -92,7 +105,7 @@ class Records:
         """Record that an entry was replaced or deleted, which ends its problems."""
         if name in self._invalid:
             self._invalid.remove(name)
-            self._metrics.invalid_schedules(len(self._invalid))
+            self._metrics.set(INVALID_SCHEDULES, len(self._invalid))
         self._problems.pop(name, None)
         self._put_off.pop(name, None)
 
@@ -125,7 +138,7 @@ class Records:
 
     def restored(self, fire: Fire, task_id: str, what: Literal["task", "item"]) -> None:
         """Record that a message that a stream had acknowledged and lost was stored again."""
-        self._metrics.restored(what)
+        self._metrics.count(RESTORED, what)
         thing = "task" if what == "task" else "work item"
         text = f"The {thing} of {fire.task.name} was acknowledged and is lost; it is stored again"
         self._complaints.tell(text, fire, "restored", what, fire.task.name, task_id=task_id)
@@ -138,12 +151,12 @@ class Records:
     def missed(self, fires: Iterable[Fire], state: FireState, reason: MissedReason, detail: str) -> None:
         """Record fires that make no task, for a reason that the metrics count."""
         records = [_record(fire, "", None, state, detail) for fire in fires]
-        self._metrics.missed(reason, len(records))
-        self.history.extend(records[-self.history.size :])
+        self._metrics.count(MISSED, reason, by=len(records))
+        self._history.extend(records[-SHOWN:])
 
     def let_go(self, count: int) -> None:
         """The policies of catch-up let so many fires go."""
-        self._metrics.missed("catchup", count)
+        self._metrics.count(MISSED, "catchup", by=count)
 
     def settled(self, outcomes: list[FireOutcome]) -> None:
         """Record fires that are settled."""
@@ -152,7 +165,7 @@ class Records:
         metrics.fired(Counter((outcome.prepared.task.queue, outcome.prepared.task.type) for outcome in created))
         metrics.enqueued(Counter(outcome.prepared.task.queue for outcome in created))
         lateness = [outcome.lateness / NANOSECONDS for outcome in outcomes if outcome.made]
-        metrics.tasks_updated("new", len(lateness))
+        metrics.count(TASK_UPDATES, "new", by=len(lateness))
         metrics.lateness(lateness)
         for outcome in outcomes:
             if outcome.state != "created":
@@ -160,7 +173,7 @@ class Records:
         if self._problems or self._put_off:
             for outcome in outcomes:
                 self._overcome(outcome.prepared.fire.task.name, outcome.state)
-        self.history.extend(
+        self._history.extend(
             _record(
                 outcome.prepared.fire,
                 outcome.prepared.task.id,
@@ -168,7 +181,7 @@ class Records:
                 outcome.state,
                 outcome.detail,
             )
-            for outcome in outcomes[-self.history.size :]
+            for outcome in outcomes[-SHOWN:]
         )
         if log.isEnabledFor(logging.INFO):
             _tell(created)
@@ -177,19 +190,19 @@ class Records:
         task, metrics = outcome.prepared.task, self._metrics
         match outcome.state:
             case "exists":
-                metrics.duplicate()
+                metrics.count(DUPLICATES)
             case "repaired":
-                metrics.duplicate()
-                metrics.repaired()
+                metrics.count(DUPLICATES)
+                metrics.count(REPAIRED)
                 metrics.enqueued({task.queue: 1})
             case "queue_error":
                 metrics.failed(task.queue, task.type)
                 metrics.enqueue_failed(task.queue)
-                metrics.tasks_updated("queue_error")
+                metrics.count(TASK_UPDATES, "queue_error")
                 self._complain(outcome.prepared.fire.task.name, f"the queue {task.queue} does not exist")
             case "missed":
                 metrics.failed(task.queue, task.type)
-                metrics.missed("unstored")
+                metrics.count(MISSED, "unstored")
                 self._complain(outcome.prepared.fire.task.name, outcome.detail)
 
     def _overcome(self, name: str, state: FireState) -> None:

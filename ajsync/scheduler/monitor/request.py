@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
-from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -106,15 +105,10 @@ def _request(event: h11.Request) -> Request:
 def answer(status: HTTPStatus, body: bytes, content_type: str, more: Mapping[str, str] | None = None) -> Response:
     """Make an answer that forbids a browser everything that the page does not need."""
     own = (("Date", formatdate(usegmt=True)), ("Content-Type", content_type), ("Content-Length", str(len(body))))
-    head = _head(status, (*own, *(more or {}).items()))
-    return Response(head, head + body)
-
-
-@lru_cache(16)  # h11 checks every header, and answers within one second have the same ones
-def _head(status: HTTPStatus, headers: tuple[tuple[str, str], ...]) -> bytes:
-    response = h11.Response(status_code=status, reason=status.phrase, headers=[*headers, *_HEADERS])
+    headers = [*own, *(more or {}).items(), *_HEADERS]
     # This is the same for every request, because the length is known and the connection ends with the answer.
-    return h11.Connection(h11.SERVER).send(response)
+    head = h11.Connection(h11.SERVER).send(h11.Response(status_code=status, reason=status.phrase, headers=headers))
+    return Response(head, head + body)
 
 
 def text_answer(status: HTTPStatus, text: str = "", more: Mapping[str, str] | None = None) -> Response:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -88,25 +86,6 @@ class Status:
     """Nanoseconds since 1970."""
     more_problems: int = 0
     """How many schedules with problems are not listed."""
-
-
-class History:
-    """The last fires; older ones drop out."""
-
-    __slots__ = ("_records", "size")
-
-    def __init__(self, size: int = SHOWN) -> None:
-        self.size = size
-        """How many are kept."""
-        self._records: deque[FireRecord] = deque(maxlen=size)
-
-    def extend(self, records: Iterable[FireRecord]) -> None:
-        """Add fires, the newest last."""
-        self._records.extend(records)
-
-    def recent(self) -> tuple[FireRecord, ...]:
-        """The last fires, newest first."""
-        return tuple(reversed(self._records))
 
 
 def status_json(status: Status) -> dict[str, Any]:

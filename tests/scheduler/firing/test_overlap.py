@@ -82,7 +82,7 @@ class Watchful:
 
     def told(self) -> dict[int, str]:
         """What became of fires so far, by the instants at which they were due."""
-        skipped = {each.due: each.state for each in self.records.history.recent()}
+        skipped = {each.due: each.state for each in self.records.recent()}
         return {**skipped, **{each.prepared.fire.due: each.state for each in self._fires.outcomes}}
 
 
@@ -125,7 +125,7 @@ async def test_it_is_skipped_while_the_previous_task_may_be_handled(server: Nats
         await left(connection, minutely(1), state)
         assert await made.fire(minutely()) == ["skipped"]
         assert await counts(connection, TASKS_STREAM) == (1, 1)
-        (record,) = made.records.history.recent()
+        (record,) = made.records.recent()
         assert record.detail == f"the task {task_for_fire(minutely(1).task, due(1)).id} is not finished"
 
 
@@ -258,10 +258,10 @@ async def test_it_is_missed_when_it_cannot_be_seen_in_time_what_came_before(serv
         await connection.jetstream_request(f"STREAM.DELETE.{TASKS_STREAM}")
         made.begin(minutely(deadline=600 * SECOND), minutely(name="B"))
         ahead = 700 * SECOND
-        await until(lambda: [each.name for each in made.records.history.recent()] == ["A"])
+        await until(lambda: [each.name for each in made.records.recent()] == ["A"])
         ahead = 5000 * SECOND
-        await until(lambda: [each.name for each in made.records.history.recent()] == ["B", "A"])
-        assert {each.state for each in made.records.history.recent()} == {"missed"}
+        await until(lambda: [each.name for each in made.records.recent()] == ["B", "A"])
+        assert {each.state for each in made.records.recent()} == {"missed"}
 
 
 async def test_what_waits_for_a_look_ahead_that_nobody_answers_is_missed_too(server: NatsServer) -> None:
@@ -278,13 +278,13 @@ async def test_what_waits_for_a_look_ahead_that_nobody_answers_is_missed_too(ser
         made.begin(*timely, *patient[:2])
         assert len(made.checked()) == 5
         ahead = 1000 * SECOND
-        await until(lambda: [each.name for each in made.records.history.recent()] == ["A"] * 3)
+        await until(lambda: [each.name for each in made.records.recent()] == ["A"] * 3)
         assert made.checked() == patient[:2]
         ahead = 4000 * SECOND
         made.begin(patient[2])
         ahead = 5000 * SECOND
-        await until(lambda: len(made.records.history.recent()) == 5)
-        assert {each.state for each in made.records.history.recent()} == {"missed"}
+        await until(lambda: len(made.records.recent()) == 5)
+        assert {each.state for each in made.records.recent()} == {"missed"}
         assert made.checked() == patient[2:]
         await make_stream(connection, TASKS_STREAM)
         await until(lambda: [each.prepared.fire for each in made._fires.outcomes] == patient[2:])
@@ -380,8 +380,8 @@ async def test_what_was_not_finished_seconds_before_is_asked_for_once_more(serve
         assert made.checked() == []
         await left(connection, minutely(1), "complete")
         made.begin(*both)
-        await until(lambda: made._fires.states() == {"A": "created"} and len(made.records.history.recent()) == 1)
-        assert [(each.name, each.state) for each in made.records.history.recent()] == [("B", "skipped")]
+        await until(lambda: made._fires.states() == {"A": "created"} and len(made.records.recent()) == 1)
+        assert [(each.name, each.state) for each in made.records.recent()] == [("B", "skipped")]
 
 
 async def test_many_at_once_are_looked_at_in_a_window(server: NatsServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -405,7 +405,7 @@ async def test_of_schedules_without_any_task_none_is_asked_for_one_by_one(
         await left(connection, minutely(7, name="S7"), "active")
         made.begin(*(minutely(name=f"S{number}") for number in range(200)))
         await until(lambda: len(made._fires.outcomes) == 199 and len(made.checked()) == 0)
-        assert [each.name for each in made.records.history.recent()] == ["S7"]
+        assert [each.name for each in made.records.recent()] == ["S7"]
         assert asked.looks < 10
 
 

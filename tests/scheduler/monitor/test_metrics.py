@@ -11,7 +11,23 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from ajsync.scheduler.election.role import RoleState
-from ajsync.scheduler.monitor.metrics import LATENESS_BUCKETS, METRICS, MISSED_REASONS, TAKEOVER_KINDS, Metrics
+from ajsync.scheduler.monitor.metrics import (
+    CLOCK_SKEW,
+    DUPLICATES,
+    IN_FLIGHT,
+    INVALID_SCHEDULES,
+    LATENESS_BUCKETS,
+    METRICS,
+    MISSED,
+    MISSED_REASONS,
+    REPAIRED,
+    RETRIES,
+    SCHEDULES,
+    TAKEOVER_KINDS,
+    TAKEOVERS,
+    TASK_UPDATES,
+    Metrics,
+)
 from ajsync.scheduler.monitor.series import LONGEST_LABEL, MOST_SETS, Metric
 from ajsync.timestamp import NANOSECONDS
 
@@ -42,10 +58,10 @@ def as_recorded() -> Metrics:
         metrics.campaigned("leader")
     metrics.role(RoleState.LEADING)
     metrics.interval(7.5)
-    metrics.schedules(7)
+    metrics.set(SCHEDULES, 7)
     metrics.fired({("EMAIL", "email:tick"): 13})
     metrics.enqueued({"EMAIL": 13})
-    metrics.tasks_updated("new", 13)
+    metrics.count(TASK_UPDATES, "new", by=13)
     return metrics
 
 
@@ -75,7 +91,7 @@ def test_errors_have_the_names_and_help_of_the_go_tool() -> None:
 def test_every_name_is_in_the_table_and_every_name_of_the_table_appears() -> None:
     metrics = as_recorded()
     metrics.watermark(0)
-    metrics.clock_skew(0.002)
+    metrics.set(CLOCK_SKEW, 0.002)
     metrics.failed("EMAIL", "email:tick")
     metrics.enqueue_failed("EMAIL")
     typed = [tuple(line.split()[2:]) for line in lines(metrics) if line.startswith("# TYPE ")]
@@ -126,15 +142,15 @@ def test_what_may_come_begins_at_zero_so_that_its_first_time_is_seen() -> None:
 
 def test_our_own_counters_count() -> None:
     metrics = Metrics("a")
-    metrics.missed("deadline", 3)
-    metrics.missed("overlap")
-    metrics.duplicate()
-    metrics.duplicate()
-    metrics.takeover("silent")
-    metrics.retried()
-    metrics.repaired()
-    metrics.in_flight(9)
-    metrics.invalid_schedules(5)
+    metrics.count(MISSED, "deadline", by=3)
+    metrics.count(MISSED, "overlap")
+    metrics.count(DUPLICATES)
+    metrics.count(DUPLICATES)
+    metrics.count(TAKEOVERS, "silent")
+    metrics.count(RETRIES)
+    metrics.count(REPAIRED)
+    metrics.set(IN_FLIGHT, 9)
+    metrics.set(INVALID_SCHEDULES, 5)
     ours = "ajsync_scheduler_"
     assert values(metrics, f"{ours}missed_total") == {
         **{(reason,): 0 for reason in MISSED_REASONS},

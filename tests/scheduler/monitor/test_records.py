@@ -12,7 +12,7 @@ from ajsync.scheduler.firing.prepare import Preparer
 from ajsync.scheduler.monitor import records as records_module
 from ajsync.scheduler.monitor.metrics import Metrics
 from ajsync.scheduler.monitor.records import Records
-from ajsync.scheduler.monitor.status import LISTED
+from ajsync.scheduler.monitor.status import LISTED, SHOWN
 from ajsync.timestamp import NANOSECONDS as SECOND
 from tests.scheduler.fires import fire
 from tests.scheduler.log import fields
@@ -120,7 +120,7 @@ def test_history_tells_the_lateness_of_what_was_made_and_the_reason_of_what_was_
     records = Records(Metrics("test"), clock=lambda: NOW)
     records.settled([outcome("A", "created", made=True, lateness=SECOND // 2), outcome("B", "exists")])
     records.missed([fire("C", due=NOW)], "skipped", "overlap", "the task X is not finished")
-    told = [(each.name, each.state, each.lateness, each.detail) for each in records.history.recent()]
+    told = [(each.name, each.state, each.lateness, each.detail) for each in records.recent()]
     assert told == [
         ("C", "skipped", None, "the task X is not finished"),
         ("B", "exists", None, ""),
@@ -132,9 +132,9 @@ def test_history_keeps_the_last_of_many() -> None:
     records = Records(Metrics("test"), clock=lambda: NOW)
     records.settled([outcome(f"S{number}", "created", made=True) for number in range(500)])
     records.missed([fire(f"M{number}") for number in range(20)], "missed", "deadline", "its deadline has passed")
-    recent = records.history.recent()
+    recent = records.recent()
     assert [each.name for each in recent[:21]] == [*(f"M{number}" for number in reversed(range(20))), "S499"]
-    assert len(recent) == records.history.size
+    assert len(recent) == SHOWN
 
 
 def test_of_many_tasks_at_once_only_the_number_is_logged(caplog: pytest.LogCaptureFixture) -> None:
@@ -205,5 +205,5 @@ def test_of_many_problems_some_are_listed_and_all_are_counted() -> None:
 def test_the_history_holds_no_more_of_a_name_than_a_page_can_show() -> None:
     records = Records(Metrics("test"), clock=lambda: NOW)
     records.missed([fire("x" * 4000)], "missed", "deadline", "z" * 100_000)
-    (kept,) = records.history.recent()
+    (kept,) = records.recent()
     assert max(map(len, (kept.name, kept.queue, kept.task_type, kept.detail))) < 400

@@ -1,4 +1,4 @@
-"""The status of a scheduler as JSON, and the ring of its last fires."""
+"""The status of a scheduler as JSON."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from typing import Any
 
 from ajsync.scheduler.election.role import Role, RoleState
 from ajsync.scheduler.monitor.status import (
-    SHOWN,
     FireRecord,
-    History,
     ScheduleProblem,
     Status,
     UpcomingFire,
@@ -49,28 +47,6 @@ def status(*, upcoming: int = 0, recent: int = 0, problems: int = 0, **changes: 
         ),
         **changes,
     )
-
-
-def test_the_history_holds_the_last_fires_with_the_newest_first() -> None:
-    history = History(3)
-    history.extend([fire("one")])
-    history.extend([fire("two"), fire("three")])
-    history.extend([fire("four")])
-    assert [record.name for record in history.recent()] == ["four", "three", "two"]
-
-
-def test_of_a_long_batch_its_last_fires_stay() -> None:
-    history = History()
-    history.extend(fire(f"fire-{number}") for number in range(10_000))
-    assert len(history.recent()) == history.size == SHOWN
-    assert history.recent()[0].name == "fire-9999"
-
-
-def test_a_history_that_was_read_does_not_change() -> None:
-    history = History()
-    read = history.recent()
-    history.extend([fire("one")])
-    assert read == ()
 
 
 def test_the_json_gives_instants_in_rfc_3339_and_durations_in_seconds() -> None:
