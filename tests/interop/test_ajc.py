@@ -66,7 +66,7 @@ def test_a_bucket_that_ajsync_made_is_one_that_ajc_takes(folder: Path, ajc: Run)
 
 def test_a_bucket_that_ajc_made_is_one_that_ajsync_takes(folder: Path, ajc: Run) -> None:
     ajc("tasks", "cron", "list")
-    assert "there already" in run(folder, "init", "--bucket")
+    assert "exists already" in run(folder, "init", "--bucket")
     assert "No Scheduled Tasks found" in run(folder, "list")
 
 
