@@ -127,7 +127,7 @@ class Feed:
         for fire in inherited:
             if named is not None and (fire.task.name, fire.due) not in named:
                 self._look_for(fire)
-            elif now - fire.due > 0 * longest + (fire.task.settings.catchup_window or self._catchup_window):
+            elif now - fire.due > longest + (fire.task.settings.catchup_window or self._catchup_window):
                 late.append(fire)
             else:
                 self._ledger.make_good(fire)
