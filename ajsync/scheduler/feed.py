@@ -93,7 +93,7 @@ class Feed:
         self._looked_at = reached
         """The agenda's fires up to this instant are taken; at the start of a term it may be ahead of that."""
         self._has_looked = False
-        self._throttled_log = ThrottledLog(log)
+        self._errors = ThrottledLog(log)
         self._to_start: list[InFlightFire] | None = None
         """What is being handed over."""
         self._catching_up = CatchingUp(
@@ -211,9 +211,7 @@ class Feed:
             self._catching_up.not_begun(sought.fire)
 
     def _cannot_see(self, fire: Fire, reason: str) -> None:
-        self._throttled_log.tell(
-            f"Cannot see whether {fire.task.name} was fired: {reason}", fire, "begun", reason=reason
-        )
+        self._errors.tell(f"Cannot see whether {fire.task.name} was fired: {reason}", fire, "begun", reason=reason)
 
     def _mind_correction(self, now: int) -> None:
         """Go back where this clock, or that of the leader before us, was far ahead and is not any more.

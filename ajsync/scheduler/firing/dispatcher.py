@@ -83,7 +83,7 @@ class Dispatcher:
         self._outcomes: list[FireOutcome] = []
         self._reporting = False
         self._reported_at = 0.0
-        self._throttled_log = ThrottledLog(log)
+        self._errors = ThrottledLog(log)
         self._lookups = Lookups(connection)
         self._effects: dict[Effect, Callable[[InFlightFire], None]] = {
             Effect.SEND_TASK: self._send_task,
@@ -160,14 +160,13 @@ class Dispatcher:
         self._happened(fire, event)
 
     def _send_task(self, fire: InFlightFire) -> None:
-        self._window.send(f"t.{fire.messages.serial}", fire.messages.task_frame)
+        self._window.send(_token(fire), fire.messages.task_frame)
 
     def _send_item(self, fire: InFlightFire) -> None:
-        self._window.send(f"i.{fire.messages.serial}", fire.messages.item_frame)
+        self._window.send(_token(fire), fire.messages.item_frame)
 
     def _send_flag(self, fire: InFlightFire) -> None:
-        frames = fire.flag_frames(self.inbox, self._clock(), NO_RESPONDERS)
-        self._window.send(f"f.{fire.messages.serial}", frames)
+        self._window.send(_token(fire), fire.flag_frames(self.inbox, self._clock(), NO_RESPONDERS))
 
     def _flag_unheard(self, fire: InFlightFire) -> None:
         if fire.sequence:
@@ -180,7 +179,7 @@ class Dispatcher:
     def _answered(self, token: str, answer: Answer) -> None:
         if answer is NO_STREAM:
             self._window.drop(token)  # what it means depends on what is asked next
-        fire = self._sent[int(token[2:])]
+        fire = self._fire_of(token)
         self._happened(fire, fire.answered(answer, self._clock()))
 
     def _look_at_task(self, fire: InFlightFire) -> None:
@@ -209,7 +208,7 @@ class Dispatcher:
             return
         task, name = fire.messages.task, fire.name
         text = f"The queue {task.queue} does not exist: no worker gets the task of {name}"
-        self._throttled_log.tell(text, fire.fire, "missing", task.queue, task_id=task.id)
+        self._errors.tell(text, fire.fire, "missing", task.queue, task_id=task.id)
         self._happened(fire, fire.no_queue())
 
     def _defer(self, fire: InFlightFire) -> None:
@@ -221,7 +220,7 @@ class Dispatcher:
         what = f"Work items of the queue {task.queue}" if fire.state is State.ITEM_DEFERRED else "Tasks"
         text = f"{what} are not stored: {reason}; trying again, as for {fire.name}"
         kind = reason if "Permissions" not in reason else "permissions"
-        self._throttled_log.tell(text, fire.fire, what, kind, task_id=task.id, reason=reason)
+        self._errors.tell(text, fire.fire, what, kind, task_id=task.id, reason=reason)
         wait = min(_FIRST_BACK_OFF_SECONDS * 2 ** min(fire.attempts, 10), _LONGEST_BACK_OFF_SECONDS)
         heapq.heappush(self._later, (time.monotonic() + wait, serial, fire))
         self._on_retry()
@@ -258,13 +257,13 @@ class Dispatcher:
 
     def _mind_silence(self) -> None:
         for token in self._window.lost():
-            fire = self._sent[int(token[2:])]
+            fire = self._fire_of(token)
             self._window.drop(token)
             fire.attempts += 1
             self._happened(fire, fire.reconnected(self._clock()))
             self._on_retry()
         for token in self._window.sent_before(time.monotonic() - ACK_SECONDS):
-            fire = self._sent[int(token[2:])]
+            fire = self._fire_of(token)
             self._window.drop(token)
             fire.reason = self._denied(fire) or _SILENT
             self._happened(fire, fire.silent())
@@ -286,11 +285,14 @@ class Dispatcher:
         for fire in late:
             fire.detail = f"it could not be stored in time: {fire.reason or _SILENT}"
             if fire.state in _STAGES:
-                self._window.drop(f"{_STAGES[fire.state]}.{fire.messages.serial}")
+                self._window.drop(_token(fire))
             self._happened(fire, Event.GIVEN_UP)
         if late:
             self._later = [item for item in self._later if item[2].state < State.CREATED]
             heapq.heapify(self._later)
+
+    def _fire_of(self, token: str) -> InFlightFire:
+        return self._sent[int(token[2:])]
 
     def _denied(self, fire: InFlightFire) -> str | None:
         """The server's word that we may not write this."""
@@ -298,3 +300,8 @@ class Dispatcher:
         enqueuing = fire.state is State.ENQUEUING
         subject = work_item_subject(task.queue, task.id) if enqueuing else task_subject(task.id)
         return self._connection.permission_reason(subject)
+
+
+def _token(fire: InFlightFire) -> str:
+    """By what the window knows what a fire has written last."""
+    return f"{_STAGES[fire.state]}.{fire.messages.serial}"

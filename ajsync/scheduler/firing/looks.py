@@ -32,8 +32,6 @@ _TICK_SECONDS = 0.25
 
 Then = Callable[[StoredTask | None, bool], None]
 """Takes the task, None where there is none; and whether what is there can be read as one."""
-
-
 OnTrouble = Callable[[Fire, str], None]
 """Hears for which fire a look has to be taken again, and why."""
 

@@ -105,7 +105,7 @@ class Overlap:
         """Of which schedules that task, or whichever was the last, is finished or gone."""
         self._looks = looks
         looks.on_tick = self._give_up
-        self._complaints = ThrottledLog(log)
+        self._errors = ThrottledLog(log)
         self._listing: asyncio.Task[KnownTasks | int] | None = None
         self._for_listing: deque[_Line] = deque()
         self._searches = 0
@@ -336,4 +336,4 @@ class Overlap:
 
     def _complain(self, fire: Fire, reason: str) -> None:
         text = f"Cannot see whether the previous task of {fire.task.name} is finished: {reason}"
-        self._complaints.tell(text, fire, "previous task", reason=reason)
+        self._errors.tell(text, fire, "previous task", reason=reason)

@@ -76,7 +76,7 @@ class Recheck:
         self._settled_until = settled_until
         self._give_up_after = give_up_after
         self._clock = clock
-        self._complaints = ThrottledLog(log)
+        self._errors = ThrottledLog(log)
         self._items: dict[str, asyncio.Task[frozenset[str] | None]] = {}
         """Queue → the ids of its work items of the last two minutes; None where nobody tells."""
         self._since = 0
@@ -161,7 +161,7 @@ class Recheck:
                 return await look(fire)
             except UnreachableError as error:
                 text = f"Cannot see whether the task of {fire.task.name} is still stored: {error}"
-                self._complaints.tell(text, fire, "recheck", reason=str(error))
+                self._errors.tell(text, fire, "recheck", reason=str(error))
                 unanswered.append(fire)
                 return False
 
@@ -223,7 +223,7 @@ class Recheck:
             return frozenset(subject.rpartition(".")[2] for subject in found)
         except (JetStreamError, NotPermittedError) as error:
             text = f"Cannot see the work items of the queue {queue}; what it loses is not sent again: {error}"
-            self._complaints.tell(text, None, "items", queue, reason=str(error))
+            self._errors.tell(text, None, "items", queue, reason=str(error))
             return None
 
     async def _has_item(self, task: StoredTask) -> bool:

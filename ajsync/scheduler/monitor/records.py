@@ -54,7 +54,7 @@ class Records:
         self._put_off: dict[str, ScheduleProblem] = {}
         """The problems of schedules whose fires are tried again."""
         self._invalid: set[str] = set()
-        self._complaints = ThrottledLog(log)
+        self._errors = ThrottledLog(log)
 
     def recent(self) -> tuple[FireRecord, ...]:
         """The last fires, newest first."""
@@ -115,7 +115,7 @@ class Records:
         self._complain(fire.task.name, problem)
         name = fire.task.name
         text = f"No task can be made for the schedule {name}: {problem}"
-        self._complaints.tell(text, fire, "unfit", name, problem, reason=problem)
+        self._errors.tell(text, fire, "unfit", name, problem, reason=problem)
 
     def put_off(self, fire: Fire, reason: str, again: bool) -> None:
         """Record that a fire is tried again later; with `again` it was put off before and is counted already."""
@@ -141,7 +141,7 @@ class Records:
         self._metrics.count(RESTORED, what)
         thing = "task" if what == "task" else "work item"
         text = f"The {thing} of {fire.task.name} was acknowledged and is lost; it is stored again"
-        self._complaints.tell(text, fire, "restored", what, fire.task.name, task_id=task_id)
+        self._errors.tell(text, fire, "restored", what, fire.task.name, task_id=task_id)
 
     def given_back(self) -> None:
         """Record the end of a term: the fires that were put off and the watermark are up to the next leader."""

@@ -202,7 +202,7 @@ async def test_it_looks_until_the_server_answers_or_the_window_is_over(server: N
         looked = Looked(connection, made, **({"give_up_after": 50 * SECOND} if gives_up else {}))
         server.stop()
         look = asyncio.create_task(looked.recheck.look())
-        await until(lambda: bool(looked.recheck._complaints._told))
+        await until(lambda: bool(looked.recheck._errors._told))
         if gives_up:
             await asyncio.wait_for(look, 30)
         server.start()
