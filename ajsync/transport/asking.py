@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from types import TracebackType
-
-from nats.aio.subscription import Subscription
 
 from ajsync.errors import UnreachableError
 from ajsync.transport.connection import Connection
+from ajsync.transport.inbox import Inbox
 from ajsync.waiting import raise_if_cancelled
 
 SILENCE_SECONDS = 3.0
@@ -22,7 +20,7 @@ SILENCES = 3
 _TICK_SECONDS = 0.1
 
 
-class Asking:
+class Asking(Inbox):
     """While the block runs, `receive` gets each answer: the question's number, the headers and the data."""
 
     def __init__(self, connection: Connection, api_subject: str, receive: Callable[[int, bytes, bytes], None]) -> None:
@@ -30,27 +28,14 @@ class Asking:
         """For `receive` to set, which ends `wait`."""
         self.is_silent = False
         """Whether the last wait ended because no answer came, and not because the connection was lost."""
-        self._connection = connection
+        super().__init__(connection)
         self._subject = connection.api_prefix + api_subject
         self._receive = receive
-        self._inbox = connection.client.new_inbox()
-        self._cut = len(self._inbox) + 1
         self._heard = 0.0
-        self._subscription: Subscription | None = None
-
-    async def __aenter__(self) -> Asking:
-        self._subscription = await self._connection.client.subscribe_raw(f"{self._inbox}.*", self._take)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._subscription is not None and not self._connection.client.is_closed:
-            await self._subscription.unsubscribe()
 
     async def ask(self, number: int, body: bytes) -> None:
         """Send a question; its answers come with its number."""
-        await self._connection.client.publish(self._subject, body, f"{self._inbox}.{number}")
+        await self._connection.client.publish(self._subject, body, self.reply(number))
 
     async def wait(self) -> bool:
         """Wait until `ready` is set, and clear it; False if the open questions have to be asked again.
@@ -86,6 +71,6 @@ class Asking:
             "Try again when the server is healthy."
         )
 
-    def _take(self, subject: bytes, headers: bytes, data: bytes) -> None:
+    def _take(self, token: str, headers: bytes, data: bytes) -> None:
         self._heard = asyncio.get_running_loop().time()
-        self._receive(int(subject[self._cut :]), headers, data)
+        self._receive(int(token), headers, data)

@@ -144,7 +144,7 @@ class _Run:
             if excess := _excess(self._connection, len(headers) + len(write.data)):
                 self._settle(token, Answer(error=excess, too_large=True))
                 continue
-            frame = store_frame(write.subject, f"{self.window.inbox}.{token}", headers, write.data)
+            frame = store_frame(write.subject, self.window.reply(token), headers, write.data)
             self.window.send(token, frame)
             self._open[token] = write
             last = token

@@ -28,20 +28,16 @@ import re
 import time
 from collections.abc import Callable
 from itertools import takewhile
-from types import TracebackType
-from typing import NamedTuple
-
-from nats.aio.subscription import Subscription
+from typing import NamedTuple, Self
 
 from ajsync.transport.connection import Connection
 from ajsync.transport.errors import WRONG_SEQUENCE
 from ajsync.transport.frames import FrameWriter
+from ajsync.transport.inbox import NO_RESPONDERS, Inbox, status_of
 
 WINDOW = 1000
 """Messages under way at once: more gains nothing on one connection, and a lost connection leaves this many open."""
 
-_NO_RESPONDERS = b"503"
-_STATUS = slice(len(b"NATS/1.0 "), len(b"NATS/1.0 503"))
 _STORED_AT = re.compile(rb'"seq": ?(\d+)')
 """In an acknowledgement. json.loads takes five times as long."""
 
@@ -75,14 +71,14 @@ NOT_SENT = Answer(error="the server was away", sent=False)
 def read_answer(status: bytes, data: bytes) -> Answer:
     """Parse an acknowledgement; `status` is the one in the headers of an answer without data, such as `503`."""
     if not data:
-        return NO_STREAM if status == _NO_RESPONDERS else Answer(error=f"unexpected status {status.decode()}")
+        return NO_STREAM if status == NO_RESPONDERS else Answer(error=f"unexpected status {status.decode()}")
     if b'"error":' not in data and (stored := _STORED_AT.search(data)) is not None:
         return Answer(int(stored[1]), duplicate=b'"duplicate"' in data)
     error = json.loads(data).get("error", {})
     return Answer(error=error.get("description", "unknown error"), code=error.get("err_code", 0))
 
 
-class Window:
+class Window(Inbox):
     """The open tokens of one owner on one connection. Times are those of `time.monotonic`."""
 
     def __init__(
@@ -94,32 +90,22 @@ class Window:
         may_write: Callable[[], bool] = lambda: True,
     ) -> None:
         """`size` is only what `room` counts down from; `may_write` is for `out`, the writer of the frames."""
-        self.inbox: str = connection.client.new_inbox()
+        super().__init__(connection)
         self.out = FrameWriter(connection, may_write)
         """Writes what is sent, and whatever else must keep its place between these frames."""
         self.heard_at = 0.0
         """When a stream answered last."""
         self.answered_sent_at = 0.0
         """When the latest message that has an answer was sent."""
-        self._connection = connection
         self._on_answer = on_answer
         self._size = size
         self._open: dict[str, float] = {}
         """Token → when it was last sent, which rises from entry to entry."""
-        self._cut = len(self.inbox) + 1
         self._generation = connection.generation
-        self._subscription: Subscription | None = None
 
-    async def __aenter__(self) -> Window:
+    async def __aenter__(self) -> Self:
         self._generation, self.heard_at = self._connection.generation, time.monotonic()
-        self._subscription = await self._connection.client.subscribe_raw(f"{self.inbox}.>", self._take)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._subscription is not None and not self._connection.client.is_closed:
-            await self._subscription.unsubscribe()
+        return await super().__aenter__()
 
     def __len__(self) -> int:
         """How many tokens are open."""
@@ -159,12 +145,11 @@ class Window:
         """The open tokens that were last sent before `instant`, the oldest first. They stay open."""
         return [token for token, _ in takewhile(lambda each: each[1] < instant, self._open.items())]
 
-    def _take(self, subject: bytes, headers: bytes, data: bytes) -> None:
-        token = subject[self._cut :].decode()
+    def _take(self, token: str, headers: bytes, data: bytes) -> None:
         sent_at = self._open.get(token)
         if sent_at is None:
             return
-        answer = read_answer(b"" if data else headers[_STATUS], data)
+        answer = read_answer(b"" if data else status_of(headers), data)
         if answer is not NO_STREAM:
             del self._open[token]
             self.heard_at = time.monotonic()

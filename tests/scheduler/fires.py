@@ -48,8 +48,8 @@ class ObservedDispatcher(Dispatcher):
     def __init__(self, connection: Connection, **options: Any) -> None:
         self.outcomes: list[FireOutcome] = []
         self.retries = 0
-        self.deaf: Callable[[str], bool] = lambda _subject: False
-        """Whether an answer to this subject gets lost."""
+        self.deaf: Callable[[str], bool] = lambda _token: False
+        """Whether an answer with this token gets lost."""
         options.setdefault("give_up_after", HOUR)
         super().__init__(connection, Ledger(), self.outcomes.extend, on_retry=self._count, **options)
         self._take = self._window._take
@@ -97,9 +97,9 @@ class ObservedDispatcher(Dispatcher):
     def _count(self) -> None:
         self.retries += 1
 
-    def _hear(self, subject: bytes, headers: bytes, data: bytes) -> None:
-        if not self.deaf(subject.decode()):
-            self._take(subject, headers, data)
+    def _hear(self, token: str, headers: bytes, data: bytes) -> None:
+        if not self.deaf(token):
+            self._take(token, headers, data)
 
 
 @asynccontextmanager

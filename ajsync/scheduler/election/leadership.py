@@ -1,8 +1,8 @@
 """Leadership: when to take the election's key, how long to keep it, and from where a term has to fire.
 
 The election is that of the Go schedulers. Between two ajsync schedulers no waiting is needed, because both would make
-the same tasks with the same ids. A Go scheduler keeps the ten seconds of its lease, and after it the winner waits as the
-Go tool does.
+the same tasks with the same ids. A Go scheduler keeps the ten seconds of its lease, and after that the winner waits as
+the Go tool does.
 
 Each write of ours says since which revision only ajsync schedulers have held the key. A term can go on from a watermark
 that was written after that revision.

@@ -11,10 +11,7 @@ import heapq
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from itertools import count
-
-from nats.aio.msg import Msg
 
 from ajsync.asyncjobs.task_store import TASK_QUESTIONS, task_answer, task_question
 from ajsync.asyncjobs.tasks import StoredTask
@@ -23,6 +20,7 @@ from ajsync.scheduler.agenda.agenda import Fire
 from ajsync.transport.connection import Connection
 from ajsync.transport.errors import JetStreamError
 from ajsync.transport.frames import FrameWriter, publish_frame
+from ajsync.transport.inbox import NO_RESPONDERS, Inbox, status_of
 
 WINDOW = 100
 """Looks under way at once: more gains nothing, and their answers come in one go."""
@@ -50,19 +48,18 @@ class Look:
         self.cancelled = False
 
 
-class Looks:
+class Looks(Inbox):
     """The looks of one term on one connection."""
 
     def __init__(self, connection: Connection) -> None:
         self.on_tick: Callable[[], None] = lambda: None
         """Called now and then while some are left."""
-        self._connection = connection
+        super().__init__(connection)
         self._soon: deque[Look] = deque()
         self._ahead: deque[Look] = deque()
         self._sent: dict[int, Look] = {}
         self._later: list[tuple[float, int, Look]] = []
         self._serial = count()
-        self._inbox: str = connection.client.new_inbox()
         self._subject = connection.api_prefix + TASK_QUESTIONS
         self._out = FrameWriter(connection)
         self._running: asyncio.Task[None] | None = None
@@ -88,16 +85,9 @@ class Looks:
             self._running = None
 
     async def _run(self) -> None:
-        client = self._connection.client
-        subscription = await client.subscribe(f"{self._inbox}.*", cb=self._receive)
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._out.run())
-                group.create_task(self._mind())
-        finally:
-            if not client.is_closed:
-                with suppress(Exception):
-                    await subscription.unsubscribe()
+        async with self, asyncio.TaskGroup() as group:
+            group.create_task(self._out.run())
+            group.create_task(self._mind())
 
     def _fill(self) -> None:
         while len(self._sent) < WINDOW and (self._soon or self._ahead) and self._connection.is_connected:
@@ -109,19 +99,19 @@ class Looks:
         serial = next(self._serial)
         self._sent[serial] = look
         look.sent_at = time.monotonic()
-        self._out.add(publish_frame(self._subject, task_question(look.task_id), f"{self._inbox}.{serial}"))
+        self._out.add(publish_frame(self._subject, task_question(look.task_id), self.reply(serial)))
 
-    async def _receive(self, msg: Msg) -> None:
-        look = self._sent.pop(int(msg.subject.rpartition(".")[2]), None)
+    def _take(self, token: str, headers: bytes, data: bytes) -> None:
+        look = self._sent.pop(int(token), None)
         if look is None:
             return
         task, readable = None, True
         try:
-            task = task_answer(msg.data)
+            task = task_answer(data)
         except StoredValueError:
             readable = False
         except JetStreamError as error:
-            missing = (msg.headers or {}).get("Status") == "503"
+            missing = not data and status_of(headers) == NO_RESPONDERS
             self._put_off(look, "JetStream does not answer" if missing else str(error))
             return
         finally:

@@ -43,10 +43,10 @@ class Losing:
         self._kind = kind
         self._count = count
 
-    def __call__(self, subject: str) -> bool:
-        if subject.split(".")[-2] != self._kind or self.lost.get(subject, 0) >= self._count:
+    def __call__(self, token: str) -> bool:
+        if token.split(".")[0] != self._kind or self.lost.get(token, 0) >= self._count:
             return False
-        self.lost[subject] = self.lost.get(subject, 0) + 1
+        self.lost[token] = self.lost.get(token, 0) + 1
         return True
 
 
@@ -323,6 +323,6 @@ async def test_draining_waits_for_what_is_under_way_and_not_for_what_is_put_off(
         fires.start(fires.prepare(fire("LATE")))
         await until(lambda: fires.retries > 0)
         assert not await fires.drain(30.0)
-        fires.deaf = lambda _subject: True
+        fires.deaf = lambda _token: True
         fires.start(fires.prepare(fire("SILENT")))
         assert not await fires.drain(0.05)

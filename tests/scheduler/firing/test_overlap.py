@@ -299,12 +299,12 @@ async def test_how_long_it_waits_for_the_fire_before_it_does_not_count(server: N
         connect(context_for_server(server.url)) as connection,
         watchful(connection, lambda: time.time_ns() + ahead) as made,
     ):
-        made._fires.deaf = lambda _subject: True
+        made._fires.deaf = lambda _token: True
         made.begin(minutely(1), minutely())
         await until(lambda: [each.due for each in made.started] == [due(1)])
         await connection.jetstream_request(f"STREAM.DELETE.{TASKS_STREAM}")
         ahead = 5000 * SECOND
-        made._fires.deaf = lambda _subject: False
+        made._fires.deaf = lambda _token: False
         (first,) = made.started
         assert first.on_settled is not None
         first.on_settled(State.CREATED)
