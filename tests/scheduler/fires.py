@@ -23,17 +23,9 @@ from ajsync.scheduler.firing.prepare import Prepared, Preparer
 from ajsync.timestamp import NANOSECONDS as SECOND
 from ajsync.transport.connection import Connection
 from tests.tasks import task
+from tests.waiting import until
 
 HOUR = 3600 * SECOND
-WAIT_SECONDS = 30.0
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait until something holds."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "it does not come to be"
-        await asyncio.sleep(0.01)
 
 
 def fire(name: str = "A", *, due: int | None = None, since: int = 0, **fields: Any) -> Fire:

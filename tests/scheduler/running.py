@@ -15,8 +15,8 @@ from ajsync.scheduler.scheduler import Scheduler, Settings
 from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import context_for_server
 from ajsync.transport.messages import last_message
-from tests.scheduler.fires import until
 from tests.tasks import task
+from tests.waiting import until
 
 EVERY_SECOND = "@every 1s"
 

@@ -23,10 +23,11 @@ from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import context_for_server
 from ajsync.transport.messages import last_message
 from tests.nats_server import NatsServer
-from tests.scheduler.fires import HOUR, change_stream, counts, make_queue, until
+from tests.scheduler.fires import HOUR, change_stream, counts, make_queue
 from tests.scheduler.log import fields
 from tests.scheduler.running import delete, doomed, leading, put, running, tasks, wait_for_tasks
 from tests.tasks import OWNER, task
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -37,10 +37,11 @@ from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import context_for_server
 from ajsync.transport.messages import last_message
 from tests.nats_server import NatsServer
-from tests.scheduler.fires import change_stream, counts, handle, make_queue, until
+from tests.scheduler.fires import change_stream, counts, handle, make_queue
 from tests.scheduler.log import fields
 from tests.scheduler.running import delete, leading, put, put_data, running, tasks, wait_for_tasks
 from tests.tasks import OWNER, task
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 

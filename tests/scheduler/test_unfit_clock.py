@@ -15,9 +15,10 @@ from ajsync.timestamp import NANOSECONDS as SECOND
 from ajsync.transport.connection import connect
 from ajsync.transport.context import context_for_server
 from tests.nats_server import NatsServer
-from tests.scheduler.fires import make_queue, until
+from tests.scheduler.fires import make_queue
 from tests.scheduler.running import leading, put, running, tasks, wait_for_tasks
 from tests.tasks import OWNER
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -18,8 +18,8 @@ from ajsync.safety import Safety
 from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import context_for_server
 from tests.nats_server import NatsServer
-from tests.scheduler.fires import until
 from tests.tasks import OWNER, desired, task
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -25,10 +25,11 @@ from ajsync.timestamp import NANOSECONDS as SECOND
 from ajsync.transport.connection import connect
 from ajsync.transport.context import context_for_server
 from tests.nats_server import NatsServer
-from tests.scheduler.fires import make_queue, until
+from tests.scheduler.fires import make_queue
 from tests.scheduler.log import fields
 from tests.scheduler.running import doomed, put, running
 from tests.tasks import OWNER, task
+from tests.waiting import until
 
 HOUR = 3600 * SECOND
 YEAR = 8760 * HOUR

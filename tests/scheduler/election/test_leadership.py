@@ -22,7 +22,7 @@ from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import context_for_server
 from ajsync.transport.publisher import Write, publish_one
 from tests.nats_server import NatsServer
-from tests.scheduler.fires import until
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 

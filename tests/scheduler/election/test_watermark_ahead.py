@@ -26,8 +26,9 @@ from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import context_for_server
 from ajsync.transport.messages import last_message
 from tests.nats_server import NatsServer
-from tests.scheduler.fires import counts, make_queue, until
+from tests.scheduler.fires import counts, make_queue
 from tests.scheduler.running import doomed, leading, put, running, tasks
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 

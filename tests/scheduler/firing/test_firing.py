@@ -22,8 +22,9 @@ from ajsync.timestamp import NANOSECONDS as SECOND
 from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import context_for_server
 from tests.nats_server import NatsServer
-from tests.scheduler.fires import counts, fire, firing, handle, make_queue, stored, until
+from tests.scheduler.fires import counts, fire, firing, handle, make_queue, stored
 from tests.tasks import is_signed
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -20,8 +20,9 @@ from ajsync.transport.messages import LastMessage, last_message
 from ajsync.transport.window import WINDOW
 from tests.conftest import StartServer
 from tests.nats_server import NatsServer
-from tests.scheduler.fires import change_stream, counts, fire, firing, handle, make_queue, stored, until
+from tests.scheduler.fires import change_stream, counts, fire, firing, handle, make_queue, stored
 from tests.scheduler.log import fields
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -31,8 +31,9 @@ from ajsync.timestamp import NANOSECONDS as SECOND
 from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import context_for_server
 from tests.nats_server import NatsServer
-from tests.scheduler.fires import ObservedDispatcher, counts, fire, firing, handle, make_queue, until
+from tests.scheduler.fires import ObservedDispatcher, counts, fire, firing, handle, make_queue
 from tests.tasks import OWNER
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 

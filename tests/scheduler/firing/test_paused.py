@@ -11,7 +11,8 @@ from ajsync.timestamp import NANOSECONDS
 from ajsync.transport.connection import connect
 from ajsync.transport.context import context_for_server
 from tests.nats_server import NatsServer
-from tests.scheduler.fires import change_stream, counts, fire, firing, make_queue, until
+from tests.scheduler.fires import change_stream, counts, fire, firing, make_queue
+from tests.waiting import until
 
 
 @pytest.mark.anyio

@@ -25,9 +25,10 @@ from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import context_for_server
 from ajsync.transport.messages import last_message
 from tests.nats_server import NatsServer
-from tests.scheduler.fires import HOUR, counts, fire, firing, handle, make_queue, until
+from tests.scheduler.fires import HOUR, counts, fire, firing, handle, make_queue
 from tests.scheduler.ha.cluster import cluster, leader_of, move_leader
 from tests.scheduler.running import leading, put, wait_for_tasks
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -23,6 +23,7 @@ from ajsync.asyncjobs.names import CONFIGURATION_STREAM, ELECTIONS_STREAM, SCHED
 from ajsync.asyncjobs.streams import stream_configuration
 from ajsync.schedule import parse
 from ajsync.timestamp import NANOSECONDS, parse_timestamp
+from tests import waiting
 from tests.scheduler.ha.ledger import QUEUE, Verdict, judge
 from tests.scheduler.ha.members import Member
 from tests.scheduler.ha.proxy import Proxy, proxy_to
@@ -56,10 +57,9 @@ async def until(
     condition: Callable[[], bool], what: str, logs: Callable[[], str] = str, *, not_before: float = 0
 ) -> None:
     """Wait until `what` has come about, which takes `not_before` seconds at least."""
-    deadline = time.monotonic() + not_before + _DEADLINE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, f"it took too long: {what}\n{logs()}"
-        await asyncio.sleep(_POLL_SECONDS)
+    await waiting.until(
+        condition, lambda: f"it took too long: {what}\n{logs()}", seconds=not_before + _DEADLINE_SECONDS
+    )
 
 
 class Stage:

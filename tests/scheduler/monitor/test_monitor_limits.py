@@ -6,7 +6,7 @@ import asyncio
 import logging
 import resource
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from http import HTTPStatus
@@ -23,6 +23,7 @@ from ajsync.scheduler.monitor.monitor import HostNames, monitor, parse_host
 from ajsync.scheduler.monitor.request import Incoming, Request, Response, answer
 from ajsync.scheduler.monitor.status import Status
 from tests.scheduler.monitor.test_status import status
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -81,12 +82,6 @@ async def half_requests(port: int, count: int) -> AsyncIterator[list[asyncio.Str
     finally:
         for _, writer in opened:
             writer.close()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 async def test_hundreds_of_idle_half_requests_hold_few_descriptors_and_lock_no_other_client_out() -> None:
