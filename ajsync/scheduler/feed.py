@@ -21,7 +21,6 @@ from ajsync.scheduler.election.progress import Progress
 from ajsync.scheduler.firing.dispatcher import Dispatcher
 from ajsync.scheduler.firing.in_flight import InFlightFire
 from ajsync.scheduler.firing.lifecycle import DEFERRED, IN_WINDOW, Event, State
-from ajsync.scheduler.firing.looks import Looks
 from ajsync.scheduler.firing.overlap import Overlap
 from ajsync.scheduler.firing.prepare import Preparer
 from ajsync.scheduler.monitor.records import Records
@@ -63,7 +62,6 @@ class Feed:
         preparer: Preparer,
         records: Records,
         overlap: Overlap,
-        looks: Looks,
         *,
         reached: int,
         begun_until: int,
@@ -85,7 +83,6 @@ class Feed:
         self._preparer = preparer
         self._records = records
         self._overlap = overlap
-        self._looks = looks
         self._grace = grace
         self._catchup_window = catchup_window
         self._clock = clock
@@ -181,8 +178,7 @@ class Feed:
         return self._ledger.progress(self.reached, room, self._catching_up.open_gaps(), self._catching_up.until, late)
 
     def stop(self) -> None:
-        """End the term's look-ups, and give back to the agenda all that is not settled."""
-        self._looks.close()
+        """End the term: give back to the agenda all that is not settled."""
         self._overlap.stop()
         self._agenda.give_back(self._ledger.hand_back())
         self._dispatcher.stop()
@@ -202,7 +198,7 @@ class Feed:
         sought = self._ledger.seek(fire)
         if sought is not None:
             task_id = fire_task_id(fire.task.name, fire.due)
-            self._looks.look(fire, task_id, partial(self._looked_for, sought), self._cannot_see)
+            self._dispatcher.looks.look(fire, task_id, partial(self._looked_for, sought), self._cannot_see)
 
     def _looked_for(self, sought: InFlightFire, task: StoredTask | None, _readable: bool) -> None:
         begun = task is not None and task.state == NEW

@@ -24,7 +24,7 @@ from ajsync.scheduler.election.role import Role, RoleState
 from ajsync.scheduler.election.watermark import AHEAD_AT_MOST, StoredWatermark, Watermark
 from ajsync.scheduler.election.watermark_store import WatermarkReader
 from ajsync.scheduler.firing.dispatcher import Dispatcher
-from ajsync.scheduler.firing.in_flight import FireOutcome
+from ajsync.scheduler.firing.in_flight import InFlightFire
 from ajsync.scheduler.firing.ledger import Ledger
 from ajsync.scheduler.firing.prepare import Preparer
 from ajsync.scheduler.monitor.metrics import (
@@ -261,8 +261,8 @@ class Scheduler:
         skew = int((self.clock_skew or 0) * NANOSECONDS)
         self._show(watermark, max(watermark.instant - (self.clock() - skew) - AHEAD_AT_MOST, 0))
 
-    def _settled(self, outcomes: list[FireOutcome]) -> None:
-        self.records.settled(outcomes)
+    def _settled(self, fires: list[InFlightFire]) -> None:
+        self.records.settled(fires)
         if self.term is not None:
             self.term.watermark_writer.settled()
 

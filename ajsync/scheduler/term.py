@@ -19,7 +19,6 @@ from ajsync.scheduler.election.watermark import MOST_OPEN_BYTES, Watermark
 from ajsync.scheduler.election.watermark_store import WatermarkWriter
 from ajsync.scheduler.feed import Feed
 from ajsync.scheduler.firing.dispatcher import Dispatcher
-from ajsync.scheduler.firing.looks import Looks
 from ajsync.scheduler.firing.overlap import Overlap
 from ajsync.scheduler.firing.prepare import Preparer
 from ajsync.scheduler.firing.recheck import Recheck
@@ -146,14 +145,12 @@ class TermRunner:
         return self._feed.progress(room)
 
     def _make_feed(self, now: int) -> Feed:
-        looks = Looks(self._connection)
         return Feed(
             self._agenda,
             self._dispatcher,
             self._preparer,
             self._records,
-            Overlap(self._connection, self._ledger, looks, self._records, self._clock),
-            looks,
+            Overlap(self._connection, self._ledger, self._dispatcher.looks, self._records, self._clock),
             reached=now if self._term.after is None else self._term.after,
             begun_until=self._term.stored.stored_at + _BEGUN_AFTER_WATERMARK,
             grace=self._grace,

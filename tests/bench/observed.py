@@ -18,7 +18,7 @@ from typing import Any
 from unittest.mock import patch
 
 from ajsync.cli.main import main
-from ajsync.scheduler.firing.in_flight import FireOutcome
+from ajsync.scheduler.firing.in_flight import InFlightFire
 from ajsync.scheduler.monitor.records import Records
 from ajsync.scheduler.scheduler import Scheduler
 
@@ -62,13 +62,13 @@ _loop = Loop()
 class ObservedRecords(Records):
     """Records that also note each fire."""
 
-    def settled(self, outcomes: list[FireOutcome]) -> None:
+    def settled(self, fires: list[InFlightFire]) -> None:
         """Fires have ended."""
         now = time.time_ns()
-        for each in outcomes:
-            if each.state == "created":
-                _fires.extend((each.prepared.fire.due, each.lateness, now))
-        super().settled(outcomes)
+        for each in fires:
+            if each.outcome == "created":
+                _fires.extend((each.due, each.lateness, now))
+        super().settled(fires)
 
 
 class ObservedScheduler(Scheduler):

@@ -16,7 +16,7 @@ from ajsync.asyncjobs.streams import make_stream
 from ajsync.asyncjobs.tasks import StoredTask
 from ajsync.scheduler.agenda.agenda import AgendaEntry, Fire
 from ajsync.scheduler.firing.dispatcher import Dispatcher
-from ajsync.scheduler.firing.in_flight import FireOutcome, InFlightFire
+from ajsync.scheduler.firing.in_flight import InFlightFire
 from ajsync.scheduler.firing.ledger import Ledger
 from ajsync.scheduler.firing.lifecycle import Event
 from ajsync.scheduler.firing.prepare import Prepared, Preparer
@@ -38,7 +38,7 @@ class ObservedDispatcher(Dispatcher):
     """A dispatcher that keeps its outcomes, and may be made deaf to acknowledgements."""
 
     def __init__(self, connection: Connection, **options: Any) -> None:
-        self.outcomes: list[FireOutcome] = []
+        self.outcomes: list[InFlightFire] = []
         self.retries = 0
         self.deaf: Callable[[str], bool] = lambda _token: False
         """Whether an answer with this token gets lost."""
@@ -75,7 +75,7 @@ class ObservedDispatcher(Dispatcher):
         self.stop()
         return fires
 
-    async def fire(self, *fires: Fire) -> list[FireOutcome]:
+    async def fire(self, *fires: Fire) -> list[InFlightFire]:
         """Fire, wait for the outcomes of these, and return them."""
         before = len(self.outcomes)
         self.start(self.prepare(*fires))
@@ -84,7 +84,7 @@ class ObservedDispatcher(Dispatcher):
 
     def states(self) -> dict[str, str]:
         """What became of the fires so far, by the names of their schedules."""
-        return {outcome.prepared.fire.task.name: outcome.state for outcome in self.outcomes}
+        return {outcome.name: outcome.outcome for outcome in self.outcomes}
 
     def _count(self) -> None:
         self.retries += 1

@@ -21,7 +21,7 @@ from ajsync.scheduler.firing.dispatcher import Dispatcher
 from ajsync.scheduler.firing.in_flight import InFlightFire
 from ajsync.scheduler.firing.ledger import Ledger
 from ajsync.scheduler.firing.lifecycle import DEFERRED, Effect, Event, State
-from ajsync.scheduler.firing.looks import Looks, OnTrouble, Then
+from ajsync.scheduler.firing.looks import OnTrouble, Then
 from ajsync.scheduler.firing.overlap import Overlap
 from ajsync.scheduler.firing.prepare import Preparer
 from ajsync.scheduler.monitor.metrics import Metrics
@@ -84,9 +84,14 @@ class Wire:
     queue: deque[InFlightFire] = field(default_factory=deque)
     answers: list[tuple[InFlightFire, State, Answer]] = field(default_factory=list)
     """What the server said and is still to be heard."""
-    looks: list[InFlightFire] = field(default_factory=list)
+    asking: list[InFlightFire] = field(default_factory=list)
+    """What waits for a look at its task."""
     settled: list[InFlightFire] = field(default_factory=list)
     fate: Fate = "answered"
+    looks: Sought = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.looks = Sought(self.server)
 
     def dispatch(self, fires: list[InFlightFire]) -> None:
         for fire in fires:
@@ -96,6 +101,7 @@ class Wire:
     def stop(self) -> None:
         self.queue.clear()
         self.answers.clear()
+        self.asking.clear()
         self.looks.clear()
 
     def happened(self, fire: InFlightFire, event: Event) -> None:
@@ -104,7 +110,7 @@ class Wire:
                 case Effect.SEND_TASK | Effect.SEND_ITEM:
                     self._send(fire, effect)
                 case Effect.LOOK_AT_TASK:
-                    self.looks.append(fire)
+                    self.asking.append(fire)
                 case Effect.LOOK_FOR_QUEUE:
                     self.happened(fire, Event.REFUSED)  # it does not answer
                 case Effect.REPORT:
@@ -132,7 +138,7 @@ class Wire:
 
     def look(self, *, answered: bool = True) -> None:
         """Carry out one look at a task."""
-        fire = self.looks.pop(0)
+        fire = self.asking.pop(0)
         state = self.server.tasks.get((fire.name, fire.due), "new")
         event = Event.TASK_NEW if state == "new" else Event.TASK_HANDLED
         self.happened(fire, event if answered else Event.REFUSED)
@@ -145,7 +151,7 @@ class Wire:
 
 
 class Sought:
-    """Stands in for looks at tasks."""
+    """Stands in for the looks at tasks that the feed asks for."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -161,7 +167,7 @@ class Sought:
             state = self._server.tasks.get((fire.task.name, fire.due))
             then(None if state is None else replace(task_for_fire(fire.task, fire.due), state=state), True)
 
-    def close(self) -> None:
+    def clear(self) -> None:
         self._looks.clear()
 
 
@@ -184,18 +190,15 @@ class Simulated:
         self.wire = Wire(server)
         self.feed: Feed | None = None
         self._milliseconds = count()
-        self.sought: Sought | None = None
 
     def lead(self, mark: Watermark | None, stored_at: int = 0) -> None:
         """Begin a term after a mark that the leader before has written at this instant."""
-        self.sought = Sought(self.server)
         feed = self.feed = Feed(
             self.agenda,
             cast("Dispatcher", self.wire),
             Preparer("_INBOX.x"),
             Records(Metrics("test")),
             cast("Overlap", Free()),
-            cast("Looks", self.sought),
             reached=self.server.clock() if mark is None else mark.instant,
             begun_until=stored_at + 10 * SECOND,
             grace=30 * SECOND,

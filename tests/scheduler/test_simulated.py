@@ -136,7 +136,7 @@ class Terms(RuleBasedStateMachine):
     @rule(answered=st.booleans())
     def looks_at_tasks(self, answered: bool) -> None:
         wire = self.leader.wire
-        for _ in range(len(wire.looks)):
+        for _ in range(len(wire.asking)):
             wire.look(answered=answered)
 
     @rule(
@@ -172,8 +172,7 @@ class Terms(RuleBasedStateMachine):
 
     @rule()
     def finds_out_what_was_begun(self) -> None:
-        assert self.leader.sought is not None
-        self.leader.sought.answer()
+        self.leader.wire.looks.answer()
 
     @rule()
     def workers_finish_all(self) -> None:

@@ -15,15 +15,16 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from ajsync.asyncjobs.tasks import NEW, NO_RESPONDERS, task_subject, work_item_subject
+from ajsync.asyncjobs.tasks import NEW, NO_RESPONDERS, StoredTask, task_subject, work_item_subject
 from ajsync.scheduler.agenda.agenda import Fire
 from ajsync.scheduler.clock import Clock, Standstill, unfit
-from ajsync.scheduler.firing.in_flight import FireOutcome, InFlightFire
+from ajsync.scheduler.firing.in_flight import InFlightFire
 from ajsync.scheduler.firing.ledger import Ledger
 from ajsync.scheduler.firing.lifecycle import Effect, Event, State
-from ajsync.scheduler.firing.lookups import Lookups
+from ajsync.scheduler.firing.looks import Looks
 from ajsync.scheduler.throttled_log import ThrottledLog
 from ajsync.transport.connection import Connection
+from ajsync.transport.messages import takes
 from ajsync.transport.window import NO_STREAM, WINDOW, Answer, Window
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,8 @@ _LONGEST_BACK_OFF_SECONDS = 5.0
 _TICK_SECONDS = 0.25
 _REPORTED_EVERY_SECONDS = 0.01
 """Outcomes that come sooner after others are reported together: to record some takes as long as hundreds of them."""
+_QUEUE_SECONDS = 1.0
+"""For the look for a queue: a cluster that recovers does not answer, and it is soon asked again."""
 _SILENT = "the server does not answer"
 _STAGES = {State.STORING: "t", State.ENQUEUING: "i", State.FLAGGING: "f"}
 """In which states an answer is waited for, and with which letter the window's tokens say what it answers."""
@@ -47,7 +50,7 @@ class Dispatcher:
         self,
         connection: Connection,
         ledger: Ledger,
-        on_settled: Callable[[list[FireOutcome]], None],
+        on_settled: Callable[[list[InFlightFire]], None],
         *,
         give_up_after: int,
         longest_pause: float = math.inf,
@@ -63,6 +66,7 @@ class Dispatcher:
         `on_deferred` hears which fire is tried again later, why, and whether it was deferred before.
         """
         self.ledger = ledger
+        self.looks = Looks(connection)
         self._connection = connection
         self._on_settled = on_settled
         self._on_retry = on_retry
@@ -80,11 +84,12 @@ class Dispatcher:
         """What is lost with a connection is written again when its ack fails to come."""
         self.inbox = self._window.inbox
         """Where the acknowledgements of what a `Preparer` makes have to go."""
-        self._outcomes: list[FireOutcome] = []
+        self._outcomes: list[InFlightFire] = []
         self._reporting = False
         self._reported_at = 0.0
         self._errors = ThrottledLog(log)
-        self._lookups = Lookups(connection)
+        self._queue_looks: dict[str, asyncio.Task[bool]] = {}
+        """The looks for queues that are under way, each for all fires that ask meanwhile."""
         self._effects: dict[Effect, Callable[[InFlightFire], None]] = {
             Effect.SEND_TASK: self._send_task,
             Effect.TELL: self._tell,
@@ -102,9 +107,11 @@ class Dispatcher:
         try:
             async with self._window, asyncio.TaskGroup() as group:
                 group.create_task(self._out.run())
+                group.create_task(self.looks.run())
                 group.create_task(self._mind())
         finally:
-            self._lookups.cancel()
+            for look in self._queue_looks.values():
+                look.cancel()
 
     def dispatch(self, fires: Iterable[InFlightFire]) -> None:
         """Begin to write fires whose state is QUEUED."""
@@ -133,6 +140,7 @@ class Dispatcher:
         self._sent.clear()
         self._later.clear()
         self._window.clear()
+        self.looks.clear()
 
     async def drain(self, timeout: float) -> bool:
         """Wait at most `timeout` seconds for what is under way; False if anything is left, what is deferred too."""
@@ -187,28 +195,44 @@ class Dispatcher:
 
         The queue forgets the item's id after two minutes, and a worker would run again what was terminated.
         """
-        self._lookups.task_state(fire.messages.task.id, partial(self._task_looked_at, fire))
 
-    def _task_looked_at(self, fire: InFlightFire, state: str, trouble: str) -> None:
-        fire.reason = trouble or fire.reason
-        event = Event.REFUSED if trouble else Event.TASK_NEW if state == NEW else Event.TASK_HANDLED
-        self._happened(fire, event)
+        def unseen(_fire: Fire, reason: str) -> None:
+            look.cancelled = True
+            fire.reason = reason
+            self._happened(fire, Event.REFUSED)
+
+        seen = partial(self._task_looked_at, fire)
+        look = self.looks.look(fire.fire, fire.messages.task.id, seen, unseen)
+
+    def _task_looked_at(self, fire: InFlightFire, task: StoredTask | None, readable: bool) -> None:
+        if not readable:
+            fire.reason = "what is stored under its id is not a task"
+        is_new = task is None or task.state == NEW
+        self._happened(fire, Event.REFUSED if not readable else Event.TASK_NEW if is_new else Event.TASK_HANDLED)
 
     def _look_for_queue(self, fire: InFlightFire) -> None:
         """See whether there is no queue, or whether it has no leader while a cluster recovers."""
         task = fire.messages.task
-        self._lookups.queue_exists(task.queue, task.id, partial(self._queue_looked_for, fire))
+        look = self._queue_looks.get(task.queue)
+        if look is None:
+            subject = work_item_subject(task.queue, task.id)
+            look = asyncio.create_task(takes(self._connection, subject, timeout=_QUEUE_SECONDS))
+            self._queue_looks[task.queue] = look
+            look.add_done_callback(lambda _done: self._queue_looks.pop(task.queue))
+        look.add_done_callback(partial(self._queue_looked_for, fire))
 
-    def _queue_looked_for(self, fire: InFlightFire, found: bool, trouble: str) -> None:
-        if fire.state is not State.FINDING_QUEUE:
+    def _queue_looked_for(self, fire: InFlightFire, look: asyncio.Task[bool]) -> None:
+        if look.cancelled() or fire.state is not State.FINDING_QUEUE:
             return  # its term ended meanwhile, or it was given up
-        if trouble or found:
-            fire.reason = trouble or "the queue does not answer"
+        error = look.exception()
+        if error is not None or look.result():
+            fire.reason = str(error) if error else "the queue does not answer"
             self._happened(fire, Event.REFUSED)
             return
         task, name = fire.messages.task, fire.name
         text = f"The queue {task.queue} does not exist: no worker gets the task of {name}"
         self._errors.tell(text, fire.fire, "missing", task.queue, task_id=task.id)
+        fire.detail = NO_RESPONDERS
         self._happened(fire, fire.no_queue())
 
     def _defer(self, fire: InFlightFire) -> None:
@@ -228,7 +252,7 @@ class Dispatcher:
 
     def _report(self, fire: InFlightFire) -> None:
         self._sent.pop(fire.messages.serial, None)
-        self._outcomes.append(fire.outcome())
+        self._outcomes.append(fire)
         if not self._reporting:
             self._reporting = True
             wait = self._reported_at + _REPORTED_EVERY_SECONDS - time.monotonic()

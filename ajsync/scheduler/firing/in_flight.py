@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from ajsync.asyncjobs.events import task_state_event_prefix
-from ajsync.asyncjobs.tasks import NO_RESPONDERS, QUEUE_ERROR, encode_task, task_subject
+from ajsync.asyncjobs.tasks import QUEUE_ERROR, encode_task, task_subject
 from ajsync.scheduler.agenda.agenda import Fire
 from ajsync.scheduler.firing.lifecycle import Event, State
 from ajsync.scheduler.firing.prepare import Prepared
@@ -19,84 +19,61 @@ _FOREVER = 2**63 - 1
 _REPEATED_ITEM_AFTER = 100 * NANOSECONDS
 """A queue recognises a repeated work item for two minutes."""
 
-Reported = Literal["created", "repaired", "exists", "queue_error", "missed"]
-REPORTED: dict[State, Reported] = {
+Outcome = Literal["created", "repaired", "exists", "queue_error", "missed"]
+_OUTCOMES: dict[State, Outcome] = {
     State.CREATED: "created",
     State.REPAIRED: "repaired",
     State.EXISTS: "exists",
     State.QUEUE_ERROR: "queue_error",
     State.MISSED: "missed",
 }
-"""What monitors call the outcome of a fire that was written, or was to be."""
 
 
-@dataclass(frozen=True, slots=True)
-class FireOutcome:
-    """What became of a fire."""
-
-    prepared: Prepared
-    state: Reported
-    made: bool
-    """It stored its task, whatever happened after; the task may also have been there, or was never stored."""
-    lateness: int
-    """Nanoseconds from the due instant to the ack of the task, where it was made."""
-    detail: str = ""
-
-
+@dataclass(slots=True, eq=False)
 class InFlightFire:
     """A fire in the ledger, which alone changes its state."""
 
-    __slots__ = (
-        "attempts",
-        "deferred",
-        "detail",
-        "due",
-        "fire",
-        "lateness",
-        "made",
-        "made_good",
-        "name",
-        "on_settled",
-        "prepared",
-        "reason",
-        "sequence",
-        "state",
-        "unsure",
-        "until",
-    )
+    fire: Fire
+    made_good: bool = False
+    """It was missed before: what is due now goes first."""
+    state: State = State.TAKEN
+    prepared: Prepared | None = None
+    """What it writes, once it is encoded."""
+    until: int = _FOREVER
+    """Later than this instant it is not tried again."""
+    attempts: int = 0
+    unsure: bool = False
+    """What is to be acknowledged was written before, and not answered: it may be stored."""
+    reason: str = ""
+    """Why it was last deferred, or is to be."""
+    deferred: bool = False
+    """It was deferred before."""
+    detail: str = ""
+    """Why it is missed, or what is wrong with its task."""
+    made: bool = False
+    """It stored its task, whatever happened after; the task may also have been there, or was never stored."""
+    sequence: int = 0
+    """Of the task as we stored it; 0 while that is not known."""
+    lateness: int = 0
+    """Nanoseconds from the due instant to the ack of the task, where it was made."""
+    on_settled: Callable[[State], None] | None = None
+    """Called with the final state; it must not begin anything at once."""
+    name: str = field(init=False)
+    due: int = field(init=False)
 
-    def __init__(self, fire: Fire, *, made_good: bool = False) -> None:
-        self.fire = fire
-        self.name = fire.entry.task.name
-        self.due = fire.due
-        self.made_good = made_good
-        """It was missed before: what is due now goes first."""
-        self.state = State.TAKEN
-        self.prepared: Prepared | None = None
-        """What it writes, once it is encoded."""
-        self.until = _FOREVER
-        """Later than this instant it is not tried again."""
-        self.attempts = 0
-        self.unsure = False
-        """What is to be acknowledged was written before, and not answered: it may be stored."""
-        self.reason = ""
-        """Why it was last deferred, or is to be."""
-        self.deferred = False
-        """It was deferred before."""
-        self.detail = ""
-        """Why it is missed."""
-        self.made = False
-        self.sequence = 0
-        """Of the task as we stored it; 0 while that is not known."""
-        self.lateness = 0
-        self.on_settled: Callable[[State], None] | None = None
-        """Called with the outcome; it must not begin anything at once."""
+    def __post_init__(self) -> None:
+        self.name, self.due = self.fire.entry.task.name, self.fire.due
 
     @property
     def messages(self) -> Prepared:
         """What it writes; only of a fire that is encoded."""
         assert self.prepared is not None
         return self.prepared
+
+    @property
+    def outcome(self) -> Outcome:
+        """What monitors call its final state; only of a fire that was written, or was to be."""
+        return _OUTCOMES[self.state]
 
     def give_up_at(self, instant: int) -> None:
         """Not to be tried after `instant`, nor past its deadline."""
@@ -161,11 +138,6 @@ class InFlightFire:
         body = task_state_event_prefix(task, now // NANOSECONDS)
         event = _event_frame(prepared, body, now - self.due)
         return store_frame(task_subject(task.id), reply, headers, encode_task(task)) + event
-
-    def outcome(self) -> FireOutcome:
-        """What became of it."""
-        detail = NO_RESPONDERS if self.state is State.QUEUE_ERROR else self.detail
-        return FireOutcome(self.messages, REPORTED[self.state], self.made, self.lateness, detail)
 
     def _is_old(self, now: int) -> bool:
         return now - self.due > _REPEATED_ITEM_AFTER

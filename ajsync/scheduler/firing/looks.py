@@ -11,6 +11,7 @@ import heapq
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import count
 
 from ajsync.asyncjobs.task_store import TASK_QUESTIONS, task_answer, task_question
@@ -34,22 +35,20 @@ OnTrouble = Callable[[Fire, str], None]
 """Hears for which fire a look has to be taken again, and why."""
 
 
+@dataclass(slots=True, eq=False)
 class Look:
     """A look at one task."""
 
-    __slots__ = ("about", "cancelled", "on_trouble", "sent_at", "task_id", "then")
-
-    def __init__(self, about: Fire, task_id: str, then: Then, on_trouble: OnTrouble) -> None:
-        self.about = about
-        self.task_id = task_id
-        self.then = then
-        self.on_trouble = on_trouble
-        self.sent_at = 0.0
-        self.cancelled = False
+    about: Fire
+    task_id: str
+    then: Then
+    on_trouble: OnTrouble
+    sent_at: float = 0.0
+    cancelled: bool = False
 
 
 class Looks(Inbox):
-    """The looks of one term on one connection."""
+    """The looks of one scheduler on one connection."""
 
     def __init__(self, connection: Connection) -> None:
         self.on_tick: Callable[[], None] = lambda: None
@@ -62,7 +61,6 @@ class Looks(Inbox):
         self._serial = count()
         self._subject = connection.api_prefix + TASK_QUESTIONS
         self._out = FrameWriter(connection)
-        self._running: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
         return len(self._soon) + len(self._ahead) + len(self._sent) + len(self._later)
@@ -71,20 +69,16 @@ class Looks(Inbox):
         """Look at a task for a fire, and call `then`; what is only looked at `ahead` of time leaves others the way."""
         look = Look(about, task_id, then, on_trouble)
         (self._ahead if ahead else self._soon).append(look)
-        if self._running is None:
-            self._running = asyncio.create_task(self._run())
         self._fill()
         return look
 
-    def close(self) -> None:
-        """Look no more."""
+    def clear(self) -> None:
+        """Want no answer any more."""
         for looks in (self._soon, self._ahead, self._sent, self._later):
             looks.clear()
-        if self._running is not None:
-            self._running.cancel()
-            self._running = None
 
-    async def _run(self) -> None:
+    async def run(self) -> None:
+        """Ask and listen until cancelled."""
         async with self, asyncio.TaskGroup() as group:
             group.create_task(self._out.run())
             group.create_task(self._mind())

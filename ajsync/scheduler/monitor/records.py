@@ -13,7 +13,7 @@ from typing import Literal
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.scheduler.agenda.agenda import Fire
 from ajsync.scheduler.election.watermark import WATERMARK_KEY
-from ajsync.scheduler.firing.in_flight import FireOutcome
+from ajsync.scheduler.firing.in_flight import InFlightFire
 from ajsync.scheduler.monitor.metrics import (
     DUPLICATES,
     INVALID_SCHEDULES,
@@ -158,37 +158,37 @@ class Records:
         """The policies of catch-up let so many fires go."""
         self._metrics.count(MISSED, "catchup", by=count)
 
-    def settled(self, outcomes: list[FireOutcome]) -> None:
+    def settled(self, fires: list[InFlightFire]) -> None:
         """Record fires that are settled."""
         metrics = self._metrics
-        created = [outcome for outcome in outcomes if outcome.state == "created"]
-        metrics.fired(Counter((outcome.prepared.task.queue, outcome.prepared.task.type) for outcome in created))
-        metrics.enqueued(Counter(outcome.prepared.task.queue for outcome in created))
-        lateness = [outcome.lateness / NANOSECONDS for outcome in outcomes if outcome.made]
+        created = [fire for fire in fires if fire.outcome == "created"]
+        metrics.fired(Counter((fire.messages.task.queue, fire.messages.task.type) for fire in created))
+        metrics.enqueued(Counter(fire.messages.task.queue for fire in created))
+        lateness = [fire.lateness / NANOSECONDS for fire in fires if fire.made]
         metrics.count(TASK_UPDATES, "new", by=len(lateness))
         metrics.lateness(lateness)
-        for outcome in outcomes:
-            if outcome.state != "created":
-                self._count(outcome)
+        for fire in fires:
+            if fire.outcome != "created":
+                self._count(fire)
         if self._problems or self._put_off:
-            for outcome in outcomes:
-                self._overcome(outcome.prepared.fire.task.name, outcome.state)
+            for fire in fires:
+                self._overcome(fire.name, fire.outcome)
         self._history.extend(
             _record(
-                outcome.prepared.fire,
-                outcome.prepared.task.id,
-                outcome.lateness / NANOSECONDS if outcome.made else None,
-                outcome.state,
-                outcome.detail,
+                fire.fire,
+                fire.messages.task.id,
+                fire.lateness / NANOSECONDS if fire.made else None,
+                fire.outcome,
+                fire.detail,
             )
-            for outcome in outcomes[-SHOWN:]
+            for fire in fires[-SHOWN:]
         )
         if log.isEnabledFor(logging.INFO):
             _tell(created)
 
-    def _count(self, outcome: FireOutcome) -> None:
-        task, metrics = outcome.prepared.task, self._metrics
-        match outcome.state:
+    def _count(self, fire: InFlightFire) -> None:
+        task, metrics = fire.messages.task, self._metrics
+        match fire.outcome:
             case "exists":
                 metrics.count(DUPLICATES)
             case "repaired":
@@ -199,11 +199,11 @@ class Records:
                 metrics.failed(task.queue, task.type)
                 metrics.enqueue_failed(task.queue)
                 metrics.count(TASK_UPDATES, "queue_error")
-                self._complain(outcome.prepared.fire.task.name, f"the queue {task.queue} does not exist")
+                self._complain(fire.name, f"the queue {task.queue} does not exist")
             case "missed":
                 metrics.failed(task.queue, task.type)
                 metrics.count(MISSED, "unstored")
-                self._complain(outcome.prepared.fire.task.name, outcome.detail)
+                self._complain(fire.name, fire.detail)
 
     def _overcome(self, name: str, state: FireState) -> None:
         self._put_off.pop(name, None)
@@ -224,14 +224,14 @@ def _add(problems: dict[str, ScheduleProblem], name: str, problem: str, now: int
         problems[name] = ScheduleProblem(cut(name), problem, 1, now)
 
 
-def _tell(created: list[FireOutcome]) -> None:
+def _tell(created: list[InFlightFire]) -> None:
     if len(created) > _TOLD_AT_ONCE:
         log.info("Created %d tasks", len(created), extra={"count": len(created)})
         return
-    for outcome in created:
-        made, fire = outcome.prepared.task, outcome.prepared.fire
-        words = (made.id, excerpt(made.type), excerpt(made.queue), excerpt(fire.task.name))
-        log.info("Created task %s of type %s on queue %s for %s", *words, extra=fire_fields(fire, task_id=made.id))
+    for fire in created:
+        made = fire.messages.task
+        words = (made.id, excerpt(made.type), excerpt(made.queue), excerpt(fire.name))
+        log.info("Created task %s of type %s on queue %s for %s", *words, extra=fire_fields(fire.fire, task_id=made.id))
 
 
 def _record(fire: Fire, task_id: str, lateness: float | None, state: FireState, detail: str) -> FireRecord:

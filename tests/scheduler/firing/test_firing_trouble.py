@@ -14,9 +14,8 @@ from ajsync.asyncjobs.names import TASKS_STREAM
 from ajsync.asyncjobs.tasks import QUEUE_ERROR, decode_task, encode_task
 from ajsync.timestamp import NANOSECONDS as SECOND
 from ajsync.timestamp import format_timestamp
-from ajsync.transport.connection import Connection, connect
+from ajsync.transport.connection import connect
 from ajsync.transport.context import context_for_server
-from ajsync.transport.messages import LastMessage, last_message
 from ajsync.transport.window import WINDOW
 from tests.conftest import StartServer
 from tests.nats_server import NatsServer
@@ -59,7 +58,7 @@ async def test_a_lost_ack_makes_nothing_twice_and_the_fire_counts_as_made(server
         events = await connection.client.subscribe("CHORIA_AJ.E.task_state.*")
         fires.deaf = Losing(kind)
         outcomes = await fires.fire(*(fire(f"S{number}") for number in range(50)))
-        assert {(outcome.state, outcome.made) for outcome in outcomes} == {("created", True)}
+        assert {(outcome.outcome, outcome.made) for outcome in outcomes} == {("created", True)}
         assert await counts(connection, TASKS_STREAM) == (50, 50)
         assert await counts(connection, EMAIL_STREAM) == (50, 50)
         assert fires.retries >= 50
@@ -94,8 +93,8 @@ async def test_a_missing_queue_marks_the_task_as_the_go_tool_does_and_says_so_on
     async with connect(context_for_server(server.url)) as connection, firing(connection) as fires:
         events = await connection.client.subscribe("CHORIA_AJ.E.task_state.*")
         (outcome,) = await fires.fire(fire("REPORT", queue="NOPE", payload=b"x"))
-        assert (outcome.state, outcome.made, outcome.detail) == ("queue_error", True, GO_ERROR)
-        task = outcome.prepared.task
+        assert (outcome.outcome, outcome.made, outcome.detail) == ("queue_error", True, GO_ERROR)
+        task = outcome.messages.task
         found = decode_task((await stored(connection, TASKS_STREAM, f"CHORIA_AJ.T.{task.id}")).data)
         assert found == replace(task, state=QUEUE_ERROR, last_err=GO_ERROR)
         first, second = [json.loads((await events.next_msg(5)).data) for _ in range(2)]
@@ -105,7 +104,7 @@ async def test_a_missing_queue_marks_the_task_as_the_go_tool_does_and_says_so_on
         assert second["task_age"] > first["task_age"]
         (told,) = (record for record in caplog.records if record.levelname == "ERROR")
         assert told.getMessage() == "The queue NOPE does not exist: no worker gets the task of REPORT"
-        due = format_timestamp(outcome.prepared.fire.due)
+        due = format_timestamp(outcome.due)
         made = {"task_type": "email:new", "task_id": task.id, "due": due}
         assert fields(told) == {"schedule": "REPORT", "queue": "NOPE", **made}
 
@@ -114,10 +113,10 @@ async def test_a_missing_queue_is_tried_again_at_the_next_fire_only(server: Nats
     async with connect(context_for_server(server.url)) as connection, firing(connection) as fires:
         now = time.time_ns()
         (failed,) = await fires.fire(fire(due=now))
-        assert (failed.state, len(fires.ledger), fires.retries) == ("queue_error", 0, 0)
+        assert (failed.outcome, len(fires.ledger), fires.retries) == ("queue_error", 0, 0)
         await make_queue(connection)
         (later,) = await fires.fire(fire(due=now + SECOND))
-        assert later.state == "created"
+        assert later.outcome == "created"
         assert await counts(connection, EMAIL_STREAM) == (1, 1)
 
 
@@ -139,7 +138,7 @@ async def test_a_mark_whose_ack_was_lost_settles_when_it_is_found(server: NatsSe
     async with connect(context_for_server(server.url)) as connection, firing(connection) as fires:
         fires.deaf = Losing("f")
         (outcome,) = await fires.fire(fire())
-        assert outcome.state == "queue_error"
+        assert outcome.outcome == "queue_error"
         assert await counts(connection, TASKS_STREAM) == (1, 2)
 
 
@@ -151,7 +150,7 @@ async def test_a_handled_task_is_not_marked_when_its_queue_is_missing(server: Na
             handled = encode_task(replace(prepared.task, state="active", tries=1))
             await handle(connection, prepared.task, handled)
             (outcome,) = await fires.fire(each)
-            assert outcome.state == ("exists" if age else "queue_error")
+            assert outcome.outcome == ("exists" if age else "queue_error")
             assert (await stored(connection, TASKS_STREAM, f"CHORIA_AJ.T.{prepared.task.id}")).data == handled
 
 
@@ -188,7 +187,7 @@ async def test_full_tasks_are_tried_until_there_is_room(server: NatsServer) -> N
         assert 0 < held < 100
         await change_stream(connection, TASKS_STREAM, max_bytes=-1)
         await until(lambda: len(fires.outcomes) == 100)
-        assert {(outcome.state, outcome.made) for outcome in fires.outcomes} == {("created", True)}
+        assert {(outcome.outcome, outcome.made) for outcome in fires.outcomes} == {("created", True)}
         assert await counts(connection, TASKS_STREAM) == (100, 100)
         assert await counts(connection, EMAIL_STREAM) == (100, 100)
 
@@ -233,8 +232,8 @@ async def test_a_restart_in_the_midst_of_thousands_of_fires_loses_none_and_doubl
         assert len(fires.ledger)
         await until(lambda: len(fires.outcomes) >= 5000)
         assert len(fires.ledger) == 0
-        assert len({outcome.prepared.task.id for outcome in fires.outcomes}) == len(fires.outcomes) == 5000
-        assert {(outcome.state, outcome.made) for outcome in fires.outcomes} == {("created", True)}
+        assert len({outcome.messages.task.id for outcome in fires.outcomes}) == len(fires.outcomes) == 5000
+        assert {(outcome.outcome, outcome.made) for outcome in fires.outcomes} == {("created", True)}
         assert await counts(connection, TASKS_STREAM) == (5000, 5000)
         assert await counts(connection, EMAIL_STREAM) == (5000, 5000)
 
@@ -253,12 +252,12 @@ async def test_a_fire_whose_deadline_passes_while_it_is_tried_is_missed_and_its_
         ahead = 61 * SECOND
         await until(lambda: len(fires.outcomes) == 1)
         (outcome,) = fires.outcomes
-        assert (outcome.prepared.fire.task.name, outcome.state, outcome.made) == ("A", "missed", True)
+        assert (outcome.name, outcome.outcome, outcome.made) == ("A", "missed", True)
         assert outcome.detail == "it could not be stored in time: maximum bytes exceeded"
         ahead = 3601 * SECOND
         await until(lambda: fires.states() == {"A": "missed", "B": "missed"})
         for each in fires.outcomes:
-            subject = f"CHORIA_AJ.T.{each.prepared.task.id}"
+            subject = f"CHORIA_AJ.T.{each.messages.task.id}"
             task = decode_task((await stored(connection, TASKS_STREAM, subject)).data)
             assert (task.state, task.last_err) == (QUEUE_ERROR, "maximum bytes exceeded")
 
@@ -283,34 +282,51 @@ async def test_what_is_abandoned_is_returned_and_its_late_acks_do_no_harm(server
         await until(lambda: len(left) + len(fires.outcomes) == len(begun))
         assert len(fires.ledger) == 0
         outcomes = await fires.fire(*left)
-        assert {outcome.state for outcome in outcomes} <= {"created", "exists", "repaired"}
+        assert {outcome.outcome for outcome in outcomes} <= {"created", "exists", "repaired"}
         assert await counts(connection, TASKS_STREAM) == (len(begun), len(begun))
         assert await counts(connection, EMAIL_STREAM) == (len(begun), len(begun))
         assert len(fires.outcomes) == len(begun)
 
 
-async def test_a_look_at_an_old_task_that_ends_after_its_fire_was_abandoned_does_no_harm(
-    server: NatsServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    abandoned = asyncio.Event()
-
-    async def look_late(connection: Connection, stream: str, subject: str) -> LastMessage | None:
-        await abandoned.wait()
-        return await last_message(connection, stream, subject)
-
-    monkeypatch.setattr("ajsync.asyncjobs.task_store.last_message", look_late)
+async def test_a_look_at_an_old_task_that_ends_after_its_fire_was_abandoned_does_no_harm(server: NatsServer) -> None:
     async with connect(context_for_server(server.url)) as connection, firing(connection) as fires:
         await make_queue(connection)
         (prepared,) = fires.prepare(fire(due=time.time_ns() - 200 * SECOND))
         await handle(connection, prepared.task, encode_task(prepared.task))
+        answers: list[tuple[str, bytes, bytes]] = []
+        hear = fires.looks._take
+        fires.looks._take = lambda *answer: answers.append(answer)  # type: ignore[method-assign]  # keeps it back
         fires.start([prepared])
-        await until(lambda: bool(fires._lookups._tasks))
+        await until(lambda: bool(answers))
         assert fires.abandon() == [prepared.fire]
-        abandoned.set()
-        await until(lambda: not fires._lookups._tasks)
+        hear(*answers[0])
         await connection.client.flush()
         assert await counts(connection, EMAIL_STREAM) == (0, 0)
         assert fires.outcomes == []
+
+
+async def test_a_look_at_an_old_task_that_says_nothing_is_taken_again(server: NatsServer) -> None:
+    reasons: list[str] = []
+
+    def put_off(_fire: object, reason: str, _again: bool) -> None:
+        reasons.append(reason)
+
+    async with (
+        connect(context_for_server(server.url)) as connection,
+        firing(connection, on_deferred=put_off) as fires,
+    ):
+        await make_queue(connection)
+        (prepared,) = fires.prepare(fire(due=time.time_ns() - 200 * SECOND))
+        await handle(connection, prepared.task, b"junk")
+        fires.start([prepared])
+        await until(lambda: reasons == ["what is stored under its id is not a task"])
+        hear = fires.looks._take
+        unavailable = b'{"error":{"code":503,"err_code":10008,"description":"unavailable"}}'
+        fires.looks._take = lambda token, *_: hear(token, b"", unavailable)  # type: ignore[method-assign]
+        await until(lambda: "unavailable" in reasons[-1])
+        await handle(connection, prepared.task, encode_task(prepared.task))
+        fires.looks._take = hear  # type: ignore[method-assign]
+        await until(lambda: fires.states() == {"A": "repaired"})
 
 
 async def test_draining_waits_for_what_is_under_way_and_not_for_what_is_put_off(server: NatsServer) -> None:

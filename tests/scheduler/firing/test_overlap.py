@@ -54,7 +54,7 @@ class Watchful:
 
     def new_term(self, clock: Callable[[], int] = time.time_ns) -> None:
         """Look as one that remembers nothing."""
-        self.looks = Looks(self._connection)
+        self.looks = self._fires.looks
         self.overlap = Overlap(self._connection, self._fires.ledger, self.looks, self.records, clock)
 
     def check(self, prepared: Prepared) -> None:
@@ -84,7 +84,7 @@ class Watchful:
     def told(self) -> dict[int, str]:
         """What became of fires so far, by the instants at which they were due."""
         skipped = {each.due: each.state for each in self.records.recent()}
-        return {**skipped, **{each.prepared.fire.due: each.state for each in self._fires.outcomes}}
+        return {**skipped, **{each.due: each.outcome for each in self._fires.outcomes}}
 
 
 @asynccontextmanager
@@ -94,7 +94,7 @@ async def watchful(connection: Connection, clock: Callable[[], int] = time.time_
     async with firing(connection) as fires:
         made = Watchful(connection, fires, clock)
         yield made
-        made.looks.close()
+        made.looks.clear()
         made.overlap.stop()
 
 
@@ -288,7 +288,7 @@ async def test_what_waits_for_a_look_ahead_that_nobody_answers_is_missed_too(ser
         assert {each.state for each in made.records.recent()} == {"missed"}
         assert made.checked() == patient[2:]
         await make_stream(connection, TASKS_STREAM)
-        await until(lambda: [each.prepared.fire for each in made._fires.outcomes] == patient[2:])
+        await until(lambda: [each.fire for each in made._fires.outcomes] == patient[2:])
         await until(lambda: not made.overlap._lines)
         assert made.checked() == []
 
@@ -327,7 +327,7 @@ async def test_what_is_abandoned_is_returned_and_not_fired(server: NatsServer) -
         begun = [minutely(2), minutely(1), minutely(name="B")]
         made.begin(*begun)
         assert made._fires.abandon() == begun
-        made.looks.close()
+        made.looks.clear()
         made.overlap.stop()
         await connection.client.flush()
         assert made.checked() == []

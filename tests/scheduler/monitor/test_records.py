@@ -7,7 +7,8 @@ import logging
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from ajsync.scheduler.firing.in_flight import FireOutcome, Reported
+from ajsync.scheduler.firing.in_flight import InFlightFire, Outcome
+from ajsync.scheduler.firing.lifecycle import State
 from ajsync.scheduler.firing.prepare import Preparer
 from ajsync.scheduler.monitor import records as records_module
 from ajsync.scheduler.monitor.metrics import Metrics
@@ -22,8 +23,11 @@ OURS = "ajsync_scheduler_"
 NOW = 1_795_521_600 * SECOND
 
 
-def outcome(name: str, state: Reported, *, made: bool = False, detail: str = "", lateness: int = 0) -> FireOutcome:
-    return FireOutcome(Preparer("_INBOX.x").prepare(fire(name, due=NOW)), state, made, lateness, detail)
+def outcome(name: str, what: Outcome, *, made: bool = False, detail: str = "", lateness: int = 0) -> InFlightFire:
+    """A fire with this outcome."""
+    prepared = Preparer("_INBOX.x").prepare(fire(name, due=NOW))
+    state = State[what.upper()]
+    return InFlightFire(prepared.fire, state=state, prepared=prepared, made=made, lateness=lateness, detail=detail)
 
 
 def samples(metrics: Metrics) -> dict[str, float]:
@@ -100,7 +104,7 @@ def test_a_value_that_is_not_valid_stays_a_problem_when_a_fire_of_the_one_before
 
 
 @pytest.mark.parametrize("state", ["created", "repaired", "exists"])
-def test_what_is_put_off_counts_each_fire_once_until_one_is_stored(state: Reported) -> None:
+def test_what_is_put_off_counts_each_fire_once_until_one_is_stored(state: Outcome) -> None:
     records = Records(Metrics("test"), clock=lambda: NOW)
     for again in (False, True, True, False):
         records.put_off(fire("A"), "full", again)
@@ -142,7 +146,7 @@ def test_of_many_tasks_at_once_only_the_number_is_logged(caplog: pytest.LogCaptu
     records = Records(Metrics("test"), clock=lambda: NOW)
     made = outcome("A", "created", made=True)
     records.settled([made])
-    assert caplog.messages == [f"Created task {made.prepared.task.id} of type email:new on queue EMAIL for A"]
+    assert caplog.messages == [f"Created task {made.messages.task.id} of type email:new on queue EMAIL for A"]
     records.settled([outcome(f"S{number}", "created", made=True) for number in range(500)])
     assert caplog.messages[1:] == ["Created 500 tasks"]
 
@@ -156,7 +160,7 @@ def test_a_line_of_the_log_carries_its_values_as_fields(caplog: pytest.LogCaptur
     records.unfit(fire("ODD", due=NOW, queue="a queue"), "its queue is odd")
     due = {"due": "2026-11-24T12:00:00Z", "task_type": "email:new"}
     assert [fields(record) for record in caplog.records] == [
-        {"schedule": "A", "queue": "EMAIL", "task_id": made.prepared.task.id, **due},
+        {"schedule": "A", "queue": "EMAIL", "task_id": made.messages.task.id, **due},
         {"count": 500},
         {"schedule": "ODD", "queue": "a queue", "reason": "its queue is odd", **due},
     ]
