@@ -16,17 +16,13 @@ from __future__ import annotations
 import heapq
 from collections.abc import Collection, Iterable, Iterator
 from itertools import count, islice
-from typing import Any, TypeVar
 
 from ajsync.asyncjobs.due import Times, times_of
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.scheduler.agenda.sources import FOREVER, AgendaEntry, Fire, Group, Run
 from ajsync.timestamp import NANOSECONDS
 
-__all__ = ["FOREVER", "Agenda", "AgendaEntry", "Fire", "soonest"]
-
-Queued = TypeVar("Queued", bound=tuple[Any, ...])
-"""What waits in a heap: tuples that differ before they come to what has no order."""
+__all__ = ["FOREVER", "Agenda", "AgendaEntry", "Fire"]
 
 CAME_BACK_WITHIN = 60 * NANOSECONDS
 """An entry that is deleted and comes back within this, with its old time of creation, goes on where it was: beside a Go
@@ -152,14 +148,14 @@ class Agenda:
     def upcoming(self, count: int) -> list[Fire]:
         """The next so many fires, without giving them out; of those at one instant any.
 
-        It is cheap, however many there are; after a long gap some are seen only after a few calls.
+        After a long gap some are seen only after a few calls.
         """
         self._search_some()
         heap: list[tuple[int, int, Group | Run]] = [
-            (run.next(first - 1), serial, run) for first, serial, run in soonest(self._extra, count)
+            (run.next(first - 1), serial, run) for first, serial, run in heapq.nsmallest(count, self._extra)
         ]
         # Each group that is among the first has at least one fire, so that no more of them are needed.
-        heap += [item for item in soonest(self._heap, count) if item[0] > self.position]
+        heap += [item for item in heapq.nsmallest(count, self._heap) if item[0] > self.position]
         heapq.heapify(heap)
         fires: list[Fire] = []
         while heap and heap[0][0] != FOREVER and len(fires) < count:
@@ -341,7 +337,7 @@ class Agenda:
                 break
             last = due
             _, serial, group = heapq.heappop(self._heap)
-            found = group.fires(due)
+            found = list(group.counting(due))
             fires += found
             if enough:
                 given.append((due, serial, group))
@@ -386,16 +382,3 @@ class Agenda:
         while self._heap and not self._heap[0][2].members:
             _, _, group = heapq.heappop(self._heap)
             del self._groups[group.times]
-
-
-def soonest(heap: list[Queued], count: int) -> list[Queued]:
-    """The first of a heap in their order, as a heap; what is not among them is hardly looked at."""
-    found: list[Queued] = []
-    frontier = [(heap[0], 0)] if heap else []
-    while frontier and len(found) < count:
-        first, at = heapq.heappop(frontier)
-        found.append(first)
-        for below in (2 * at + 1, 2 * at + 2):
-            if below < len(heap):
-                heapq.heappush(frontier, (heap[below], below))
-    return found

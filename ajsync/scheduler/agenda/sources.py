@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ajsync.asyncjobs.due import Times
 from ajsync.asyncjobs.model import ScheduledTask
@@ -11,18 +11,16 @@ from ajsync.asyncjobs.model import ScheduledTask
 FOREVER = 2**63 - 1
 
 
+@dataclass(slots=True, eq=False)
 class AgendaEntry:
     """One value of one schedule, and the time in which it counts."""
 
-    __slots__ = ("since", "task", "times", "until")
-
-    def __init__(self, task: ScheduledTask, times: Times, since: int) -> None:
-        self.task = task
-        self.times = times
-        self.since = since
-        """Nothing is due at or before this instant."""
-        self.until = FOREVER
-        """Nothing is due after this instant: the entry was replaced or deleted then."""
+    task: ScheduledTask
+    times: Times
+    since: int
+    """Nothing is due at or before this instant."""
+    until: int = FOREVER
+    """Nothing is due after this instant: the entry was replaced or deleted then."""
 
     @property
     def ended(self) -> bool:
@@ -57,26 +55,20 @@ def _effort(times: Times) -> int:
     return 1 if times.timetable.is_every else 5
 
 
+@dataclass(slots=True, eq=False)
 class Group:
     """The entries that are due together."""
 
-    __slots__ = ("members", "times")
-
-    def __init__(self, times: Times) -> None:
-        self.times = times
-        self.members: dict[str, AgendaEntry] = {}
+    times: Times
+    members: dict[str, AgendaEntry] = field(default_factory=dict)
 
     @property
     def effort(self) -> int:
         """What a search takes, in searches of an interval."""
         return _effort(self.times)
 
-    def fires(self, due: int) -> list[Fire]:
-        """Those of the members that count by then."""
-        return list(self.counting(due))
-
     def counting(self, due: int) -> Iterator[Fire]:
-        """The same, one by one."""
+        """The fires of those members that count by then."""
         return (Fire(due, entry) for entry in self.members.values() if entry.since < due)
 
     def next(self, after: int) -> int:
@@ -89,17 +81,15 @@ class Group:
         return self.next(max(due, min((entry.since for entry in self.members.values()), default=due)))
 
 
+@dataclass(slots=True, eq=False)
 class Run:
     """What an entry is due in a time, apart from its group."""
 
-    __slots__ = ("entry", "single", "until")
-
-    def __init__(self, entry: AgendaEntry, until: int, *, single: bool = False) -> None:
-        self.entry = entry
-        self.until = until
-        """With this instant it ends."""
-        self.single = single
-        """Whether it is but the one fire at its end."""
+    entry: AgendaEntry
+    until: int
+    """With this instant it ends."""
+    single: bool = False
+    """Whether it is but the one fire at its end."""
 
     @property
     def effort(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from ajsync.asyncjobs.ids import first_id
 from ajsync.asyncjobs.names import TASKS_STREAM
@@ -16,8 +16,6 @@ from ajsync.transport.connection import Connection
 TOO_MANY = 100_000
 """Tasks: the server tells of so many in one answer."""
 _SLICE = 2000
-_BITS = 2**23
-"""Of a filter in a million bytes: of a hundred thousand tasks one in eighty is taken for another, and looked at."""
 _TIME_DIGITS = 5
 """Of an id, which some seconds have in common."""
 _ID = re.compile(re.escape(task_subject("").encode()) + rb"([0-9A-Za-z]{27})\"")
@@ -26,27 +24,22 @@ _ID = re.compile(re.escape(task_subject("").encode()) + rb"([0-9A-Za-z]{27})\"")
 class KnownTasks:
     """Tells of tasks that there were not: of all others it knows nothing."""
 
-    def __init__(self, ids: Iterable[str] = ()) -> None:
-        self._filter = bytearray(_BITS // 8)
+    def __init__(self) -> None:
+        self._ids: set[str] = set()
         self._times: set[str] = set()
-        for each in ids:
-            self.add(each)
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether there was no task."""
-        return not self._times
+    def __len__(self) -> int:
+        """How many tasks there were."""
+        return len(self._ids)
+
+    def __contains__(self, task_id: object) -> bool:
+        """Whether there was this task."""
+        return task_id in self._ids
 
     def add(self, task_id: str) -> None:
         """There was this task."""
+        self._ids.add(task_id)
         self._times.add(task_id[:_TIME_DIGITS])
-        bit = hash(task_id) % _BITS
-        self._filter[bit >> 3] |= 1 << (bit & 7)
-
-    def may_hold(self, task_id: str) -> bool:
-        """Whether there may have been this task."""
-        bit = hash(task_id) % _BITS
-        return bool(self._filter[bit >> 3] >> (bit & 7) & 1)
 
     def may_hold_any(self, due: int) -> bool:
         """Whether there may have been a task of a fire that was due at this instant."""
@@ -61,15 +54,14 @@ async def list_tasks(connection: Connection, worth: Callable[[], int]) -> KnownT
         there = int((await connection.jetstream_request(subject))["state"]["messages"])
         if there > min(worth(), TOO_MANY - 1):
             return there
-        known, found = KnownTasks(), 0
+        known = KnownTasks()
         if there:
             body = b'{"subjects_filter":"%b"}' % task_subject("*").encode()
             answer = await connection.request(connection.api_prefix + subject, body)
             for match in _ID.finditer(answer.data):
                 known.add(match[1].decode())
-                found += 1
-                if found % _SLICE == 0:
+                if len(known) % _SLICE == 0:
                     await asyncio.sleep(0)
-        return known if found >= min(there, 1) else TOO_MANY
+        return known if known or not there else TOO_MANY
     except (UnreachableError, LookupError, TypeError, ValueError):
         return TOO_MANY

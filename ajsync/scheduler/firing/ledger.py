@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 
-from ajsync.scheduler.agenda.agenda import Fire, soonest
+from ajsync.scheduler.agenda.agenda import Fire
 from ajsync.scheduler.election.progress import Progress, Unsettled, progress
 from ajsync.scheduler.election.watermark import Span
 from ajsync.scheduler.firing.in_flight import InFlightFire
@@ -126,7 +126,7 @@ class Ledger:
 
     def upcoming(self, count: int) -> list[Fire]:
         """The next fires that are taken off the agenda already."""
-        held = [item[2] for item in soonest(self._prepared, count)]
+        held = [item[2] for item in heapq.nsmallest(count, self._prepared)]
         fires = [fire.fire for fire in chain(held, islice(self._to_encode, count)) if fire.state in WAITING]
         return sorted(fires, key=lambda fire: fire.due)[:count]
 

@@ -14,6 +14,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from typing import NamedTuple
@@ -55,22 +56,20 @@ class _Turn(NamedTuple):
     """When it came."""
 
 
+@dataclass(slots=True, eq=False)
 class _Line:
     """The fires of one schedule that take turns."""
 
-    __slots__ = ("dues", "fire", "look", "silent_since", "turn", "waiting")
-
-    def __init__(self, fire: Fire) -> None:
-        self.fire = fire
-        """The one whose turn it is, or before which it is looked at the previous task."""
-        self.turn: _Turn | None = None
-        """Whose turn it is; None while it is only looked ahead."""
-        self.dues: Iterator[int] = iter(())
-        """When the previous one may have been due, newest first."""
-        self.look: Look | None = None
-        self.silent_since = 0
-        """Since when no look was answered, whoever had the turn; 0 when nothing was asked since the last answer."""
-        self.waiting: deque[_Turn] = deque()
+    fire: Fire
+    """The one whose turn it is, or before which it is looked at the previous task."""
+    turn: _Turn | None = None
+    """Whose turn it is; None while it is only looked ahead."""
+    dues: Iterator[int] = field(default_factory=lambda: iter(()))
+    """When the previous one may have been due, newest first."""
+    look: Look | None = None
+    silent_since: int = 0
+    """Since when no look was answered, whoever had the turn; 0 when nothing was asked since the last answer."""
+    waiting: deque[_Turn] = field(default_factory=deque)
 
     def gives_up(self, turn: _Turn) -> int:
         """When to give up a fire; that it waits for another that is being made does not count."""
@@ -222,7 +221,7 @@ class Overlap:
         known, key = self._known(), (fire.entry.times, fire.due)
         if known is None:
             return islice(previous_dues(fire.entry.times, fire.due, fire.task.created_at), _LOOK_BACK)
-        if known.is_empty:
+        if not known:
             return iter(())
         dues = self._previous.get(key)
         if dues is None:
@@ -237,7 +236,7 @@ class Overlap:
         name, known = line.fire.task.name, None if line.fire.task.name in self._made else self._known()
         for due in line.dues:
             task_id = fire_task_id(name, due)
-            if known is None or known.may_hold(task_id):
+            if known is None or task_id in known:
                 then = partial(self._looked, line, due)
                 line.silent_since = line.silent_since or self._clock()
                 line.look = self._looks.look(line.fire, task_id, then, self._complain, ahead=line.turn is None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 from ajsync.asyncjobs.due import jitter_offset, times_of
 from ajsync.asyncjobs.model import Managed, ScheduledTask
 from ajsync.errors import ScheduleError
-from ajsync.scheduler.agenda.agenda import Agenda, Fire, soonest
+from ajsync.scheduler.agenda.agenda import Agenda, Fire
 from ajsync.scheduler.election.progress import progress
 from ajsync.timestamp import NANOSECONDS as SECOND
 from tests.scheduler.firing.searches import Searches
@@ -437,14 +436,6 @@ def test_whatever_is_not_settled_when_a_leader_ends_the_next_ones_fire_once(
 
 def test_entries_without_a_time_of_creation_have_times_all_the_same() -> None:
     assert times_of(task("A", schedule="@every 1h")).next(START) == START + 3600 * SECOND
-
-
-@given(st.lists(st.tuples(st.integers(0, 50), st.uuids()), unique=True), st.integers(0, 60))
-def test_the_soonest_of_a_heap_are_its_smallest(items: list[tuple[int, object]], count: int) -> None:
-    heapq.heapify(items)
-    before = items[:]
-    assert soonest(items, count) == sorted(items)[:count]
-    assert items == before
 
 
 def test_of_many_that_are_due_together_only_those_that_are_asked_for_are_looked_at() -> None:
