@@ -270,7 +270,7 @@ class Feed:
         expired: list[InFlightFire] = []
         to_start = self._to_start = []
         for fire in due:
-            deadline = fire.messages.task.deadline
+            deadline = fire.prepared.task.deadline
             if not fire.fire.stands:
                 self._ledger.apply(fire, Event.CHANGED)
             elif deadline and deadline < now:

@@ -38,8 +38,9 @@ from ajsync.transport.inbox import NO_RESPONDERS, Inbox, status_of
 WINDOW = 1000
 """Messages under way at once: more gains nothing on one connection, and a lost connection leaves this many open."""
 
-_STORED_AT = re.compile(rb'"seq": ?(\d+)')
-"""In an acknowledgement. json.loads takes five times as long."""
+_STORED = re.compile(rb'{"stream": ?"[^"]*", ?"seq": ?(\d+)}')
+"""An acknowledgement that says no more than where the message was stored, which most do; json.loads takes ten times as
+long."""
 
 
 class Answer(NamedTuple):
@@ -70,11 +71,14 @@ NOT_SENT = Answer(error="the server was away", sent=False)
 
 def read_answer(status: bytes, data: bytes) -> Answer:
     """Parse an acknowledgement; `status` is the one in the headers of an answer without data, such as `503`."""
+    if stored := _STORED.fullmatch(data):
+        return Answer(int(stored[1]))
     if not data:
         return NO_STREAM if status == NO_RESPONDERS else Answer(error=f"unexpected status {status.decode()}")
-    if b'"error":' not in data and (stored := _STORED_AT.search(data)) is not None:
-        return Answer(int(stored[1]), duplicate=b'"duplicate"' in data)
-    error = json.loads(data).get("error", {})
+    answer = json.loads(data)
+    if "seq" in answer and "error" not in answer:
+        return Answer(answer["seq"], duplicate="duplicate" in answer)
+    error = answer.get("error", {})
     return Answer(error=error.get("description", "unknown error"), code=error.get("err_code", 0))
 
 

@@ -164,14 +164,14 @@ class Dispatcher:
     def _begin(self, fire: InFlightFire, event: Event) -> None:
         """Give a fire room in the window."""
         fire.attempts += 1
-        self._sent[fire.messages.serial] = fire
+        self._sent[fire.prepared.serial] = fire
         self._happened(fire, event)
 
     def _send_task(self, fire: InFlightFire) -> None:
-        self._window.send(_token(fire), fire.messages.task_frame)
+        self._window.send(_token(fire), fire.prepared.task_frame)
 
     def _send_item(self, fire: InFlightFire) -> None:
-        self._window.send(_token(fire), fire.messages.item_frame)
+        self._window.send(_token(fire), fire.prepared.item_frame)
 
     def _send_flag(self, fire: InFlightFire) -> None:
         self._window.send(_token(fire), fire.flag_frames(self.inbox, self._clock(), NO_RESPONDERS))
@@ -202,7 +202,7 @@ class Dispatcher:
             self._happened(fire, Event.REFUSED)
 
         seen = partial(self._task_looked_at, fire)
-        look = self.looks.look(fire.fire, fire.messages.task.id, seen, unseen)
+        look = self.looks.look(fire.fire, fire.prepared.task.id, seen, unseen)
 
     def _task_looked_at(self, fire: InFlightFire, task: StoredTask | None, readable: bool) -> None:
         if not readable:
@@ -212,7 +212,7 @@ class Dispatcher:
 
     def _look_for_queue(self, fire: InFlightFire) -> None:
         """See whether there is no queue, or whether it has no leader while a cluster recovers."""
-        task = fire.messages.task
+        task = fire.prepared.task
         look = self._queue_looks.get(task.queue)
         if look is None:
             subject = work_item_subject(task.queue, task.id)
@@ -229,7 +229,7 @@ class Dispatcher:
             fire.reason = str(error) if error else "the queue does not answer"
             self._happened(fire, Event.REFUSED)
             return
-        task, name = fire.messages.task, fire.name
+        task, name = fire.prepared.task, fire.name
         text = f"The queue {task.queue} does not exist: no worker gets the task of {name}"
         self._errors.tell(text, fire.fire, "missing", task.queue, task_id=task.id)
         fire.detail = NO_RESPONDERS
@@ -237,7 +237,7 @@ class Dispatcher:
 
     def _defer(self, fire: InFlightFire) -> None:
         """Try again later; meanwhile others have the room."""
-        task, serial, reason = fire.messages.task, fire.messages.serial, fire.reason
+        task, serial, reason = fire.prepared.task, fire.prepared.serial, fire.reason
         del self._sent[serial]
         self._on_deferred(fire.fire, reason, fire.deferred)
         fire.deferred = True
@@ -251,7 +251,7 @@ class Dispatcher:
         self._fill()
 
     def _report(self, fire: InFlightFire) -> None:
-        self._sent.pop(fire.messages.serial, None)
+        self._sent.pop(fire.prepared.serial, None)
         self._outcomes.append(fire)
         if not self._reporting:
             self._reporting = True
@@ -320,7 +320,7 @@ class Dispatcher:
 
     def _denied(self, fire: InFlightFire) -> str | None:
         """The server's word that we may not write this."""
-        task = fire.messages.task
+        task = fire.prepared.task
         enqueuing = fire.state is State.ENQUEUING
         subject = work_item_subject(task.queue, task.id) if enqueuing else task_subject(task.id)
         return self._connection.permission_reason(subject)
@@ -328,4 +328,4 @@ class Dispatcher:
 
 def _token(fire: InFlightFire) -> str:
     """By what the window knows what a fire has written last."""
-    return f"{_STAGES[fire.state]}.{fire.messages.serial}"
+    return f"{_STAGES[fire.state]}.{fire.prepared.serial}"

@@ -37,8 +37,6 @@ class InFlightFire:
     made_good: bool = False
     """It was missed before: what is due now goes first."""
     state: State = State.TAKEN
-    prepared: Prepared | None = None
-    """What it writes, once it is encoded."""
     until: int = _FOREVER
     """Later than this instant it is not tried again."""
     attempts: int = 0
@@ -60,15 +58,11 @@ class InFlightFire:
     """Called with the final state; it must not begin anything at once."""
     name: str = field(init=False)
     due: int = field(init=False)
+    prepared: Prepared = field(init=False)
+    """What it writes; only of a fire that is encoded."""
 
     def __post_init__(self) -> None:
         self.name, self.due = self.fire.entry.task.name, self.fire.due
-
-    @property
-    def messages(self) -> Prepared:
-        """What it writes; only of a fire that is encoded."""
-        assert self.prepared is not None
-        return self.prepared
 
     @property
     def outcome(self) -> Outcome:
@@ -77,26 +71,26 @@ class InFlightFire:
 
     def give_up_at(self, instant: int) -> None:
         """Not to be tried after `instant`, nor past its deadline."""
-        self.until = min(self.messages.task.deadline or _FOREVER, instant)
+        self.until = min(self.prepared.task.deadline or _FOREVER, instant)
 
     def answered(self, answer: Answer, now: int) -> Event:
         """What an acknowledgement or a refusal of what was written last means."""
-        enqueuing = self.state is State.ENQUEUING
-        if answer is NO_STREAM and enqueuing:
+        state = self.state
+        if answer is NO_STREAM and state is State.ENQUEUING:
             return Event.NO_QUEUE_ANSWERS
-        if answer.error and (enqueuing or not answer.conflict):
+        if answer.error and not (answer.conflict and state is not State.ENQUEUING):
             self.reason = answer.error
             return Event.REFUSED
-        if self.state is State.STORING:
+        if state is State.STORING:
             return self._task_stored(answer, now)
-        if enqueuing:
+        if state is State.ENQUEUING:
             return Event.ITEM_FOUND if answer.duplicate else Event.ITEM_STORED
         return Event.FLAGGED
 
     def _task_stored(self, answer: Answer, now: int) -> Event:
-        found = answer.conflict or answer.duplicate
-        if not answer.conflict:
+        if not answer.error:  # else there is a task of another writing
             self.sequence = answer.sequence
+        found = answer.duplicate or bool(answer.error)
         # What was written twice has found its own first writing, whose ack was lost.
         self.made = self.unsure or not found
         if self.made:
@@ -124,14 +118,14 @@ class InFlightFire:
 
     def event_frame(self) -> bytes:
         """The event that the task is new."""
-        return _event_frame(self.messages, self.messages.event_body, self.lateness)
+        return _event_frame(self.prepared, self.prepared.event_body, self.lateness)
 
     def flag_frames(self, inbox: str, now: int, error: str) -> bytes:
         """The task once more, as one that has no work item because of `error`, and the event that says so.
 
         It is stored only if nobody has touched the task since we stored it.
         """
-        prepared = self.messages
+        prepared = self.prepared
         task = replace(prepared.task, state=QUEUE_ERROR, last_err=error)
         headers = header_block({"Nats-Expected-Last-Subject-Sequence": str(self.sequence)})
         reply = f"{inbox}.f.{prepared.serial}"

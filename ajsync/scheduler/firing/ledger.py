@@ -19,6 +19,9 @@ from ajsync.scheduler.firing.in_flight import InFlightFire
 from ajsync.scheduler.firing.lifecycle import TABLE, WAITING, Effect, Event, State
 from ajsync.scheduler.firing.prepare import Prepared
 
+_TAKEN, _CREATED = State.TAKEN, State.CREATED
+"""To look up a member takes Python 3.11 as long as all else that a transition needs."""
+
 
 class Ledger:
     """The fires of one scheduler that are not settled; no two of them have the same name and instant."""
@@ -74,11 +77,11 @@ class Ledger:
         to = row.if_made if row.if_made is not None and fire.made else row.to
         self._counts[fire.state] -= 1
         fire.state = to
-        if to >= State.CREATED:
+        if to >= _CREATED:
             del self._fires[fire.name, fire.due]
         else:
             self._counts[to] += 1
-            if to is State.TAKEN:
+            if to is _TAKEN:
                 self._line_up(fire)
         return row.effects
 

@@ -74,7 +74,7 @@ class _Line:
     def gives_up(self, turn: _Turn) -> int:
         """When to give up a fire; that it waits for another that is being made does not count."""
         give_up_at = max(turn.since, self.silent_since) + _GIVE_UP_AFTER
-        return min(turn.fire.messages.task.deadline or give_up_at, give_up_at)
+        return min(turn.fire.prepared.task.deadline or give_up_at, give_up_at)
 
     @property
     def is_checked(self) -> bool:

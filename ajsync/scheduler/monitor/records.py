@@ -162,8 +162,8 @@ class Records:
         """Record fires that are settled."""
         metrics = self._metrics
         created = [fire for fire in fires if fire.outcome == "created"]
-        metrics.fired(Counter((fire.messages.task.queue, fire.messages.task.type) for fire in created))
-        metrics.enqueued(Counter(fire.messages.task.queue for fire in created))
+        metrics.fired(Counter((fire.prepared.task.queue, fire.prepared.task.type) for fire in created))
+        metrics.enqueued(Counter(fire.prepared.task.queue for fire in created))
         lateness = [fire.lateness / NANOSECONDS for fire in fires if fire.made]
         metrics.count(TASK_UPDATES, "new", by=len(lateness))
         metrics.lateness(lateness)
@@ -176,7 +176,7 @@ class Records:
         self._history.extend(
             _record(
                 fire.fire,
-                fire.messages.task.id,
+                fire.prepared.task.id,
                 fire.lateness / NANOSECONDS if fire.made else None,
                 fire.outcome,
                 fire.detail,
@@ -187,7 +187,7 @@ class Records:
             _tell(created)
 
     def _count(self, fire: InFlightFire) -> None:
-        task, metrics = fire.messages.task, self._metrics
+        task, metrics = fire.prepared.task, self._metrics
         match fire.outcome:
             case "exists":
                 metrics.count(DUPLICATES)
@@ -229,7 +229,7 @@ def _tell(created: list[InFlightFire]) -> None:
         log.info("Created %d tasks", len(created), extra={"count": len(created)})
         return
     for fire in created:
-        made = fire.messages.task
+        made = fire.prepared.task
         words = (made.id, excerpt(made.type), excerpt(made.queue), excerpt(fire.name))
         log.info("Created task %s of type %s on queue %s for %s", *words, extra=fire_fields(fire.fire, task_id=made.id))
 

@@ -75,7 +75,7 @@ async def test_what_is_stored_is_byte_for_byte_what_the_go_tool_stores(server: N
         for recorded in wanted:
             theirs = decode_task(recorded["data"].encode())
             (outcome,) = await fires.fire(Fire(theirs.created, entry_of))
-            ours = outcome.messages.task.id
+            ours = outcome.prepared.task.id
             task = await stored(connection, TASKS_STREAM, f"CHORIA_AJ.T.{ours}")
             assert task.data.decode().replace(ours, theirs.id) == recorded["data"]
             assert task.headers == {**recorded["headers"], "Nats-Msg-Id": ours}
@@ -98,7 +98,7 @@ async def test_the_event_has_the_members_of_the_go_tools_in_their_order(server: 
         assert list(event) == list(wanted)
         for member in ("type", "state", "tries", "queue", "task_type"):
             assert event[member] == wanted[member]
-        assert event["task_id"] == outcome.messages.task.id
+        assert event["task_id"] == outcome.prepared.task.id
         assert event["task_age"] == outcome.lateness >= 3 * SECOND
 
 
@@ -106,13 +106,13 @@ async def test_a_payload_is_delivered_as_it_is_stored_unless_wrapped_as_the_go_t
     async with connect(context_for_server(server.url)) as connection, firing(connection) as fires:
         await make_queue(connection)
         plain, none = await fires.fire(fire("A", payload=b"\x00\xff"), fire("B"))
-        assert (await task_of(connection, plain.messages)).payload == b"\x00\xff"
-        assert (await task_of(connection, none.messages)).payload is None
+        assert (await task_of(connection, plain.prepared)).payload == b"\x00\xff"
+        assert (await task_of(connection, none.prepared)).payload is None
         fires.preparer = Preparer(fires.inbox, ajc_payloads=True)
         fires.preparer._serial = 10  # answers to the fires before must not fit these
         wrapped, null = await fires.fire(fire("C", payload=b"hello"), fire("D"))
-        assert (await task_of(connection, wrapped.messages)).payload == b'"aGVsbG8="'
-        assert (await task_of(connection, null.messages)).payload == b"null"
+        assert (await task_of(connection, wrapped.prepared)).payload == b'"aGVsbG8="'
+        assert (await task_of(connection, null.prepared)).payload == b"null"
 
 
 async def test_a_signed_fire_has_a_signature_that_workers_accept(server: NatsServer) -> None:
@@ -122,7 +122,7 @@ async def test_a_signed_fire_has_a_signature_that_workers_accept(server: NatsSer
         await make_queue(connection)
         fires.preparer = Preparer(fires.inbox, signer.sign)
         (outcome,) = await fires.fire(fire(payload=b"hello", deadline=90 * SECOND))
-        task = await task_of(connection, outcome.messages)
+        task = await task_of(connection, outcome.prepared)
         assert is_signed(task, public)
         assert not is_signed(replace(task, payload=b"other"), public)
 
@@ -201,7 +201,7 @@ async def test_thousands_of_fires_at_once_all_settle(server: NatsServer) -> None
         await make_queue(connection)
         outcomes = await fires.fire(*(fire(f"S{number}") for number in range(3000)))
         assert {outcome.outcome for outcome in outcomes} == {"created"}
-        assert len({outcome.messages.task.id for outcome in outcomes}) == 3000
+        assert len({outcome.prepared.task.id for outcome in outcomes}) == 3000
         assert await counts(connection, TASKS_STREAM) == (3000, 3000)
         assert await counts(connection, QUEUE_STREAM) == (3000, 3000)
         assert (len(fires.ledger), fires.retries) == (0, 0)

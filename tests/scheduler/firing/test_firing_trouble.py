@@ -77,7 +77,7 @@ async def test_a_work_item_whose_ack_was_lost_long_ago_is_sent_again_only_if_nob
         fires.start(fires.prepare(fire("HANDLED", due=due), fire("NEW", due=due)))
         await until(lambda: len(fires._sent) == 0 and len(fires._later) == 2)
         await connection.jetstream_request(f"STREAM.PURGE.{EMAIL_STREAM}")
-        flights = {flight.name: flight.messages for flight in fires.ledger}
+        flights = {flight.name: flight.prepared for flight in fires.ledger}
         done = replace(flights["HANDLED"].task, state="terminated")
         await handle(connection, done, encode_task(done))
         fires.deaf = Losing("i", 0)
@@ -94,7 +94,7 @@ async def test_a_missing_queue_marks_the_task_as_the_go_tool_does_and_says_so_on
         events = await connection.client.subscribe("CHORIA_AJ.E.task_state.*")
         (outcome,) = await fires.fire(fire("REPORT", queue="NOPE", payload=b"x"))
         assert (outcome.outcome, outcome.made, outcome.detail) == ("queue_error", True, GO_ERROR)
-        task = outcome.messages.task
+        task = outcome.prepared.task
         found = decode_task((await stored(connection, TASKS_STREAM, f"CHORIA_AJ.T.{task.id}")).data)
         assert found == replace(task, state=QUEUE_ERROR, last_err=GO_ERROR)
         first, second = [json.loads((await events.next_msg(5)).data) for _ in range(2)]
@@ -232,7 +232,7 @@ async def test_a_restart_in_the_midst_of_thousands_of_fires_loses_none_and_doubl
         assert len(fires.ledger)
         await until(lambda: len(fires.outcomes) >= 5000)
         assert len(fires.ledger) == 0
-        assert len({outcome.messages.task.id for outcome in fires.outcomes}) == len(fires.outcomes) == 5000
+        assert len({outcome.prepared.task.id for outcome in fires.outcomes}) == len(fires.outcomes) == 5000
         assert {(outcome.outcome, outcome.made) for outcome in fires.outcomes} == {("created", True)}
         assert await counts(connection, TASKS_STREAM) == (5000, 5000)
         assert await counts(connection, EMAIL_STREAM) == (5000, 5000)
@@ -257,7 +257,7 @@ async def test_a_fire_whose_deadline_passes_while_it_is_tried_is_missed_and_its_
         ahead = 3601 * SECOND
         await until(lambda: fires.states() == {"A": "missed", "B": "missed"})
         for each in fires.outcomes:
-            subject = f"CHORIA_AJ.T.{each.messages.task.id}"
+            subject = f"CHORIA_AJ.T.{each.prepared.task.id}"
             task = decode_task((await stored(connection, TASKS_STREAM, subject)).data)
             assert (task.state, task.last_err) == (QUEUE_ERROR, "maximum bytes exceeded")
 

@@ -26,8 +26,9 @@ NOW = 1_795_521_600 * SECOND
 def outcome(name: str, what: Outcome, *, made: bool = False, detail: str = "", lateness: int = 0) -> InFlightFire:
     """A fire with this outcome."""
     prepared = Preparer("_INBOX.x").prepare(fire(name, due=NOW))
-    state = State[what.upper()]
-    return InFlightFire(prepared.fire, state=state, prepared=prepared, made=made, lateness=lateness, detail=detail)
+    found = InFlightFire(prepared.fire, state=State[what.upper()], made=made, lateness=lateness, detail=detail)
+    found.prepared = prepared
+    return found
 
 
 def samples(metrics: Metrics) -> dict[str, float]:
@@ -146,7 +147,7 @@ def test_of_many_tasks_at_once_only_the_number_is_logged(caplog: pytest.LogCaptu
     records = Records(Metrics("test"), clock=lambda: NOW)
     made = outcome("A", "created", made=True)
     records.settled([made])
-    assert caplog.messages == [f"Created task {made.messages.task.id} of type email:new on queue EMAIL for A"]
+    assert caplog.messages == [f"Created task {made.prepared.task.id} of type email:new on queue EMAIL for A"]
     records.settled([outcome(f"S{number}", "created", made=True) for number in range(500)])
     assert caplog.messages[1:] == ["Created 500 tasks"]
 
@@ -160,7 +161,7 @@ def test_a_line_of_the_log_carries_its_values_as_fields(caplog: pytest.LogCaptur
     records.unfit(fire("ODD", due=NOW, queue="a queue"), "its queue is odd")
     due = {"due": "2026-11-24T12:00:00Z", "task_type": "email:new"}
     assert [fields(record) for record in caplog.records] == [
-        {"schedule": "A", "queue": "EMAIL", "task_id": made.messages.task.id, **due},
+        {"schedule": "A", "queue": "EMAIL", "task_id": made.prepared.task.id, **due},
         {"count": 500},
         {"schedule": "ODD", "queue": "a queue", "reason": "its queue is odd", **due},
     ]
