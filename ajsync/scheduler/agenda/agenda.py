@@ -56,10 +56,8 @@ class Agenda:
         """Fires that belong to no group any more, or not yet, by an instant before which a run has none."""
         self._kept: list[AgendaEntry] = []
         """Entries that ended, and that were due in a time of which a leader may not have made everything good."""
-        self._open: set[tuple[str, int]] = set()
-        """Names and instants of fires that the leader has not settled, of entries that count now or are not known."""
-        self._open_known: dict[tuple[str, int], Fire] = {}
-        """The same, of entries that ended since, or that were given back."""
+        self._open: dict[str, dict[int, Fire | None]] = {}
+        """By name and instant what the leader has not settled; None while its entry counts, or is not known."""
         self._open_after: int | None = None
         """After this instant there may be more that the leader has not settled."""
         self._serial = count()
@@ -224,18 +222,12 @@ class Agenda:
 
         They are names and due instants, and wait for `take_open`. From `open_after` on there may be more.
         """
-        by_name: dict[str, list[int]] = {}
+        before, self._open = self._open, {}
         for name, due in unsettled:
             if due <= instant:
-                by_name.setdefault(name, []).append(due)
-        wanted = {(name, due) for name, dues in by_name.items() for due in dues}
-        known = {key: fire for key, fire in self._open_known.items() if key in wanted}
+                self._open.setdefault(name, {})[due] = before.get(name, {}).get(due)
         for entry in self._ended():
-            for due in by_name.get(entry.task.name, ()):
-                if entry.is_due(due):
-                    known[entry.task.name, due] = Fire(due, entry)
-        self._open_known = known
-        self._open = wanted - known.keys()
+            self._keep_open(entry)
         self._open_after = open_after
         self.skip(instant, but_after=open_after)
 
@@ -244,12 +236,10 @@ class Agenda:
 
         That of which no value is known can be no fire.
         """
-        fires = [*self._open_known.values()]
-        for name, due in self._open:
-            entry = self._entries.get(name)
-            if entry is not None and entry.is_due(due):
-                fires.append(Fire(due, entry))
-        self._open, self._open_known, self._open_after = set(), {}, None
+        for name in self._open.keys() & self._entries.keys():
+            self._keep_open(self._entries[name])
+        fires = [fire for dues in self._open.values() for fire in dues.values() if fire is not None]
+        self._open, self._open_after = {}, None
         fires.sort(key=lambda fire: (fire.due, fire.task.name))
         names = {run.entry.task.name for _, _, run in self._extra}
         for fire in fires:  # late news of their values may have brought them once more
@@ -259,7 +249,8 @@ class Agenda:
 
     def rewind(self, to: int) -> None:
         """Give out once more what is due after `to`."""
-        self._open = {each for each in self._open if each[1] <= to}
+        for name, dues in self._open.items():
+            self._open[name] = {due: fire for due, fire in dues.items() if fire is not None or due <= to}
         for _, _, run in self._extra:
             if not run.entry.ended:
                 run.until = min(run.until, to)
@@ -294,10 +285,11 @@ class Agenda:
         return entry
 
     def _keep_open(self, entry: AgendaEntry) -> None:
-        """Hold on to an entry that ends, for what it was due and is not settled."""
-        for key in [each for each in self._open if each[0] == entry.task.name and entry.is_due(each[1])]:
-            self._open.remove(key)
-            self._open_known[key] = Fire(key[1], entry)
+        """Hold on to an entry for what it was due and is not settled."""
+        dues = self._open.get(entry.task.name, {})
+        for due, fire in dues.items():
+            if fire is None and entry.is_due(due):
+                dues[due] = Fire(due, entry)
 
     def _add_extra(self, entry: AgendaEntry, after: int, until: int) -> None:
         if after < until:
