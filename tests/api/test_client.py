@@ -18,13 +18,13 @@ from ajsync.asyncjobs.model import encode_scheduled_task
 from ajsync.asyncjobs.names import SCHEDULE_SUBJECT
 from tests.conftest import StartServer
 from tests.nats_server import NatsServer
+from tests.recorded import recorded
 from tests.scheduler.fires import make_queue
 from tests.tasks import is_signed, task
 
 pytestmark = pytest.mark.anyio
 
 MONTHLY = ajsync.Task("email:monthly", {"to": "<all>"}, deadline=timedelta(hours=12), max_tries=3)
-GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 @pytest.fixture
@@ -232,7 +232,7 @@ async def test_without_the_stream_of_tasks_nothing_is_enqueued(server: NatsServe
 
 
 async def test_a_signer_signs_what_is_enqueued(server: NatsServer, tmp_path: Path) -> None:
-    golden = json.loads((GOLDEN / "signed.json").read_text())
+    golden = recorded("signed.json")
     (tmp_path / "seed").write_text(golden["seed_hex"])
     async with ajsync.connect(server=server.url, signer=ajsync.load_signer(tmp_path / "seed")) as client:
         await client.prepare()

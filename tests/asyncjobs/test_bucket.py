@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from pathlib import Path
 
 import pytest
 
@@ -16,12 +14,13 @@ from ajsync.transport.connection import connect
 from ajsync.transport.context import context_for_server
 from ajsync.transport.publisher import Write, publish_all
 from tests.nats_server import NatsServer
+from tests.recorded import recorded
 from tests.tasks import task
 from tests.transport.watched import delete, put
 
 pytestmark = pytest.mark.anyio
 
-GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "streams.json").read_text())
+GOLDEN = recorded("streams.json")
 
 
 async def test_a_missing_bucket_is_an_error_that_says_how_to_make_it(server: NatsServer) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,9 +20,10 @@ from ajsync.asyncjobs.events import (
 from ajsync.asyncjobs.ids import nearest_second
 from ajsync.asyncjobs.tasks import QUEUE_ERROR, StoredTask
 from ajsync.timestamp import NANOSECONDS, parse_timestamp
+from tests.recorded import recorded
 from tests.tasks import INT64, TEXTS, id_seconds
 
-LINES = [json.loads(line) for line in (Path(__file__).parents[1] / "golden" / "events.jsonl").read_text().splitlines()]
+LINES = recorded("events.jsonl")
 SECONDS = 1_795_443_006
 TASK = StoredTask("3MVlg5Up32Gk6EbGnAyc4GIwHZ1", "email:new", "EMAIL", 1_795_442_990_000_000_000)
 

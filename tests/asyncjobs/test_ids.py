@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,9 +11,9 @@ from hypothesis import strategies as st
 
 from ajsync.asyncjobs.ids import KSUID_END, KSUID_EPOCH, fire_task_id, first_id, new_id
 from ajsync.timestamp import NANOSECONDS, parse_timestamp
+from tests.recorded import recorded
 from tests.tasks import TEXTS, id_seconds
 
-GOLDEN = Path(__file__).parents[1] / "golden"
 DUES = st.integers(KSUID_EPOCH * NANOSECONDS, KSUID_END * NANOSECONDS - 1)
 NAMES = st.text("AZaz09_-", min_size=1, max_size=20)
 
@@ -98,7 +97,7 @@ def test_the_first_ids_of_the_ends_of_the_range_are_written_as_go_writes_them() 
 
 
 def test_the_seconds_that_ajc_put_into_its_ids_are_read() -> None:
-    events = [json.loads(json.loads(line)["data"]) for line in (GOLDEN / "events.jsonl").read_text().splitlines()]
+    events = [json.loads(line["data"]) for line in recorded("events.jsonl")]
     assert len(events) == 6
     for event in events:
         assert id_seconds(event["event_id"]) * NANOSECONDS == parse_timestamp(event["timestamp"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,34 +12,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ajsync.asyncjobs.model import Managed, ScheduledTask, decode_scheduled_task, encode_scheduled_task
-from ajsync.asyncjobs.names import SCHEDULE_SUBJECT
 from ajsync.errors import StoredValueError
+from tests.recorded import recorded_schedules
 from tests.tasks import scheduled_tasks
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "stored.jsonl"
-
-
-def golden_schedules() -> list[tuple[str, bytes]]:
-    """Name and value of each schedule that the real `ajc` stored."""
-    lines = [json.loads(line) for line in GOLDEN.read_text().splitlines()]
-    return [
-        (line["subject"].removeprefix(SCHEDULE_SUBJECT), line["data"].encode())
-        for line in lines
-        if line["subject"].startswith(SCHEDULE_SUBJECT) and line["data"]
-    ]
+GOLDEN = recorded_schedules()
 
 
 def test_there_are_golden_schedules() -> None:
-    assert len(golden_schedules()) == 7
+    assert len(GOLDEN) == 7
 
 
-@pytest.mark.parametrize(("name", "data"), golden_schedules())
+@pytest.mark.parametrize(("name", "data"), GOLDEN.items())
 def test_what_ajc_stored_is_read_and_written_byte_for_byte(name: str, data: bytes) -> None:
     task = decode_scheduled_task(name, data)
     assert encode_scheduled_task(task) == data
 
 
-@pytest.mark.parametrize(("name", "data"), golden_schedules())
+@pytest.mark.parametrize(("name", "data"), GOLDEN.items())
 def test_the_ajsync_object_stands_behind_gos_fields_and_changes_none(name: str, data: bytes) -> None:
     task = replace(decode_scheduled_task(name, data), managed=Managed("team", "schedules/a.yaml", jitter=30))
     encoded = encode_scheduled_task(task)

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from ajsync.asyncjobs.signing import Signer, load_signer
 from ajsync.asyncjobs.tasks import StoredTask, decode_task
 from ajsync.errors import InvalidError
+from tests.recorded import recorded
 from tests.tasks import INT64, TEXTS, is_signed
 
-GOLDEN: dict[str, Any] = json.loads((Path(__file__).parents[1] / "golden" / "signed.json").read_text())
+GOLDEN: dict[str, Any] = recorded("signed.json")
 SEED: str = GOLDEN["seed_hex"]
 PUBLIC: str = GOLDEN["public_hex"]
 TASKS = [decode_task(json.dumps(each).encode()) for each in GOLDEN["tasks"]]

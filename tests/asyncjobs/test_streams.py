@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from pathlib import Path
 
 import pytest
 
@@ -15,10 +13,11 @@ from ajsync.transport.context import context_for_server
 from ajsync.transport.errors import JetStreamError
 from ajsync.transport.messages import last_message
 from tests.nats_server import NatsServer
+from tests.recorded import recorded
 
 pytestmark = pytest.mark.anyio
 
-GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "streams.json").read_text())
+GOLDEN = recorded("streams.json")
 STREAMS = (CONFIGURATION_STREAM, ELECTIONS_STREAM, TASKS_STREAM)
 
 

@@ -6,7 +6,6 @@ import contextlib
 import json
 import re
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +14,6 @@ from hypothesis import strategies as st
 
 from ajsync.asyncjobs.ids import KSUID_END, KSUID_EPOCH, fire_task_id
 from ajsync.asyncjobs.model import ScheduledTask, decode_scheduled_task
-from ajsync.asyncjobs.names import SCHEDULE_SUBJECT
 from ajsync.asyncjobs.tasks import (
     NEW,
     QUEUE_ERROR,
@@ -30,9 +28,10 @@ from ajsync.asyncjobs.tasks import (
 )
 from ajsync.errors import StoredValueError
 from ajsync.timestamp import NANOSECONDS
+from tests.recorded import recorded, recorded_schedules
 from tests.tasks import INT64, TEXTS, scheduled_tasks, task
 
-LINES = [json.loads(line) for line in (Path(__file__).parents[1] / "golden" / "stored.jsonl").read_text().splitlines()]
+LINES = recorded("stored.jsonl")
 DUE = 1_795_442_993_000_000_000
 DUES = st.integers(KSUID_EPOCH * NANOSECONDS, KSUID_END * NANOSECONDS - 1)
 
@@ -83,7 +82,7 @@ def test_a_work_item_is_ajcs_byte_for_byte(subject: str, data: bytes) -> None:
 def test_with_its_payloads_a_fire_makes_the_task_that_ajc_made_but_for_the_id(data: bytes) -> None:
     read = decode_task(data)
     name = "nopay" if read.payload == b"null" else "tick"
-    stored = dict(golden("KV_CHORIA_AJ_CONFIGURATION"))[SCHEDULE_SUBJECT + name]
+    stored = recorded_schedules()[name]
     fired = task_for_fire(decode_scheduled_task(name, stored), read.created, ajc_payloads=True)
     assert encode_task(replace(fired, id=read.id)) == data
 

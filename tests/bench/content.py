@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,10 +17,10 @@ from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import context_for_server
 from tests.bench import floors
 from tests.nats_server import NatsServer
+from tests.recorded import recorded
 
 QUEUES = ("EMAIL", "REPORTS", "BILLING", "DEFAULT")
 _OTHER_ZONES = ("", "America/New_York", "Asia/Tokyo", "Australia/Sydney")
-_STREAMS = Path(__file__).parents[1] / "golden" / "streams.json"
 
 
 @contextmanager
@@ -54,7 +53,7 @@ async def fill(url: str, tasks: Sequence[ScheduledTask]) -> None:
 
 async def make_queues(url: str) -> None:
     """The tasks' stream and the queues, as the Go tool makes them."""
-    config = json.loads(_STREAMS.read_text())["CHORIA_AJ_Q_DEFAULT"]["config"]
+    config = recorded("streams.json")["CHORIA_AJ_Q_DEFAULT"]["config"]
     async with connect(context_for_server(url)) as connection:
         await make_stream(connection, TASKS_STREAM)
         for queue in QUEUES:

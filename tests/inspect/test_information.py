@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
 
 from ajsync.asyncjobs.names import ELECTIONS_STREAM, TASKS_STREAM
@@ -13,8 +10,9 @@ from ajsync.inspect.information import queue_names, read_information, storage_of
 from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import context_for_server
 from tests.nats_server import NatsServer
+from tests.recorded import recorded
 
-GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "streams.json").read_text())
+GOLDEN = recorded("streams.json")
 STATE = {"messages": 3, "bytes": 921, "first_ts": "2026-11-23T14:31:15Z", "last_ts": "2026-11-23T14:31:16.5Z"}
 
 

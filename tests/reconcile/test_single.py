@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -22,10 +21,10 @@ from ajsync.transport.connection import connect
 from ajsync.transport.context import context_for_server
 from tests.go_watcher import go_watcher
 from tests.nats_server import NatsServer
+from tests.recorded import recorded_schedules
 from tests.tasks import task
 
 NOW = 1_795_442_993_885_345_525
-GOLDEN = Path(__file__).parents[1] / "golden" / "stored.jsonl"
 SECOND = 10**9
 
 
@@ -67,10 +66,9 @@ async def names(bucket: ConfigurationBucket) -> list[str]:
     ids=lambda made: made.name,
 )
 def test_a_schedule_is_stored_as_the_go_tool_stores_it_for_the_same_arguments(made: ScheduledTask) -> None:
-    lines = [json.loads(line) for line in GOLDEN.read_text().splitlines()]
-    (value,) = (line["data"] for line in lines if line["subject"].endswith(f"scheduled_tasks.{made.name}"))
+    value = recorded_schedules()[made.name]
     created_at = parse_timestamp(json.loads(value)["created_at"])
-    assert encode_scheduled_task(replace(made, created_at=created_at)) == value.encode()
+    assert encode_scheduled_task(replace(made, created_at=created_at)) == value
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ import signal
 import time
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -37,6 +36,7 @@ from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import context_for_server
 from ajsync.transport.messages import last_message
 from tests.nats_server import NatsServer
+from tests.recorded import recorded
 from tests.scheduler.fires import change_stream, counts, handle, make_queue
 from tests.scheduler.log import fields
 from tests.scheduler.running import delete, leading, put, put_data, running, tasks, wait_for_tasks
@@ -45,7 +45,6 @@ from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
-GOLDEN = Path(__file__).parents[1] / "golden"
 STREAMS = (CONFIGURATION_STREAM, ELECTIONS_STREAM, TASKS_STREAM)
 QUEUE_STREAM = "CHORIA_AJ_Q_EMAIL"
 
@@ -64,7 +63,7 @@ def values(metrics: Metrics, name: str) -> dict[str, float]:
 
 
 async def test_missing_streams_are_made_as_asyncjobs_makes_them(server: NatsServer) -> None:
-    golden = json.loads((GOLDEN / "streams.json").read_text())
+    golden = recorded("streams.json")
     async with connect(context_for_server(server.url)) as connection, leading(server.url):
         for stream in STREAMS:
             config = (await connection.jetstream_request(f"STREAM.INFO.{stream}"))["config"]

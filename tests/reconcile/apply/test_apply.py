@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +16,7 @@ from ajsync.asyncjobs import watchers
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.journal import Step, encode_journal, journal_key
 from ajsync.asyncjobs.model import ScheduledTask, decode_scheduled_task, encode_scheduled_task
-from ajsync.asyncjobs.names import schedule_key
+from ajsync.asyncjobs.names import SCHEDULE_SUBJECT, schedule_key
 from ajsync.asyncjobs.watchers import wait_until_delivered
 from ajsync.errors import (
     ConflictError,
@@ -40,12 +38,12 @@ from ajsync.transport.window import WINDOW
 from tests.conftest import StartServer
 from tests.go_watcher import STUCK, go_watcher
 from tests.nats_server import NatsServer
+from tests.recorded import recorded_schedules
 from tests.tasks import OWNER, desired, task
 
 pytestmark = pytest.mark.anyio
 
 NOW = 1_795_442_993_885_345_525
-GOLDEN = Path(__file__).parents[2] / "golden" / "stored.jsonl"
 
 
 @asynccontextmanager
@@ -77,21 +75,19 @@ async def test_create_update_and_delete_leave_nothing_to_plan(server: NatsServer
 
 
 async def test_what_is_created_is_byte_for_byte_what_ajc_stores_for_the_same_fields(server: NatsServer) -> None:
-    lines = [json.loads(line) for line in GOLDEN.read_text().splitlines()]
-    golden = [line for line in lines if ".scheduled_tasks." in line["subject"] and line["data"]]
+    golden = recorded_schedules()
     assert golden
     async with opened(server.url) as bucket:
-        for line in golden:
-            name = line["subject"].rpartition(".")[2]
-            want = decode_scheduled_task(name, line["data"].encode())
+        for name, data in golden.items():
+            want = decode_scheduled_task(name, data)
             plan = await planned(bucket, [replace(want, managed=task(name).managed)])
             await apply(bucket, replace(plan, changes=plan.changes[:1]), now=want.created_at)
             reply = await bucket.connection.jetstream_request(
-                "STREAM.MSG.GET.KV_CHORIA_AJ_CONFIGURATION", {"last_by_subj": line["subject"]}
+                "STREAM.MSG.GET.KV_CHORIA_AJ_CONFIGURATION", {"last_by_subj": SCHEDULE_SUBJECT + name}
             )
             value = await bucket.get(schedule_key(name))
             assert value is not None
-            assert value.data == line["data"].encode()[:-1] + b',"ajsync":{"owner":"team"}}'
+            assert value.data == data[:-1] + b',"ajsync":{"owner":"team"}}'
             headers = base64.b64decode(reply["message"]["hdrs"]).decode()
             assert headers == "NATS/1.0\r\nNats-Expected-Last-Subject-Sequence: 0\r\n\r\n"
             await apply(bucket, await planned(bucket, []), now=NOW)

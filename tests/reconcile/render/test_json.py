@@ -29,14 +29,13 @@ from tests.reconcile.samples import (
     make_plan,
     plans,
 )
+from tests.recorded import recorded_schedules
 from tests.tasks import scheduled_tasks
 
 ROOT = Path(__file__).parents[3]
 SCHEMAS = {
     name: json.loads((ROOT / "schemas" / name).read_text()) for name in ("plan.schema.json", "stored.schema.json")
 }
-GOLDEN = [json.loads(line) for line in (ROOT / "tests/golden/stored.jsonl").read_text().splitlines()]
-GO_WROTE = [line for line in GOLDEN if ".scheduled_tasks." in line["subject"] and line["data"]]
 PLAN_VALIDATOR = Draft202012Validator(SCHEMAS["plan.schema.json"])
 STORED_VALIDATOR = Draft202012Validator(SCHEMAS["stored.schema.json"])
 
@@ -127,11 +126,11 @@ def test_what_ajsync_stores_fits_the_schema_of_the_stored_value(task: ScheduledT
     STORED_VALIDATOR.validate(json.loads(encode_scheduled_task(task)))
 
 
-@pytest.mark.parametrize("line", GO_WROTE, ids=lambda line: str(line["subject"].rpartition(".")[2]))
-def test_what_go_stores_fits_it_too_and_is_encoded_alike(line: dict[str, str]) -> None:
-    value = json.loads(line["data"])
+@pytest.mark.parametrize(("name", "data"), recorded_schedules().items())
+def test_what_go_stores_fits_it_too_and_is_encoded_alike(name: str, data: bytes) -> None:
+    value = json.loads(data)
     STORED_VALIDATOR.validate(value)
-    assert stored_object(decode_scheduled_task(value["name"], line["data"].encode())) == value
+    assert stored_object(decode_scheduled_task(name, data)) == value
 
 
 @pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)

@@ -6,7 +6,6 @@ import asyncio
 import json
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from nats.aio.msg import Msg
@@ -22,15 +21,15 @@ from ajsync.timestamp import NANOSECONDS as SECOND
 from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import context_for_server
 from tests.nats_server import NatsServer
+from tests.recorded import recorded, recorded_schedules
 from tests.scheduler.fires import counts, fire, firing, handle, make_queue, stored
 from tests.tasks import is_signed
 from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
-GOLDEN = Path(__file__).parents[2] / "golden"
-RECORDED = [json.loads(line) for line in (GOLDEN / "stored.jsonl").read_text().splitlines()]
-RECORDED_EVENTS = [json.loads(line)["data"] for line in (GOLDEN / "events.jsonl").read_text().splitlines()]
+RECORDED = recorded("stored.jsonl")
+RECORDED_EVENTS = [line["data"] for line in recorded("events.jsonl")]
 QUEUE_STREAM = "CHORIA_AJ_Q_EMAIL"
 
 
@@ -65,20 +64,19 @@ async def test_a_fire_stores_its_task_then_tells_of_it_then_stores_its_work_item
 
 
 async def test_what_is_stored_is_byte_for_byte_what_the_go_tool_stores(server: NatsServer) -> None:
-    entry = next(each for each in RECORDED if each["subject"].endswith(".scheduled_tasks.tick"))
-    scheduled = decode_scheduled_task("tick", entry["data"].encode())
+    scheduled = decode_scheduled_task("tick", recorded_schedules()["tick"])
     wanted = [each for each in RECORDED if each["stream"] == TASKS_STREAM and "IkltaGxiR3h2SWc9PSI=" in each["data"]]
     async with connect(context_for_server(server.url)) as connection, firing(connection) as fires:
         await make_queue(connection)
         fires.preparer = Preparer(fires.inbox, ajc_payloads=True)
         entry_of = AgendaEntry(scheduled, times_of(scheduled), 0)
-        for recorded in wanted:
-            theirs = decode_task(recorded["data"].encode())
+        for line in wanted:
+            theirs = decode_task(line["data"].encode())
             (outcome,) = await fires.fire(Fire(theirs.created, entry_of))
             ours = outcome.prepared.task.id
             task = await stored(connection, TASKS_STREAM, f"CHORIA_AJ.T.{ours}")
-            assert task.data.decode().replace(ours, theirs.id) == recorded["data"]
-            assert task.headers == {**recorded["headers"], "Nats-Msg-Id": ours}
+            assert task.data.decode().replace(ours, theirs.id) == line["data"]
+            assert task.headers == {**line["headers"], "Nats-Msg-Id": ours}
             item = await stored(connection, QUEUE_STREAM, f"CHORIA_AJ.Q.EMAIL.{ours}")
             recorded_item = next(each for each in RECORDED if each["subject"] == f"CHORIA_AJ.Q.EMAIL.{theirs.id}")
             assert item.data.decode().replace(ours, theirs.id) == recorded_item["data"]
@@ -116,7 +114,7 @@ async def test_a_payload_is_delivered_as_it_is_stored_unless_wrapped_as_the_go_t
 
 
 async def test_a_signed_fire_has_a_signature_that_workers_accept(server: NatsServer) -> None:
-    golden = json.loads((GOLDEN / "signed.json").read_text())
+    golden = recorded("signed.json")
     signer, public = Signer(bytes.fromhex(golden["seed_hex"])), golden["public_hex"]
     async with connect(context_for_server(server.url)) as connection, firing(connection) as fires:
         await make_queue(connection)

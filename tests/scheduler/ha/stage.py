@@ -24,6 +24,7 @@ from ajsync.asyncjobs.streams import stream_configuration
 from ajsync.schedule import parse
 from ajsync.timestamp import NANOSECONDS, parse_timestamp
 from tests import waiting
+from tests.recorded import recorded
 from tests.scheduler.ha.ledger import QUEUE, Verdict, judge
 from tests.scheduler.ha.members import Member
 from tests.scheduler.ha.proxy import Proxy, proxy_to
@@ -32,7 +33,6 @@ _DEADLINE_SECONDS = 60.0
 """Much longer than anything here takes, even on a machine that does five other things."""
 _POLL_SECONDS = 0.02
 _SETTLED = 3 * NANOSECONDS
-_GOLDEN = Path(__file__).parents[2] / "golden" / "streams.json"
 _SPREAD = 8
 """Schedules of each second that jitter spreads over it: without them a gap could not be told from the wait for the next
 second."""
@@ -222,7 +222,7 @@ async def make_queue(client: Client, queue: str, **changes: int) -> None:
 
 def queue_configuration(queue: str, **changes: int) -> dict[str, Any]:
     """What the Go tool makes the stream of a queue with, but for these changes."""
-    config: dict[str, Any] = json.loads(_GOLDEN.read_text())["CHORIA_AJ_Q_DEFAULT"]["config"]
+    config: dict[str, Any] = recorded("streams.json")["CHORIA_AJ_Q_DEFAULT"]["config"]
     own = {"name": f"CHORIA_AJ_Q_{queue}", "subjects": [f"CHORIA_AJ.Q.{queue}.>"]}
     return {**config, **own, **changes}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -30,8 +29,9 @@ from ajsync.scheduler.monitor.metrics import (
 )
 from ajsync.scheduler.monitor.series import LONGEST_LABEL, MOST_SETS, Metric
 from ajsync.timestamp import NANOSECONDS
+from tests.recorded import GOLDEN
 
-GOLDEN = (Path(__file__).parents[2] / "golden" / "metrics.txt").read_text()
+RECORDED = (GOLDEN / "metrics.txt").read_text()
 WRONG_IN_GO = {
     'choria_asyncjobs_task_scheduler_scheduled_count{queue="EMAIL",type="email:tick"} 0',
     "choria_asyncjobs_task_scheduler_schedules_total 5",
@@ -66,7 +66,7 @@ def as_recorded() -> Metrics:
 
 
 def test_every_line_that_the_go_tool_writes_comes_out_byte_for_byte() -> None:
-    assert set(GOLDEN.splitlines()) - set(lines(as_recorded())) == WRONG_IN_GO
+    assert set(RECORDED.splitlines()) - set(lines(as_recorded())) == WRONG_IN_GO
 
 
 def test_what_the_go_tool_counts_wrongly_is_counted_rightly() -> None:
