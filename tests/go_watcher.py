@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from nats.aio.msg import Msg
 
 from ajsync.transport.connection import Connection
+from tests.recorded import recorded
 
 _STREAM = "KV_CHORIA_AJ_CONFIGURATION"
 _SUBJECT = "$KV.CHORIA_AJ_CONFIGURATION.scheduled_tasks."
@@ -25,6 +26,8 @@ class GoWatcher:
 
     def __init__(self) -> None:
         self.timers: defaultdict[str, list[str]] = defaultdict(list)
+        self.taken = 0
+        """How many writes it has seen."""
         self.seen = asyncio.Condition()
 
     async def take(self, msg: Msg) -> None:
@@ -40,7 +43,13 @@ class GoWatcher:
                 del self.timers[name][-1:]
             else:
                 self.timers[name].append(json.loads(msg.data)["schedule"])
+            self.taken += 1
             self.seen.notify_all()
+
+    async def until_taken(self, writes: int) -> None:
+        """Wait until it has seen so many writes."""
+        async with asyncio.timeout(10), self.seen:
+            await self.seen.wait_for(lambda: self.taken >= writes)
 
     async def until(self, name: str, schedules: list[str]) -> None:
         """Wait until the timers of `name` are these."""
@@ -50,7 +59,7 @@ class GoWatcher:
 
 @asynccontextmanager
 async def go_watcher(connection: Connection, **members: object) -> AsyncIterator[GoWatcher]:
-    """Watch the bucket as the Go scheduler does: the consumer recorded in golden/streams.json, but for `members`."""
+    """Watch the bucket as the Go scheduler does: the consumer that it was recorded to make, but for `members`."""
     watcher = GoWatcher()
     inbox = connection.client.new_inbox()
     subscription = await connection.client.subscribe(inbox, cb=watcher.take)
@@ -59,16 +68,8 @@ async def go_watcher(connection: Connection, **members: object) -> AsyncIterator
         {
             "stream_name": _STREAM,
             "config": {
-                "deliver_policy": "last_per_subject",
+                **recorded("scheduler.json")["consumer"],
                 "deliver_subject": inbox,
-                "ack_policy": "none",
-                "max_deliver": 1,
-                "filter_subject": f"{_SUBJECT}*",
-                "flow_control": True,
-                "idle_heartbeat": 5_000_000_000,
-                "inactive_threshold": 5_000_000_000,
-                "num_replicas": 1,
-                "mem_storage": True,
                 **members,
             },
         },

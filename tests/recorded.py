@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from nats.aio.msg import Msg
-
 from ajsync.asyncjobs.names import SCHEDULE_SUBJECT
+from tests.messages import Message
 
 GOLDEN = Path(__file__).parent / "golden"
 _DIFFERENT_EACH_TIME = (
@@ -56,20 +55,6 @@ class Normaliser:
         """A message, the same way."""
         headers = {name: self.text(value) for name, value in message.headers.items()}
         return asdict(Message(self.text(message.subject), headers, self.text(message.data)))
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message as it was published."""
-
-    subject: str
-    headers: Mapping[str, str]
-    data: str
-
-    @classmethod
-    def of(cls, msg: Msg) -> Message:
-        """The message that a subscription got."""
-        return cls(msg.subject, dict(msg.headers or {}), msg.data.decode())
 
 
 def normal(messages: Iterable[Message]) -> list[dict[str, Any]]:

@@ -17,10 +17,12 @@ import ajsync
 from ajsync.asyncjobs.model import encode_scheduled_task
 from ajsync.asyncjobs.names import SCHEDULE_SUBJECT
 from tests.conftest import StartServer
+from tests.messages import hear
 from tests.nats_server import NatsServer
-from tests.recorded import recorded
+from tests.recorded import normal, recorded
 from tests.scheduler.fires import make_queue
 from tests.tasks import is_signed, task
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -189,12 +191,7 @@ async def test_a_client_that_has_ended_follows_nothing(server: NatsServer) -> No
 
 async def test_an_enqueue_writes_the_task_the_event_and_the_work_item_in_this_order(client: ajsync.Client) -> None:
     await make_queue(client.connection, "EMAIL")
-    heard: list[Msg] = []
-
-    async def hear(msg: Msg) -> None:
-        heard.append(msg)
-
-    await client.connection.client.subscribe("CHORIA_AJ.>", cb=hear)
+    heard = await hear(client.connection.client, "CHORIA_AJ.>")
     sent = await client.enqueue_task("EMAIL", replace(MONTHLY, payload=b"\x00"))
     await client.connection.client.flush()
     subjects = [msg.subject for msg in heard]
@@ -203,8 +200,8 @@ async def test_an_enqueue_writes_the_task_the_event_and_the_work_item_in_this_or
         f"CHORIA_AJ.E.task_state.{sent.id}",
         f"CHORIA_AJ.Q.EMAIL.{sent.id}",
     ]
-    assert (heard[0].headers or {})["Nats-Expected-Last-Subject-Sequence"] == "0"
-    assert (heard[2].headers or {})["Nats-Msg-Id"] == sent.id
+    assert heard[0].headers["Nats-Expected-Last-Subject-Sequence"] == "0"
+    assert heard[2].headers["Nats-Msg-Id"] == sent.id
     event = json.loads(heard[1].data)
     assert (event["type"], event["state"]) == ("io.choria.asyncjobs.v1.task_state", "new")
     assert json.loads(heard[2].data) == {"kind": 0, "job": sent.id}
@@ -223,6 +220,28 @@ async def test_a_task_whose_queue_does_not_exist_is_marked_and_raised(client: aj
     told = [json.loads((await asyncio.wait_for(states.get(), 5)).data) for _ in range(2)]
     assert [event["state"] for event in told] == ["new", "queue_error"]
     assert told[1]["last_error"] == found.last_err
+
+
+async def test_an_enqueue_publishes_what_that_of_ajc_publishes(client: ajsync.Client) -> None:
+    await make_queue(client.connection, "EMAIL")
+    wanted = recorded("handled.json")[0][:3]
+    messages = await hear(client.connection.client, "CHORIA_AJ.>")
+    await client.enqueue_task("EMAIL", ajsync.Task("email:good", "hello", max_tries=1))
+    await until(lambda: len(messages) == len(wanted), lambda: messages)
+    assert normal(messages) == wanted
+
+
+async def test_an_enqueue_without_a_queue_publishes_what_that_of_a_go_scheduler_publishes(
+    client: ajsync.Client,
+) -> None:
+    wanted = recorded("scheduler.json")["fire_without_queue"]
+    messages = await hear(client.connection.client, "CHORIA_AJ.T.*", "CHORIA_AJ.E.>")
+    with pytest.raises(ajsync.EnqueueError):
+        await client.enqueue_task("NONE", ajsync.Task("NO_QUEUE:fire", b"null"))
+    await until(lambda: len(messages) == len(wanted), lambda: messages)
+    # The task is stored again in the place of its first message, whose sequence is not that of the recording.
+    wanted[2]["headers"]["Nats-Expected-Last-Subject-Sequence"] = "1"
+    assert normal(messages) == wanted
 
 
 async def test_without_the_stream_of_tasks_nothing_is_enqueued(server: NatsServer) -> None:

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
-from pathlib import Path
 
 import pytest
 
 from ajsync.asyncjobs.election import ELECTION_SUBJECT, Election, Lease
-from ajsync.asyncjobs.names import ELECTIONS_STREAM
+from ajsync.asyncjobs.names import ELECTION_HEADER, ELECTIONS_STREAM
 from ajsync.asyncjobs.streams import make_stream, stream_configuration
 from ajsync.errors import UnreachableError
 from ajsync.transport.connection import connect
 from ajsync.transport.context import context_for_server
 from ajsync.transport.messages import last_message
+from tests.messages import hear
 from tests.nats_server import NatsServer
+from tests.recorded import normal, recorded, without
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
-
-GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 async def test_a_key_that_nobody_holds_is_taken_by_one_and_its_value_is_the_plain_name(server: NatsServer) -> None:
@@ -59,14 +59,33 @@ async def test_a_key_that_was_given_back_can_be_taken_at_once(server: NatsServer
         assert await two.take(2, 0, timeout=5) == 3
 
 
+async def test_the_key_is_written_as_a_go_scheduler_writes_it_and_as_ajc_was_shown_it(server: NatsServer) -> None:
+    async with connect(context_for_server(server.url)) as connection:
+        await make_stream(connection, ELECTIONS_STREAM)
+        messages = await hear(connection.client, "$KV.CHORIA_AJ_ELECTIONS.>")
+        election = Election(connection, "dev1.example.net")
+        for revision in range(3):
+            assert await election.take(revision, 0, timeout=5) == revision + 1
+        assert await election.give_back(3, 0, timeout=5)
+        await until(lambda: len(messages) == 4)
+    taken, deleted = normal(messages[:3]), normal(messages[3:])
+    assert [without(each, ELECTION_HEADER) for each in taken] == recorded("scheduler.json")["election"][:3]
+    accepted = recorded("accepted.json")
+    # It stopped when it had written the key once.
+    deleted[0]["headers"]["Nats-Expected-Last-Subject-Sequence"] = "1"
+    assert [taken[0], *deleted] == accepted["election"]
+    assert "task_scheduler: dev1.example.net" in accepted["led_by"]
+    assert not [line for line in accepted["led_by_after_its_stop"] if "task_scheduler" in line]
+
+
 async def test_a_win_is_announced_as_the_go_scheduler_does(server: NatsServer) -> None:
-    recorded = json.loads((GOLDEN / "events.jsonl").read_text().splitlines()[0])
+    announced = recorded("events.jsonl")[0]
     async with connect(context_for_server(server.url)) as connection:
         events = await connection.client.subscribe("CHORIA_AJ.E.>")
         await Election(connection, "dev1.example.net").announce()
         msg = await events.next_msg(5)
-        assert msg.subject == recorded["subject"]
-        event, wanted = json.loads(msg.data), json.loads(recorded["data"])
+        assert msg.subject == announced["subject"]
+        event, wanted = json.loads(msg.data), json.loads(announced["data"])
         assert list(event) == list(wanted)
         for member in ("type", "name", "component"):
             assert event[member] == wanted[member]

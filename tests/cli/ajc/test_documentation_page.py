@@ -6,9 +6,7 @@ JSON that newer versions of `ajc` spell and fill otherwise, and for the delete, 
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -19,16 +17,10 @@ from pathlib import Path
 import pytest
 
 from tests.cli.processes import DEADLINE_SECONDS, wait_until
-from tests.nats_server import NatsServer
+from tests.recorded import GOLDEN, Normaliser
 
-PAGE = Path(__file__).parents[2] / "golden" / "documentation-page.txt"
+PAGE = GOLDEN / "documentation-page.txt"
 HOST = "dev1.example.net"
-MOMENTS = (
-    (r"\d\d [A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d UTC", "MOMENT"),
-    (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "MOMENT"),
-    (r"INFO\[\d\d:\d\d:\d\d\]", "INFO[TIME]"),
-    (r"@ \d+ B", "@ SIZE"),
-)
 
 
 def steps() -> list[tuple[str, list[str]]]:
@@ -40,13 +32,6 @@ def steps() -> list[tuple[str, list[str]]]:
         else:
             found[-1][1].append(line)
     return found
-
-
-def comparable(text: str) -> list[str]:
-    """The lines of an output without what is different each time."""
-    for pattern, word in MOMENTS:
-        text = re.sub(pattern, word, text)
-    return text.splitlines()
 
 
 def cells(line: str) -> list[str]:
@@ -63,11 +48,8 @@ def holds(output: list[str], line: str) -> bool:
 
 
 @pytest.fixture
-def environment(home: Path, server: NatsServer) -> dict[str, str]:
-    """Where `ajsync` is found, and `AJC` is a context for the server; a host of the page's name."""
-    contexts = home / ".config" / "nats" / "context"
-    contexts.mkdir(parents=True)
-    (contexts / "AJC.json").write_text(json.dumps({"url": server.url}))
+def environment(home: Path) -> dict[str, str]:
+    """Where `ajsync` is found, and a host of the page's name."""
     tools = home / "bin"
     tools.mkdir()
     for name, script in (("ajsync", f'exec "{sys.executable}" -m ajsync "$@"'), ("hostname", f"echo {HOST}")):
@@ -111,8 +93,11 @@ def test_each_command_of_the_page_shows_what_the_page_shows(tmp_path: Path, envi
         compare(command, ended.stdout, shown)
 
     def compare(command: str, output: str, shown: list[str]) -> None:
-        ours = comparable(output)
-        assert [line for line in comparable("\n".join(shown)) if not holds(ours, line)] == [], (command, output)
+        ours = Normaliser().text(output).splitlines()
+        assert [line for line in Normaliser().text("\n".join(shown)).splitlines() if not holds(ours, line)] == [], (
+            command,
+            output,
+        )
         done.append(command.split(" --monitor")[0])
 
     for command, shown in todo:
