@@ -1,4 +1,4 @@
-"""The clocks of a host: what a scheduler reads of them, whether they can be right, and whether it was paused."""
+"""The clocks of a host: what a scheduler reads, whether it can be right, and whether the process was paused."""
 
 from __future__ import annotations
 

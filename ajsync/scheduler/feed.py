@@ -1,7 +1,7 @@
-"""The feed of a term: what is due soon goes from the agenda into the ledger, and at its instant to the dispatcher.
+"""The feed of a term: takes what is due soon from the agenda into the ledger, and at its instant to the dispatcher.
 
-It looks a few seconds ahead, so that what is due is encoded by then. What was missed is caught up with beside that, and
-never keeps what is due now waiting. Each step takes some milliseconds, however much there is.
+It looks a few seconds ahead, so that what is due is already encoded. Beside that it catches up with what was missed,
+which never delays what is due now. Each step takes some milliseconds, however much there is.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ _SLICE = 50
 _MANY = 1000
 """Fires that take the agenda some milliseconds to give out."""
 _MOST_TO_MAKE_GOOD = 250
-"""Fires that are held to be made good."""
+"""Fires held at once to be made good."""
 _CATCH_UP_WINDOW = WINDOW // 4
-"""Fires that are made good at once: what is due now has the rest to itself."""
+"""Fires made good at once: what is due now has the rest of the window to itself."""
 _CATCH_UP_UNSTORED = 4 * WINDOW
-"""With so many fires that are tried again nothing more is made good: each is held in memory."""
+"""While so many fires are tried again, no more are made good, because each is held in memory."""
 _MOST_SOUGHT = 5000
-"""Fires of the leader before that are looked for."""
+"""Fires of the previous leader that are looked for at once."""
 _MOST_OVERDUE = 5000
-"""More than a watermark can name; beyond what it can it is held back before the first of them."""
+"""More than a watermark can name. If there are more, it is held back before the first that it cannot name."""
 _BACKLOG_SLEEP = NANOSECONDS // 100
 _LONGEST_SLEEP = NANOSECONDS // 2
 _CORRECTED = 3600 * NANOSECONDS
-"""A clock that is set back by more was wrong before. Less is waited out."""
+"""A clock that is set back by more was wrong before. If it is less, the time is waited for."""
 
 
 class Feed:
@@ -72,7 +72,7 @@ class Feed:
     ) -> None:
         """Everything due up to `reached` was fired before this term.
 
-        The leader before has begun nothing that was due after `begun_until`. `grace` and `catchup_window` are in
+        The previous leader has begun nothing that was due after `begun_until`. `grace` and `catchup_window` are in
         nanoseconds. `monotonic` gives seconds, for what may take some milliseconds at a time.
         """
         self.reached = reached
@@ -88,11 +88,11 @@ class Feed:
         self._clock = clock
         self._begun_until = begun_until
         self._looked_at = reached
-        """The agenda's fires up to this instant are taken; at the start of a term it may be ahead of that."""
+        """The fires of the agenda up to this instant are taken. When a term begins, the agenda may be ahead of it."""
         self._has_looked = False
         self._errors = ThrottledLog(log)
         self._to_start: list[InFlightFire] | None = None
-        """What is being handed over."""
+        """The fires that are being handed over."""
         self._catching_up = CatchingUp(
             catchup_window,
             make_good=self._ledger.make_good,
@@ -106,10 +106,10 @@ class Feed:
             agenda.rewind(reached)
 
     def inherit(self, named: frozenset[tuple[str, int]] | None, gaps: tuple[tuple[int, int], ...]) -> None:
-        """Go on with what the leader before us has not settled, whatever the policies: it was not let go.
+        """Go on with what the previous leader has not settled. It had not let that go, so no policy applies.
 
-        That is what it `named` as open, and what else the agenda knows as unsettled, which it may only have looked for;
-        with None it named nothing that counts. `gaps` are times of which it did not make everything good.
+        This is what it `named` as open (None if it left no watermark). What else the agenda knows as unsettled it may
+        only have looked for. `gaps` are spans of which it did not make everything good.
         """
         now = self._clock()
         self._mind_correction(now)
@@ -133,7 +133,7 @@ class Feed:
         log.info(text, len(inherited), extra={"count": len(inherited)})
 
     def step(self, *, catch_up: bool = True) -> None:
-        """One look at the clock: catch up, look ahead, encode some, hand over what is due."""
+        """Look at the clock once: catch up, look ahead, encode some fires, hand over what is due."""
         now = self._clock()
         self._mind_correction(now)
         self._look_for_gap(now)
@@ -143,7 +143,7 @@ class Feed:
         if self._ledger.to_encode(made_good=False) < _SLICE:
             given = self._agenda.advance(now + AHEAD)
             self._ledger.take(given)
-        if len(given) < _MANY:  # it took long enough
+        if len(given) < _MANY:  # else this step took long enough
             self._encode_some(now)
         # Some at a time, so that of ten thousand the first are written without delay.
         if due := self._ledger.take_due(now, _SLICE):
@@ -169,16 +169,16 @@ class Feed:
 
     @property
     def has_backlog(self) -> bool:
-        """Whether something is to be handed over that was due already."""
+        """Whether something that was due already is still to be handed over."""
         return self._ledger.to_encode(made_good=True) > 0 or self._ledger.count(State.SOUGHT, State.CHECKED) > 0
 
     def progress(self, room: int) -> Progress:
-        """How far this term has come; what it names takes up no more than `room` bytes."""
+        """How far this term has come; the fires that it names take up at most `room` bytes."""
         late = islice(self._agenda.overdue(self.reached), _MOST_OVERDUE)
         return self._ledger.progress(self.reached, room, self._catching_up.open_gaps(), self._catching_up.until, late)
 
     def stop(self) -> None:
-        """End the term: give back to the agenda all that is not settled."""
+        """End the term: give everything that is not settled back to the agenda."""
         self._overlap.stop()
         self._agenda.give_back(self._ledger.hand_back())
         self._dispatcher.stop()
@@ -190,10 +190,10 @@ class Feed:
         return to_make_good < _MOST_TO_MAKE_GOOD and self._ledger.count(State.SOUGHT) < _MOST_SOUGHT
 
     def _look_for(self, fire: Fire) -> None:
-        """Rescue a fire that its policy lets go, if the leader before began it and did not finish it.
+        """Rescue a fire that its policy lets go, if the previous leader began it and did not finish it.
 
-        It died between task and work item, or the queue was full for longer than the grace: without its work item no
-        worker would ever handle the task.
+        That leader died between task and work item, or the queue was full for longer than the grace. No worker would
+        ever handle the task without its work item.
         """
         sought = self._ledger.seek(fire)
         if sought is not None:
@@ -210,9 +210,10 @@ class Feed:
         self._errors.tell(f"Cannot see whether {fire.task.name} was fired: {reason}", fire, "begun", reason=reason)
 
     def _mind_correction(self, now: int) -> None:
-        """Go back where this clock, or that of the leader before us, was far ahead and is not any more.
+        """Go back if this clock, or that of the previous leader, was far ahead and no longer is.
 
-        What was fired then is found, and not fired again; all else would be silent until the clock is there once more.
+        What was fired in that time is found and not fired again. Without this, nothing would be fired until the clock
+        is there again.
         """
         ahead = max(self._agenda.position, self._looked_at, self.reached) - now
         if ahead <= _CORRECTED:
@@ -226,10 +227,10 @@ class Feed:
         self._looked_at = self.reached = to
 
     def _look_for_gap(self, now: int) -> None:
-        """What fell due long ago follows the policies: after an outage, a pause, or a leap of the clock."""
+        """Apply the policies to what fell due long ago: after an outage, a pause, or a leap of the clock."""
         until = now - self._grace
         after = min(self._agenda.position, self._looked_at)
-        # That the agenda has not given out all that this term asked it for is no gap.
+        # If the agenda has not given out all that this term asked for, that is no gap.
         is_gap = (self._looked_at if self._has_looked else after) < until
         self._has_looked = True
         self._looked_at = max(self._looked_at, now + AHEAD)  # a clock that is set back looks at nothing twice
@@ -238,7 +239,7 @@ class Feed:
         nothing = (now - after) / NANOSECONDS
         log.warning("Nothing was fired for %.0f s; catching up", nothing, extra={"seconds": round(nothing, 3)})
         self._catching_up.begin(Gap(after, until, self._begun_until), self._agenda.entries_until(until))
-        self._agenda.skip(until, after=after)  # late news may have brought fires before it, which no gap holds
+        self._agenda.skip(until, after=after)  # late news may have brought earlier fires, which are in no gap
 
     def _may_make_good(self) -> bool:
         busy = self._ledger.count(State.CHECKED, State.QUEUED, *IN_WINDOW)
@@ -246,7 +247,7 @@ class Feed:
         return busy < _CATCH_UP_WINDOW and written < _CATCH_UP_UNSTORED
 
     def _encode_some(self, now: int) -> None:
-        # What is due now comes before what was missed long ago, and is not to wait behind it either.
+        # What is due now comes before what was missed long ago, and does not wait for it either.
         made_good = not self._ledger.to_encode(made_good=False) and self._may_make_good()
         for _ in range(_SLICE):
             fire = self._ledger.next_to_encode(made_good=made_good)
@@ -259,19 +260,19 @@ class Feed:
                 self._records.unfit(fire.fire, str(error))
                 continue
             if prepared.task.deadline and prepared.task.deadline < now:
-                self._expired([fire])  # at once: years of such would be ahead of what is due now
+                self._expired([fire])  # at once: years of such fires would come before what is due now
                 continue
             self._ledger.encoded(fire, prepared)
             if self._overlap.concerns(fire.fire):
                 self._overlap.look_ahead(fire.fire)
 
     def _hand_over(self, due: list[InFlightFire], now: int) -> None:
-        """Hand over what stands and is in time; what must not overlap is looked at first."""
+        """Hand over what was not withdrawn and is in time; for `overlap: skip` the previous task is looked at first."""
         expired: list[InFlightFire] = []
         to_start = self._to_start = []
         for fire in due:
             deadline = fire.prepared.task.deadline
-            if not fire.fire.stands:
+            if fire.fire.is_withdrawn:
                 self._ledger.apply(fire, Event.CHANGED)
             elif deadline and deadline < now:
                 expired.append(fire)
@@ -286,7 +287,7 @@ class Feed:
         self._dispatcher.dispatch(to_start)
 
     def _start(self, fire: InFlightFire) -> None:
-        """Hand over what may be fired: at once, or with what is handed over together."""
+        """Hand over a fire that may be fired: at once, or together with the others of this step."""
         if self._to_start is None:
             self._dispatcher.dispatch([fire])
         else:

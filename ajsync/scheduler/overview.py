@@ -24,7 +24,7 @@ def status_of(scheduler: Scheduler) -> Status:
     holder = scheduler.leadership.holder if scheduler.leadership else None
     taken = scheduler.term.upcoming(SHOWN) if scheduler.term is not None else []
     fires = [*taken, *scheduler.agenda.upcoming(SHOWN)]
-    upcoming = sorted((fire for fire in fires if fire.due > now and fire.stands), key=lambda fire: fire.due)
+    upcoming = sorted((fire for fire in fires if fire.due > now and not fire.is_withdrawn), key=lambda fire: fire.due)
     return Status(
         name=scheduler.settings.name,
         role=scheduler.role,

@@ -58,21 +58,21 @@ class Settings:
     """How a scheduler behaves."""
 
     name: str
-    """In logs and in the election; ideally unique."""
+    """The name in logs and in the election; it should be unique."""
     takeover_after: float = 3.0
     """Seconds of silence after which a stand-by replaces a leader of ours."""
     grace: int = 30 * NANOSECONDS
-    """Nanoseconds: what is late by no more is fired whatever the policy."""
+    """Nanoseconds: what is late by no more than this is fired, whatever the policy."""
     catchup_window: int = 3600 * NANOSECONDS
-    """Nanoseconds: how far catch-up looks back where a schedule does not say."""
+    """Nanoseconds: how far catch-up looks back for a schedule without a window of its own."""
     ajc_payloads: bool = False
     """Wrap payloads in JSON once more, as the Go scheduler does."""
     signer: Signer | None = None
     replicas: int = 1
-    """Of streams that are made now."""
+    """Replicas of streams that the scheduler makes."""
 
     def __post_init__(self) -> None:
-        """Raises InvalidError where the name is too long for those who show it."""
+        """Raises InvalidError if the name is too long."""
         if len(self.name) > LONGEST_NAME:
             raise InvalidError(f"A scheduler's name may have {LONGEST_NAME} characters, not {len(self.name):,}.")
 
@@ -100,7 +100,7 @@ class Scheduler:
         """While we lead."""
         self.role = Role(RoleState.STARTING, clock())
         self._server_clock: int | None = None
-        """Nanoseconds by which the server's clock is ahead of our monotonic one, which nobody sets."""
+        """Nanoseconds by which the server's clock is ahead of our monotonic clock, which cannot be set."""
         self.watermark: Watermark | None = None
         self.on_lead: Callable[[], None] = lambda: None
         """Called when a term begins."""
@@ -141,7 +141,7 @@ class Scheduler:
         stored = await unless(stop, reader.read())
         if stored is None:
             return
-        if stored.watermark is not None:  # what is due since then may be ours to fire, though nobody of us was there
+        if stored.watermark is not None:  # what fell due since may be ours to fire, although no ajsync scheduler ran
             self.agenda = self._make_agenda(stored.watermark.instant)
             self.agenda.follow(stored.watermark.instant, stored.watermark.unsettled, stored.watermark.open_after)
         schedules = Schedules(self.agenda, self.records)
@@ -156,7 +156,7 @@ class Scheduler:
             on_deferred=self.records.put_off,
             clock=self.clock,
         )
-        async with asyncio.TaskGroup() as group:  # where one of them fails, all of it does, and is restarted
+        async with asyncio.TaskGroup() as group:  # if one of them fails, all end, and the scheduler is started again
             helpers = [group.create_task(each) for each in (watch.run(), dispatcher.run(), self._measure_skew())]
             await first_of(watch.loaded, stop)
             if not stop.is_set():
@@ -185,7 +185,7 @@ class Scheduler:
     ) -> None:
         assert self.leadership is not None
         settings = self.settings
-        # One for all terms: acknowledgements of an earlier one must not fit a fire of this one.
+        # One for all terms, so that no acknowledgement of an earlier term fits a fire of a later one.
         preparer = Preparer(
             dispatcher.inbox,
             settings.signer.sign if settings.signer else None,
@@ -267,7 +267,7 @@ class Scheduler:
             self.term.watermark_writer.settled()
 
     def _follow_watermark(self, stored: StoredWatermark) -> None:
-        """Leave to another leader what it has fired."""
+        """Take in what another leader has fired."""
         watermark = stored.watermark
         assert watermark is not None
         self.records.watermark_written()
@@ -275,7 +275,7 @@ class Scheduler:
         self.agenda.follow(watermark.instant, watermark.unsettled, watermark.open_after)
 
     def _show(self, watermark: Watermark, ahead: int) -> None:
-        """Show a watermark that is too far ahead of the server's clock by `ahead` nanoseconds."""
+        """Show a watermark that is `ahead` nanoseconds too far ahead of the server's clock."""
         self.watermark = watermark
         self.metrics.watermark(watermark.instant)
         self.metrics.set(OPEN_FIRES, len(watermark.unsettled))
@@ -290,7 +290,7 @@ class Scheduler:
     def _follow_go_leader(self) -> None:
         """Catch up with nothing from the term of a Go scheduler.
 
-        What is due within the grace stays: an ajsync leader that has not written its first watermark looks the same.
+        What was due within the grace is kept: an ajsync leader without a first watermark looks the same.
         """
         self.agenda.skip(self.clock() - self.settings.grace)
 

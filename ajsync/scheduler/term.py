@@ -1,4 +1,4 @@
-"""A term: what a leader does from the moment in which it may fire until it may not.
+"""A term: what a leader does from the moment from which it may fire until it must stop.
 
 It steps the feed, which fires what is due, and writes the watermark: up to when everything has been fired.
 """
@@ -29,7 +29,7 @@ from ajsync.waiting import first_of
 log = logging.getLogger(__name__)
 
 _BEGUN_AFTER_WATERMARK = 10 * NANOSECONDS
-"""So long a leader may fire after the last watermark that it could store: until its lease ends."""
+"""How long a leader may fire after the last watermark that it could store: until its lease ends."""
 _DRAIN_STEP_SECONDS = 0.01
 _DRAIN_SECONDS = 0.7
 """A stop by signal takes less than a second."""
@@ -56,7 +56,7 @@ class TermRunner:
     ) -> None:
         """`lost` is set when the lease is. `grace` and `catchup_window` are in nanoseconds.
 
-        `on_watermark` hears of each watermark that is stored, and what is wrong with it.
+        `on_watermark` is called with each watermark that is stored, and what is wrong with it.
         """
         self._term = term
         self._lost = lost
@@ -84,7 +84,7 @@ class TermRunner:
             on_failed=records.watermark_failed,
         )
         self.awake_at = time.monotonic()
-        dispatcher.still_ours(dispatcher.stood_still())  # a pause while another led is of no account
+        dispatcher.still_ours(dispatcher.stood_still())  # a pause before this term does not count
 
     async def run(self, stop: asyncio.Event) -> None:
         """Fire until the lease is lost or `stop` is set; then finish, or give back, what is under way."""
@@ -96,7 +96,7 @@ class TermRunner:
         left = self._term.stored.watermark
         gaps = left.catching_up if left is not None and self._term.after is not None else ()
         feed.inherit(None if left is None else left.open, gaps)
-        # Before the first fire: a stand-by has to know a leader of ours when that dies at once.
+        # Before the first fire, so that a stand-by knows an ajsync leader even if it dies at once.
         await self.watermark_writer.write()
         recheck = Recheck(
             self._connection,
@@ -136,11 +136,11 @@ class TermRunner:
         return len(self._ledger)
 
     def upcoming(self, count: int) -> list[Fire]:
-        """The next fires that this term has taken off the agenda already."""
+        """The next fires, of those that this term has already taken off the agenda."""
         return self._ledger.upcoming(count)
 
     def progress(self, room: int) -> Progress:
-        """How far this term has come; what it names takes up no more than `room` bytes."""
+        """How far this term has come; the fires that it names take up at most `room` bytes."""
         assert self._feed is not None
         return self._feed.progress(room)
 
@@ -159,9 +159,9 @@ class TermRunner:
         )
 
     async def _still_ours(self) -> bool:
-        """Ask whether the key is still ours, where this process may have stood still for long."""
+        """Ask whether the key is still ours if this process may have stood still for long."""
         self.awake_at = time.monotonic()
-        while stood_still := self._dispatcher.stood_still():  # again where it does so before the answer is read
+        while stood_still := self._dispatcher.stood_still():  # again if it stood still before the answer was read
             fields = {"seconds": round(stood_still, 3)}
             log.warning("Stood still for %.1f s; checking the leadership", stood_still, extra=fields)
             if not await self._leadership.check():
@@ -172,7 +172,7 @@ class TermRunner:
         return True
 
     def _settled(self, after: int, until: int) -> Iterator[Fire | None]:
-        """What fell due after one instant and up to another, and is settled; None for a pause."""
+        """What fell due in (`after`, `until`] and is settled; None for a pause."""
         unsettled = self.progress(MOST_OPEN_BYTES).unsettled
         fires = self._agenda.between(after, until)
         return (fire for fire in fires if fire is None or (fire.task.name, fire.due) not in unsettled)

@@ -1,14 +1,13 @@
-"""The agenda: which schedule is due when. Pure: time enters as an argument, and nothing is given out twice unless it is
-told to go back.
+"""The agenda: which schedule is due when. Pure: time is an argument, and no fire is given out twice unless asked for.
 
 Schedules with the same times share one timetable, whose next instant is computed once and waits in a heap.
 
-What is due follows from the history of the bucket alone, so that every scheduler that has seen the same history gives
-out the same fires: under a value is due what lies after the moment in which that value was stored, up to and with the
-moment in which it was replaced or deleted.
+What is due follows from the history of the bucket alone, so every scheduler that has seen the same history gives out
+the same fires. A value is due at its instants after the moment in which it was stored, up to and including the moment
+in which it was replaced or deleted.
 
-No call searches more than some hundred instants, however many schedules there are and however long a time lies between:
-what is left is done by the next ones.
+No call searches more than some hundred instants, however many schedules there are and however long the gap is. Later
+calls do the rest.
 """
 
 from __future__ import annotations
@@ -25,41 +24,41 @@ from ajsync.timestamp import NANOSECONDS
 __all__ = ["FOREVER", "Agenda", "AgendaEntry", "Fire"]
 
 CAME_BACK_WITHIN = 60 * NANOSECONDS
-"""An entry that is deleted and comes back within this, with its old time of creation, goes on where it was: beside a Go
-scheduler an update is a delete and a create."""
+"""An entry that is deleted and comes back within this time, with its old time of creation, goes on where it was: beside
+a Go scheduler, an update is a delete and a create."""
 _EFFORT = 1000
-"""Searches of an interval's next instant, or a fifth as many of others, in one call: some milliseconds."""
+"""Searches in one call, which take some milliseconds: one for each next instant of an interval, five for others."""
 _PAUSE_AFTER = 100
-"""Groups that are searched for what they were due."""
+"""Groups searched between two pauses."""
 _GIVEN_AT_ONCE = 2000
-"""Fires that are given out in one call, but for those of one instant more."""
+"""Fires given out in one call; those of the last instant may exceed it."""
 
 
 class Agenda:
     """Gives out each fire once, in the order in which they are due, unless it is told to go back."""
 
     def __init__(self, position: int, *, look_back: int = FOREVER) -> None:
-        """`look_back`: of a value that ends, nobody asks for what was due longer before that, in nanoseconds.
+        """`look_back` (nanoseconds) is how long before a value ended its fires still matter.
 
-        Where the value has a catch-up window of its own, it is so much more.
+        The catch-up window of a value, if it has one, is added to that.
         """
         self.position = position
         """Everything due at or before this instant has been given out."""
         self._look_back = look_back
         self._entries: dict[str, AgendaEntry] = {}
         self._deleted: dict[str, tuple[int, int]] = {}
-        """Name → time of creation and of deletion, of what may come back."""
+        """Name → time of creation and time of deletion of an entry that may come back."""
         self._groups: dict[Times, Group] = {}
         self._heap: list[tuple[int, int, Group]] = []
-        """By when each group is due next; where the position is there already, that is still to be searched."""
+        """Each group by when it is due next. If the position has passed that, the next instant is still to be found."""
         self._extra: list[tuple[int, int, Run]] = []
-        """Fires that belong to no group any more, or not yet, by an instant before which a run has none."""
+        """Runs, which are fires outside of groups, each by an instant before which it has none."""
         self._kept: list[AgendaEntry] = []
-        """Entries that ended, and that were due in a time of which a leader may not have made everything good."""
+        """Entries that ended, and were due at a time of which a leader may not have made everything good."""
         self._open: dict[str, dict[int, Fire | None]] = {}
-        """By name and instant what the leader has not settled; None while its entry counts, or is not known."""
+        """By name and instant what the leader has not settled; None while its entry counts or is not known."""
         self._open_after: int | None = None
-        """After this instant there may be more that the leader has not settled."""
+        """After this instant there may be more fires that the leader has not settled."""
         self._serial = count()
 
     def __len__(self) -> int:
@@ -73,7 +72,7 @@ class Agenda:
         return iter(self._entries.values())
 
     def task(self, name: str) -> ScheduledTask | None:
-        """The value that counts now for a name; None where there is none."""
+        """The value that counts now for a name; None if there is none."""
         entry = self._entries.get(name)
         return None if entry is None else entry.task
 
@@ -88,7 +87,7 @@ class Agenda:
         return ended.values()
 
     def load(self, task: ScheduledTask, stored_at: int) -> None:
-        """Take in a value that was there before this agenda was: what it was due up to the position is not its matter.
+        """Take in a value that was there before this agenda, which gives out none of its fires up to the position.
 
         Raises ScheduleError.
         """
@@ -97,8 +96,8 @@ class Agenda:
     def put(self, task: ScheduledTask, stored_at: int) -> None:
         """Take in the value that was stored for a name at this instant, new or changed. Raises ScheduleError.
 
-        What is due after that instant is given out even where the position has passed it: the change may be news late.
-        On an error the name has no entry any more.
+        What is due after that instant is given out even if the position has passed it, because the news may be late.
+        After an error the name has no entry any more.
         """
         came_back = self._deleted.pop(task.name, None)
         self._end(task.name, stored_at)
@@ -121,7 +120,7 @@ class Agenda:
     def between(self, after: int, until: int) -> Iterator[Fire | None]:
         """What was due in (`after`, `until`] by the values that count now; changes meanwhile may be left out.
 
-        None is for a pause: in ten thousand schedules there may be little to find.
+        None is for a pause: there may be little to find in ten thousand schedules.
         """
         for number, group in enumerate(list(self._groups.values()), 1):
             if number % _PAUSE_AFTER == 0:
@@ -131,7 +130,7 @@ class Agenda:
                 yield from (Fire(due, entry) for entry in members if entry.since < due)
 
     def next_due(self) -> int | None:
-        """Before when nothing is due; None if nothing ever is."""
+        """An instant before which nothing is due; None if nothing ever is."""
         self._drop_empty()
         effort = 0
         while self._extra and effort < _EFFORT:
@@ -144,15 +143,15 @@ class Agenda:
         return min(instants, default=None)
 
     def upcoming(self, count: int) -> list[Fire]:
-        """The next so many fires, without giving them out; of those at one instant any.
+        """The next `count` fires, without giving them out; if too many are due at one instant, any of those.
 
-        After a long gap some are seen only after a few calls.
+        After a long gap it takes a few calls until all are seen.
         """
         self._search_some()
         heap: list[tuple[int, int, Group | Run]] = [
             (run.next(first - 1), serial, run) for first, serial, run in heapq.nsmallest(count, self._extra)
         ]
-        # Each group that is among the first has at least one fire, so that no more of them are needed.
+        # Each of the first groups has at least one fire, so no more groups are needed.
         heap += [item for item in heapq.nsmallest(count, self._heap) if item[0] > self.position]
         heapq.heapify(heap)
         fires: list[Fire] = []
@@ -167,7 +166,7 @@ class Agenda:
     def advance(self, until: int) -> list[Fire]:
         """What is due up to `until` and not given out, in order of instant and name; the position moves there.
 
-        Where that is very much, it is only the first of it, and the position moves less far; call it again.
+        If that is very much, it is only the first part, and the position moves less far; call it again.
         """
         fires = self._advance_runs(until)
         if self._search_some():
@@ -177,7 +176,7 @@ class Agenda:
         return fires
 
     def overdue(self, until: int) -> Iterator[Fire]:
-        """What is due up to `until` and not given out though the position has passed it: late news brought it."""
+        """What is due up to `until` and was not given out although the position has passed it: late news brought it."""
         if self._extra and self._extra[0][0] <= min(until, self.position):
             for first, _, run in self._extra:
                 due = run.next(first - 1)
@@ -186,12 +185,12 @@ class Agenda:
                     due = run.next(due)
 
     def give_back(self, fires: Iterable[Fire]) -> None:
-        """Take back fires that were given out and not fired: they are due again, whatever the position."""
+        """Take back fires that were given out and not fired. They are due again, whatever the position is."""
         for fire in fires:
             heapq.heappush(self._extra, (fire.due, next(self._serial), Run(fire.entry, fire.due, single=True)))
 
     def skip(self, until: int, *, after: int = -1, but_after: int | None = None) -> None:
-        """Give out nothing any more of what is due after `after` and at or before `until`.
+        """Give out none of what is due after `after` and at or before `until`.
 
         Entries that ended after `but_after` are kept for `entries_until`.
         """
@@ -213,14 +212,14 @@ class Agenda:
         self._forget_deleted()
 
     def keep(self, entries: Iterable[AgendaEntry]) -> None:
-        """Keep those that ended for `entries_until`, until what they were due is skipped."""
+        """Keep the entries that ended for `entries_until`, until their fires are skipped."""
         kept = {id(entry): entry for entry in (*self._kept, *entries) if entry.ended}
         self._kept = list(kept.values())
 
     def follow(self, instant: int, unsettled: Collection[tuple[str, int]], open_after: int | None = None) -> None:
-        """Take in how far another has come: of what is due at or before `instant` no more than these are not settled.
+        """Take in how far another has come: of the fires due at or before `instant`, only `unsettled` are still open.
 
-        They are names and due instants, and wait for `take_open`. From `open_after` on there may be more.
+        These are names and due instants; `take_open` gives them out. After `open_after` there may be more.
         """
         before, self._open = self._open, {}
         for name, due in unsettled:
@@ -232,9 +231,9 @@ class Agenda:
         self.skip(instant, but_after=open_after)
 
     def take_open(self) -> list[Fire]:
-        """Give out what is not settled of what was followed, in order of instant and name.
+        """Give out the unsettled fires that `follow` took in, in order of instant and name.
 
-        That of which no value is known can be no fire.
+        An instant for which no value is known is no fire.
         """
         for name in self._open.keys() & self._entries.keys():
             self._keep_open(self._entries[name])
@@ -242,7 +241,7 @@ class Agenda:
         self._open, self._open_after = {}, None
         fires.sort(key=lambda fire: (fire.due, fire.task.name))
         names = {run.entry.task.name for _, _, run in self._extra}
-        for fire in fires:  # late news of their values may have brought them once more
+        for fire in fires:  # late news of their values may have brought them again
             if fire.task.name in names:
                 self._leave_out(fire)
         return fires
@@ -271,7 +270,7 @@ class Agenda:
         return entry
 
     def _end(self, name: str, at: int) -> AgendaEntry | None:
-        """End the entry of a name; what it was due before that and is not given out yet stays."""
+        """End the entry of a name. What it was due before and is not given out yet stays."""
         entry = self._entries.pop(name, None)
         if entry is None:
             return None
@@ -285,7 +284,7 @@ class Agenda:
         return entry
 
     def _keep_open(self, entry: AgendaEntry) -> None:
-        """Hold on to an entry for what it was due and is not settled."""
+        """Remember an entry for the unsettled fires that are its own."""
         dues = self._open.get(entry.task.name, {})
         for due, fire in dues.items():
             if fire is None and entry.is_due(due):
@@ -296,7 +295,7 @@ class Agenda:
             heapq.heappush(self._extra, (after + 1, next(self._serial), Run(entry, until)))
 
     def _advance_runs(self, until: int) -> list[Fire]:
-        """What runs have up to `until`, or the first of it."""
+        """What runs have up to `until`, or the first part of it."""
         fires: list[Fire] = []
         effort = 0
         while self._extra and self._extra[0][0] <= until and effort < _EFFORT:
@@ -308,7 +307,7 @@ class Agenda:
         return fires
 
     def _find_next(self, beyond: int) -> int:
-        """Let the first run begin with an instant that is due, or be gone; how far that is from where it began."""
+        """Move the first run to its next instant, or drop it if there is none; returns how far it was moved."""
         first, serial, run = self._extra[0]
         due = run.next(first - 1 + beyond)
         if due <= run.until:
@@ -318,7 +317,7 @@ class Agenda:
         return due - first
 
     def _advance_groups(self, until: int, fires: list[Fire]) -> None:
-        """Add what groups have up to `until`, or the first of it, and move the position there."""
+        """Add what groups have up to `until`, or the first part of it, and move the position there."""
         effort, last = 0, -1
         given: list[tuple[int, int, Group]] = []
         while self._heap and self._heap[0][0] <= until:
@@ -353,7 +352,7 @@ class Agenda:
                 self._add_extra(run.entry, fire.due, run.until)
 
     def _search_some(self) -> bool:
-        """Search when groups are due next that the position has passed; False where that is not known of all."""
+        """Search when the groups that the position has passed are due next; False if some are left."""
         effort = 0
         self._drop_empty()
         while self._heap and self._heap[0][0] <= self.position:

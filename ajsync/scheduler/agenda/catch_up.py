@@ -1,7 +1,7 @@
-"""Catch-up: what becomes of fires that nobody was there for. Pure.
+"""Catch-up: what becomes of the fires that were due while no scheduler led. Pure.
 
-What is late by no more than the grace is fired, all of it: a change of leaders loses nothing. What is older follows
-each schedule's own policy, within its window. Nothing here lists what is not asked for: a gap may be years long.
+Everything that is late by no more than the grace is fired, so a change of leaders loses nothing. What is older follows
+the policy of its schedule, within its window. Nothing is listed before it is needed, because a gap may be years long.
 """
 
 from __future__ import annotations
@@ -19,36 +19,36 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A time in which nobody fired, in nanoseconds since 1970."""
+    """A span of time in which no scheduler fired, in nanoseconds since 1970."""
 
     after: int
     """Up to this instant everything was fired."""
     until: int
-    """From after this instant on everything is fired whatever the policy: now, less the grace."""
+    """After this instant everything is fired, whatever the policy: now, less the grace."""
     begun_until: int = 0
-    """What was due after this instant the leader before has not begun."""
+    """The previous leader has begun nothing that was due after this instant."""
     window_until: int | None = None
-    """From where the windows reach back, if not from the end of the gap."""
+    """The instant from which windows reach back, if it is not the end of the gap."""
 
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """What one schedule missed in a gap. Its times are those after the first instant, up to and with the second."""
+    """What one schedule missed in a gap. A span is the time after its first instant, up to and including the second."""
 
     entry: AgendaEntry
     all_of: Span
-    """With the policy `all`, of what time everything is made good; else an empty one."""
+    """With the policy `all`, the span of which everything is made good; empty otherwise."""
     latest: int | None
-    """With the policy `latest`, the only instant that is made good."""
+    """With the policy `latest`, the one instant that is made good."""
     looked_for: Span
-    """Of what time everything else is looked for: the leader before may have begun it."""
+    """The span of which everything else is looked for, because the previous leader may have begun it."""
     made_good: int
     """How many fires are made good."""
     let_go: int
-    """How many fires of the window are neither made good nor looked for; of those before it there is no count."""
+    """How many fires in the window are neither made good nor looked for. Those before it are not counted."""
 
     def dues(self) -> Iterator[tuple[int, bool]]:
-        """What is made good or, with False, looked for, in order."""
+        """The instants that are made good (True) or looked for (False), in order."""
         for due in _between(self.entry, self.looked_for):
             if due != self.latest:
                 yield due, False
@@ -59,7 +59,7 @@ class Missed:
 
 
 def catch_up(entry: AgendaEntry, gap: Gap, window: int) -> Missed:
-    """What `entry` missed in `gap`; `window` (nanoseconds) counts where it names none."""
+    """What `entry` missed in `gap`; `window` (nanoseconds) counts for an entry without a window of its own."""
     settings, times = entry.task.settings, entry.times
     since, until = max(gap.after, entry.since), min(gap.until, entry.until)
     window_until = gap.until if gap.window_until is None else gap.window_until
@@ -80,7 +80,7 @@ def _between(entry: AgendaEntry, span: Span) -> Iterator[int]:
 
 
 def previous_dues(times: Times, due: int, since: int = 0) -> Iterator[int]:
-    """The instants before `due` and after `since` at which such a schedule was due and a task can be, newest first."""
+    """The instants before `due` and after `since` at which a schedule was due, newest first, if ids can hold them."""
     since = max(since, KSUID_EPOCH * NANOSECONDS - 1)  # no id can hold an earlier one
     earlier = times.previous(due)
     while earlier is not None and earlier > since:

@@ -1,7 +1,7 @@
 """Catching up: gives out, in slices and in order, what a term makes good of the gaps that it found.
 
-What is due now must not wait for it, so a slice ends after some milliseconds, and no more is held than is soon fired:
-neither years of a schedule that is due each minute nor ten thousand schedules hold up the loop, or fill the memory.
+What is due now must not wait for it, so a slice ends after some milliseconds. No more is held than will soon be fired:
+neither years of a schedule that is due each minute nor ten thousand schedules hold up the loop or fill the memory.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class _Round:
 
     @property
     def surveying(self) -> bool:
-        """Whether there are entries that were not looked at."""
+        """Whether some entries have not been looked at yet."""
         return bool(self._entries)
 
     @property
@@ -59,13 +59,13 @@ class _Round:
         self._push(missed.entry, missed.dues())
 
     def take(self) -> tuple[Fire, bool]:
-        """The next fire; True if it is made good, else it is looked for."""
+        """The next fire, with True if it is made good and False if it is looked for."""
         due, _, good, entry, dues = heapq.heappop(self._heap)
         self._push(entry, dues)
         return Fire(due, entry), good
 
     def cut(self, until: int) -> None:
-        """Nothing is caught up with after an earlier end of the gap; the windows reach back from where they did."""
+        """End the gap earlier. The windows still reach back from the same instant."""
         window_until = self.gap.until if self.gap.window_until is None else self.gap.window_until
         self.gap = replace(self.gap, until=until, window_until=window_until)
         self._heap = [item for item in self._heap if item[0] <= until]
@@ -95,10 +95,10 @@ class CatchingUp:
         let_go: Callable[[int], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`window` (nanoseconds) counts where a schedule names none.
+        """`window` (nanoseconds) counts for schedules without a window of their own.
 
-        `make_good` takes what is to be fired next, and `look_for` what the leader before may have begun, while each
-        `has_room`; `let_go` hears how many fires the policies let go.
+        `make_good` takes the next fire to make good, and `look_for` the next that the previous leader may have begun,
+        while `has_room` returns True. `let_go` is called with the number of fires that the policies let go.
         """
         self._window = window
         self._make_good = make_good
@@ -110,7 +110,7 @@ class CatchingUp:
         self._serial = count()
         self._window_until = 0
         self.until = 0
-        """When the gap ended of which it gave something out last."""
+        """The end of the gap of which something was given out last."""
 
     @property
     def goes_on(self) -> bool:
@@ -136,11 +136,11 @@ class CatchingUp:
                 break
 
     def open_gaps(self) -> tuple[Span, ...]:
-        """Of which times not everything is given out: after one instant, and up to the other."""
+        """The spans of which not everything is given out."""
         return tuple((each.reached, each.gap.until) for each in self._rounds if each.reached < each.gap.until)
 
     def ended_entries(self) -> list[AgendaEntry]:
-        """Those with something left that the bucket does not hold any more."""
+        """The entries with something left that the bucket does not hold any more."""
         return [entry for each in self._rounds for entry in each.left() if entry.ended]
 
     def set_back(self, to: int) -> None:
@@ -151,7 +151,7 @@ class CatchingUp:
                 each.cut(to)
 
     def not_begun(self, fire: Fire) -> None:
-        """What was looked for was not begun, and is let go."""
+        """Count a fire that was looked for, had not been begun, and is let go."""
         if fire.due > self._window_until - (fire.task.settings.catchup_window or self._window):
             self._let_go(1)
 

@@ -1,7 +1,7 @@
-"""Parked values: what schedules were before an update that has deleted them and not made them again yet. Pure.
+"""Parked values: the old values of schedules that an update has deleted and not created again yet. Pure.
 
-Beside a Go scheduler an update is a delete and a create, with up to 15 s in between, or longer where the apply was cut
-off. The journal of that apply holds the value from before. It counts until the new one is there.
+Beside a Go scheduler, an update is a delete and a create, up to 15 s apart, or more if the apply was interrupted. The
+journal of that apply holds the old value, which counts until the new one is there.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ class Parked:
         self._away: set[str] = set()
 
     def see(self, owner: str, data: bytes | None) -> list[str]:
-        """Take in the journal of `owner` as it is now, None where there is none any more.
+        """Take in the journal of `owner` as it is now; None if it is gone.
 
-        Returns the schedules that are away and in no journal any more: they will not come back. A journal that cannot
+        Returns the schedules that are away and in no journal any more, which will not come back. A journal that cannot
         be read parks nothing; the next apply says what is wrong with it.
         """
         try:
@@ -37,7 +37,7 @@ class Parked:
         return gone
 
     def value(self, name: str) -> ScheduledTask | None:
-        """The value that counts while the schedule is away; None where no update is under way."""
+        """The value that counts while the schedule is away; None if no update is under way."""
         for values in self._journals.values():
             if name in values:
                 return values[name]

@@ -20,9 +20,9 @@ log = logging.getLogger(__name__)
 WATCHED = (f"{SCHEDULE_SUBJECT}*", f"{JOURNAL_SUBJECT}*")
 """What of the bucket a scheduler follows."""
 _TOLD_AT_START = 100
-"""So many schedules are logged by name while the bucket is read for the first time."""
+"""The most schedules that are logged by name while the bucket is read for the first time."""
 _OLD_NEWS = 3600 * NANOSECONDS
-"""A value that was stored longer ago and is told only now comes from a backup, and fires nothing in retrospect."""
+"""A value that was stored longer ago and appears only now comes from a backup, and fires nothing in retrospect."""
 
 
 class Schedules:
@@ -47,7 +47,7 @@ class Schedules:
                 self._parked.come_back(name)
                 before = self._agenda.task(name)
                 self._put(name, seen, seen.data)
-                if before is not None:  # only now: where the new value has the same queue and type, they count on
+                if before is not None:  # only now, so that counters go on if the new value has the same queue and type
                     self._records.forget(before)
             elif not self._park(name):
                 self._parked.come_back(name)
@@ -71,7 +71,7 @@ class Schedules:
             log.info("Removed scheduled task %s", excerpt(name), extra={"schedule": cut(name)})
 
     def _park(self, name: str) -> bool:
-        """Leave a schedule as it is whose value an update has deleted; False where it was deleted by something else."""
+        """Keep a schedule whose value an update has deleted; False if something else has deleted it."""
         value = self._parked.value(name)
         if value is None or self._agenda.task(name) != value:
             return False
@@ -81,7 +81,7 @@ class Schedules:
         return True
 
     def _load_parked(self) -> None:
-        """Take in what an update had deleted before this process began."""
+        """Take in the values that an update had deleted before this process began."""
         for value in self._parked.values():
             if value.name in self._agenda or self._records.is_invalid(value.name) or unfit(value):
                 continue

@@ -1,4 +1,4 @@
-"""Where fires come from: the entries of schedules, those that are due together, and what one of them is still due."""
+"""What fires come from: entries of schedules, groups of entries that are due together, and runs of one entry."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class AgendaEntry:
 
     @property
     def ended(self) -> bool:
-        """Whether it was replaced or deleted."""
+        """Whether the value was replaced or deleted."""
         return self.until != FOREVER
 
     def is_due(self, instant: int) -> bool:
@@ -45,13 +45,13 @@ class Fire:
         return self.entry.task
 
     @property
-    def stands(self) -> bool:
-        """False once a change to the schedule, made before the fire was due, has taken it back."""
-        return self.due <= self.entry.until
+    def is_withdrawn(self) -> bool:
+        """Whether a change to the schedule, made before the fire was due, has withdrawn it."""
+        return self.due > self.entry.until
 
 
 def _effort(times: Times) -> int:
-    """What a search of the next instant takes: calendars take more than an interval."""
+    """The cost of a search for the next instant: calendars take more than an interval."""
     return 1 if times.timetable.is_every else 5
 
 
@@ -64,7 +64,7 @@ class Group:
 
     @property
     def effort(self) -> int:
-        """What a search takes, in searches of an interval."""
+        """The cost of a search, in searches of an interval."""
         return _effort(self.times)
 
     def counting(self, due: int) -> Iterator[Fire]:
@@ -77,27 +77,27 @@ class Group:
         return FOREVER if due is None else due
 
     def following(self, due: int) -> int:
-        """The next instant at which it may have fires, where it has none at `due`: its members may count in years."""
+        """The next instant at which it may have fires if it has none at `due`: members may count only years later."""
         return self.next(max(due, min((entry.since for entry in self.members.values()), default=due)))
 
 
 @dataclass(slots=True, eq=False)
 class Run:
-    """What an entry is due in a time, apart from its group."""
+    """The fires of one entry up to an instant, apart from its group."""
 
     entry: AgendaEntry
     until: int
-    """With this instant it ends."""
+    """It ends with this instant."""
     single: bool = False
-    """Whether it is but the one fire at its end."""
+    """Whether it is only the fire at its end."""
 
     @property
     def effort(self) -> int:
-        """What it takes to give out a fire, in searches of an interval."""
+        """The cost of giving out a fire, in searches of an interval."""
         return 1 if self.single else 2 * _effort(self.entry.times)
 
     def counting(self, due: int) -> Iterator[Fire]:
-        """The one of its entry."""
+        """The fire of its entry."""
         yield Fire(due, self.entry)
 
     def next(self, after: int) -> int:

@@ -123,7 +123,7 @@ def as_it_counts(watermark: Watermark, until: int) -> Watermark:
 
 
 def up_to(spans: Iterable[Span], instant: int) -> tuple[Span, ...]:
-    """The parts of spans that are not later than an instant."""
+    """The parts of spans up to an instant."""
     return tuple((after, min(until, instant)) for after, until in spans if after < min(until, instant))
 
 

@@ -44,7 +44,7 @@ _SOON_SECONDS = 0.01
 _APART_SECONDS = 0.05
 """Between two writes that settled fires cause."""
 _APART_FOR_EACH_SECONDS = 0.0005
-"""Added for each fire under way: to name a thousand takes milliseconds that the fires need themselves."""
+"""Added for each fire under way: to name a thousand takes milliseconds that the fires themselves need."""
 _HELD_BACK = 30 * NANOSECONDS
 """Longer than a burst of fires holds the watermark back, so this is worth a problem."""
 

@@ -1,7 +1,7 @@
 """The dispatcher: writes the fires of the ledger, listens to the answers, and does what each transition asks for.
 
-Of one fire, in this order: the task, its ack, the event, the work item, its ack. Many fires are under way at once.
-Every message can be written again without harm, so whatever is not acknowledged is.
+For one fire the order is: the task, its ack, the event, the work item, its ack. Many fires are under way at once.
+Every message can be written again without harm, so each one that is not acknowledged is written again.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ _FIRST_BACK_OFF_SECONDS = 0.25
 _LONGEST_BACK_OFF_SECONDS = 5.0
 _TICK_SECONDS = 0.25
 _REPORTED_EVERY_SECONDS = 0.01
-"""Outcomes that come sooner after others are reported together: to record some takes as long as hundreds of them."""
+"""Outcomes within this time are reported together: to record one takes almost as long as to record hundreds."""
 _QUEUE_SECONDS = 1.0
-"""For the look for a queue: a cluster that recovers does not answer, and it is soon asked again."""
+"""How long to wait for whether a queue exists. A cluster that recovers does not answer, and is soon asked again."""
 _SILENT = "the server does not answer"
 _STAGES = {State.STORING: "t", State.ENQUEUING: "i", State.FLAGGING: "f"}
-"""In which states an answer is waited for, and with which letter the window's tokens say what it answers."""
+"""The states that wait for an answer, and the letter by which the token of an answer names each."""
 
 
 class Dispatcher:
@@ -60,10 +60,10 @@ class Dispatcher:
     ) -> None:
         """A fire is not tried for longer than `give_up_after` nanoseconds, nor past its deadline.
 
-        After this process stood still for more than `longest_pause` seconds nothing is written until `still_ours`:
-        another leader may have made all of it, and workers may have finished it.
+        After this process has stood still for more than `longest_pause` seconds, nothing is written until
+        `still_ours`: another leader may have made all the tasks, and workers may have finished them.
 
-        `on_deferred` hears which fire is tried again later, why, and whether it was deferred before.
+        `on_deferred` is called with a fire that is tried again later, the reason, and whether it was deferred before.
         """
         self.ledger = ledger
         self.looks = Looks(connection)
@@ -75,21 +75,21 @@ class Dispatcher:
         self._clock = clock
         self._queue: deque[InFlightFire] = deque()
         self._sent: dict[int, InFlightFire] = {}
-        """By serial what takes up the window: what is written, and what is being looked up for it."""
+        """By serial, the fires in the window: what is written, and what is being looked up for it."""
         self._later: list[tuple[float, int, InFlightFire]] = []
-        """A heap of what is deferred, by the time at which to try again and the serial."""
+        """A heap of deferred fires, by the time at which to try again and the serial."""
         self._standstill = Standstill(longest_pause, Clock(clock))
         self._window = Window(connection, self._answered, may_write=lambda: not self._standstill.look())
         self._out = self._window.out
-        """What is lost with a connection is written again when its ack fails to come."""
+        """What is lost with a connection is written again, since its ack does not come."""
         self.inbox = self._window.inbox
-        """Where the acknowledgements of what a `Preparer` makes have to go."""
+        """Where the acknowledgements of what a `Preparer` encodes have to go."""
         self._outcomes: list[InFlightFire] = []
         self._reporting = False
         self._reported_at = 0.0
         self._errors = ThrottledLog(log)
         self._queue_looks: dict[str, asyncio.Task[bool]] = {}
-        """The looks for queues that are under way, each for all fires that ask meanwhile."""
+        """By queue, the look for it that is under way; all fires that ask meanwhile share it."""
         self._effects: dict[Effect, Callable[[InFlightFire], None]] = {
             Effect.SEND_TASK: self._send_task,
             Effect.TELL: self._tell,
@@ -126,11 +126,11 @@ class Dispatcher:
         self._fill()
 
     def stood_still(self) -> float:
-        """How many seconds this process stood still, so that nothing is written until `still_ours`; 0 for none."""
+        """How many seconds this process stood still; unless it is 0, nothing is written until `still_ours`."""
         return self._standstill.look()
 
     def still_ours(self, seconds: float) -> None:
-        """Write what was held back: we still led after this process had stood still for so many seconds."""
+        """Write what was held back: we still lead after this process has stood still for `seconds`."""
         self._standstill.forgive(seconds)
         self._out.resume()
 
@@ -143,7 +143,7 @@ class Dispatcher:
         self.looks.clear()
 
     async def drain(self, timeout: float) -> bool:
-        """Wait at most `timeout` seconds for what is under way; False if anything is left, what is deferred too."""
+        """Wait at most `timeout` seconds for what is under way; False if anything is left, deferred fires included."""
         deadline = time.monotonic() + timeout
         while self._queue or self._sent or self._outcomes:
             if time.monotonic() > deadline:
@@ -186,14 +186,14 @@ class Dispatcher:
 
     def _answered(self, token: str, answer: Answer) -> None:
         if answer is NO_STREAM:
-            self._window.drop(token)  # what it means depends on what is asked next
+            self._window.drop(token)  # its meaning depends on what is asked next
         fire = self._fire_of(token)
         self._happened(fire, fire.answered(answer, self._clock()))
 
     def _look_at_task(self, fire: InFlightFire) -> None:
-        """See whether anybody has handled the task.
+        """See whether a worker has handled the task.
 
-        The queue forgets the item's id after two minutes, and a worker would run again what was terminated.
+        The queue forgets the id of a work item after two minutes, and a worker would run a terminated task again.
         """
 
         def unseen(_fire: Fire, reason: str) -> None:
@@ -211,7 +211,7 @@ class Dispatcher:
         self._happened(fire, Event.REFUSED if not readable else Event.TASK_NEW if is_new else Event.TASK_HANDLED)
 
     def _look_for_queue(self, fire: InFlightFire) -> None:
-        """See whether there is no queue, or whether it has no leader while a cluster recovers."""
+        """See whether there is no queue, or whether it only has no leader while a cluster recovers."""
         task = fire.prepared.task
         look = self._queue_looks.get(task.queue)
         if look is None:
@@ -236,7 +236,7 @@ class Dispatcher:
         self._happened(fire, fire.no_queue())
 
     def _defer(self, fire: InFlightFire) -> None:
-        """Try again later; meanwhile others have the room."""
+        """Try again later; meanwhile other fires have the room."""
         task, serial, reason = fire.prepared.task, fire.prepared.serial, fire.reason
         del self._sent[serial]
         self._on_deferred(fire.fire, reason, fire.deferred)
@@ -270,7 +270,7 @@ class Dispatcher:
     async def _mind(self) -> None:
         """Write again what was not acknowledged, and give up what is too late."""
         while True:
-            # At least as often that the wait itself is not taken for a standstill.
+            # Often enough that the wait itself is not taken for a standstill.
             await asyncio.sleep(min(_TICK_SECONDS, self._standstill.longest / 4))
             is_held = bool(self._standstill.look())
             self._give_up()
@@ -293,7 +293,7 @@ class Dispatcher:
             self._happened(fire, fire.silent())
 
     def _try_again(self) -> None:
-        """Bring back what was deferred for long enough, and leave half of the window to others."""
+        """Begin again with what was deferred for long enough, and leave half of the window to other fires."""
         now = time.monotonic()
         room = WINDOW // 2 - sum(fire.deferred for fire in self._sent.values())
         while room > 0 and self._later and self._later[0][0] <= now:
@@ -303,7 +303,7 @@ class Dispatcher:
 
     def _give_up(self) -> None:
         now = self._clock()
-        if unfit(now):  # and says nothing of how late it is
+        if unfit(now):  # then it does not tell how late it is
             return
         late = [fire for fire in self.ledger if fire.until < now]
         for fire in late:
@@ -319,7 +319,7 @@ class Dispatcher:
         return self._sent[int(token[2:])]
 
     def _denied(self, fire: InFlightFire) -> str | None:
-        """The server's word that we may not write this."""
+        """The server's reason if it does not permit us to write this."""
         task = fire.prepared.task
         enqueuing = fire.state is State.ENQUEUING
         subject = work_item_subject(task.queue, task.id) if enqueuing else task_subject(task.id)
@@ -327,5 +327,5 @@ class Dispatcher:
 
 
 def _token(fire: InFlightFire) -> str:
-    """By what the window knows what a fire has written last."""
+    """The token by which the window knows what a fire has written last."""
     return f"{_STAGES[fire.state]}.{fire.prepared.serial}"

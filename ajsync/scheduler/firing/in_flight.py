@@ -35,25 +35,25 @@ class InFlightFire:
 
     fire: Fire
     made_good: bool = False
-    """It was missed before: what is due now goes first."""
+    """It was missed before, so what is due now goes first."""
     state: State = State.TAKEN
     until: int = _FOREVER
-    """Later than this instant it is not tried again."""
+    """It is not tried again after this instant."""
     attempts: int = 0
     unsure: bool = False
-    """What is to be acknowledged was written before, and not answered: it may be stored."""
+    """What it waits for was written before and not answered, so it may be stored."""
     reason: str = ""
-    """Why it was last deferred, or is to be."""
+    """Why it was last deferred, or is about to be."""
     deferred: bool = False
     """It was deferred before."""
     detail: str = ""
     """Why it is missed, or what is wrong with its task."""
     made: bool = False
-    """It stored its task, whatever happened after; the task may also have been there, or was never stored."""
+    """It stored its task itself. Otherwise the task was there before, or was never stored."""
     sequence: int = 0
-    """Of the task as we stored it; 0 while that is not known."""
+    """The sequence of the task as we stored it; 0 while that is not known."""
     lateness: int = 0
-    """Nanoseconds from the due instant to the ack of the task, where it was made."""
+    """Nanoseconds from the due instant to the ack of the task, if it was made."""
     on_settled: Callable[[State], None] | None = None
     """Called with the final state; it must not begin anything at once."""
     name: str = field(init=False)
@@ -70,7 +70,7 @@ class InFlightFire:
         return _OUTCOMES[self.state]
 
     def give_up_at(self, instant: int) -> None:
-        """Not to be tried after `instant`, nor past its deadline."""
+        """Try it neither after `instant` nor past its deadline."""
         self.until = min(self.prepared.task.deadline or _FOREVER, instant)
 
     def answered(self, answer: Answer, now: int) -> Event:
@@ -88,26 +88,26 @@ class InFlightFire:
         return Event.FLAGGED
 
     def _task_stored(self, answer: Answer, now: int) -> Event:
-        if not answer.error:  # else there is a task of another writing
+        if not answer.error:  # else the server keeps a task that was there before
             self.sequence = answer.sequence
         found = answer.duplicate or bool(answer.error)
-        # What was written twice has found its own first writing, whose ack was lost.
+        # What was written twice has found its own first copy, whose ack was lost.
         self.made = self.unsure or not found
         if self.made:
             self.lateness = now - self.due
         return Event.TASK_FOUND_LATE if found and self._is_old(now) else Event.TASK_STORED
 
     def no_queue(self) -> Event:
-        """What it means that there is no queue for its work item."""
+        """There is no queue for its work item."""
         return Event.NO_QUEUE if self.sequence else Event.NO_QUEUE_FOR_OTHERS
 
     def silent(self) -> Event:
-        """What was written is not answered in time."""
+        """What was written was not answered in time."""
         self.unsure = True
         return Event.SILENT
 
     def reconnected(self, now: int) -> Event:
-        """What was written went to a connection that is lost."""
+        """What was written went to a connection that was lost."""
         self.unsure = True
         return Event.RECONNECTED_LATE if self.state is State.ENQUEUING and self._is_old(now) else Event.RECONNECTED
 
@@ -121,9 +121,9 @@ class InFlightFire:
         return _event_frame(self.prepared, self.prepared.event_body, self.lateness)
 
     def flag_frames(self, inbox: str, now: int, error: str) -> bytes:
-        """The task once more, as one that has no work item because of `error`, and the event that says so.
+        """The task again, as one that has no work item because of `error`, and the event that says so.
 
-        It is stored only if nobody has touched the task since we stored it.
+        It is stored only if no other client has written the task since we stored it.
         """
         prepared = self.prepared
         task = replace(prepared.task, state=QUEUE_ERROR, last_err=error)

@@ -1,4 +1,4 @@
-"""Which tasks there were when a term began, where to ask for all of them once is cheaper than for many one by one."""
+"""The tasks that there were when a term began, if one list of all is cheaper than many single looks."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from ajsync.timestamp import NANOSECONDS
 from ajsync.transport.connection import Connection
 
 TOO_MANY = 100_000
-"""Tasks: the server tells of so many in one answer."""
+"""The server lists fewer tasks than this in one answer."""
 _SLICE = 2000
 _TIME_DIGITS = 5
-"""Of an id, which some seconds have in common."""
+"""The digits of an id that the ids of some seconds have in common."""
 _ID = re.compile(re.escape(task_subject("").encode()) + rb"([0-9A-Za-z]{27})\"")
 
 
 class KnownTasks:
-    """Tells of tasks that there were not: of all others it knows nothing."""
+    """The ids of the tasks that there were. Later ones it does not know."""
 
     def __init__(self) -> None:
         self._ids: set[str] = set()
@@ -37,18 +37,18 @@ class KnownTasks:
         return task_id in self._ids
 
     def add(self, task_id: str) -> None:
-        """There was this task."""
+        """Add a task that there was."""
         self._ids.add(task_id)
         self._times.add(task_id[:_TIME_DIGITS])
 
     def may_hold_any(self, due: int) -> bool:
-        """Whether there may have been a task of a fire that was due at this instant."""
+        """Whether there may have been a task of some fire that was due at this instant."""
         second = due // NANOSECONDS
         return any(first_id(each)[:_TIME_DIGITS] in self._times for each in (second, second + 1))
 
 
 async def list_tasks(connection: Connection, worth: Callable[[], int]) -> KnownTasks | int:
-    """The tasks that there are, or how many, where they are more than it is `worth`; TOO_MANY where nobody tells."""
+    """The tasks that there are, or their number if that is more than `worth`; TOO_MANY if the server does not tell."""
     subject = f"STREAM.INFO.{TASKS_STREAM}"
     try:
         there = int((await connection.jetstream_request(subject))["state"]["messages"])

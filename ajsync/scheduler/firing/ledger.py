@@ -1,8 +1,8 @@
 """The ledger: every fire that is not settled, and what follows from that. Pure.
 
-A fire is in it from the moment in which it is taken off the agenda until it has an outcome. The watermark, what comes
-next and what is handed back at the end of a term are derived from it, so none of them can forget a fire: whatever waits
-elsewhere for a connection, an answer or its turn only refers to a fire of the ledger.
+A fire is in it from the moment in which it is taken off the agenda until it has an outcome. The watermark, the next
+fires and what is handed back at the end of a term are derived from it, so none of them can forget a fire: everything
+that waits elsewhere for a connection, an answer or its turn only refers to a fire of the ledger.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Ledger:
         self._to_encode: deque[InFlightFire] = deque()
         self._to_make_good: deque[InFlightFire] = deque()
         self._prepared: list[tuple[int, int, InFlightFire]] = []
-        """A heap by due instant and serial. As in the queues above, one that has another state meanwhile is stale."""
+        """A heap by due instant and serial. As in the queues above, a fire that has left the state is skipped."""
 
     def __len__(self) -> int:
         """How many fires are under way: due, and not settled."""
@@ -44,7 +44,7 @@ class Ledger:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is under way, nor will be in seconds."""
+        """Whether nothing is under way, or will be within seconds."""
         return not self._fires
 
     def count(self, *states: State) -> int:
@@ -52,22 +52,22 @@ class Ledger:
         return sum(self._counts[state] for state in states)
 
     def take(self, fires: Iterable[Fire]) -> None:
-        """Take in what the agenda gave out."""
+        """Take in fires that the agenda gave out."""
         for fire in fires:
             self._enter(InFlightFire(fire))
 
     def make_good(self, fire: Fire) -> None:
-        """Take in what was missed before, and is fired all the same."""
+        """Take in a fire that was missed, and is fired all the same."""
         self._enter(InFlightFire(fire, made_good=True))
 
     def seek(self, fire: Fire) -> InFlightFire | None:
-        """Take in what is fired only if the leader before began it; None where the fire is here already."""
+        """Take in a fire that counts only if the previous leader began it; None if the ledger has it already."""
         sought = InFlightFire(fire, made_good=True)
         sought.state = State.SOUGHT
         return sought if self._enter(sought) else None
 
     def apply(self, fire: InFlightFire, event: Event) -> tuple[Effect, ...]:
-        """Let something happen to a fire; returns what is to be done about it.
+        """Let an event happen to a fire; returns what has to be done about it.
 
         An event that means nothing in the fire's state changes nothing.
         """
@@ -92,7 +92,7 @@ class Ledger:
         heapq.heappush(self._prepared, (fire.due, prepared.serial, fire))
 
     def next_to_encode(self, *, made_good: bool) -> InFlightFire | None:
-        """The first of what is to be encoded, of what is due or of what is made good; it is not given a second time."""
+        """The next fire to encode, of those that are due or those that are made good; it is returned only once."""
         source = self._to_make_good if made_good else self._to_encode
         while source:
             fire = source.popleft()
@@ -105,7 +105,7 @@ class Ledger:
         return len(self._to_make_good if made_good else self._to_encode)
 
     def take_due(self, now: int, most: int) -> list[InFlightFire]:
-        """The first of what is encoded and due by now, in order of due instants; they are not given a second time."""
+        """At most `most` fires that are encoded and due by now, by due instant; each is returned only once."""
         due: list[InFlightFire] = []
         while self._prepared and self._prepared[0][0] <= now and len(due) < most:
             fire = heapq.heappop(self._prepared)[2]
@@ -114,13 +114,13 @@ class Ledger:
         return due
 
     def next_due(self) -> int | None:
-        """When the first fire is due that is encoded."""
+        """When the first encoded fire is due."""
         while self._prepared and self._prepared[0][2].state is not State.PREPARED:
             heapq.heappop(self._prepared)
         return self._prepared[0][0] if self._prepared else None
 
     def first_waiting(self) -> int | None:
-        """When the first fire is due that is not handed over, but for what is made good and not encoded yet."""
+        """When the first fire is due that was not handed over; fires to make good count once they are encoded."""
         following = self.next_due()
         dues = [fire.due for fire in self._to_encode]
         if following is not None:
@@ -128,18 +128,18 @@ class Ledger:
         return min(dues, default=None)
 
     def upcoming(self, count: int) -> list[Fire]:
-        """The next fires that are taken off the agenda already."""
+        """The next fires that were taken off the agenda already."""
         held = [item[2] for item in heapq.nsmallest(count, self._prepared)]
         fires = [fire.fire for fire in chain(held, islice(self._to_encode, count)) if fire.state in WAITING]
         return sorted(fires, key=lambda fire: fire.due)[:count]
 
     def forget_after(self, instant: int) -> None:
-        """Forget what is due later and was not handed over: it is given out once more."""
+        """Forget what is due later and was not handed over: the agenda gives it out again."""
         for fire in [fire for fire in self._fires.values() if fire.state in WAITING and fire.due > instant]:
             self.apply(fire, Event.CHANGED)
 
     def hand_back(self) -> list[Fire]:
-        """End everything, and return what is on nobody's list any more; what was sought the watermark names."""
+        """End everything, and return the fires for the agenda; those that were sought are named by the watermark."""
         fires = []
         for fire in [*self._fires.values()]:
             self.apply(fire, Event.TERM_ENDED)
@@ -155,8 +155,8 @@ class Ledger:
     ) -> Progress:
         """How far a term has come that has taken in everything due up to `reached`, in `room` bytes.
 
-        Of what it catches up with, `gaps` are not given out, and what it gave out last is of a gap that ended with
-        `gap_until`. `late` is what the agenda has and did not give out in time.
+        `gaps` are what catching up has not given out yet; what it gave out last is of a gap that ended with
+        `gap_until`. `late` are fires that the agenda holds and did not give out in time.
         """
         made_good: list[Unsettled] = []
         unsettled: list[Unsettled] = []
@@ -172,7 +172,7 @@ class Ledger:
     def _enter(self, fire: InFlightFire) -> bool:
         there = self._fires.get((fire.name, fire.due))
         if there is not None:
-            if there.fire.stands or there.state not in WAITING:
+            if not there.fire.is_withdrawn or there.state not in WAITING:
                 return False  # both would make the same task
             self.apply(there, Event.CHANGED)
         self._fires[fire.name, fire.due] = fire

@@ -11,30 +11,30 @@ from typing import NamedTuple
 
 
 class State(IntEnum):
-    """How far a fire has come. Those from CREATED on are final."""
+    """How far a fire has come. The states from CREATED on are final."""
 
     TAKEN = auto()
-    """It was taken off the agenda, or is made good: it is to be encoded."""
+    """It was taken off the agenda, or is made good, and is to be encoded."""
     SOUGHT = auto()
-    """Its policy lets it go unless the leader before began it, and that is being looked up."""
+    """Its policy lets it go unless the previous leader began it, which is being looked up."""
     PREPARED = auto()
     """It is encoded and waits for its instant."""
     CHECKED = auto()
-    """It is due, and waits until it is known whether the previous task of its schedule is finished."""
+    """It is due, and waits to know whether the previous task of its schedule is finished."""
     QUEUED = auto()
     """It is written as soon as there is room."""
     STORING = auto()
     """Its task is written."""
     LOOKING = auto()
-    """Its task was there before: whether anybody handled it is being looked up."""
+    """Its task was there before: whether a worker has handled it is being looked up."""
     ENQUEUING = auto()
     """Its task is stored and its work item is written."""
     LOOKING_AGAIN = auto()
-    """Before its work item is written once more, whether anybody handled the task is being looked up."""
+    """Before its work item is written again, whether a worker has handled the task is being looked up."""
     FINDING_QUEUE = auto()
-    """No stream took its work item: whether the queue exists is being looked up."""
+    """No stream took its work item: whether its queue exists is being looked up."""
     FLAGGING = auto()
-    """There is no queue, and its task is written once more with the state `queue_error`."""
+    """There is no queue, and its task is written again with the state `queue_error`."""
     TASK_DEFERRED = auto()
     """Its task is written again later."""
     ITEM_DEFERRED = auto()
@@ -56,11 +56,11 @@ class State(IntEnum):
     SKIPPED = auto()
     """The previous task of its schedule was not finished."""
     UNFIT = auto()
-    """No task that workers can handle comes of it."""
+    """It makes no task that workers could handle."""
     WITHDRAWN = auto()
-    """A change to its schedule, made before it was due, took it back."""
+    """A change to its schedule, made before it was due, has withdrawn it."""
     LET_GO = auto()
-    """The leader before did not begin it, and its policy lets it go."""
+    """The previous leader did not begin it, and its policy lets it go."""
     HANDED_BACK = auto()
     """The term ended: it is on the agenda again."""
     LEFT = auto()
@@ -72,7 +72,7 @@ class Event(IntEnum):
 
     ENCODED = auto()
     NO_TASK = auto()
-    """No task comes of it."""
+    """It makes no task."""
     TOO_OLD = auto()
     """Its deadline has passed before it was written."""
     CHANGED = auto()
@@ -85,20 +85,20 @@ class Event(IntEnum):
     OVERLAPS = auto()
     """The previous task is not finished."""
     UNSEEN = auto()
-    """It could not be seen in time whether the previous task is finished."""
+    """Whether the previous task is finished could not be seen in time."""
     BEGUN = auto()
-    """The leader before began it."""
+    """The previous leader began it."""
     NOT_BEGUN = auto()
     ROOM = auto()
     """There is room to write it."""
     TASK_STORED = auto()
-    """The task is stored: by us, or before."""
+    """The task is stored, by us or before."""
     TASK_FOUND_LATE = auto()
     """The task was there, and the fire is so old that its work item may have been handled and forgotten."""
     TASK_NEW = auto()
-    """The look shows that nobody has handled the task."""
+    """The look shows that no worker has handled the task."""
     TASK_HANDLED = auto()
-    """The look shows that somebody has."""
+    """The look shows that a worker has."""
     ITEM_STORED = auto()
     ITEM_FOUND = auto()
     """The queue has had the work item before."""
@@ -107,22 +107,22 @@ class Event(IntEnum):
     NO_QUEUE = auto()
     """There is no queue, and we know in which version we stored the task."""
     NO_QUEUE_FOR_OTHERS = auto()
-    """There is no queue, and the task was there before: somebody may have handled it."""
+    """There is no queue, and the task was there before: a worker may have handled it."""
     FLAGGED = auto()
-    """The task is flagged, or somebody has touched it."""
+    """The task is flagged, or another has written it."""
     REFUSED = auto()
-    """The server refused what was written, or a look failed; says nothing of other attempts."""
+    """The server refused what was written, or a look failed. Earlier attempts may have been stored."""
     SILENT = auto()
-    """What was written is not acknowledged: it may be stored."""
+    """What was written is not acknowledged, and may be stored."""
     RECONNECTED = auto()
     """What was written may be lost with its connection."""
     RETRY = auto()
     """It is time to try again what was deferred."""
     RECONNECTED_LATE = auto()
     RETRY_LATE = auto()
-    """Both the same, where the queue may have forgotten the work item."""
+    """The two are RECONNECTED and RETRY if the queue may have forgotten the work item."""
     GIVEN_UP = auto()
-    """It is too late to try any longer."""
+    """It is too late to try again."""
     TERM_ENDED = auto()
 
 
@@ -137,7 +137,7 @@ class Effect(IntEnum):
     LOOK_FOR_QUEUE = auto()
     SEND_FLAG = auto()
     FLAG_UNHEARD = auto()
-    """Flag the task if we stored it, and wait for no answer."""
+    """Flag the task if we stored it, without waiting for an answer."""
     DEFER = auto()
     REPORT = auto()
     """Tell the outcome."""
@@ -149,14 +149,14 @@ class Transition(NamedTuple):
     to: State
     effects: tuple[Effect, ...] = ()
     if_made: State | None = None
-    """The state instead of `to` where this fire has stored its task itself."""
+    """The state instead of `to` if this fire has stored its task itself."""
 
 
 UNSETTLED = tuple(state for state in State if state < State.CREATED)
 WAITING = (State.TAKEN, State.PREPARED)
-"""The states of what is not due, or was not handed over yet; from all others on a fire is under way."""
+"""The states before a fire is handed over. In all other unsettled states it is under way."""
 IN_WINDOW = (State.STORING, State.LOOKING, State.ENQUEUING, State.LOOKING_AGAIN, State.FINDING_QUEUE, State.FLAGGING)
-"""The states of what is written, and of what is being looked up for it."""
+"""The states of a fire that is written, or for which something is being looked up."""
 DEFERRED = (State.TASK_DEFERRED, State.ITEM_DEFERRED, State.FLAG_DEFERRED)
 _REPORT = (Effect.REPORT,)
 _DEFER = (Effect.DEFER,)
@@ -198,7 +198,7 @@ TABLE: dict[tuple[State, Event], Transition] = {
     (State.ITEM_DEFERRED, Event.RETRY_LATE): Transition(State.LOOKING_AGAIN, (Effect.LOOK_AT_TASK,)),
     (State.FLAG_DEFERRED, Event.RETRY): Transition(State.FLAGGING, (Effect.SEND_FLAG,)),
 }
-"""State and event → what comes of it. What is not here changes nothing: an answer may come late, or twice."""
+"""State and event → transition. Any other event changes nothing: an answer may come late, or twice."""
 TABLE |= {(state, Event.CHANGED): Transition(State.WITHDRAWN) for state in (State.TAKEN, State.PREPARED)}
 TABLE |= {
     (state, event): Transition(deferred, _DEFER)

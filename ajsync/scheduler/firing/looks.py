@@ -1,7 +1,7 @@
-"""Looks at tasks: a bounded number of them at once, over one inbox, each asked again until it is answered.
+"""Looks at tasks: a bounded number at once, over one inbox, each repeated until it is answered.
 
-A request of nats-py's own takes a task of the loop and three futures, and ten thousand at once hold up the loop and the
-server. Here all wait in a queue, and only so many are under way that what is due now has room beside them.
+A request of nats-py takes an asyncio task and three futures, and ten thousand at once hold up the loop and the server.
+Here they wait in a queue, and so few are under way that what is due now has room beside them.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from ajsync.transport.frames import FrameWriter, publish_frame
 from ajsync.transport.inbox import NO_RESPONDERS, Inbox, status_of
 
 WINDOW = 100
-"""Looks under way at once: more gains nothing, and their answers come in one go."""
+"""Looks under way at once. More would gain nothing, and their answers would come in one go."""
 _SILENCE_SECONDS = 5.0
 _RETRY_SECONDS = 1.0
 _TICK_SECONDS = 0.25
 
 Then = Callable[[StoredTask | None, bool], None]
-"""Takes the task, None where there is none; and whether what is there can be read as one."""
+"""Takes the task, None if there is none, and whether what is stored can be read as a task."""
 OnTrouble = Callable[[Fire, str], None]
-"""Hears for which fire a look has to be taken again, and why."""
+"""Takes the fire for which a look has to be repeated, and the reason."""
 
 
 @dataclass(slots=True, eq=False)
@@ -52,7 +52,7 @@ class Looks(Inbox):
 
     def __init__(self, connection: Connection) -> None:
         self.on_tick: Callable[[], None] = lambda: None
-        """Called now and then while some are left."""
+        """Called now and then while there are looks."""
         super().__init__(connection)
         self._soon: deque[Look] = deque()
         self._ahead: deque[Look] = deque()
@@ -66,14 +66,14 @@ class Looks(Inbox):
         return len(self._soon) + len(self._ahead) + len(self._sent) + len(self._later)
 
     def look(self, about: Fire, task_id: str, then: Then, on_trouble: OnTrouble, *, ahead: bool = False) -> Look:
-        """Look at a task for a fire, and call `then`; what is only looked at `ahead` of time leaves others the way."""
+        """Look at a task for a fire, and call `then`. Looks `ahead` of time wait for all others."""
         look = Look(about, task_id, then, on_trouble)
         (self._ahead if ahead else self._soon).append(look)
         self._fill()
         return look
 
     def clear(self) -> None:
-        """Want no answer any more."""
+        """Drop all looks."""
         for looks in (self._soon, self._ahead, self._sent, self._later):
             looks.clear()
 
@@ -119,7 +119,7 @@ class Looks(Inbox):
             look.on_trouble(look.about, reason)
 
     async def _mind(self) -> None:
-        """Ask again where no answer came, or one that says nothing."""
+        """Ask again where the answer did not come or was an error."""
         generation = self._connection.generation
         while True:
             await asyncio.sleep(_TICK_SECONDS)

@@ -1,10 +1,10 @@
-"""Overlap: a schedule that says `overlap: skip` makes no task while its previous one is not finished.
+"""Overlap: a schedule that says `overlap: skip` makes no task while its previous task is not finished.
 
-The previous task is found by its id, which follows from the name and the instant of the fire before. Fires of one
-schedule take turns, since what the next one may do depends on what becomes of this one.
+The previous task is found by its id, which follows from the name and the instant of the previous fire. The fires of one
+schedule take turns, because the next one depends on what becomes of this one.
 
-That a task is finished stays so: hence most are looked at seconds before the fire is due, and then nothing has to be
-asked. Only of one that was not finished then it is asked again.
+A task that is finished stays finished. So most are looked at some seconds before the fire is due, and then nothing has
+to be asked. Only a task that was not finished by then is looked at again.
 """
 
 from __future__ import annotations
@@ -38,22 +38,22 @@ from ajsync.transport.connection import Connection
 log = logging.getLogger(__name__)
 
 _LOOK_BACK = 64
-"""Fires to look back over for one that made a task, when nobody remembers it: those between were skipped themselves."""
+"""How many fires to look back over, if it is not remembered which made a task last: later ones were skipped."""
 _GIVE_UP_AFTER = 3600 * NANOSECONDS
 _WORTH = 1000
-"""Tasks that are listed in the time that one schedule without a memory may take."""
+"""Tasks that can be listed in the time that one schedule takes whose last fire is not remembered."""
 _SLICE_SECONDS = 0.005
 _MOST_LISTS = 1000
-"""Of previous instants, which schedules have in common that are due together."""
+"""Lists of previous instants, which schedules that are due together have in common."""
 
 
 class _Turn(NamedTuple):
-    """A fire that waits for those before it."""
+    """A fire that waits for the fires before it."""
 
     fire: InFlightFire
     start: Callable[[InFlightFire], None]
     since: int
-    """When it came."""
+    """When it began to wait."""
 
 
 @dataclass(slots=True, eq=False)
@@ -61,29 +61,29 @@ class _Line:
     """The fires of one schedule that take turns."""
 
     fire: Fire
-    """The one whose turn it is, or before which it is looked at the previous task."""
+    """The fire whose turn it is, or for which the previous task is looked at ahead of time."""
     turn: _Turn | None = None
-    """Whose turn it is; None while it is only looked ahead."""
+    """The turn under way; None during a look ahead of time."""
     dues: Iterator[int] = field(default_factory=lambda: iter(()))
-    """When the previous one may have been due, newest first."""
+    """When the previous fire may have been due, newest first."""
     look: Look | None = None
     silent_since: int = 0
-    """Since when no look was answered, whoever had the turn; 0 when nothing was asked since the last answer."""
+    """Since when no look was answered, whichever fire had its turn; 0 if nothing was asked since the last answer."""
     waiting: deque[_Turn] = field(default_factory=deque)
 
     def gives_up(self, turn: _Turn) -> int:
-        """When to give up a fire; that it waits for another that is being made does not count."""
+        """When to give up a fire; the time in which it waits for another fire does not count."""
         give_up_at = max(turn.since, self.silent_since) + _GIVE_UP_AFTER
         return min(turn.fire.prepared.task.deadline or give_up_at, give_up_at)
 
     @property
     def is_checked(self) -> bool:
-        """Whether a fire has its turn, and it is not known yet what becomes of it."""
+        """Whether a fire has its turn and waits for a look."""
         return self.turn is not None and self.turn.fire.state is State.CHECKED
 
 
 class Overlap:
-    """Looks at previous tasks. One for each term: others fire in between."""
+    """Looks at previous tasks, for one term: between two terms other schedulers fire."""
 
     def __init__(
         self,
@@ -99,22 +99,22 @@ class Overlap:
         self._clock = clock
         self._lines: dict[str, _Line] = {}
         self._made: dict[str, int] = {}
-        """Name → when the fire was due that made a task last: what catch-up makes good may come after a newer one."""
+        """Name → due instant of the fire that made a task last; catch-up may make an older fire after a newer one."""
         self._finished: set[str] = set()
-        """Of which schedules that task, or whichever was the last, is finished or gone."""
+        """The schedules whose last task is finished or gone."""
         self._looks = looks
         looks.on_tick = self._give_up
         self._errors = ThrottledLog(log)
         self._listing: asyncio.Task[KnownTasks | int] | None = None
         self._for_listing: deque[_Line] = deque()
         self._searches = 0
-        """Of schedules whose last fire nobody remembers, since the last listing."""
+        """Since the last listing, the searches for schedules whose last fire is not remembered."""
         self._turns: list[_Line] = []
-        """In which the next one has its turn."""
+        """The lines in which the next fire has its turn."""
         self._previous: dict[tuple[Times, int], tuple[int, ...]] = {}
 
     def concerns(self, fire: Fire) -> bool:
-        """Whether the fire depends on the previous one."""
+        """Whether a fire depends on the previous task."""
         return fire.task.settings.overlap == "skip"
 
     def look_ahead(self, fire: Fire) -> None:
@@ -151,10 +151,10 @@ class Overlap:
             self._guarded(self._search, line)
 
     def _guarded(self, step: Callable[[_Line], None], line: _Line) -> None:
-        """Go on with a line; of a mistake of ours the fires after this one must not have to wait for ever."""
+        """Go on with a line. If that fails by a mistake of ours, the next fires must not wait for ever."""
         try:
             step(line)
-        except Exception as error:  # whatever it is, it is told, and the fire counts as missed
+        except Exception as error:  # whatever it is, it is logged, and the fire counts as missed
             if line.turn is not None and not line.is_checked:
                 raise
             name, fields = escape(line.fire.task.name), fire_fields(line.fire)
@@ -162,11 +162,11 @@ class Overlap:
             self._end(line, Event.UNSEEN, repr(error))
 
     def _search(self, line: _Line) -> None:
-        """Look at the previous task, or at all that it may be."""
+        """Look at the previous task, or at each one that may be it."""
         made = self._made.get(line.fire.task.name)
         if made is not None:
-            # Whichever came last began once the one before it was finished: so it alone may still be handled, be it
-            # newer than this fire, or be it one that catch-up made good after a newer one.
+            # The task that was made last began only once the one before it was finished. So it alone may still run,
+            # even if it is newer than this fire, or older than another that was made before it.
             line.dues = iter((made,))
             self._look_at_next(line)
             return
@@ -177,7 +177,7 @@ class Overlap:
             self._for_listing.append(line)
 
     def _is_listed(self) -> bool:
-        """Whether it is known which tasks there were, or that it is not worth asking; else that is asked."""
+        """Whether the tasks are listed, or are too many to list; if not, that is asked."""
         self._searches += 1
         if self._listing is not None:
             if not self._listing.done():
@@ -190,7 +190,7 @@ class Overlap:
         return False
 
     def _worth(self) -> int:
-        """How many tasks it is worth listing: each schedule may have to look at 64."""
+        """How many tasks are worth listing: each schedule may have to look at 64."""
         return _WORTH * self._searches
 
     def _listed(self, listing: asyncio.Task[KnownTasks | int]) -> None:
@@ -199,7 +199,7 @@ class Overlap:
             self._go_on_searching()
 
     def _go_on_searching(self) -> None:
-        """Search for those that waited for the listing, some at a time."""
+        """Search for the lines that waited for the listing, some at a time."""
         began = time.monotonic()
         while self._for_listing and time.monotonic() - began < _SLICE_SECONDS:
             line = self._for_listing.popleft()
@@ -217,7 +217,7 @@ class Overlap:
         return found if isinstance(found, KnownTasks) else None
 
     def _dues_before(self, fire: Fire) -> Iterator[int]:
-        """When the previous task may have been due, as far as is known."""
+        """When the previous fire may have been due, as far as is known."""
         known, key = self._known(), (fire.entry.times, fire.due)
         if known is None:
             return islice(previous_dues(fire.entry.times, fire.due, fire.task.created_at), _LOOK_BACK)
@@ -232,7 +232,7 @@ class Overlap:
         return iter(dues)
 
     def _look_at_next(self, line: _Line) -> None:
-        """Look at the next task that may be the previous one; where there is none, nothing is in the way."""
+        """Look at the next task that may be the previous one; if none is left, nothing is in the way."""
         name, known = line.fire.task.name, None if line.fire.task.name in self._made else self._known()
         for due in line.dues:
             task_id = fire_task_id(name, due)
@@ -249,7 +249,7 @@ class Overlap:
         if task is None and readable:
             self._guarded(self._look_at_next, line)
         elif task is None or task.state not in UNFINISHED or (task.deadline and task.deadline < self._clock()):
-            self._is_finished(line)  # a task whose deadline has passed no worker starts any more
+            self._is_finished(line)  # no worker starts a task whose deadline has passed
         else:
             self._made[name] = due
             self._end(line, Event.OVERLAPS, f"the task {task.id} is not finished")
@@ -285,7 +285,7 @@ class Overlap:
             self._records.missed(told, "missed", "unstored", detail)
 
     def _settled(self, line: _Line, state: State) -> None:
-        """A fire has its outcome; the next one has its turn in a moment."""
+        """A fire has its outcome; the next one gets its turn in a moment."""
         name = line.fire.task.name
         if state not in (State.SKIPPED, State.MISSED):
             self._made[name] = line.fire.due
@@ -308,15 +308,15 @@ class Overlap:
             self._take_turn(line, line.waiting.popleft())
         elif self._lines.get(line.fire.task.name) is line:
             del self._lines[line.fire.task.name]
-            line.turn = None  # whose fire knows of the line: such garbage is not found at once
+            line.turn = None  # ends a reference cycle
 
     def _give_up(self) -> None:
-        """End what could not be seen in time, and what waits for that no less."""
+        """End the fires whose previous task could not be seen in time, and those that waited too long behind them."""
         now = self._clock()
         detail = "it could not be seen in time whether its previous task is finished"
         for line in [each for each in self._lines.values() if each.look is not None]:
             if line.turn is None and line.waiting:
-                # A look ahead stands behind all others, and nobody asks when it has to end: now a fire is due.
+                # A look ahead of time comes after all others and has no time limit, but now a fire is due.
                 self._cancel_look(line)
                 self._next_turn(line)
             late = [turn.fire for turn in line.waiting if now > line.gives_up(turn)]

@@ -22,7 +22,7 @@ from ajsync.transport.frames import header_block, store_frame
 Sign = Callable[[StoredTask], str]
 
 _SLACK_BYTES = 200
-"""By which the task may grow when it is marked as one whose queue is missing."""
+"""How much a task may grow when it is flagged because its queue is missing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,12 +40,12 @@ class Prepared:
 
 
 class Preparer:
-    """Encodes fires; their acknowledgements come to `inbox` with the serial of each."""
+    """Encodes fires, whose acknowledgements come to `inbox` with the serial of each."""
 
     def __init__(
         self, inbox: str, sign: Sign | None = None, *, ajc_payloads: bool = False, max_payload: int = 1024 * 1024
     ) -> None:
-        """`max_payload` is the most bytes that the server takes: it throws out whoever sends more."""
+        """`max_payload` is the most bytes that the server takes; it disconnects a client that sends more."""
         self._inbox = inbox
         self._max_bytes = max_payload - _SLACK_BYTES
         self._sign = sign
@@ -53,7 +53,7 @@ class Preparer:
         self._serial = 0
 
     def prepare(self, fire: Fire) -> Prepared:
-        """Encode `fire`. Raises ValueError where no task comes of it that workers can handle."""
+        """Encode `fire`. Raises ValueError if it makes no task that workers could handle."""
         task = self.make_task(fire)
         serial = self._serial = self._serial + 1
         headers = header_block({"Nats-Expected-Last-Subject-Sequence": "0", "Nats-Msg-Id": task.id})
@@ -77,6 +77,6 @@ class Preparer:
         )
 
     def make_task(self, fire: Fire) -> StoredTask:
-        """The task that `fire` makes, signed. Raises ValueError where none comes of it that workers can handle."""
+        """The task that `fire` makes, signed. Raises ValueError if it makes none that workers could handle."""
         task = task_for_fire(fire.task, fire.due, ajc_payloads=self._ajc_payloads)
         return task if self._sign is None else replace(task, signature=self._sign(task))

@@ -1,10 +1,10 @@
 """Recheck: look whether what was fired in the last two minutes is still stored, and store again what is not.
 
-A stream may lose what it has acknowledged: with its leader in a cluster, or with the power of its host. So a scheduler
+A stream may lose what it has acknowledged, with its leader in a cluster or with the power of its host. So a scheduler
 looks when its term begins, after each reconnect, and when a stream has another leader. The ids of tasks make that safe.
 
-A task is made again only while its work item waits: without one a worker has finished the task, and may have deleted
-it. A work item is sent again only for a task that nobody has handled.
+A task is stored again only while its work item waits: otherwise a worker has finished the task, and may have deleted
+it. A work item is sent again only for a task that no worker has handled.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ log = logging.getLogger(__name__)
 LOOK_BACK = 120 * NANOSECONDS
 """How far a recheck looks back: a server writes to its disk every two minutes."""
 _SETTLES = 2 * NANOSECONDS
-"""What fell due so short a time ago may be under way."""
+"""What fell due more recently may be under way."""
 SETTLED_WITHIN_SECONDS = 10.0
-"""A fire that takes longer holds up no look; what fell due after it is left to the next one."""
+"""A fire that takes longer holds up no recheck; what fell due after it is left to the next recheck."""
 _TICK_SECONDS = 0.1
 _POLL_SECONDS = 5.0
 """How often to see whether a stream has another leader."""
@@ -44,7 +44,7 @@ _RETRY_SECONDS = 1.0
 _ANSWER_SECONDS = 2.0
 _AT_ONCE = 50
 _PAUSE_SECONDS = 0.05
-"""After so many looks at once: a thousand a second leave the time to what falls due now."""
+"""The pause after `_AT_ONCE` looks: a thousand a second leave enough time for what falls due now."""
 SURE_AFTER_SECONDS = 2.0
 """A worker that deletes a finished task acknowledges its work item much sooner."""
 
@@ -65,9 +65,8 @@ class Recheck:
     ) -> None:
         """`fired` gives what fell due after one instant and up to another, and None for a pause.
 
-        `make_task` raises ValueError.
-
-        Nothing is looked for that fell due after `settled_until`, nor for longer than `give_up_after` nanoseconds.
+        `make_task` may raise ValueError. What fell due after `settled_until` is not looked at, and nothing is looked
+        at for longer than `give_up_after` nanoseconds.
         """
         self._connection = connection
         self._fired = fired
@@ -78,7 +77,7 @@ class Recheck:
         self._clock = clock
         self._errors = ThrottledLog(log)
         self._items: dict[str, asyncio.Task[frozenset[str] | None]] = {}
-        """Queue → the ids of its work items of the last two minutes; None where nobody tells."""
+        """Queue → the ids of its work items of the last two minutes; None if they cannot be listed."""
         self._since = 0
 
     async def run(self) -> None:
@@ -119,7 +118,7 @@ class Recheck:
             unanswered = await self._look_at([fire for fire in unanswered if fire.due > oldest])
 
     async def _wait_until_settled(self) -> int:
-        """What the term begins with, or was under way when a connection was lost, first gets the time to be stored."""
+        """Give time to what this term begins with, or what was under way; returns up to when everything is settled."""
         target = self._clock() - _SETTLES
         deadline = time.monotonic() + SETTLED_WITHIN_SECONDS
         while True:
@@ -129,14 +128,14 @@ class Recheck:
             await asyncio.sleep(_TICK_SECONDS)
 
     async def _state(self) -> dict[str, object]:
-        """What changes whenever a stream may have lost something, as far as the server answers."""
+        """Values that change whenever a stream may have lost something, as far as the server answers."""
         state: dict[str, object] = {}
         if not self._connection.is_connected:
             return state
         state["connection"] = self._connection.generation
         with suppress(UnreachableError):
             state[TASKS_STREAM] = await self._leader(TASKS_STREAM)
-            if state[TASKS_STREAM] is not None:  # without a cluster no stream gets another leader
+            if state[TASKS_STREAM] is not None:  # without a cluster, streams keep their leader
                 for stream in sorted(QUEUE_STREAM_PREFIX + queue for queue in self._listed()):
                     state[stream] = await self._leader(stream)
         return state
@@ -147,13 +146,13 @@ class Recheck:
         return [queue for queue, each in done.items() if each.result() is not None]
 
     async def _leader(self, stream: str) -> object:
-        """Which server leads a stream, and since when, where it says so (from 2.12 on); None without a cluster."""
+        """Which server leads a stream, and since when if the server says so (from 2.12 on); None without a cluster."""
         info = await self._connection.jetstream_request(f"STREAM.INFO.{stream}")
         cluster = info.get("cluster")
         return (cluster.get("leader"), cluster.get("leader_since")) if cluster else None
 
     async def _look_at(self, fires: list[Fire]) -> list[Fire]:
-        """Store again what is lost of these; returns those for which the server did not answer."""
+        """Store again what is lost of these fires; returns those for which the server did not answer."""
         unanswered: list[Fire] = []
 
         async def answered(look: Callable[[Fire], Awaitable[bool]], fire: Fire) -> bool:
@@ -173,7 +172,7 @@ class Recheck:
         return unanswered
 
     async def _has_lost_task(self, fire: Fire) -> bool:
-        """Whether the work item is there, and the task is not; one whose work item is lost gets that here."""
+        """Whether the work item is there and the task is not. A work item that is lost is stored again at once."""
         try:
             expected = self._make_task(fire)
         except ValueError:
@@ -192,7 +191,7 @@ class Recheck:
         return stored is None and expected.id in items
 
     async def _restore_item(self, fire: Fire, task: StoredTask) -> None:
-        # A queue remembers for two minutes what it gave to a worker, or was purged of, and does not take it again.
+        # For two minutes a queue does not take a work item again that it gave to a worker, or that was purged.
         item = Write(work_item_subject(task.queue, task.id), work_item(task.id), {"Nats-Msg-Id": task.id})
         answer = await publish_one(self._connection, item, timeout=_ANSWER_SECONDS)
         if not answer.duplicate:
@@ -209,7 +208,7 @@ class Recheck:
         return True
 
     async def _items_of(self, queue: str) -> frozenset[str] | None:
-        """The ids of the queue's work items, listed once for each look."""
+        """The ids of the queue's work items, listed once for each recheck."""
         listing = self._items.get(queue)
         if listing is None or (listing.done() and listing.exception() is not None):
             listing = self._items[queue] = asyncio.create_task(self._list_items(queue))

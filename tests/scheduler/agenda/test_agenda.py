@@ -89,7 +89,7 @@ def test_a_change_takes_back_what_was_given_out_ahead_and_is_due_after_it() -> N
     made = agenda(task("A", schedule="* * * * *"))
     ahead = made.advance(at(120))
     made.put(task("A", schedule="@every 50s", created_at=START), at(90))
-    assert [(fire.due, fire.stands) for fire in ahead] == [(at(60), True), (at(120), False)]
+    assert [(fire.due, fire.is_withdrawn) for fire in ahead] == [(at(60), False), (at(120), True)]
     assert seconds(made.advance(at(150))) == [("A", 100), ("A", 150)]
 
 
@@ -97,7 +97,7 @@ def test_a_deletion_takes_back_what_is_due_after_it() -> None:
     made = agenda(task("A", schedule="* * * * *"))
     ahead = made.advance(at(120))
     made.remove("A", at(90))
-    assert [fire.stands for fire in ahead] == [True, False]
+    assert [fire.is_withdrawn for fire in ahead] == [False, True]
     assert not made.remove("A", at(91))
 
 
@@ -228,7 +228,7 @@ def one_leader(steps: list[Step], until: int) -> list[tuple[int, str, str]]:
     fired: list[Fire] = []
     rest = list(steps)
     for second in range(until + 1):
-        fired += [fire for fire in made.advance(at(second)) if fire.stands]
+        fired += [fire for fire in made.advance(at(second)) if not fire.is_withdrawn]
         while rest and rest[0].second == second:
             rest.pop(0).happen(made)
     return described(fired)
@@ -256,7 +256,7 @@ def test_whatever_terms_leaders_have_together_they_fire_what_one_leader_would(
         prepared: list[Fire] = []
         for second in range(began, end + 1):
             prepared += made.advance(at(min(second + ahead, until)))
-            fired += [fire for fire in prepared if fire.due <= at(second) and fire.stands]
+            fired += [fire for fire in prepared if fire.due <= at(second) and not fire.is_withdrawn]
             prepared = [fire for fire in prepared if fire.due > at(second)]
             while rest and rest[0].second == second:
                 rest.pop(0).happen(made)
@@ -277,7 +277,7 @@ def test_what_a_leader_gives_back_another_term_of_it_fires(steps: list[Step], ha
         if second in handovers:
             made.give_back(held)
             held = made.advance(at(min(second + 10, until)))
-        fired += [fire for fire in held if fire.due <= at(second) and fire.stands]
+        fired += [fire for fire in held if fire.due <= at(second) and not fire.is_withdrawn]
         held = [fire for fire in held if fire.due > at(second)]
         while rest and rest[0].second == second:
             rest.pop(0).happen(made)
@@ -296,7 +296,7 @@ def test_a_stand_by_that_follows_a_watermark_holds_exactly_what_lies_after_it(
     events += [(mark + 5, lambda agenda, mark=mark: agenda.advance(at(mark))) for mark in watermarks]  # type: ignore[misc]
     for _, happen in sorted(events, key=lambda event: event[0]):
         happen(made)
-    left = described([fire for fire in made.advance(at(700)) if fire.stands])
+    left = described([fire for fire in made.advance(at(700)) if not fire.is_withdrawn])
     fired = one_leader(steps, 700)
     assert [fire for fire in left if fire[0] > at(last)] == [fire for fire in fired if fire[0] > at(last)]
     # Of a schedule that comes back after that, the leader fires what fell due while it was away, and this one holds it.
@@ -413,7 +413,7 @@ def test_whatever_is_not_settled_when_a_leader_ends_the_next_ones_fire_once(
             leader = everyone[terms.pop(0)[1]]
             leader.follow(reached.instant, reached.open)
             flying = leader.take_open()
-        flying += [fire for fire in leader.advance(at(second)) if fire.stands]
+        flying += [fire for fire in leader.advance(at(second)) if not fire.is_withdrawn]
         for fire in [*flying]:
             delay = delays[(fire.due // SECOND + ord(fire.task.name)) % len(delays)]
             if fire.due + delay * SECOND <= at(second) or second == until:

@@ -36,7 +36,7 @@ class Updated(Followed):
     def fired(self, minutes: int) -> list[tuple[int, str]]:
         """What is due until so many minutes after the start: the minute and the type of each."""
         fires = self.agenda.advance(START + minutes * MINUTE)
-        return [((fire.due - START) // MINUTE, fire.task.task_type) for fire in fires if fire.stands]
+        return [((fire.due - START) // MINUTE, fire.task.task_type) for fire in fires if not fire.is_withdrawn]
 
 
 def test_the_old_value_counts_until_the_new_one_is_there() -> None:
