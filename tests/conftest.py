@@ -58,6 +58,24 @@ def server(start_server: StartServer) -> NatsServer:
     return start_server()
 
 
+@pytest.fixture
+def passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the users of docs/permissions.md take from the server's environment, and their contexts from ours."""
+    from tests.docs.users import PASSWORD, PASSWORD_VARIABLES
+
+    for variable in (*PASSWORD_VARIABLES, "NATS_PASSWORD"):
+        monkeypatch.setenv(variable, PASSWORD)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project of `team` without schedules; what a module needs in it, its own fixture of this name adds."""
+    folder = tmp_path / "project"
+    (folder / "schedules").mkdir(parents=True)
+    (folder / "ajsync.yaml").write_text("owner: team\n")
+    return folder
+
+
 @pytest.fixture(autouse=True)
 def log_level() -> None:
     """Logs as Python has them at first, whatever a command that a test called in this process has set."""

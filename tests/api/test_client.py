@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import timedelta
@@ -27,14 +26,6 @@ from tests.waiting import until
 pytestmark = pytest.mark.anyio
 
 MONTHLY = ajsync.Task("email:monthly", {"to": "<all>"}, deadline=timedelta(hours=12), max_tries=3)
-
-
-@pytest.fixture
-async def client(server: NatsServer) -> AsyncIterator[ajsync.Client]:
-    """A client of a server that has the bucket and the stream of tasks."""
-    async with ajsync.connect(server=server.url) as connected:
-        await connected.prepare()
-        yield connected
 
 
 async def put(client: ajsync.Client, name: str, value: bytes) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ import ajsync
 from ajsync.asyncjobs.journal import Step, encode_journal, journal_key
 from ajsync.asyncjobs.names import CONFIGURATION_SUBJECT, SCHEDULE_SUBJECT
 from ajsync.reconcile.apply import recreate
-from tests.nats_server import NatsServer
 from tests.tasks import task
 
 pytestmark = pytest.mark.anyio
@@ -20,20 +18,10 @@ TASK = ajsync.Task("report:daily")
 
 
 @pytest.fixture
-async def client(server: NatsServer) -> AsyncIterator[ajsync.Client]:
-    """A client of a server that has the bucket."""
-    async with ajsync.connect(server=server.url) as connected:
-        await connected.prepare()
-        yield connected
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
+def project(project: Path) -> Path:
     """A project of two schedules."""
-    (tmp_path / "schedules").mkdir()
-    (tmp_path / "ajsync.yaml").write_text("owner: team\n")
-    write(tmp_path, "{A: {schedule: daily, task_type: a}, B: {schedule: hourly, task_type: b}}")
-    return tmp_path
+    write(project, "{A: {schedule: daily, task_type: a}, B: {schedule: hourly, task_type: b}}")
+    return project
 
 
 def write(project: Path, schedules: str) -> None:

@@ -20,15 +20,12 @@ SCHEDULES = "schedules:\n  A: {schedule: '@daily', task_type: x}\n  B: {schedule
 
 
 @pytest.fixture
-def project(tmp_path: Path, server: NatsServer) -> Path:
+def project(project: Path, server: NatsServer) -> Path:
     """Two schedules in the bucket, and in the files a change to one of them."""
-    folder = tmp_path / "project"
-    (folder / "schedules").mkdir(parents=True)
-    (folder / "ajsync.yaml").write_text("owner: team\n")
-    (folder / "schedules" / "a.yaml").write_text(SCHEDULES)
-    assert ajsync(folder, "apply", "--yes", "--create-bucket", "--server", server.url).returncode == 0
-    (folder / "schedules" / "a.yaml").write_text(SCHEDULES.replace("@daily", "@weekly", 1))
-    return folder
+    (project / "schedules" / "a.yaml").write_text(SCHEDULES)
+    assert ajsync(project, "apply", "--yes", "--create-bucket", "--server", server.url).returncode == 0
+    (project / "schedules" / "a.yaml").write_text(SCHEDULES.replace("@daily", "@weekly", 1))
+    return project
 
 
 async def test_killed_between_delete_and_create_the_next_apply_brings_it_back_first(

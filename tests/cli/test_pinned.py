@@ -21,11 +21,10 @@ TOLD = (
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def project(project: Path) -> Path:
     """A project of `team` with one schedule."""
-    (tmp_path / "ajsync.yaml").write_text("files: [a.yaml]\nowner: team\n")
-    (tmp_path / "a.yaml").write_text("schedules: {A: {schedule: '@daily', task_type: x}}\n")
-    return tmp_path
+    (project / "schedules" / "a.yaml").write_text("schedules: {A: {schedule: '@daily', task_type: x}}\n")
+    return project
 
 
 @pytest.mark.parametrize("command", ["plan", "apply --yes", "validate", "validate --format github", "lint", "export"])
@@ -35,7 +34,7 @@ def test_files_of_another_owner_are_not_valid(project: Path, server: NatsServer,
     to = () if command.startswith(("validate", "lint")) else ("--server", server.url)
     refused = ajsync(project, *command.split(), "--owner", owner, *to)
     assert refused.returncode == 3
-    told = f'ajsync.yaml:2:8: the files belong to the owner "team", but --owner is "{owner}"'
+    told = f'ajsync.yaml:1:8: the files belong to the owner "team", but --owner is "{owner}"'
     assert told in refused.stderr
     assert stored(server.url) == {}
     assert ajsync(project, *command.split(), "--owner", "team", *to).returncode == 0

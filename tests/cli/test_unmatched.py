@@ -13,17 +13,14 @@ SCHEDULES = "schedules:\n  {0}: {{schedule: '@daily', task_type: t}}\n"
 
 
 @pytest.fixture
-def project(tmp_path: Path, server: NatsServer) -> Path:
+def project(project: Path, server: NatsServer) -> Path:
     """A project of two files, applied; then one was renamed."""
-    folder = tmp_path / "project"
-    (folder / "schedules").mkdir(parents=True)
-    (folder / "ajsync.yaml").write_text("owner: team\n")
     for name in ("a", "b"):
-        (folder / "schedules" / f"{name}.yaml").write_text(SCHEDULES.format(name))
-    done = ajsync(folder, "apply", "--yes", "--create-bucket", "--server", server.url)
+        (project / "schedules" / f"{name}.yaml").write_text(SCHEDULES.format(name))
+    done = ajsync(project, "apply", "--yes", "--create-bucket", "--server", server.url)
     assert (done.returncode, "Warning" in done.stderr) == (0, False)
-    (folder / "schedules" / "b.yaml").rename(folder / "schedules" / "b.yml")
-    return folder
+    (project / "schedules" / "b.yaml").rename(project / "schedules" / "b.yml")
+    return project
 
 
 @pytest.mark.parametrize("command", [["validate"], ["lint"], ["plan"], ["apply", "--yes"]], ids=" ".join)

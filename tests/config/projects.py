@@ -35,6 +35,11 @@ def load_one(folder: Path, members: str, project: str = OWNER, environment: str 
     return load(folder, f"{HEAD}    {members}\n", project, environment).tasks["A"]
 
 
+def names(folder: Path) -> list[str]:
+    """The names of the schedules files that are loaded, relative to `folder`."""
+    return [path.relative_to(folder).as_posix() for path in load_configuration(folder).sources[1:]]
+
+
 def problems(folder: Path, schedules: str | bytes, project: str = OWNER, environment: str | None = None) -> list[str]:
     """The lines of the error that loading a project with one schedules file ends with."""
     with pytest.raises(ConfigurationError) as error:

@@ -10,7 +10,7 @@ import pytest
 from ajsync.config import load_configuration
 from ajsync.config.problems import MOST_PROBLEMS
 from ajsync.errors import ConfigurationError
-from tests.config.projects import HEAD, OWNER, load, problems, problems_of_one, write
+from tests.config.projects import HEAD, OWNER, load, names, problems, problems_of_one, write
 
 SECRET = "SuperSecretValue0123456789"
 KEY = f"-----BEGIN PRIVATE KEY-----\n{SECRET}\n-----END PRIVATE KEY-----\n"
@@ -43,10 +43,6 @@ FOREIGN = {
     "control": f"a: {SECRET}\x01\n",
     "documents": f"a: b\n---\n{SECRET}\n",
 }
-
-
-def names(folder: Path) -> list[str]:
-    return [path.relative_to(folder).as_posix() for path in load_configuration(folder).sources[1:]]
 
 
 def told(folder: Path) -> str:

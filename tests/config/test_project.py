@@ -12,7 +12,7 @@ import pytest
 from ajsync.config import load_configuration
 from ajsync.errors import ConfigurationError
 from ajsync.safety import Safety
-from tests.config.projects import HEAD, OWNER, load, problems, write
+from tests.config.projects import HEAD, OWNER, load, names, problems, write
 
 FULL = """
 owner: team
@@ -197,10 +197,6 @@ environments:
 )  # fmt: skip
 def test_a_project_that_is_wrong_is_told(tmp_path: Path, project: str, expected: list[str]) -> None:
     assert problems(tmp_path, "schedules: {}", project) == [f"ajsync.yaml:{line}" for line in expected]
-
-
-def names(folder: Path) -> list[str]:
-    return [path.relative_to(folder).as_posix() for path in load_configuration(folder).sources[1:]]
 
 
 EMPTY = "schedules: {}\n"

@@ -19,10 +19,12 @@ from ajsync.reconcile.apply.writing import KeyWrite, write_keys
 from tests.cli.processes import ajsync as run_ajsync
 from tests.conftest import StartServer
 from tests.docs.pages import rows
-from tests.docs.users import PAGE, PASSWORD, PASSWORD_VARIABLES, SHOWN, write_contexts
+from tests.docs.users import PAGE, PASSWORD, SHOWN, write_contexts
 from tests.nats_server import NatsServer
 from tests.scheduler.fires import make_queue
 from tests.tasks import task
+
+pytestmark = pytest.mark.usefixtures("passwords")
 
 NEEDS = {
     command.strip("`"): re.findall("`([^`]+)`", subjects)
@@ -30,13 +32,6 @@ NEEDS = {
 }
 ONE_LESS = [(command, subject) for command, subjects in NEEDS.items() for subject in subjects]
 AN_HOUR = 3600 * 10**9
-
-
-@pytest.fixture(autouse=True)
-def passwords(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the blocks of the page take from the server's environment, and the contexts from ours."""
-    for variable in (*PASSWORD_VARIABLES, "NATS_PASSWORD"):
-        monkeypatch.setenv(variable, PASSWORD)
 
 
 def serve(start_server: StartServer, home: Path, subjects: list[str]) -> NatsServer:

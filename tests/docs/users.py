@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+import nats
+from nats.aio.client import Client
+
 from ajsync.transport.context import Context, load_context
+from tests.conftest import StartServer
 from tests.docs.pages import DOCS, blocks
 from tests.nats_server import NatsServer
 
@@ -66,6 +71,45 @@ def write_contexts(home: Path, server: NatsServer, users: Mapping[str, str], **m
 def write_all_contexts(home: Path, server: NatsServer) -> None:
     """Write a context for each user of `authorization`."""
     write_contexts(home, server, {"admin": "_INBOX.>", **SHOWN, **ALTERED})
+
+
+def serve_accounts(start_server: StartServer, home: Path, users: Mapping[str, str]) -> NatsServer:
+    """Start a server on which each user has an account with an administrator, `admin-NAME`, and a context."""
+    accounts = []
+    for name, user in users.items():
+        named = _NAME.sub(f"user: {name}", user, count=1)
+        admin = f"{{ user: admin-{name}, password: {PASSWORD} }}"
+        accounts.append(f'"{name}": {{ jetstream: enabled, users: [ {admin}, {named} ] }}')
+    server = start_server("accounts {\n" + "\n".join(accounts) + "\n}")
+    write_contexts(home, server, users)
+    write_contexts(home, server, {f"admin-{name}": "_INBOX.>" for name in users})
+    return server
+
+
+def refused_subjects(server: NatsServer, name: str) -> list[str]:
+    """The subjects to which the server has refused a user to publish."""
+    return re.findall(rf'user:{name}".*Publish Violation.*Subject "([^"]+)"', server.log)
+
+
+def allows(line: str, subject: str) -> bool:
+    """Whether a line of a user allows a subject."""
+    return bool(re.fullmatch(re.escape(line.strip('"')).replace(r"\*", r"[^.]+").replace(">", ".+"), subject))
+
+
+@asynccontextmanager
+async def client_of(server: NatsServer, user: str, refusals: list[str] | None = None) -> AsyncIterator[Client]:
+    """A client of nats-py as a user with a context; what the server refuses goes to `refusals`."""
+    found: list[str] = [] if refusals is None else refusals
+
+    async def on_error(error: Exception) -> None:
+        found.append(str(error))
+
+    inbox = context(user).inbox_prefix
+    client = await nats.connect(server.url, user=user, password=PASSWORD, inbox_prefix=inbox, error_cb=on_error)
+    try:
+        yield client
+    finally:
+        await client.close()
 
 
 def context(name: str) -> Context:

@@ -7,7 +7,6 @@ import os
 import re
 import stat
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import yaml
 
 from tests.examples.bucket import make_bucket, stored
 from tests.examples.commands import EXAMPLES, ROOT, all_in_shell, parse, steps
-from tests.examples.pull_request import BOT, PullRequest, served
+from tests.examples.pull_request import BOT, PullRequest
 from tests.examples.runner import ACTION, STEPS, Runner
 from tests.nats_server import NatsServer
 
@@ -39,13 +38,6 @@ def workspace(tmp_path: Path, server: NatsServer) -> Path:
     (project / "schedules" / "a.yaml").write_text(SCHEDULES)
     make_bucket(server.url)
     return project.parent
-
-
-@pytest.fixture
-def pull_request() -> Iterator[PullRequest]:
-    """A pull request without comments."""
-    with served(PullRequest()) as found:
-        yield found
 
 
 @pytest.fixture

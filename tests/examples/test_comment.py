@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.examples.commands import ROOT
-from tests.examples.pull_request import BOT, PullRequest, served
+from tests.examples.pull_request import BOT, PullRequest
 
 PLAN = "<!-- ajsync plan team -->\n### ajsync plan for `team`\n\n1 to create.\n"
 Comment = Callable[..., None]
-
-
-@pytest.fixture
-def pull_request() -> Iterator[PullRequest]:
-    """A pull request without comments."""
-    with served(PullRequest()) as found:
-        yield found
 
 
 @pytest.fixture

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.processes import ajsync
 from tests.nats_server import NatsServer
 
 Run = Callable[..., str]
 
 
 @pytest.fixture
-def folder(tmp_path: Path, home: Path, server: NatsServer, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(project: Path, home: Path, server: NatsServer, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project without schedules."""
     if shutil.which("ajc") is None:
         pytest.skip("the Go command ajc is not on PATH")
@@ -24,10 +25,7 @@ def folder(tmp_path: Path, home: Path, server: NatsServer, monkeypatch: pytest.M
     contexts = home / "nats" / "context"
     contexts.mkdir(parents=True)
     (contexts / "AJC.json").write_text(json.dumps({"url": server.url}))
-    folder = tmp_path / "project"
-    (folder / "schedules").mkdir(parents=True)
-    (folder / "ajsync.yaml").write_text("owner: team\n")
-    return folder
+    return project
 
 
 @pytest.fixture
@@ -37,6 +35,18 @@ def ajc(folder: Path) -> Run:
     def run(*arguments: str) -> str:
         done = subprocess.run(["ajc", *arguments], capture_output=True, text=True, cwd=folder)
         assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture
+def run(folder: Path) -> Run:
+    """Run `ajsync` to its end and return what it prints."""
+
+    def run(*arguments: str) -> str:
+        done = ajsync(folder, *arguments)
+        assert done.returncode == 0, done.stderr
         return done.stdout
 
     return run

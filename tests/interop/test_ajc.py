@@ -33,41 +33,35 @@ def schedules(folder: Path) -> None:
     (folder / "schedules" / "a.yaml").write_text(SCHEDULES)
 
 
-def run(folder: Path, *arguments: str) -> str:
-    done = ajsync(folder, *arguments)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def test_ajc_shows_what_ajsync_applied(folder: Path, ajc: Run) -> None:
-    run(folder, "apply", "--yes", "--create-bucket")
+def test_ajc_shows_what_ajsync_applied(ajc: Run, run: Run) -> None:
+    run("apply", "--yes", "--create-bucket")
     assert ajc("tasks", "cron", "list", "--names").split() == ["TICK"]
     theirs = json.loads(ajc("tasks", "cron", "view", "TICK", "--json"))
-    ours = json.loads(run(folder, "view", "TICK", "--json"))
+    ours = json.loads(run("view", "TICK", "--json"))
     assert theirs == {key: value for key, value in ours.items() if key != "ajsync"}
 
 
-def test_ajsync_shows_adopts_and_keeps_what_ajc_added(folder: Path, ajc: Run) -> None:
+def test_ajsync_shows_adopts_and_keeps_what_ajc_added(folder: Path, ajc: Run, run: Run) -> None:
     options = ("--queue", "EMAIL", "--payload", "hello", "--deadline", "1h10m")
     ajc("tasks", "cron", "add", "TICK", "every 2s", "email:old", *options)
     before = json.loads(ajc("tasks", "cron", "view", "TICK", "--json"))
     assert ajsync(folder, "plan").returncode == 5
-    assert "1 adopted" in run(folder, "apply", "--yes", "--adopt")
+    assert "1 adopted" in run("apply", "--yes", "--adopt")
     assert json.loads(ajc("tasks", "cron", "view", "TICK", "--json")) == before
     ajc("tasks", "cron", "add", "THEIRS", "daily", "email:new")
-    run(folder, "apply", "--yes")
+    run("apply", "--yes")
     assert sorted(ajc("tasks", "cron", "list", "--names").split()) == ["THEIRS", "TICK"]
 
 
-def test_a_bucket_that_ajsync_made_is_one_that_ajc_takes(folder: Path, ajc: Run) -> None:
-    run(folder, "init", "--bucket")
+def test_a_bucket_that_ajsync_made_is_one_that_ajc_takes(ajc: Run, run: Run) -> None:
+    run("init", "--bucket")
     assert "No Scheduled Tasks found" in ajc("tasks", "cron", "list")
 
 
-def test_a_bucket_that_ajc_made_is_one_that_ajsync_takes(folder: Path, ajc: Run) -> None:
+def test_a_bucket_that_ajc_made_is_one_that_ajsync_takes(ajc: Run, run: Run) -> None:
     ajc("tasks", "cron", "list")
-    assert "exists already" in run(folder, "init", "--bucket")
-    assert "No Scheduled Tasks found" in run(folder, "list")
+    assert "exists already" in run("init", "--bucket")
+    assert "No Scheduled Tasks found" in run("list")
 
 
 async def created_types(url: str) -> Counter[str]:
@@ -87,10 +81,10 @@ async def created_types(url: str) -> Counter[str]:
 
 
 def test_an_update_under_a_running_go_scheduler_fires_the_new_schedule_only(
-    folder: Path, ajc: Run, server: NatsServer
+    folder: Path, ajc: Run, run: Run, server: NatsServer
 ) -> None:
     ajc("queues", "add", "EMAIL")
-    run(folder, "apply", "--yes", "--create-bucket")
+    run("apply", "--yes", "--create-bucket")
     with (folder / "scheduler.log").open("w") as log:
         process = subprocess.Popen(["ajc", "tasks", "cron", "scheduler", "dev1"], stderr=log, stdout=log)
     try:
@@ -100,7 +94,7 @@ def test_an_update_under_a_running_go_scheduler_fires_the_new_schedule_only(
 
         wait_until(lambda: types()["email:old"] >= 2)
         (folder / "schedules" / "a.yaml").write_text(SCHEDULES.replace("email:old", "email:new"))
-        assert "1 updated" in run(folder, "apply", "--yes")
+        assert "1 updated" in run("apply", "--yes")
         old = types()["email:old"]
         wait_until(lambda: types()["email:new"] >= 4)
         assert types()["email:old"] <= old + 1

@@ -13,9 +13,9 @@ import pytest
 
 from tests.cli.processes import ajsync, background, wait_until
 from tests.interop.conftest import Run
+from tests.recorded import recorded
 
-SEED = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
-PUBLIC = "03a107bff3ce10be1d70dd18e74bc09967e4d6309ba50d5f1ddc8664125531b8"
+KEYS = recorded("signed.json")
 
 SCHEDULES = """\
 schedules:
@@ -51,13 +51,13 @@ def go(folder: Path, *arguments: str) -> Iterator[Callable[[], str]]:
 
 
 def test_a_go_worker_handles_our_tasks_and_accepts_their_signatures(folder: Path, ajc: Run) -> None:
-    (folder / "seed").write_text(SEED)
+    (folder / "seed").write_text(KEYS["seed_hex"])
     worker = folder / "worker.sh"
     worker.write_text(f"#!/bin/sh\ncat >> {folder}/handled\necho >> {folder}/handled\necho done\n")
     worker.chmod(0o755)
     handled = folder / "handled"
     with (
-        go(folder, "tasks", "process", "email:tick", "EMAIL", "2", str(worker), "--verify", PUBLIC),
+        go(folder, "tasks", "process", "email:tick", "EMAIL", "2", str(worker), "--verify", KEYS["public_hex"]),
         background(folder, "scheduler", "ours", "--sign", "seed") as process,
     ):
         wait_until(lambda: len(done(folder)) >= 2, process)

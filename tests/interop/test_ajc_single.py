@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
-from tests.cli.processes import ajsync
 from tests.interop.conftest import Run
 
 LINES = [
@@ -18,30 +16,24 @@ LINES = [
 ]
 
 
-def run(folder: Path, *arguments: str) -> str:
-    done = ajsync(folder, *arguments)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line[0])
-def test_a_command_line_of_ajc_stores_the_same_schedule(folder: Path, ajc: Run, line: list[str]) -> None:
+def test_a_command_line_of_ajc_stores_the_same_schedule(ajc: Run, run: Run, line: list[str]) -> None:
     theirs_shown = ajc("tasks", "cron", "add", *line)
-    theirs = json.loads(run(folder, "task", "cron", "view", line[0], "--json"))
+    theirs = json.loads(run("task", "cron", "view", line[0], "--json"))
     ajc("tasks", "cron", "delete", line[0], "-f")
-    ours_shown = run(folder, "task", "cron", "add", *line)
+    ours_shown = run("task", "cron", "add", *line)
     ours = json.loads(ajc("tasks", "cron", "view", line[0], "--json"))
     assert {**ours, "created_at": ""} == {**theirs, "created_at": ""}
     same = [row for row in theirs_shown.splitlines()[1:] if "Deadline" not in row or "h" not in row]
     assert [row for row in same if row not in ours_shown.splitlines()] == []
 
 
-def test_what_one_added_the_other_lists_and_deletes(folder: Path, ajc: Run) -> None:
-    run(folder, "task", "cron", "add", "OURS", "@daily", "a")
+def test_what_one_added_the_other_lists_and_deletes(ajc: Run, run: Run) -> None:
+    run("task", "cron", "add", "OURS", "@daily", "a")
     ajc("tasks", "cron", "add", "THEIRS", "daily", "a")
     listed = ajc("tasks", "cron", "list", "--names")
-    assert sorted(listed.split()) == ["OURS", "THEIRS"] == run(folder, "task", "cron", "list", "--names").split()
+    assert sorted(listed.split()) == ["OURS", "THEIRS"] == run("task", "cron", "list", "--names").split()
     removed = "Removed Scheduled Task"
     assert ajc("tasks", "cron", "delete", "OURS", "-f") == f"{removed} OURS\n"
-    assert run(folder, "task", "cron", "delete", "THEIRS", "-f") == f"{removed} THEIRS\n"
-    assert run(folder, "list", "--names") == ""
+    assert run("task", "cron", "delete", "THEIRS", "-f") == f"{removed} THEIRS\n"
+    assert run("list", "--names") == ""

@@ -7,11 +7,9 @@ import base64
 import json
 import socket
 import subprocess
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 
-import nats
 import pytest
 from nats.aio.client import Client
 
@@ -31,10 +29,10 @@ from tests.docs.users import (
     MISSING,
     OWNER,
     PASSWORD,
-    PASSWORD_VARIABLES,
     STREAM,
     WITHOUT,
     authorization,
+    client_of,
     context,
     write_all_contexts,
     write_contexts,
@@ -43,16 +41,9 @@ from tests.go_watcher import go_watcher
 from tests.nats_server import NatsServer
 from tests.tasks import task
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("passwords")]
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture(autouse=True)
-def passwords(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the blocks of the page take from the server's environment."""
-    for variable in PASSWORD_VARIABLES:
-        monkeypatch.setenv(variable, PASSWORD)
 
 
 @pytest.fixture
@@ -61,15 +52,6 @@ def secured(start_server: StartServer, home: Path) -> NatsServer:
     server = start_server(authorization())
     write_all_contexts(home, server)
     return server
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A project still without schedules."""
-    folder = tmp_path / "project"
-    folder.mkdir()
-    (folder / "ajsync.yaml").write_text(f"owner: {OWNER}\nfiles: [schedules.yaml]\n")
-    return folder
 
 
 @pytest.fixture
@@ -85,7 +67,7 @@ def run(project: Path) -> Run:
 def want(project: Path, **schedules: str) -> None:
     """Let the files hold these schedules."""
     members = {name: {"schedule": schedule, "task_type": "x"} for name, schedule in schedules.items()}
-    (project / "schedules.yaml").write_text(json.dumps({"schedules": members}))
+    (project / "schedules" / "a.yaml").write_text(json.dumps({"schedules": members}))
 
 
 def held(run: Run) -> dict[str, str]:
@@ -106,21 +88,6 @@ async def fill() -> None:
         bucket, _ = await ConfigurationBucket.create(connection)
         tasks = [task(name, owner=OWNER, queue="DEFAULT", task_type="x") for name in ("A", "B")]
         await write_keys(bucket, [KeyWrite(each.name, 0, each) for each in tasks])
-
-
-@asynccontextmanager
-async def client(server: NatsServer, user: str, refusals: list[str]) -> AsyncIterator[Client]:
-    """A client of nats-py as this user; what the server refuses goes to `refusals`."""
-
-    async def on_error(error: Exception) -> None:
-        refusals.append(str(error))
-
-    inbox = context(user).inbox_prefix.encode()
-    connection = await nats.connect(server.url, user=user, password=PASSWORD, inbox_prefix=inbox, error_cb=on_error)
-    try:
-        yield connection
-    finally:
-        await connection.close()
 
 
 def test_the_plan_user_sees_what_is_pending(filled: NatsServer, run: Run) -> None:
@@ -280,10 +247,10 @@ UNSEEN = [">", "_INBOX.>", "_INBOX_another.>", f"{KEYS}>", "CHORIA_AJ.>"]
 @pytest.mark.parametrize("user", ["ajsync-plan", "ajsync-apply", "ajsync-init"])
 async def test_neither_user_touches_anything_else(filled: NatsServer, user: str, run: Run) -> None:
     before = held(run)
-    async with client(filled, "admin", []) as admin:
+    async with client_of(filled, "admin") as admin:
         await admin.jetstream().create_key_value(bucket="OTHER")
     refusals: list[str] = []
-    async with client(filled, user, refusals) as connection:
+    async with client_of(filled, user, refusals) as connection:
         for subject in FORBIDDEN:
             await connection.publish(subject, b"{}")
         for subject in UNSEEN:
@@ -303,7 +270,7 @@ async def ask(connection: Client, subject: str, body: object) -> dict[str, objec
 
 
 async def test_the_page_is_honest_about_what_the_plan_user_can_read(filled: NatsServer) -> None:
-    async with client(filled, "admin", []) as admin, client(filled, "ajsync-plan", []) as connection:
+    async with client_of(filled, "admin") as admin, client_of(filled, "ajsync-plan") as connection:
         await admin.request(f"{KEYS}ajsync.journal.another", b"journal")  # answered once it is stored
         found = await ask(connection, f"STREAM.MSG.GET.{STREAM}", {"last_by_subj": f"{KEYS}ajsync.journal.another"})
         message = found["message"]
@@ -312,13 +279,13 @@ async def test_the_page_is_honest_about_what_the_plan_user_can_read(filled: Nats
 
 
 async def test_the_page_is_honest_about_what_the_apply_user_can_destroy(filled: NatsServer, run: Run) -> None:
-    async with client(filled, "ajsync-apply", []) as connection:
+    async with client_of(filled, "ajsync-apply") as connection:
         await connection.request(f"{KEYS}scheduled_tasks.X", b"", headers={"Nats-Rollup": "all"})
     assert held(run) == {}
 
 
 async def test_the_page_is_honest_about_who_may_make_the_bucket(secured: NatsServer) -> None:
     copying = {"name": STREAM, "sources": [{"name": "KV_OTHER"}]}
-    async with client(secured, "admin", []) as admin, client(secured, "ajsync-init", []) as connection:
+    async with client_of(secured, "admin") as admin, client_of(secured, "ajsync-init") as connection:
         await admin.jetstream().create_key_value(bucket="OTHER")
         assert "error" not in await ask(connection, f"STREAM.CREATE.{STREAM}", copying)

@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from ajsync.asyncjobs.model import ScheduledTask, encode_scheduled_task
-from ajsync.asyncjobs.names import CONFIGURATION_STREAM, SCHEDULE_SUBJECT, TASKS_STREAM
+from ajsync.asyncjobs.names import CONFIGURATION_STREAM, CONFIGURATION_SUBJECT, SCHEDULE_SUBJECT, TASKS_STREAM
 from ajsync.asyncjobs.tasks import StoredTask, decode_task
+from ajsync.scheduler.election.watermark import WATERMARK_KEY, Watermark, decode_watermark
 from ajsync.scheduler.scheduler import Scheduler, Settings
 from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import context_for_server
@@ -83,6 +84,13 @@ async def _stored_at(connection: Connection, name: str) -> int:
     found = await last_message(connection, CONFIGURATION_STREAM, SCHEDULE_SUBJECT + name)
     assert found is not None
     return found.stored_at
+
+
+async def stored_watermark(connection: Connection) -> Watermark:
+    """The watermark that is stored."""
+    found = await last_message(connection, CONFIGURATION_STREAM, CONFIGURATION_SUBJECT + WATERMARK_KEY)
+    assert found is not None
+    return decode_watermark(found.data)
 
 
 async def tasks(connection: Connection) -> list[StoredTask]:

@@ -25,7 +25,7 @@ from ajsync.transport.messages import last_message
 from tests.nats_server import NatsServer
 from tests.scheduler.fires import HOUR, change_stream, counts, make_queue
 from tests.scheduler.log import fields
-from tests.scheduler.running import delete, doomed, leading, put, running, tasks, wait_for_tasks
+from tests.scheduler.running import delete, doomed, leading, put, running, stored_watermark, tasks, wait_for_tasks
 from tests.tasks import OWNER, task
 from tests.waiting import until
 
@@ -37,12 +37,6 @@ QUEUE_STREAM = "CHORIA_AJ_Q_EMAIL"
 QUICK: dict[str, Any] = {"takeover_after": 0.5, "grace": SECOND}
 
 
-async def mark_of(connection: Connection) -> Watermark:
-    found = await last_message(connection, CONFIGURATION_STREAM, CONFIGURATION_SUBJECT + WATERMARK_KEY)
-    assert found is not None
-    return decode_watermark(found.data)
-
-
 async def stuck(connection: Connection, scheduler: Scheduler, fires: int = 2) -> Watermark:
     """The watermark, once it has moved on past so many fires of STUCK that cannot be stored."""
 
@@ -51,7 +45,7 @@ async def stuck(connection: Connection, scheduler: Scheduler, fires: int = 2) ->
         return mark is not None and len([due for name, due in mark.open if name == "STUCK"]) >= fires
 
     await until(has_moved_on)
-    return await mark_of(connection)
+    return await stored_watermark(connection)
 
 
 async def kept_from_the_tasks(connection: Connection, kept: bool = True) -> None:
@@ -91,7 +85,7 @@ async def test_the_next_leader_goes_on_with_just_what_the_dead_one_could_not_sto
             await put_both(connection)
             await stuck(connection, scheduler)
             assert len(await wait_for_tasks(connection, 2, "fine")) >= 2
-        mark = await mark_of(connection)
+        mark = await stored_watermark(connection)
         made = await dues(connection, "fine")
         assert [due for due in made if due <= mark.instant], "it stands still"
         await connection.jetstream_request(f"STREAM.PURGE.{TASKS_STREAM}")  # by workers that discard what is finished
@@ -122,7 +116,7 @@ async def test_two_deaths_in_a_row_lose_nothing_of_it(server: NatsServer) -> Non
             first = await stuck(connection, scheduler)
         async with doomed(server.url, "two", **QUICK) as scheduler:
             await until(lambda: scheduler.watermark is not None and scheduler.watermark.leader == "two")
-            assert (await mark_of(connection)).open >= first.open
+            assert (await stored_watermark(connection)).open >= first.open
         await kept_from_the_tasks(connection, False)
         async with leading(server.url, "three", **QUICK) as scheduler:
             await until(lambda: scheduler.watermark is not None and scheduler.watermark.leader == "three")
@@ -203,7 +197,7 @@ async def test_beyond_what_it_can_name_it_stands_still_and_says_so(
         await kept_from_the_tasks(connection)
         await put_both(connection)
         await until(lambda: "stands still" in status_of(scheduler).reason)
-        mark = await mark_of(connection)
+        mark = await stored_watermark(connection)
         assert len(mark.open) == 2
         assert any("The watermark stands still at" in text for text in caplog.messages)
         assert WATERMARK_KEY in {problem.name for problem in status_of(scheduler).problems}

@@ -26,20 +26,21 @@ from ajsync.asyncjobs.names import (
 from ajsync.asyncjobs.streams import stream_configuration
 from ajsync.asyncjobs.tasks import encode_task
 from ajsync.scheduler.election.role import RoleState
-from ajsync.scheduler.election.watermark import WATERMARK_KEY, Watermark, decode_watermark
+from ajsync.scheduler.election.watermark import WATERMARK_KEY
 from ajsync.scheduler.monitor.metrics import Metrics
 from ajsync.scheduler.overview import status_of, unhealthy
 from ajsync.scheduler.scheduler import Scheduler, Settings
 from ajsync.timestamp import NANOSECONDS as SECOND
 from ajsync.transport import watch
-from ajsync.transport.connection import Connection, connect
+from ajsync.transport.connection import connect
 from ajsync.transport.context import context_for_server
 from ajsync.transport.messages import last_message
 from tests.nats_server import NatsServer
 from tests.recorded import recorded
+from tests.scheduler.clocks import HostClock
 from tests.scheduler.fires import change_stream, counts, handle, make_queue
 from tests.scheduler.log import fields
-from tests.scheduler.running import delete, leading, put, put_data, running, tasks, wait_for_tasks
+from tests.scheduler.running import delete, leading, put, put_data, running, stored_watermark, tasks, wait_for_tasks
 from tests.tasks import OWNER, task
 from tests.waiting import until
 
@@ -47,12 +48,6 @@ pytestmark = pytest.mark.anyio
 
 STREAMS = (CONFIGURATION_STREAM, ELECTIONS_STREAM, TASKS_STREAM)
 QUEUE_STREAM = "CHORIA_AJ_Q_EMAIL"
-
-
-async def watermark(connection: Connection) -> Watermark:
-    found = await last_message(connection, CONFIGURATION_STREAM, CONFIGURATION_SUBJECT + WATERMARK_KEY)
-    assert found is not None
-    return decode_watermark(found.data)
 
 
 def values(metrics: Metrics, name: str) -> dict[str, float]:
@@ -306,7 +301,7 @@ async def test_a_stop_gives_the_key_back_and_leaves_the_watermark_at_that_moment
         found = await last_message(connection, ELECTIONS_STREAM, ELECTION_SUBJECT)
         assert found is not None
         assert found.deleted
-        mark = await watermark(connection)
+        mark = await stored_watermark(connection)
         assert mark.leader == "one"
         made = [each.created for each in await tasks(connection)]
         # Between two looks at its clock lies half a second at most.
@@ -431,11 +426,7 @@ async def test_a_schedule_that_skips_overlaps_fires_again_once_its_task_is_finis
 
 
 async def test_after_a_time_without_a_scheduler_each_policy_makes_good_what_it_says(server: NatsServer) -> None:
-    ahead = 0
-
-    def clock() -> int:
-        return time.time_ns() + ahead
-
+    clock = HostClock()
     minute = 60 * SECOND
     async with connect(context_for_server(server.url)) as connection:
         await make_queue(connection)
@@ -444,9 +435,9 @@ async def test_after_a_time_without_a_scheduler_each_policy_makes_good_what_it_s
                 managed = Managed(OWNER, catchup=policy)
                 await put(connection, policy, schedule="* * * * *", task_type=policy, managed=managed)
             await until(lambda: len(scheduler.agenda) == 3)
-        mark = (await watermark(connection)).instant
+        mark = (await stored_watermark(connection)).instant
         # Ten minutes pass, to the middle of one: all but what is within the grace is the policies' matter.
-        ahead = (mark // minute + 10) * minute + minute // 2 + 5 * SECOND - time.time_ns()
+        clock.leap_to((mark // minute + 10) * minute + minute // 2 + 5 * SECOND)
         started = clock()
         missed = [each * minute for each in range(mark // minute + 1, mark // minute + 11)]
         async with leading(server.url, "two", clock=clock) as scheduler:

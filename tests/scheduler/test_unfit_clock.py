@@ -15,6 +15,7 @@ from ajsync.timestamp import NANOSECONDS as SECOND
 from ajsync.transport.connection import connect
 from ajsync.transport.context import context_for_server
 from tests.nats_server import NatsServer
+from tests.scheduler.clocks import HostClock
 from tests.scheduler.fires import make_queue
 from tests.scheduler.running import leading, put, running, tasks, wait_for_tasks
 from tests.tasks import OWNER
@@ -25,30 +26,17 @@ pytestmark = pytest.mark.anyio
 WRONG = [pytest.param(year, id=str(year)) for year in (1960, 1970, 2013, 2151, 2250)]
 
 
-class Clock:
-    """The host's clock, which somebody sets."""
-
-    def __init__(self, year: int = 0) -> None:
-        self.ahead = 0
-        if year:
-            self.set_to(year)
-
-    def __call__(self) -> int:
-        return time.time_ns() + self.ahead
-
-    def set_to(self, year: int) -> None:
-        """Be at the begin of a year now."""
-        self.ahead = int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) * SECOND - time.time_ns()
-
-    def set_right(self) -> None:
-        self.ahead = 0
+def begin_of(year: int) -> int:
+    """The begin of a year, in nanoseconds since 1970."""
+    return int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) * SECOND
 
 
 @pytest.mark.parametrize("year", WRONG)
 async def test_it_waits_for_a_clock_that_is_right(
     server: NatsServer, caplog: pytest.LogCaptureFixture, year: int
 ) -> None:
-    clock = Clock(year)
+    clock = HostClock()
+    clock.leap_to(begin_of(year))
     async with connect(context_for_server(server.url)) as connection:
         await ConfigurationBucket.create(connection)
         await make_queue(connection)
@@ -61,7 +49,7 @@ async def test_it_waits_for_a_clock_that_is_right(
             assert (status.ready, status.role.state, unhealthy(scheduler)) == (False, RoleState.STAND_BY, None)
             assert await tasks(connection) == []
             right_at = time.time_ns()
-            clock.set_right()
+            clock.leap_to(time.time_ns())
             made = await wait_for_tasks(connection, 3)
             assert status_of(scheduler).ready
     assert min(each.created for each in made) > right_at - SECOND
@@ -72,18 +60,18 @@ async def test_it_waits_for_a_clock_that_is_right(
 async def test_a_leader_lets_others_lead_while_its_clock_is_wrong_and_catches_up_after_it(
     server: NatsServer, year: int
 ) -> None:
-    clock = Clock()
+    clock = HostClock()
     async with connect(context_for_server(server.url)) as connection:
         async with leading(server.url, clock=clock) as scheduler:
             await make_queue(connection)
             await put(connection, "A", managed=Managed(OWNER, catchup="all"))
             before = await wait_for_tasks(connection, 2)
-            clock.set_to(year)
+            clock.leap_to(begin_of(year))
             await until(lambda: not scheduler.leads)
             await until(lambda: scheduler.leadership is not None and bool(scheduler.leadership.trouble))
             async with leading(server.url, "two"):
                 others = await wait_for_tasks(connection, len(before) + 3)
-            clock.set_right()
+            clock.leap_to(time.time_ns())
             await until(lambda: scheduler.leads)
             made = [each.created for each in await wait_for_tasks(connection, len(others) + 3)]
         assert made == [made[0] + number * SECOND for number in range(len(made))]

@@ -20,31 +20,28 @@ ACCEPTED: dict[str, Any] = recorded("accepted.json")
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def project(project: Path) -> Path:
     """The project that was applied when `ajc` showed its schedules."""
-    folder = tmp_path / "project"
-    (folder / "schedules").mkdir(parents=True)
-    (folder / "ajsync.yaml").write_text("owner: team\n")
-    (folder / "schedules" / "a.yaml").write_text(ACCEPTED["schedules"])
-    done = ajsync(folder, "apply", "--yes", "--create-bucket")
+    (project / "schedules" / "a.yaml").write_text(ACCEPTED["schedules"])
+    done = ajsync(project, "apply", "--yes", "--create-bucket")
     assert done.returncode == 0, done.stderr
-    return folder
+    return project
 
 
-def test_an_apply_writes_what_ajc_can_show(folder: Path, server: NatsServer) -> None:
+def test_an_apply_writes_what_ajc_can_show(project: Path, server: NatsServer) -> None:
     assert normal(written(server.url).values()) == ACCEPTED["applied"]
 
 
-def test_ajc_showed_of_each_schedule_all_that_is_not_in_the_object_of_ajsync(folder: Path) -> None:
+def test_ajc_showed_of_each_schedule_all_that_is_not_in_the_object_of_ajsync(project: Path) -> None:
     for name, shown in ACCEPTED["shown"].items():
-        ours = json.loads(Normaliser().text(ajsync(folder, "view", name, "--json").stdout))
+        ours = json.loads(Normaliser().text(ajsync(project, "view", name, "--json").stdout))
         del ours["ajsync"]
         assert list(ours.items()) == list(json.loads("\n".join(shown)).items())
-    assert ajsync(folder, "list", "--names").stdout.split() == ACCEPTED["listed"] == ["FULL", "TICK"]
+    assert ajsync(project, "list", "--names").stdout.split() == ACCEPTED["listed"] == ["FULL", "TICK"]
 
 
-def test_a_delete_says_what_ajc_says_and_leaves_the_marker_that_it_leaves(folder: Path, server: NatsServer) -> None:
-    done = ajsync(folder, "delete", "FULL", "--force", "--owner", "team")
+def test_a_delete_says_what_ajc_says_and_leaves_the_marker_that_it_leaves(project: Path, server: NatsServer) -> None:
+    done = ajsync(project, "delete", "FULL", "--force", "--owner", "team")
     assert (done.returncode, done.stdout.splitlines()) == (0, ACCEPTED["removed"])
     marker = normal(written(server.url).values())[-1]
     (theirs,) = (each["stored"] for each in recorded("commands.json") if each["command"] == ["delete", "FULL", "-f"])

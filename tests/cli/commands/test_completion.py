@@ -23,13 +23,11 @@ Offered = Callable[[str], list[str]]
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def project(project: Path) -> Path:
     """A project with two environments."""
-    folder = tmp_path / "project"
-    (folder / "schedules").mkdir(parents=True)
-    (folder / "ajsync.yaml").write_text("owner: team\nenvironments: {prod: {}, staging: {}}\n")
-    (folder / "schedules" / "a.yaml").write_text("schedules: {ONLY_IN_FILES: {schedule: '@daily', task_type: a}}\n")
-    return folder
+    (project / "ajsync.yaml").write_text("owner: team\nenvironments: {prod: {}, staging: {}}\n")
+    (project / "schedules" / "a.yaml").write_text("schedules: {ONLY_IN_FILES: {schedule: '@daily', task_type: a}}\n")
+    return project
 
 
 @pytest.fixture

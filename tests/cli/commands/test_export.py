@@ -23,12 +23,10 @@ from tests.values import put
 
 
 @pytest.fixture
-def project(tmp_path: Path, server: NatsServer) -> Path:
-    """A project without schedules, and a bucket that holds some of three owners and of nobody."""
-    folder = tmp_path / "project"
-    folder.mkdir()
-    (folder / "ajsync.yaml").write_text("owner: team\n")
-    assert ajsync(folder, "init", "--bucket", "--server", server.url).returncode == 0
+def project(project: Path, server: NatsServer) -> Path:
+    """A project without a folder for schedules, and a bucket that holds some of two owners and of nobody."""
+    (project / "schedules").rmdir()
+    assert ajsync(project, "init", "--bucket", "--server", server.url).returncode == 0
     put(
         server.url,
         [
@@ -37,7 +35,7 @@ def project(tmp_path: Path, server: NatsServer) -> Path:
             task("THEIRS", owner="others"),
         ],
     )
-    return folder
+    return project
 
 
 def test_it_prints_what_is_ours_and_what_is_nobodys(project: Path, server: NatsServer) -> None:

@@ -30,13 +30,11 @@ schedules:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def project(project: Path) -> Path:
     """A project with an error, a warning and a schedule that is right."""
-    folder = tmp_path / "project"
-    (folder / "schedules").mkdir(parents=True)
-    (folder / "ajsync.yaml").write_text("owner: team\ndefaults: {queue: REPORTS}\n")
-    (folder / "schedules" / "a.yaml").write_text(SCHEDULES)
-    return folder
+    (project / "ajsync.yaml").write_text("owner: team\ndefaults: {queue: REPORTS}\n")
+    (project / "schedules" / "a.yaml").write_text(SCHEDULES)
+    return project
 
 
 def lint(project: Path, *arguments: str, code: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:

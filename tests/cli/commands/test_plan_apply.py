@@ -38,13 +38,10 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def project(project: Path) -> Path:
     """A project of two schedules."""
-    folder = tmp_path / "project"
-    (folder / "schedules").mkdir(parents=True)
-    (folder / "ajsync.yaml").write_text("owner: team\n")
-    (folder / "schedules" / "a.yaml").write_text(SCHEDULES)
-    return folder
+    (project / "schedules" / "a.yaml").write_text(SCHEDULES)
+    return project
 
 
 @pytest.fixture

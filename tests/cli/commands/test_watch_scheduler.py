@@ -26,12 +26,9 @@ schedules:
 
 
 @pytest.fixture
-def project(tmp_path: Path, server: NatsServer) -> Path:
+def project(project: Path, server: NatsServer) -> Path:
     """A project of one schedule, and a queue for it."""
-    folder = tmp_path / "project"
-    (folder / "schedules").mkdir(parents=True)
-    (folder / "ajsync.yaml").write_text("owner: team\n")
-    (folder / "schedules" / "a.yaml").write_text(SCHEDULES)
+    (project / "schedules" / "a.yaml").write_text(SCHEDULES)
 
     async def make_queue() -> None:
         client = await nats.connect(server.url)
@@ -43,7 +40,7 @@ def project(tmp_path: Path, server: NatsServer) -> Path:
         await client.close()
 
     asyncio.run(make_queue())
-    return folder
+    return project
 
 
 def tasks(server: NatsServer) -> list[dict[str, Any]]:

@@ -23,14 +23,12 @@ AJSYNC = (sys.executable, "-m", "ajsync")
 
 
 @pytest.fixture
-def project(tmp_path: Path, server: NatsServer) -> Path:
+def project(project: Path, server: NatsServer) -> Path:
     """Forty schedules that are not applied, beside those of `inspected`."""
     fill(server.url)
-    folder = tmp_path / "project"
-    folder.mkdir()
-    (folder / "ajsync.yaml").write_text("owner: us\nfiles: [a.yaml]\n")
-    (folder / "a.yaml").write_text(SCHEDULES)
-    return folder
+    (project / "ajsync.yaml").write_text("owner: us\nfiles: [a.yaml]\n")
+    (project / "a.yaml").write_text(SCHEDULES)
+    return project
 
 
 @pytest.fixture

@@ -13,39 +13,39 @@ from tests.conftest import StartServer
 LIMIT = 65_536
 
 
-def project(folder: Path, members: str) -> None:
-    """A project with one schedule."""
-    (folder / "ajsync.yaml").write_text("owner: team\nfiles: [a.yaml]\n")
-    (folder / "a.yaml").write_text(f"schedules:\n  BIG:\n    schedule: '@daily'\n    task_type: t\n    {members}\n")
+def hold(project: Path, members: str) -> None:
+    """Let the files hold one schedule with these members."""
+    text = f"schedules:\n  BIG:\n    schedule: '@daily'\n    task_type: t\n    {members}\n"
+    (project / "schedules" / "a.yaml").write_text(text)
 
 
 @pytest.mark.parametrize("members", [f"payload: {'x' * 40_000}", f"description: {'x' * 70_000}"])
 def test_a_server_that_takes_less_refuses_a_schedule_that_would_never_fire(
-    tmp_path: Path, start_server: StartServer, members: str
+    project: Path, start_server: StartServer, members: str
 ) -> None:
     at = ("--server", start_server(f"max_payload: {LIMIT}").url)
-    project(tmp_path, members)
-    assert ajsync(tmp_path, "init", "--bucket", *at).returncode == 0
-    assert ajsync(tmp_path, "validate").returncode == 0
+    hold(project, members)
+    assert ajsync(project, "init", "--bucket", *at).returncode == 0
+    assert ajsync(project, "validate").returncode == 0
     for command in (("plan",), ("apply", "--yes")):
-        done = ajsync(tmp_path, *command, *at)
+        done = ajsync(project, *command, *at)
         assert done.returncode == 3, done.stderr
         assert "BIG: " in done.stderr
         assert "of at most 65,536" in done.stderr
-    (tmp_path / "payload").write_text("x" * 40_000)
-    added = ajsync(tmp_path, "add", "ADDED", "@daily", "t", "--payload-file", "payload", *at)
+    (project / "payload").write_text("x" * 40_000)
+    added = ajsync(project, "add", "ADDED", "@daily", "t", "--payload-file", "payload", *at)
     assert added.returncode == 3, added.stderr
     assert "since a Go scheduler encodes its payload twice in base64, of at most 65,536" in added.stderr
-    assert json.loads(ajsync(tmp_path, "list", "--json", *at).stdout) == []
+    assert json.loads(ajsync(project, "list", "--json", *at).stdout) == []
 
 
-def test_offline_a_mebibyte_counts(tmp_path: Path) -> None:
-    project(tmp_path, f"payload: {'x' * 650_000}")
-    done = ajsync(tmp_path, "validate")
+def test_offline_a_mebibyte_counts(project: Path) -> None:
+    hold(project, f"payload: {'x' * 650_000}")
+    done = ajsync(project, "validate")
     assert done.returncode == 3
     assert "a.yaml:5:14: payload: 650,002 bytes are too many; the maximum is 588,000, because a Go " in done.stderr
-    project(tmp_path, f"description: {'x' * 400_000}\n    payload: {'x' * 580_000}")
-    done = ajsync(tmp_path, "validate")
+    hold(project, f"description: {'x' * 400_000}\n    payload: {'x' * 580_000}")
+    done = ajsync(project, "validate")
     assert done.returncode == 3
     assert "a.yaml:2:3: too large: its value is larger than the server takes: 1,17" in done.stderr
     assert "of at most 1,048,576" in done.stderr

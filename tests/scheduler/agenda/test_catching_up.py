@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from ajsync.timestamp import NANOSECONDS as SECOND
 from ajsync.transport.connection import connect
 from ajsync.transport.context import context_for_server
 from tests.nats_server import NatsServer
+from tests.scheduler.clocks import HostClock
 from tests.scheduler.fires import make_queue
 from tests.scheduler.log import fields
 from tests.scheduler.running import doomed, put, running
@@ -191,11 +191,7 @@ async def test_a_year_is_made_good_beside_what_is_due_now_and_the_next_leader_go
 ) -> None:
     monkeypatch.setattr("ajsync.scheduler.scheduler._SKEW_SECONDS", 0.2)
     monkeypatch.setattr("ajsync.scheduler.term._DRAIN_SECONDS", 30.0)  # what it has begun may take long to finish here
-    ahead = 0
-
-    def clock() -> int:
-        return time.time_ns() + ahead
-
+    clock = HostClock()
     async with connect(context_for_server(server.url)) as connection, AsyncExitStack() as stack:
         await make_queue(connection)
         async with doomed(server.url, clock=clock, takeover_after=0.5) as first:
@@ -204,7 +200,7 @@ async def test_a_year_is_made_good_beside_what_is_due_now_and_the_next_leader_go
             await put(connection, "OLD", schedule="* * * * *", task_type="old", managed=managed)
             await put(connection, "NOW", task_type="now", managed=Managed(OWNER, catchup="none"))
             await until(lambda: second.role.loaded and len(second.agenda) == 2)
-            began, ahead = clock(), YEAR
+            began, clock.ahead = clock(), YEAR
             leapt = clock()
             await until(lambda: gaps(second) != [] and gaps(second)[0][0] > began + 24 * HOUR)
             (now,) = (entry for entry in first.agenda.entries() if entry.task.name == "NOW")
@@ -233,10 +229,7 @@ async def test_a_year_is_made_good_beside_what_is_due_now_and_the_next_leader_go
 
 @pytest.mark.anyio
 async def test_what_is_due_now_does_not_wait_for_what_is_too_late_for_its_deadline(server: NatsServer) -> None:
-    ahead = 0
-
-    def clock() -> int:
-        return time.time_ns() + ahead
+    clock = HostClock()
 
     def too_late(scheduler: Scheduler) -> float:
         missed = re.search(rb'missed_total{reason="deadline"} (\d+)', scheduler.metrics.exposition())
@@ -250,7 +243,7 @@ async def test_what_is_due_now_does_not_wait_for_what_is_too_late_for_its_deadli
                 await put(connection, f"OLD{number}", schedule="@every 61s", deadline=SECOND, managed=managed)
             await put(connection, "NOW", schedule="@every 7s", managed=Managed(OWNER, catchup="none"))
             await until(lambda: scheduler.leads and len(scheduler.agenda) == 4)
-            ahead = YEAR
+            clock.ahead = YEAR
             await until(lambda: too_late(scheduler) > 1000)
             term = scheduler.term
             assert term is not None

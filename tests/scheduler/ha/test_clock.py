@@ -19,6 +19,7 @@ from ajsync.timestamp import NANOSECONDS
 from ajsync.transport.connection import connect
 from ajsync.transport.context import context_for_server
 from tests.nats_server import NatsServer
+from tests.scheduler.clocks import HostClock
 from tests.scheduler.ha.ledger import compare, read_items, read_tasks, rewritten
 from tests.scheduler.ha.stage import make_streams, schedule, store, until
 
@@ -29,20 +30,6 @@ HOURS = 5
 MINUTE = 60 * NANOSECONDS
 TASKS = [schedule(policy.upper(), "@every 1m", catchup=policy) for policy in get_args(Catchup)]
 INTERVALS = {task.name: MINUTE for task in TASKS}
-
-
-class Clock:
-    """The host's clock, and by how much somebody has set it forwards."""
-
-    def __init__(self) -> None:
-        self.ahead = 0
-
-    def __call__(self) -> int:
-        return time.time_ns() + self.ahead
-
-    def leap_to(self, instant: int) -> None:
-        """Be at this instant now."""
-        self.ahead = instant - time.time_ns()
 
 
 async def test_what_a_leap_forwards_skips_follows_the_policies(server: NatsServer) -> None:
@@ -95,7 +82,7 @@ async def test_who_takes_over_from_a_leader_that_was_far_ahead_goes_by_its_own_c
         clock.leap_to(begin + HOURS * 60 * MINUTE + NANOSECONDS)
         await _caught_up(scheduler, clock)
         ahead = await read_tasks(client)
-    async with _running(server) as (clock, scheduler, client):
+    async with _running(server, begin) as (clock, scheduler, client):
         clock.leap_to(begin + MINUTE + NANOSECONDS)
         await _caught_up(scheduler, clock)
         made = await read_tasks(client)
@@ -118,10 +105,10 @@ async def test_a_clock_that_is_not_the_servers_is_told_of(
 
 
 @asynccontextmanager
-async def _running(server: NatsServer) -> AsyncIterator[tuple[Clock, Scheduler, Client]]:
-    """A scheduler that leads, by a clock that can be set."""
-    clock, stop = Clock(), asyncio.Event()
-    clock.leap_to(clock() // MINUTE * MINUTE + 10 * NANOSECONDS)  # far from any fire
+async def _running(server: NatsServer, minute: int | None = None) -> AsyncIterator[tuple[HostClock, Scheduler, Client]]:
+    """A scheduler that leads, by a clock that can be set; at first in this `minute`, or in the present one."""
+    clock, stop = HostClock(), asyncio.Event()
+    clock.leap_to((clock() // MINUTE * MINUTE if minute is None else minute) + 10 * NANOSECONDS)  # far from any fire
     client = await nats.connect(server.url)
     await make_streams(client)
     await store(client, TASKS)
@@ -135,7 +122,7 @@ async def _running(server: NatsServer) -> AsyncIterator[tuple[Clock, Scheduler, 
     await client.close()
 
 
-async def _caught_up(scheduler: Scheduler, clock: Clock) -> None:
+async def _caught_up(scheduler: Scheduler, clock: HostClock) -> None:
     """Wait until everything is fired that the clock says is due."""
     now = clock()
     await until(

@@ -20,8 +20,8 @@ from tests.nats_server import NatsServer
 from tests.scheduler.fires import change_stream, make_queue
 from tests.scheduler.ha.members import Member
 from tests.scheduler.ha.stage import until
-from tests.scheduler.running import put, running, tasks
-from tests.scheduler.test_open_fires import LARGE, QUEUE_STREAM, kept_from_the_tasks, mark_of
+from tests.scheduler.running import put, running, stored_watermark, tasks
+from tests.scheduler.test_open_fires import LARGE, QUEUE_STREAM, kept_from_the_tasks
 from tests.tasks import OWNER
 
 pytestmark = pytest.mark.anyio
@@ -42,11 +42,11 @@ async def test_a_leader_that_was_paused_makes_nothing_again_that_was_made_and_fi
         await kept_from_the_tasks(connection)
         await put(connection, "STUCK", task_type="stuck", payload=LARGE, managed=Managed(OWNER, catchup="none"))
         stand_by = await stack.enter_async_context(running(server.url, "two", takeover_after=2.0))
-        while len((await mark_of(connection)).open) < REFUSED:
+        while len((await stored_watermark(connection)).open) < REFUSED:
             await asyncio.sleep(0.05)
         leader.signal(signal.SIGSTOP)
         await until(lambda: stand_by.leads, "the other takes over", lambda: leader.log)
-        refused = {fire_task_id(name, due) for name, due in (await mark_of(connection)).open}
+        refused = {fire_task_id(name, due) for name, due in (await stored_watermark(connection)).open}
         assert len(refused) >= REFUSED
         await kept_from_the_tasks(connection, False)
         async with asyncio.timeout(20):
