@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,7 +19,7 @@ from ajsync.cli.output.terminal import say
 from ajsync.config import Configuration
 from ajsync.errors import AjsyncError, InvalidError, UnreachableError, UsageError
 from ajsync.reconcile.plan import Destination
-from ajsync.reconcile.reconciler import Goal, destination_of
+from ajsync.reconcile.reconciler import Goal, Proposal, destination_of, propose
 from ajsync.safety import Opened
 from ajsync.text import visible
 from ajsync.transport.connection import Connection, connect
@@ -106,44 +106,36 @@ def goal(configuration: Configuration, opened: Opened) -> Goal:
     return Goal(configuration.owner, configuration.tasks, configuration.digest, configuration.safety, opened)
 
 
-@asynccontextmanager
-async def connected(server: Server, configured: str | None = None) -> AsyncIterator[Connection]:
-    """Connect as the options say."""
-    async with connect(chosen_context(server, configured), timeout=server.timeout) as connection:
-        yield connection
+async def proposal_of(
+    bucket: ConfigurationBucket, server: Server, configuration: Configuration, opened: Opened
+) -> Proposal:
+    """Make the plan of the files for the bucket that the options lead to."""
+    where = destination(bucket.connection, server, configuration)
+    return await propose(bucket, goal(configuration, opened), where)
 
 
-@asynccontextmanager
-async def opened_bucket(
-    server: Server, configured: str | None = None, creation: Creation | None = None
-) -> AsyncIterator[ConfigurationBucket]:
-    """Connect as the options say, and open the bucket as `open_bucket` does."""
-    async with connected(server, configured) as connection:
-        yield await open_bucket(connection, creation)
-
-
-def on_server(files: Files, server: Server, work: Callable[[Connection], Awaitable[T]]) -> T:
-    """Run `work` on a connection as the options and the project say, and return what it returns."""
+def on_server(server: Server, configured: str | None, work: Callable[[Connection], Awaitable[T]]) -> T:
+    """Connect as the options or the configuration say, and return what `work` returns."""
 
     async def main() -> T:
-        async with connected(server, configured_context(files, server)) as connection:
+        async with connect(chosen_context(server, configured), timeout=server.timeout) as connection:
             return await work(connection)
 
     return run(main())
 
 
 def on_bucket(
-    files: Files,
     server: Server,
+    configured: str | None,
     work: Callable[[ConfigurationBucket], Awaitable[T]],
     creation: Creation | None = None,
 ) -> T:
-    """Run `work` on the bucket, which `creation` makes where it is missing, and return what it returns."""
+    """Do the same on the bucket, which `creation` makes where it is missing."""
 
     async def on(connection: Connection) -> T:
         return await work(await open_bucket(connection, creation))
 
-    return on_server(files, server, on)
+    return on_server(server, configured, on)
 
 
 async def open_bucket(connection: Connection, creation: Creation | None) -> ConfigurationBucket:

@@ -10,7 +10,7 @@ from ajsync.asyncjobs.live import LiveSchedule
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.cli.options.values import Files, Server
 from ajsync.cli.project import load
-from ajsync.cli.session import on_bucket
+from ajsync.cli.session import configured_context, on_bucket
 from ajsync.errors import AjsyncError, NotFoundError
 from ajsync.reconcile.single import find
 from ajsync.text import nearest, one_line, visible
@@ -36,7 +36,8 @@ def read_source(files: Files, server: Server, *, from_files: bool) -> Source:
         tasks = load(files).tasks
         return Source("the files", "ajsync next --files", [tasks[name] for name in sorted(tasks)], {})
 
-    entries = sorted(on_bucket(files, server, lambda bucket: bucket.read()).entries.items())
+    live = on_bucket(server, configured_context(files, server), lambda bucket: bucket.read())
+    entries = sorted(live.entries.items())
     return Source(
         "the bucket",
         "ajsync list",

@@ -106,7 +106,7 @@ def command(
     from ajsync.asyncjobs.model import DEFAULT_MAX_TRIES, encode_json
     from ajsync.asyncjobs.size import MAX_PAYLOAD
     from ajsync.cli.output.schedules import schedule_lines
-    from ajsync.cli.session import on_bucket
+    from ajsync.cli.session import configured_context, on_bucket
     from ajsync.reconcile.fields import stored_object
     from ajsync.reconcile.single import add, new_schedule, parse_deadline
 
@@ -134,5 +134,6 @@ def command(
     )
 
     creation = Creation() if create_bucket else None
-    stored = on_bucket(files, server, lambda bucket: add(bucket, task, now=time.time_ns()), creation)
+    context = configured_context(files, server)
+    stored = on_bucket(server, context, lambda bucket: add(bucket, task, now=time.time_ns()), creation)
     show(output, lambda: stored_object(stored), lambda: schedule_lines(stored))

@@ -25,6 +25,7 @@ from ajsync.safety import Opened
 from ajsync.text import counted
 
 if TYPE_CHECKING:
+    from ajsync.asyncjobs.bucket import ConfigurationBucket
     from ajsync.config import Configuration
     from ajsync.reconcile.apply.apply import Result
     from ajsync.reconcile.plan import Plan
@@ -121,7 +122,7 @@ def _apply_once(
 ) -> None:
     from ajsync.cli.output.plan import print_plan, print_result
     from ajsync.cli.project import load_and_warn
-    from ajsync.cli.session import run, warn_if_elsewhere
+    from ajsync.cli.session import on_bucket, run, warn_if_elsewhere
     from ajsync.reconcile.saved import check_environment, check_plan, load_plan
 
     saved = None if plan_file is None else load_plan(plan_file)
@@ -130,7 +131,9 @@ def _apply_once(
         files, opened = _files_of(files, saved), opened | saved.opened
     configuration = load_and_warn(files)
     warn_if_elsewhere(server, configuration.environment, configuration.context)
-    proposal = run(_prepare(configuration, server, opened, creation))
+    proposal = on_bucket(
+        server, configuration.context, lambda bucket: _prepare(bucket, server, configuration, opened), creation
+    )
     plan = proposal.plan
     if saved is not None:
         check_plan(saved.plan, plan)  # the new plan is applied, so that nothing of the saved one has to be trusted
@@ -148,16 +151,15 @@ def _apply_once(
     print_result(run(_carry_out(plan, configuration, server)))
 
 
-async def _prepare(configuration: Configuration, server: Server, opened: Opened, creation: Creation | None) -> Proposal:
-    from ajsync.cli.session import destination, goal, opened_bucket
+async def _prepare(
+    bucket: ConfigurationBucket, server: Server, configuration: Configuration, opened: Opened
+) -> Proposal:
+    from ajsync.cli.session import proposal_of
     from ajsync.reconcile.apply.recreate import finish_interrupted
-    from ajsync.reconcile.reconciler import propose
 
-    async with opened_bucket(server, configuration.context, creation) as bucket:
-        if finished := await finish_interrupted(bucket, configuration.owner):
-            say(f"Restored {counted(len(finished), 'schedule')} that an interrupted apply had left deleted.")
-        where = destination(bucket.connection, server, configuration)
-        return await propose(bucket, goal(configuration, opened), where)
+    if finished := await finish_interrupted(bucket, configuration.owner):
+        say(f"Restored {counted(len(finished), 'schedule')} that an interrupted apply had left deleted.")
+    return await proposal_of(bucket, server, configuration, opened)
 
 
 def _files_of(files: Files, saved: SavedPlan) -> Files:
@@ -183,11 +185,14 @@ def _question(plan: Plan) -> str:
 async def _carry_out(plan: Plan, configuration: Configuration, server: Server) -> Result:
     import time
 
+    from ajsync.asyncjobs.bucket import ConfigurationBucket
     from ajsync.cli.output.plan import progress
-    from ajsync.cli.session import opened_bucket, stop_on_signals
+    from ajsync.cli.session import chosen_context, stop_on_signals
     from ajsync.reconcile.apply.apply import apply
+    from ajsync.transport.connection import connect
 
     stop = stop_on_signals()
-    async with opened_bucket(server, configuration.context) as bucket:
+    async with connect(chosen_context(server, configuration.context), timeout=server.timeout) as connection:
+        bucket = await ConfigurationBucket.open(connection)
         with progress(len(plan.changes)) as advance:
             return await apply(bucket, plan, now=time.time_ns(), on_done=advance, stop=stop)

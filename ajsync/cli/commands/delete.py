@@ -36,25 +36,16 @@ def command(name: str, files: Files, server: Server, force: bool, owner: str | N
       ajsync delete EMAIL_MONTHLY_UPDATE --force
       ajsync delete REPORT_DAILY --owner team
     """
-    from ajsync.cli.session import configured_context, opened_bucket, run
+    from ajsync.cli.session import configured_context, on_bucket
     from ajsync.reconcile.single import find_removable, remove
 
     if not force and not sys.stdin.isatty():
         raise UsageError("There is no terminal to ask on: pass --force.")
     context = configured_context(files, server)
-
-    async def look() -> Found:
-        async with opened_bucket(server, context) as bucket:
-            return await find_removable(bucket, name, owner=owner)
-
-    async def delete(found: Found) -> None:
-        async with opened_bucket(server, context) as bucket:
-            await remove(bucket, found)
-
-    found = run(look())
+    found = on_bucket(server, context, lambda bucket: find_removable(bucket, name, owner=owner))
     if not force:
         confirm(_question(name, found), "Nothing was deleted.")
-    run(delete(found))
+    on_bucket(server, context, lambda bucket: remove(bucket, found))
     conclude(f"Removed Scheduled Task {visible(name)}")
 
 

@@ -20,9 +20,10 @@ from ajsync.files import write_new
 from ajsync.text import counted, plural, visible
 
 if TYPE_CHECKING:
+    from ajsync.asyncjobs.bucket import ConfigurationBucket
     from ajsync.asyncjobs.live import LiveSchedule
     from ajsync.asyncjobs.model import ScheduledTask
-    from ajsync.reconcile.plan import Adopt
+    from ajsync.config import Configuration
 
 _LONGEST_NAME = 255
 """Bytes that the name of a file may have, on every usual file system."""
@@ -56,18 +57,14 @@ def command(names: tuple[str, ...], files: Files, server: Server, output: Path |
     if adopt and output is None:
         raise UsageError("--adopt needs --output: it takes over what is in the files.")
     from ajsync.cli.project import load
-    from ajsync.cli.session import opened_bucket, run, warn_if_elsewhere
+    from ajsync.cli.session import on_bucket, warn_if_elsewhere
     from ajsync.config.export import export_yaml
 
     configuration = load(files, empty=True)
     warn_if_elsewhere(server, configuration.environment, configuration.context)
     held = {*configuration.tasks, *configuration.suspended} if output else set()
-
-    async def read() -> dict[str, ScheduledTask]:
-        async with opened_bucket(server, configuration.context) as bucket:
-            return _chosen((await bucket.read()).entries, configuration.owner, names, held)
-
-    tasks = run(read())
+    live = on_bucket(server, configuration.context, lambda bucket: bucket.read())
+    tasks = _chosen(live.entries, configuration.owner, names, held)
     texts: dict[Path | None, str] = {}
     skipped: dict[str, str] = {}
     for path, group in _by_file(tasks, output).items():
@@ -80,7 +77,12 @@ def command(names: tuple[str, ...], files: Files, server: Server, output: Path |
     for name, reason in sorted(skipped.items()):
         say(f"Not written: {name}: {reason}")
     if output is not None:
-        run(_take_over(files, server, tasks.keys() - skipped.keys(), adopt))
+        written = tasks.keys() - skipped.keys()
+        configuration = load(files, empty=True)
+        if missing := len(written - configuration.tasks.keys()):
+            are = plural(missing, "is in a file", "are in files")
+            warn(f"{missing} of them {are} that the patterns of {configuration.project.name} do not match.")
+        on_bucket(server, configuration.context, lambda bucket: _take_over(bucket, configuration, written, adopt))
     if skipped:
         raise PartiallyAppliedError(
             f"{counted(len(skipped), 'schedule')} cannot be written as YAML and {plural(len(skipped), 'was', 'were')} "
@@ -135,40 +137,34 @@ def _write(texts: Mapping[Path | None, str]) -> None:
         echo_data(texts[None], nl=False)
 
 
-async def _take_over(files: Files, server: Server, written: Collection[str], adopt: bool) -> None:
+async def _take_over(
+    bucket: ConfigurationBucket, configuration: Configuration, written: Collection[str], adopt: bool
+) -> None:
     """Adopt the written schedules whose owner is all that changes, and say what else the next plan will show."""
     import time
 
     from ajsync.cli.output.plan import print_result
-    from ajsync.cli.project import load
-    from ajsync.cli.session import goal, opened_bucket
+    from ajsync.cli.session import goal
     from ajsync.reconcile.apply.apply import apply
+    from ajsync.reconcile.fields import OWNER, changed_fields
     from ajsync.reconcile.plan import Adopt, Update
     from ajsync.reconcile.reconciler import propose
     from ajsync.safety import Opened
 
-    configuration = load(files, empty=True)
-    missing = [name for name in written if name not in configuration.tasks]
-    if missing:
-        are = plural(len(missing), "is in a file", "are in files")
-        warn(f"{len(missing)} of them {are} that the patterns of {configuration.project.name} do not match.")
-    async with opened_bucket(server, configuration.context) as bucket:
-        plan = (await propose(bucket, goal(configuration, Opened(adopt=True)))).plan
-        ours = [change for change in plan.changes if change.name in written and isinstance(change, Adopt | Update)]
-        alike = [change for change in ours if isinstance(change, Adopt) and _only_owner_differs(change)]
-        if different := len(ours) - len(alike):
-            warn(
-                f"{different} of them {plural(different, 'does', 'do')} not plan as unchanged, because 'defaults' of "
-                f"the project {plural(different, 'adds', 'add')} members; see 'ajsync plan --adopt'."
-            )
-        if adopt and alike:
-            print_result(await apply(bucket, replace(plan, changes=tuple(alike)), now=time.time_ns()))
-        elif alike:
-            are, them = plural(len(alike), "is", "are"), plural(len(alike), "it", "them")
-            say(f"{len(alike)} of them {are} unmanaged: 'ajsync apply --adopt' takes {them} over.")
-
-
-def _only_owner_differs(change: Adopt) -> bool:
-    from ajsync.reconcile.fields import OWNER, changed_fields
-
-    return changed_fields(change.before, change.after) == (OWNER,)
+    plan = (await propose(bucket, goal(configuration, Opened(adopt=True)))).plan
+    ours = [change for change in plan.changes if change.name in written and isinstance(change, Adopt | Update)]
+    alike = [
+        change
+        for change in ours
+        if isinstance(change, Adopt) and changed_fields(change.before, change.after) == (OWNER,)
+    ]
+    if different := len(ours) - len(alike):
+        warn(
+            f"{different} of them {plural(different, 'does', 'do')} not plan as unchanged, because 'defaults' of "
+            f"the project {plural(different, 'adds', 'add')} members; see 'ajsync plan --adopt'."
+        )
+    if adopt and alike:
+        print_result(await apply(bucket, replace(plan, changes=tuple(alike)), now=time.time_ns()))
+    elif alike:
+        are, them = plural(len(alike), "is", "are"), plural(len(alike), "it", "them")
+        say(f"{len(alike)} of them {are} unmanaged: 'ajsync apply --adopt' takes {them} over.")

@@ -47,9 +47,10 @@ def command(name: str, last: int, zone: tzinfo | None, output: str, files: Files
       ajsync history EMAIL_MONTHLY_UPDATE --last 100 --json | jq '.fires[] | select(.state == "expired")'
     """
     from ajsync.cli.output import fires as output_of
-    from ajsync.cli.session import on_bucket
+    from ajsync.cli.session import configured_context, on_bucket
 
-    task, fires = on_bucket(files, server, lambda bucket: _read(bucket, name, last, files))
+    context = configured_context(files, server)
+    task, fires = on_bucket(server, context, lambda bucket: _read(bucket, name, last, files))
     show(
         output,
         lambda: output_of.history_document(task, fires, zone),

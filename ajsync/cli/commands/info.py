@@ -28,8 +28,8 @@ def command(output: str, files: Files, server: Server) -> None:
     import time
 
     from ajsync.cli.output.information import information_document, information_lines
-    from ajsync.cli.session import on_server
+    from ajsync.cli.session import configured_context, on_server
     from ajsync.inspect.information import read_information
 
-    found = on_server(files, server, read_information)
+    found = on_server(server, configured_context(files, server), read_information)
     show(output, lambda: information_document(found), lambda: information_lines(found, time.time_ns()))

@@ -185,17 +185,12 @@ def _write(files: Mapping[Path, str]) -> None:
 
 
 def _make_bucket(server: Server, project: Path | None, creation: Creation) -> None:
-    from ajsync.cli.session import connected, make_bucket, run
+    from ajsync.cli.session import make_bucket, on_server
     from ajsync.config import load_context
 
     configured = load_context(Path.cwd(), project=project) if project is not None else None
-
-    async def main() -> tuple[str, str, bool]:
-        async with connected(server, configured) as connection:
-            bucket, made = await make_bucket(connection, creation)
-            return bucket.target.bucket, connection.url, made
-
-    name, url, made = run(main())
+    bucket, made = on_server(server, configured, lambda connection: make_bucket(connection, creation))
+    name, url = bucket.target.bucket, bucket.connection.url
     click.echo(f"Made the bucket {name} at {url}." if made else f"The bucket {name} exists already at {url}.")
 
 

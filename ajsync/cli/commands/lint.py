@@ -132,7 +132,7 @@ def _lint(
 
     from ajsync.cli.output.findings import Linted
     from ajsync.cli.project import load_and_warn
-    from ajsync.cli.session import configured_context, connected, run
+    from ajsync.cli.session import configured_context, on_server
     from ajsync.cli.source import read_source
     from ajsync.inspect.information import queue_names
     from ajsync.inspect.lint import lint, material
@@ -149,15 +149,11 @@ def _lint(
         tasks, context = [*configuration.tasks.values()], configuration.context
         without_queue, locations = configuration.without_queue, configuration.locations
 
-    async def queues() -> frozenset[str]:
-        async with connected(server, context) as connection:
-            return await queue_names(connection)
-
     found = material(
         tasks,
         time.time_ns(),
         unreadable=unreadable,
-        queues=run(queues()) if online else None,
+        queues=on_server(server, context, queue_names) if online else None,
         herd=herd,
         without_queue=without_queue,
     )

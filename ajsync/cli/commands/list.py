@@ -28,10 +28,11 @@ def command(files: Files, server: Server, names: bool, output: str, create_bucke
       ajsync list --json | jq -r '.[] | select(.queue == "EMAIL") | .name'
     """
     from ajsync.cli.output import schedules
-    from ajsync.cli.session import on_bucket
+    from ajsync.cli.session import configured_context, on_bucket
     from ajsync.reconcile.fields import stored_object
 
-    live = on_bucket(files, server, lambda bucket: bucket.read(), Creation() if create_bucket else None)
+    creation = Creation() if create_bucket else None
+    live = on_bucket(server, configured_context(files, server), lambda bucket: bucket.read(), creation)
     entries = [entry for _, entry in sorted(live.entries.items())]
     tasks = [entry.task for entry in entries if entry.task is not None]
     if names:

@@ -61,18 +61,13 @@ def command(
     """
     from ajsync.cli.output.plan import print_plan
     from ajsync.cli.project import load_and_warn
-    from ajsync.cli.session import destination, goal, opened_bucket, run, warn_if_elsewhere
-    from ajsync.reconcile.reconciler import propose
+    from ajsync.cli.session import on_bucket, proposal_of, warn_if_elsewhere
 
     configuration = load_and_warn(files, annotate=style == "github")
     warn_if_elsewhere(server, configuration.environment, configuration.context)
-
-    async def main() -> Proposal:
-        async with opened_bucket(server, configuration.context) as bucket:
-            where = destination(bucket.connection, server, configuration)
-            return await propose(bucket, goal(configuration, opened), where)
-
-    proposal = run(main())
+    proposal = on_bucket(
+        server, configuration.context, lambda bucket: proposal_of(bucket, server, configuration, opened)
+    )
     _warn_if_interrupted(proposal)
     print_plan(
         proposal, configuration.safety, style=style, show_payload=show_payload, locations=configuration.locations

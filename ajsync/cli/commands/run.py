@@ -42,10 +42,11 @@ def command(name: str, sign: Path | None, ajc_payloads: bool, output: str, files
 
     from ajsync.asyncjobs.signing import load_signer
     from ajsync.asyncjobs.tasks import encode_task
-    from ajsync.cli.session import on_bucket
+    from ajsync.cli.session import configured_context, on_bucket
 
     signer = load_signer(sign) if sign else None
-    task = on_bucket(files, server, lambda bucket: _enqueue(bucket, name, signer, ajc_payloads))
+    context = configured_context(files, server)
+    task = on_bucket(server, context, lambda bucket: _enqueue(bucket, name, signer, ajc_payloads))
     text = f"Enqueued the task {task.id} of {name} in the queue {task.queue}."
     show(output, lambda: loads(encode_task(task)), lambda: [text])
 

@@ -24,9 +24,9 @@ def command(name: str, files: Files, server: Server, show_payload: bool, output:
       ajsync view EMAIL_MONTHLY_UPDATE --json
     """
     from ajsync.cli.output.schedules import schedule_lines
-    from ajsync.cli.session import on_bucket
+    from ajsync.cli.session import configured_context, on_bucket
     from ajsync.cli.source import stored_task
     from ajsync.reconcile.fields import stored_object
 
-    task = on_bucket(files, server, lambda bucket: stored_task(bucket, name))
+    task = on_bucket(server, configured_context(files, server), lambda bucket: stored_task(bucket, name))
     show(output, lambda: stored_object(task), lambda: schedule_lines(task, show_payload=show_payload))

@@ -52,23 +52,18 @@ def further_schedules(ctx: click.Context) -> list[str]:
 
 def _stored(ctx: click.Context) -> list[str]:
     """Return the names in the bucket, or none if they do not arrive in time."""
-    import asyncio
     import logging
 
-    from ajsync.cli.session import configured_context, opened_bucket
+    from ajsync.cli.session import configured_context, on_bucket
 
     logging.disable()
     server = Server(ctx.params.get("context"), ctx.params.get("server"), _SECONDS)
     context = configured_context(_files(ctx), server, warn=False)
     found: list[str] = []
 
-    async def read() -> None:
-        async with opened_bucket(server, context) as bucket:
-            found.extend(sorted(await bucket.names()))
-
     def work() -> None:
         with suppress(Exception):
-            asyncio.run(read())
+            found.extend(sorted(on_bucket(server, context, lambda bucket: bucket.names())))
 
     # A thread can be abandoned, even while it resolves the name of a host.
     thread = Thread(target=work, daemon=True)
