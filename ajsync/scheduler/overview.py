@@ -27,22 +27,23 @@ def status_of(scheduler: Scheduler) -> Status:
     upcoming = sorted((fire for fire in fires if fire.due > now and not fire.is_withdrawn), key=lambda fire: fire.due)
     return Status(
         name=scheduler.settings.name,
-        role=scheduler.role,
+        version=__version__,
+        now=now,
+        role=scheduler.role.state,
         leader=None if holder is None else cut(holder),
+        since=scheduler.role.since,
+        ready=not reason,
+        reason=reason,
         connected=connection.is_connected,
         server=connection.url,
         schedules=len(scheduler.agenda),
         watermark=watermark.instant if watermark else None,
         watermark_age=(now - watermark.instant) / NANOSECONDS if watermark else None,
         clock_skew=scheduler.clock_skew,
-        upcoming=tuple(UpcomingFire(cut(fire.task.name), cut(fire.task.queue), fire.due) for fire in upcoming[:SHOWN]),
-        recent=scheduler.records.recent(),
         problems=problems,
         more_problems=scheduler.records.problem_count - len(problems),
-        ready=not reason,
-        reason=reason,
-        version=__version__,
-        now=now,
+        upcoming=tuple(UpcomingFire(cut(fire.task.name), cut(fire.task.queue), fire.due) for fire in upcoming[:SHOWN]),
+        recent=scheduler.records.recent(),
     )
 
 

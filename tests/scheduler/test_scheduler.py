@@ -229,7 +229,7 @@ async def test_the_status_tells_the_truth(server: NatsServer) -> None:
         await wait_for_tasks(connection, 2)
         await until(lambda: scheduler.watermark is not None and len(scheduler.records.recent()) >= 2)
         status = status_of(scheduler)
-        assert (status.role.state, status.leader, status.name) == (RoleState.LEADING, "one", "one")
+        assert (status.role, status.leader, status.name) == (RoleState.LEADING, "one", "one")
         assert (status.ready, status.connected, status.schedules, status.problems) == (True, True, 2, ())
         assert status.server == server.url
         upcoming = [fire for fire in status.upcoming if fire.name == "SECOND"]
@@ -248,7 +248,7 @@ async def test_the_status_tells_the_truth(server: NatsServer) -> None:
             await until(lambda: other.leadership is not None and other.leadership.holder == "one")
             await until(lambda: other.role.loaded)
             status = status_of(other)
-            assert (status.role.state, status.leader, status.schedules) == (RoleState.STAND_BY, "one", 2)
+            assert (status.role, status.leader, status.schedules) == (RoleState.STAND_BY, "one", 2)
             assert status.ready
 
 
@@ -359,7 +359,7 @@ async def test_a_watermark_that_is_not_written_is_told_and_firing_goes_on(
             (problem,) = status.problems
             assert problem.name == WATERMARK_KEY
             assert problem.problem.startswith("the watermark is not written: JetStream refused")
-            assert (status.role.state, status.ready, status.reason) == (RoleState.LEADING, False, problem.problem)
+            assert (status.role, status.ready, status.reason) == (RoleState.LEADING, False, problem.problem)
             await change_stream(connection, CONFIGURATION_STREAM, max_msg_size=-1)
             await until(lambda: not status_of(scheduler).problems)
             assert status_of(scheduler).ready

@@ -46,7 +46,7 @@ async def test_it_waits_for_a_clock_that_is_right(
             when = "before May 2014" if year < 2014 else "after June 2150"
             await until(lambda: when in status_of(scheduler).reason)
             status = status_of(scheduler)
-            assert (status.ready, status.role.state, unhealthy(scheduler)) == (False, RoleState.STAND_BY, None)
+            assert (status.ready, status.role, unhealthy(scheduler)) == (False, RoleState.STAND_BY, None)
             assert await tasks(connection) == []
             right_at = time.time_ns()
             clock.leap_to(time.time_ns())

@@ -56,7 +56,7 @@ _STATES: dict[FireState, tuple[str, str]] = {
 
 def page(status: Status, *, refresh: bool = True) -> str:
     """The whole document. With `refresh` a browser loads it again every few seconds."""
-    role = _ROLES[status.role.state][1]
+    role = _ROLES[status.role][1]
     reload = f'<meta http-equiv="refresh" content="{REFRESH_SECONDS}">' if refresh else ""
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -75,7 +75,7 @@ def _header(status: Status) -> str:
     connected = _badge("good", "Connected to") if status.connected else _badge("bad", "Not connected to")
     return (
         '<header>\n<p class="product">ajsync scheduler</p>\n'
-        f"<h1>{_text(status.name)}</h1>\n{_badge(*_ROLES[status.role.state])}\n{ready}\n"
+        f"<h1>{_text(status.name)}</h1>\n{_badge(*_ROLES[status.role])}\n{ready}\n"
         f"<p>{_sentence(status)}</p>\n{reason}"
         f'<p class="server">{connected} {_text(status.server)}</p>\n</header>'
     )
@@ -88,7 +88,7 @@ def _sentence(status: Status) -> str:
         RoleState.STAND_BY: f"{leader}; this scheduler is ready to take over.",
         RoleState.WAITING: "Won the election, and fires once the previous leader has surely stopped.",
         RoleState.LEADING: "Leads, and fires what is due.",
-    }[status.role.state]
+    }[status.role]
 
 
 def _facts(status: Status) -> str:
@@ -96,11 +96,11 @@ def _facts(status: Status) -> str:
     skew = status.clock_skew
     age = "&ndash;" if status.watermark_age is None else f"{span(status.watermark_age)} ago"
     facts = [
-        ("Leader", _text(status.leader or "none"), "this scheduler" if status.role.leads else ""),
+        ("Leader", _text(status.leader or "none"), "this scheduler" if status.role is RoleState.LEADING else ""),
         (
-            f"{_ROLES[status.role.state][1]} for",
-            span(_seconds(status.now - status.role.since)),
-            f"since {_time(status.role.since, status.now)}",
+            f"{_ROLES[status.role][1]} for",
+            span(_seconds(status.now - status.since)),
+            f"since {_time(status.since, status.now)}",
         ),
         ("Schedules", f"{status.schedules:,}", f"{problems} with problems"),
         ("Watermark", age, "none yet" if status.watermark is None else _time(status.watermark, status.now)),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from ajsync.scheduler.election.role import Role
+from ajsync.scheduler.election.role import RoleState
 from ajsync.timestamp import format_timestamp
 
 FireState = Literal["created", "repaired", "exists", "queue_error", "missed", "skipped"]
@@ -59,9 +59,17 @@ class Status:
     """The state of a scheduler at the instant `now`."""
 
     name: str
-    role: Role
+    version: str
+    now: int
+    """Nanoseconds since 1970."""
+    role: RoleState
     leader: str | None
     """The scheduler that leads; None if none does, or if it is not known."""
+    since: int
+    """When it took on its role, in nanoseconds since 1970."""
+    ready: bool
+    reason: str
+    """Why it is not ready; empty if it is."""
     connected: bool
     server: str
     """The NATS server, without a password."""
@@ -72,64 +80,30 @@ class Status:
     """Seconds since the watermark."""
     clock_skew: float | None
     """Seconds by which this clock is ahead of the server's."""
+    problems: tuple[ScheduleProblem, ...]
+    """At most `LISTED`."""
+    more_problems: int
+    """How many schedules with problems are not listed."""
     upcoming: tuple[UpcomingFire, ...]
     """The next fires, soonest first; at most `SHOWN`."""
     recent: tuple[FireRecord, ...]
     """The last fires, newest first; at most `SHOWN`."""
-    problems: tuple[ScheduleProblem, ...]
-    """At most `LISTED`."""
-    ready: bool
-    reason: str
-    """Why it is not ready; empty if it is."""
-    version: str
-    now: int
-    """Nanoseconds since 1970."""
-    more_problems: int = 0
-    """How many schedules with problems are not listed."""
+
+
+_INSTANTS = ("now", "since", "watermark", "due")
+_DURATIONS = ("watermark_age", "clock_skew", "lateness")
 
 
 def status_json(status: Status) -> dict[str, Any]:
     """The status as JSON values: instants in RFC 3339, durations in seconds, None for what is not known."""
-    return {
-        "name": status.name,
-        "version": status.version,
-        "now": format_timestamp(status.now),
-        "role": status.role.state.value,
-        "leader": status.leader,
-        "since": format_timestamp(status.role.since),
-        "ready": status.ready,
-        "reason": status.reason,
-        "connected": status.connected,
-        "server": status.server,
-        "schedules": status.schedules,
-        "watermark": None if status.watermark is None else format_timestamp(status.watermark),
-        "watermark_age_seconds": status.watermark_age,
-        "clock_skew_seconds": status.clock_skew,
-        "problems": [
-            {
-                "name": problem.name,
-                "problem": problem.problem,
-                "count": problem.count,
-                "since": format_timestamp(problem.since),
-            }
-            for problem in status.problems
-        ],
-        "more_problems": status.more_problems,
-        "upcoming": [
-            {"name": fire.name, "queue": fire.queue, "due": format_timestamp(fire.due)} for fire in status.upcoming
-        ],
-        "recent": [_record_json(record) for record in status.recent],
-    }
+    return asdict(status, dict_factory=_object)
 
 
-def _record_json(record: FireRecord) -> dict[str, Any]:
-    return {
-        "name": record.name,
-        "queue": record.queue,
-        "task_type": record.task_type,
-        "task_id": record.task_id,
-        "due": format_timestamp(record.due),
-        "lateness_seconds": record.lateness,
-        "state": record.state,
-        "detail": record.detail,
-    }
+def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {f"{name}_seconds" if name in _DURATIONS else name: _value(name, value) for name, value in members}
+
+
+def _value(name: str, value: Any) -> Any:
+    if name in _INSTANTS and value is not None:
+        return format_timestamp(value)
+    return list(value) if isinstance(value, tuple) else value

@@ -16,7 +16,7 @@ from typing import get_args
 import anyio
 import pytest
 
-from ajsync.scheduler.election.role import Role, RoleState
+from ajsync.scheduler.election.role import RoleState
 from ajsync.scheduler.monitor.metrics import Metrics
 from ajsync.scheduler.monitor.monitor import monitor
 from ajsync.scheduler.monitor.page import page
@@ -134,9 +134,17 @@ def test_fifty_fires_ahead_and_fifty_behind_are_shown() -> None:
 
 
 def test_a_scheduler_that_has_just_started_has_a_page_too() -> None:
-    empty = Status(
-        *("sched-c", Role(RoleState.STARTING, NOW), None, False, "nats://127.0.0.1:4222", 0, None, None, None),
-        *((), (), (), False, "it has not read the schedules yet", "1.2.3", NOW),
+    empty = status(
+        name="sched-c",
+        role=RoleState.STARTING,
+        leader=None,
+        since=NOW,
+        ready=False,
+        reason="it has not read the schedules yet",
+        connected=False,
+        watermark=None,
+        watermark_age=None,
+        clock_skew=None,
     )
     document = shown(empty)
     assert document.tables == {}
@@ -172,15 +180,15 @@ def test_the_facts_tell_of_the_leader_the_watermark_the_clock_and_the_lateness()
 
 @pytest.mark.parametrize("state", RoleState)
 def test_each_role_has_a_word_a_sentence_and_a_title(state: RoleState) -> None:
-    document = shown(replace(status(), role=Role(state, NOW)))
+    document = shown(replace(status(), role=state))
     word = state.capitalize()
     assert f"{word}: sched-a \u2013 ajsync scheduler" in document.text
     assert document.text.count(word) > 2
 
 
 def test_a_stand_by_says_who_leads() -> None:
-    assert "sched-b leads; " in shown(replace(status(), role=Role(RoleState.STAND_BY, NOW), leader="sched-b")).text
-    assert "No scheduler leads; " in shown(replace(status(), role=Role(RoleState.STAND_BY, NOW), leader=None)).text
+    assert "sched-b leads; " in shown(replace(status(), role=RoleState.STAND_BY, leader="sched-b")).text
+    assert "No scheduler leads; " in shown(replace(status(), role=RoleState.STAND_BY, leader=None)).text
 
 
 def test_each_state_is_told_in_words_and_by_a_mark_not_by_colour_alone() -> None:

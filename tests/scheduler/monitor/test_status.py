@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from ajsync.scheduler.election.role import Role, RoleState
+from ajsync.scheduler.election.role import RoleState
 from ajsync.scheduler.monitor.status import (
     FireRecord,
     ScheduleProblem,
@@ -29,21 +29,23 @@ def status(*, upcoming: int = 0, recent: int = 0, problems: int = 0, **changes: 
     return replace(
         Status(
             name="sched-a",
-            role=Role(RoleState.LEADING, NOW - 3600 * NANOSECONDS),
+            version="1.2.3",
+            now=NOW,
+            role=RoleState.LEADING,
             leader="sched-a",
+            since=NOW - 3600 * NANOSECONDS,
+            ready=True,
+            reason="",
             connected=True,
             server="nats://127.0.0.1:4222",
             schedules=upcoming,
             watermark=NOW,
             watermark_age=0.0,
             clock_skew=0.0,
+            problems=tuple(ScheduleProblem(f"bad-{i}", "no queue", i + 1, NOW) for i in range(problems)),
+            more_problems=0,
             upcoming=tuple(UpcomingFire(f"next-{i}", "EMAIL", NOW + i * NANOSECONDS) for i in range(upcoming)),
             recent=tuple(fire(f"last-{i}") for i in range(recent)),
-            problems=tuple(ScheduleProblem(f"bad-{i}", "no queue", i + 1, NOW) for i in range(problems)),
-            ready=True,
-            reason="",
-            version="1.2.3",
-            now=NOW,
         ),
         **changes,
     )
@@ -59,7 +61,7 @@ def test_the_json_gives_instants_in_rfc_3339_and_durations_in_seconds() -> None:
 def test_the_json_holds_everything_that_the_status_does() -> None:
     full = status(upcoming=3, recent=3, problems=3)
     shown = status_json(full)
-    assert {name.removesuffix("_seconds") for name in shown} == {*type(full).__slots__, "since"}
+    assert {name.removesuffix("_seconds") for name in shown} == {*type(full).__slots__}
     assert (shown["role"], shown["since"]) == ("leader", "2026-10-07T08:30:04.25Z")
     assert [each["name"] for each in shown["upcoming"]] == [each.name for each in full.upcoming]
     assert {name.removesuffix("_seconds") for name in shown["recent"][0]} == {*type(full.recent[0]).__slots__}
