@@ -10,11 +10,12 @@ import time
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Literal, get_args
 
 from ajsync.asyncjobs.names import SCHEDULER_ELECTION
 from ajsync.scheduler.election.role import RoleState, TakeoverKind
-from ajsync.scheduler.monitor.series import Counts, Histogram, LabelSets, Metric, Names, exposition
+from ajsync.scheduler.monitor.series import Counts, Histogram, Kind, LabelSets, Metric, Names, exposition
 from ajsync.timestamp import NANOSECONDS
 from ajsync.version import __version__
 
@@ -32,15 +33,16 @@ LATENESS_BUCKETS = (
     *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0),
 )
 """In seconds: from what an idle scheduler reaches to what only catch-up makes."""
+METRICS: list[Metric] = []
+"""Every metric, the Go tool's first. A metric with labels appears once there is something to count."""
 
 
-def _counter(name: str, help: str, *labels: str) -> Metric:
-    return Metric("counter", name, help, labels)
+def _metric(kind: Kind, name: str, help: str, *labels: str) -> Metric:
+    METRICS.append(Metric(kind, name, help, labels))
+    return METRICS[-1]
 
 
-def _gauge(name: str, help: str, *labels: str) -> Metric:
-    return Metric("gauge", name, help, labels)
-
+_counter, _gauge = partial(_metric, "counter"), partial(_metric, "gauge")
 
 PAUSED = _gauge("choria_asyncjobs_task_scheduler_paused", "Indicates if the scheduler is paused")
 SCHEDULES = _gauge("choria_asyncjobs_task_scheduler_schedules_total", "Indicates how many schedules are known")
@@ -74,7 +76,7 @@ ENQUEUE_ERRORS = _counter(
     "choria_asyncjobs_queue_enqueue_error_count", "The number of jobs that failed to enqueued", "queue"
 )
 TASK_UPDATES = _counter("choria_asyncjobs_task_update_total", "The number of task updates that succeeded", "state")
-LATENESS = Metric(
+LATENESS = _metric(
     "histogram", "ajsync_scheduler_lateness_seconds", "Seconds from a fire's instant to the acknowledgement of its task"
 )
 MISSED = _counter(
@@ -111,14 +113,6 @@ REFUSED = _counter(
 )
 BUILD = _gauge("ajsync_build_info", "Always 1; the label says which version runs", "version")
 
-METRICS: tuple[Metric, ...] = (
-    *(PAUSED, SCHEDULES, SCHEDULED, SCHEDULE_ERRORS, CAMPAIGNS, LEADER, INTERVAL),
-    *(ENQUEUED, ENQUEUE_ERRORS, TASK_UPDATES),
-    *(LATENESS, MISSED, DUPLICATES, TAKEOVERS, RETRIES, REPAIRED, RESTORED),
-    *(WATERMARK_AGE, WATERMARK_AHEAD, OPEN_FIRES, CLOCK_SKEW, IN_FLIGHT, INVALID_SCHEDULES, REFUSED, BUILD),
-)
-"""Every metric, the Go tool's first. A metric with labels appears once there is something to count."""
-
 
 class Metrics:
     """Counts what one scheduler does. No method blocks."""
@@ -131,17 +125,9 @@ class Metrics:
         self._late: Counter[int] = Counter()
         self._lateness_sum = 0.0
         self._series: dict[Metric, dict[Names, float]] = {metric: defaultdict(int) for metric in METRICS}
-        for metric in (
-            SCHEDULES,
-            DUPLICATES,
-            RETRIES,
-            REPAIRED,
-            IN_FLIGHT,
-            INVALID_SCHEDULES,
-            WATERMARK_AHEAD,
-            OPEN_FIRES,
-        ):
-            self._series[metric][()] = 0
+        for metric in METRICS:
+            if not metric.labels and metric is not CLOCK_SKEW:  # which is not known until it is measured
+                self._series[metric][()] = 0
         # A series that begins at 1 hides its first event from rate() and increase(), so known series begin at 0.
         self._series[MISSED].update({(reason,): 0 for reason in MISSED_REASONS})
         self._series[TAKEOVERS].update({(kind,): 0 for kind in TAKEOVER_KINDS})
