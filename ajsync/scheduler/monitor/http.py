@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-import os
+import resource
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
@@ -52,10 +52,6 @@ _REFUSALS: dict[RefusedReason, str] = {
 
 def _connections() -> int:
     """How many connections may be open: a share of the descriptors, because the connection to NATS needs one too."""
-    try:
-        import resource
-    except ModuleNotFoundError:
-        return _MOST_CONNECTIONS
     allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return _MOST_CONNECTIONS if allowed < 0 else max(_LEAST_CONNECTIONS, min(_MOST_CONNECTIONS, allowed // 8))
 
@@ -80,10 +76,12 @@ async def listen(host: str, port: int) -> list[socket.socket]:
     found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     sockets: list[socket.socket] = []
     missing: OSError | None = None
-    for family, kind, protocol, _, address in dict.fromkeys(found):
+    for family, _, _, _, address in dict.fromkeys(found):
         free = sockets[0].getsockname()[1] if sockets else port
         try:
-            sockets.append(_bound(family, kind, protocol, (address[0], free, *address[2:])))
+            bound = socket.create_server((address[0], free, *address[2:]), family=family, backlog=_BACKLOG)
+            bound.setblocking(False)
+            sockets.append(bound)
         except OSError as error:
             # `localhost` stands for ::1 too, even if no interface has it.
             if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
@@ -99,22 +97,6 @@ def close_all(sockets: Collection[socket.socket]) -> None:
     """Listen no more."""
     for each in sockets:
         each.close()
-
-
-def _bound(family: int, kind: int, protocol: int, address: tuple[object, ...]) -> socket.socket:
-    bound = socket.socket(family, kind, protocol)
-    try:
-        if os.name == "posix":  # elsewhere two processes could listen on one port
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        bound.setblocking(False)
-        bound.bind(address)
-        bound.listen(_BACKLOG)
-    except OSError:
-        bound.close()
-        raise
-    return bound
 
 
 class HttpServer:
