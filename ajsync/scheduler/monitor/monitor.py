@@ -37,6 +37,8 @@ _PRIVATE_ENDINGS = (".localhost", ".local", ".internal", ".svc", ".home.arpa")
 """Endings of names that cannot be registered: they are reserved for a host, a network or a cluster of one's own."""
 _FRESH_SECONDS = 1.0
 _METHODS = ("GET", "HEAD")
+_STILL = "/?still"
+"""The page that a browser does not load again by itself."""
 _NOT_OURS = "The monitor does not go by the name in the Host header. To allow that name, pass --monitor-host NAME."
 
 T = TypeVar("T")
@@ -124,14 +126,20 @@ async def monitor(
         raise UsageError(f"{problem}. Choose another address with --monitor.") from None
     encoder = ThreadPoolExecutor(1, "ajsync-monitor")
     try:
-        site = _Site(metrics, status, healthy, ready, warning, clock, encoder)
         names = HostNames(host, *hosts)
+        paths = _paths(metrics, status, healthy, ready, warning, clock, encoder)
 
         async def respond(request: Request) -> Response:
             if request.host is not None and not names.allow(request.host):
                 server.refuse("host")
                 return text_answer(HTTPStatus.MISDIRECTED_REQUEST, _NOT_OURS)
-            return await site.respond(request)
+            still = request.path == "/" and "still" in request.query
+            show = paths.get(_STILL if still else request.path)
+            if show is None:
+                return text_answer(HTTPStatus.NOT_FOUND)
+            if request.method not in _METHODS:
+                return text_answer(HTTPStatus.METHOD_NOT_ALLOWED, more={"Allow": ",".join(_METHODS)})
+            return await show()
 
         server = HttpServer(listening, respond, partial(metrics.count, REFUSED), limits or HttpLimits())
         async with server.serving():
@@ -141,54 +149,37 @@ async def monitor(
         encoder.shutdown(wait=False, cancel_futures=True)
 
 
-class _Site:
-    """The paths, and what each of them shows."""
+def _paths(
+    metrics: Metrics,
+    status: Callable[[], Status],
+    healthy: Callable[[], str | None],
+    ready: Callable[[], str | None],
+    warning: Callable[[], str],
+    clock: Callable[[], float],
+    encoder: ThreadPoolExecutor,
+) -> dict[str, Callable[[], Awaitable[Response]]]:
+    """What each path shows."""
+    process = CollectorRegistry()
+    ProcessCollector(registry=process)  # memory, processor time and open files, under the names of every client
 
-    def __init__(
-        self,
-        metrics: Metrics,
-        status: Callable[[], Status],
-        healthy: Callable[[], str | None],
-        ready: Callable[[], str | None],
-        warning: Callable[[], str],
-        clock: Callable[[], float],
-        encoder: ThreadPoolExecutor,
-    ) -> None:
-        self._healthy = healthy
-        self._ready = ready
-        self._warning = warning
-        process = CollectorRegistry()
-        ProcessCollector(registry=process)  # memory, processor time and open files, under the names of every client
+    def show_metrics(counts: Counts) -> Response:
+        return answer(HTTPStatus.OK, exposition(counts) + generate_latest(process), CONTENT_TYPE)
 
-        def show_metrics(counts: Counts) -> Response:
-            return answer(HTTPStatus.OK, exposition(counts) + generate_latest(process), CONTENT_TYPE)
+    async def show_health() -> Response:
+        return _verdict("healthy", healthy(), warning())
 
-        now, counts = _OnceASecond(status, clock), _OnceASecond(metrics.counts, clock)
-        self._page = _Encoded(now, lambda status: _html(page(status)), encoder)
-        self._still_page = _Encoded(now, lambda status: _html(page(status, refresh=False)), encoder)
-        self._metrics = _Encoded(counts, show_metrics, encoder)
-        self._status = _Encoded(now, lambda status: json_answer(status_json(status)), encoder)
+    async def show_readiness() -> Response:
+        return _verdict("ready", ready())
 
-    async def respond(self, request: Request) -> Response:
-        paths: dict[str, Callable[[], Awaitable[Response]]] = {
-            "/": (self._still_page if "still" in request.query else self._page).get,
-            "/metrics": self._metrics.get,
-            "/healthz": self._show_health,
-            "/readyz": self._show_readiness,
-            "/api/status": self._status.get,
-        }
-        show = paths.get(request.path)
-        if show is None:
-            return text_answer(HTTPStatus.NOT_FOUND)
-        if request.method not in _METHODS:
-            return text_answer(HTTPStatus.METHOD_NOT_ALLOWED, more={"Allow": ",".join(_METHODS)})
-        return await show()
-
-    async def _show_health(self) -> Response:
-        return _verdict("healthy", self._healthy(), self._warning())
-
-    async def _show_readiness(self) -> Response:
-        return _verdict("ready", self._ready())
+    now, counts = _OnceASecond(status, clock), _OnceASecond(metrics.counts, clock)
+    return {
+        "/": _Encoded(now, lambda status: _html(page(status)), encoder).get,
+        _STILL: _Encoded(now, lambda status: _html(page(status, refresh=False)), encoder).get,
+        "/metrics": _Encoded(counts, show_metrics, encoder).get,
+        "/healthz": show_health,
+        "/readyz": show_readiness,
+        "/api/status": _Encoded(now, lambda status: json_answer(status_json(status)), encoder).get,
+    }
 
 
 class _OnceASecond(Generic[T]):
