@@ -16,7 +16,7 @@ from html import escape
 from importlib.resources import files
 
 from ajsync.scheduler.election.role import RoleState
-from ajsync.scheduler.monitor.status import SHOWN, FireRecord, FireState, ScheduleProblem, Status, UpcomingFire
+from ajsync.scheduler.monitor.status import SHOWN, FireRecord, FireState, Status
 from ajsync.text import excerpt, span
 from ajsync.timestamp import NANOSECONDS, format_timestamp
 
@@ -129,7 +129,10 @@ def _problems(status: Status) -> str:
     return _section(
         "Schedules with problems",
         (("Schedule", "name"), ("Problem", "wide"), ("Times", "number"), ("Since", "since")),
-        [_problem_cells(problem, status.now) for problem in status.problems[:SHOWN]],
+        [
+            (_text(each.name), _text(each.problem), f"{each.count:,} &times;", _time(each.since, status.now))
+            for each in status.problems[:SHOWN]
+        ],
         f"And {_problem_count(status) - SHOWN:,} more." if _problem_count(status) > SHOWN else "",
     )
 
@@ -138,22 +141,16 @@ def _problem_count(status: Status) -> int:
     return len(status.problems) + status.more_problems
 
 
-def _problem_cells(problem: ScheduleProblem, now: int) -> tuple[str, ...]:
-    return _text(problem.name), _text(problem.problem), f"{problem.count:,} &times;", _time(problem.since, now)
-
-
 def _upcoming(status: Status) -> str:
     return _section(
         "Next fires",
         (("Schedule", "name"), ("Queue", "queue"), ("Due", "time"), ("When", "number")),
-        [_upcoming_cells(fire, status.now) for fire in status.upcoming[:SHOWN]],
+        [
+            (_text(fire.name), _text(fire.queue), _time(fire.due, status.now), _wait(fire.due - status.now))
+            for fire in status.upcoming[:SHOWN]
+        ],
         "" if status.upcoming else "Nothing is due.",
     )
-
-
-def _upcoming_cells(fire: UpcomingFire, now: int) -> tuple[str, ...]:
-    wait = _seconds(fire.due - now)
-    return _text(fire.name), _text(fire.queue), _time(fire.due, now), f"in {span(wait)}" if wait > 0 else "now"
 
 
 def _recent(status: Status) -> str:
@@ -177,6 +174,10 @@ def _recent_cells(record: FireRecord, now: int) -> tuple[str, ...]:
 
 def _late(seconds: float) -> str:
     return f"{span(abs(seconds))} {'early' if seconds < 0 else 'late'}"
+
+
+def _wait(nanoseconds: int) -> str:
+    return f"in {span(_seconds(nanoseconds))}" if nanoseconds > 0 else "now"
 
 
 def _section(title: str, columns: Sequence[tuple[str, str]], rows: Sequence[tuple[str, ...]], note: str) -> str:
