@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from copy import copy
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ajsync.cli.options.verbosity import verbosity_options
+from ajsync.cli.options.shared import verbosity_options
 from ajsync.text import nearest
 
 if TYPE_CHECKING:
@@ -21,36 +21,30 @@ class Interrupted(Exception):
 
 
 class LazyGroup(click.Group):
-    """A group whose sub-commands are imported when they are called, each from a module of its name."""
+    """A group whose sub-commands are imported when they are called, each from a module of `commands` with its name."""
 
     def __init__(
         self,
         *args: Any,
         table: Mapping[str, str],
         aliases: Mapping[str, str],
-        groups: Collection[str] = (),
         **kwargs: Any,
     ) -> None:
-        """Take the sub-commands and their short helps in `table`, and more names of them in `aliases`.
-
-        Their modules are in `ajsync.cli.commands`, those of `groups` in `ajsync.cli.ajc`.
-        """
+        """Take the sub-commands and their short helps in `table`, and more names of them in `aliases`."""
         super().__init__(*args, **kwargs)
         self.table = table
         self.aliases = aliases
-        self.groups = groups
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order of the table, in which a newcomer needs them."""
         return list(self.table)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the module of a sub-command, and add the verbosity options to its object `command`."""
+        """Import the module of a sub-command, if it is not here already, and add the verbosity options to it."""
         name = self.aliases.get(cmd_name, cmd_name)
         if name not in self.table:
             return None
-        room = "ajc" if name in self.groups else "commands"
-        command = copy(import_module(f"ajsync.cli.{room}.{name}").command)
+        command = copy(self.commands.get(name) or import_module(f"ajsync.cli.commands.{name}").command)
         known = {flag for param in command.params for flag in param.opts}
         command.params = [*command.params, *verbosity_options(known, hidden=True)]
         assert isinstance(command, click.Command)

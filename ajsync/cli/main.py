@@ -13,8 +13,7 @@ import click
 
 from ajsync.cli.commands import COMMANDS, COMPLETE_VARIABLE, CRON_ALIASES
 from ajsync.cli.group import Interrupted, LazyGroup
-from ajsync.cli.options.shared import outer_context_option
-from ajsync.cli.options.verbosity import verbosity_options
+from ajsync.cli.options.shared import outer_context_option, verbosity_options
 from ajsync.cli.output.terminal import label, verbosity
 from ajsync.errors import AjsyncError, ConfigurationError, UsageError, WriteError
 from ajsync.text import counted, escape
@@ -30,7 +29,6 @@ _OUTPUT_FAILURES = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO
     cls=LazyGroup,
     table=COMMANDS,
     aliases={**CRON_ALIASES, "t": "task", "tasks": "task"},
-    groups=("task",),
     context_settings={"help_option_names": ["-h", "--help"]},
     params=[*verbosity_options()],
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -11,9 +11,17 @@ import click
 
 from ajsync.cli.options.times import Duration
 from ajsync.cli.options.values import Files, FiringOptions, Server
+from ajsync.cli.output.terminal import verbosity
 from ajsync.safety import Opened
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_VERBOSITY = {
+    "quiet": "Print nothing on standard error but errors.",
+    "verbose": "Log each step on standard error.",
+    "debug": "Log every request too, and show a traceback for an unexpected error.",
+    "no_pager": "Never show a long list with $PAGER.",
+}
 
 
 def _grouped(kind: Callable[..., Any], into: str, *options: Callable[[F], F]) -> Callable[[F], F]:
@@ -178,3 +186,25 @@ log_format_option = click.option(
     show_default=True,
     help="Log for people or for machines.",
 )
+
+
+def verbosity_options(known: Collection[str] = (), *, hidden: bool = False) -> Iterator[click.Option]:
+    """Make the options that say how much a command prints, before or after its name; not those in `known`."""
+    for name, text in _VERBOSITY.items():
+        flag = f"--{name.replace('_', '-')}"
+        if flag not in known:
+            yield click.Option(
+                [flag], is_flag=True, expose_value=False, hidden=hidden, callback=_keep_verbosity, help=text
+            )
+
+
+def _keep_verbosity(ctx: click.Context, param: click.Parameter, given: bool) -> None:
+    if not given or ctx.resilient_parsing:  # a shell that completes a command does not want its logs
+        return
+    setattr(verbosity, param.name or "", True)
+    if verbosity.quiet and (verbosity.verbose or verbosity.debug):
+        raise click.UsageError("--quiet cannot be combined with --verbose or --debug.", ctx)
+    if verbosity.quiet or verbosity.verbose or verbosity.debug:
+        from ajsync.cli.output.logs import start_logging
+
+        start_logging()

@@ -1,26 +1,26 @@
-"""`ajsync task cron`: the commands for schedules in the spelling of the Go tool, with all flags that it takes."""
+"""`ajsync task`: the spelling of the Go tool, with all its flags, so that a script for `ajc` runs with `ajsync`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from copy import copy
 
 import click
 
-from ajsync.cli.ajc.task import OUTER_SEED, outer_signing_options
 from ajsync.cli.commands import COMMANDS, CRON_ALIASES
 from ajsync.cli.group import LazyGroup
 from ajsync.cli.options.shared import outer_context_option
 
+_OUTER_SEED = "ajsync.sign"
+"""The key in click's `meta` of a --sign that was given before the command."""
 
-class AjcGroup(LazyGroup):
+
+class _CronGroup(LazyGroup):
     """A group whose commands take the flags that `ajc` accepts for all of its commands."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a copy of the command of ajsync, with the additional flags."""
         command = super().get_command(ctx, cmd_name)
         if command is not None:
-            command = copy(command)
             command.params = [*command.params, *_further_flags(command)]
         return command
 
@@ -39,21 +39,47 @@ def _further_flags(command: click.Command) -> Iterator[click.Option]:
             yield click.Option([name], expose_value=False, hidden=True)
 
 
+def _keep_seed(ctx: click.Context, _param: click.Parameter, file: str | None) -> None:
+    if file is not None:
+        ctx.meta[_OUTER_SEED] = file
+
+
+_SIGNING_OPTIONS = (
+    click.Option(["--sign"], expose_value=False, hidden=True, callback=_keep_seed),
+    click.Option(["--verify"], expose_value=False, hidden=True),
+)
+"""The flags of `ajc tasks` that can come before the commands below it."""
+
+
 @click.group(
-    cls=AjcGroup,
+    cls=LazyGroup,
+    table={"cron": "Add, view, delete and list schedules, and run the scheduler."},
+    aliases={"c": "cron"},
+    params=[*_SIGNING_OPTIONS],
+)
+@outer_context_option
+def command() -> None:
+    """The same commands in the spelling of 'ajc', such as 'ajsync task cron add', for scripts that were written for it.
+
+    'cron' is the only command of 'ajc tasks' that is here.
+    """
+
+
+@command.group(
+    cls=_CronGroup,
     table={name: COMMANDS[name] for name in ("add", "view", "delete", "list", "scheduler")},
     aliases=CRON_ALIASES,
     # The Go tool makes the bucket whenever it is missing.
     context_settings={"default_map": {"add": {"create_bucket": True}, "list": {"create_bucket": True}}},
-    params=outer_signing_options(),
+    params=[*_SIGNING_OPTIONS],
 )
 @outer_context_option
 @click.pass_context
-def command(ctx: click.Context) -> None:
+def cron(ctx: click.Context) -> None:
     """The commands for schedules in the spelling of 'ajc'.
 
     These are commands of ajsync with its options. As in 'ajc', 'add' and 'list' make the bucket when it is missing.
     --sign and --verify are accepted everywhere as by 'ajc', but only the --sign of the scheduler has an effect.
     """
-    if OUTER_SEED in ctx.meta:
-        ctx.default_map = {**(ctx.default_map or {}), "scheduler": {"sign": ctx.meta[OUTER_SEED]}}
+    if _OUTER_SEED in ctx.meta:
+        ctx.default_map = {**(ctx.default_map or {}), "scheduler": {"sign": ctx.meta[_OUTER_SEED]}}
