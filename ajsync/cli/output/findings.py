@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from textwrap import wrap
 from typing import Any
 
@@ -38,9 +38,10 @@ class Linted:
 
 def print_findings(linted: Linted, style: str) -> None:
     """Print findings as `text`, `github`, `json` or `yaml`."""
-    printer = _PRINTERS.get(style)
-    if printer is not None:
-        printer(linted)
+    if style == "text":
+        _print_text(linted)
+    elif style == "github":
+        _print_github(linted)
     else:
         echo_data(encoded(style, _document(linted)))
 
@@ -89,40 +90,19 @@ def _document(linted: Linted) -> dict[str, Any]:
         "schedules": linted.schedules,
         "summary": _summary(linted),
         "findings": [
-            {
-                "rule": finding.rule,
-                "severity": finding.severity,
-                "name": finding.name,
-                "others": [*finding.others],
-                "message": finding.message,
-                "hint": finding.hint,
-                "location": _location(linted.locations.get(finding.name)),
-            }
+            {**asdict(finding), "location": asdict(place) if (place := linted.locations.get(finding.name)) else None}
             for finding in linted.findings
         ],
     }
 
 
-def _location(location: Location | None) -> dict[str, Any] | None:
-    if location is None:
-        return None
-    return {"file": location.file, "line": location.line, "column": location.column}
-
-
 def _print_github(linted: Linted) -> None:
     for severity in SEVERITIES:
         found = [
-            (finding.rule, Problem(_place(finding, linted), f"{finding.shown_names}: {finding.message}", finding.hint))
+            (finding.rule, Problem(place, f"{finding.shown_names}: {finding.message}", finding.hint))
             for finding in linted.findings
             if finding.severity == severity
+            for place in [linted.locations.get(finding.name, Location(""))]
         ]
         if found:
             print_commands(render_findings(severity, found))
-
-
-def _place(finding: Finding, linted: Linted) -> Location:
-    return linted.locations.get(finding.name, Location(""))
-
-
-_PRINTERS: Mapping[str, Callable[[Linted], None]] = {"text": _print_text, "github": _print_github}
-"""The styles that are not data."""
