@@ -46,7 +46,8 @@ def day_or_weekday(subject: Subject) -> Iterator[Words]:
 
 def step_over_range(subject: Subject) -> Iterator[Words]:
     """A step beyond its range, so that only the first value matches."""
-    for step in _steps(subject):
+    written = _written(subject)
+    for step in read_steps(" ".join(written)) if written else []:
         first, last = step.values.start, step.values.stop - 1
         if step.values.step == 1 or first + step.values.step <= last:
             continue
@@ -54,7 +55,7 @@ def step_over_range(subject: Subject) -> Iterator[Words]:
         message = (
             f"{step.item} matches only {name} {first}: a step counts up to {last}, and starts again with each {period}"
         )
-        every = _as_interval(step, _written(subject))
+        every = _as_interval(step, written)
         yield message, every or f"write {first}, or a step that fits between {first} and {last}"
 
 
@@ -115,11 +116,6 @@ def minute_star(subject: Subject) -> Iterator[Words]:
         _, hour, *rest = _written(subject)
         message = f'"* {" ".join([hour, *rest])}" fires in each of the 60 minutes of that hour'
         yield message, f'to fire once, on the hour, write "{" ".join(["0", hour, *rest])}"'
-
-
-def _steps(subject: Subject) -> list[SteppedItem]:
-    written = _written(subject)
-    return read_steps(" ".join(written)) if written else []
 
 
 def _written(subject: Subject) -> list[str]:

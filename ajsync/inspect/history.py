@@ -91,7 +91,10 @@ async def read_history(
 
     async def look_up(due: int) -> LastMessage | None:
         async with limit:
-            return await _task_message(connection, fire_task_id(task.name, due))
+            try:
+                return await last_message(connection, TASKS_STREAM, task_subject(fire_task_id(task.name, due)))
+            except StreamNotFoundError:  # no scheduler has ever made a task
+                return None
 
     skips = task.settings.overlap == "skip"
     dues = past_dues(task, now, last + LOOK_BACK if skips else last)
@@ -129,13 +132,6 @@ def _ends(message: LastMessage) -> int:
         return 0
     ends = MOST_INT if task.state in UNFINISHED else message.stored_at
     return min(ends, task.deadline or ends)  # no worker starts a task after its deadline
-
-
-async def _task_message(connection: Connection, task_id: str) -> LastMessage | None:
-    try:
-        return await last_message(connection, TASKS_STREAM, task_subject(task_id))
-    except StreamNotFoundError:  # no scheduler has ever made a task
-        return None
 
 
 def _written(message: LastMessage, tries: int) -> Iterator[int]:

@@ -50,27 +50,14 @@ class Finding:
     rule: str
     severity: Severity
     name: str
+    others: tuple[str, ...]
     message: str
     hint: str
-    others: tuple[str, ...] = ()
 
     @property
     def shown_names(self) -> str:
         """The names of the schedules; the first ones if there are many."""
         return listed((self.name, *self.others), most=3)
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """Two consecutive fires."""
-
-    first: datetime
-    second: datetime
-
-    @property
-    def length(self) -> timedelta:
-        """The time between them."""
-        return self.second - self.first
 
 
 class Facts:
@@ -97,13 +84,13 @@ class Facts:
         return self.timetable.next(self._now)
 
     @cached_property
-    def shortest_interval(self) -> Interval | None:
-        """The two of the next fires that are closest to each other; None if there are not two."""
+    def shortest_interval(self) -> int | None:
+        """The nanoseconds between the two of the next fires that are closest; None if there are not two."""
         fields = self.fields
         once_a_day = fields is not None and len(fields.hour.values) == len(fields.minute.values) == 1
         fires = islice(self._upcoming(), _LOOKED_AT_ONCE_A_DAY if once_a_day else _LOOKED_AT)
-        intervals = [Interval(*pair) for pair in pairwise(fires)]
-        return min(intervals, key=lambda interval: interval.length, default=None)
+        intervals = [second - first for first, second in pairwise(fires)]
+        return int(min(intervals).total_seconds()) * NANOSECONDS if intervals else None
 
     @cached_property
     def leap_days_only(self) -> bool:
@@ -197,7 +184,7 @@ def material(
 def lint(found: Material, rules: Iterable[Rule]) -> list[Finding]:
     """The findings of `rules`, sorted by severity, name and rule."""
     findings = [
-        Finding(rule.name, rule.severity, said.name, said.message, said.hint, tuple(said.others))
+        Finding(rule.name, rule.severity, said.name, tuple(said.others), said.message, said.hint)
         for rule in rules
         for said in rule.check(found)
     ]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from ajsync.asyncjobs.due import Times, times_of
 from ajsync.asyncjobs.model import ScheduledTask
@@ -47,25 +48,15 @@ def fires_by_minute(schedules: Grouped, start: int, until: int) -> Counter[int]:
     counts: Counter[int] = Counter()
     for times, offsets in _by_timetable(schedules).items():
         # Jitter gives each schedule its own offset, but the timetable is searched once for all with the same text.
-        for near in _near(sorted(offsets), until - start):
+        # Those within one span share a search too, while the centuries between extreme jitters are not searched.
+        for _, group in groupby(sorted(offsets), key=lambda offset: offset // (until - start)):
+            near = list(group)
             bases = list(times.between(start - 1 - near[-1], until - 1 - near[0]))
             for offset in near:
                 for base in bases:
                     if start <= base + offset < until:
                         counts[(base + offset) // MINUTE] += offsets[offset]
     return counts
-
-
-def _near(offsets: Sequence[int], span: int) -> Iterator[list[int]]:
-    """Sorted offsets in groups within `span`, so that the centuries between extreme jitters are not searched."""
-    group: list[int] = []
-    for offset in offsets:
-        if group and offset - group[0] > span:
-            yield group
-            group = []
-        group.append(offset)
-    if group:
-        yield group
 
 
 def due_in_minute(schedules: Grouped, minute: int) -> list[str]:

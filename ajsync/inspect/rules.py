@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.names import DEFAULT_QUEUE
@@ -18,7 +18,6 @@ from ajsync.schedule import format_duration_short, parse_duration, split_zone
 from ajsync.schedule.units import HOUR, SECOND
 from ajsync.schedule.zones import ZONE_PREFIXES
 from ajsync.text import nearest, plural
-from ajsync.timestamp import NANOSECONDS
 
 _DAY = 24 * HOUR
 _EVERY = "@every "
@@ -86,12 +85,9 @@ def _no_queue(found: Material) -> Iterator[Remark]:
 
 def _deadline_over_interval(subject: Subject) -> Iterator[Words]:
     task = subject.task
-    shortest = subject.facts.shortest_interval
+    interval = subject.facts.shortest_interval
     # With `overlap: skip` there are never two tasks at once.
-    if task.deadline <= 0 or shortest is None or task.settings.overlap == "skip":
-        return
-    interval = _nanoseconds(shortest.length)
-    if task.deadline > interval:
+    if interval is not None and task.deadline > interval and task.settings.overlap != "skip":
         yield (
             f"its deadline of {_duration(task.deadline)} is longer than the {_duration(interval)} to the next fire, "
             "so tasks pile up while no worker takes them",
@@ -107,14 +103,10 @@ def _overlap_without_deadline(subject: Subject) -> Iterator[Words]:
 
 
 def _jitter_over_interval(subject: Subject) -> Iterator[Words]:
-    task = subject.task
-    shortest = subject.facts.shortest_interval
-    if task.managed is None or not task.managed.jitter or shortest is None:
-        return
-    interval = _nanoseconds(shortest.length)
-    if task.managed.jitter >= interval:
-        jitter = _duration(task.managed.jitter)
-        message = f"its jitter of {jitter} is not shorter than the {_duration(interval)} to the next fire"
+    jitter = subject.task.settings.jitter
+    interval = subject.facts.shortest_interval if jitter else None
+    if interval is not None and jitter >= interval:
+        message = f"its jitter of {_duration(jitter)} is not shorter than the {_duration(interval)} to the next fire"
         yield message, "shorten the jitter"
 
 
@@ -215,10 +207,6 @@ def _schedule(subject: Subject) -> str:
 
 def _duration(nanoseconds: int) -> str:
     return format_duration_short(nanoseconds // SECOND * SECOND or nanoseconds)
-
-
-def _nanoseconds(span: timedelta) -> int:
-    return int(span.total_seconds()) * NANOSECONDS
 
 
 RULES = (
