@@ -15,7 +15,7 @@ from ajsync.asyncjobs.names import (
     TASKS_STREAM,
     WORK_ITEM_SUBJECT,
 )
-from ajsync.timestamp import parse_timestamp
+from ajsync.timestamp import NANOSECONDS, format_timestamp, parse_timestamp
 from ajsync.transport.connection import Connection
 from ajsync.transport.errors import ConsumerNotFoundError, StreamNotFoundError
 from ajsync.transport.leader import list_pages, list_subjects
@@ -29,36 +29,35 @@ class Storage:
     """A stream of asyncjobs."""
 
     entries: int
-    size: int
-    """Bytes."""
+    bytes: int
     memory: bool
     replicas: int
-    max_age: int
-    """Nanoseconds after which an entry is removed; 0 is never."""
-    first_at: int
-    """When the oldest entry was stored, in nanoseconds since 1970; 0 if it is empty."""
-    last_at: int
-    """When the newest entry was stored."""
+    max_age_seconds: float
+    """How long an entry is kept; 0 is for ever."""
     max_entries: int
     """-1 means unlimited."""
     discard_old: bool
+    first: str | None
+    """When the oldest entry was stored, as an RFC 3339 instant; None if there is none."""
+    last: str | None
+    """When the newest entry was stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Workers:
     """The consumer that the workers of a queue share."""
 
-    max_tries: int
-    """-1 means unlimited."""
-    run_time: int
-    """Nanoseconds after which an item is given to another worker."""
-    max_concurrent: int
     waiting: int
     """Items that no worker has yet."""
     in_progress: int
     """Items that a worker has not finished."""
     redelivered: int
     """Items in progress that were given out before."""
+    max_tries: int
+    """-1 means unlimited."""
+    max_run_time_seconds: float
+    """After this time an item is given to another worker."""
+    max_concurrent: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,17 +106,20 @@ async def queue_names(connection: Connection) -> frozenset[str]:
 def storage_of(info: Mapping[str, Any]) -> Storage:
     """Read the server's description of a stream."""
     config, state = info["config"], info["state"]
-    entries = state["messages"]
+    first, last = (
+        format_timestamp(parse_timestamp(state[name])) if state["messages"] else None
+        for name in ("first_ts", "last_ts")
+    )
     return Storage(
-        entries=entries,
-        size=state["bytes"],
+        entries=state["messages"],
+        bytes=state["bytes"],
         memory=config["storage"] == "memory",
         replicas=config["num_replicas"],
-        max_age=config.get("max_age", 0),
-        first_at=parse_timestamp(state["first_ts"]) if entries else 0,
-        last_at=parse_timestamp(state["last_ts"]) if entries else 0,
+        max_age_seconds=config.get("max_age", 0) / NANOSECONDS,
         max_entries=config["max_msgs"],
         discard_old=config["discard"] == "old",
+        first=first,
+        last=last,
     )
 
 
@@ -125,12 +127,12 @@ def workers_of(info: Mapping[str, Any]) -> Workers:
     """Read the server's description of a consumer."""
     config = info["config"]
     return Workers(
-        max_tries=config.get("max_deliver", -1),
-        run_time=config.get("ack_wait", 0),
-        max_concurrent=config.get("max_ack_pending", 0),
         waiting=info["num_pending"],
         in_progress=info["num_ack_pending"],
         redelivered=info["num_redelivered"],
+        max_tries=config.get("max_deliver", -1),
+        max_run_time_seconds=config.get("ack_wait", 0) / NANOSECONDS,
+        max_concurrent=config.get("max_ack_pending", 0),
     )
 
 

@@ -36,21 +36,21 @@ async def make_queue(connection: Connection, name: str) -> None:
 
 def test_a_stream_of_the_go_tool_is_read_field_for_field() -> None:
     storage = storage_of({"config": GOLDEN["CHORIA_AJ_Q_EMAIL"]["config"], "state": STATE})
-    assert (storage.entries, storage.size, storage.memory, storage.replicas) == (3, 921, False, 1)
-    assert (storage.max_age, storage.max_entries, storage.discard_old) == (0, -1, False)
-    assert storage.last_at - storage.first_at == 1_500_000_000
+    assert (storage.entries, storage.bytes, storage.memory, storage.replicas) == (3, 921, False, 1)
+    assert (storage.max_age_seconds, storage.max_entries, storage.discard_old) == (0, -1, False)
+    assert (storage.first, storage.last) == ("2026-11-23T14:31:15Z", "2026-11-23T14:31:16.5Z")
 
 
 def test_an_empty_stream_has_no_ages() -> None:
     config = GOLDEN["CHORIA_AJ_TASKS"]["config"]
     storage = storage_of({"config": config, "state": {**STATE, "messages": 0, "first_ts": "0001-01-01T00:00:00Z"}})
-    assert (storage.first_at, storage.last_at, storage.discard_old) == (0, 0, True)
+    assert (storage.first, storage.last, storage.discard_old) == (None, None, True)
 
 
 def test_the_workers_of_the_go_tool_are_read_field_for_field() -> None:
     config = GOLDEN["CHORIA_AJ_Q_DEFAULT"]["consumers"][0]
     workers = workers_of({"config": config, "num_pending": 5, "num_ack_pending": 2, "num_redelivered": 1})
-    assert (workers.max_tries, workers.run_time, workers.max_concurrent) == (100, 60_000_000_000, 100)
+    assert (workers.max_tries, workers.max_run_time_seconds, workers.max_concurrent) == (100, 60, 100)
     assert (workers.waiting, workers.in_progress, workers.redelivered) == (5, 2, 1)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import TypeAlias
 
 from ajsync.cli.output.terminal import stdout_paint
-from ajsync.inspect.information import Information, Queue, Storage
+from ajsync.inspect.information import Information, Queue, Storage, Workers
 from ajsync.text import byte_size, visible
-from ajsync.timestamp import format_ajc, format_timestamp
+from ajsync.timestamp import NANOSECONDS, format_ajc, parse_timestamp
 
 _LABEL = 16
 """Columns for the labels, as `ajc info` has them."""
@@ -37,7 +38,7 @@ def information_lines(found: Information, now: int) -> Iterator[str]:
 def _tasks(storage: Storage | None, now: int) -> Rows:
     yield from _storage(storage)
     if storage is not None:
-        yield "Archive Period", _period(storage.max_age)
+        yield "Archive Period", _period(storage)
         yield from _ages(storage, now, "First Entry", "Last Update")
 
 
@@ -54,10 +55,10 @@ def _queue(queue: Queue, now: int) -> Rows:
     if workers is not None:
         again = f", {workers.redelivered:,} of them again" if workers.redelivered else ""
         yield "Backlog", f"{workers.waiting:,} waiting, {workers.in_progress:,} in progress{again}"
-    yield "Archive Period", _period(storage.max_age)
+    yield "Archive Period", _period(storage)
     if workers is not None:
         yield "Max Task Tries", str(workers.max_tries)
-        yield "Max Run Time", go_age(workers.run_time)
+        yield "Max Run Time", go_age(workers.max_run_time_seconds)
         yield "Max Concurrent", f"{workers.max_concurrent:,}"
     yield "Max Entries", f"{storage.max_entries:,}" if storage.max_entries > 0 else "unlimited"
     if storage.discard_old:
@@ -69,26 +70,27 @@ def _storage(storage: Storage | None) -> Rows:
     if storage is None:
         yield "Missing", "it does not exist yet"
         return
-    yield "Entries", f"{storage.entries:,} @ {byte_size(storage.size)}"
+    yield "Entries", f"{storage.entries:,} @ {byte_size(storage.bytes)}"
     yield "Memory Based", str(storage.memory).lower()
     yield "Replicas", str(storage.replicas)
 
 
 def _ages(storage: Storage, now: int, first: str, last: str) -> Rows:
-    for label, instant in ((first, storage.first_at), (last, storage.last_at)):
-        if instant:
-            yield label, f"{format_ajc(instant)} ({go_age(max(now - instant, 0))})"
+    for label, text in ((first, storage.first), (last, storage.last)):
+        if text is not None:
+            instant = parse_timestamp(text)
+            yield label, f"{format_ajc(instant)} ({go_age(max(now - instant, 0) / NANOSECONDS)})"
 
 
-def _period(nanoseconds: int) -> str:
-    return go_age(nanoseconds) if nanoseconds else "forever"
+def _period(storage: Storage) -> str:
+    return go_age(storage.max_age_seconds) if storage.max_age_seconds else "forever"
 
 
-def go_age(nanoseconds: int) -> str:
-    """Write a length of time as `ajc` does: `0.07s`, `1m0s`, `2d0h0m0s`."""
-    seconds = nanoseconds // 1_000_000_000
+def go_age(length: float) -> str:
+    """Write a number of seconds as `ajc` does: `0.07s`, `1m0s`, `2d0h0m0s`."""
+    seconds = int(length)
     if seconds < _MINUTE:
-        return f"{nanoseconds / 1e9:.2f}s"
+        return f"{length:.2f}s"
     text = f"{seconds % _HOUR // _MINUTE}m{seconds % _MINUTE}s"
     if seconds >= _HOUR:
         text = f"{seconds % _DAY // _HOUR}h{text}"
@@ -99,40 +101,15 @@ def go_age(nanoseconds: int) -> str:
 
 def information_document(found: Information) -> dict[str, object]:
     """Describe the state of all stores."""
-    elections = _storage_object(found.elections)
+    elections = found.elections and {**asdict(found.elections), "leaders": dict(found.leaders)}
     return {
-        "tasks": _storage_object(found.tasks),
-        "configuration": _storage_object(found.configuration),
-        "elections": elections and {**elections, "leaders": dict(found.leaders)},
+        "tasks": found.tasks and asdict(found.tasks),
+        "configuration": found.configuration and asdict(found.configuration),
+        "elections": elections,
         "queues": [_queue_object(queue) for queue in found.queues],
     }
 
 
-def _storage_object(storage: Storage | None) -> dict[str, object] | None:
-    if storage is None:
-        return None
-    return {
-        "entries": storage.entries,
-        "bytes": storage.size,
-        "memory": storage.memory,
-        "replicas": storage.replicas,
-        "max_age_seconds": storage.max_age / 1e9,
-        "max_entries": storage.max_entries,
-        "discard_old": storage.discard_old,
-        "first": format_timestamp(storage.first_at) if storage.first_at else None,
-        "last": format_timestamp(storage.last_at) if storage.last_at else None,
-    }
-
-
 def _queue_object(queue: Queue) -> dict[str, object]:
-    workers = queue.workers
-    return {
-        "name": queue.name,
-        **(_storage_object(queue.storage) or {}),
-        "waiting": workers.waiting if workers else None,
-        "in_progress": workers.in_progress if workers else None,
-        "redelivered": workers.redelivered if workers else None,
-        "max_tries": workers.max_tries if workers else None,
-        "max_run_time_seconds": workers.run_time / 1e9 if workers else None,
-        "max_concurrent": workers.max_concurrent if workers else None,
-    }
+    workers = asdict(queue.workers) if queue.workers else dict.fromkeys(Workers.__slots__)
+    return {"name": queue.name, **asdict(queue.storage), **workers}
