@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ajsync.dev.server import is_in_use
 from ajsync.errors import ConflictError, UsageError, WriteError
-from ajsync.files import read_regular
+from ajsync.files import read_regular, write_private
 from ajsync.transport.context import context_folder
 
 _MARK = "ajsync dev: "
@@ -53,7 +51,8 @@ def server_context(name: str, url: str, folder: Path) -> Iterator[Path]:
     file = check_context(name, folder)
     content = json.dumps({"description": f"{_MARK}{folder}", "url": url}, indent=2).encode() + b"\n"
     try:
-        _write(file, content)
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_private(file, content)  # as a whole: programs that wait for the context read it as soon as it appears
     except OSError as error:
         raise WriteError(f"The NATS context {name} cannot be written to {file}: {error.strerror}.") from None
     try:
@@ -74,16 +73,3 @@ def _folder_of(file: Path) -> Path | None:
     if not isinstance(description, str) or not description.startswith(_MARK):
         return None
     return Path(description.removeprefix(_MARK))
-
-
-def _write(file: Path, content: bytes) -> None:
-    """Write a file whole or not at all: programs that wait for the context read it as soon as it appears."""
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.stem}.")
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-        Path(temporary).replace(file)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

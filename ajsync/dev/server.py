@@ -38,14 +38,8 @@ class RunningServer:
     """A nats-server that answers."""
 
     url: str
-    pid: int
+    process: asyncio.subprocess.Process
     log: Path
-    _ended: asyncio.Future[int]
-
-    async def wait(self) -> int:
-        """Wait until it ends for any reason; its exit status."""
-        await asyncio.wait([self._ended])  # awaiting the future itself would cancel it together with us
-        return self._ended.result()
 
     def reason(self) -> str:
         """The last error in its log, else its last line."""
@@ -73,12 +67,10 @@ async def running_server(folder: Path, *, port: int | None = None, fresh: bool =
                 # Its own process group, so that Ctrl-C reaches only this process, which then stops the server.
                 process_group=0,
             )
-        ended = asyncio.ensure_future(process.wait())
         try:
-            url = await _ready(ended, ports, log)
-            yield RunningServer(url, process.pid, log, ended)
+            yield RunningServer(await _ready(process, ports, log), process, log)
         finally:
-            await _stop(process, ended)
+            await _stop(process)
 
 
 def find_server() -> str:
@@ -161,14 +153,14 @@ def _prepare(folder: Path, *, fresh: bool) -> tuple[Path, Path]:
     return ports, folder / "nats-server.log"
 
 
-async def _ready(ended: asyncio.Future[int], ports: Path, log: Path) -> str:
+async def _ready(process: asyncio.subprocess.Process, ports: Path, log: Path) -> str:
     """Wait until the server listens; its address. It writes its ports only when everything is ready, with JetStream."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_START_SECONDS):
-            while not ended.done():
+            while process.returncode is None:
                 if server := _listening(ports):
                     return server[1]
-                await asyncio.wait([ended], timeout=_POLL_SECONDS)
+                await asyncio.sleep(_POLL_SECONDS)
             raise UnreachableError(f"nats-server did not start: {_reason(log)} (its log: {log})")
     raise UnreachableError(f"nats-server was not ready within {_START_SECONDS:g} s (its log: {log}).")
 
@@ -183,13 +175,12 @@ def _listening(ports: Path) -> tuple[int, str] | None:
     return None
 
 
-async def _stop(process: asyncio.subprocess.Process, ended: asyncio.Future[int]) -> None:
+async def _stop(process: asyncio.subprocess.Process) -> None:
     for send in (process.terminate, process.kill):
-        if ended.done():
-            return
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError, TimeoutError):
             send()
-        await asyncio.wait([ended], timeout=_STOP_SECONDS)
+            async with asyncio.timeout(_STOP_SECONDS):
+                await process.wait()
 
 
 def _reason(log: Path) -> str:

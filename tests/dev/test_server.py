@@ -30,9 +30,9 @@ async def test_it_answers_with_jetstream_on_loopback_as_soon_as_it_is_there(tmp_
 
 async def test_its_process_ends_with_the_block(tmp_path: Path) -> None:
     async with running_server(tmp_path / "dev") as server:
-        os.kill(server.pid, 0)
+        os.kill(server.process.pid, 0)
     with pytest.raises(ProcessLookupError):
-        os.kill(server.pid, 0)
+        os.kill(server.process.pid, 0)
 
 
 async def test_its_process_ends_when_the_block_fails(tmp_path: Path) -> None:
@@ -40,14 +40,14 @@ async def test_its_process_ends_when_the_block_fails(tmp_path: Path) -> None:
         async with running_server(tmp_path / "dev") as server:
             raise ZeroDivisionError
     with pytest.raises(ProcessLookupError):
-        os.kill(server.pid, 0)
+        os.kill(server.process.pid, 0)
 
 
 async def test_a_server_that_does_not_stop_is_killed(tmp_path: Path) -> None:
     async with running_server(tmp_path / "dev") as server:
-        os.kill(server.pid, signal.SIGSTOP)  # a stopped process takes no SIGTERM
+        os.kill(server.process.pid, signal.SIGSTOP)  # a stopped process takes no SIGTERM
     with pytest.raises(ProcessLookupError):
-        os.kill(server.pid, 0)
+        os.kill(server.process.pid, 0)
 
 
 async def test_its_data_stays_for_the_next_one(tmp_path: Path) -> None:
@@ -94,8 +94,8 @@ async def test_two_servers_never_share_a_folder(tmp_path: Path) -> None:
 
 async def test_a_server_that_ends_by_itself_is_noticed(tmp_path: Path) -> None:
     async with running_server(tmp_path / "dev") as server:
-        os.kill(server.pid, signal.SIGKILL)
-        assert await server.wait() == -signal.SIGKILL
+        os.kill(server.process.pid, signal.SIGKILL)
+        assert await server.process.wait() == -signal.SIGKILL
 
 
 async def test_a_server_that_cannot_start_gives_its_last_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

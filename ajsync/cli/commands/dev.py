@@ -86,7 +86,7 @@ async def _serve(folder: Path, port: int | None, context_name: str, fresh: bool)
             bucket, made = await ConfigurationBucket.create(connection)
         with server_context(context_name, server.url, folder):
             _announce(server, version, folder, context_name, bucket.target.bucket, made)
-            status = await server.wait()
+            status = await server.process.wait()
         raise UnreachableError(f"nats-server ended, with status {status}: {server.reason()} (its log: {server.log})")
 
 
