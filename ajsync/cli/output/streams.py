@@ -31,9 +31,10 @@ _FAILED = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.E
 
 def prepare_streams() -> None:
     """Make the streams of this process safe to write to, whatever is at their other end."""
-    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, _nowhere(descriptor))
+            # It takes the descriptor that the caller has closed, which is the lowest free one, before a socket does.
+            setattr(sys, name, open(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8", closefd=False))  # noqa: SIM115
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if isinstance(stream, io.TextIOWrapper):
@@ -104,19 +105,6 @@ class _Readerless(io.FileIO):
 def _with_file(stream: io.TextIOWrapper, kind: type[io.FileIO], *, line_buffering: bool) -> io.TextIOWrapper:
     file = io.BufferedWriter(kind(stream.fileno(), "wb", closefd=False))
     return io.TextIOWrapper(file, stream.encoding, PLAIN, line_buffering=line_buffering)
-
-
-def _nowhere(descriptor: int) -> io.TextIOWrapper:
-    """Open a stream in place of one that the caller has closed, before a socket takes its descriptor."""
-    opened = os.open(os.devnull, os.O_RDWR)
-    if opened != descriptor:
-        try:
-            os.fstat(descriptor)
-        except OSError:
-            os.dup2(opened, descriptor)
-            os.close(opened)
-            opened = descriptor
-    return open(opened, "r" if descriptor == 0 else "w", encoding="utf-8", closefd=False)
 
 
 def _plain(error: UnicodeError) -> tuple[str | bytes, int]:
