@@ -7,6 +7,7 @@ import click
 from ajsync.cli.options.shared import files_options, server_options
 from ajsync.cli.options.values import Creation, Files, Server
 from ajsync.cli.output.data import output_option, show
+from ajsync.text import one_line
 
 
 @click.command()
@@ -42,5 +43,7 @@ def command(files: Files, server: Server, names: bool, output: str, create_bucke
         fires = schedules.upcoming_fires(tasks) if output == "table" else []
         show(output, lambda: [stored_object(task) for task in tasks], lambda: schedules.schedules_table(tasks, fires))
         if output == "table":
-            schedules.say_what_does_not_fire(tasks, fires)
-    schedules.say_what_is_unreadable([entry for entry in entries if entry.task is None])
+            amiss = {task.name: found.lines[0] for task, found in zip(tasks, fires, strict=True) if found.amiss}
+            schedules.say_why("These schedules do not fire:", amiss)
+    unreadable = {entry.name: one_line(entry.problem) for entry in entries if entry.task is None}
+    schedules.say_why("These values are not scheduled tasks, and are left alone:", unreadable)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from ajsync.asyncjobs.live import LiveSchedule
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.cli.output.streams import in_plain_signs, speaks_utf8
 from ajsync.cli.output.table import cell_width, framed, stdout_width
 from ajsync.cli.output.terminal import say, stdout_paint
 from ajsync.reconcile.render.fires import Fires, FireTimes
 from ajsync.schedule import format_duration
-from ajsync.text import escape, one_line, visible
+from ajsync.text import escape, visible
 from ajsync.timestamp import format_ajc
 
 _COLUMNS = ("Name", "Schedule", "Queue", "Task Type", "Created", "Owner", "Next")
@@ -75,21 +74,12 @@ def schedules_table(tasks: Sequence[ScheduledTask], fires: Sequence[Fires]) -> l
     return [*(lines if speaks_utf8(sys.stdout) else map(in_plain_signs, lines))]
 
 
-def say_what_does_not_fire(tasks: Sequence[ScheduledTask], fires: Sequence[Fires]) -> None:
-    """Print why schedules never fire, for those that should."""
-    amiss = [(task, found) for task, found in zip(tasks, fires, strict=True) if found.amiss]
-    if amiss:
-        say("These schedules do not fire:")
-    for task, found in amiss:
-        say(f"  {visible(task.name)}: {found.lines[0]}")
-
-
-def say_what_is_unreadable(entries: Sequence[LiveSchedule]) -> None:
-    """Print why values of the bucket are not scheduled tasks."""
-    if entries:
-        say("These values are not scheduled tasks, and are left alone:")
-    for entry in entries:
-        say(f"  {visible(entry.name)}: {one_line(entry.problem)}")
+def say_why(title: str, reasons: Mapping[str, str]) -> None:
+    """Print reasons by name below a title; nothing if there are none."""
+    if reasons:
+        say(title)
+    for name, reason in reasons.items():
+        say(f"  {visible(name)}: {reason}")
 
 
 def _cells(task: ScheduledTask, upcoming: Fires) -> list[str]:
