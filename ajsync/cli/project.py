@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,7 +58,10 @@ def load_and_warn(files: Files, *, annotate: bool = False) -> Configuration:
         raise
     if configuration.unmatched:
         warn(unmatched_text(configuration))
-    return replace(configuration, locations=_all_in_repository(configuration.locations)) if annotate else configuration
+    if not annotate:
+        return configuration
+    locations = {name: _in_repository(location) for name, location in configuration.locations.items()}
+    return replace(configuration, locations=locations)
 
 
 def unmatched_text(configuration: Configuration) -> str:
@@ -72,10 +74,6 @@ def unmatched_text(configuration: Configuration) -> str:
         f"Add {them} to 'files' in {configuration.project.name}, or rename {them} to fit: "
         f"{', '.join(map(visible, configuration.patterns))}."
     )
-
-
-def _all_in_repository(locations: Mapping[str, Location]) -> dict[str, Location]:
-    return {name: _in_repository(location) for name, location in locations.items()}
 
 
 def _in_repository(location: Location) -> Location:

@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Any, TextIO, cast
 
 import click
@@ -46,7 +45,7 @@ class _Guard:
 
     def checked(self, text: str) -> str:
         if not self.controls:
-            text = _CONTROLS.sub(_as_escape, text)
+            text = _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
         # The part of the line that is written already holds no command, so only the new part changes.
         whole = self._line + text
         if "::" in whole or "##" in whole or not whole.isascii():
@@ -59,10 +58,6 @@ class _Guard:
         if found["words"]:
             return found["words"] + "\\u005b"
         return found[0] if self.commands else found["before"] + "\\u003a"
-
-
-def _as_escape(found: re.Match[str]) -> str:
-    return f"\\u{ord(found[0]):04x}"
 
 
 def _beginning(line: str) -> str:
@@ -127,18 +122,9 @@ def guard_output() -> None:
 
 def print_commands(text: str) -> None:
     """Print our own commands to a workflow, which `reconcile.render.github` makes, on standard output."""
-    with _commands():
-        click.echo(text)
-
-
-@contextmanager
-def _commands() -> Iterator[None]:
-    stream: object = sys.stdout
-    if not isinstance(stream, _GuardedStream):
-        yield
-        return
-    stream.guard.commands = True
+    guard = getattr(sys.stdout, "guard", _Guard(controls=True))
+    guard.commands = True
     try:
-        yield
+        click.echo(text)
     finally:
-        stream.guard.commands = False
+        guard.commands = False

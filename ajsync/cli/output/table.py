@@ -74,7 +74,7 @@ def framed(
         broken = [_broken(cell, width) for cell, width in zip(row, widths, strict=True)]
         for number in range(max(map(len, broken))):
             parts = [cell[number] if number < len(cell) else "" for cell in broken]
-            yield [_padded(part, width) for part, width in zip(parts, widths, strict=True)]
+            yield [part + " " * (width - cell_width(part)) for part, width in zip(parts, widths, strict=True)]
 
     yield rule("╭", "─", "╮")
     yield f"│{title.center(sum(widths) + 3 * len(widths) - 1)}│"
@@ -148,10 +148,6 @@ def _line(columns: Sequence[Column], widths: Mapping[int, int], row: Sequence[Ce
         painted = paint(row[index].style, text)
         parts.append(space + painted if columns[index].right else painted + space)
     return _GAP.join(parts).rstrip()
-
-
-def _padded(text: str, width: int) -> str:
-    return text + " " * (width - cell_width(text))
 
 
 def _broken(text: str, width: int) -> list[str]:
