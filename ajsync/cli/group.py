@@ -54,14 +54,11 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the sub-command, and return its own name, so that usage lines and errors do not show an alias."""
-        if not ctx.resilient_parsing and args[0] not in self.table and args[0] not in self.aliases:
-            self._fail_with_nearest(ctx, args[0])
+        unknown = not ctx.resilient_parsing and args[0] not in self.table and args[0] not in self.aliases
+        if unknown and (meant := nearest(args[0], self.table)):
+            ctx.fail(f"There is no command {args[0]!r}. Did you mean '{ctx.command_path} {meant}'?")
         name, command, rest = super().resolve_command(ctx, args)
         return self.aliases.get(name, name) if name else name, command, rest
-
-    def _fail_with_nearest(self, ctx: click.Context, name: str) -> None:
-        if meant := nearest(name, self.table):
-            ctx.fail(f"There is no command {name!r}. Did you mean '{ctx.command_path} {meant}'?")
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the sub-command. Raises Interrupted on Ctrl-C, which click does not tell from a closed input."""

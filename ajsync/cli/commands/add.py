@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -101,8 +102,6 @@ def command(
       ajsync add CLEAN_UP @daily files:clean --timezone Europe/Malta --tries 3
       ajsync add POLL "every 10m" mail:poll --payload inbox
     """
-    import time
-
     from ajsync.asyncjobs.model import DEFAULT_MAX_TRIES, encode_json
     from ajsync.asyncjobs.size import MAX_PAYLOAD
     from ajsync.cli.output.schedules import schedule_lines

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,10 +20,10 @@ from ajsync.cli.options.shared import (
 )
 from ajsync.cli.options.times import Duration
 from ajsync.cli.options.values import Creation, Files, FiringOptions, Server
-from ajsync.cli.output.terminal import confirm, say
+from ajsync.cli.output.terminal import confirm, say, stderr_paint
 from ajsync.errors import UsageError
 from ajsync.safety import Opened
-from ajsync.text import counted
+from ajsync.text import counted, visible
 
 if TYPE_CHECKING:
     from ajsync.asyncjobs.bucket import ConfigurationBucket
@@ -171,9 +172,7 @@ def _files_of(files: Files, saved: SavedPlan) -> Files:
 
 def _question(plan: Plan) -> str:
     """Ask where to, and how much: `Apply to prod (nats-prod): 3 to create, 2 to delete?`, the deletes in bold."""
-    from ajsync.cli.output.terminal import stderr_paint
     from ajsync.reconcile.plan import KINDS
-    from ajsync.text import visible
 
     counts = [(plan.count(kind), kind.verb) for kind in KINDS]
     parts = [f"{count:,} to {verb}" for count, verb in counts if count]
@@ -183,8 +182,6 @@ def _question(plan: Plan) -> str:
 
 
 async def _carry_out(plan: Plan, configuration: Configuration, server: Server) -> Result:
-    import time
-
     from ajsync.asyncjobs.bucket import ConfigurationBucket
     from ajsync.cli.output.plan import progress
     from ajsync.cli.session import chosen_context, stop_on_signals

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 import click
 
@@ -12,9 +11,6 @@ from ajsync.cli.options.values import Files, Server
 from ajsync.cli.output.terminal import conclude, confirm
 from ajsync.errors import UsageError
 from ajsync.text import visible
-
-if TYPE_CHECKING:
-    from ajsync.reconcile.single import Found
 
 
 @click.command()
@@ -44,12 +40,8 @@ def command(name: str, files: Files, server: Server, force: bool, owner: str | N
     context = configured_context(files, server)
     found = on_bucket(server, context, lambda bucket: find_removable(bucket, name, owner=owner))
     if not force:
-        confirm(_question(name, found), "Nothing was deleted.")
+        task = found.entry.task if found.entry else None
+        what = f"{visible(task.schedule)}, {visible(task.task_type)}" if task else "not a scheduled task"
+        confirm(f"Delete {visible(name)} ({what})?", "Nothing was deleted.")
     on_bucket(server, context, lambda bucket: remove(bucket, found))
     conclude(f"Removed Scheduled Task {visible(name)}")
-
-
-def _question(name: str, found: Found) -> str:
-    task = found.entry.task if found.entry else None
-    what = f"{visible(task.schedule)}, {visible(task.task_type)}" if task else "not a scheduled task"
-    return f"Delete {visible(name)} ({what})?"

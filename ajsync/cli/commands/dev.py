@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import signal
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
-
-if TYPE_CHECKING:
-    from ajsync.dev.server import RunningServer
 
 CONTEXT_NAME = "ajsync-dev"
 
@@ -40,8 +39,6 @@ def command(port: int | None, context_name: str, fresh: bool) -> None:
       ajsync dev --fresh --port 4222
       ajsync apply --context ajsync-dev
     """
-    import asyncio
-
     from ajsync.cli.commands.init import prepare_folder
     from ajsync.config.project import find_project
 
@@ -52,10 +49,6 @@ def command(port: int | None, context_name: str, fresh: bool) -> None:
 
 async def _until_signal(folder: Path, port: int | None, context_name: str, fresh: bool) -> None:
     """Serve until the first signal, which cancels the server wherever it is; it cleans up after itself."""
-    import asyncio
-    import contextlib
-    import signal
-
     serving = asyncio.ensure_future(_serve(folder, port, context_name, fresh))
     stopping = False
 
@@ -85,16 +78,15 @@ async def _serve(folder: Path, port: int | None, context_name: str, fresh: bool)
             version = connection.server_version
             bucket, made = await ConfigurationBucket.create(connection)
         with server_context(context_name, server.url, folder):
-            _announce(server, version, folder, context_name, bucket.target.bucket, made)
+            name, exists = bucket.target.bucket, "was made now" if made else "exists already"
+            click.echo(
+                f"nats-server {version} runs at {server.url}, with its data in {folder}.\n"
+                f"The bucket {name} {exists}.\n\n"
+                "Reach it through its NATS context:\n"
+                f"  ajsync plan --context {context_name}\n"
+                f"  ajc --context {context_name} tasks cron list\n"
+                f"  nats --context {context_name} kv ls {name}\n\n"
+                "Ctrl-C stops it and removes the context."
+            )
             status = await server.process.wait()
         raise UnreachableError(f"nats-server ended, with status {status}: {server.reason()} (its log: {server.log})")
-
-
-def _announce(server: RunningServer, version: str, folder: Path, context_name: str, bucket: str, made: bool) -> None:
-    click.echo(f"nats-server {version} runs at {server.url}, with its data in {folder}.")
-    click.echo(f"The bucket {bucket} {'was made now' if made else 'exists already'}.\n")
-    click.echo("Reach it through its NATS context:")
-    click.echo(f"  ajsync plan --context {context_name}")
-    click.echo(f"  ajc --context {context_name} tasks cron list")
-    click.echo(f"  nats --context {context_name} kv ls {bucket}\n")
-    click.echo("Ctrl-C stops it and removes the context.")

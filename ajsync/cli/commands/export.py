@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -141,8 +142,6 @@ async def _take_over(
     bucket: ConfigurationBucket, configuration: Configuration, written: Collection[str], adopt: bool
 ) -> None:
     """Adopt the written schedules whose owner is all that changes, and say what else the next plan will show."""
-    import time
-
     from ajsync.cli.output.plan import print_result
     from ajsync.cli.session import goal
     from ajsync.reconcile.apply.apply import apply

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import tzinfo
 from typing import TYPE_CHECKING
 
 import click
 
+from ajsync.asyncjobs.names import schedule_key
 from ajsync.cli.options.shared import files_options, schedule_argument, server_options
 from ajsync.cli.options.times import Zone
 from ajsync.cli.options.values import Files, Server
 from ajsync.cli.output.data import output_option, show
+from ajsync.errors import AjsyncError, InvalidError, NotFoundError, ScheduleError
+from ajsync.timestamp import format_ajc
 
 if TYPE_CHECKING:
     from ajsync.asyncjobs.bucket import ConfigurationBucket
@@ -63,11 +67,7 @@ def command(name: str, last: int, zone: tzinfo | None, output: str, files: Files
 async def _read(
     bucket: ConfigurationBucket, name: str, last: int, files: Files
 ) -> tuple[ScheduledTask, Sequence[PastFire]]:
-    import time
-
-    from ajsync.asyncjobs.names import schedule_key
     from ajsync.cli.source import stored_task
-    from ajsync.errors import InvalidError, NotFoundError, ScheduleError
     from ajsync.inspect.history import read_history
 
     try:
@@ -86,10 +86,7 @@ async def _read(
 
 async def _raise_if_paused(bucket: ConfigurationBucket, name: str, files: Files) -> None:
     """Raise NotFoundError if the files hold the schedule and say that it is suspended."""
-    from ajsync.asyncjobs.names import schedule_key
     from ajsync.cli.project import load
-    from ajsync.errors import AjsyncError, NotFoundError
-    from ajsync.timestamp import format_ajc
 
     try:
         suspended = load(files, empty=True).suspended

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import click
 
 from ajsync.cli.options.shared import files_options, server_options
@@ -25,8 +27,6 @@ def command(output: str, files: Files, server: Server) -> None:
       ajsync info --json | jq -r .elections.leaders.task_scheduler
       ajsync info --json | jq '.queues[] | {name, waiting}'
     """
-    import time
-
     from ajsync.cli.output.information import information_document, information_lines
     from ajsync.cli.session import configured_context, on_server
     from ajsync.inspect.information import read_information

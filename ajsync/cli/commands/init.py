@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from ajsync.asyncjobs.names import OWNER_NAME
 from ajsync.cli.options.shared import server_options
 from ajsync.cli.options.values import Creation, Server
 from ajsync.errors import UsageError, WriteError
 from ajsync.files import make_folder, write_new
 from ajsync.text import plural
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _SCHEMAS = ("ajsync.schema.json", "schedules.schema.json")
 
@@ -157,10 +156,6 @@ def _files(folder: Path, owner: str | None, context: str | None) -> Mapping[Path
 
 def owner_name(folder: Path, given: str | None) -> str:
     """Return the given owner if it is valid, or make one of the folder's name, with `-` for what is not allowed."""
-    import re
-
-    from ajsync.asyncjobs.names import OWNER_NAME
-
     owner = re.sub(r"[^A-Za-z0-9_]+", "-", folder.name).strip("-") if given is None else given
     if OWNER_NAME.fullmatch(owner):
         return owner

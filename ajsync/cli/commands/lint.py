@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -128,8 +129,6 @@ def command(
 def _lint(
     rules: Sequence[Rule], herd: int, files: Files, server: Server, *, bucket: bool, online: bool, annotate: bool
 ) -> Linted:
-    import time
-
     from ajsync.cli.output.findings import Linted
     from ajsync.cli.project import load_and_warn
     from ajsync.cli.session import configured_context, on_server

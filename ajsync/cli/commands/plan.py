@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -12,9 +11,7 @@ from ajsync.cli.options.values import Files, Server
 from ajsync.cli.output.data import format_option
 from ajsync.cli.output.terminal import warn
 from ajsync.safety import Opened
-
-if TYPE_CHECKING:
-    from ajsync.reconcile.reconciler import Proposal
+from ajsync.text import counted, listed
 
 _CHANGES_PENDING = 2
 
@@ -68,7 +65,11 @@ def command(
     proposal = on_bucket(
         server, configuration.context, lambda bucket: proposal_of(bucket, server, configuration, opened)
     )
-    _warn_if_interrupted(proposal)
+    if names := proposal.interrupted:
+        warn(
+            f"An apply was interrupted and left {counted(len(names), 'schedule')} deleted ({listed(names)}). The next "
+            "'ajsync apply' restores them first; this plan is made as if it had."
+        )
     print_plan(
         proposal, configuration.safety, style=style, show_payload=show_payload, locations=configuration.locations
     )
@@ -85,13 +86,3 @@ def command(
         raise click.exceptions.Exit(proposal.refusals[0].exit_code)
     if detailed_exitcode and proposal.plan.changes:
         raise click.exceptions.Exit(_CHANGES_PENDING)
-
-
-def _warn_if_interrupted(proposal: Proposal) -> None:
-    from ajsync.text import counted, listed
-
-    if names := proposal.interrupted:
-        warn(
-            f"An apply was interrupted and left {counted(len(names), 'schedule')} deleted ({listed(names)}). The next "
-            "'ajsync apply' restores them first; this plan is made as if it had."
-        )

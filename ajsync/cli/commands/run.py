@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
+from dataclasses import replace
+from json import loads
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,13 +14,13 @@ import click
 from ajsync.cli.options.shared import files_options, schedule_argument, server_options, signing_options
 from ajsync.cli.options.values import Files, Server
 from ajsync.cli.output.data import output_option, show
+from ajsync.errors import AjsyncError, EnqueueError, StoredValueError, UnreachableError
+from ajsync.timestamp import NANOSECONDS
 
 if TYPE_CHECKING:
     from ajsync.asyncjobs.bucket import ConfigurationBucket
     from ajsync.asyncjobs.signing import Signer
     from ajsync.asyncjobs.tasks import StoredTask
-    from ajsync.errors import EnqueueError
-    from ajsync.transport.connection import Connection
 
 
 @click.command()
@@ -38,8 +42,6 @@ def command(name: str, sign: Path | None, ajc_payloads: bool, output: str, files
       ajsync run EMAIL_MONTHLY_UPDATE --sign seed.hex
       ajc tasks view $(ajsync run EMAIL_MONTHLY_UPDATE --json | jq -r .id)
     """
-    from json import loads
-
     from ajsync.asyncjobs.signing import load_signer
     from ajsync.asyncjobs.tasks import encode_task
     from ajsync.cli.session import configured_context, on_bucket
@@ -52,15 +54,11 @@ def command(name: str, sign: Path | None, ajc_payloads: bool, output: str, files
 
 
 async def _enqueue(bucket: ConfigurationBucket, name: str, signer: Signer | None, ajc_payloads: bool) -> StoredTask:
-    import time
-    from dataclasses import replace
-
     from ajsync.asyncjobs.enqueue import enqueue
     from ajsync.asyncjobs.ids import new_id
     from ajsync.asyncjobs.tasks import task_for_fire
     from ajsync.cli.source import stored_task
-    from ajsync.errors import AjsyncError, EnqueueError, StoredValueError, UnreachableError
-    from ajsync.timestamp import NANOSECONDS
+    from ajsync.inspect.information import queue_names
     from ajsync.transport.errors import NoRespondersError
 
     scheduled = await stored_task(bucket, name)
@@ -80,19 +78,9 @@ async def _enqueue(bucket: ConfigurationBucket, name: str, signer: Signer | None
             "stream when it starts, and so does 'ajc tasks initialize'."
         ) from None
     except EnqueueError as error:
-        raise await _with_remedy(bucket.connection, task, error) from None
+        with suppress(UnreachableError):
+            if task.queue not in await queue_names(bucket.connection):
+                remedy = f"The queue does not exist: make it with 'ajc queues add {task.queue}'."
+                raise EnqueueError(f"{error}. {remedy}", task.id) from None
+        raise
     return task
-
-
-async def _with_remedy(connection: Connection, task: StoredTask, error: EnqueueError) -> EnqueueError:
-    """Add to the error what to do where the queue does not exist."""
-    from ajsync.errors import EnqueueError, UnreachableError
-    from ajsync.inspect.information import queue_names
-
-    try:
-        names = await queue_names(connection)
-    except UnreachableError:
-        return error
-    if task.queue in names:
-        return error
-    return EnqueueError(f"{error}. The queue does not exist: make it with 'ajc queues add {task.queue}'.", task.id)
