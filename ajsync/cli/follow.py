@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
-from ajsync.cli.options.values import Creation, Files, FiringOptions, Server
+from ajsync.cli.options.values import Creation, FiringOptions, Scope
 from ajsync.cli.project import load, unmatched_text
 from ajsync.cli.session import chosen_context, destination, elsewhere, goal, open_bucket, stop_on_signals
 from ajsync.config import Configuration
@@ -31,19 +31,19 @@ log = logging.getLogger(__name__)
 class _Followed:
     """The configuration that is followed, and what was looked at to load it."""
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, scope: Scope) -> None:
         self._folder = working_folder()
         self.inputs = Inputs()
-        self.configuration = load(files, folder=self._folder, inputs=self.inputs)
+        self.configuration = load(scope, folder=self._folder, inputs=self.inputs)
         # From now on by its path: while a release is swapped the file is missing, and one in a folder above belongs to
         # another project.
-        self._files = replace(files, config=self.configuration.project)
+        self._scope = replace(scope, config=self.configuration.project)
 
     def reload(self) -> Configuration:
         """Load the configuration again. Raises as `load` does, and keeps what was there."""
         known, inputs = self.configuration.unmatched, Inputs()
         try:
-            self.configuration = load(self._files, folder=self._folder, inputs=inputs)
+            self.configuration = load(self._scope, folder=self._folder, inputs=inputs)
         finally:
             self.inputs = inputs  # for files that are not valid too: the change that repairs them may be elsewhere
         if self.configuration.unmatched != known:
@@ -57,8 +57,7 @@ class _Followed:
 
 
 async def follow_files(
-    files: Files,
-    server: Server,
+    scope: Scope,
     opened: Opened,
     creation: Creation | None,
     resync: float,
@@ -68,10 +67,10 @@ async def follow_files(
     """Follow the files until SIGINT or SIGTERM; `scheduler` is the name of one beside it, "" for its default name."""
     gc.enable()  # this command keeps running
     stop = stop_on_signals()
-    followed = _Followed(files)
-    context = chosen_context(server, followed.configuration.context)
+    followed = _Followed(scope)
+    context = chosen_context(scope, followed.configuration.context)
     async with AsyncExitStack() as stack:
-        connecting = connect(context, timeout=server.timeout, reconnect_timeout=None)
+        connecting = connect(context, timeout=scope.timeout, reconnect_timeout=None)
         connection = await unless(stop, stack.enter_async_context(connecting))
         if connection is None:
             log.info("Stopped")
@@ -94,19 +93,19 @@ async def follow_files(
             beside.on_lead = watcher.changed.set
             loop.may_apply = lambda: beside.leads
             jobs.append(beside.run(stop))
-        _announce(followed, connection, server)
+        _announce(followed, connection, scope)
         async with asyncio.TaskGroup() as group:
             for job in jobs:
                 group.create_task(job)
     log.info("Stopped")
 
 
-def _announce(followed: _Followed, connection: Connection, server: Server) -> None:
+def _announce(followed: _Followed, connection: Connection, scope: Scope) -> None:
     configuration = followed.configuration
-    if warning := elsewhere(server, configuration.environment, configuration.context):
+    if warning := elsewhere(scope, configuration.context):
         log.warning("%s", warning)
     followed.warn()
-    where, read = destination(connection, server, configuration), counted(len(configuration.sources), "file")
+    where, read = destination(connection, scope, configuration), counted(len(configuration.sources), "file")
     at = f" at {where.server}" if where.reached != where.server else ""
     log.info("Following %s of %s for %s%s; stop with Ctrl-C", read, configuration.owner, where, at)
 

@@ -8,7 +8,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from ajsync.cli.options.values import Files
+from ajsync.cli.options.values import Scope
 from ajsync.cli.output.build_machine import print_commands
 from ajsync.cli.output.terminal import warn
 from ajsync.config import Configuration, load_configuration
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 def load(
-    files: Files, *, empty: bool = False, folder: Path | None = None, inputs: Inputs | None = None
+    scope: Scope, *, empty: bool = False, folder: Path | None = None, inputs: Inputs | None = None
 ) -> Configuration:
     """Load the configuration that the options name; with `empty` there may be no schedules file yet.
 
@@ -29,9 +29,9 @@ def load(
     start = time.perf_counter()
     configuration = load_configuration(
         folder or Path.cwd(),
-        project=files.config,
-        environment=files.environment,
-        owner=files.expected_owner,
+        project=scope.config,
+        environment=scope.environment,
+        owner=scope.expected_owner,
         empty=empty,
         inputs=inputs,
     )
@@ -41,14 +41,14 @@ def load(
     return configuration
 
 
-def load_and_warn(files: Files, *, annotate: bool = False) -> Configuration:
+def load_and_warn(scope: Scope, *, annotate: bool = False) -> Configuration:
     """Load the configuration, and warn of files that are not read.
 
     With `annotate` problems are printed as annotations of a GitHub workflow before the error is raised, and locations
     are relative to the root of the repository.
     """
     try:
-        configuration = load(files)
+        configuration = load(scope)
     except ConfigurationError as error:
         if annotate:
             from ajsync.reconcile.render.github import render_problems

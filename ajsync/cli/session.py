@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from ajsync import config
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.cli.checkout import check_context
-from ajsync.cli.options.values import Creation, Files, Server
+from ajsync.cli.options.values import Creation, Scope
 from ajsync.cli.output import terminal
 from ajsync.cli.output.streams import GONE, working_folder_is_gone
 from ajsync.cli.output.terminal import say
@@ -29,62 +29,62 @@ from ajsync.transport.errors import NoClusterError
 T = TypeVar("T")
 
 
-def configured_context(files: Files, server: Server, *, warn: bool = True) -> str | None:
+def configured_context(scope: Scope, *, warn: bool = True) -> str | None:
     """Return the context that the project names; a command that does not read schedules works without a project too.
 
     With `warn` it warns where `server` leads away from the context of the environment. Where the working directory is
     gone, its project is unknown, and the default context may lead to the server of another one: then the options have
     to name the server.
     """
-    if files.config is None and files.environment is None and working_folder_is_gone():
-        if server.context is None and server.server is None:
+    if scope.config is None and scope.environment is None and working_folder_is_gone():
+        if scope.context is None and scope.server is None:
             raise UsageError(GONE)
         return None
-    configured = config.load_context(Path.cwd(), project=files.config, environment=files.environment)
+    configured = config.load_context(Path.cwd(), project=scope.config, environment=scope.environment)
     if warn:
-        warn_if_elsewhere(server, files.environment, configured)
+        warn_if_elsewhere(scope, configured)
     return configured
 
 
-def chosen_context(server: Server, configured: str | None) -> Context:
+def chosen_context(scope: Scope, configured: str | None) -> Context:
     """Load the context that the options name, else the one of the configuration, else that of the environment."""
-    if server.server is not None:
-        if server.context is not None:
+    if scope.server is not None:
+        if scope.context is not None:
             raise UsageError("--server cannot be combined with --context, which names its own server.")
-        if not server.server.strip():
+        if not scope.server.strip():
             raise UsageError("--server is empty: name a server, or leave the option out. Is a variable not set?")
         try:
-            return context_for_server(server.server)
+            return context_for_server(scope.server)
         except InvalidError as error:
             raise UsageError(str(error)) from None
-    context = load_context(server.context or configured)
+    context = load_context(scope.context or configured)
     check_context(context)
     return context
 
 
-def elsewhere(server: Server, environment: str | None, configured: str | None) -> str:
+def elsewhere(scope: Scope, configured: str | None) -> str:
     """Say that an option leads away from the context `configured` of the environment; "" where none does.
 
     Without an environment nothing is said: the project's own context is only a default. The value of --server is not
     shown, since it may hold a password.
     """
-    if not environment or not configured:
+    if not scope.environment or not configured:
         return ""
-    if server.server is not None:
-        if _leads_to(server.server, configured):
+    if scope.server is not None:
+        if _leads_to(scope.server, configured):
             return ""
         used = "--server uses another one"
-    elif server.context is not None and server.context != configured:
-        used = f"--context uses {visible(server.context)}"
+    elif scope.context is not None and scope.context != configured:
+        used = f"--context uses {visible(scope.context)}"
     else:
         return ""
-    named = f"The environment {visible(environment)} names the context {visible(configured)}"
+    named = f"The environment {visible(scope.environment)} names the context {visible(configured)}"
     return f"{named}, but {used}. Leave the option out if that is not intended."
 
 
-def warn_if_elsewhere(server: Server, environment: str | None, configured: str | None) -> None:
+def warn_if_elsewhere(scope: Scope, configured: str | None) -> None:
     """Print what `elsewhere` says as a warning."""
-    if text := elsewhere(server, environment, configured):
+    if text := elsewhere(scope, configured):
         terminal.warn(text)
 
 
@@ -94,11 +94,11 @@ def _leads_to(url: str, configured: str) -> bool:
     return False
 
 
-def destination(connection: Connection, server: Server, configuration: Configuration) -> Destination:
+def destination(connection: Connection, scope: Scope, configuration: Configuration) -> Destination:
     """Describe where a command has connected to."""
-    environment, configured = configuration.environment, configuration.context
-    instead = configured if configured and elsewhere(server, environment, configured) else ""
-    return destination_of(connection, environment, instead)
+    configured = configuration.context
+    instead = configured if configured and elsewhere(scope, configured) else ""
+    return destination_of(connection, configuration.environment, instead)
 
 
 def goal(configuration: Configuration, opened: Opened) -> Goal:
@@ -107,25 +107,25 @@ def goal(configuration: Configuration, opened: Opened) -> Goal:
 
 
 async def proposal_of(
-    bucket: ConfigurationBucket, server: Server, configuration: Configuration, opened: Opened
+    bucket: ConfigurationBucket, scope: Scope, configuration: Configuration, opened: Opened
 ) -> Proposal:
     """Make the plan of the files for the bucket that the options lead to."""
-    where = destination(bucket.connection, server, configuration)
+    where = destination(bucket.connection, scope, configuration)
     return await propose(bucket, goal(configuration, opened), where)
 
 
-def on_server(server: Server, configured: str | None, work: Callable[[Connection], Awaitable[T]]) -> T:
+def on_server(scope: Scope, configured: str | None, work: Callable[[Connection], Awaitable[T]]) -> T:
     """Connect as the options or the configuration say, and return what `work` returns."""
 
     async def main() -> T:
-        async with connect(chosen_context(server, configured), timeout=server.timeout) as connection:
+        async with connect(chosen_context(scope, configured), timeout=scope.timeout) as connection:
             return await work(connection)
 
     return run(main())
 
 
 def on_bucket(
-    server: Server,
+    scope: Scope,
     configured: str | None,
     work: Callable[[ConfigurationBucket], Awaitable[T]],
     creation: Creation | None = None,
@@ -135,7 +135,7 @@ def on_bucket(
     async def on(connection: Connection) -> T:
         return await work(await open_bucket(connection, creation))
 
-    return on_server(server, configured, on)
+    return on_server(scope, configured, on)
 
 
 async def open_bucket(connection: Connection, creation: Creation | None) -> ConfigurationBucket:

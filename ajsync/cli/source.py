@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.live import LiveSchedule
 from ajsync.asyncjobs.model import ScheduledTask
-from ajsync.cli.options.values import Files, Server
+from ajsync.cli.options.values import Scope
 from ajsync.cli.project import load
 from ajsync.cli.session import configured_context, on_bucket
 from ajsync.errors import AjsyncError, NotFoundError
@@ -30,13 +30,13 @@ class Source:
     """Name → reason, of the values that are not scheduled tasks."""
 
 
-def read_source(files: Files, server: Server, *, from_files: bool) -> Source:
+def read_source(scope: Scope, *, from_files: bool) -> Source:
     """Read the schedules of the files, or of the bucket."""
     if from_files:
-        tasks = load(files).tasks
+        tasks = load(scope).tasks
         return Source("the files", "ajsync next --files", [tasks[name] for name in sorted(tasks)], {})
 
-    live = on_bucket(server, configured_context(files, server), lambda bucket: bucket.read())
+    live = on_bucket(scope, configured_context(scope), lambda bucket: bucket.read())
     entries = sorted(live.entries.items())
     return Source(
         "the bucket",

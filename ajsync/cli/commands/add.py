@@ -10,9 +10,9 @@ from typing import Any, BinaryIO
 import click
 
 from ajsync.asyncjobs.names import DEFAULT_QUEUE
-from ajsync.cli.options.shared import files_options, server_options
+from ajsync.cli.options.shared import scope_options
 from ajsync.cli.options.times import Zone
-from ajsync.cli.options.values import Creation, Files, Server
+from ajsync.cli.options.values import Creation, Scope
 from ajsync.cli.output.data import output_option, show
 from ajsync.errors import InvalidError, UsageError
 from ajsync.files import UnfitFileError, check_regular
@@ -53,8 +53,7 @@ class _PayloadFile(click.File):
 @click.argument("name")
 @click.argument("schedule")
 @click.argument("task_type", metavar="TYPE")
-@files_options
-@server_options
+@scope_options
 @click.option("--payload", metavar="TEXT", help="The payload of each task: this text, as a JSON string.")
 @click.option(
     "--payload-file", type=_PayloadFile("rb"), metavar="FILE", help="The payload of each task: the bytes of this file."
@@ -78,8 +77,7 @@ def command(
     name: str,
     schedule: str,
     task_type: str,
-    files: Files,
-    server: Server,
+    scope: Scope,
     payload: str | None,
     payload_file: BinaryIO | None,
     queue: str,
@@ -133,6 +131,6 @@ def command(
     )
 
     creation = Creation() if create_bucket else None
-    context = configured_context(files, server)
-    stored = on_bucket(server, context, lambda bucket: add(bucket, task, now=time.time_ns()), creation)
+    context = configured_context(scope)
+    stored = on_bucket(scope, context, lambda bucket: add(bucket, task, now=time.time_ns()), creation)
     show(output, lambda: stored_object(stored), lambda: schedule_lines(stored))

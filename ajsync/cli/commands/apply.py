@@ -13,13 +13,12 @@ import click
 from ajsync.cli.options.shared import (
     gate_options,
     log_format_option,
-    owned_files_options,
+    owned_scope_options,
     scheduler_options,
-    server_options,
     show_payload_option,
 )
 from ajsync.cli.options.times import Duration
-from ajsync.cli.options.values import Creation, Files, FiringOptions, Server
+from ajsync.cli.options.values import Creation, FiringOptions, Scope
 from ajsync.cli.output.terminal import confirm, say, stderr_paint
 from ajsync.errors import UsageError
 from ajsync.safety import Opened
@@ -38,8 +37,7 @@ _RESYNC_SECONDS = 300.0
 
 @click.command()
 @click.argument("plan_file", metavar="[PLAN]", required=False, type=click.Path(path_type=Path, dir_okay=False))
-@owned_files_options
-@server_options
+@owned_scope_options
 @gate_options
 @show_payload_option
 @click.option("-y", "--yes", is_flag=True, help="Apply without asking.")
@@ -61,8 +59,7 @@ _RESYNC_SECONDS = 300.0
 @log_format_option
 def command(
     plan_file: Path | None,
-    files: Files,
-    server: Server,
+    scope: Scope,
     opened: Opened,
     show_payload: bool,
     yes: bool,
@@ -107,15 +104,14 @@ def command(
         from ajsync.cli.session import run
 
         start_logging(log_format)
-        run(follow_files(files, server, opened, creation, resync or _RESYNC_SECONDS, scheduler, firing))
+        run(follow_files(scope, opened, creation, resync or _RESYNC_SECONDS, scheduler, firing))
         return
-    _apply_once(plan_file, files, server, opened, show_payload, yes, creation)
+    _apply_once(plan_file, scope, opened, show_payload, yes, creation)
 
 
 def _apply_once(
     plan_file: Path | None,
-    files: Files,
-    server: Server,
+    scope: Scope,
     opened: Opened,
     show_payload: bool,
     yes: bool,
@@ -128,12 +124,12 @@ def _apply_once(
 
     saved = None if plan_file is None else load_plan(plan_file)
     if saved is not None:
-        check_environment(saved, files.environment)
-        files, opened = _files_of(files, saved), opened | saved.opened
-    configuration = load_and_warn(files)
-    warn_if_elsewhere(server, configuration.environment, configuration.context)
+        check_environment(saved, scope.environment)
+        scope, opened = _scope_of(scope, saved), opened | saved.opened
+    configuration = load_and_warn(scope)
+    warn_if_elsewhere(scope, configuration.context)
     proposal = on_bucket(
-        server, configuration.context, lambda bucket: _prepare(bucket, server, configuration, opened), creation
+        scope, configuration.context, lambda bucket: _prepare(bucket, scope, configuration, opened), creation
     )
     plan = proposal.plan
     if saved is not None:
@@ -149,25 +145,23 @@ def _apply_once(
         if not sys.stdin.isatty():
             raise UsageError("There is no terminal to ask on: pass --yes, or apply a plan saved by 'plan --out'.")
         confirm(_question(plan), "Nothing was applied.")
-    print_result(run(_carry_out(plan, configuration, server)))
+    print_result(run(_carry_out(plan, configuration, scope)))
 
 
-async def _prepare(
-    bucket: ConfigurationBucket, server: Server, configuration: Configuration, opened: Opened
-) -> Proposal:
+async def _prepare(bucket: ConfigurationBucket, scope: Scope, configuration: Configuration, opened: Opened) -> Proposal:
     from ajsync.cli.session import proposal_of
     from ajsync.reconcile.apply.recreate import finish_interrupted
 
     if finished := await finish_interrupted(bucket, configuration.owner):
         say(f"Restored {counted(len(finished), 'schedule')} that an interrupted apply had left deleted.")
-    return await proposal_of(bucket, server, configuration, opened)
+    return await proposal_of(bucket, scope, configuration, opened)
 
 
-def _files_of(files: Files, saved: SavedPlan) -> Files:
+def _scope_of(scope: Scope, saved: SavedPlan) -> Scope:
     """Take the files that the plan was made from, unless the options name others."""
     project = Path(saved.project)
     known = saved.project and not project.is_absolute() and project.is_file()
-    return replace(files, config=files.config or (project if known else None), environment=saved.environment)
+    return replace(scope, config=scope.config or (project if known else None), environment=saved.environment)
 
 
 def _question(plan: Plan) -> str:
@@ -181,7 +175,7 @@ def _question(plan: Plan) -> str:
     return f"Apply to {visible(str(plan.destination))}: {', '.join(parts)}?"
 
 
-async def _carry_out(plan: Plan, configuration: Configuration, server: Server) -> Result:
+async def _carry_out(plan: Plan, configuration: Configuration, scope: Scope) -> Result:
     from ajsync.asyncjobs.bucket import ConfigurationBucket
     from ajsync.cli.output.plan import progress
     from ajsync.cli.session import chosen_context, stop_on_signals
@@ -189,7 +183,7 @@ async def _carry_out(plan: Plan, configuration: Configuration, server: Server) -
     from ajsync.transport.connection import connect
 
     stop = stop_on_signals()
-    async with connect(chosen_context(server, configuration.context), timeout=server.timeout) as connection:
+    async with connect(chosen_context(scope, configuration.context), timeout=scope.timeout) as connection:
         bucket = await ConfigurationBucket.open(connection)
         with progress(len(plan.changes)) as advance:
             return await apply(bucket, plan, now=time.time_ns(), on_done=advance, stop=stop)

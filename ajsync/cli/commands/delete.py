@@ -6,8 +6,8 @@ import sys
 
 import click
 
-from ajsync.cli.options.shared import files_options, schedule_argument, server_options
-from ajsync.cli.options.values import Files, Server
+from ajsync.cli.options.shared import schedule_argument, scope_options
+from ajsync.cli.options.values import Scope
 from ajsync.cli.output.terminal import conclude, confirm
 from ajsync.errors import UsageError
 from ajsync.text import visible
@@ -15,11 +15,10 @@ from ajsync.text import visible
 
 @click.command()
 @schedule_argument
-@files_options
-@server_options
+@scope_options
 @click.option("-f", "--force", is_flag=True, help="Delete without asking.")
 @click.option("--owner", metavar="NAME", help="Delete it although it belongs to this owner.")
-def command(name: str, files: Files, server: Server, force: bool, owner: str | None) -> None:
+def command(name: str, scope: Scope, force: bool, owner: str | None) -> None:
     """Delete one schedule from the bucket.
 
     On a terminal you are asked first; elsewhere --force is needed. A schedule that has an owner is refused: remove it
@@ -37,11 +36,11 @@ def command(name: str, files: Files, server: Server, force: bool, owner: str | N
 
     if not force and not sys.stdin.isatty():
         raise UsageError("There is no terminal to ask on: pass --force.")
-    context = configured_context(files, server)
-    found = on_bucket(server, context, lambda bucket: find_removable(bucket, name, owner=owner))
+    context = configured_context(scope)
+    found = on_bucket(scope, context, lambda bucket: find_removable(bucket, name, owner=owner))
     if not force:
         task = found.entry.task if found.entry else None
         what = f"{visible(task.schedule)}, {visible(task.task_type)}" if task else "not a scheduled task"
         confirm(f"Delete {visible(name)} ({what})?", "Nothing was deleted.")
-    on_bucket(server, context, lambda bucket: remove(bucket, found))
+    on_bucket(scope, context, lambda bucket: remove(bucket, found))
     conclude(f"Removed Scheduled Task {visible(name)}")

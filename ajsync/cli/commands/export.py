@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ajsync.asyncjobs.names import QUEUE_NAME
-from ajsync.cli.options.shared import owned_files_options, schedules_argument, server_options
-from ajsync.cli.options.values import Files, Server
+from ajsync.cli.options.shared import owned_scope_options, schedules_argument
+from ajsync.cli.options.values import Scope
 from ajsync.cli.output.data import echo_data
 from ajsync.cli.output.terminal import say, warn
 from ajsync.errors import PartiallyAppliedError, UsageError
@@ -32,8 +32,7 @@ _LONGEST_NAME = 255
 
 @click.command()
 @schedules_argument
-@owned_files_options
-@server_options
+@owned_scope_options
 @click.option(
     "-o",
     "--output",
@@ -41,7 +40,7 @@ _LONGEST_NAME = 255
     help="The file to write, or a folder for one file for each queue. [default: standard output]",
 )
 @click.option("--adopt", is_flag=True, help="Take over the exported schedules that are unmanaged.")
-def command(names: tuple[str, ...], files: Files, server: Server, output: Path | None, adopt: bool) -> None:
+def command(names: tuple[str, ...], scope: Scope, output: Path | None, adopt: bool) -> None:
     """Write the schedules of the bucket as YAML files that plan as unchanged.
 
     These are the schedules of this owner and the unmanaged ones, or those of them that are named; schedules of other
@@ -61,10 +60,10 @@ def command(names: tuple[str, ...], files: Files, server: Server, output: Path |
     from ajsync.cli.session import on_bucket, warn_if_elsewhere
     from ajsync.config.export import export_yaml
 
-    configuration = load(files, empty=True)
-    warn_if_elsewhere(server, configuration.environment, configuration.context)
+    configuration = load(scope, empty=True)
+    warn_if_elsewhere(scope, configuration.context)
     held = {*configuration.tasks, *configuration.suspended} if output else set()
-    live = on_bucket(server, configuration.context, lambda bucket: bucket.read())
+    live = on_bucket(scope, configuration.context, lambda bucket: bucket.read())
     tasks = _chosen(live.entries, configuration.owner, names, held)
     texts: dict[Path | None, str] = {}
     skipped: dict[str, str] = {}
@@ -79,11 +78,11 @@ def command(names: tuple[str, ...], files: Files, server: Server, output: Path |
         say(f"Not written: {name}: {reason}")
     if output is not None:
         written = tasks.keys() - skipped.keys()
-        configuration = load(files, empty=True)
+        configuration = load(scope, empty=True)
         if missing := len(written - configuration.tasks.keys()):
             are = plural(missing, "is in a file", "are in files")
             warn(f"{missing} of them {are} that the patterns of {configuration.project.name} do not match.")
-        on_bucket(server, configuration.context, lambda bucket: _take_over(bucket, configuration, written, adopt))
+        on_bucket(scope, configuration.context, lambda bucket: _take_over(bucket, configuration, written, adopt))
     if skipped:
         raise PartiallyAppliedError(
             f"{counted(len(skipped), 'schedule')} cannot be written as YAML and {plural(len(skipped), 'was', 'were')} "

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from ajsync.asyncjobs.names import schedule_key
-from ajsync.cli.options.shared import files_options, schedule_argument, server_options
+from ajsync.cli.options.shared import schedule_argument, scope_options
 from ajsync.cli.options.times import Zone
-from ajsync.cli.options.values import Files, Server
+from ajsync.cli.options.values import Scope
 from ajsync.cli.output.data import output_option, show
 from ajsync.errors import AjsyncError, InvalidError, NotFoundError, ScheduleError
 from ajsync.timestamp import format_ajc
@@ -30,9 +30,8 @@ if TYPE_CHECKING:
     "--timezone", "zone", type=Zone(), metavar="ZONE", help="Show times in this zone. [default: the schedule's own]"
 )
 @output_option("an object")
-@files_options
-@server_options
-def command(name: str, last: int, zone: tzinfo | None, output: str, files: Files, server: Server) -> None:
+@scope_options
+def command(name: str, last: int, zone: tzinfo | None, output: str, scope: Scope) -> None:
     """Show when a schedule was due and what became of its tasks, newest first.
 
     The id of a task follows from the name of the schedule and the due instant, so the fires of 'ajsync scheduler' are
@@ -53,8 +52,8 @@ def command(name: str, last: int, zone: tzinfo | None, output: str, files: Files
     from ajsync.cli.output import fires as output_of
     from ajsync.cli.session import configured_context, on_bucket
 
-    context = configured_context(files, server)
-    task, fires = on_bucket(server, context, lambda bucket: _read(bucket, name, last, files))
+    context = configured_context(scope)
+    task, fires = on_bucket(scope, context, lambda bucket: _read(bucket, name, last, scope))
     show(
         output,
         lambda: output_of.history_document(task, fires, zone),
@@ -65,7 +64,7 @@ def command(name: str, last: int, zone: tzinfo | None, output: str, files: Files
 
 
 async def _read(
-    bucket: ConfigurationBucket, name: str, last: int, files: Files
+    bucket: ConfigurationBucket, name: str, last: int, scope: Scope
 ) -> tuple[ScheduledTask, Sequence[PastFire]]:
     from ajsync.cli.source import stored_task
     from ajsync.inspect.history import read_history
@@ -73,7 +72,7 @@ async def _read(
     try:
         task = await stored_task(bucket, name)
     except NotFoundError:
-        await _raise_if_paused(bucket, name, files)
+        await _raise_if_paused(bucket, name, scope)
         raise
     message = await bucket.get(schedule_key(name))
     now = time.time_ns()
@@ -84,12 +83,12 @@ async def _read(
         raise InvalidError(f"{name} has a schedule that is not valid, so it was never due: {error}.") from None
 
 
-async def _raise_if_paused(bucket: ConfigurationBucket, name: str, files: Files) -> None:
+async def _raise_if_paused(bucket: ConfigurationBucket, name: str, scope: Scope) -> None:
     """Raise NotFoundError if the files hold the schedule and say that it is suspended."""
     from ajsync.cli.project import load
 
     try:
-        suspended = load(files, empty=True).suspended
+        suspended = load(scope, empty=True).suspended
     except AjsyncError:  # there are no files, or they are not valid
         return
     if name in suspended:

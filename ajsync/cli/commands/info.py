@@ -6,16 +6,15 @@ import time
 
 import click
 
-from ajsync.cli.options.shared import files_options, server_options
-from ajsync.cli.options.values import Files, Server
+from ajsync.cli.options.shared import scope_options
+from ajsync.cli.options.values import Scope
 from ajsync.cli.output.data import output_option, show
 
 
 @click.command()
 @output_option("an object")
-@files_options
-@server_options
-def command(output: str, files: Files, server: Server) -> None:
+@scope_options
+def command(output: str, scope: Scope) -> None:
     """Show the stores of tasks, configuration and elections, who leads, and each queue with its backlog.
 
     This is what 'ajc info' shows, and how many items of each queue wait for a worker or are in progress. Nothing is
@@ -31,5 +30,5 @@ def command(output: str, files: Files, server: Server) -> None:
     from ajsync.cli.session import configured_context, on_server
     from ajsync.inspect.information import read_information
 
-    found = on_server(server, configured_context(files, server), read_information)
+    found = on_server(scope, configured_context(scope), read_information)
     show(output, lambda: information_document(found), lambda: information_lines(found, time.time_ns()))

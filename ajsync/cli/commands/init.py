@@ -11,7 +11,7 @@ import click
 
 from ajsync.asyncjobs.names import OWNER_NAME
 from ajsync.cli.options.shared import server_options
-from ajsync.cli.options.values import Creation, Server
+from ajsync.cli.options.values import Creation, Scope
 from ajsync.errors import UsageError, WriteError
 from ajsync.files import make_folder, write_new
 from ajsync.text import plural
@@ -94,7 +94,7 @@ _GITIGNORE = """\
 @click.option("--replicas", type=click.IntRange(1, 5), help="With --bucket: how many replicas. [default: 1]")
 @click.option("--memory", is_flag=True, help="With --bucket: keep the bucket in memory.")
 @server_options
-def command(owner: str | None, bucket: bool, replicas: int | None, memory: bool, server: Server) -> None:
+def command(owner: str | None, bucket: bool, replicas: int | None, memory: bool, scope: Scope) -> None:
     """Write ajsync.yaml and a first schedules file; an existing file is never overwritten.
 
     Their JSON Schemas are written into .ajsync/schemas, where editors find them without a network. ajsync.yaml gets the
@@ -111,17 +111,17 @@ def command(owner: str | None, bucket: bool, replicas: int | None, memory: bool,
     """
     from ajsync.config.project import find_project
 
-    if not bucket and (replicas is not None or memory or server.server is not None):
+    if not bucket and (replicas is not None or memory or scope.server is not None):
         raise UsageError("--replicas, --memory and --server need --bucket.")
     project = find_project(Path.cwd()) if bucket else None
     if project is not None and owner is not None:
         raise UsageError(f"--owner has no effect: {project} exists already, and --bucket does not change it.")
-    files = {} if project is not None else _files(Path.cwd(), owner, server.context)
+    files = {} if project is not None else _files(Path.cwd(), owner, scope.context)
     if bucket:
-        _make_bucket(server, project, Creation(replicas or 1, memory))
+        _make_bucket(scope, project, Creation(replicas or 1, memory))
     if files:
         _write(files)
-        _say_what_next(files, server.context, bucket)
+        _say_what_next(files, scope.context, bucket)
 
 
 def prepare_folder(project: Path) -> Path:
@@ -179,12 +179,12 @@ def _write(files: Mapping[Path, str]) -> None:
     write_new(files)
 
 
-def _make_bucket(server: Server, project: Path | None, creation: Creation) -> None:
+def _make_bucket(scope: Scope, project: Path | None, creation: Creation) -> None:
     from ajsync.cli.session import make_bucket, on_server
     from ajsync.config import load_context
 
     configured = load_context(Path.cwd(), project=project) if project is not None else None
-    bucket, made = on_server(server, configured, lambda connection: make_bucket(connection, creation))
+    bucket, made = on_server(scope, configured, lambda connection: make_bucket(connection, creation))
     name, url = bucket.target.bucket, bucket.connection.url
     click.echo(f"Made the bucket {name} at {url}." if made else f"The bucket {name} exists already at {url}.")
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ajsync.cli.options.shared import owned_files_options, server_options
-from ajsync.cli.options.values import Files, Server
+from ajsync.cli.options.shared import owned_scope_options
+from ajsync.cli.options.values import Scope
 from ajsync.cli.output.data import format_option
 from ajsync.errors import InvalidError, Location, UsageError
 
@@ -89,8 +89,7 @@ class _LintCommand(click.Command):
     help="End with 3 for findings of this severity or above.",
 )
 @format_option("text", "json", "yaml", "github", help="For people, machines, or a workflow's annotations.")
-@owned_files_options
-@server_options
+@owned_scope_options
 def command(
     bucket: bool,
     online: bool,
@@ -99,8 +98,7 @@ def command(
     herd: int,
     fail_on: str,
     style: str,
-    files: Files,
-    server: Server,
+    scope: Scope,
 ) -> None:
     """Find schedules that are valid and still not what their author wants.
 
@@ -120,15 +118,13 @@ def command(
     if _OF_SERVER in only and not online:
         raise UsageError(f"--rule {_OF_SERVER} needs --online, which asks the server which queues exist.")
     rules = [rule for rule in RULES if (not only or rule.name in only) and rule.name not in ignore]
-    linted = _lint(rules, herd, files, server, bucket=bucket, online=online, annotate=style == "github")
+    linted = _lint(rules, herd, scope, bucket=bucket, online=online, annotate=style == "github")
     print_findings(linted, style)
     if any(finding.severity in _FAILING[fail_on] for finding in linted.findings):
         raise click.exceptions.Exit(InvalidError.exit_code)
 
 
-def _lint(
-    rules: Sequence[Rule], herd: int, files: Files, server: Server, *, bucket: bool, online: bool, annotate: bool
-) -> Linted:
+def _lint(rules: Sequence[Rule], herd: int, scope: Scope, *, bucket: bool, online: bool, annotate: bool) -> Linted:
     from ajsync.cli.output.findings import Linted
     from ajsync.cli.project import load_and_warn
     from ajsync.cli.session import configured_context, on_server
@@ -140,11 +136,11 @@ def _lint(
     unreadable: Mapping[str, str] = {}
     without_queue: frozenset[str] = frozenset()
     if bucket:
-        source = read_source(files, server, from_files=False)
+        source = read_source(scope, from_files=False)
         tasks, unreadable = source.tasks, source.unreadable
-        context = configured_context(files, server, warn=False)
+        context = configured_context(scope, warn=False)
     else:
-        configuration = load_and_warn(files, annotate=annotate)
+        configuration = load_and_warn(scope, annotate=annotate)
         tasks, context = [*configuration.tasks.values()], configuration.context
         without_queue, locations = configuration.without_queue, configuration.locations
 
@@ -152,7 +148,7 @@ def _lint(
         tasks,
         time.time_ns(),
         unreadable=unreadable,
-        queues=on_server(server, context, queue_names) if online else None,
+        queues=on_server(scope, context, queue_names) if online else None,
         herd=herd,
         without_queue=without_queue,
     )

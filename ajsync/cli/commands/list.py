@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import click
 
-from ajsync.cli.options.shared import files_options, server_options
-from ajsync.cli.options.values import Creation, Files, Server
+from ajsync.cli.options.shared import scope_options
+from ajsync.cli.options.values import Creation, Scope
 from ajsync.cli.output.data import output_option, show
 from ajsync.text import one_line
 
 
 @click.command()
-@files_options
-@server_options
+@scope_options
 @click.option("--names", is_flag=True, help="Print the names only.")
 @output_option("the stored values as an array")
 @click.option("--create-bucket", is_flag=True, hidden=True, help="Make the bucket if it is missing, as 'ajc' does.")
-def command(files: Files, server: Server, names: bool, output: str, create_bucket: bool) -> None:
+def command(scope: Scope, names: bool, output: str, create_bucket: bool) -> None:
     """List the schedules in the bucket, of all owners.
 
     Schedules that cannot fire, and values in the bucket that are not scheduled tasks, are listed below the table, with
@@ -33,7 +32,7 @@ def command(files: Files, server: Server, names: bool, output: str, create_bucke
     from ajsync.reconcile.fields import stored_object
 
     creation = Creation() if create_bucket else None
-    live = on_bucket(server, configured_context(files, server), lambda bucket: bucket.read(), creation)
+    live = on_bucket(scope, configured_context(scope), lambda bucket: bucket.read(), creation)
     entries = [entry for _, entry in sorted(live.entries.items())]
     tasks = [entry.task for entry in entries if entry.task is not None]
     if names:

@@ -6,9 +6,9 @@ from datetime import tzinfo
 
 import click
 
-from ajsync.cli.options.shared import files_options, from_files_option, schedules_argument, server_options
+from ajsync.cli.options.shared import from_files_option, schedules_argument, scope_options
 from ajsync.cli.options.times import Zone, from_option, read_start
-from ajsync.cli.options.values import Files, Server
+from ajsync.cli.options.values import Scope
 from ajsync.cli.output.data import output_option, show
 from ajsync.cli.output.terminal import say
 from ajsync.text import counted, plural
@@ -31,8 +31,7 @@ _OF_ALL = 1
 )
 @from_files_option
 @output_option("an array of an object for each schedule")
-@files_options
-@server_options
+@scope_options
 def command(
     names: tuple[str, ...],
     start: str | None,
@@ -40,8 +39,7 @@ def command(
     zone: tzinfo | None,
     from_files: bool,
     output: str,
-    files: Files,
-    server: Server,
+    scope: Scope,
 ) -> None:
     """Show when schedules fire next, the soonest first: those of the bucket, or of the files.
 
@@ -60,7 +58,7 @@ def command(
     from ajsync.timestamp import to_nanoseconds
 
     first = read_start(start, zone)
-    source = read_source(files, server, from_files=from_files)
+    source = read_source(scope, from_files=from_files)
     upcoming = Upcoming(to_nanoseconds(first), count or (_OF_NAMED if names else _OF_ALL))
     found = [upcoming.of(task) for task in chosen(source, names)]
     if output != "table" or found:

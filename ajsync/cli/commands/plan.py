@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from ajsync.cli.options.shared import gate_options, owned_files_options, server_options, show_payload_option
-from ajsync.cli.options.values import Files, Server
+from ajsync.cli.options.shared import gate_options, owned_scope_options, show_payload_option
+from ajsync.cli.options.values import Scope
 from ajsync.cli.output.data import format_option
 from ajsync.cli.output.terminal import warn
 from ajsync.safety import Opened
@@ -17,8 +17,7 @@ _CHANGES_PENDING = 2
 
 
 @click.command()
-@owned_files_options
-@server_options
+@owned_scope_options
 @gate_options
 @show_payload_option
 @format_option(
@@ -36,8 +35,7 @@ _CHANGES_PENDING = 2
 )
 @click.option("--detailed-exitcode", is_flag=True, help="End with 2 when there are changes.")
 def command(
-    files: Files,
-    server: Server,
+    scope: Scope,
     opened: Opened,
     show_payload: bool,
     style: str,
@@ -60,11 +58,9 @@ def command(
     from ajsync.cli.project import load_and_warn
     from ajsync.cli.session import on_bucket, proposal_of, warn_if_elsewhere
 
-    configuration = load_and_warn(files, annotate=style == "github")
-    warn_if_elsewhere(server, configuration.environment, configuration.context)
-    proposal = on_bucket(
-        server, configuration.context, lambda bucket: proposal_of(bucket, server, configuration, opened)
-    )
+    configuration = load_and_warn(scope, annotate=style == "github")
+    warn_if_elsewhere(scope, configuration.context)
+    proposal = on_bucket(scope, configuration.context, lambda bucket: proposal_of(bucket, scope, configuration, opened))
     if names := proposal.interrupted:
         warn(
             f"An apply was interrupted and left {counted(len(names), 'schedule')} deleted ({listed(names)}). The next "

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ajsync.cli.options.shared import files_options, schedule_argument, server_options, signing_options
-from ajsync.cli.options.values import Files, Server
+from ajsync.cli.options.shared import schedule_argument, scope_options, signing_options
+from ajsync.cli.options.values import Scope
 from ajsync.cli.output.data import output_option, show
 from ajsync.errors import AjsyncError, EnqueueError, StoredValueError, UnreachableError
 from ajsync.timestamp import NANOSECONDS
@@ -28,9 +28,8 @@ if TYPE_CHECKING:
 @signing_options[0]
 @signing_options[1]
 @output_option("the task as it was stored")
-@files_options
-@server_options
-def command(name: str, sign: Path | None, ajc_payloads: bool, output: str, files: Files, server: Server) -> None:
+@scope_options
+def command(name: str, sign: Path | None, ajc_payloads: bool, output: str, scope: Scope) -> None:
     """Make one task of a schedule of the bucket now, whether it is due or not; the schedule is not changed.
 
     The task gets a new id, and its deadline counts from now. It is printed once its queue has it. A queue that does not
@@ -47,8 +46,8 @@ def command(name: str, sign: Path | None, ajc_payloads: bool, output: str, files
     from ajsync.cli.session import configured_context, on_bucket
 
     signer = load_signer(sign) if sign else None
-    context = configured_context(files, server)
-    task = on_bucket(server, context, lambda bucket: _enqueue(bucket, name, signer, ajc_payloads))
+    context = configured_context(scope)
+    task = on_bucket(scope, context, lambda bucket: _enqueue(bucket, name, signer, ajc_payloads))
     text = f"Enqueued the task {task.id} of {name} in the queue {task.queue}."
     show(output, lambda: loads(encode_task(task)), lambda: [text])
 

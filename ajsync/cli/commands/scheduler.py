@@ -6,14 +6,13 @@ import logging
 
 import click
 
-from ajsync.cli.options.shared import files_options, log_format_option, scheduler_options, server_options
-from ajsync.cli.options.values import Files, FiringOptions, Server
+from ajsync.cli.options.shared import log_format_option, scheduler_options, scope_options
+from ajsync.cli.options.values import FiringOptions, Scope
 
 
 @click.command()
 @click.argument("name", required=False, envvar="AJC_SCHEDULER_NAME")
-@files_options
-@server_options
+@scope_options
 @scheduler_options
 @click.option(
     "--replicas",
@@ -23,9 +22,7 @@ from ajsync.cli.options.values import Files, FiringOptions, Server
     help="How many replicas the streams get that are made because they are missing.",
 )
 @log_format_option
-def command(
-    name: str | None, files: Files, server: Server, firing: FiringOptions, replicas: int, log_format: str
-) -> None:
+def command(name: str | None, scope: Scope, firing: FiringOptions, replicas: int, log_format: str) -> None:
     """Take part in the election, and turn what is due into tasks while leading.
 
     Run two or more: one leads, and another takes over within seconds. Go schedulers can take part too. NAME is shown in
@@ -42,8 +39,8 @@ def command(
 
     start_logging(log_format)
     settings = scheduler_settings(name, firing, replicas)
-    configured = configured_context(files, server, warn=False)
-    if warning := elsewhere(server, files.environment, configured):
+    configured = configured_context(scope, warn=False)
+    if warning := elsewhere(scope, configured):
         logging.getLogger(__name__).warning("%s", warning)
-    context = chosen_context(server, configured)
-    run(run_scheduler(context, settings, firing, server.timeout))
+    context = chosen_context(scope, configured)
+    run(run_scheduler(context, settings, firing, scope.timeout))

@@ -7,9 +7,9 @@ from datetime import UTC, tzinfo
 
 import click
 
-from ajsync.cli.options.shared import files_options, from_files_option, server_options
+from ajsync.cli.options.shared import from_files_option, scope_options
 from ajsync.cli.options.times import Zone, from_option, read_start
-from ajsync.cli.options.values import Files, Server
+from ajsync.cli.options.values import Scope
 from ajsync.cli.output.data import output_option, show
 
 
@@ -19,16 +19,14 @@ from ajsync.cli.output.data import output_option, show
 @click.option("--timezone", "zone", type=Zone(), metavar="ZONE", help="The zone of the histogram. [default: UTC]")
 @from_files_option
 @output_option("an object")
-@files_options
-@server_options
+@scope_options
 def command(
     hours: int,
     start: str | None,
     zone: tzinfo | None,
     from_files: bool,
     output: str,
-    files: Files,
-    server: Server,
+    scope: Scope,
 ) -> None:
     """Show how many fires are due when: a histogram, the busiest minutes, and schedules that need a look.
 
@@ -52,7 +50,7 @@ def command(
     first = read_start(start, zone).astimezone(zone)
     if start is None:
         first = slot_start(first, hours)
-    source = read_source(files, server, from_files=from_files)
+    source = read_source(scope, from_files=from_files)
     begin = to_nanoseconds(first)
     tasks = [replace(task, created_at=begin) for task in source.tasks] if from_files else source.tasks
     found = timeline(tasks, first, hours, zone)

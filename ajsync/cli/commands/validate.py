@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ajsync.cli.options.shared import owned_files_options
-from ajsync.cli.options.values import Files
+from ajsync.cli.options.values import Scope
 
 
 @click.command()
@@ -18,7 +18,7 @@ from ajsync.cli.options.values import Files
     show_default=True,
     help="For people, or with a workflow's annotations too.",
 )
-def command(files: Files, style: str) -> None:
+def command(scope: Scope, style: str) -> None:
     """Check ajsync.yaml and every schedules file, without a server.
 
     Every problem of every file is reported as file:line:column. The exit code is 3 if there is one.
@@ -33,7 +33,7 @@ def command(files: Files, style: str) -> None:
     from ajsync.cli.project import load_and_warn
     from ajsync.text import counted
 
-    configuration = load_and_warn(files, annotate=style == "github")
+    configuration = load_and_warn(scope, annotate=style == "github")
     suspended = f", {len(configuration.suspended):,} of them suspended" if configuration.suspended else ""
     total = counted(len(configuration.tasks) + len(configuration.suspended), "schedule")
     conclude(f"Valid: {total} of {configuration.owner}{suspended}.")

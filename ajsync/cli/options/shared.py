@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from ajsync.cli.options.times import Duration
-from ajsync.cli.options.values import Files, FiringOptions, Server
+from ajsync.cli.options.values import FiringOptions, Scope
 from ajsync.cli.output.terminal import verbosity
 from ajsync.safety import Opened
 
@@ -74,12 +74,8 @@ _FILES_OPTIONS = (
         help="The environment of the project file to use.",
     ),
 )
-files_options = _grouped(Files, "files", *_FILES_OPTIONS)
-owned_files_options = _grouped(
-    Files,
-    "files",
-    *_FILES_OPTIONS,
-    click.option("--owner", "expected_owner", metavar="NAME", help="End with 3 unless the files belong to this owner."),
+_OWNER_OPTION = click.option(
+    "--owner", "expected_owner", metavar="NAME", help="End with 3 unless the files belong to this owner."
 )
 """For the commands that read the files: a pull request can change the files, but not the way a command is called."""
 from_files_option = click.option(
@@ -105,9 +101,7 @@ outer_context_option = click.option(
     help="The NATS context, named before the command as `ajc` allows.",
 )
 
-server_options = _grouped(
-    Server,
-    "server",
+_SERVER_OPTIONS = (
     click.option(
         "--context",
         metavar="NAME",
@@ -118,6 +112,10 @@ server_options = _grouped(
     click.option("--server", metavar="URL", help="Connect to this server, without a context."),
     click.option("--timeout", type=Duration(), default=5.0, help="How long connecting may take. [default: 5s]"),
 )
+scope_options = _grouped(Scope, "scope", *_FILES_OPTIONS, *_SERVER_OPTIONS)
+owned_scope_options = _grouped(Scope, "scope", *_FILES_OPTIONS, _OWNER_OPTION, *_SERVER_OPTIONS)
+owned_files_options = _grouped(Scope, "scope", *_FILES_OPTIONS, _OWNER_OPTION)
+server_options = _grouped(Scope, "scope", *_SERVER_OPTIONS)
 
 gate_options = _grouped(
     Opened,

@@ -13,7 +13,7 @@ from threading import Thread
 
 import click
 
-from ajsync.cli.options.values import Files, Server
+from ajsync.cli.options.values import Scope
 
 _SECONDS = 1.0
 """How long anything with a server may take before the user gets the prompt back."""
@@ -40,7 +40,7 @@ def schedules(ctx: click.Context) -> list[str]:
     if ctx.params.get("from_files"):
         from ajsync.cli.project import load
 
-        return _plain(sorted(load(_files(ctx)).tasks))
+        return _plain(sorted(load(_scope(ctx)).tasks))
     return _stored(ctx)
 
 
@@ -57,13 +57,13 @@ def _stored(ctx: click.Context) -> list[str]:
     from ajsync.cli.session import configured_context, on_bucket
 
     logging.disable()
-    server = Server(ctx.params.get("context"), ctx.params.get("server"), _SECONDS)
-    context = configured_context(_files(ctx), server, warn=False)
+    scope = _scope(ctx)
+    context = configured_context(scope, warn=False)
     found: list[str] = []
 
     def work() -> None:
         with suppress(Exception):
-            found.extend(sorted(on_bucket(server, context, lambda bucket: bucket.names())))
+            found.extend(sorted(on_bucket(scope, context, lambda bucket: bucket.names())))
 
     # A thread can be abandoned, even while it resolves the name of a host.
     thread = Thread(target=work, daemon=True)
@@ -76,5 +76,6 @@ def _plain(names: Iterable[str]) -> list[str]:
     return [name for name in names if _PLAIN.fullmatch(name)]
 
 
-def _files(ctx: click.Context) -> Files:
-    return Files(ctx.params.get("config"), ctx.params.get("environment"))
+def _scope(ctx: click.Context) -> Scope:
+    named = {name: ctx.params.get(name) for name in ("config", "environment", "context", "server")}
+    return Scope(**named, timeout=_SECONDS)

@@ -1,4 +1,4 @@
-"""What the options that several commands share say: which files, which server, how to fire."""
+"""What the options that several commands share say: which project, which server, how to fire."""
 
 from __future__ import annotations
 
@@ -7,22 +7,17 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Files:
-    """The configuration to load."""
+class Scope:
+    """The project that a command reads, and the server that it connects to."""
 
-    config: Path | None
-    environment: str | None
+    config: Path | None = None
+    environment: str | None = None
     expected_owner: str | None = None
     """The owner that the files must have, as said by the caller, who may not be the one who writes them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """The server to connect to, and the seconds that connecting may take."""
-
-    context: str | None
-    server: str | None
-    timeout: float
+    context: str | None = None
+    server: str | None = None
+    timeout: float = 5.0
+    """Seconds that connecting may take."""
 
 
 @dataclass(frozen=True, slots=True)
