@@ -31,9 +31,6 @@ from ajsync.transport.watch import KeyChange, Watch
 log = logging.getLogger(__name__)
 
 
-_MICROSECOND = NANOSECONDS // 1_000_000
-
-
 @dataclass(frozen=True, slots=True)
 class Task:
     """The work of one task that is enqueued, or of each task that a schedule makes."""
@@ -207,8 +204,24 @@ class Client:
         Raises EnqueueError if the task was stored and the queue refused its work item, for example because there is no
         such queue; InvalidError for an invalid task.
         """
-        now = time.time_ns()
-        stored = _stored_task(task, queue, task_id=new_id(now // NANOSECONDS), now=now)
+        # Queue and type become parts of subjects.
+        if not QUEUE_NAME.fullmatch(queue):
+            raise InvalidError(f"The queue {queue!r} is not valid: it may hold only letters, digits, _ and -.")
+        if not TASK_TYPE.fullmatch(task.type):
+            allowed = "it may hold only letters, digits, _, - and :"
+            raise InvalidError(f"The task type {task.type!r} is not valid: {allowed}.")
+        if task.max_tries < 1:
+            raise InvalidError(f"The task must be tried at least once, not {task.max_tries} times.")
+        now, deadline = time.time_ns(), _deadline_nanoseconds(task)
+        stored = StoredTask(
+            id=new_id(now // NANOSECONDS),
+            type=task.type,
+            queue=queue,
+            created=now,
+            payload=_payload_bytes(task),
+            deadline=now + deadline if deadline else 0,
+            max_tries=task.max_tries,
+        )
         if self._signer is not None:
             stored = replace(stored, signature=self._signer.sign(stored))
         await enqueue(self.connection, stored)
@@ -246,28 +259,7 @@ def _deadline_nanoseconds(task: Task) -> int:
     """The deadline in nanoseconds, 0 for none. Raises InvalidError unless it is greater than zero."""
     if task.deadline is None:
         return 0
-    nanoseconds = task.deadline // timedelta(microseconds=1) * _MICROSECOND
+    nanoseconds = task.deadline // timedelta(microseconds=1) * 1000
     if nanoseconds <= 0:
         raise InvalidError(f"The deadline {task.deadline} is not valid: it must be greater than zero.")
     return nanoseconds
-
-
-def _stored_task(task: Task, queue: str, *, task_id: str, now: int) -> StoredTask:
-    """The new task to store for `task` at `now`, in nanoseconds since 1970; unsigned. Raises InvalidError."""
-    # Queue and type become parts of subjects.
-    if not QUEUE_NAME.fullmatch(queue):
-        raise InvalidError(f"The queue {queue!r} is not valid: it may hold only letters, digits, _ and -.")
-    if not TASK_TYPE.fullmatch(task.type):
-        raise InvalidError(f"The task type {task.type!r} is not valid: it may hold only letters, digits, _, - and :.")
-    if task.max_tries < 1:
-        raise InvalidError(f"The task must be tried at least once, not {task.max_tries} times.")
-    deadline = _deadline_nanoseconds(task)
-    return StoredTask(
-        id=task_id,
-        type=task.type,
-        queue=queue,
-        created=now,
-        payload=_payload_bytes(task),
-        deadline=now + deadline if deadline else 0,
-        max_tries=task.max_tries,
-    )

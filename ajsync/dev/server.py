@@ -41,10 +41,6 @@ class RunningServer:
     process: asyncio.subprocess.Process
     log: Path
 
-    def reason(self) -> str:
-        """The last error in its log, else its last line."""
-        return _reason(self.log)
-
 
 @asynccontextmanager
 async def running_server(folder: Path, *, port: int | None = None, fresh: bool = False) -> AsyncIterator[RunningServer]:
@@ -55,7 +51,8 @@ async def running_server(folder: Path, *, port: int | None = None, fresh: bool =
     """
     binary = find_server()
     with _locked(folder) as lock:
-        ports, log = _prepare(folder, fresh=fresh)
+        _prepare(folder, fresh=fresh)
+        ports, log = folder / "ports", folder / "nats-server.log"
         with log.open("wb") as output:
             process = await asyncio.create_subprocess_exec(
                 *(binary, "--addr", _HOST, "--port", str(port or -1)),
@@ -136,21 +133,19 @@ def _is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
+        pass
     return True
 
 
-def _prepare(folder: Path, *, fresh: bool) -> tuple[Path, Path]:
+def _prepare(folder: Path, *, fresh: bool) -> None:
     """Make the folder ready for a start: delete the ports of an earlier server and, if `fresh`, its data."""
-    ports, data = folder / "ports", folder / "jetstream"
     try:
-        for stale in (ports, data) if fresh else (ports,):
-            if stale.exists():
-                shutil.rmtree(stale)
-        ports.mkdir()
+        for stale in ("ports", "jetstream") if fresh else ("ports",):
+            if (folder / stale).exists():
+                shutil.rmtree(folder / stale)
+        (folder / "ports").mkdir()
     except OSError as error:
         raise UnreachableError(f"The folder {folder} cannot hold a server's data: {error.strerror}.") from None
-    return ports, folder / "nats-server.log"
 
 
 async def _ready(process: asyncio.subprocess.Process, ports: Path, log: Path) -> str:
@@ -161,7 +156,7 @@ async def _ready(process: asyncio.subprocess.Process, ports: Path, log: Path) ->
                 if server := _listening(ports):
                     return server[1]
                 await asyncio.sleep(_POLL_SECONDS)
-            raise UnreachableError(f"nats-server did not start: {_reason(log)} (its log: {log})")
+            raise UnreachableError(f"nats-server did not start: {last_words(log)} (its log: {log})")
     raise UnreachableError(f"nats-server was not ready within {_START_SECONDS:g} s (its log: {log}).")
 
 
@@ -183,7 +178,8 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
                 await process.wait()
 
 
-def _reason(log: Path) -> str:
+def last_words(log: Path) -> str:
+    """The last error in the log of a server, else its last line."""
     try:
         text = log.read_text(errors="replace").strip()
     except OSError as error:

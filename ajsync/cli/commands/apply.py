@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from ajsync.reconcile.apply.apply import Result
     from ajsync.reconcile.plan import Plan
     from ajsync.reconcile.reconciler import Proposal
-    from ajsync.reconcile.saved import SavedPlan
 
 _RESYNC_SECONDS = 300.0
 
@@ -125,7 +124,10 @@ def _apply_once(
     saved = None if plan_file is None else load_plan(plan_file)
     if saved is not None:
         check_environment(saved, scope.environment)
-        scope, opened = _scope_of(scope, saved), opened | saved.opened
+        opened |= saved.opened
+        project = Path(saved.project)
+        known = saved.project and not project.is_absolute() and project.is_file()
+        scope = replace(scope, config=scope.config or (project if known else None), environment=saved.environment)
     configuration = load_and_warn(scope)
     warn_if_elsewhere(scope, configuration.context)
     proposal = on_bucket(
@@ -155,13 +157,6 @@ async def _prepare(bucket: ConfigurationBucket, scope: Scope, configuration: Con
     if finished := await finish_interrupted(bucket, configuration.owner):
         say(f"Restored {counted(len(finished), 'schedule')} that an interrupted apply had left deleted.")
     return await proposal_of(bucket, scope, configuration, opened)
-
-
-def _scope_of(scope: Scope, saved: SavedPlan) -> Scope:
-    """Take the files that the plan was made from, unless the options name others."""
-    project = Path(saved.project)
-    known = saved.project and not project.is_absolute() and project.is_file()
-    return replace(scope, config=scope.config or (project if known else None), environment=saved.environment)
 
 
 def _question(plan: Plan) -> str:

@@ -67,7 +67,7 @@ async def _until_signal(folder: Path, port: int | None, context_name: str, fresh
 async def _serve(folder: Path, port: int | None, context_name: str, fresh: bool) -> None:
     from ajsync.asyncjobs.bucket import ConfigurationBucket
     from ajsync.dev.context import check_context, server_context
-    from ajsync.dev.server import running_server
+    from ajsync.dev.server import last_words, running_server
     from ajsync.errors import UnreachableError
     from ajsync.transport.connection import connect
     from ajsync.transport.context import context_for_server
@@ -89,4 +89,5 @@ async def _serve(folder: Path, port: int | None, context_name: str, fresh: bool)
                 "Ctrl-C stops it and removes the context."
             )
             status = await server.process.wait()
-        raise UnreachableError(f"nats-server ended, with status {status}: {server.reason()} (its log: {server.log})")
+        reason = last_words(server.log)
+        raise UnreachableError(f"nats-server ended, with status {status}: {reason} (its log: {server.log})")

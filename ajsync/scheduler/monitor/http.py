@@ -191,10 +191,19 @@ class HttpServer:
             pass  # the client is gone, or does not take its answer in time
 
     async def _read(self, client: socket.socket, incoming: Incoming) -> Request | HTTPStatus | None:
-        """Return a request, the status that refuses a malformed one, or None if no answer is needed."""
+        """Return a request, the status that refuses a malformed one, or None if no answer is needed.
+
+        None is a probe that only connects, or a connection that a browser holds in reserve.
+        """
+        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._limits.head_seconds):
-                return await _read_request(client, incoming)
+                for _ in range(_MOST_PIECES):
+                    data = await loop.sock_recv(client, LONGEST_HEAD + 1 - len(incoming.received))
+                    request = incoming.take(data)
+                    if request is not None or not data:
+                        return request
+                return incoming.take(b"")
         except TimeoutError:
             self._refusals.add("timeout", quietly=not incoming.received)
             return None
@@ -211,17 +220,6 @@ class HttpServer:
             self._refusals.log_failure()
             answer = text_answer(HTTPStatus.INTERNAL_SERVER_ERROR)
         return answer.head if request.method == "HEAD" else answer.whole
-
-
-async def _read_request(client: socket.socket, incoming: Incoming) -> Request | None:
-    """Read a request. None is a probe that only connects, or a connection that a browser holds in reserve."""
-    loop = asyncio.get_running_loop()
-    for _ in range(_MOST_PIECES):
-        data = await loop.sock_recv(client, LONGEST_HEAD + 1 - len(incoming.received))
-        request = incoming.take(data)
-        if request is not None or not data:
-            return request
-    return incoming.take(b"")
 
 
 async def _read_on(client: socket.socket) -> None:
