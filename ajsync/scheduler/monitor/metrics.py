@@ -135,8 +135,8 @@ class Metrics:
         self._series[REFUSED].update({(reason,): 0 for reason in REFUSED_REASONS})
         self._series[BUILD][(__version__,)] = 1
         self.role(RoleState.STARTING)
-        self._tasks = LabelSets(self._dropper(SCHEDULED, SCHEDULE_ERRORS), clock)
-        self._queues = LabelSets(self._dropper(ENQUEUED, ENQUEUE_ERRORS), clock)
+        self._tasks = LabelSets([self._series[SCHEDULED], self._series[SCHEDULE_ERRORS]], clock)
+        self._queues = LabelSets([self._series[ENQUEUED], self._series[ENQUEUE_ERRORS]], clock)
 
     def count(self, metric: Metric, *labels: str, by: float = 1) -> None:
         """Add to a counter, for these values of its labels."""
@@ -162,10 +162,8 @@ class Metrics:
 
     def expect(self, queue: str, task_type: str) -> None:
         """Begin to count for a schedule: from 0, so that its first fire and its first error are seen."""
-        task, items = self._tasks.expect((queue, task_type)), self._queues.expect((queue,))
-        for metrics, labels in (((SCHEDULED, SCHEDULE_ERRORS), task), ((ENQUEUED, ENQUEUE_ERRORS), items)):
-            for metric in metrics:
-                self._series[metric].setdefault(labels, 0)
+        self._tasks.expect((queue, task_type))
+        self._queues.expect((queue,))
 
     def forget(self, queue: str, task_type: str) -> None:
         """Stop counting for a schedule that is gone. With the last one of a queue or type its counters go."""
@@ -215,10 +213,3 @@ class Metrics:
     def exposition(self) -> bytes:
         """Everything in Prometheus' text format."""
         return exposition(self.counts())
-
-    def _dropper(self, *metrics: Metric) -> Callable[[Names], None]:
-        def drop(labels: Names) -> None:
-            for metric in metrics:
-                self._series[metric].pop(labels, None)
-
-        return drop

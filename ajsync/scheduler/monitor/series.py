@@ -92,9 +92,9 @@ class LabelSets:
     is cut, and what is beyond the bound is counted as `OTHER`.
     """
 
-    def __init__(self, drop: Callable[[Names], None], clock: Callable[[], int]) -> None:
-        """`drop` is called with labels whose counters are no longer needed; `clock` gives nanoseconds since 1970."""
-        self._drop = drop
+    def __init__(self, counters: Sequence[dict[Names, float]], clock: Callable[[], int]) -> None:
+        """`counters` have these labels; `clock` gives nanoseconds since 1970."""
+        self._counters = counters
         self._clock = clock
         self._sets: dict[Names, _Set] = {}
         self._left_over: dict[Names, _Set] = {}
@@ -102,12 +102,13 @@ class LabelSets:
         self._own = 0
         """How many have labels of their own."""
 
-    def expect(self, names: Names) -> Names:
-        """Count one schedule more for these names, and return their labels."""
+    def expect(self, names: Names) -> None:
+        """Count one schedule more for these names, whose counters begin at 0."""
         found = self._sets.get(names) or self._add(names)
         self._left_over.pop(names, None)
         found.schedules += 1
-        return found.labels
+        for counter in self._counters:
+            counter.setdefault(found.labels, 0)
 
     def forget(self, names: Names) -> None:
         """Count one schedule less; the labels go with the last."""
@@ -144,7 +145,8 @@ class LabelSets:
         self._left_over.pop(names, None)
         if found.labels[0] != OTHER:
             self._own -= 1
-            self._drop(found.labels)
+            for counter in self._counters:
+                counter.pop(found.labels, None)
 
 
 def _label(name: str) -> str:
