@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import click
 
 from ajsync.cli.options.shared import scope_options
@@ -30,6 +32,7 @@ def command(scope: Scope, names: bool, output: str, create_bucket: bool) -> None
     from ajsync.cli.output import schedules
     from ajsync.cli.session import configured_context, on_bucket
     from ajsync.reconcile.fields import stored_object
+    from ajsync.reconcile.render.fires import FireTimes
 
     creation = Creation() if create_bucket else None
     live = on_bucket(scope, configured_context(scope), lambda bucket: bucket.read(), creation)
@@ -39,7 +42,8 @@ def command(scope: Scope, names: bool, output: str, create_bucket: bool) -> None
         listed = [task.name for task in tasks]
         show(output, lambda: listed, lambda: listed)
     else:
-        fires = schedules.upcoming_fires(tasks) if output == "table" else []
+        times = FireTimes(datetime.now(UTC))
+        fires = [times.of(task) for task in tasks] if output == "table" else []
         show(output, lambda: [stored_object(task) for task in tasks], lambda: schedules.schedules_table(tasks, fires))
         if output == "table":
             amiss = {task.name: found.lines[0] for task, found in zip(tasks, fires, strict=True) if found.amiss}

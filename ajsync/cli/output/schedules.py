@@ -56,12 +56,6 @@ def schedule_lines(task: ScheduledTask, *, show_payload: bool = False) -> Iterat
         yield from map(escape, task.payload.decode("utf-8", "backslashreplace").splitlines())
 
 
-def upcoming_fires(tasks: Sequence[ScheduledTask]) -> list[Fires]:
-    """Find the next fires of each schedule."""
-    times = FireTimes(datetime.now(UTC))
-    return [times.of(task) for task in tasks]
-
-
 def schedules_table(tasks: Sequence[ScheduledTask], fires: Sequence[Fires]) -> list[str]:
     """Lay out a table of schedules with their next fires."""
     if not tasks:
