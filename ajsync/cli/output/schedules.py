@@ -6,9 +6,11 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
+from rich.cells import cell_len
+
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.cli.output.streams import in_plain_signs, speaks_utf8
-from ajsync.cli.output.table import cell_width, framed, stdout_width
+from ajsync.cli.output.table import framed, stdout_width
 from ajsync.cli.output.terminal import say, stdout_paint
 from ajsync.reconcile.render.fires import Fires, FireTimes
 from ajsync.schedule import format_duration
@@ -86,10 +88,10 @@ def _cells(task: ScheduledTask, upcoming: Fires) -> list[str]:
 def _fitting(rows: Sequence[Sequence[str]], width: int | None) -> dict[int, int]:
     """Choose the columns that have room in `width`, and how wide each is, by index; a pipe has room for all."""
     columns = [*zip(_COLUMNS, *rows, strict=True)]
-    whole = [max(map(cell_width, column)) for column in columns]
+    whole = [max(map(cell_len, column)) for column in columns]
     if width is None or _framed_width(whole) <= width:
         return dict(enumerate(whole))
-    least = [max(cell_width(word) for cell in column for word in cell.split() or [""]) for column in columns]
+    least = [max(cell_len(word) for cell in column for word in cell.split() or [""]) for column in columns]
     times = [_COLUMNS.index("Schedule"), _COLUMNS.index("Next")]
     # A name is broken only where the times would have no room beside it, and then into as few lines as possible.
     room = width - _framed_width([least[index] for index in times]) - 3

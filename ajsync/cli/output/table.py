@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len, chop_cells, set_cell_size
+
 from ajsync.cli.output.terminal import stdout_paint
 from ajsync.text import Paint
 
@@ -49,7 +51,7 @@ def aligned(columns: Sequence[Column], rows: Sequence[Row], *, width: int | None
     """Lay out a table within `width` columns of a terminal, or without a limit."""
     cells = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
     widths = {
-        index: max([cell_width(column.title), *(cell_width(row[index].text) for row in cells)])
+        index: max([cell_len(column.title), *(cell_len(row[index].text) for row in cells)])
         for index, column in enumerate(columns)
         if any(row[index].text for row in cells)
     }
@@ -74,7 +76,7 @@ def framed(
         broken = [_broken(cell, width) for cell, width in zip(row, widths, strict=True)]
         for number in range(max(map(len, broken))):
             parts = [cell[number] if number < len(cell) else "" for cell in broken]
-            yield [part + " " * (width - cell_width(part)) for part, width in zip(parts, widths, strict=True)]
+            yield [set_cell_size(part, width) for part, width in zip(parts, widths, strict=True)]
 
     yield rule("╭", "─", "╮")
     yield f"│{title.center(sum(widths) + 3 * len(widths) - 1)}│"
@@ -113,15 +115,6 @@ def stdout_width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def cell_width(text: str) -> int:
-    """Return the columns of a terminal that a text takes: two for a wide character."""
-    if text.isascii():
-        return len(text)
-    from rich.cells import cell_len
-
-    return cell_len(text)
-
-
 def _narrowed(columns: Sequence[Column], widths: Mapping[int, int], width: int) -> dict[int, int]:
     """Widths that fit, if they can: flexible columns are cut, and where that is not enough the last of them go."""
     over = sum(widths.values()) + len(_GAP) * (len(widths) - 1) - width
@@ -140,11 +133,9 @@ def _line(columns: Sequence[Column], widths: Mapping[int, int], row: Sequence[Ce
     parts = []
     for index, width in widths.items():
         text = row[index].text
-        if cell_width(text) > width:
-            from rich.cells import set_cell_size
-
+        if cell_len(text) > width:
             text = set_cell_size(text, width - 1).rstrip() + "…"
-        space = " " * (width - cell_width(text))
+        space = " " * (width - cell_len(text))
         painted = paint(row[index].style, text)
         parts.append(space + painted if columns[index].right else painted + space)
     return _GAP.join(parts).rstrip()
@@ -152,14 +143,12 @@ def _line(columns: Sequence[Column], widths: Mapping[int, int], row: Sequence[Ce
 
 def _broken(text: str, width: int) -> list[str]:
     """Break a text into lines of at most `width` columns, at its spaces where that is possible."""
-    if cell_width(text) <= width:
+    if cell_len(text) <= width:
         return [text]
-    from rich.cells import chop_cells
-
     lines = [""]
     for word in text.split(" "):
         both = f"{lines[-1]} {word}" if lines[-1] else word
-        if cell_width(both) <= width:
+        if cell_len(both) <= width:
             lines[-1] = both
         else:
             lines += chop_cells(word, width)
