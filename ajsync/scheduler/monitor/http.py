@@ -13,7 +13,7 @@ import logging
 import resource
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -85,18 +85,13 @@ async def listen(host: str, port: int) -> list[socket.socket]:
         except OSError as error:
             # `localhost` stands for ::1 too, even if no interface has it.
             if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
-                close_all(sockets)
+                for each in sockets:
+                    each.close()
                 raise
             missing = error
     if not sockets and missing is not None:
         raise missing
     return sockets
-
-
-def close_all(sockets: Collection[socket.socket]) -> None:
-    """Listen no more."""
-    for each in sockets:
-        each.close()
 
 
 class HttpServer:
@@ -134,11 +129,6 @@ class HttpServer:
                 task.cancel()
             await asyncio.gather(*self._open, return_exceptions=True)
             self._refusals.log()
-
-    @property
-    def open(self) -> int:
-        """How many connections are open."""
-        return len(self._open)
 
     def refuse(self, reason: RefusedReason) -> None:
         """Count a request that is answered with a refusal."""

@@ -22,7 +22,7 @@ from typing import Any, Generic, TypeVar
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
 from ajsync.errors import UsageError
-from ajsync.scheduler.monitor.http import HttpLimits, HttpServer, close_all, listen
+from ajsync.scheduler.monitor.http import HttpLimits, HttpServer, listen
 from ajsync.scheduler.monitor.metrics import REFUSED, Metrics
 from ajsync.scheduler.monitor.page import page
 from ajsync.scheduler.monitor.request import Request, Response, answer, json_answer, text_answer
@@ -145,7 +145,8 @@ async def monitor(
         async with server.serving():
             yield f"http://{_shown_address(host, listening[0].getsockname()[1])}/"
     finally:
-        close_all(listening)
+        for each in listening:
+            each.close()
         encoder.shutdown(wait=False, cancel_futures=True)
 
 

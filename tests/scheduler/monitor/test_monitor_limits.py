@@ -131,7 +131,7 @@ async def test_a_client_that_does_not_take_its_answer_is_closed() -> None:
             await loop.sock_connect(client, listening.getsockname())
             await loop.sock_sendall(client, GET % b"/")
             assert await loop.sock_recv(client, 1) == b"H"
-            await until(lambda: not server.open)
+            await until(lambda: not server._open)
             received = 1
             with suppress(ConnectionResetError):
                 while data := await loop.sock_recv(client, 1_000_000):
