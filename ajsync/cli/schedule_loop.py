@@ -74,23 +74,15 @@ async def monitored(connection: Connection, settings: Settings, firing: FiringOp
                 raise UsageError(f"--monitor needs {error.name}: pip install 'ajsync[monitor]'.") from None
             from ajsync.scheduler.overview import not_ready, status_of, unhealthy, warning
 
-            try:
-                address = parse_monitor(firing.monitor)
-            except ValueError as error:
-                raise UsageError(f"--monitor: {error}") from None
-            try:
-                hosts = tuple(map(parse_host, firing.monitor_host))
-            except ValueError as error:
-                raise UsageError(f"--monitor-host: {error}") from None
             url = await stack.enter_async_context(
                 monitor(
-                    address,
+                    parse_monitor(firing.monitor),
                     scheduler.metrics,
                     partial(status_of, scheduler),
                     partial(unhealthy, scheduler),
                     ready=partial(not_ready, scheduler),
                     warning=partial(warning, scheduler),
-                    hosts=hosts,
+                    hosts=[*map(parse_host, firing.monitor_host)],
                 )
             )
             log.info("Monitoring at %s", url)

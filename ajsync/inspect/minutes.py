@@ -23,10 +23,6 @@ class Grouped:
     invalid: Mapping[str, str]
     """Reasons, by the names of schedules that cannot be parsed."""
 
-    def __len__(self) -> int:
-        """The number of valid schedules."""
-        return sum(map(len, self.groups.values()))
-
 
 def grouped(tasks: Iterable[ScheduledTask]) -> Grouped:
     """Group the schedules that are due together."""

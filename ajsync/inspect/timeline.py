@@ -83,7 +83,7 @@ def timeline(tasks: Iterable[ScheduledTask], start: datetime, hours: int, zone: 
     return Timeline(
         start=start,
         until=until,
-        schedules=len(schedules),
+        schedules=sum(map(len, schedules.groups.values())),
         fires=counts.total(),
         slots=tuple(_slots(bounds, counts)),
         minutes=_by_minute_of_hour(counts, zone),

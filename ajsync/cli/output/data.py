@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from json import dumps, loads
 from typing import Any, TypeVar
 
 import click
@@ -72,8 +73,6 @@ def show(output: str, document: Callable[[], Any], table: Callable[[], Iterable[
 
 def encoded(output: str, document: Any) -> str:
     """Encode a document as `json` or `yaml`, without a line end; nothing in it can confuse a terminal."""
-    from json import dumps, loads
-
     text = dumps(document, indent=2, ensure_ascii=False)
     if not text.replace("\n", "").isprintable():
         text = dumps(document, indent=2)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from json import loads
 
 import click
 
@@ -36,8 +37,6 @@ def print_plan(
     )
     text = RENDERERS["json" if style == "yaml" else style](proposal.plan, proposal.refusals, options)
     if style == "yaml":
-        from json import loads
-
         echo_data(encoded(style, loads(text)))
     elif style == "github":
         print_commands(text)

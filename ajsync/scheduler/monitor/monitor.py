@@ -45,33 +45,33 @@ T = TypeVar("T")
 
 
 def parse_monitor(text: str) -> tuple[str, int]:
-    """Read `[HOST:]PORT`. A bare port is one of the loopback interface, and port 0 takes a free one.
+    """Read `[HOST:]PORT`, the value of `--monitor`. A bare port is one of the loopback interface, and 0 a free one.
 
-    Raises ValueError with a sentence for the user.
+    Raises UsageError.
     """
     match = _ADDRESS.fullmatch(text)
     if match is None:
         hint = "; write an IPv6 address in brackets, [::1]:9090" if text.count(":") > 1 else ""
-        raise ValueError(f"{text!r} is not [HOST:]PORT, such as 9090 or 0.0.0.0:9090{hint}.")
+        raise UsageError(f"--monitor: {text!r} is not [HOST:]PORT, such as 9090 or 0.0.0.0:9090{hint}.")
     port = int(match["port"]) if len(match["port"]) <= 5 else -1
     if not 0 <= port <= 65535:
-        raise ValueError(f"{match['port']} is not a port, 0 to 65535.")
+        raise UsageError(f"--monitor: {match['port']} is not a port, 0 to 65535.")
     if match["six"] is not None:
         try:
             return str(ipaddress.IPv6Address(match["six"])), port
         except ValueError:
-            raise ValueError(f"{match['six']!r} in brackets is not an IPv6 address.") from None
+            raise UsageError(f"--monitor: {match['six']!r} in brackets is not an IPv6 address.") from None
     if match["host"] == "":
-        raise ValueError(f"{text!r} names no host. For every interface write 0.0.0.0:{port} or [::]:{port}.")
+        raise UsageError(f"--monitor: {text!r} names no host. For every interface write 0.0.0.0:{port} or [::]:{port}.")
     if match["host"] is not None and not _HOST.fullmatch(match["host"]):
-        raise ValueError(f"{match['host']!r} is not a host.")
+        raise UsageError(f"--monitor: {match['host']!r} is not a host.")
     return match["host"] or _LOOPBACK, port
 
 
 def parse_host(text: str) -> str:
-    """Read a host name as `--monitor-host` takes it. Raises ValueError with a sentence for the user."""
+    """Read a host name as `--monitor-host` takes it. Raises UsageError."""
     if not _HOST.fullmatch(text):
-        raise ValueError(f"{text!r} is not a host name; write it without a scheme and a port.")
+        raise UsageError(f"--monitor-host: {text!r} is not a host name; write it without a scheme and a port.")
     return _plain(text)
 
 

@@ -234,7 +234,7 @@ def test_an_address_is_a_port_or_a_host_and_a_port(text: str, address: tuple[str
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", r"^'' is not \[HOST:\]PORT, such as 9090 or 0\.0\.0\.0:9090\.$"),
+        ("", r"^--monitor: '' is not \[HOST:\]PORT, such as 9090 or 0\.0\.0\.0:9090\.$"),
         ("localhost", r"'localhost' is not \[HOST:\]PORT"),
         ("localhost:", r"is not \[HOST:\]PORT"),
         ("-1", r"is not \[HOST:\]PORT"),
@@ -251,5 +251,5 @@ def test_an_address_is_a_port_or_a_host_and_a_port(text: str, address: tuple[str
     ],
 )
 def test_what_is_no_address_is_an_error_that_says_what_would_be(text: str, problem: str) -> None:
-    with pytest.raises(ValueError, match=problem):
+    with pytest.raises(UsageError, match=problem):
         parse_monitor(text)

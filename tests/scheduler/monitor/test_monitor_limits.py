@@ -17,6 +17,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ajsync.errors import UsageError
 from ajsync.scheduler.monitor.http import HttpLimits, HttpServer, listen
 from ajsync.scheduler.monitor.metrics import Metrics, RefusedReason
 from ajsync.scheduler.monitor.monitor import HostNames, monitor, parse_host
@@ -343,7 +344,7 @@ async def test_the_user_can_add_a_name() -> None:
 
 @pytest.mark.parametrize("text", ["", "http://a", "a:80", "a/b", "*", "a b"])
 def test_what_is_no_name_of_a_host_is_an_error(text: str) -> None:
-    with pytest.raises(ValueError, match="is not a host name"):
+    with pytest.raises(UsageError, match="is not a host name"):
         parse_host(text)
 
 
