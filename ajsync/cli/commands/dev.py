@@ -49,13 +49,10 @@ def command(port: int | None, context_name: str, fresh: bool) -> None:
 
 async def _until_signal(folder: Path, port: int | None, context_name: str, fresh: bool) -> None:
     """Serve until the first signal, which cancels the server wherever it is; it cleans up after itself."""
-    serving = asyncio.ensure_future(_serve(folder, port, context_name, fresh))
-    stopping = False
+    serving = asyncio.create_task(_serve(folder, port, context_name, fresh))
 
     def stop() -> None:
-        nonlocal stopping
-        if not stopping:  # a second signal must not end the clean-up, which would leave the server behind
-            stopping = True
+        if not serving.cancelling():  # a second signal must not end the clean-up, which would leave the server behind
             serving.cancel()
 
     for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
