@@ -22,21 +22,15 @@ class ClockChange:
 
     at: datetime
     """In UTC."""
-    before: timedelta
-    """The offset from UTC before the change."""
-    after: timedelta
-    """The offset from UTC after the change."""
+    before: datetime
+    """What the clocks would show then without the change; naive."""
+    after: datetime
+    """What they show then; naive."""
 
     @property
     def forward(self) -> bool:
-        """Whether the clocks skip wall times; otherwise some occur twice."""
+        """Whether the clocks skip the wall times between the two; otherwise these occur twice."""
         return self.after > self.before
-
-    @property
-    def walls(self) -> tuple[datetime, datetime]:
-        """The wall times that are skipped or occur twice: from the first, up to but not including the second."""
-        instant = self.at.replace(tzinfo=None)
-        return instant + min(self.before, self.after), instant + max(self.before, self.after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +47,13 @@ class Effect:
 def changes_of_clocks(zone: tzinfo, start: datetime, end: datetime) -> tuple[ClockChange, ...]:
     """The changes of a zone after `start` and up to `end`, both aware, in order."""
     return tuple(
-        ClockChange(at, _offset(zone, at - _SECOND), _offset(zone, at))
+        ClockChange(at, _wall(zone, at - _SECOND) + _SECOND, _wall(zone, at))
         for at in clock_changes(zone, start.astimezone(UTC), end.astimezone(UTC))
     )
 
 
-def _offset(zone: tzinfo, instant: datetime) -> timedelta:
-    offset = instant.astimezone(zone).utcoffset()
-    assert offset is not None  # every zone of a timetable has an offset
-    return offset
+def _wall(zone: tzinfo, instant: datetime) -> datetime:
+    return instant.astimezone(zone).replace(tzinfo=None)
 
 
 @lru_cache(maxsize=16_384)  # many schedules share a timetable
@@ -76,11 +68,11 @@ def effects_of_clocks(timetable: Timetable, start: datetime, end: datetime) -> t
         return ()
     effects = []
     for change in changes_of_clocks(timetable.zone_info, start, end):
-        begin, end_of_change = change.walls
-        shift = end_of_change - begin
+        first, last = sorted((change.before, change.after))
+        shift = last - first
         found = tuple(
             wall
-            for wall in _matches(walls, begin, end_of_change)
+            for wall in _matches(walls, first, last)
             if not (_is_match(walls, wall - shift) and _is_match(walls, wall + shift))
         )
         if found:
