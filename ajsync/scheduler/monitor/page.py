@@ -38,12 +38,13 @@ CONTENT_SECURITY_POLICY = (
 """A browser may show the page in its own style and nothing else. No script runs, not even one that slipped in."""
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_ROLES: dict[RoleState, tuple[str, str]] = {
-    RoleState.STARTING: ("calm", "Starting"),
-    RoleState.STAND_BY: ("calm", "Stand-by"),
-    RoleState.WAITING: ("warn", "Waiting"),
-    RoleState.LEADING: ("good", "Leader"),
+_ROLES: dict[RoleState, tuple[str, str, str]] = {
+    RoleState.STARTING: ("calm", "Starting", "Reads the schedules."),
+    RoleState.STAND_BY: ("calm", "Stand-by", "{}; this scheduler is ready to take over."),
+    RoleState.WAITING: ("warn", "Waiting", "Won the election, and fires once the previous leader has surely stopped."),
+    RoleState.LEADING: ("good", "Leader", "Leads, and fires what is due."),
 }
+"""The colour, the name and the meaning of each role; `{}` is the sentence about the leader."""
 _STATES: dict[FireState, tuple[str, str]] = {
     "created": ("good", "created"),
     "repaired": ("good", "repaired"),
@@ -70,25 +71,17 @@ def page(status: Status, *, refresh: bool = True) -> str:
 
 
 def _header(status: Status) -> str:
+    tone, role, meaning = _ROLES[status.role]
+    leader = "No scheduler leads" if status.leader is None else f"{_text(status.leader)} leads"
     ready = _badge("good", "Ready") if status.ready else _badge("bad", "Not ready")
     reason = "" if status.ready or not status.reason else f"<p>Not ready: {_text(status.reason)}</p>\n"
     connected = _badge("good", "Connected to") if status.connected else _badge("bad", "Not connected to")
     return (
         '<header>\n<p class="product">ajsync scheduler</p>\n'
-        f"<h1>{_text(status.name)}</h1>\n{_badge(*_ROLES[status.role])}\n{ready}\n"
-        f"<p>{_sentence(status)}</p>\n{reason}"
+        f"<h1>{_text(status.name)}</h1>\n{_badge(tone, role)}\n{ready}\n"
+        f"<p>{meaning.format(leader)}</p>\n{reason}"
         f'<p class="server">{connected} {_text(status.server)}</p>\n</header>'
     )
-
-
-def _sentence(status: Status) -> str:
-    leader = "No scheduler leads" if status.leader is None else f"{_text(status.leader)} leads"
-    return {
-        RoleState.STARTING: "Reads the schedules.",
-        RoleState.STAND_BY: f"{leader}; this scheduler is ready to take over.",
-        RoleState.WAITING: "Won the election, and fires once the previous leader has surely stopped.",
-        RoleState.LEADING: "Leads, and fires what is due.",
-    }[status.role]
 
 
 def _facts(status: Status) -> str:
