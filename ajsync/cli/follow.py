@@ -9,10 +9,10 @@ import os
 from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.cli.options.values import Creation, FiringOptions, Scope
 from ajsync.cli.project import load, unmatched_text
 from ajsync.cli.session import chosen_context, destination, elsewhere, goal, open_bucket, stop_on_signals
@@ -76,11 +76,12 @@ async def follow_files(
             log.info("Stopped")
             return
 
-        async def bucket() -> ConfigurationBucket:
-            return await open_bucket(connection, creation)
-
         loop = WatchLoop(
-            goal(followed.configuration, opened), lambda: goal(followed.reload(), opened), connection, bucket, stop
+            goal(followed.configuration, opened),
+            lambda: goal(followed.reload(), opened),
+            connection,
+            partial(open_bucket, connection, creation),
+            stop,
         )
         watcher = FileWatcher(lambda: followed.inputs, stop)
         jobs: list[Coroutine[Any, Any, None]] = [watcher.run(), loop.run(watcher.changed, resync)]

@@ -118,7 +118,14 @@ def command(owner: str | None, bucket: bool, replicas: int | None, memory: bool,
         raise UsageError(f"--owner has no effect: {project} exists already, and --bucket does not change it.")
     files = {} if project is not None else _files(Path.cwd(), owner, scope.context)
     if bucket:
-        _make_bucket(scope, project, Creation(replicas or 1, memory))
+        from ajsync.cli.session import make_bucket, on_server
+        from ajsync.config import load_context
+
+        configured = load_context(Path.cwd(), project=project) if project is not None else None
+        creation = Creation(replicas or 1, memory)
+        made, is_new = on_server(scope, configured, lambda connection: make_bucket(connection, creation))
+        name, url = made.target.bucket, made.connection.url
+        click.echo(f"Made the bucket {name} at {url}." if is_new else f"The bucket {name} exists already at {url}.")
     if files:
         _write(files)
         _say_what_next(files, scope.context, bucket)
@@ -177,16 +184,6 @@ def _write(files: Mapping[Path, str]) -> None:
     except OSError as error:
         raise WriteError(f"{error.filename or schemas} cannot be written: {error.strerror}.") from None
     write_new(files)
-
-
-def _make_bucket(scope: Scope, project: Path | None, creation: Creation) -> None:
-    from ajsync.cli.session import make_bucket, on_server
-    from ajsync.config import load_context
-
-    configured = load_context(Path.cwd(), project=project) if project is not None else None
-    bucket, made = on_server(scope, configured, lambda connection: make_bucket(connection, creation))
-    name, url = bucket.target.bucket, bucket.connection.url
-    click.echo(f"Made the bucket {name} at {url}." if made else f"The bucket {name} exists already at {url}.")
 
 
 def _say_what_next(files: Mapping[Path, str], context: str | None, bucket: bool) -> None:

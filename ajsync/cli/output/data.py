@@ -23,8 +23,6 @@ from ajsync.cli.output.terminal import verbosity
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_JSON = "ajsync.json"
-"""The key in click's `meta` that says that --json was given."""
 _STYLE = re.compile("\x1b\\[[0-9;]*m")
 
 
@@ -35,9 +33,7 @@ def output_option(what: str, *short: str) -> Callable[[F], F]:
     """
 
     def decorate(function: F) -> F:
-        with_json = click.option(
-            *short, "--json", is_flag=True, expose_value=False, is_eager=True, callback=_keep_json, help="As -o json."
-        )(function)
+        with_json = click.option(*short, "--json", "as_json", is_flag=True, is_eager=True, help="As -o json.")(function)
         return click.option(
             "-o",
             "--output",
@@ -88,13 +84,8 @@ def echo_data(text: str, *, nl: bool = True) -> None:
     click.echo(text if speaks_utf8(sys.stdout) else text.encode(), nl=nl)
 
 
-def _keep_json(ctx: click.Context, _param: click.Parameter, given: bool) -> None:
-    if given:
-        ctx.meta[_JSON] = True
-
-
 def _chosen(ctx: click.Context, _param: click.Parameter, output: str | None) -> str:
-    if ctx.meta.get(_JSON):
+    if ctx.params.pop("as_json"):  # it is eager, so it is here before --output
         if output not in (None, "json"):
             raise click.UsageError(f"--json means -o json: it cannot be combined with -o {output}.", ctx)
         return "json"
