@@ -136,9 +136,7 @@ def _apply_once(
     plan = proposal.plan
     if saved is not None:
         check_plan(saved.plan, plan)  # the new plan is applied, so that nothing of the saved one has to be trusted
-    print_plan(
-        proposal, configuration.safety, style="text", show_payload=show_payload, locations=configuration.locations
-    )
+    print_plan(proposal, configuration, style="text", show_payload=show_payload)
     if proposal.refusals:
         raise click.exceptions.Exit(proposal.refusals[0].exit_code)
     if not plan.changes:

@@ -66,9 +66,7 @@ def command(
             f"An apply was interrupted and left {counted(len(names), 'schedule')} deleted ({listed(names)}). The next "
             "'ajsync apply' restores them first; this plan is made as if it had."
         )
-    print_plan(
-        proposal, configuration.safety, style=style, show_payload=show_payload, locations=configuration.locations
-    )
+    print_plan(proposal, configuration, style=style, show_payload=show_payload)
     if out is not None:
         from ajsync.reconcile.saved import SavedPlan, save_plan
 

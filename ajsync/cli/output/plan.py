@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from json import loads
@@ -13,26 +13,23 @@ import click
 from ajsync.cli.output.build_machine import print_commands
 from ajsync.cli.output.data import echo_data, encoded
 from ajsync.cli.output.terminal import conclude, has_colour, label, verbosity
-from ajsync.errors import Location
+from ajsync.config import Configuration
 from ajsync.reconcile.apply.apply import Result
 from ajsync.reconcile.gates import loosened
 from ajsync.reconcile.plan import Adopt, Change, Create, Delete, Update
 from ajsync.reconcile.reconciler import Proposal
 from ajsync.reconcile.render import RENDERERS, RenderOptions
-from ajsync.safety import Safety
 
 _FAILURES_SHOWN = 20
 
 
-def print_plan(
-    proposal: Proposal, safety: Safety, *, style: str, show_payload: bool, locations: Mapping[str, Location]
-) -> None:
+def print_plan(proposal: Proposal, configuration: Configuration, *, style: str, show_payload: bool) -> None:
     """Print a plan, and why the gates do not let it be applied, on standard output."""
     options = RenderOptions(
         now=datetime.now(UTC),
         show_payload=show_payload,
-        locations=locations,
-        loosened=loosened(safety),
+        locations=configuration.locations,
+        loosened=loosened(configuration.safety),
         colour=has_colour(sys.stdout),
     )
     text = RENDERERS["json" if style == "yaml" else style](proposal.plan, proposal.refusals, options)
