@@ -6,9 +6,11 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 
+from ajsync.cli.output.streams import speaks_utf8
 from ajsync.cli.output.terminal import stdout_paint
 from ajsync.text import Paint
 
@@ -74,8 +76,7 @@ def framed(
 
     def lines(row: Sequence[str]) -> Iterator[list[str]]:
         broken = [_broken(cell, width) for cell, width in zip(row, widths, strict=True)]
-        for number in range(max(map(len, broken))):
-            parts = [cell[number] if number < len(cell) else "" for cell in broken]
+        for parts in zip_longest(*broken, fillvalue=""):
             yield [set_cell_size(part, width) for part, width in zip(parts, widths, strict=True)]
 
     yield rule("╭", "─", "╮")
@@ -106,8 +107,7 @@ def levels(numbers: Sequence[int], *, blocks: bool) -> str:
 
 def has_blocks() -> bool:
     """Whether standard output is a terminal that can show block characters; a pipe gets plain ASCII."""
-    encoding = (sys.stdout.encoding or "").lower().replace("-", "")
-    return sys.stdout.isatty() and encoding.startswith("utf")
+    return sys.stdout.isatty() and speaks_utf8(sys.stdout)
 
 
 def stdout_width() -> int | None:
