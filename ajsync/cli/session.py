@@ -32,7 +32,7 @@ T = TypeVar("T")
 def configured_context(scope: Scope, *, warn: bool = True) -> str | None:
     """Return the context that the project names; a command that does not read schedules works without a project too.
 
-    With `warn` it warns where `server` leads away from the context of the environment. Where the working directory is
+    With `warn` it warns where an option leads away from the context of the environment. Where the working directory is
     gone, its project is unknown, and the default context may lead to the server of another one: then the options have
     to name the server.
     """
@@ -96,9 +96,8 @@ def _leads_to(url: str, configured: str) -> bool:
 
 def destination(connection: Connection, scope: Scope, configuration: Configuration) -> Destination:
     """Describe where a command has connected to."""
-    configured = configuration.context
-    instead = configured if configured and elsewhere(scope, configured) else ""
-    return destination_of(connection, configuration.environment, instead)
+    instead = configuration.context if elsewhere(scope, configuration.context) else None
+    return destination_of(connection, configuration.environment, instead or "")
 
 
 def goal(configuration: Configuration, opened: Opened) -> Goal:

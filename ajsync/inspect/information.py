@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,21 +86,19 @@ class Information:
 async def read_information(connection: Connection) -> Information:
     """Ask the server for everything. Raises the errors of `Connection.jetstream_request`."""
     elections = await _storage(connection, ELECTIONS_STREAM)
-    queues = [
-        Queue(name, storage_of(info), await _workers(connection, name)) async for name, info in _queues(connection)
-    ]
+    queues = sorted((await _queues(connection)).items())
     return Information(
         tasks=await _storage(connection, TASKS_STREAM),
         configuration=await _storage(connection, CONFIGURATION_STREAM),
         elections=elections,
         leaders=await _leaders(connection) if elections else {},
-        queues=tuple(sorted(queues, key=lambda queue: queue.name)),
+        queues=tuple([Queue(name, storage_of(info), await _workers(connection, name)) for name, info in queues]),
     )
 
 
 async def queue_names(connection: Connection) -> frozenset[str]:
     """The names of the queues that exist."""
-    return frozenset([name async for name, _ in _queues(connection)])
+    return frozenset(await _queues(connection))
 
 
 def storage_of(info: Mapping[str, Any]) -> Storage:
@@ -153,12 +151,12 @@ async def _leaders(connection: Connection) -> dict[str, str]:
     return leaders
 
 
-async def _queues(connection: Connection) -> AsyncIterator[tuple[str, dict[str, Any]]]:
-    """The name and the server's description of each queue."""
-    for info in await list_pages(connection, "STREAM.LIST", "streams", {"subject": f"{WORK_ITEM_SUBJECT}>"}):
-        stream = info["config"]["name"]
-        if stream.startswith(QUEUE_STREAM_PREFIX):
-            yield stream.removeprefix(QUEUE_STREAM_PREFIX), info
+async def _queues(connection: Connection) -> dict[str, dict[str, Any]]:
+    """The server's description of each queue, by its name."""
+    infos = await list_pages(connection, "STREAM.LIST", "streams", {"subject": f"{WORK_ITEM_SUBJECT}>"})
+    streams = {info["config"]["name"]: info for info in infos}
+    prefix = QUEUE_STREAM_PREFIX
+    return {name.removeprefix(prefix): info for name, info in streams.items() if name.startswith(prefix)}
 
 
 async def _workers(connection: Connection, queue: str) -> Workers | None:

@@ -176,7 +176,9 @@ class HttpServer:
                 if incoming.has_more():
                     patience.reschedule(loop.time() + _LINGER_SECONDS)
                     client.shutdown(socket.SHUT_WR)
-                    await _read_on(client)
+                    for _ in range(_MOST_PIECES):
+                        if not await loop.sock_recv(client, LONGEST_HEAD):
+                            break
         except OSError:
             pass  # the client is gone, or does not take its answer in time
 
@@ -210,13 +212,6 @@ class HttpServer:
             self._refusals.log_failure()
             answer = text_answer(HTTPStatus.INTERNAL_SERVER_ERROR)
         return answer.head if request.method == "HEAD" else answer.whole
-
-
-async def _read_on(client: socket.socket) -> None:
-    loop = asyncio.get_running_loop()
-    for _ in range(_MOST_PIECES):
-        if not await loop.sock_recv(client, LONGEST_HEAD):
-            return
 
 
 class _Refusals:

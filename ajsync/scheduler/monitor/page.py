@@ -102,11 +102,11 @@ def _facts(status: Status) -> str:
         else ("Clock skew", span(abs(skew)), f"{'ahead of' if skew >= 0 else 'behind'} the server"),
         ("Lateness", *_lateness(status.recent)),
     ]
-    return '<dl class="facts">\n' + "".join(_fact(*fact) for fact in facts) + "</dl>"
-
-
-def _fact(name: str, value: str, note: str) -> str:
-    return f"<div><dt>{name}</dt><dd>{value}{f'<small>{note}</small>' if note else ''}</dd></div>\n"
+    rows = "".join(
+        f"<div><dt>{name}</dt><dd>{value}{f'<small>{note}</small>' if note else ''}</dd></div>\n"
+        for name, value, note in facts
+    )
+    return f'<dl class="facts">\n{rows}</dl>'
 
 
 def _lateness(recent: Iterable[FireRecord]) -> tuple[str, str]:
