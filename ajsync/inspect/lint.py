@@ -31,28 +31,18 @@ _LEAP_DAY = (2, 29)
 
 
 @dataclass(frozen=True, slots=True)
-class Remark:
-    """What a rule says about a schedule."""
-
-    name: str
-    """The schedule, or the first of several."""
-    message: str
-    hint: str = ""
-    """What to write instead."""
-    others: Sequence[str] = ()
-    """The other schedules, if one remedy applies to all."""
-
-
-@dataclass(frozen=True, slots=True)
 class Finding:
-    """A lint finding: a remark with its rule and severity."""
+    """What a rule says about a schedule, or about several."""
 
     rule: str
     severity: Severity
     name: str
+    """The schedule, or the first of several."""
     others: tuple[str, ...]
+    """The other schedules, if one remedy applies to all."""
     message: str
     hint: str
+    """What to write instead."""
 
     @property
     def shown_names(self) -> str:
@@ -143,6 +133,8 @@ class Material:
 
 Words: TypeAlias = tuple[str, str]
 """A message about one schedule, and the hint."""
+Remark: TypeAlias = tuple[Sequence[str], str, str]
+"""The names of the schedules that a message is about, the message, and the hint."""
 Check: TypeAlias = Callable[[Material], Iterable[Remark]]
 
 
@@ -184,9 +176,9 @@ def material(
 def lint(found: Material, rules: Iterable[Rule]) -> list[Finding]:
     """The findings of `rules`, sorted by severity, name and rule."""
     findings = [
-        Finding(rule.name, rule.severity, said.name, tuple(said.others), said.message, said.hint)
+        Finding(rule.name, rule.severity, name, tuple(others), message, hint)
         for rule in rules
-        for said in rule.check(found)
+        for (name, *others), message, hint in rule.check(found)
     ]
     return sorted(findings, key=lambda each: (SEVERITIES.index(each.severity), each.name, each.rule))
 
@@ -197,6 +189,6 @@ def each(check: Callable[[Subject], Iterable[Words]]) -> Check:
     def check_all(found: Material) -> Iterator[Remark]:
         for subject in found.subjects:
             for message, hint in check(subject):
-                yield Remark(subject.task.name, message, hint)
+                yield [subject.task.name], message, hint
 
     return check_all

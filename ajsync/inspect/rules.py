@@ -29,7 +29,7 @@ _ETC = re.compile(r"Etc/GMT([+-])([1-9][0-9]?)")
 
 def _unreadable(found: Material) -> Iterator[Remark]:
     for name, reason in found.unreadable.items():
-        yield Remark(name, f"cannot be read: {reason.rstrip('.')}", "it never fires: apply it again, or delete it")
+        yield [name], f"cannot be read: {reason.rstrip('.')}", "it never fires: apply it again, or delete it"
 
 
 def _no_task(found: Material) -> Iterator[Remark]:
@@ -41,7 +41,7 @@ def _no_task(found: Material) -> Iterator[Remark]:
             reason = str(error)
         if reason:
             message = f"no task can be made of it: {reason}"
-            yield Remark(subject.task.name, message, "it never fires: apply it again, or delete it")
+            yield [subject.task.name], message, "it never fires: apply it again, or delete it"
 
 
 def _never_fires(subject: Subject) -> Iterator[Words]:
@@ -67,9 +67,7 @@ def _unknown_queue(found: Material) -> Iterator[Remark]:
         meant = nearest(queue, found.queues)
         hint = f"did you mean {meant}?" if meant else f"make it with 'ajc queues add {queue}'"
         whose = plural(len(names), "its", "their")
-        yield Remark(
-            names[0], f"the queue {queue} does not exist, so {whose} tasks become queue_error", hint, names[1:]
-        )
+        yield names, f"the queue {queue} does not exist, so {whose} tasks become queue_error", hint
 
 
 def _no_queue(found: Material) -> Iterator[Remark]:
@@ -80,7 +78,7 @@ def _no_queue(found: Material) -> Iterator[Remark]:
     for names in of_file.values():
         no, whose = ("it names no queue", "its") if len(names) == 1 else ("they name no queue", "their")
         message = f"{no}, so {whose} tasks go to {DEFAULT_QUEUE}"
-        yield Remark(names[0], message, f"name the queue here or in defaults, even if it is {DEFAULT_QUEUE}", names[1:])
+        yield names, message, f"name the queue here or in defaults, even if it is {DEFAULT_QUEUE}"
 
 
 def _deadline_over_interval(subject: Subject) -> Iterator[Words]:
@@ -186,7 +184,7 @@ def _herd(found: Material) -> Iterator[Remark]:
         when = datetime.fromtimestamp(minute * 60, UTC)
         others = f", and many in {len(crowded) - 1} other minutes of that day" if len(crowded) > 1 else ""
         message = f"{len(names)} schedules are due in the minute {when:%Y-%m-%d %H:%M} UTC{others}"
-        yield Remark(names[0], message, "give them jitter, or different minutes")
+        yield names[:1], message, "give them jitter, or different minutes"
         return
 
 
@@ -198,7 +196,7 @@ def _same_task(found: Material) -> Iterator[Remark]:
     for first, *others in alike.values():
         for task in others:
             message = f"makes the same task as {first.name}: schedule, queue, type and payload are equal"
-            yield Remark(task.name, message, "remove one of them")
+            yield [task.name], message, "remove one of them"
 
 
 def _schedule(subject: Subject) -> str:
