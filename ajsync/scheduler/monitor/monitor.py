@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from http import HTTPStatus
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
@@ -42,6 +42,7 @@ _STILL = "/?still"
 _NOT_OURS = "The monitor does not go by the name in the Host header. To allow that name, pass --monitor-host NAME."
 
 T = TypeVar("T")
+Show: TypeAlias = Callable[[], Awaitable[Response]]
 
 
 def parse_monitor(text: str) -> tuple[str, int]:
@@ -158,7 +159,7 @@ def _paths(
     warning: Callable[[], str],
     clock: Callable[[], float],
     encoder: ThreadPoolExecutor,
-) -> dict[str, Callable[[], Awaitable[Response]]]:
+) -> dict[str, Show]:
     """What each path shows."""
     process = CollectorRegistry()
     ProcessCollector(registry=process)  # memory, processor time and open files, under the names of every client
@@ -172,48 +173,44 @@ def _paths(
     async def show_readiness() -> Response:
         return _verdict("ready", ready())
 
-    now, counts = _OnceASecond(status, clock), _OnceASecond(metrics.counts, clock)
+    now, counts = _once_a_second(status, clock), _once_a_second(metrics.counts, clock)
     return {
-        "/": _Encoded(now, lambda status: _html(page(status)), encoder).get,
-        _STILL: _Encoded(now, lambda status: _html(page(status, refresh=False)), encoder).get,
-        "/metrics": _Encoded(counts, show_metrics, encoder).get,
+        "/": _encoded(now, lambda status: _html(page(status)), encoder),
+        _STILL: _encoded(now, lambda status: _html(page(status, refresh=False)), encoder),
+        "/metrics": _encoded(counts, show_metrics, encoder),
         "/healthz": show_health,
         "/readyz": show_readiness,
-        "/api/status": _Encoded(now, lambda status: json_answer(status_json(status)), encoder).get,
+        "/api/status": _encoded(now, lambda status: json_answer(status_json(status)), encoder),
     }
 
 
-class _OnceASecond(Generic[T]):
-    """A value that is taken when it is asked for, and at most once a second."""
+def _once_a_second(take: Callable[[], T], clock: Callable[[], float]) -> Callable[[], T]:
+    """A function that takes a value when it is asked for it, and at most once a second."""
+    taken: tuple[float, T] | None = None
 
-    def __init__(self, take: Callable[[], T], clock: Callable[[], float]) -> None:
-        self._take = take
-        self._clock = clock
-        self._taken: tuple[float, T] | None = None
+    def get() -> T:
+        nonlocal taken
+        now = clock()
+        if taken is None or now - taken[0] >= _FRESH_SECONDS:
+            taken = now, take()
+        return taken[1]
 
-    def get(self) -> T:
-        now = self._clock()
-        if self._taken is None or now - self._taken[0] >= _FRESH_SECONDS:
-            self._taken = now, self._take()
-        return self._taken[1]
+    return get
 
 
-class _Encoded(Generic[T]):
-    """The answer that shows a value; it is encoded in a thread, once for all who ask while the value is the same."""
+def _encoded(get: Callable[[], T], encode: Callable[[T], Response], encoder: ThreadPoolExecutor) -> Show:
+    """Shows a value; it is encoded in a thread, once for all who ask while the value is the same."""
+    made: tuple[T, asyncio.Future[Response]] | None = None
 
-    def __init__(self, of: _OnceASecond[T], encode: Callable[[T], Response], encoder: ThreadPoolExecutor) -> None:
-        self._of = of
-        self._encode = encode
-        self._encoder = encoder
-        self._made: tuple[T, asyncio.Future[Response]] | None = None
-
-    async def get(self) -> Response:
-        value = self._of.get()
-        if self._made is None or self._made[0] is not value:
-            loop = asyncio.get_running_loop()
-            self._made = value, loop.run_in_executor(self._encoder, self._encode, value)
+    async def show() -> Response:
+        nonlocal made
+        value = get()
+        if made is None or made[0] is not value:
+            made = value, asyncio.get_running_loop().run_in_executor(encoder, encode, value)
         # The client that asked first may go away while others still wait.
-        return await asyncio.shield(self._made[1])
+        return await asyncio.shield(made[1])
+
+    return show
 
 
 def _verdict(name: str, reason: str | None, warning: str = "") -> Response:
