@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import copy
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from ajsync.cli.options.shared import verbosity_options
 from ajsync.text import nearest
-
-if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
 
 
 class Interrupted(Exception):
@@ -73,8 +71,6 @@ class LazyGroup(click.Group):
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Offer sub-commands from the table, without importing them, and options as click does."""
-        from click.shell_completion import CompletionItem
-
         names = [CompletionItem(name, help=text) for name, text in self.table.items() if name.startswith(incomplete)]
         return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 

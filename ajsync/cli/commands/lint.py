@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from ajsync.cli.options.shared import owned_scope_options
 from ajsync.cli.options.values import Scope
@@ -14,8 +15,6 @@ from ajsync.cli.output.data import format_option
 from ajsync.errors import InvalidError, Location, UsageError
 
 if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
     from ajsync.cli.output.findings import Linted
     from ajsync.inspect.lint import Rule
 
@@ -44,8 +43,6 @@ class _RuleName(click.ParamType[str]):
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Offer the rules that begin with what was typed and were not given yet, with what they find."""
-        from click.shell_completion import CompletionItem
-
         from ajsync.inspect.rules import RULES
 
         given = ctx.params.get(param.name or "") or ()

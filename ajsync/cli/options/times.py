@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, tzinfo
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from ajsync.errors import ScheduleError
-
-if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _YEARS = range(1970, 2262)
@@ -55,8 +53,6 @@ class Zone(click.ParamType[tzinfo]):
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Offer the zones whose names begin with what was typed."""
         from zoneinfo import available_timezones
-
-        from click.shell_completion import CompletionItem
 
         names = sorted(available_timezones() - {"localtime"})  # a file of some machines, not a zone
         return [CompletionItem(name) for name in names if name.startswith(incomplete)]
