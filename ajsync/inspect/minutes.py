@@ -41,8 +41,13 @@ def fires_by_minute(schedules: Grouped, start: int, until: int) -> Counter[int]:
 
     The keys are minutes since 1970.
     """
+    by_timetable: dict[Times, Counter[int]] = defaultdict(Counter)
+    for times, tasks in schedules.groups.items():
+        # An `@every` that begins a whole interval after its creation shares its times with no other schedule.
+        alone = times.created != 0
+        by_timetable[times if alone else replace(times, offset=0)][0 if alone else times.offset] += len(tasks)
     counts: Counter[int] = Counter()
-    for times, offsets in _by_timetable(schedules).items():
+    for times, offsets in by_timetable.items():
         # Jitter gives each schedule its own offset, but the timetable is searched once for all with the same text.
         # Those within one span share a search too, while the centuries between extreme jitters are not searched.
         for _, group in groupby(sorted(offsets), key=lambda offset: offset // (until - start)):
@@ -64,13 +69,3 @@ def due_in_minute(schedules: Grouped, minute: int) -> list[str]:
         if (due := times.next(begin - 1)) is not None and due < begin + MINUTE
         for task in tasks
     )
-
-
-def _by_timetable(schedules: Grouped) -> dict[Times, Counter[int]]:
-    """For each timetable without jitter, how many schedules have which offset."""
-    found: dict[Times, Counter[int]] = defaultdict(Counter)
-    for times, tasks in schedules.groups.items():
-        # An `@every` that begins a whole interval after its creation shares its times with no other schedule.
-        alone = times.created != 0
-        found[times if alone else replace(times, offset=0)][0 if alone else times.offset] += len(tasks)
-    return found

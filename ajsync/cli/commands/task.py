@@ -28,12 +28,9 @@ class _CronGroup(LazyGroup):
 def _further_flags(command: click.Command) -> Iterator[click.Option]:
     """Flags without an effect: those of `ajc` for all commands, and the negation of each flag."""
     known = {name for param in command.params for name in param.opts}
-    flags = [
-        name for param in command.params if isinstance(param, click.Option) and param.is_flag for name in param.opts
-    ]
-    negative = [f"--no-{name.removeprefix('--')}" for name in flags if name.startswith("--")]
-    for name in negative:
-        yield click.Option([name], is_flag=True, expose_value=False, hidden=True)
+    flags = [param for param in command.params if isinstance(param, click.Option) and param.is_flag]
+    for name in [name for flag in flags for name in flag.opts if name.startswith("--")]:
+        yield click.Option([f"--no-{name.removeprefix('--')}"], is_flag=True, expose_value=False, hidden=True)
     for name in ("--sign", "--verify"):
         if name not in known:
             yield click.Option([name], expose_value=False, hidden=True)
