@@ -18,7 +18,7 @@ NANOSECONDS = 1_000_000_000
 """Nanoseconds in a second."""
 _MICROSECOND = 1_000
 """Nanoseconds in what a datetime can hold."""
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 """In English, while `%b` would follow the locale."""
 
 
@@ -52,7 +52,7 @@ def _parse_second(text: str) -> int:
 def format_ajc(instant: int) -> str:
     """Format nanoseconds since 1970 as `ajc` prints an instant: `17 Feb 22 17:40:37 UTC`."""
     time = to_datetime(instant)
-    return f"{time:%d} {_MONTHS[time.month - 1]} {time:%y %H:%M:%S} UTC"
+    return f"{time:%d} {MONTHS[time.month - 1]} {time:%y %H:%M:%S} UTC"
 
 
 def parse_timestamp(text: str) -> int:

@@ -18,7 +18,7 @@ from importlib.resources import files
 from ajsync.scheduler.election.role import RoleState
 from ajsync.scheduler.monitor.status import SHOWN, FireRecord, FireState, Status
 from ajsync.text import excerpt, span
-from ajsync.timestamp import NANOSECONDS, format_timestamp
+from ajsync.timestamp import MONTHS, NANOSECONDS, format_timestamp
 
 REFRESH_SECONDS = 5
 _PIECES = re.compile(r"[^\s_.:/-]{1,16}[\s_.:/-]?|[\s_.:/-]")
@@ -37,7 +37,6 @@ CONTENT_SECURITY_POLICY = (
 )
 """A browser may show the page in its own style and nothing else. No script runs, not even one that slipped in."""
 
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _ROLES: dict[RoleState, tuple[str, str, str]] = {
     RoleState.STARTING: ("calm", "Starting", "Reads the schedules."),
     RoleState.STAND_BY: ("calm", "Stand-by", "{}; this scheduler is ready to take over."),
@@ -220,7 +219,7 @@ def _time(instant: int, now: int) -> str:
     stamp = format_timestamp(instant)
     year, month, day = stamp[:10].split("-")
     today = format_timestamp(now)[:10]
-    date = f"{int(day)} {_MONTHS[int(month) - 1]} {'' if today.startswith(year) else f'{year} '}"
+    date = f"{int(day)} {MONTHS[int(month) - 1]} {'' if today.startswith(year) else f'{year} '}"
     return f'<time datetime="{stamp}">{"" if stamp.startswith(today) else date}{stamp[11:19]}</time>'
 
 
