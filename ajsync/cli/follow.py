@@ -6,7 +6,7 @@ import asyncio
 import gc
 import logging
 import os
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
@@ -111,12 +111,12 @@ def _announce(followed: _Followed, connection: Connection, scope: Scope) -> None
     log.info("Following %s of %s for %s%s; stop with Ctrl-C", read, configuration.owner, where, at)
 
 
-def working_folder(environ: Mapping[str, str] = os.environ) -> Path:
+def working_folder() -> Path:
     """Return the working directory as `pwd` shows it: absolute, and by the links through which a shell went there.
 
     After `cd current` that is the link `current`, and not the release that the link leads to at the moment.
     """
-    named = environ.get("PWD", "")
+    named = os.environ.get("PWD", "")
     if named.startswith("/") and os.path.normpath(named) == named:
         try:
             if os.path.samefile(named, "."):  # noqa: PTH121 - a path is text here

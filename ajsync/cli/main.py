@@ -78,12 +78,9 @@ def main() -> NoReturn:
         _end_line()
         click.echo("Interrupted.", err=True)
         sys.exit(_INTERRUPTED)
-    except click.UsageError as error:
-        error.show()
-        sys.exit(UsageError.exit_code)
     except click.ClickException as error:
         error.show()
-        sys.exit(1)
+        sys.exit(UsageError.exit_code if isinstance(error, click.UsageError) else AjsyncError.exit_code)
     except click.Abort:
         _end_line()
         click.echo("Aborted.", err=True)

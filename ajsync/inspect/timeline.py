@@ -76,7 +76,6 @@ class Timeline:
 def timeline(tasks: Iterable[ScheduledTask], start: datetime, hours: int, zone: tzinfo) -> Timeline:
     """What is due in the `hours` after `start`, which must be aware, in slots of the wall clock of `zone`."""
     start = start.astimezone(zone)
-    bounds = _bounds(start, hours)
     until = _plus(start, timedelta(hours=hours))
     schedules = grouped(tasks)
     counts = fires_by_minute(schedules, to_nanoseconds(start), to_nanoseconds(until))
@@ -85,7 +84,7 @@ def timeline(tasks: Iterable[ScheduledTask], start: datetime, hours: int, zone: 
         until=until,
         schedules=sum(map(len, schedules.groups.values())),
         fires=counts.total(),
-        slots=tuple(_slots(bounds, counts)),
+        slots=tuple(_slots([*_bounds(start, until, hours)], counts)),
         minutes=_by_minute_of_hour(counts, zone),
         busiest=tuple(_busiest(schedules, counts, zone)),
         never={
@@ -110,19 +109,16 @@ def slot_start(moment: datetime, hours: int) -> datetime:
     return _plus(moment, -into)
 
 
-def _bounds(start: datetime, hours: int) -> list[datetime]:
+def _bounds(start: datetime, until: datetime, hours: int) -> Iterator[datetime]:
     """The beginnings of the slots; the first may be before `start`."""
-    until = _plus(start, timedelta(hours=hours))
-    bounds = [slot_start(start, hours)]
-    while True:
+    bound = slot_start(start, hours)
+    while bound.timestamp() < until.timestamp():
+        yield bound
         if hours > _DAY_SLOTS_FROM:
             # By wall clock, because a day is an hour shorter or longer when the clocks change.
-            following = bounds[-1] + timedelta(days=1)
+            bound += timedelta(days=1)
         else:
-            following = _plus(bounds[-1], timedelta(minutes=_slot_minutes(hours)))
-        if following.timestamp() >= until.timestamp():
-            return bounds
-        bounds.append(following)
+            bound = _plus(bound, timedelta(minutes=_slot_minutes(hours)))
 
 
 def _slot_minutes(hours: int) -> int:
