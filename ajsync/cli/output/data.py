@@ -108,12 +108,7 @@ def _too_low(lines: Sequence[str]) -> bool:
     if verbosity.no_pager or not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
         return False
     width, height = shutil.get_terminal_size()
-    rows = 0
-    for line in lines:
-        rows += max(-(-len(_STYLE.sub("", line)) // max(width, 1)), 1)
-        if rows >= height:
-            return True
-    return False
+    return sum(max(-(-len(_STYLE.sub("", line)) // max(width, 1)), 1) for line in lines) >= height
 
 
 def _shown_by_pager(text: str) -> bool:
