@@ -83,12 +83,12 @@ class Facts:
         return int(min(intervals).total_seconds()) * NANOSECONDS if intervals else None
 
     @cached_property
-    def leap_days_only(self) -> bool:
-        """Whether it fires on 29 February only."""
+    def only_leap_day(self) -> datetime | None:
+        """The next fire of what fires on 29 February only; None for all else."""
         if self.first is None or (self.first.month, self.first.day) != _LEAP_DAY:
-            return False
+            return None
         following = self.timetable.next(self.first.replace(hour=23, minute=59, second=59))
-        return following is None or (following.month, following.day) == _LEAP_DAY
+        return self.first if following is None or (following.month, following.day) == _LEAP_DAY else None
 
     @property
     def follows_zone(self) -> bool:

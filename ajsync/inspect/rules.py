@@ -50,9 +50,8 @@ def _never_fires(subject: Subject) -> Iterator[Words]:
 
 
 def _leap_day_only(subject: Subject) -> Iterator[Words]:
-    if subject.facts.leap_days_only:
-        year = subject.facts.first.year if subject.facts.first else 0
-        message = f"{_schedule(subject)} fires only on 29 February, next in {year}"
+    if leap_day := subject.facts.only_leap_day:
+        message = f"{_schedule(subject)} fires only on 29 February, next in {leap_day.year}"
         yield message, "for every year write the 28th, or the 1st of March"
 
 

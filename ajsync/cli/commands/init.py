@@ -144,13 +144,21 @@ def prepare_folder(project: Path) -> Path:
 
 
 def _files(folder: Path, owner: str | None, context: str | None) -> Mapping[Path, str]:
-    """Return the files to write, relative to `folder`, and their text. Raises UsageError if one of them exists."""
+    """Return the files to write, relative to `folder`, and their text. Raises UsageError if one of them exists.
+
+    Without an `owner` it is made of the folder's name, with `-` for what is not allowed.
+    """
     from ajsync.config.emit import scalar
     from ajsync.transport.context import DEFAULT_CONTEXT
 
+    name = re.sub(r"[^A-Za-z0-9_]+", "-", folder.name).strip("-") if owner is None else owner
+    if not OWNER_NAME.fullmatch(name):
+        if owner is None:
+            raise UsageError(f"The folder's name {folder.name!r} cannot be made into an owner: pass --owner.")
+        raise UsageError(f"{owner!r} cannot be an owner: use letters, digits, _ and -.")
     files = {
         Path("ajsync.yaml"): _PROJECT.format(
-            owner=scalar(owner_name(folder, owner)),
+            owner=scalar(name),
             context=f"context: {scalar(context)}" if context else f"# context: {DEFAULT_CONTEXT}",
         ),
         Path("schedules/example.yaml"): _EXAMPLE,
@@ -159,16 +167,6 @@ def _files(folder: Path, owner: str | None, context: str | None) -> Mapping[Path
         exist = plural(len(there), "exists", "exist")
         raise UsageError(f"{' and '.join(there)} {exist} already in {folder}. Nothing was written.")
     return files
-
-
-def owner_name(folder: Path, given: str | None) -> str:
-    """Return the given owner if it is valid, or make one of the folder's name, with `-` for what is not allowed."""
-    owner = re.sub(r"[^A-Za-z0-9_]+", "-", folder.name).strip("-") if given is None else given
-    if OWNER_NAME.fullmatch(owner):
-        return owner
-    if given is None:
-        raise UsageError(f"The folder's name {folder.name!r} cannot be made into an owner: pass --owner.")
-    raise UsageError(f"{given!r} cannot be an owner: use letters, digits, _ and -.")
 
 
 def _write(files: Mapping[Path, str]) -> None:

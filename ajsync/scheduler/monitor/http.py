@@ -111,7 +111,7 @@ class HttpServer:
         self._open: dict[asyncio.Task[None], None] = {}
         self._due = 0.0
         """When the pace lets the next connection in, by the loop's clock."""
-        self._refusals = _Refusals(refused)
+        self.refusals = Refusals(refused)
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
@@ -128,11 +128,7 @@ class HttpServer:
             for task in tuple(self._open):
                 task.cancel()
             await asyncio.gather(*self._open, return_exceptions=True)
-            self._refusals.log()
-
-    def refuse(self, reason: RefusedReason) -> None:
-        """Count a request that is answered with a refusal."""
-        self._refusals.add(reason)
+            self.refusals.log()
 
     async def _accept(self, listening: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -143,14 +139,14 @@ class HttpServer:
                 client, _ = await loop.sock_accept(listening)
             except OSError as error:  # other errors say that the client is gone already
                 if error.errno in _NO_DESCRIPTOR:
-                    self._refusals.add("descriptors")
+                    self.refusals.add("descriptors")
                     await asyncio.sleep(_NO_DESCRIPTOR_SECONDS)
                 continue
             if len(self._open) >= self._limits.connections:
                 oldest = next(iter(self._open))
                 del self._open[oldest]
                 oldest.cancel()
-                self._refusals.add("connections")
+                self.refusals.add("connections")
             task = asyncio.create_task(self._converse(client))
             self._open[task] = None
             task.add_done_callback(partial(self._ended, client))
@@ -197,10 +193,10 @@ class HttpServer:
                         return request
                 return incoming.take(b"")
         except TimeoutError:
-            self._refusals.add("timeout", quietly=not incoming.received)
+            self.refusals.add("timeout", quietly=not incoming.received)
             return None
         except h11.RemoteProtocolError as error:
-            self._refusals.add("malformed")
+            self.refusals.add("malformed")
             return HTTPStatus(error.error_status_hint)
 
     async def _answer(self, request: Request | HTTPStatus) -> bytes:
@@ -209,12 +205,12 @@ class HttpServer:
         try:
             answer = await self._respond(request)
         except Exception:  # noqa: BLE001 - what goes wrong here must not reach the loop that fires
-            self._refusals.log_failure()
+            self.refusals.log_failure()
             answer = text_answer(HTTPStatus.INTERNAL_SERVER_ERROR)
         return answer.head if request.method == "HEAD" else answer.whole
 
 
-class _Refusals:
+class Refusals:
     """Counts refusals, and logs those of some seconds as one line."""
 
     def __init__(self, count: Callable[[RefusedReason], None]) -> None:
@@ -224,6 +220,7 @@ class _Refusals:
         self._failed_at: float | None = None
 
     def add(self, reason: RefusedReason, *, quietly: bool = False) -> None:
+        """Count a connection without an answer, or a request that is answered with a refusal."""
         self._count(reason)
         if quietly:
             return
@@ -232,6 +229,7 @@ class _Refusals:
             self._timer = asyncio.get_running_loop().call_later(_LOGGED_AFTER_SECONDS, self.log)
 
     def log(self) -> None:
+        """Log what was counted since the last line."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -132,7 +132,7 @@ async def monitor(
 
         async def respond(request: Request) -> Response:
             if request.host is not None and not names.allow(request.host):
-                server.refuse("host")
+                server.refusals.add("host")
                 return text_answer(HTTPStatus.MISDIRECTED_REQUEST, _NOT_OURS)
             still = request.path == "/" and "still" in request.query
             show = paths.get(_STILL if still else request.path)
