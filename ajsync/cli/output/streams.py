@@ -11,6 +11,7 @@ import errno
 import io
 import os
 import sys
+from json import dumps
 from typing import Any
 
 PLAIN = "ajsync.plain"
@@ -111,13 +112,8 @@ def _plain(error: UnicodeError) -> tuple[str | bytes, int]:
     """Spell out what an encoding does not have: our own signs in ASCII, anything else as JSON and YAML escape it."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    text = "".join(_SPELLED.get(char) or _escaped(char) for char in error.object[error.start : error.end])
+    text = "".join(_SPELLED.get(char) or dumps(char)[1:-1] for char in error.object[error.start : error.end])
     return text, error.end
-
-
-def _escaped(char: str) -> str:
-    units = char.encode("utf-16-be", "surrogatepass")
-    return "".join(f"\\u{int.from_bytes(units[at : at + 2], 'big'):04x}" for at in range(0, len(units), 2))
 
 
 codecs.register_error(PLAIN, _plain)
