@@ -6,7 +6,7 @@ Values are made directly from the composed nodes. The nodes are kept, and are as
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
@@ -28,6 +28,7 @@ from ajsync.config.nodes import (
 )
 from ajsync.config.placeholders import with_our_placeholders
 from ajsync.config.scalars import read_scalar
+from ajsync.config.syntax import place_of
 from ajsync.config.wording import kind, shown
 from ajsync.errors import Location, Problem
 from ajsync.text import shorten
@@ -40,7 +41,8 @@ _SHORT_TAG = re.compile("![A-Za-z]{1,10}")
 
 Steps: TypeAlias = Sequence[str | int]
 """The keys and indexes that lead to a value in a document."""
-_Pairs: TypeAlias = dict[str, tuple[Node, Node]]
+_Members: TypeAlias = dict[str, tuple[Node, Node]]
+"""The nodes of the keys and values of a mapping."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,48 +55,32 @@ class Document:
     may_hold_placeholders: bool
     """False only if no string contains `${`."""
     root: Node | None
-    _members: dict[int, _Pairs] = field(default_factory=dict)
+    members: Mapping[int, _Members] = field(default_factory=dict)
+    """The members of each mapping, by the identity of its node."""
 
     def location(self, path: Steps = (), *, of_key: bool = False) -> Location:
         """Where the value at `path` begins, or its key. A value from an alias is at its anchor."""
         place = node = self.root
         for step in path:
             if isinstance(node, yaml.MappingNode):
-                key, node = self._pairs(node).get(str(step), (None, None))
+                key, node = self.members[id(node)].get(str(step), (None, None))
                 place = key if of_key else node
             else:
                 node = place = node.value[step] if isinstance(node, yaml.SequenceNode) else None
-        if place is None:
-            return Location(self.file, 1, 1)
-        return Location(self.file, place.start_mark.line + 1, place.start_mark.column + 1)
-
-    def _pairs(self, mapping: Node) -> _Pairs:
-        """The nodes of each member. Made once for a mapping, because a large mapping may be asked for each member."""
-        pairs = self._members.get(id(mapping))
-        if pairs is None:
-            pairs = {}
-            for key, value in mapping.value:
-                if _is_merge(key):
-                    sources = value.value if isinstance(value, yaml.SequenceNode) else [value]
-                    for source in sources:
-                        pairs = self._pairs(source) | pairs
-            # Reversed, so that a duplicate key leads to its first place. Keys that are not scalars are left out.
-            members = [pair for pair in reversed(mapping.value) if isinstance(pair[0], yaml.ScalarNode)]
-            own = {key.value: (key, value) for key, value in members if not _is_merge(key)}
-            pairs = self._members[id(mapping)] = pairs | own
-        return pairs
+        return Location(self.file, 1, 1) if place is None else place_of(self.file, place.start_mark)
 
 
 def parse_document(data: bytes, file: str, problems: list[Problem]) -> Document | None:
     """Parse a YAML file and add what is wrong with it to `problems`; None if there is no value."""
+    builder = _Builder(file, problems)
     try:
         text, root = compose(data, file)
-        value = None if root is None else _Builder(file, problems).value(root)
+        value = None if root is None else builder.value(root)
     except Unreadable as error:
         problems.append(error.problem)
         return None
     # An escape in double quotes may produce a `$` or `{`.
-    return Document(file, value, "${" in text or "\\" in text, root)
+    return Document(file, value, "${" in text or "\\" in text, root, builder.members)
 
 
 def read_document(path: Path, file: str, hint: str, problems: list[Problem]) -> Document | None:
@@ -105,10 +91,6 @@ def read_document(path: Path, file: str, hint: str, problems: list[Problem]) -> 
         problems.append(Problem(Location(file), f"cannot be read: {error}", hint))
         return None
     return parse_document(data, file, problems)
-
-
-def _is_merge(key: Node) -> bool:
-    return key.tag is PLAIN and key.value == "<<"
 
 
 def _template(key: Node) -> str:
@@ -124,6 +106,7 @@ class _Builder:
     def __init__(self, file: str, problems: list[Problem]) -> None:
         self._file = file
         self._problems = problems
+        self.members: dict[int, _Members] = {}
         self._open: list[Node] = []
         self._nodes = 0
         self._size = 0
@@ -147,24 +130,31 @@ class _Builder:
 
     def _mapping(self, node: Node) -> dict[str, Any]:
         result: dict[str, Any] = {}
-        merged: dict[str, Any] | None = None
+        members: _Members = {}
+        merged: dict[str, Any] = {}
+        inherited: _Members = {}
+        merge: Node | None = None
         size = 0
         for key_node, value_node in node.value:
             key = self._key(key_node, node)
             if key is None:
                 continue
-            if key == "<<" and key_node.tag is PLAIN:
-                if merged is not None:
-                    self._duplicate(node, key_node)
-                merged = self._merged(value_node)
-                continue
-            if key in result:
-                self._duplicate(node, key_node)
-                continue
-            size += len(value_node.value)
-            result[key] = self.value(value_node)
+            is_merge = key == "<<" and key_node.tag is PLAIN
+            first = merge if is_merge else members.get(key, (None,))[0]
+            if first is not None:
+                place = place_of(self._file, first.start_mark)
+                message = f"the key {shown(key)} is defined twice"
+                self._problem(key_node, message, f"remove this one or the first, at {place}")
+            elif is_merge:
+                merge = key_node
+                merged, inherited = self._merged(value_node)
+            else:
+                size += len(value_node.value)
+                members[key] = key_node, value_node
+                result[key] = self.value(value_node)
         self._count(node, len(node.value), size)
-        return result if merged is None else merged | result
+        self.members[id(node)] = inherited | members
+        return merged | result
 
     def _sequence(self, node: Node) -> list[Any]:
         self._count(node, len(node.value), sum(len(item.value) for item in node.value))
@@ -197,16 +187,18 @@ class _Builder:
             self._problem(node, f"{kind(key)} cannot be a key", "write a string")
         return None
 
-    def _merged(self, node: Node) -> dict[str, Any]:
-        """The members that `<<` adds; if several mappings have a key, the first one counts."""
+    def _merged(self, node: Node) -> tuple[dict[str, Any], _Members]:
+        """The values and nodes that `<<` adds; if several mappings have a key, the first one counts."""
         sources = node.value if isinstance(node, yaml.SequenceNode) else [node]
         result: dict[str, Any] = {}
+        members: _Members = {}
         for source in sources:
             value = self.value(source)
             if not isinstance(value, dict):
                 self._stop(source, f"<< merges mappings, but this is {kind(value)}", "name the anchor of a mapping")
             result = value | result
-        return result
+            members = self.members[id(source)] | members
+        return result, members
 
     def _enter(self, node: Node) -> None:
         if len(self._open) >= MAX_DEPTH:
@@ -224,16 +216,8 @@ class _Builder:
             message = f"the file has more than {MAX_EXPANDED_SIZE:,} characters with its aliases replaced"
             self._stop(node, message, "use fewer aliases, or several files")
 
-    def _duplicate(self, mapping: Node, key: Node) -> None:
-        first = next(other for other, _ in mapping.value if other.value == key.value)
-        message = f"the key {shown(key.value)} is defined twice"
-        self._problem(key, message, f"remove this one or the first, at {self._location(first)}")
-
-    def _location(self, node: Node) -> Location:
-        return Location(self._file, node.start_mark.line + 1, node.start_mark.column + 1)
-
     def _problem(self, node: Node, message: str, hint: str) -> None:
-        self._problems.append(Problem(self._location(node), message, hint))
+        self._problems.append(Problem(place_of(self._file, node.start_mark), message, hint))
 
     def _stop(self, node: Node, message: str, hint: str) -> NoReturn:
-        raise Unreadable(Problem(self._location(node), message, hint))
+        raise Unreadable(Problem(place_of(self._file, node.start_mark), message, hint))

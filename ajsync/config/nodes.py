@@ -10,12 +10,9 @@ import re
 from typing import Any, TypeAlias
 
 import yaml
-from yaml.composer import Composer
-from yaml.parser import Parser
-from yaml.reader import Reader
-from yaml.scanner import Scanner
+from yaml.reader import ReaderError
 
-from ajsync.config.syntax import conflict_problem, syntax_problem
+from ajsync.config.syntax import conflict_problem, place_of, syntax_problem
 from ajsync.errors import Location, Problem
 
 MAX_FILE_SIZE = 10_000_000
@@ -67,13 +64,7 @@ class _Rules:
         self._depth -= 1
 
 
-class _PurePythonComposer(_Rules, Reader, Scanner, Parser, Composer):
-    def __init__(self, text: str) -> None:
-        Reader.__init__(self, text)
-        Scanner.__init__(self)
-        Parser.__init__(self)
-        Composer.__init__(self)
-
+class _PurePythonComposer(_Rules, yaml.SafeLoader):
     def compose_scalar_node(self, anchor: dict[Any, Node]) -> yaml.ScalarNode:
         node = super().compose_scalar_node(anchor)
         # An escape can produce it. libyaml refuses such an escape itself.
@@ -82,18 +73,7 @@ class _PurePythonComposer(_Rules, Reader, Scanner, Parser, Composer):
         return node
 
 
-def _composer() -> Any:
-    if not yaml.__with_libyaml__:
-        return _PurePythonComposer
-    from yaml._yaml import CParser
-
-    class LibyamlComposer(_Rules, CParser):
-        pass
-
-    return LibyamlComposer
-
-
-_Composer = _composer()
+_Composer = type("_Composer", (_Rules, yaml.CSafeLoader), {}) if yaml.__with_libyaml__ else _PurePythonComposer
 
 
 def compose(data: bytes, file: str) -> tuple[str, Node | None]:
@@ -105,9 +85,8 @@ def compose(data: bytes, file: str) -> tuple[str, Node | None]:
         return text, _Composer(text).get_single_node()
     except _Refused as error:
         node, message, hint = error.args
-        location = Location(file, node.start_mark.line + 1, node.start_mark.column + 1)
-        raise Unreadable(Problem(location, message, hint)) from None
-    except yaml.reader.ReaderError:
+        raise Unreadable(Problem(place_of(file, node.start_mark), message, hint)) from None
+    except ReaderError:
         raise Unreadable(_forbidden_character(text, file)) from None
     except yaml.MarkedYAMLError as error:
         problem = syntax_problem(text, file, error)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Protocol
 
 import yaml
 
@@ -61,11 +60,6 @@ _LONGEST_LINE = 200
 """Characters. A longer line is not searched for a schedule."""
 
 
-class _Mark(Protocol):
-    line: int
-    column: int
-
-
 def syntax_problem(text: str, file: str, error: yaml.MarkedYAMLError) -> Problem:
     """The problem at which the parser gave up."""
     if left_over := _left_over_problem(text, file):
@@ -76,28 +70,28 @@ def syntax_problem(text: str, file: str, error: yaml.MarkedYAMLError) -> Problem
             return Problem(Location(file, line + 1, 1), message, hint)
     context, problem = error.context or "", error.problem or "it cannot be parsed"
     if "another document" in problem:
-        return Problem(_location(file, mark), "a second document begins here", "write one document in each file")
+        return Problem(place_of(file, mark), "a second document begins here", "write one document in each file")
     if "duplicate anchor" in context:
-        message = f"an anchor of this name is already defined at {_location(file, error.context_mark)}"
-        return Problem(_location(file, mark), message, "give it another name")
+        message = f"an anchor of this name is already defined at {place_of(file, error.context_mark)}"
+        return Problem(place_of(file, mark), message, "give it another name")
     if "end of stream" in problem and "scalar" in context:
-        return Problem(_location(file, error.context_mark), "the quotes that open here are never closed", "close them")
+        return Problem(place_of(file, error.context_mark), "the quotes that open here are never closed", "close them")
     character = text[mark.index : mark.index + 1] if mark else ""
     if "cannot start any token" in problem and character == "\t":
-        return Problem(_location(file, mark), "YAML allows no tab here", "indent with spaces")
+        return Problem(place_of(file, mark), "YAML allows no tab here", "indent with spaces")
     schedule, template = _unquoted_schedule(text, mark), _template(text, mark)
     quote = template or (f'quote it: "{schedule}"' if schedule else "put the value in quotes")
     if "undefined alias" in problem:
         message = "a value that begins with * refers to an anchor, but no anchor has this name"
-        return Problem(_location(file, mark), message, quote)
+        return Problem(place_of(file, mark), message, quote)
     if "alias" in context:
         message = "a value that begins with * refers to an anchor, but no name follows"
-        return Problem(_location(file, error.context_mark or mark), message, quote)
+        return Problem(place_of(file, error.context_mark or mark), message, quote)
     if "cannot start any token" in problem:
-        return Problem(_location(file, mark), f"an unquoted value cannot begin with {character}", quote)
+        return Problem(place_of(file, mark), f"an unquoted value cannot begin with {character}", quote)
     known = next((hint for part, hint in _HINTS if part in problem), _LAST_HINT)
     message = f"not valid YAML: {_sentence(error, problem)}"
-    return Problem(_location(file, mark), message, quote if schedule or template else known)
+    return Problem(place_of(file, mark), message, quote if schedule or template else known)
 
 
 def _sentence(error: yaml.MarkedYAMLError, problem: str) -> str:
@@ -107,11 +101,12 @@ def _sentence(error: yaml.MarkedYAMLError, problem: str) -> str:
     return f"{problem}, {error.context} that begins on line {error.context_mark.line + 1}"
 
 
-def _location(file: str, mark: _Mark | None) -> Location:
+def place_of(file: str, mark: yaml.Mark | None) -> Location:
+    """The place of a mark of PyYAML; the whole file if there is none."""
     return Location(file, mark.line + 1, mark.column + 1) if mark else Location(file)
 
 
-def _unquoted_schedule(text: str, mark: _Mark | None) -> str:
+def _unquoted_schedule(text: str, mark: yaml.Mark | None) -> str:
     """The value on the marked line, if it is a schedule that needs quotes and can be quoted as it is."""
     match = _SCHEDULE_LINE.fullmatch(_line(text, mark))
     value = match[1] if match else ""
@@ -120,7 +115,7 @@ def _unquoted_schedule(text: str, mark: _Mark | None) -> str:
     return value if value[:1] in _INDICATORS and not _NO_SCHEDULE.search(value) else ""
 
 
-def _template(text: str, mark: _Mark | None) -> str:
+def _template(text: str, mark: yaml.Mark | None) -> str:
     """What to write for the placeholders of another tool on the marked line.
 
     The rest of the value is not shown, because it may be a secret.
@@ -129,7 +124,7 @@ def _template(text: str, mark: _Mark | None) -> str:
     return bare_placeholder_hint(match[1]) if match and match[1][:1] in _INDICATORS else ""
 
 
-def _first_line(wanted: re.Pattern[str], text: str, mark: _Mark | None) -> int | None:
+def _first_line(wanted: re.Pattern[str], text: str, mark: yaml.Mark | None) -> int | None:
     """The number of the marked line or the line before it, if it begins with `wanted`."""
     lines = _LINE_BREAK.split(text)
     for line in (mark.line, mark.line - 1) if mark is not None else ():
@@ -138,7 +133,7 @@ def _first_line(wanted: re.Pattern[str], text: str, mark: _Mark | None) -> int |
     return None
 
 
-def _line(text: str, mark: _Mark | None) -> str:
+def _line(text: str, mark: yaml.Mark | None) -> str:
     """The marked line; "" if it is too long."""
     lines = _LINE_BREAK.split(text)
     line = lines[mark.line] if mark is not None and mark.line < len(lines) else ""
