@@ -62,81 +62,70 @@ _LONGEST_LINE = 200
 
 def syntax_problem(text: str, file: str, error: yaml.MarkedYAMLError) -> Problem:
     """The problem at which the parser gave up."""
-    if left_over := _left_over_problem(text, file):
-        return left_over
-    mark = error.problem_mark or error.context_mark
+    if marker := _CONFLICT_MARKER.search(text):
+        return _conflict(text, marker, file)
+    mark, context, problem = error.problem_mark, error.context or "", error.problem or ""
+    assert mark is not None  # PyYAML knows no error without its place
+    begin = error.context_mark or mark
     for wanted, message, hint in _LINES:
-        if (line := _first_line(wanted, text, mark)) is not None:
-            return Problem(Location(file, line + 1, 1), message, hint)
-    context, problem = error.context or "", error.problem or "it cannot be parsed"
+        for line in (mark.line, mark.line - 1):
+            if wanted.match(_line(text, line)):
+                return Problem(Location(file, line + 1, 1), message, hint)
     if "another document" in problem:
         return Problem(place_of(file, mark), "a second document begins here", "write one document in each file")
     if "duplicate anchor" in context:
-        message = f"an anchor of this name is already defined at {place_of(file, error.context_mark)}"
+        message = f"an anchor of this name is already defined at {place_of(file, begin)}"
         return Problem(place_of(file, mark), message, "give it another name")
     if "end of stream" in problem and "scalar" in context:
-        return Problem(place_of(file, error.context_mark), "the quotes that open here are never closed", "close them")
-    character = text[mark.index : mark.index + 1] if mark else ""
+        return Problem(place_of(file, begin), "the quotes that open here are never closed", "close them")
+    character = text[mark.index : mark.index + 1]
     if "cannot start any token" in problem and character == "\t":
         return Problem(place_of(file, mark), "YAML allows no tab here", "indent with spaces")
-    schedule, template = _unquoted_schedule(text, mark), _template(text, mark)
+    marked = _line(text, mark.line)
+    schedule, template = _unquoted_schedule(marked), _template(marked)
     quote = template or (f'quote it: "{schedule}"' if schedule else "put the value in quotes")
     if "undefined alias" in problem:
         message = "a value that begins with * refers to an anchor, but no anchor has this name"
         return Problem(place_of(file, mark), message, quote)
     if "alias" in context:
         message = "a value that begins with * refers to an anchor, but no name follows"
-        return Problem(place_of(file, error.context_mark or mark), message, quote)
+        return Problem(place_of(file, begin), message, quote)
     if "cannot start any token" in problem:
         return Problem(place_of(file, mark), f"an unquoted value cannot begin with {character}", quote)
     known = next((hint for part, hint in _HINTS if part in problem), _LAST_HINT)
-    message = f"not valid YAML: {_sentence(error, problem)}"
+    message = "not valid YAML: " + _QUOTED.sub("'…'", problem)
+    if context:
+        message += f", {context} that begins on line {begin.line + 1}"
     return Problem(place_of(file, mark), message, quote if schedule or template else known)
 
 
-def _sentence(error: yaml.MarkedYAMLError, problem: str) -> str:
-    problem = _QUOTED.sub("'…'", problem)
-    if not error.context or not error.context_mark:
-        return problem
-    return f"{problem}, {error.context} that begins on line {error.context_mark.line + 1}"
+def place_of(file: str, mark: yaml.Mark) -> Location:
+    """The place of a mark of PyYAML."""
+    return Location(file, mark.line + 1, mark.column + 1)
 
 
-def place_of(file: str, mark: yaml.Mark | None) -> Location:
-    """The place of a mark of PyYAML; the whole file if there is none."""
-    return Location(file, mark.line + 1, mark.column + 1) if mark else Location(file)
-
-
-def _unquoted_schedule(text: str, mark: yaml.Mark | None) -> str:
-    """The value on the marked line, if it is a schedule that needs quotes and can be quoted as it is."""
-    match = _SCHEDULE_LINE.fullmatch(_line(text, mark))
+def _unquoted_schedule(line: str) -> str:
+    """The value on a line, if it is a schedule that needs quotes and can be quoted as it is."""
+    match = _SCHEDULE_LINE.fullmatch(line)
     value = match[1] if match else ""
     if match and "{" in match[0][: match.start(1)]:
         value = _NEXT_MEMBER.split(value, maxsplit=1)[0]
     return value if value[:1] in _INDICATORS and not _NO_SCHEDULE.search(value) else ""
 
 
-def _template(text: str, mark: yaml.Mark | None) -> str:
-    """What to write for the placeholders of another tool on the marked line.
+def _template(line: str) -> str:
+    """What to write for the placeholders of another tool on a line.
 
     The rest of the value is not shown, because it may be a secret.
     """
-    match = _VALUE_LINE.fullmatch(_line(text, mark))
+    match = _VALUE_LINE.fullmatch(line)
     return bare_placeholder_hint(match[1]) if match and match[1][:1] in _INDICATORS else ""
 
 
-def _first_line(wanted: re.Pattern[str], text: str, mark: yaml.Mark | None) -> int | None:
-    """The number of the marked line or the line before it, if it begins with `wanted`."""
+def _line(text: str, number: int) -> str:
+    """A line of a text; "" if it does not exist or is too long."""
     lines = _LINE_BREAK.split(text)
-    for line in (mark.line, mark.line - 1) if mark is not None else ():
-        if 0 <= line < len(lines) and len(lines[line]) <= _LONGEST_LINE and wanted.match(lines[line]):
-            return line
-    return None
-
-
-def _line(text: str, mark: yaml.Mark | None) -> str:
-    """The marked line; "" if it is too long."""
-    lines = _LINE_BREAK.split(text)
-    line = lines[mark.line] if mark is not None and mark.line < len(lines) else ""
+    line = lines[number] if 0 <= number < len(lines) else ""
     return line if len(line) <= _LONGEST_LINE else ""
 
 
@@ -151,12 +140,6 @@ def conflict_problem(text: str, file: str) -> Problem | None:
         return None
     begin = _CONFLICT_BEGINS.search(text)
     return _conflict(text, begin, file) if begin and _CONFLICT_ENDS.search(text, begin.end()) else None
-
-
-def _left_over_problem(text: str, file: str) -> Problem | None:
-    """The first merge marker in a text that is not valid YAML."""
-    found = _CONFLICT_MARKER.search(text)
-    return _conflict(text, found, file) if found else None
 
 
 def _conflict(text: str, marker: re.Match[str], file: str) -> Problem:
