@@ -13,7 +13,6 @@ from typing import Any, NoReturn, TypeAlias
 
 import yaml
 
-from ajsync.config.files import Unusable, read_file
 from ajsync.config.nodes import (
     COLLECTION,
     MAX_DEPTH,
@@ -31,6 +30,7 @@ from ajsync.config.scalars import read_scalar
 from ajsync.config.syntax import place_of
 from ajsync.config.wording import kind, shown
 from ajsync.errors import Location, Problem
+from ajsync.files import read_regular
 from ajsync.text import shorten
 
 MAX_EXPANDED_SIZE = 2 * MAX_FILE_SIZE
@@ -86,9 +86,9 @@ def parse_document(data: bytes, file: str, problems: list[Problem]) -> Document 
 def read_document(path: Path, file: str, hint: str, problems: list[Problem]) -> Document | None:
     """Read and parse a YAML file as `parse_document` does; `hint` is for a file that cannot be read."""
     try:
-        data = read_file(path, MAX_FILE_SIZE)
-    except Unusable as error:
-        problems.append(Problem(Location(file), f"cannot be read: {error}", hint))
+        data = read_regular(path, MAX_FILE_SIZE)
+    except OSError as error:
+        problems.append(Problem(Location(file), f"cannot be read: {error.strerror}", hint))
         return None
     return parse_document(data, file, problems)
 

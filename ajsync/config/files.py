@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from ajsync.config.nodes import MAX_FILE_SIZE
 from ajsync.config.wording import flow, shown
 from ajsync.errors import Location, Problem
+from ajsync.files import read_regular
 
 _MAGIC = frozenset("*?[")
 _ENDINGS = (".yaml", ".yml")
@@ -24,8 +24,8 @@ _BRACES = re.compile(r"\{([^{}]*,[^{}]*)\}")
 _MOST_ALTERNATIVES = 5
 
 
-class Unusable(Exception):
-    """A file or folder cannot be used; `str()` is the reason, often in the words of the operating system."""
+class Unlistable(Exception):
+    """A folder cannot be listed; `str()` says which and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class Folder:
         return self.path.joinpath(*fixed)
 
     def expand(self, pattern: str) -> list[Path]:
-        """The files that a pattern matches. Raises `Unusable` if a folder cannot be listed.
+        """The files that a pattern matches. Raises `Unlistable` if a folder cannot be listed.
 
         As in a shell, only a pattern that spells out the dot matches a name that begins with one. There is a second
         reason: Kubernetes mounts a ConfigMap as links to `..data/NAME`, and `..data` is a link to a folder `..2026_…`,
@@ -110,7 +110,7 @@ class Folder:
             search = _Search(lambda folder: self.refuses(folder, spelled=True) is None)
             return list(search.expand(self.path, (*parts, "*") if parts[-1] == "**" else parts))
         except OSError as error:
-            raise Unusable(f"{error.filename} cannot be listed: {error.strerror}") from None
+            raise Unlistable(f"{error.filename} cannot be listed: {error.strerror}") from None
 
     def unmatched(self, patterns: Collection[str], read: Iterable[Path]) -> list[Path]:
         """Files that look like schedules files and are not among those `read`.
@@ -127,21 +127,15 @@ class Folder:
         known = {os.path.realpath(path) for path in read}
         found: dict[str, Path] = {}
         for pattern in sorted(alike):
-            with suppress(Unusable):  # an unreadable folder is an error elsewhere if a pattern needs it
+            with suppress(Unlistable):  # an unreadable folder is an error elsewhere if a pattern needs it
                 for path in self.expand(pattern):
                     real = os.path.realpath(path)
                     if real in known or path.suffix not in _ENDINGS or self.refuses(path) is not None:
                         continue
-                    if _has_schedules(path):
-                        found.setdefault(real, path)
+                    with suppress(OSError):
+                        if _SCHEDULES.search(read_regular(path, MAX_FILE_SIZE)):
+                            found.setdefault(real, path)
         return sorted(found.values())
-
-
-def _has_schedules(path: Path) -> bool:
-    try:
-        return _SCHEDULES.search(read_file(path, MAX_FILE_SIZE)) is not None
-    except Unusable:
-        return False
 
 
 class _Search:
@@ -193,22 +187,6 @@ def _hidden(part: str) -> Refusal:
     return Refusal(where, f"a file that leads {where}", "copy the file to a name without a leading dot")
 
 
-def read_file(path: Path, limit: int) -> bytes:
-    """The bytes of a file. Raises `Unusable` if it cannot be read, or is larger than `limit` bytes."""
-    try:
-        status = path.stat()
-        # A pipe could block the command for ever.
-        if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
-            raise Unusable("Not a regular file")
-        with path.open("rb") as file:
-            data = file.read(limit + 1)
-    except OSError as error:
-        raise Unusable(error.strerror or str(error)) from None
-    if len(data) > limit:
-        raise Unusable(f"larger than {limit:,} bytes")
-    return data
-
-
 def unmatched_problem(pattern: Pattern, folder: Folder, *, given: bool) -> Problem:
     """The problem of a pattern that matches no file; `given` says whether `files` is set."""
     message = f"the pattern {shown(pattern.match)} matches no file"
@@ -247,5 +225,5 @@ def _pattern_hint(match: str, folder: Folder) -> str:
 def _matches(folder: Folder, match: str) -> bool:
     try:
         return bool(folder.expand(match))
-    except Unusable:
+    except Unlistable:
         return False

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 
-from ajsync.config.files import Folder, Unusable
+from ajsync.config.files import Folder, Unlistable
 from ajsync.files import way
 
 
@@ -54,7 +54,7 @@ class Inputs:
             for pattern in self.patterns:
                 try:
                     paths.update(self.folder.expand(pattern))
-                except (Unusable, RecursionError) as error:
+                except (Unlistable, RecursionError) as error:
                     problems.append(str(error))
         return paths, problems
 

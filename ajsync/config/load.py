@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.config.configuration import Configuration
-from ajsync.config.files import Folder, Unusable, unmatched_problem
+from ajsync.config.files import Folder, Unlistable, unmatched_problem
 from ajsync.config.inputs import Inputs
 from ajsync.config.members import MemberChecks
 from ajsync.config.problems import Problems, TooManyProblemsError
@@ -134,7 +134,7 @@ def _schedules_files(
         named = f"the pattern {shown(pattern.match)}"
         try:
             matches = [path for path in folder.expand(pattern.match) if path != own and os.path.realpath(path) != real]
-        except Unusable as error:
+        except Unlistable as error:
             problems.append(Problem(pattern.location, f"{named}: {error}", "make everything below it readable"))
             continue
         for path in matches:

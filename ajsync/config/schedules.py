@@ -13,7 +13,7 @@ from ajsync.asyncjobs.names import DEFAULT_QUEUE
 from ajsync.asyncjobs.size import MAX_PAYLOAD, too_large
 from ajsync.config.document import Document, read_document
 from ajsync.config.explain import explain
-from ajsync.config.files import Folder, Unusable, read_file
+from ajsync.config.files import Folder
 from ajsync.config.members import MemberChecks, Members
 from ajsync.config.misshapen import misplaced, misshapen
 from ajsync.config.problems import Problems
@@ -22,6 +22,7 @@ from ajsync.config.schema import SCHEDULES_SCHEMA, read_schema, strict_schema, v
 from ajsync.config.variables import unless_unresolved
 from ajsync.config.wording import shown
 from ajsync.errors import Location, Problem, ScheduleError
+from ajsync.files import read_regular
 from ajsync.schedule import parse, split_zone, with_zone
 
 
@@ -136,9 +137,9 @@ class SchedulesReader:
             draft.problem(message, "put the file beside the schedules files", "payload_file")
             return b""
         try:
-            return read_file(path, MAX_PAYLOAD)
-        except Unusable as error:
-            message = f"payload_file: {shown(named)} cannot be read: {self._folder.shown(path)}: {error}"
+            return read_regular(path, MAX_PAYLOAD)
+        except OSError as error:
+            message = f"payload_file: {shown(named)} cannot be read: {self._folder.shown(path)}: {error.strerror}"
             draft.problem(message, self._payload_hint(named, folder), "payload_file")
             return b""
 

@@ -277,9 +277,9 @@ def test_files_that_cannot_be_read_are_told_with_the_reason(tmp_path: Path) -> N
     os.mkfifo(tmp_path / "schedules/pipe.yaml")
     assert problems(tmp_path, EMPTY) == [
         f"schedules/b.yaml: cannot be read: Is a directory; {READABLE}",
-        f"schedules/large.yaml: cannot be read: larger than 10,000,000 bytes; {READABLE}",
+        f"schedules/large.yaml: cannot be read: it is larger than 10,000,000 bytes; {READABLE}",
         f"schedules/nowhere.yaml: cannot be read: No such file or directory; {READABLE}",
-        f"schedules/pipe.yaml: cannot be read: Not a regular file; {READABLE}",
+        f"schedules/pipe.yaml: cannot be read: it is not a regular file; {READABLE}",
     ]
 
 
