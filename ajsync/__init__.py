@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ajsync.asyncjobs.model import Managed, ScheduledTask
     from ajsync.asyncjobs.signing import Signer, load_signer
     from ajsync.asyncjobs.tasks import StoredTask
-    from ajsync.config.configuration import Configuration
+    from ajsync.config.load import Configuration
     from ajsync.errors import (
         AjsyncError,
         AlreadyExistsError,
@@ -94,7 +94,7 @@ _PLACES = {
     "ajsync.asyncjobs.model": ("Managed", "ScheduledTask"),
     "ajsync.asyncjobs.signing": ("Signer", "load_signer"),
     "ajsync.asyncjobs.tasks": ("StoredTask",),
-    "ajsync.config.configuration": ("Configuration",),
+    "ajsync.config.load": ("Configuration",),
     "ajsync.reconcile.apply.apply": ("Outcome", "Result"),
     "ajsync.reconcile.plan": ("Adopt", "Conflict", "Create", "Delete", "Plan", "Update"),
     "ajsync.safety": ("Safety",),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ajsync.config.configuration import Configuration
-from ajsync.config.load import load_configuration, load_context
+from ajsync.config.load import Configuration, load_configuration, load_context
 from ajsync.config.schema import schema_file
 
 __all__ = ["Configuration", "load_configuration", "load_context", "schema_file"]

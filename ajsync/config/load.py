@@ -8,10 +8,10 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from ajsync.asyncjobs.model import ScheduledTask
-from ajsync.config.configuration import Configuration
 from ajsync.config.files import Folder, Unlistable, unmatched_problem
 from ajsync.config.inputs import Inputs
 from ajsync.config.members import MemberChecks
@@ -20,6 +20,35 @@ from ajsync.config.project import PROJECT_FILE, Project, find_project, read_proj
 from ajsync.config.schedules import LoadedSchedule, SchedulesReader
 from ajsync.config.wording import shown
 from ajsync.errors import ConfigurationError, Location, Problem
+from ajsync.safety import Safety
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """`ajsync.yaml` and the schedules files that it names, for one environment."""
+
+    project: Path
+    """The path of `ajsync.yaml`. Other files are named relative to its folder."""
+    owner: str
+    environment: str | None
+    context: str | None
+    """The NATS context of the environment, or of the project."""
+    safety: Safety
+    tasks: Mapping[str, ScheduledTask]
+    """The desired schedules by name, without suspended ones. `managed` has the owner and source; `created_at` is 0."""
+    locations: Mapping[str, Location]
+    """Where each name is in the files, including suspended ones."""
+    suspended: frozenset[str]
+    without_queue: frozenset[str]
+    """The schedules whose queue is DEFAULT because neither they nor any defaults name one."""
+    sources: tuple[Path, ...]
+    """Every file that was read: `ajsync.yaml`, schedules files, payload files."""
+    patterns: tuple[str, ...]
+    """The patterns of `files`."""
+    unmatched: tuple[str, ...]
+    """Schedules files beside those that no pattern matches, as messages name them."""
+    digest: str
+    """SHA-256 in hex over the owner and the desired schedules. It is independent of the order of files and keys."""
 
 
 def load_configuration(
@@ -44,7 +73,8 @@ def load_configuration(
     with _gathering() as problems:
         path, folder, found = _project(start, project, environment, checks, problems, inputs)
         if owner is not None and found.owner and found.owner != owner:
-            problems.append(_other_owner(found, owner))
+            message = f"the files belong to the owner {shown(found.owner)}, but --owner is {shown(owner)}"
+            problems.append(Problem(found.owner_location, message, "correct the one that is wrong"))
         files = _schedules_files(found, folder, path, problems, empty=empty)
         reader = SchedulesReader(found, folder, checks)
         try:
@@ -93,11 +123,6 @@ def _gathering() -> Iterator[Problems]:
         raise ConfigurationError(error.found, stopped=True) from None
     if problems:
         raise ConfigurationError(set(problems))  # a set, because an alias repeats the same problem
-
-
-def _other_owner(project: Project, expected: str) -> Problem:
-    message = f"the files belong to the owner {shown(project.owner)}, but --owner is {shown(expected)}"
-    return Problem(project.owner_location, message, "correct the one that is wrong")
 
 
 def _project(

@@ -85,7 +85,8 @@ def _find(name: str, value: object, validator: Validator) -> object:
         meant = placeholder_hint(value, lambda text: _converts(convert, text)) if isinstance(value, str) else ""
         return (ValueProblem(f"{name}: {message}", meant or hint),)
     except _NotAllowed as error:
-        return (ValueProblem(f"{name}: {error.message}", error.hint),)
+        message, hint = error.args
+        return (ValueProblem(f"{name}: {message}", hint),)
     return wrong or converted
 
 
@@ -98,12 +99,7 @@ def _converts(convert: Callable[[Any], object], text: str) -> bool:
 
 
 class _NotAllowed(Exception):
-    """The schema allows a value that is wrong."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        self.message = message
-        self.hint = hint
-        super().__init__(message)
+    """The schema allows a value that is wrong; `args` are the message and the hint."""
 
 
 def _parsed_schedule(text: str) -> str:
@@ -158,8 +154,7 @@ def _bytes(text: str) -> bytes:
 
 def _not_too_large(payload: bytes) -> bytes:
     if len(payload) > MAX_PAYLOAD:
-        message = f"{len(payload):,} bytes are too many"
-        raise _NotAllowed(message, MOST_OF_A_PAYLOAD)
+        raise _NotAllowed(f"{len(payload):,} bytes are too many", MOST_OF_A_PAYLOAD)
     return payload
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -191,16 +191,7 @@ def _none_defined(environment: str) -> str:
 
 
 def _safety(value: Mapping[str, Any]) -> Safety:
-    standard = Safety()
-    return Safety(
-        max_delete=_whole(value.get("max_delete"), standard.max_delete),
-        max_delete_percent=_whole(value.get("max_delete_percent"), standard.max_delete_percent),
-        allow_empty=value.get("allow_empty") is True,
-    )
-
-
-def _whole(value: object, standard: int) -> int:
-    """An integer, which may be written 3.0, as JSON Schema allows."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value if isinstance(value, int) else standard
+    limits = {limit.name: value[limit.name] for limit in fields(Safety) if limit.name in value}
+    # JSON Schema accepts 3.0 as an integer.
+    whole = {name: int(limit) for name, limit in limits.items() if isinstance(limit, float) and limit.is_integer()}
+    return Safety(**limits | whole)

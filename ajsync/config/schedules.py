@@ -23,7 +23,7 @@ from ajsync.config.variables import unless_unresolved
 from ajsync.config.wording import shown
 from ajsync.errors import Location, Problem, ScheduleError
 from ajsync.files import read_regular
-from ajsync.schedule import parse, split_zone, with_zone
+from ajsync.schedule import split_zone, stored_schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,21 +176,20 @@ class _Draft:
 
 def _stored_schedule(draft: _Draft) -> str:
     """The schedule with the prefix of its zone, unless it has a prefix or is an `@every`."""
-    text = draft.own.get("schedule")
+    text, zone = draft.own.get("schedule"), draft.members.get("timezone") or ""
     if text is None:
         return ""
+    if split_zone(text)[0]:
+        zone = ""
+        if "timezone" in draft.own:
+            message = "timezone: the schedule has a prefix that sets the zone"
+            draft.problem(message, "keep either the prefix or timezone", "timezone")
     try:
-        if split_zone(text)[0]:
-            if "timezone" in draft.own:
-                message = "timezone: the schedule has a prefix that sets the zone"
-                draft.problem(message, "keep either the prefix or timezone", "timezone")
-        elif not text.startswith("@every "):
-            text = with_zone(text, draft.members.get("timezone") or "")
-        parse(text)
+        return stored_schedule(text, zone)
     except ScheduleError as error:
         message, _, hint = str(error).partition("; ")
         draft.problem(f"schedule: {message}", hint, "schedule")
-    return text
+        return ""
 
 
 def _structure() -> dict[str, Any]:

@@ -33,59 +33,49 @@ class Variables:
 
         Keys are not changed, and neither is a string with a wrong placeholder.
         """
-        if not document.may_hold_placeholders:
-            return value, []
-        replacement = _Replacement(self, document)
-        return replacement.value(value, tuple(path)), replacement.problems
+        problems = Problems()
+
+        def replaced(value: Any, path: tuple[str | int, ...]) -> Any:
+            if isinstance(value, dict):
+                return {key: replaced(member, (*path, key)) for key, member in value.items()}
+            if isinstance(value, list):
+                return [replaced(item, (*path, index)) for index, item in enumerate(value)]
+            if not isinstance(value, str) or "${" not in value:
+                return value
+            text, wrong = self._replace_in(value)
+            problems.extend(Problem(document.location(path), message, hint) for message, hint in wrong)
+            return text
+
+        return (replaced(value, tuple(path)) if document.may_hold_placeholders else value), problems
+
+    def _replace_in(self, text: str) -> tuple[Scalar, list[tuple[str, str]]]:
+        """A string with its placeholders replaced, and messages and hints about those that are wrong."""
+        whole = _PLACEHOLDER.fullmatch(text)
+        if whole and whole[1] in self.values:
+            return self.values[whole[1]], []
+        wrong: list[tuple[str, str]] = []
+
+        def part(match: re.Match[str]) -> str:
+            name = match[1]
+            if match[0] == "$${":
+                return "${"
+            if name is None:
+                meant = placeholder_hint(text) or "write ${name}"
+                wrong.append(("${ begins a placeholder, but no name and } follow", f"{meant}, or {_LITERAL}"))
+            elif name in self.values:
+                value = self.values[name]
+                return value if isinstance(value, str) else flow(value)
+            else:
+                known = f"known are {', '.join(sorted(self.values))}" if self.values else self.absence
+                hint = ", or ".join(filter(None, (known, _LITERAL)))
+                wrong.append((f"the variable {shown(name)} is not defined", hint))
+            return match[0]
+
+        replaced = _PLACEHOLDER.sub(part, text)
+        return text if wrong else replaced, wrong
 
 
 def unless_unresolved(problems: list[Problem], unresolved: list[Problem]) -> list[Problem]:
     """The problems without those of strings whose placeholder could not be replaced, so that their value is unknown."""
     places: set[Location] = {problem.location for problem in unresolved}
     return [problem for problem in problems if problem.location not in places] if places else problems
-
-
-class _Replacement:
-    def __init__(self, variables: Variables, document: Document) -> None:
-        self._variables = variables
-        self._document = document
-        self.problems = Problems()
-
-    def value(self, value: Any, path: tuple[str | int, ...]) -> Any:
-        if isinstance(value, str):
-            return self._string(value, path) if "${" in value else value
-        if isinstance(value, dict):
-            return {key: self.value(member, (*path, key)) for key, member in value.items()}
-        if isinstance(value, list):
-            return [self.value(item, (*path, index)) for index, item in enumerate(value)]
-        return value
-
-    def _string(self, text: str, path: Steps) -> Scalar:
-        values, known = self._variables.values, len(self.problems)
-        whole = _PLACEHOLDER.fullmatch(text)
-        if whole and whole[1] in values:
-            return values[whole[1]]
-        replaced = _PLACEHOLDER.sub(lambda match: self._part(match, path), text)
-        return replaced if len(self.problems) == known else text
-
-    def _part(self, match: re.Match[str], path: Steps) -> str:
-        if match[0] == "$${":
-            return "${"
-        name = match[1]
-        if name is None:
-            meant = placeholder_hint(match.string) or "write ${name}"
-            self._problem(path, "${ begins a placeholder, but no name and } follow", f"{meant}, or {_LITERAL}")
-        elif name in self._variables.values:
-            value = self._variables.values[name]
-            return value if isinstance(value, str) else flow(value)
-        else:
-            hint = ", or ".join(filter(None, (self._known(), _LITERAL)))
-            self._problem(path, f"the variable {shown(name)} is not defined", hint)
-        return match[0]
-
-    def _problem(self, path: Steps, message: str, hint: str) -> None:
-        self.problems.append(Problem(self._document.location(path), message, hint))
-
-    def _known(self) -> str:
-        values = self._variables.values
-        return f"known are {', '.join(sorted(values))}" if values else self._variables.absence
