@@ -21,19 +21,11 @@ from ajsync.text import quote
 _LONGEST = 120
 """Characters. Nothing longer is a schedule of any system."""
 _LOOK_ALIKES = str.maketrans(
-    {"\u2010": "-", "\u2011": "-", "\u2012": "-", "\u2013": "-", "\u2014": "-", "\u2212": "-"}
-    | {
-        "\u2217": "*",
-        "\uff0a": "*",
-        "\u204e": "*",
-        "\u2731": "*",
-        "\uff0f": "/",
-        "\u2044": "/",
-        "\uff0c": ",",
-        "\ufeff": None,
-    }
-    | {"\u200b": None, "\\": None}
+    "\u2010\u2011\u2012\u2013\u2014\u2212\u2217\uff0a\u204e\u2731\uff0f\u2044\uff0c",
+    "------****//,",
+    "\ufeff\u200b\\",
 )
+"""Characters that look like those of a schedule, and some that are not seen or are left of an escape."""
 _WRAPPING = " \t,'\"`\u2018\u2019\u201c\u201d\u201e;"
 _LABEL = re.compile(r"(?:-\s+)?(?:on_?calendar|cron|crontab|schedule|cron_?expression)\s*[=:]\s*", re.IGNORECASE)
 _ZONE_LABEL = re.compile(r"(?:CRON_)?(?:TZ|TIME_?ZONE)\s*[=:]\s*", re.IGNORECASE)
