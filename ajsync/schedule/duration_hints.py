@@ -19,8 +19,10 @@ _UNITS = {
 }
 _BELOW = {HOUR: MINUTE, MINUTE: SECOND}
 """By the last unit, the unit of a bare number at the end, as in `1h30`."""
-_PART = re.compile(r"([0-9]{1,9}(?:[.,][0-9]{1,9})?|an?\b|one\b|half an?\b)\s*([a-z]*)")
-_BETWEEN = re.compile(r"(?:\s|,|and\b|&|\+)*")
+_PART = re.compile(
+    r"([0-9]{1,9}(?:[.,][0-9]{1,9})?|an?\b|one\b|half an?\b)\s*([a-z]*)"
+    r"(?:\s|,|and\b|&|\+)*"  # before the next part
+)
 _ISO = re.compile(
     r"p(?:([0-9]+)w)?(?:([0-9]+)d)?(?:t(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?)?", re.IGNORECASE | re.ASCII
 )
@@ -86,7 +88,7 @@ def _parts(plain: str) -> int | None:
         part = _PART.match(plain, position)
         if part is None:
             return None
-        position = _end_of_gap(plain, part.end())
+        position = part.end()
         number = {"a": "1", "an": "1", "one": "1", "half a": "0.5", "half an": "0.5"}.get(part[1], part[1])
         if part[2]:
             unit = _UNITS.get(part[2], 0)
@@ -98,8 +100,3 @@ def _parts(plain: str) -> int | None:
             return None
         total += Decimal(number.replace(",", ".")) * unit
     return int(total)
-
-
-def _end_of_gap(plain: str, position: int) -> int:
-    gap = _BETWEEN.match(plain, position)
-    return gap.end() if gap else position

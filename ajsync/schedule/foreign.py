@@ -179,7 +179,7 @@ def _without_zone(plain: str, accepts: Accepts) -> Iterator[str]:
     tokens = split_fields(plain)
     yield _named(plain)
     yield _call(plain, accepts)
-    yield _interval(plain, accepts)
+    yield _interval(plain)
     yield _ONE_INSTANT if _DATE.fullmatch(plain) else ""
     yield spoken_schedule(plain, accepts)
     if len(tokens) == 5:
@@ -208,17 +208,18 @@ def _call(plain: str, accepts: Accepts) -> str:
         return ""
     kind, inner = call[1].lower(), call[2].strip(_WRAPPING)
     if kind in ("rate", "every"):
-        return _interval(f"every {inner}", accepts)
+        return _interval(f"every {inner}")
     if kind == "at":
         return _ONE_INSTANT
     tokens = split_fields(inner)
     return f"write {quote(inner)}" if accepts(inner) else fields_hint(tokens, accepts, aws=len(tokens) == 6)
 
 
-def _interval(plain: str, accepts: Accepts) -> str:
+def _interval(plain: str) -> str:
     """`@every 5 minutes`, `every: 1d`, `PT15M`, `5m`: durations in other notations."""
     if clock := _EVERY_CLOCK.fullmatch(plain):
-        return _clock_interval(clock[1], accepts)
+        # Two numbers may be hours or minutes, so they mean no duration.
+        return _every(clock[1]) or 'write numbers with the units h, m and s, such as "@every 1h30m"'
     match = re.fullmatch(r"@?(?:every|each)?\s*[:=_-]?\s*(.*)", plain, re.IGNORECASE)
     body = match[1].replace("_", " ") if match else ""
     counted = (
@@ -226,18 +227,11 @@ def _interval(plain: str, accepts: Accepts) -> str:
     )
     if not body or not counted or ":" in body or re.fullmatch("[0-9.,]+", plain):
         return ""
-    duration = meant_duration(re.sub(r"^(other|second)\s+", "2 ", body) if body[:1].isalpha() else body)
-    if duration is None or duration < SECOND:
-        return ""
-    schedule = f"@every {format_duration_short(duration)}"
-    unit = " if these are seconds" if body.isdecimal() else ""
-    return f"write {quote(schedule)}{unit}" if accepts(schedule) else ""
+    hint = _every(re.sub(r"^(other|second)\s+", "2 ", body))
+    return f"{hint} if these are seconds" if hint and body.isdecimal() else hint
 
 
-def _clock_interval(clock: str, accepts: Accepts) -> str:
-    """An interval as on a clock. Two numbers may be hours or minutes, so nothing is suggested for them."""
-    duration = meant_duration(clock)
-    schedule = f"@every {format_duration_short(duration)}" if duration is not None and duration >= SECOND else ""
-    if schedule and accepts(schedule):
-        return f"write {quote(schedule)}"
-    return 'write numbers with the units h, m and s, such as "@every 1h30m"'
+def _every(text: str) -> str:
+    """What to write for an interval of this duration; "" if it is none, or shorter than a second."""
+    duration = meant_duration(text) or 0
+    return f"write {quote(f'@every {format_duration_short(duration)}')}" if duration >= SECOND else ""

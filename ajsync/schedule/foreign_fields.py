@@ -49,17 +49,17 @@ def fields_hint(fields: Sequence[str], accepts: Accepts, *, aws: bool = False) -
     if command := _before_command(fields, accepts):
         return f"write {quote(command)}: a schedule has no command, the task type says what runs"
     if len(fields) == 7:
-        return _without("seconds", "years", fields[0], fields[1:6], fields[6], accepts, quartz=True)
+        return _without(fields[0], fields[1:6], fields[6], accepts, quartz=True)
     if len(fields) != 6:
         return ""
     if aws or _ends_in_year(fields):
-        return _without("", "years", "0", fields[:5], fields[5], accepts, quartz=aws or "?" in fields)
-    hint = _without("seconds", "", fields[0], fields[1:], "*", accepts, quartz="?" in fields)
+        return _without(None, fields[:5], fields[5], accepts, quartz=aws or "?" in fields)
+    hint = _without(fields[0], fields[1:], None, accepts, quartz="?" in fields)
     first_five = " ".join(fields[:5])
     if hint and fields[5] == "*" and fields[_WEEKDAY] not in _STARS and accepts(first_five):
         last_five = " ".join(fields[1:])
         return f"write {quote(last_five)} if the first field is seconds, {quote(first_five)} if the last field is years"
-    return hint or (_without("", "years", "0", fields[:5], "*", accepts) if fields[5] in _STARS else "")
+    return hint or (_without(None, fields[:5], fields[5], accepts) if fields[5] in _STARS else "")
 
 
 def _too_few(fields: Sequence[str], accepts: Accepts) -> str:
@@ -71,16 +71,9 @@ def _too_few(fields: Sequence[str], accepts: Accepts) -> str:
 
 
 def _without(
-    seconds_name: str,
-    years_name: str,
-    seconds: str,
-    given: Sequence[str],
-    year: str,
-    accepts: Accepts,
-    *,
-    quartz: bool = False,
+    seconds: str | None, given: Sequence[str], years: str | None, accepts: Accepts, *, quartz: bool = False
 ) -> str:
-    """What to write instead of fields with seconds or years, whose names are the first two arguments."""
+    """What to write for five fields with a field for seconds before them, one for years behind them, or both."""
     if special := _special(given):
         return special
     five = list(given)
@@ -88,13 +81,14 @@ def _without(
     written = " ".join("*" if field == "?" else _spelled(index, field, five) for index, field in enumerate(five))
     if not accepts(written):
         return ""
-    step = re.fullmatch(r"(?:\*|0)/([1-9][0-9]?)", seconds)
+    step = re.fullmatch(r"(?:\*|0)/([1-9][0-9]?)", seconds or "")
     if all(field in _STARS for field in five) and (seconds == "*" or step):
         return f"write {quote(f'@every {step[1] if step else 1}s')}"
-    notes = [f"there is no field for {' or '.join(filter(None, (seconds_name, years_name)))}"]
-    if year not in _STARS:
+    extra = [name for name, field in (("seconds", seconds), ("years", years)) if field is not None]
+    notes = [f"there is no field for {' or '.join(extra)}"]
+    if years not in (None, *_STARS):
         notes.append("it fires every year")
-    if seconds not in ("0", "00"):
+    if seconds not in (None, "0", "00"):
         notes.append("it fires once in such a minute")
     return f"write {quote(written)}: {', and '.join(notes)}"
 
@@ -168,7 +162,8 @@ def _spelled(index: int, field: str, fields: Sequence[str]) -> str:
     if index in (_MONTH, _WEEKDAY):
         text = re.sub(r"[A-Za-z]{4,}", lambda word: _short(index, word[0]), text)
     if index == _WEEKDAY:
-        text = ",".join(_with_sunday(part) for part in text.split(","))
+        text = re.sub(r"\b[01]-7\b(?!/)", "0-6", text)
+        text = re.sub(r"(?<![/0-9])7\b", "0", text)
     text = ",".join(_unwrapped(index, part) for part in text.split(","))
     return _midnight(index, text, fields)
 
@@ -178,17 +173,6 @@ def _short(index: int, word: str) -> str:
     lower = word.lower().rstrip(".")
     whole = next((name for name in names if name.startswith(lower) or f"{name}s" == lower), "")
     return whole[:3].upper() if whole else word
-
-
-def _with_sunday(part: str) -> str:
-    """An item of weekdays in which 7 is Sunday."""
-    if part == "7":
-        return "0"
-    span = re.fullmatch(r"([0-6])-7", part)
-    if not span:
-        return re.sub(r"^7-", "0-", part)
-    first = int(span[1])
-    return "0-6" if first <= 1 else "6,0" if first == 6 else f"{first}-6,0"
 
 
 def _unwrapped(index: int, part: str) -> str:
