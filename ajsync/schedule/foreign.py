@@ -62,7 +62,6 @@ _NAMES = {
     "fortnightly": "@every 336h",
 }
 """Names of schedules in other systems and in speech."""
-_STANDARD = ("yearly", "annually", "monthly", "weekly", "daily", "midnight", "hourly")
 _STARTS = ("reboot", "startup", "start", "boot", "once", "now", "manual")
 _ONE_INSTANT = "a schedule cannot name a single instant: use a time that recurs, or make one task with 'ajsync run'"
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ].*)?")
@@ -177,7 +176,7 @@ def _schedule_in(hint: str) -> str:
 
 def _without_zone(plain: str, accepts: Accepts) -> Iterator[str]:
     tokens = split_fields(plain)
-    yield _named(plain)
+    yield _named(plain, accepts)
     yield _call(plain, accepts)
     yield _interval(plain)
     yield _ONE_INSTANT if _DATE.fullmatch(plain) else ""
@@ -188,9 +187,9 @@ def _without_zone(plain: str, accepts: Accepts) -> Iterator[str]:
         yield fields_hint(tokens, accepts)
 
 
-def _named(plain: str) -> str:
+def _named(plain: str, accepts: Accepts) -> str:
     name = re.sub(r"[\s_-]+", "_", plain.lower().lstrip("@ ").rstrip("!. "))
-    if name in _STANDARD:
+    if accepts(f"@{name}"):
         return f"write {quote(f'@{name}')}"
     if name in _NAMES:
         return f"write {quote(_NAMES[name])}"

@@ -6,8 +6,9 @@ goes, and neither a plan of many schedules nor the catch-up of a year blocks the
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from datetime import date, datetime
+from functools import lru_cache
 
 from ajsync.schedule.fields import CronFields
 
@@ -20,26 +21,21 @@ _DAYS = (0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 class WallTimes:
     """The wall times that five fields match."""
 
-    __slots__ = ("_dates", "_fields", "_hours", "_minutes")
+    __slots__ = ("_dates", "_times", "fields")
 
     def __init__(self, fields: CronFields) -> None:
-        self._fields = fields
-        self._hours = tuple(sorted(fields.hour.values))
-        self._minutes = tuple(sorted(fields.minute.values))
-        self._dates: tuple[int, ...] = ()
-
-    @property
-    def fields(self) -> CronFields:
+        self.fields = fields
         """What each of the five fields matches."""
-        return self._fields
+        self._times = _times_of_day(fields.hour.values, fields.minute.values)
+        self._dates: tuple[int, ...] = ()
 
     def after(self, wall: datetime) -> datetime | None:
         """The first match after the minute of `wall`, both naive; None if there is none within eight years."""
-        if not self._hours or not self._minutes:
+        if not self._times:
             return None
         if self._matches(wall):
-            number = self._rank(wall.hour, wall.minute + 1)
-            if number < self._in_a_day:
+            number = bisect_right(self._times, 60 * wall.hour + wall.minute)
+            if number < len(self._times):
                 return self._at(wall.year, wall.month, wall.day, number)
         days = self._month(wall.year, wall.month) >> wall.day + 1 << wall.day + 1
         index = wall.year * 12 + wall.month - 1
@@ -52,7 +48,7 @@ class WallTimes:
 
     def before(self, wall: datetime) -> datetime | None:
         """The last match before `wall`, both naive; None if there is none within eight years."""
-        if not self._hours or not self._minutes:
+        if not self._times:
             return None
         if self._matches(wall):
             number = self._so_far(wall) - 1
@@ -64,7 +60,7 @@ class WallTimes:
             if earlier != index:
                 days = self._month(earlier // 12, earlier % 12 + 1)
             if days:
-                return self._at(earlier // 12, earlier % 12 + 1, days.bit_length() - 1, self._in_a_day - 1)
+                return self._at(earlier // 12, earlier % 12 + 1, days.bit_length() - 1, -1)
         return None
 
     def count(self, begin: datetime, end: datetime) -> int:
@@ -80,38 +76,32 @@ class WallTimes:
             if index == last:
                 month &= (1 << end.day) - 1
             days += month.bit_count()
-        whole = days * self._in_a_day
+        whole = days * len(self._times)
         return whole - self._so_far(begin) * self._matches(begin) + self._so_far(end) * self._matches(end)
-
-    @property
-    def _in_a_day(self) -> int:
-        return len(self._hours) * len(self._minutes)
 
     def _matches(self, day: date) -> bool:
         return bool(self._month(day.year, day.month) >> day.day & 1)
 
-    def _rank(self, hour: int, minute: int) -> int:
-        """How many times of a day lie before `minute` of `hour`; the minute may be 60."""
-        hours = bisect_left(self._hours, hour)
-        if hours == len(self._hours) or self._hours[hours] != hour:
-            return hours * len(self._minutes)
-        return hours * len(self._minutes) + bisect_left(self._minutes, minute)
-
     def _so_far(self, wall: datetime) -> int:
         """How many times of a day lie before the time of `wall`."""
-        return self._rank(wall.hour, wall.minute + bool(wall.second or wall.microsecond))
+        return bisect_left(self._times, 60 * wall.hour + wall.minute + bool(wall.second or wall.microsecond))
 
     def _at(self, year: int, month: int, day: int, number: int) -> datetime:
-        hour, minute = divmod(number, len(self._minutes))
-        return datetime(year, month, day, self._hours[hour], self._minutes[minute])  # noqa: DTZ001 wall time
+        return datetime(year, month, day, *divmod(self._times[number], 60))  # noqa: DTZ001 wall time
 
     def _month(self, year: int, month: int) -> int:
         """A bit for each day of a month that matches; the 1st is bit 1."""
-        if month not in self._fields.month.values:
+        if month not in self.fields.month.values:
             return 0
-        dates = self._dates = self._dates or tuple(_dates(self._fields, weekday) for weekday in range(7))
+        dates = self._dates = self._dates or tuple(_dates(self.fields, weekday) for weekday in range(7))
         days = _DAYS[month] + (month == 2 and year % 4 == 0 and (year % 100 != 0 or year % 400 == 0))
         return dates[date(year, month, 1).isoweekday() % 7] & (2 << days) - 1
+
+
+@lru_cache(maxsize=1024)  # the longest of them, of schedules that fire often, are shared by many
+def _times_of_day(hours: frozenset[int], minutes: frozenset[int]) -> tuple[int, ...]:
+    """The times of a day that match, in minutes since midnight."""
+    return tuple(sorted(60 * hour + minute for hour in hours for minute in minutes))
 
 
 def _dates(fields: CronFields, first: int) -> int:
