@@ -8,30 +8,40 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from ajsync.asyncjobs.live import BucketIdentity
-from ajsync.asyncjobs.model import ScheduledTask, decode_scheduled_task
+from ajsync.asyncjobs.model import decode_scheduled_task
 from ajsync.errors import InvalidError, StalePlanError, StoredValueError, UsageError, WriteError
 from ajsync.files import read_regular, write_private
 from ajsync.reconcile.fields import stored_object
-from ajsync.reconcile.plan import Adopt, Change, Conflict, Create, Delete, Destination, Plan, Update, same
+from ajsync.reconcile.plan import KINDS, Adopt, Change, Conflict, Create, Delete, Destination, Plan, same
 from ajsync.safety import NOTHING_OPENED, Opened
 from ajsync.text import listed, one_line, visible
 
 _FORMAT = 2
 """1 did not say where the plan goes."""
-_MEMBERS = ("target", "destination", "owner", "digest", "changes", "conflicts", "unreadable", "opened", "project")
 _COUNTS = ("desired", "owned", "unchanged", "unmanaged", "foreign")
-_LARGEST = 2**64 - 1
-"""The largest revision that a stream can have."""
+_BY_VERB: Mapping[str, Callable[..., Change]] = {kind.verb: kind for kind in KINDS}
+_SHAPE = {
+    "target": {field.name: str for field in fields(BucketIdentity)},
+    "destination": {field.name: str for field in fields(Destination)},
+    "owner": str,
+    "digest": str,
+    "changes": [{"action": tuple(_BY_VERB), "name": str, "revision": int, "before": object, "after": object}],
+    "conflicts": [{"name": str, "kind": ("unmanaged", "foreign", "unreadable"), "detail": str}],
+    **dict.fromkeys(_COUNTS, int),
+    "unreadable": [{"name": str, "reason": str}],
+    "opened": {"allow_deletes": int, "allow_empty": bool},
+    "project": str,
+}
+"""The members of a plan in its file, and their types. A tuple has the values that are allowed."""
 _LONGEST = 1_000_000_000
 """Bytes of a file; the largest plan has far fewer."""
 _AGAIN = "Make it again with 'ajsync plan --out'."
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,78 +205,52 @@ def _decode_document(data: bytes) -> SavedPlan:
         raise StoredValueError("it was made by an older ajsync, whose plans do not name their environment")
     if found != _FORMAT:
         raise StoredValueError(f"its format is {visible(str(found))}, and this ajsync reads {_FORMAT}")
-    _members(document, "ajsync_plan", "sha256", "plan")
+    _check_shape(document, {"ajsync_plan": int, "sha256": str, "plan": object})
     if document["sha256"] != _checksum(document["plan"]):
         raise StoredValueError("it was changed after it was saved: its checksum does not match")
     return _decode_plan(document["plan"])
 
 
 def _decode_plan(value: Any) -> SavedPlan:
-    _members(value, *_MEMBERS, *_COUNTS)
+    _check_shape(value, _SHAPE)
     plan = Plan(
-        target=_decode_texts(BucketIdentity, value["target"]),
-        owner=_typed(value["owner"], str),
-        digest=_typed(value["digest"], str),
-        changes=tuple(map(_decode_change, _typed(value["changes"], list))),
-        conflicts=tuple(map(_decode_conflict, _typed(value["conflicts"], list))),
-        unreadable=tuple(map(_decode_unreadable, _typed(value["unreadable"], list))),
-        **{name: _typed(value[name], int) for name in _COUNTS},
-        destination=_decode_texts(Destination, value["destination"]),
+        target=BucketIdentity(**value["target"]),
+        owner=value["owner"],
+        digest=value["digest"],
+        changes=tuple(map(_decode_change, value["changes"])),
+        conflicts=tuple(Conflict(**each) for each in value["conflicts"]),
+        unreadable=tuple((each["name"], each["reason"]) for each in value["unreadable"]),
+        **{name: value[name] for name in _COUNTS},
+        destination=Destination(**value["destination"]),
     )
-    opened = value["opened"]
-    _members(opened, "allow_deletes", "allow_empty")
     adopt = plan.count(Adopt) > 0  # its adoptions were approved with it
-    allowed = Opened(adopt, _typed(opened["allow_deletes"], int), _typed(opened["allow_empty"], bool))
-    return SavedPlan(plan, allowed, _typed(value["project"], str))
+    return SavedPlan(plan, Opened(adopt, **value["opened"]), value["project"])
 
 
-def _decode_texts(kind: Callable[..., _T], value: Any) -> _T:
-    """A dataclass of which every member is a text."""
-    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]  # a dataclass
-    _members(value, *names)
-    return kind(**{name: _typed(value[name], str) for name in names})
+def _decode_change(value: Mapping[str, Any]) -> Change:
+    kind, name = _BY_VERB[value["action"]], value["name"]
+    before, after = (
+        None if value[side] is None else decode_scheduled_task(name, json.dumps(value[side]).encode())
+        for side in ("before", "after")
+    )
+    if (before is None) != (kind is Create) or (after is None) != (kind is Delete):
+        raise StoredValueError(f"the change of {visible(name)} is not a create, update, adopt or delete")
+    return kind(name=name, before=before, after=after, revision=value["revision"])
 
 
-def _decode_change(value: Any) -> Change:
-    _members(value, "action", "name", "revision", "before", "after")
-    name, revision = _typed(value["name"], str), _typed(value["revision"], int)
-    before, after = _decode_task(name, value["before"]), _decode_task(name, value["after"])
-    match value["action"], before, after:
-        case "create", None, ScheduledTask() as after:
-            return Create(name, after, revision)
-        case "update", ScheduledTask() as before, ScheduledTask() as after:
-            return Update(name, before, after, revision)
-        case "adopt", ScheduledTask() as before, ScheduledTask() as after:
-            return Adopt(name, before, after, revision)
-        case "delete", ScheduledTask() as before, None:
-            return Delete(name, before, revision)
-    raise StoredValueError(f"the change of {visible(name)} is not a create, update, adopt or delete")
-
-
-def _decode_task(name: str, value: Any) -> ScheduledTask | None:
-    return None if value is None else decode_scheduled_task(name, json.dumps(value).encode())
-
-
-def _decode_conflict(value: Any) -> Conflict:
-    conflict = _decode_texts(Conflict, value)
-    if conflict.kind not in ("unmanaged", "foreign", "unreadable"):
-        raise StoredValueError("it has a conflict of an unknown kind")
-    return conflict
-
-
-def _decode_unreadable(value: Any) -> tuple[str, str]:
-    _members(value, "name", "reason")
-    return _typed(value["name"], str), _typed(value["reason"], str)
-
-
-def _members(value: Any, *names: str) -> None:
-    if not isinstance(value, dict) or value.keys() != set(names):
-        raise StoredValueError(f"it does not have exactly the members {', '.join(names)} where it should")
-
-
-def _typed(value: Any, kind: type[_T]) -> _T:
-    if type(value) is not kind:
+def _check_shape(value: Any, shape: Any) -> None:
+    if isinstance(shape, tuple):
+        if value not in shape:
+            raise StoredValueError(f"it has another value than {', '.join(shape)} where one of them should be")
+        return
+    kind = shape if isinstance(shape, type) else type(shape)
+    if type(value) is not kind and kind is not object:
         raise StoredValueError(f"it has {type(value).__name__} where {kind.__name__} should be")
-    if isinstance(value, int) and abs(value) > _LARGEST:
-        raise StoredValueError("it has a number that does not fit into 64 bits")
-    return value
+    if isinstance(shape, dict):
+        if value.keys() != shape.keys():
+            raise StoredValueError(f"it does not have exactly the members {', '.join(shape)} where it should")
+        for name, member in shape.items():
+            _check_shape(value[name], member)
+    elif isinstance(shape, list):
+        for item in value:
+            _check_shape(item, shape[0])
