@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit, urlunsplit
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
+from ajsync.asyncjobs.live import LiveSchedule
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.size import too_large
 from ajsync.errors import ConflictError, GateError, InvalidError
-from ajsync.reconcile.apply.recreate import read_journal, unfinished, with_journal
+from ajsync.reconcile.apply.recreate import read_journal, unfinished
 from ajsync.reconcile.gates import refusals
 from ajsync.reconcile.plan import UNKNOWN, Destination, Plan, plan
 from ajsync.safety import DEFAULT_SAFETY, NOTHING_OPENED, Opened, Safety
@@ -55,16 +56,17 @@ async def propose(bucket: ConfigurationBucket, goal: Goal, destination: Destinat
     # as its plan saw it.
     steps = await read_journal(bucket, goal.owner)
     live = await bucket.read()
+    lost = unfinished(steps, live)
+    to_come = {step.name: LiveSchedule(step.name, live.deleted.get(step.name, 0), step.after) for step in lost}
     found = plan(
         goal.tasks,
-        with_journal(live, steps),
+        replace(live, entries={**live.entries, **to_come}),
         owner=goal.owner,
         digest=goal.digest,
         adopt=goal.opened.adopt,
         destination=destination,
     )
-    interrupted = tuple(sorted(step.name for step in unfinished(steps, live)))
-    return Proposal(found, refusals(found, goal.safety, goal.opened), interrupted)
+    return Proposal(found, refusals(found, goal.safety, goal.opened), tuple(sorted(to_come)))
 
 
 def destination_of(connection: Connection, environment: str | None, configured: str = "") -> Destination:

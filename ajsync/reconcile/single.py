@@ -99,14 +99,14 @@ def new_schedule(
         if value is not None and not pattern.fullmatch(value):
             raise InvalidError(f"The {what} {quoted(value)} is not valid: it may hold only {allowed}.")
         if value is not None and len(value) > LONGEST_NAME:
-            raise InvalidError(f"The {what} has {len(value):,} characters: the most is {LONGEST_NAME}.")
+            raise InvalidError(f"The {what} has {len(value):,} characters, and must have at most {LONGEST_NAME}.")
     rounded = rounded_deadline(deadline)
     if deadline and rounded < MIN_DEADLINE:
         given, least = format_duration_short(deadline), format_duration_short(MIN_DEADLINE)
-        raise InvalidError(f"The deadline {given} is too short: the least is {least}.")
+        raise InvalidError(f"The deadline {given} is too short: it must be at least {least}.")
     if rounded > MAX_DEADLINE:
         given, most = format_duration_short(deadline), format_duration_short(MAX_DEADLINE)
-        raise InvalidError(f"The deadline {given} is too long: the most is {most}.")
+        raise InvalidError(f"The deadline {given} is too long: it must be at most {most}.")
     if max_tries < 1:
         raise InvalidError(f"The task must be tried at least once, not {max_tries} times.")
     managed = None if owner is None else Managed(owner)

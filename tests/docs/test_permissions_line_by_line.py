@@ -19,6 +19,7 @@ import pytest
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.errors import AjsyncError
+from ajsync.reconcile.apply import recreate
 from ajsync.reconcile.apply.apply import apply
 from ajsync.reconcile.apply.recreate import finish_interrupted
 from ajsync.reconcile.apply.writing import KeyWrite, write_keys
@@ -39,6 +40,12 @@ FASTER_WITH = "DIRECT.GET"
 """What the page says to do without it: the same, more slowly."""
 
 
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An apply soon gives up a watcher that it must not look at."""
+    monkeypatch.setattr(recreate, "WATCHER_SECONDS", 1.0)
+
+
 async def look(connection: Connection) -> None:
     """What the user for `plan` is for."""
     bucket = await ConfigurationBucket.open(connection)
@@ -52,7 +59,7 @@ async def change(connection: Connection) -> None:
     await finish_interrupted(bucket, OWNER)
     desired = {name: ours(name, "@hourly") for name in ("A", "C")}
     plan = (await propose(bucket, Goal(OWNER, desired))).plan
-    result = await apply(bucket, plan, now=1, watcher_seconds=1.0)
+    result = await apply(bucket, plan, now=1)
     if result.error is not None:
         raise result.error
     live = await bucket.read()

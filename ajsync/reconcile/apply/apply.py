@@ -78,7 +78,6 @@ async def apply(
     now: int,
     on_done: Callable[[], None] | None = None,
     stop: asyncio.Event | None = None,
-    watcher_seconds: float = WATCHER_SECONDS,
 ) -> Result:
     """Carry out `plan`. `now` (nanoseconds since 1970) becomes `created_at` of what is created.
 
@@ -92,7 +91,7 @@ async def apply(
             f"and this one was created at {bucket.target.created}. Make a new plan with 'ajsync plan'."
         )
     start = time.perf_counter()
-    run = _Run(bucket, plan, now, on_done, stop or asyncio.Event(), watcher_seconds)
+    run = _Run(bucket, plan, now, on_done, stop or asyncio.Event())
     await run.phase((Create,), run.create)
     await run.phase((Update, Adopt), run.update)
     if all(outcome.status == "done" for outcome in run.outcomes.values()):
@@ -110,7 +109,6 @@ class _Run:
     now: int
     on_done: Callable[[], None] | None
     stop: asyncio.Event
-    watcher_seconds: float
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     """By the name of the schedule."""
 
@@ -129,14 +127,14 @@ class _Run:
     async def create(self, changes: list[Create]) -> None:
         newest = max(change.revision for change in changes)
         if newest:  # over a delete marker, which foreign watchers must have seen before
-            await wait_until_delivered(self.bucket.connection, newest, self.watcher_seconds)
+            await wait_until_delivered(self.bucket.connection, newest, WATCHER_SECONDS)
         await self._write(changes, [replace(change.after, created_at=self.now) for change in changes])
 
     async def update(self, changes: list[Update | Adopt]) -> None:
         if not await foreign_watchers(self.bucket.connection):
             await self._write(changes, [change.after for change in changes])
             return
-        recreator = Recreator(self.bucket, self.plan.owner, self.watcher_seconds)
+        recreator = Recreator(self.bucket, self.plan.owner)
         async for change, written in recreator.recreate(changes, self.on_done, self.stop):
             self._record(change, written)
 

@@ -10,11 +10,11 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.journal import Step, decode_journal, encode_journal, journal_key
-from ajsync.asyncjobs.live import Live, LiveSchedule
+from ajsync.asyncjobs.live import Live
 from ajsync.asyncjobs.model import encode_scheduled_task
 from ajsync.asyncjobs.names import CONFIGURATION_BUCKET
 from ajsync.asyncjobs.watchers import wait_until_delivered
@@ -53,7 +53,6 @@ class Recreator:
 
     bucket: ConfigurationBucket
     owner: str
-    watcher_seconds: float = WATCHER_SECONDS
 
     async def recreate(
         self, changes: Sequence[Update | Adopt], on_written: Callable[[], None] | None, stop: asyncio.Event
@@ -95,7 +94,7 @@ class Recreator:
         gone = [index for index, result in enumerate(results) if result.error is None]
         creates = [KeyWrite(chunk[index].name, results[index].revision, chunk[index].after) for index in gone]
         if creates:
-            made = await create_again(self.bucket, creates, self.watcher_seconds, on_written)
+            made = await create_again(self.bucket, creates, on_written)
             for index, result in zip(gone, made, strict=True):
                 results[index] = result
         return results
@@ -121,12 +120,11 @@ class Recreator:
 async def create_again(
     bucket: ConfigurationBucket,
     writes: Sequence[KeyWrite],
-    watcher_seconds: float = WATCHER_SECONDS,
     on_written: Callable[[], None] | None = None,
 ) -> Sequence[Written]:
     """Create deleted schedules over their delete markers, once every foreign watcher has seen the deletes."""
     try:
-        behind = await wait_until_delivered(bucket.connection, max(each.revision for each in writes), watcher_seconds)
+        behind = await wait_until_delivered(bucket.connection, max(each.revision for each in writes), WATCHER_SECONDS)
     except UnreachableError as error:
         # Nothing is known of what the watchers have seen: the journal keeps the schedules for the next run.
         return [Written(error=_interrupted(each.name, error)) for each in writes]
@@ -135,7 +133,7 @@ async def create_again(
             "The consumer %s did not receive the deletes within %g s. If it is a Go scheduler, it may fire both the "
             "old and the new version of %d updated schedules until it is restarted.",
             watcher.consumer,
-            watcher_seconds,
+            WATCHER_SECONDS,
             len(writes),
         )
     results = await write_keys(bucket, writes, on_written)
@@ -195,15 +193,6 @@ async def finish_interrupted(bucket: ConfigurationBucket, owner: str) -> tuple[s
 def unfinished(steps: Iterable[Step], live: Live) -> tuple[Step, ...]:
     """The steps whose schedule was deleted and not created again."""
     return tuple(step for step in steps if step.name not in live.entries)
-
-
-def with_journal(live: Live, steps: Iterable[Step]) -> Live:
-    """What the bucket will hold once `steps` are finished."""
-    entries = {
-        step.name: LiveSchedule(step.name, live.deleted.get(step.name, 0), step.after)
-        for step in unfinished(steps, live)
-    }
-    return replace(live, entries={**live.entries, **entries})
 
 
 def split(changes: Iterable[Update | Adopt], most: int) -> Iterator[list[Update | Adopt]]:

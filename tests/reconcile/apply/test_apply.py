@@ -307,12 +307,13 @@ async def test_an_update_whose_values_fit_no_journal_is_refused_and_not_deleted(
 
 
 async def test_a_watcher_that_never_reads_on_delays_the_update_but_loses_nothing(
-    server: NatsServer, caplog: pytest.LogCaptureFixture
+    server: NatsServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(recreate, "WATCHER_SECONDS", 0.2)
     async with opened(server.url) as bucket, opened(server.url) as theirs:
         await applied(bucket, task("A"))
         async with go_watcher(theirs.connection, **STUCK, name="stuck"):
-            result = await applied(bucket, task("A", schedule="@hourly"), watcher_seconds=0.2)
+            result = await applied(bucket, task("A", schedule="@hourly"))
             assert result.error is None
             assert await stored(bucket) == {"A": "@hourly"}
             assert "The consumer stuck did not receive the deletes" in caplog.text
