@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Literal
 
 from ajsync.schedule import Timetable
-from ajsync.schedule.instants import clock_changes
+from ajsync.schedule.timetable import clock_changes
 from ajsync.schedule.walltimes import WallTimes
 
 _SECOND = timedelta(seconds=1)

@@ -1,13 +1,28 @@
-"""A timetable is what a schedule means: a value that can say when it fires next."""
+"""A timetable is what a schedule means: a value that can say when it fires next.
+
+Here the rules 10 and 11 of docs/reference/cron.md are applied: a wall time that the zone skips does not fire, and one
+that occurs twice fires twice.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import MAXYEAR, UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
+from itertools import pairwise
 
-from ajsync.schedule.instants import count_instants, next_instant, previous_instant
 from ajsync.schedule.units import SECOND
-from ajsync.schedule.walltimes import WallTimes
+from ajsync.schedule.walltimes import SEARCH_YEARS, WallTimes
+
+_FIRST_YEAR = SEARCH_YEARS + 2
+_LAST_YEAR = MAXYEAR - SEARCH_YEARS - 1
+"""A search from an earlier or later year could leave the years that a datetime can hold."""
+_FIRST_INSTANT = datetime(1, 1, 2, tzinfo=UTC)
+"""The first day that every zone can show: 1 January of the year 1 is in the year 0 in some zones."""
+_NONE = timedelta(0)
+_SECOND = timedelta(seconds=1)
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +59,18 @@ class Timetable:
         try:
             if self.walls is None:
                 whole = after.astimezone(UTC).replace(microsecond=0)
-                found: datetime | None = whole + timedelta(seconds=self.interval // SECOND)
-            else:
-                found = next_instant(self.walls, self.zone_info, after)
+                return (whole + timedelta(seconds=self.interval // SECOND)).astimezone(self.zone_info)
+            after = max(after, _FIRST_INSTANT).astimezone(UTC)  # times of one zone compare by wall clock
+            local = after.astimezone(self.zone_info)
+            if local.year > _LAST_YEAR:
+                return None
+            wall = local.replace(tzinfo=None)
+            found = _first_instant(self.walls, self.zone_info, wall, after)
+            comes_again = _offset(local) - _offset(local.replace(fold=1))
+            if comes_again > _NONE:
+                # The clock will be set back to before `wall`, so what matched before it matches again.
+                repeated = _first_instant(self.walls, self.zone_info, wall - comes_again, after)
+                found = min(filter(None, (found, repeated)), default=None)
             return found and found.astimezone(self.zone_info)
         except OverflowError:  # beyond the years that a datetime can hold
             return None
@@ -60,10 +84,111 @@ class Timetable:
         if before.utcoffset() is None:
             raise ValueError(f"an instant needs a time zone: {before!r}")
         assert self.walls is not None
-        found = previous_instant(self.walls, self.zone_info, before)
+        before = before.astimezone(UTC)
+        if not _FIRST_YEAR <= before.year <= _LAST_YEAR:
+            return None
+        local = before.astimezone(self.zone_info)
+        wall = local.replace(tzinfo=None)
+        found = _last_instant(self.walls, self.zone_info, wall, before)
+        came_before = _offset(local.replace(fold=0)) - _offset(local)
+        if came_before > _NONE:
+            # The clock was set back to before `wall`, so what matches after it matched once before.
+            earlier = _last_instant(self.walls, self.zone_info, wall + came_before, before)
+            found = max(filter(None, (found, earlier)), default=None)
         return found and found.astimezone(self.zone_info)
 
     def count(self, begin: datetime, end: datetime) -> int:
-        """How many fires lie at or after `begin` and before `end`, both aware; not for an `@every`."""
+        """How many fires lie at or after `begin` and before `end`, both aware; not for an `@every`.
+
+        It takes some microseconds for each month, however many fires there are.
+        """
         assert self.walls is not None
-        return count_instants(self.walls, self.zone_info, begin, end)
+        begin, end = begin.astimezone(UTC), end.astimezone(UTC)
+        if begin >= end:
+            return 0
+        found = 0
+        for piece, following in pairwise([begin, *clock_changes(self.zone_info, begin, end), end]):
+            wall = piece.astimezone(self.zone_info).replace(tzinfo=None, fold=0)
+            found += self.walls.count(wall, wall + (following - piece))  # as if the clocks were not set at the end
+        return found
+
+
+def _first_instant(walls: WallTimes, zone: tzinfo, start: datetime, after: datetime) -> datetime | None:
+    """The first instant after `after`, of the first wall time after `start` that has one."""
+    horizon = _years_later(start, SEARCH_YEARS)
+    wall = walls.after(start)
+    while wall is not None and wall <= horizon:
+        for instant in _instants(wall, zone):
+            if instant > after:
+                return instant
+        wall = walls.after(wall)
+    return None
+
+
+def _last_instant(walls: WallTimes, zone: tzinfo, start: datetime, before: datetime) -> datetime | None:
+    """The last instant before `before`, of the last wall time before `start` that has one."""
+    horizon = _years_later(start, -SEARCH_YEARS)
+    wall = walls.before(start)
+    while wall is not None and wall >= horizon:
+        for instant in reversed(_instants(wall, zone)):
+            if instant < before:
+                return instant
+        wall = walls.before(wall)
+    return None
+
+
+def _instants(wall: datetime, zone: tzinfo) -> list[datetime]:
+    """The instants at which `zone` shows `wall`, in UTC and in order: none in a gap, two in a fold (PEP 495)."""
+    shown = wall.replace(tzinfo=zone)
+    before, after = _offset(shown), _offset(shown.replace(fold=1))
+    if before < after:
+        return []
+    offsets = [before] if before == after else [before, after]
+    return [(wall - offset).replace(tzinfo=UTC) for offset in offsets]
+
+
+def clock_changes(zone: tzinfo, begin: datetime, end: datetime) -> Iterator[datetime]:
+    """The instants after `begin` and up to `end`, both in UTC, at which the clocks of `zone` are set, in UTC."""
+    if zone is not UTC:
+        for year in range(begin.year, end.year + 1):
+            yield from (change for change in _changes(zone, year) if begin < change <= end)
+
+
+@lru_cache(maxsize=4096)
+def _changes(zone: tzinfo, year: int) -> tuple[datetime, ...]:
+    """The instants of a year, in UTC and in order, at which the clocks of `zone` are set."""
+    found = []
+    instant = datetime(year, 1, 1, tzinfo=UTC)
+    offset = _offset(instant.astimezone(zone))
+    while instant.year == year:
+        following = instant + _DAY
+        other = _offset(following.astimezone(zone))
+        if other != offset:
+            found.append(_change(zone, instant, following, offset))
+        instant, offset = following, other
+    return tuple(found)
+
+
+def _change(zone: tzinfo, before: datetime, after: datetime, offset: timedelta) -> datetime:
+    """The first second of a day, later than `before`, at which the clocks are not at `offset` any more."""
+    while after - before > _SECOND:
+        middle = before + (after - before) // 2
+        middle = middle.replace(microsecond=0)
+        if _offset(middle.astimezone(zone)) == offset:
+            before = middle
+        else:
+            after = middle
+    return after
+
+
+def _offset(moment: datetime) -> timedelta:
+    offset = moment.utcoffset()
+    assert offset is not None  # every zone of `load_zone` has an offset
+    return offset
+
+
+def _years_later(wall: datetime, years: int) -> datetime:
+    try:
+        return wall.replace(year=wall.year + years)
+    except ValueError:  # from 29 February to a year without one
+        return wall.replace(year=wall.year + years, month=3, day=1)
