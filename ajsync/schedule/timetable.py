@@ -20,6 +20,7 @@ _LAST_YEAR = MAXYEAR - SEARCH_YEARS - 1
 """A search from an earlier or later year could leave the years that a datetime can hold."""
 _FIRST_INSTANT = datetime(1, 1, 2, tzinfo=UTC)
 """The first day that every zone can show: 1 January of the year 1 is in the year 0 in some zones."""
+_HORIZON = timedelta(days=365.25 * SEARCH_YEARS)
 _NONE = timedelta(0)
 _SECOND = timedelta(seconds=1)
 _DAY = timedelta(days=1)
@@ -115,7 +116,7 @@ class Timetable:
 
 def _first_instant(walls: WallTimes, zone: tzinfo, start: datetime, after: datetime) -> datetime | None:
     """The first instant after `after`, of the first wall time after `start` that has one."""
-    horizon = _years_later(start, SEARCH_YEARS)
+    horizon = start + _HORIZON
     wall = walls.after(start)
     while wall is not None and wall <= horizon:
         for instant in _instants(wall, zone):
@@ -127,7 +128,7 @@ def _first_instant(walls: WallTimes, zone: tzinfo, start: datetime, after: datet
 
 def _last_instant(walls: WallTimes, zone: tzinfo, start: datetime, before: datetime) -> datetime | None:
     """The last instant before `before`, of the last wall time before `start` that has one."""
-    horizon = _years_later(start, -SEARCH_YEARS)
+    horizon = start - _HORIZON
     wall = walls.before(start)
     while wall is not None and wall >= horizon:
         for instant in reversed(_instants(wall, zone)):
@@ -185,10 +186,3 @@ def _offset(moment: datetime) -> timedelta:
     offset = moment.utcoffset()
     assert offset is not None  # every zone of `load_zone` has an offset
     return offset
-
-
-def _years_later(wall: datetime, years: int) -> datetime:
-    try:
-        return wall.replace(year=wall.year + years)
-    except ValueError:  # from 29 February to a year without one
-        return wall.replace(year=wall.year + years, month=3, day=1)
