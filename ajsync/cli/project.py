@@ -51,10 +51,10 @@ def load_and_warn(scope: Scope, *, annotate: bool = False) -> Configuration:
         configuration = load(scope)
     except ConfigurationError as error:
         if annotate:
-            from ajsync.reconcile.render.github import render_problems
+            from ajsync.reconcile.render.github import render_findings
 
             problems = [replace(each, location=_in_repository(each.location)) for each in error.problems]
-            print_commands(render_problems(problems))
+            print_commands(render_findings("error", [("invalid", problem) for problem in problems]))
         raise
     if configuration.unmatched:
         warn(unmatched_text(configuration))

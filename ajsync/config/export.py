@@ -17,7 +17,7 @@ from ajsync.asyncjobs.size import too_large
 from ajsync.config.document import Document, parse_document
 from ajsync.config.emit import Quoted, emit
 from ajsync.config.members import MemberChecks
-from ajsync.config.nodes import MAX_DEPTH, MAX_FILE_SIZE
+from ajsync.config.nodes import HALF_PAIR, MAX_DEPTH, MAX_FILE_SIZE
 from ajsync.errors import InvalidError, Problem, ScheduleError
 from ajsync.schedule import format_duration_short, load_zone, parse, split_zone
 
@@ -63,8 +63,11 @@ def export_yaml(tasks: Iterable[ScheduledTask], schema: str | None = None) -> Ex
         except _NotExpressible as reason:
             skipped[task.name] = str(reason)
     heading = f"# yaml-language-server: $schema={schema}\n\n" if schema else ""
-    text = heading + emit({"schedules": {name: _for_file(members) for name, members in written.items()}})
-    _check_whole(text, {"schedules": {name: _literal(members) for name, members in written.items()}})
+    schedules = _literal(written)
+    for members in schedules.values():
+        members["schedule"] = Quoted(members["schedule"])
+    text = heading + emit({"schedules": schedules})
+    _check_whole(text, {"schedules": schedules})
     return Exported(text, skipped)
 
 
@@ -142,17 +145,9 @@ def _difference(members: dict[str, Any], stored: dict[str, Any], checks: MemberC
     for name, value in stored.items():
         if loaded[name] != value:
             return f"{name}: a file cannot express the stored value"
-        if isinstance(value, str) and not _is_unicode(value):
+        if isinstance(value, str) and HALF_PAIR.search(value):
             return f"{name}: it contains half of a surrogate pair"
     return ""
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _fits(value: object, levels: int) -> bool:
@@ -161,11 +156,6 @@ def _fits(value: object, levels: int) -> bool:
         return True
     items = value.values() if isinstance(value, dict) else value
     return levels > 0 and all(_fits(item, levels - 1) for item in items)
-
-
-def _for_file(members: dict[str, Any]) -> Any:
-    """The members as they are written, with quotes around the schedule."""
-    return {**_literal(members), "schedule": Quoted(_literal(members["schedule"]))}
 
 
 def _literal(value: Any) -> Any:

@@ -33,7 +33,8 @@ COLLECTION = "collection"
 Node: TypeAlias = Any
 """A node of PyYAML. Its class is not checked, because its `value` is untyped anyway."""
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
+HALF_PAIR = re.compile("[\ud800-\udfff]")
+"""Half of a surrogate pair, which is no character."""
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -68,7 +69,7 @@ class _PurePythonComposer(_Rules, yaml.SafeLoader):
     def compose_scalar_node(self, anchor: dict[Any, Node]) -> yaml.ScalarNode:
         node = super().compose_scalar_node(anchor)
         # An escape can produce it. libyaml refuses such an escape itself.
-        if _SURROGATE.search(node.value):
+        if HALF_PAIR.search(node.value):
             raise _Refused(node, "a string has half of a surrogate pair", "write the whole character")
         return node
 

@@ -163,7 +163,7 @@ def _spelled(index: int, field: str, fields: Sequence[str]) -> str:
         text = re.sub(r"[A-Za-z]{4,}", lambda word: _short(index, word[0]), text)
     if index == _WEEKDAY:
         text = re.sub(r"\b[01]-7\b(?!/)", "0-6", text)
-        text = re.sub(r"(?<![/0-9])7\b", "0", text)
+        text = re.sub(r"(?<![/0-9])7\b(?!/)", "0", text)
     text = ",".join(_unwrapped(index, part) for part in text.split(","))
     return _midnight(index, text, fields)
 

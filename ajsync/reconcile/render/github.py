@@ -23,6 +23,8 @@ _MOST = 10
 _LONGEST = 4_000
 """Characters of a message; the runner cuts it at 4,096."""
 _IMPORTANCE = (Adopt, Update, Create)
+_IN_DATA = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+_IN_PROPERTY = {**_IN_DATA, **str.maketrans({":": "%3A", ",": "%2C"})}
 
 
 def render_github(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOptions) -> str:
@@ -43,23 +45,13 @@ def render_github(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOp
     )
 
 
-def render_problems(problems: Sequence[Problem]) -> str:
-    """Show what is wrong in the files as at most ten errors, the last of which sums up."""
-    return render_findings("error", [("invalid", problem) for problem in problems])
-
-
 def render_findings(level: Level, findings: Sequence[tuple[str, Problem]]) -> str:
     """Show what rules found, each with the name of its rule, as at most ten annotations, the last of which sums up."""
-    return "\n".join(
-        _limited(
-            level,
-            [_command(level, f"ajsync: {rule}", _told(problem), problem.location) for rule, problem in findings],
-        )
-    )
-
-
-def _told(problem: Problem) -> str:
-    return one_line(problem.message + (f"; {problem.hint}" if problem.hint else ""))
+    commands = []
+    for rule, problem in findings:
+        told = one_line(f"{problem.message}; {problem.hint}" if problem.hint else problem.message)
+        commands.append(_command(level, f"ajsync: {rule}", told, problem.location))
+    return "\n".join(_limited(level, commands))
 
 
 def _errors(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOptions) -> Iterator[str]:
@@ -106,13 +98,5 @@ def _command(level: Level, title: str, message: str, location: Location | None =
     properties["title"] = title
     if len(message) > _LONGEST:
         message = message[:_LONGEST] + "…"
-    listed = ",".join(f"{name}={_escape_property(value)}" for name, value in properties.items())
-    return f"::{level} {listed}::{_escape_data(message)}"
-
-
-def _escape_data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _escape_property(text: str) -> str:
-    return _escape_data(text).replace(":", "%3A").replace(",", "%2C")
+    listed = ",".join(f"{name}={value.translate(_IN_PROPERTY)}" for name, value in properties.items())
+    return f"::{level} {listed}::{message.translate(_IN_DATA)}"

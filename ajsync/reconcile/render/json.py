@@ -32,7 +32,10 @@ def render_json(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOpti
         "loosened": [
             {"member": each.member, "value": each.value, "default": each.default} for each in options.loosened
         ],
-        "refusals": [_refusal(refusal) for refusal in refusals],
+        "refusals": [
+            {"kind": "conflict" if isinstance(refusal, ConflictError) else "gate", "message": str(refusal)}
+            for refusal in refusals
+        ],
         "conflicts": [_conflict(conflict, options) for conflict in plan.conflicts],
         "changes": [_change(change, fires, options) for change in plan.changes],
         "unreadable": [{"name": name, "reason": reason} for name, reason in plan.unreadable],
@@ -51,10 +54,6 @@ def _summary(plan: Plan) -> dict[str, int]:
         "desired": plan.desired,
         "owned": plan.owned,
     }
-
-
-def _refusal(refusal: AjsyncError) -> dict[str, str]:
-    return {"kind": "conflict" if isinstance(refusal, ConflictError) else "gate", "message": str(refusal)}
 
 
 def _conflict(conflict: Conflict, options: RenderOptions) -> dict[str, Any]:
