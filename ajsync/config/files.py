@@ -34,12 +34,10 @@ class Refusal:
 
     where: str
     """Where it leads, for the text "leads …"."""
-    what: str
-    """What the file is, for the text "is …"."""
     hint: str
 
 
-OUTSIDE = Refusal("out of the project's folder", "a link out of the folder", "copy the file into the folder")
+_OUTSIDE = Refusal("out of the project's folder", "copy the file into the folder")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +74,18 @@ class Folder:
         spells them out (`spelled`), or if they are on the way to the folder `besides`; but nothing in `.git` is read.
         """
         if "\0" in str(path):
-            return OUTSIDE
+            return _OUTSIDE
         real, root = Path(os.path.realpath(path)), Path(os.path.realpath(self.path))
         if not real.is_relative_to(root):
-            return OUTSIDE
+            return _OUTSIDE
         named = Path(os.path.normpath(path))
         allowed = set(self._parts(named) if spelled else () if besides is None else self._parts(besides))
         for part in (*real.relative_to(root).parts, *self._parts(named)):
-            if part.lower() == ".git" or (_is_hidden(part) and part not in allowed):
-                return _hidden(part)
+            # Names with two dots come from volumes of Kubernetes.
+            hidden = part.startswith(".") and not part.startswith("..") and part not in allowed
+            if hidden or part.lower() == ".git":
+                where = f"to {shown(part)}, and files with such a name are not read"
+                return Refusal(where, "copy the file to a name without a leading dot")
         return None
 
     def _parts(self, path: Path) -> tuple[str, ...]:
@@ -175,16 +176,6 @@ class _Search:
             yield folder
         else:
             yield from self.expand(folder, parts)
-
-
-def _is_hidden(part: str) -> bool:
-    """Whether a name begins with one dot. Names with two dots come from volumes of Kubernetes."""
-    return part.startswith(".") and not part.startswith("..")
-
-
-def _hidden(part: str) -> Refusal:
-    where = f"to {shown(part)}, and files with such a name are not read"
-    return Refusal(where, f"a file that leads {where}", "copy the file to a name without a leading dot")
 
 
 def unmatched_problem(pattern: Pattern, folder: Folder, *, given: bool) -> Problem:

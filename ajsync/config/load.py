@@ -167,7 +167,7 @@ def _schedules_files(
             if refused is None:
                 by_real_path[os.path.realpath(path)] = min(path, by_real_path.get(os.path.realpath(path), path))
             else:
-                message = f"{named} matches {folder.shown(path)}, {refused.what}"
+                message = f"{named} matches {folder.shown(path)}, which leads {refused.where}"
                 problems.append(Problem(pattern.location, message, refused.hint))
         if not matches and not pattern.optional and not empty:
             problems.append(unmatched_problem(pattern, folder, given=project.patterns_given))

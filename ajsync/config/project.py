@@ -63,7 +63,7 @@ def read_project(
     file = folder.shown(path)
     refused = folder.refuses(path, spelled=True)
     if refused is not None:
-        problems.append(Problem(Location(file), f"is {refused.what}", refused.hint))
+        problems.append(Problem(Location(file), f"leads {refused.where}", refused.hint))
         return None
     document = read_document(path, file, "name a readable YAML file", problems)
     if document is None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
+from operator import getitem
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,10 +47,7 @@ def read_schema(name: str) -> Mapping[str, Any]:
 def strict_schema(name: str, *path: str) -> dict[str, Any]:
     """The part of a schema at `path`, for values without placeholders and with references replaced."""
     root = read_schema(name)
-    part: Any = root
-    for step in path:
-        part = part[step]
-    strict: dict[str, Any] = _strict(part, root)
+    strict: dict[str, Any] = _strict(reduce(getitem, path, root), root)
     return strict
 
 
@@ -57,7 +55,8 @@ def _strict(schema: Any, root: Mapping[str, Any]) -> Any:
     if not isinstance(schema, dict):
         return schema
     if "$ref" in schema:
-        return _strict(_referred(schema["$ref"], root), root) | {key: schema[key] for key in schema if key != "$ref"}
+        referred = reduce(getitem, schema["$ref"].split("/")[1:], root)  # always in the same file
+        return _strict(referred, root) | {key: schema[key] for key in schema if key != "$ref"}
     strict: dict[str, Any] = {}
     for keyword, value in schema.items():
         if keyword in _MAPPINGS_OF_SCHEMAS:
@@ -71,14 +70,6 @@ def _strict(schema: Any, root: Mapping[str, Any]) -> Any:
     # Without the placeholder there is one alternative, and its errors are clearer without the `anyOf`.
     alternatives = strict.pop("anyOf", None)
     return strict if alternatives is None else alternatives[0] | strict
-
-
-def _referred(reference: str, root: Mapping[str, Any]) -> Any:
-    """The target of a reference, which is always in the same file."""
-    part: Any = root
-    for step in reference.split("/")[1:]:
-        part = part[step]
-    return part
 
 
 def _python_pattern(pattern: str) -> str:

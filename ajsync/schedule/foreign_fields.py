@@ -46,18 +46,18 @@ def fields_hint(fields: Sequence[str], accepts: Accepts, *, aws: bool = False) -
     """What to write instead of more or fewer than five fields."""
     if len(fields) < 5:
         return _too_few(fields, accepts)
-    if command := _before_command(fields, accepts):
-        return f"write {quote(command)}: a schedule has no command, the task type says what runs"
+    first_five, last_five = " ".join(fields[:5]), " ".join(fields[1:])
+    if accepts(first_five) and not all(map(may_be_field, fields[5:])):
+        return f"write {quote(first_five)}: a schedule has no command, the task type says what runs"
     if len(fields) == 7:
         return _without(fields[0], fields[1:6], fields[6], accepts, quartz=True)
     if len(fields) != 6:
         return ""
-    if aws or _ends_in_year(fields):
+    # Those of AWS end in a year, or have a `?` in a day field.
+    if aws or _YEAR.fullmatch(fields[5]) or ("?" in (fields[_DAY], fields[_WEEKDAY]) and fields[5] != "?"):
         return _without(None, fields[:5], fields[5], accepts, quartz=aws or "?" in fields)
     hint = _without(fields[0], fields[1:], None, accepts, quartz="?" in fields)
-    first_five = " ".join(fields[:5])
     if hint and fields[5] == "*" and fields[_WEEKDAY] not in _STARS and accepts(first_five):
-        last_five = " ".join(fields[1:])
         return f"write {quote(last_five)} if the first field is seconds, {quote(first_five)} if the last field is years"
     return hint or (_without(None, fields[:5], fields[5], accepts) if fields[5] in _STARS else "")
 
@@ -91,17 +91,6 @@ def _without(
     if seconds not in (None, "0", "00"):
         notes.append("it fires once in such a minute")
     return f"write {quote(written)}: {', and '.join(notes)}"
-
-
-def _ends_in_year(fields: Sequence[str]) -> bool:
-    """Whether six fields are those of AWS: they end in a year, or have a `?` in a day field."""
-    return bool(_YEAR.fullmatch(fields[5])) or ("?" in (fields[_DAY], fields[_WEEKDAY]) and fields[5] != "?")
-
-
-def _before_command(fields: Sequence[str], accepts: Accepts) -> str:
-    """The first five fields, if a command or a user follows them, as in a crontab."""
-    five = " ".join(fields[:5])
-    return five if accepts(five) and not all(map(may_be_field, fields[5:])) else ""
 
 
 def may_be_field(text: str) -> bool:

@@ -70,7 +70,7 @@ def test_of_our_own_files_values_are_shown_that_have_to_be_mended(tmp_path: Path
 def test_a_project_file_that_is_a_link_out_of_its_folder_is_refused(tmp_path: Path) -> None:
     write(tmp_path, {"key": KEY, "project/schedules/a.yaml": EMPTY})
     (tmp_path / "project/ajsync.yaml").symlink_to("../key")
-    assert told(tmp_path / "project") == "ajsync.yaml: is a link out of the folder; copy the file into the folder"
+    assert told(tmp_path / "project") == "ajsync.yaml: leads out of the project's folder; copy the file into the folder"
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_schedules_file_must_not_be_a_link_to_a_hidden_one(tmp_path: Path, tar
     write(tmp_path, {f"schedules/{target}": EMPTY})
     (tmp_path / "schedules/x.yaml").symlink_to(target)
     (line,) = problems(tmp_path, EMPTY)
-    assert "matches schedules/x.yaml, a file that leads to " in line
+    assert "matches schedules/x.yaml, which leads to " in line
 
 
 def test_a_pattern_may_spell_a_dot_but_never_git(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_a_pattern_may_spell_a_dot_but_never_git(tmp_path: Path) -> None:
     write(tmp_path, {"ajsync.yaml": f"{OWNER}files: ['.ci/*.yaml']\n"})
     assert names(tmp_path) == [".ci/a.yaml", ".ci/p"]
     write(tmp_path, {"ajsync.yaml": f"{OWNER}files: ['.git/*.yaml']\n"})
-    assert 'matches .git/a.yaml, a file that leads to ".git"' in told(tmp_path)
+    assert 'matches .git/a.yaml, which leads to ".git"' in told(tmp_path)
 
 
 def test_a_worktree_of_git_sync_is_read_through_its_link(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_no_folder_outside_is_walked(tmp_path: Path, pattern: str, monkeypatch: 
 
     monkeypatch.setattr(os, "listdir", note)
     (line,) = told(project).split("\n")
-    assert f'the pattern "{pattern}" matches schedules/out, a link out of the folder' in line
+    assert f'the pattern "{pattern}" matches schedules/out, which leads out of' in line
     assert not [path for path in listed if "out" in Path(path).relative_to(project).parts]
 
 

@@ -263,7 +263,8 @@ def test_a_link_must_not_lead_out_of_the_folder(tmp_path: Path) -> None:
     write(tmp_path, {"outside.yaml": EMPTY, "project/schedules/x.txt": ""})
     (project / "schedules/link.yaml").symlink_to("../../outside.yaml")
     assert problems(project, EMPTY) == [
-        'ajsync.yaml:1:1: the pattern "schedules/**/*.yaml" matches schedules/link.yaml, a link out of the folder; '
+        'ajsync.yaml:1:1: the pattern "schedules/**/*.yaml" matches schedules/link.yaml, '
+        "which leads out of the project's folder; "
         "copy the file into the folder"
     ]
 
