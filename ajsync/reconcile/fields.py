@@ -71,7 +71,7 @@ def split_schedule(stored: str) -> tuple[str, str | None]:
 
 
 def changed_fields(before: ScheduledTask, after: ScheduledTask) -> tuple[Field, ...]:
-    """The fields in which two values of a schedule differ: none exactly if the plan takes the values for the same."""
+    """The fields in which two values of a schedule differ; its creation and its source file are none of them."""
     return tuple(field for field in (*FIELDS, OWNER) if field.read(before) != field.read(after))
 
 

@@ -6,12 +6,12 @@ The plan is the one thing that is shown, gated, saved and applied.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from operator import attrgetter
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 from ajsync.asyncjobs.live import BucketIdentity, Live
-from ajsync.asyncjobs.model import Managed, ScheduledTask
+from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.reconcile.fields import changed_fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,6 @@ class Destination:
     """The address that answered, without a user; empty for a plan that was made without a server."""
     configured: str = ""
     """The NATS context that the environment names, if another context or a server is used instead."""
-
-    @property
-    def known(self) -> bool:
-        """True if the plan says where it goes."""
-        return self != UNKNOWN
 
     @property
     def reached(self) -> str:
@@ -208,19 +203,6 @@ def _compare(name: str, wanted: ScheduledTask, live: Live, owner: str, adopt: bo
         return Adopt(name, found, replace(wanted, created_at=found.created_at), entry.revision)
     if found.managed.owner != owner:
         return Conflict(name, "foreign", found.managed.owner)
-    if same(found, wanted):
+    if not changed_fields(found, wanted):
         return None
     return Update(name, found, replace(wanted, created_at=found.created_at), entry.revision)
-
-
-def same(one: ScheduledTask, other: ScheduledTask) -> bool:
-    """True if two values of a schedule differ in nothing but the time of creation and the source file."""
-    return _compared(one) == _compared(other)
-
-
-def _compared(task: ScheduledTask) -> tuple[object, ...]:
-    return _of_task(task), task.managed and _of_managed(task.managed)
-
-
-_of_task = attrgetter(*(each.name for each in fields(ScheduledTask) if each.name not in ("created_at", "managed")))
-_of_managed = attrgetter(*(each.name for each in fields(Managed) if each.name != "source"))

@@ -17,8 +17,8 @@ from ajsync.asyncjobs.live import BucketIdentity
 from ajsync.asyncjobs.model import decode_scheduled_task
 from ajsync.errors import InvalidError, StalePlanError, StoredValueError, UsageError, WriteError
 from ajsync.files import read_regular, write_private
-from ajsync.reconcile.fields import stored_object
-from ajsync.reconcile.plan import KINDS, Adopt, Change, Conflict, Create, Delete, Destination, Plan, same
+from ajsync.reconcile.fields import changed_fields, stored_object
+from ajsync.reconcile.plan import KINDS, Adopt, Change, Conflict, Create, Delete, Destination, Plan
 from ajsync.safety import NOTHING_OPENED, Opened
 from ajsync.text import listed, one_line, visible
 
@@ -170,7 +170,7 @@ def _other_changes(saved: Plan, fresh: Plan) -> Iterator[str]:
 
 def _alike(one: Change, other: Change) -> bool:
     return type(one) is type(other) and all(
-        mine == theirs if mine is None or theirs is None else same(mine, theirs)
+        mine == theirs if mine is None or theirs is None else not changed_fields(mine, theirs)
         for mine, theirs in ((one.before, other.before), (one.after, other.after))
     )
 

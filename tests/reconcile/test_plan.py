@@ -98,7 +98,7 @@ def test_a_plan_says_what_it_was_made_from_and_where_it_goes() -> None:
     prod = Destination("prod", "nats-prod", "tls://prod:4222")
     made = make([], live(), destination=prod)
     assert (made.target, made.owner, made.digest, made.destination) == (TARGET, OWNER, "d", prod)
-    assert not make([], live()).destination.known
+    assert make([], live()).destination == UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,6 @@ def test_a_plan_says_what_it_was_made_from_and_where_it_goes() -> None:
 )
 def test_a_destination_is_its_environment_and_how_it_is_reached(destination: Destination, shown: str) -> None:
     assert str(destination) == shown
-    assert destination.known == (shown != "")
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from ajsync.errors import (
     StoredValueError,
     UnreachableError,
 )
-from ajsync.reconcile.plan import same
+from ajsync.reconcile.fields import changed_fields
 from ajsync.transport.publisher import Write, publish_all
 from ajsync.transport.window import Answer
 
@@ -101,6 +101,6 @@ def _holds(write: KeyWrite, data: bytes, deleted: bool) -> bool:
     if deleted or write.task is None:
         return deleted and write.task is None
     try:
-        return same(decode_scheduled_task(write.name, data), write.task)
+        return not changed_fields(decode_scheduled_task(write.name, data), write.task)
     except StoredValueError:
         return False

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from rich.cells import cell_len
 
 from ajsync.errors import AjsyncError
-from ajsync.reconcile.plan import KINDS, Change, Destination, Plan
+from ajsync.reconcile.plan import KINDS, UNKNOWN, Change, Destination, Plan
 from ajsync.reconcile.render.fires import FireTimes
 from ajsync.reconcile.render.interface import RenderOptions
 from ajsync.reconcile.render.rows import LABEL, Row, change_rows, next_rows
@@ -49,7 +49,7 @@ def render_text(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOpti
 
 
 def _heading(plan: Plan, options: RenderOptions, paint: Paint) -> Iterator[str]:
-    if plan.destination.known:
+    if plan.destination != UNKNOWN:
         yield _destination(plan.destination, paint)
     bucket, owner = visible(plan.target.bucket), visible(plan.owner)
     yield f"Bucket {paint('strong', bucket)}, owner {paint('strong', owner)}"
