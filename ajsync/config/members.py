@@ -21,7 +21,6 @@ from ajsync.config.schema import SCHEDULES_SCHEMA, Shape, shape, strict_schema
 from ajsync.config.wording import shown
 from ajsync.errors import Problem, ScheduleError
 from ajsync.schedule import format_duration_short, load_zone, parse, parse_duration, spell_out
-from ajsync.schedule.duration_hints import with_least
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
@@ -109,10 +108,7 @@ def _parsed_schedule(text: str) -> str:
 
 
 def _deadline(text: str) -> int:
-    try:
-        deadline = rounded_deadline(parse_duration(text))
-    except ScheduleError as error:
-        raise with_least(error, text, MIN_DEADLINE) from None
+    deadline = rounded_deadline(parse_duration(text, MIN_DEADLINE))
     if deadline < MIN_DEADLINE:
         raise _NotAllowed(f"{shown(text)} is too short", f"the minimum is {format_duration_short(MIN_DEADLINE)}")
     if deadline > MAX_DEADLINE:

@@ -36,7 +36,6 @@ from ajsync.errors import (
     ConflictError,
     InvalidError,
     NotFoundError,
-    ScheduleError,
     StoredValueError,
 )
 from ajsync.reconcile.apply.apply import apply
@@ -45,7 +44,6 @@ from ajsync.reconcile.apply.writing import KeyWrite, write_keys
 from ajsync.reconcile.plan import Create, Delete, Plan
 from ajsync.reconcile.reconciler import check_sizes
 from ajsync.schedule import format_duration_short, parse_duration, stored_schedule
-from ajsync.schedule.duration_hints import with_least
 from ajsync.text import visible
 from ajsync.transport.leader import list_subjects
 
@@ -122,10 +120,7 @@ def parse_deadline(text: str) -> int:
     match = _DAYS.fullmatch(text)
     weeks, days, rest = match.groups() if match else (None, None, text)
     if not weeks and not days:
-        try:
-            return parse_duration(text)
-        except ScheduleError as error:
-            raise with_least(error, text, MIN_DEADLINE) from None
+        return parse_duration(text, MIN_DEADLINE)
     hours = (int(weeks or 0) * 7 + int(days or 0)) * _HOURS_IN_DAY
     return parse_duration(f"{hours}h{rest}")
 

@@ -27,23 +27,24 @@ _LIMIT = 1 << 63
 _UINT64 = (1 << 64) - 1
 
 
-def parse_duration(text: str) -> int:
+def parse_duration(text: str, least: int = 0) -> int:
     """The nanoseconds of a Go duration such as `1h10m`, `-1.5h` or `0`.
 
     It accepts the same texts as Go's `time.ParseDuration` and gives the same numbers, including how that rounds
-    fractions and wraps around at 2^64. Raises ScheduleError with what was found and what is allowed.
+    fractions and wraps around at 2^64. Raises ScheduleError with what was found and what is allowed, which is nothing
+    shorter than `least`; a valid duration may be.
     """
     negative = text.startswith("-")
     digits = text[1:] if text.startswith(("+", "-")) else text
     if digits == "0":
         return 0
     if not digits:
-        raise _bad("a number and a unit are missing, as in 1h30m", text)
+        raise _bad("a number and a unit are missing, as in 1h30m", text, least)
     total = position = 0
     while position < len(digits):
         part = _PART.match(digits, position)
         assert part is not None  # every part of the pattern may be empty
-        total = (total + _parse_part(part[1], part[2], part[3], text)) & _UINT64
+        total = (total + _parse_part(part, text, least)) & _UINT64
         if total > _LIMIT:
             raise _too_long(text)
         position = part.end()
@@ -52,14 +53,15 @@ def parse_duration(text: str) -> int:
     return -total if negative else total
 
 
-def _parse_part(whole: str, fraction: str, unit: str, text: str) -> int:
+def _parse_part(part: re.Match[str], text: str, least: int) -> int:
+    whole, fraction, unit = part.groups()
     if not whole and len(fraction) < 2:
-        raise _bad(f"a number is missing before {quote(fraction + unit)}", text)
+        raise _bad(f"a number is missing before {quote(fraction + unit)}", text, least)
     if not unit:
-        raise _bad(f"{shorten(whole + fraction)} has no unit such as {_ALLOWED}", text)
+        raise _bad(f"{shorten(whole + fraction)} has no unit such as {_ALLOWED}", text, least)
     scale = _UNITS.get(unit)
     if scale is None:
-        raise _bad(f"{quote(unit)} is not a unit such as {_ALLOWED}", text)
+        raise _bad(f"{quote(unit)} is not a unit such as {_ALLOWED}", text, least)
     significant = whole.lstrip("0")
     if len(significant) > 19 or int(significant or "0") > _LIMIT // scale:
         raise _too_long(text)
@@ -80,10 +82,10 @@ def _parse_fraction(digits: str, scale: int) -> int:
     return int(value * (scale / divisor))
 
 
-def _bad(problem: str, text: str) -> ScheduleError:
+def _bad(problem: str, text: str, least: int) -> ScheduleError:
     from ajsync.schedule.duration_hints import duration_hint  # needed only for an error
 
-    return ScheduleError(f"duration: {problem} (in {quote(text)}); {duration_hint(text)}")
+    return ScheduleError(f"duration: {problem} (in {quote(text)}); {duration_hint(text, least)}")
 
 
 def _too_long(text: str) -> ScheduleError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-from ajsync.errors import ScheduleError
 from ajsync.schedule.units import HOUR, MILLISECOND, MINUTE, SECOND, format_duration_short
 
 _DAY = 24 * HOUR
@@ -45,12 +44,6 @@ def duration_hint(text: str, least: int = 0) -> str:
         return f"write {short}"
     spelled = f"{text}s or {short}" if short != f"{text}s" else short
     return f"write {spelled} if these are seconds"
-
-
-def with_least(error: ScheduleError, text: str, least: int) -> ScheduleError:
-    """The error of a text that is not a duration, with a hint that respects the shortest that is allowed."""
-    message, separator, _ = str(error).partition("; ")
-    return ScheduleError(f"{message}; {duration_hint(text, least)}") if separator else error
 
 
 def meant_duration(text: str) -> int | None:
