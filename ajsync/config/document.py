@@ -52,8 +52,6 @@ class Document:
     file: str
     """The file as messages name it."""
     value: Any
-    may_hold_placeholders: bool
-    """False only if no string contains `${`."""
     root: Node | None
     members: Mapping[int, _Members] = field(default_factory=dict)
     """The members of each mapping, by the identity of its node."""
@@ -74,13 +72,12 @@ def parse_document(data: bytes, file: str, problems: list[Problem]) -> Document 
     """Parse a YAML file and add what is wrong with it to `problems`; None if there is no value."""
     builder = _Builder(file, problems)
     try:
-        text, root = compose(data, file)
+        root = compose(data, file)
         value = None if root is None else builder.value(root)
     except Unreadable as error:
         problems.append(error.problem)
         return None
-    # An escape in double quotes may produce a `$` or `{`.
-    return Document(file, value, "${" in text or "\\" in text, root, builder.members)
+    return Document(file, value, root, builder.members)
 
 
 def read_document(path: Path, file: str, hint: str, problems: list[Problem]) -> Document | None:

@@ -61,8 +61,6 @@ def scalar(text: str) -> str:
 
 def quoted(text: str) -> str:
     """A string in double quotes on one line, with escapes for invisible characters."""
-    if text.isprintable() and '"' not in text and "\\" not in text:
-        return f'"{text}"'
     return '"' + "".join(map(_escaped, text)) + '"'
 
 

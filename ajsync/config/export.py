@@ -23,7 +23,7 @@ from ajsync.schedule import format_duration_short, load_zone, parse, split_zone
 
 _PAYLOAD_DEPTH = MAX_DEPTH - 10
 """Levels of nesting in a payload as YAML, below the levels of the schedule itself."""
-_NOWHERE = Document("", None, False, None)
+_NOWHERE = Document("", None, None)
 _ABSENT: Mapping[str, object] = {
     "timezone": "",
     "description": "",

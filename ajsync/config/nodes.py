@@ -77,13 +77,13 @@ class _PurePythonComposer(_Rules, yaml.SafeLoader):
 _Composer = type("_Composer", (_Rules, yaml.CSafeLoader), {}) if yaml.__with_libyaml__ else _PurePythonComposer
 
 
-def compose(data: bytes, file: str) -> tuple[str, Node | None]:
-    """The text and its root node, which is None for a file without a value. Raises `Unreadable`."""
+def compose(data: bytes, file: str) -> Node | None:
+    """The root node of a text; None for a file without a value. Raises `Unreadable`."""
     text = _decode(data, file)
     if conflict := conflict_problem(text, file):
         raise Unreadable(conflict)
     try:
-        return text, _Composer(text).get_single_node()
+        return _Composer(text).get_single_node()
     except _Refused as error:
         node, message, hint = error.args
         raise Unreadable(Problem(place_of(file, node.start_mark), message, hint)) from None

@@ -46,7 +46,7 @@ class Variables:
             problems.extend(Problem(document.location(path), message, hint) for message, hint in wrong)
             return text
 
-        return (replaced(value, tuple(path)) if document.may_hold_placeholders else value), problems
+        return replaced(value, tuple(path)), problems
 
     def _replace_in(self, text: str) -> tuple[Scalar, list[tuple[str, str]]]:
         """A string with its placeholders replaced, and messages and hints about those that are wrong."""

@@ -212,4 +212,4 @@ def test_places_are_known_beside_keys_that_are_wrong() -> None:
 
 def test_a_path_that_is_not_there_is_the_whole_file() -> None:
     assert read("a: 1").location(("b", 3)) == Location("f", 1, 1)
-    assert document.Document("f", None, False, None).location() == Location("f", 1, 1)
+    assert document.Document("f", None, None).location() == Location("f", 1, 1)
