@@ -13,6 +13,13 @@ from ajsync.text import counted, listed
 _PERCENT_FROM = 10
 """The percentage gate ignores plans with fewer owned schedules: percentages of a handful mean nothing."""
 
+_CONFLICTS = {
+    "unmanaged": "Already in the bucket and without an owner: {}. To take them over, pass --adopt.",
+    "foreign": "These names belong to other owners: {}. Choose other names, or ask their owners to remove them first.",
+    "unreadable": "The bucket holds values that are not scheduled tasks: {}. ajsync does not overwrite them: look at "
+    "each with 'ajsync view', and delete it if it is not needed.",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Loosened:
@@ -64,20 +71,8 @@ def _gates(plan: Plan, safety: Safety, opened: Opened) -> Iterator[GateError]:
 
 
 def _conflicts(plan: Plan) -> Iterator[ConflictError]:
-    unmanaged = [each.name for each in plan.conflicts if each.kind == "unmanaged"]
-    if unmanaged:
-        yield ConflictError(
-            f"Already in the bucket and without an owner: {listed(unmanaged)}. To take them over, pass --adopt."
-        )
-    foreign = [f"{each.name} ({each.detail})" for each in plan.conflicts if each.kind == "foreign"]
-    if foreign:
-        yield ConflictError(
-            f"These names belong to other owners: {listed(foreign)}. "
-            "Choose other names, or ask their owners to remove them first."
-        )
-    unreadable = [each.name for each in plan.conflicts if each.kind == "unreadable"]
-    if unreadable:
-        yield ConflictError(
-            f"The bucket holds values that are not scheduled tasks: {listed(unreadable)}. ajsync does not overwrite "
-            "them: look at each with 'ajsync view', and delete it if it is not needed."
-        )
+    for kind, told in _CONFLICTS.items():
+        conflicts = [each for each in plan.conflicts if each.kind == kind]
+        names = [f"{each.name} ({each.detail})" if kind == "foreign" else each.name for each in conflicts]
+        if names:
+            yield ConflictError(told.format(listed(names)))
