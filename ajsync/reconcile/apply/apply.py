@@ -24,7 +24,7 @@ from ajsync.errors import (
     StalePlanError,
     UnreachableError,
 )
-from ajsync.reconcile.apply.recreate import WATCHER_SECONDS, Recreator
+from ajsync.reconcile.apply.recreate import WATCHER_SECONDS, recreate
 from ajsync.reconcile.apply.writing import KeyWrite, Written, write_keys
 from ajsync.reconcile.plan import Adopt, Change, Create, Delete, Plan, Update
 
@@ -134,8 +134,7 @@ class _Run:
         if not await foreign_watchers(self.bucket.connection):
             await self._write(changes, [change.after for change in changes])
             return
-        recreator = Recreator(self.bucket, self.plan.owner)
-        async for change, written in recreator.recreate(changes, self.on_done, self.stop):
+        async for change, written in recreate(self.bucket, self.plan.owner, changes, self.on_done, self.stop):
             self._record(change, written)
 
     async def delete(self, changes: list[Delete]) -> None:

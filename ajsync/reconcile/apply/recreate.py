@@ -10,7 +10,6 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.journal import Step, decode_journal, encode_journal, journal_key
@@ -47,74 +46,71 @@ _FRAME_BYTES = 64
 _POLL_SECONDS = 0.25
 
 
-@dataclass(frozen=True, slots=True)
-class Recreator:
-    """Deletes schedules and creates them again with other values, under the journal of one owner."""
+async def recreate(
+    bucket: ConfigurationBucket,
+    owner: str,
+    changes: Sequence[Update | Adopt],
+    on_written: Callable[[], None] | None,
+    stop: asyncio.Event,
+) -> AsyncIterator[tuple[Update | Adopt, Written]]:
+    """Recreate each schedule whose key is still at its revision; yields what became of each, journal by journal.
 
-    bucket: ConfigurationBucket
-    owner: str
+    Once `stop` is set, no further journal is begun. Raises ConflictError if another apply of this owner is running.
+    """
+    limit = bucket.connection.max_payload - _JOURNAL_MARGIN
+    journal = await bucket.get(journal_key(owner))
+    if journal is not None and not journal.deleted:
+        raise _running(owner)
+    at = journal.revision if journal is not None else 0
+    settled = True
+    for chunk in split(changes, min(_JOURNAL_BYTES, limit)):
+        if stop.is_set():
+            break
+        data = encode_journal(Step(each.name, each.before, each.after) for each in chunk)
+        if len(data) > limit:
+            yield chunk[0], Written(error=_too_large(chunk[0].name))
+            continue
+        at = await _write_journal(bucket, owner, at, data)
+        results = await _recreate(bucket, chunk, on_written)
+        # A conflict or a refused delete leaves the schedule in the bucket: the journal need not keep it.
+        kept = (ConflictError, NotPermittedError)
+        settled = all(result.error is None or isinstance(result.error, kept) for result in results)
+        for each in zip(chunk, results, strict=True):
+            yield each
+        if not settled:
+            break
+    if settled and at:
+        await _write_journal(bucket, owner, at, None)
 
-    async def recreate(
-        self, changes: Sequence[Update | Adopt], on_written: Callable[[], None] | None, stop: asyncio.Event
-    ) -> AsyncIterator[tuple[Update | Adopt, Written]]:
-        """Recreate each schedule whose key is still at its revision; yields what became of each, journal by journal.
 
-        Once `stop` is set, no further journal is begun. Raises ConflictError if another apply of this owner is running.
-        """
-        limit = self.bucket.connection.max_payload - _JOURNAL_MARGIN
-        journal = await self.bucket.get(journal_key(self.owner))
-        if journal is not None and not journal.deleted:
-            raise self._running()
-        at = journal.revision if journal is not None else 0
-        settled = True
-        for chunk in split(changes, min(_JOURNAL_BYTES, limit)):
-            if stop.is_set():
-                break
-            data = encode_journal(Step(each.name, each.before, each.after) for each in chunk)
-            if len(data) > limit:
-                yield chunk[0], Written(error=_too_large(chunk[0].name))
-                continue
-            at = await self._write_journal(at, data)
-            results = await self._recreate(chunk, on_written)
-            # A conflict or a refused delete leaves the schedule in the bucket: the journal need not keep it.
-            kept = (ConflictError, NotPermittedError)
-            settled = all(result.error is None or isinstance(result.error, kept) for result in results)
-            for each in zip(chunk, results, strict=True):
-                yield each
-            if not settled:
-                break
-        if settled and at:
-            await self._write_journal(at, None)
+async def _recreate(
+    bucket: ConfigurationBucket, chunk: Sequence[Update | Adopt], on_written: Callable[[], None] | None
+) -> Sequence[Written]:
+    results = await write_keys(bucket, [KeyWrite(change.name, change.revision, None) for change in chunk])
+    gone = [index for index, result in enumerate(results) if result.error is None]
+    creates = [KeyWrite(chunk[index].name, results[index].revision, chunk[index].after) for index in gone]
+    if creates:
+        made = await create_again(bucket, creates, on_written)
+        for index, result in zip(gone, made, strict=True):
+            results[index] = result
+    return results
 
-    async def _recreate(
-        self, chunk: Sequence[Update | Adopt], on_written: Callable[[], None] | None
-    ) -> Sequence[Written]:
-        deletes = [KeyWrite(change.name, change.revision, None) for change in chunk]
-        results = await write_keys(self.bucket, deletes)
-        gone = [index for index, result in enumerate(results) if result.error is None]
-        creates = [KeyWrite(chunk[index].name, results[index].revision, chunk[index].after) for index in gone]
-        if creates:
-            made = await create_again(self.bucket, creates, on_written)
-            for index, result in zip(gone, made, strict=True):
-                results[index] = result
-        return results
 
-    async def _write_journal(self, revision: int, data: bytes | None) -> int:
-        key = journal_key(self.owner)
-        (answer,) = await publish_all(self.bucket.connection, [compare_and_set(self.bucket, key, revision, data)])
-        if answer.conflict:
-            found = await self.bucket.get(key)
-            if found is not None and (found.data == data or (data is None and found.deleted)):
-                return found.revision
-            raise self._running()
-        if answer.error:
-            raise refusal(f"the journal {key}", answer)
-        return answer.sequence
+async def _write_journal(bucket: ConfigurationBucket, owner: str, revision: int, data: bytes | None) -> int:
+    key = journal_key(owner)
+    (answer,) = await publish_all(bucket.connection, [compare_and_set(bucket, key, revision, data)])
+    if answer.conflict:
+        found = await bucket.get(key)
+        if found is not None and (found.data == data or (data is None and found.deleted)):
+            return found.revision
+        raise _running(owner)
+    if answer.error:
+        raise refusal(f"the journal {key}", answer)
+    return answer.sequence
 
-    def _running(self) -> ConflictError:
-        return ConflictError(
-            f"Another apply of {self.owner} is running in this bucket. Try again when it has finished."
-        )
+
+def _running(owner: str) -> ConflictError:
+    return ConflictError(f"Another apply of {owner} is running in this bucket. Try again when it has finished.")
 
 
 async def create_again(
