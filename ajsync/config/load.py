@@ -15,7 +15,7 @@ from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.config.files import Folder, Unlistable, unmatched_problem
 from ajsync.config.inputs import Inputs
 from ajsync.config.members import MemberChecks
-from ajsync.config.problems import Problems, TooManyProblemsError
+from ajsync.config.problems import Problems
 from ajsync.config.project import PROJECT_FILE, Project, find_project, read_project
 from ajsync.config.schedules import LoadedSchedule, SchedulesReader
 from ajsync.config.wording import shown
@@ -115,12 +115,9 @@ def load_context(start: Path, *, project: Path | None = None, environment: str |
 
 @contextmanager
 def _gathering() -> Iterator[Problems]:
-    """Collect problems in a block, and raise them at its end, or as soon as there are too many."""
+    """Collect problems in a block, and raise them at its end."""
     problems = Problems()
-    try:
-        yield problems
-    except TooManyProblemsError as error:
-        raise ConfigurationError(error.found, stopped=True) from None
+    yield problems
     if problems:
         raise ConfigurationError(set(problems))  # a set, because an alias repeats the same problem
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Self
 
-from ajsync.errors import Problem
+from ajsync.errors import ConfigurationError, Problem
 
 MOST_PROBLEMS = 1000
 """More would not be read. Once these are fixed, the next run finds the rest."""
@@ -13,16 +13,8 @@ _MOST_REPEATED = 5 * MOST_PROBLEMS
 """Repetitions count too: what an alias repeats is wrong in one place, and is found each time."""
 
 
-class TooManyProblemsError(Exception):
-    """There are so many problems that the search for more was given up."""
-
-    def __init__(self, found: frozenset[Problem]) -> None:
-        super().__init__(f"more than {len(found)} problems")
-        self.found = found
-
-
 class Problems(list[Problem]):
-    """A list that raises TooManyProblemsError at its limit, which ends the search."""
+    """A list that raises ConfigurationError at its limit, which ends the search."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,11 +22,10 @@ class Problems(list[Problem]):
 
     def append(self, problem: Problem, /) -> None:
         """Add a problem."""
-        if problem not in self._different and len(self._different) >= MOST_PROBLEMS:
-            raise TooManyProblemsError(frozenset(self._different))
+        one_more = problem not in self._different and len(self._different) >= MOST_PROBLEMS
+        if one_more or len(self) >= _MOST_REPEATED:
+            raise ConfigurationError(self._different, stopped=True)
         self._different.add(problem)
-        if len(self) >= _MOST_REPEATED:
-            raise TooManyProblemsError(frozenset(self._different))
         super().append(problem)
 
     def extend(self, problems: Iterable[Problem], /) -> None:

@@ -10,7 +10,7 @@ from ajsync.schedule.fields import FIELD_PREFIXES, parse_fields
 from ajsync.schedule.timetable import Timetable
 from ajsync.schedule.units import SECOND
 from ajsync.schedule.walltimes import WallTimes
-from ajsync.schedule.zones import WHITE_SPACE, ZONE_PREFIXES, load_zone, split_zone, with_zone
+from ajsync.schedule.zones import WHITE_SPACE, ZONE_PREFIXES, load_zone, split_zone
 from ajsync.text import quote
 
 _NAMED = {
@@ -100,9 +100,9 @@ def _read(text: str, zone: str) -> Timetable:
         if fields is None:
             raise ScheduleError(f"{quote(rest)} is not one of {', '.join(_NAMED)}")
         rest = fields
-    elif (spelling := normalise(rest)) != rest:
-        if spelling.startswith(_EVERY):
-            _interval(spelling.removeprefix(_EVERY))
+    elif _lacks_at(rest):
+        if f"@{rest}" not in _NAMED:
+            _interval(f"@{rest}".removeprefix(_EVERY))
         raise ScheduleError(f"{quote(rest)} has no @")
     return Timetable(text, name, 0, zone_info, WallTimes(parse_fields(rest)))
 
@@ -113,10 +113,9 @@ def _interval(duration: str) -> int:
     return max(nanoseconds - nanoseconds % SECOND, SECOND)
 
 
-def normalise(text: str) -> str:
-    """Add the `@` to `daily`, `every 10m` and the like; leave everything else alone."""
-    spelling = f"@{text}"
-    return spelling if spelling in _NAMED or spelling.startswith(_EVERY) else text
+def _lacks_at(text: str) -> bool:
+    """Whether it is `daily`, `every 10m` or the like."""
+    return f"@{text}" in _NAMED or f"@{text}".startswith(_EVERY)
 
 
 def spell_out(text: str) -> str:
@@ -126,10 +125,9 @@ def spell_out(text: str) -> str:
     """
     text = text.strip(WHITE_SPACE)
     zone, rest = split_zone(text)
-    if not zone:
-        return normalise(text)
-    spelling = normalise(rest)
-    return text if spelling == rest else f"{text.split(' ')[0]} {spelling}"
+    if not _lacks_at(rest):
+        return text
+    return f"{text.split(' ')[0]} @{rest}" if zone else f"@{rest}"
 
 
 def stored_schedule(text: str, zone: str = "") -> str:
@@ -139,7 +137,10 @@ def stored_schedule(text: str, zone: str = "") -> str:
     """
     spelled = spell_out(text)
     load_zone(zone)
-    if not spelled.startswith(_EVERY):
-        spelled = with_zone(spelled, zone)
+    if zone and not spelled.startswith(_EVERY):
+        if spelled.startswith(ZONE_PREFIXES):
+            both = f"{quote(spelled)} already names a zone, and so does {quote(zone)}"
+            raise ScheduleError(f"time zone: {both}; keep one of them")
+        spelled = f"CRON_TZ={zone} {spelled}"
     parse(spelled)
     return spelled

@@ -60,17 +60,3 @@ def split_zone(text: str) -> tuple[str, str]:
         if space:
             return prefix.partition("=")[2] or "UTC", rest.strip(WHITE_SPACE)
     return "", text
-
-
-def with_zone(text: str, zone: str) -> str:
-    """Prefix a schedule with `CRON_TZ=Zone `, unless the zone is "".
-
-    Raises ScheduleError if the schedule names a zone itself. Nothing else is checked.
-    """
-    if not zone:
-        return text
-    if text.startswith(ZONE_PREFIXES):
-        raise ScheduleError(
-            f"time zone: {quote(text)} already names a zone, and so does {quote(zone)}; keep one of them"
-        )
-    return f"CRON_TZ={zone} {text}"

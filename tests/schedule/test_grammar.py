@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ajsync.errors import ScheduleError
-from ajsync.schedule import normalise, parse
+from ajsync.schedule import parse, spell_out, stored_schedule
 from ajsync.schedule.fields import parse_fields
 from ajsync.schedule.units import SECOND
 
@@ -159,13 +159,14 @@ def test_only_a_star_without_a_step_sets_the_star_bit(field: str, star: bool) ->
     ],
 )
 def test_spellings_of_the_command_line_get_their_at_sign(spelling: str, schedule: str) -> None:
-    assert normalise(spelling) == schedule
-    parse(normalise(spelling))
+    assert spell_out(spelling) == schedule
+    assert spell_out(f" TZ=UTC {spelling}") == f"TZ=UTC {schedule}"
+    assert stored_schedule(spelling) == schedule
 
 
-@pytest.mark.parametrize("text", ["@daily", "0 9 * * *", "Daily", "daily ", "every", "everyday", "", "nonsense"])
+@pytest.mark.parametrize("text", ["@daily", "0 9 * * *", "Daily", "every", "everyday", "", "nonsense"])
 def test_everything_else_is_left_alone(text: str) -> None:
-    assert normalise(text) == text
+    assert spell_out(text) == text
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ajsync.errors import ScheduleError
-from ajsync.schedule import load_zone, parse, split_zone, with_zone
+from ajsync.schedule import load_zone, parse, split_zone, stored_schedule
 
 NOON = datetime(2026, 1, 10, 12, tzinfo=UTC)
 
@@ -99,8 +99,10 @@ def test_nothing_is_suggested_for_a_name_that_is_like_no_other() -> None:
 @pytest.mark.parametrize("text", ["0 9 * * *", "@daily", "@every 5m"])
 @given(zone=st.sampled_from(["UTC", "Europe/Malta", "America/Argentina/Buenos_Aires", "Etc/GMT+12"]))
 def test_a_zone_that_was_put_in_front_comes_off_again(text: str, zone: str) -> None:
-    assert split_zone(with_zone(text, zone)) == (zone, text)
-    assert parse(with_zone(text, zone)).zone == zone
+    prefixed = f"CRON_TZ={zone} {text}"
+    assert split_zone(prefixed) == (zone, text)
+    assert parse(prefixed).zone == zone
+    assert stored_schedule(text, zone) == (text if text.startswith("@every") else prefixed)
 
 
 @pytest.mark.parametrize(
@@ -118,12 +120,12 @@ def test_a_stored_schedule_is_split_as_go_splits_it(text: str, parts: tuple[str,
 
 
 def test_no_zone_leaves_the_schedule_alone() -> None:
-    assert with_zone("0 9 * * *", "") == "0 9 * * *"
+    assert stored_schedule("0 9 * * *") == "0 9 * * *"
 
 
 def test_a_second_zone_is_refused() -> None:
     with pytest.raises(ScheduleError, match="already names a zone"):
-        with_zone("TZ=UTC 0 9 * * *", "Europe/Malta")
+        stored_schedule("TZ=UTC 0 9 * * *", "Europe/Malta")
 
 
 def test_the_prefix_wins_over_the_zone_given() -> None:
