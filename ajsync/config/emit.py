@@ -74,13 +74,8 @@ def _key(key: str, indent: str) -> str:
 
 
 def _sequence(value: list[Any], indent: str) -> str:
-    return "".join(f"\n{indent}-{_item(item, indent + '  ')}" for item in value)
-
-
-def _item(item: Any, indent: str) -> str:
-    """An item after its dash, with the first line of a collection on the same line."""
-    text = _node(item, indent)
-    return f" {text[1 + len(indent) :]}" if text.startswith("\n") else text
+    # The first line of a collection is on the line of the dash.
+    return "".join(f"\n{indent}- {_node(item, indent + '  ').lstrip()}" for item in value)
 
 
 def _node(value: Any, indent: str) -> str:

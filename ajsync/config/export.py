@@ -19,7 +19,8 @@ from ajsync.config.emit import Quoted, emit
 from ajsync.config.members import MemberChecks
 from ajsync.config.nodes import HALF_PAIR, MAX_DEPTH, MAX_FILE_SIZE
 from ajsync.errors import InvalidError, Problem, ScheduleError
-from ajsync.schedule import format_duration_short, load_zone, parse, split_zone
+from ajsync.schedule import format_duration_short, parse, split_zone
+from ajsync.schedule.zones import is_zone
 
 _PAYLOAD_DEPTH = MAX_DEPTH - 10
 """Levels of nesting in a payload as YAML, below the levels of the schedule itself."""
@@ -127,13 +128,9 @@ def _payload(payload: bytes, members: dict[str, Any], stored: dict[str, Any], ch
 def _split_schedule(stored: str) -> tuple[str, str]:
     """A stored schedule and its zone; not split if the loader would put it together differently."""
     zone, rest = split_zone(stored)
-    if stored != f"CRON_TZ={zone} {rest}" or rest.startswith("@every "):
-        return stored, ""
-    try:
-        load_zone(zone)
-    except ScheduleError:  # "Local" is allowed in a prefix only
-        return stored, ""
-    return rest, zone
+    # "Local" is no zone, and is allowed in a prefix only.
+    splits = stored == f"CRON_TZ={zone} {rest}" and is_zone(zone) and not rest.startswith("@every ")
+    return (rest, zone) if splits else (stored, "")
 
 
 def _difference(members: dict[str, Any], stored: dict[str, Any], checks: MemberChecks) -> str:

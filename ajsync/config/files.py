@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -108,10 +108,38 @@ class Folder:
             parts = PurePosixPath(pattern).parts
             # Several ** in a row mean the same as one.
             parts = tuple(part for part, following in pairwise((*parts, "")) if not part == following == "**")
-            search = _Search(lambda folder: self.refuses(folder, spelled=True) is None)
-            return list(search.expand(self.path, (*parts, "*") if parts[-1] == "**" else parts))
+            return list(self._search(self.path, (*parts, "*") if parts[-1] == "**" else parts, set()))
         except OSError as error:
             raise Unlistable(f"{error.filename} cannot be listed: {error.strerror}") from None
+
+    def _search(self, folder: Path, parts: tuple[str, ...], seen: set[tuple[int, int, int]]) -> Iterator[Path]:
+        """What matches in a folder, and what will be a problem: a link that is not followed, or a folder.
+
+        `seen` has the folders that were searched, with the number of parts left, because links may form a circle.
+        """
+        first, rest = parts[0], parts[1:]
+        names = [first]
+        if _MAGIC.intersection(first):
+            status = folder.stat()
+            key = (status.st_dev, status.st_ino, len(parts))
+            if key in seen:
+                return
+            seen.add(key)
+            if first == "**":
+                yield from self._search(folder, rest, seen)
+                rest = parts
+            found = sorted(os.listdir(folder))  # noqa: PTH208 - only names are needed, and most do not match
+            names = [name for name in found if first.startswith(".") or not name.startswith(".")]
+            names = [name for name in names if first == "**" or fnmatchcase(name, first)]
+        for path in map(folder.joinpath, names):
+            if not rest:
+                if os.path.lexists(path) and (first != "*" or not path.is_dir()):
+                    yield path
+            elif path.is_dir():
+                if path.is_symlink() and self.refuses(path, spelled=True) is not None:
+                    yield path
+                else:
+                    yield from self._search(path, rest, seen)
 
     def unmatched(self, patterns: Collection[str], read: Iterable[Path]) -> list[Path]:
         """Files that look like schedules files and are not among those `read`.
@@ -137,45 +165,6 @@ class Folder:
                         if _SCHEDULES.search(read_regular(path, MAX_FILE_SIZE)):
                             found.setdefault(real, path)
         return sorted(found.values())
-
-
-class _Search:
-    """One search for the files that a pattern matches."""
-
-    def __init__(self, enters: Callable[[Path], bool]) -> None:
-        """`enters` decides whether to follow a link to a folder."""
-        self._enters = enters
-        self._seen: set[tuple[int, int, int]] = set()
-        """Folders that were searched, with the number of parts left, because links may form a circle."""
-
-    def expand(self, folder: Path, parts: tuple[str, ...]) -> Iterator[Path]:
-        """What matches in a folder, including a link to a folder that is not followed, which will be a problem."""
-        first, rest = parts[0], parts[1:]
-        names = [first]
-        if _MAGIC.intersection(first):
-            status = folder.stat()
-            key = (status.st_dev, status.st_ino, len(parts))
-            if key in self._seen:
-                return
-            self._seen.add(key)
-            if first == "**":
-                yield from self.expand(folder, rest)
-                rest = parts
-            found = sorted(os.listdir(folder))  # noqa: PTH208 - only names are needed, and most do not match
-            names = [name for name in found if first.startswith(".") or not name.startswith(".")]
-            names = [name for name in names if first == "**" or fnmatchcase(name, first)]
-        for path in map(folder.joinpath, names):
-            if rest:
-                if path.is_dir():
-                    yield from self._go_on(path, rest)
-            elif os.path.lexists(path) and (first != "*" or not path.is_dir()):
-                yield path  # also a folder with the name of a file, which will be a problem
-
-    def _go_on(self, folder: Path, parts: tuple[str, ...]) -> Iterator[Path]:
-        if folder.is_symlink() and not self._enters(folder):
-            yield folder
-        else:
-            yield from self.expand(folder, parts)
 
 
 def unmatched_problem(pattern: Pattern, folder: Folder, *, given: bool) -> Problem:

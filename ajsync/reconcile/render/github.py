@@ -13,7 +13,7 @@ from ajsync.reconcile.plan import Adopt, Change, Create, Delete, Plan, Update
 from ajsync.reconcile.render.fires import FireTimes
 from ajsync.reconcile.render.interface import RenderOptions
 from ajsync.reconcile.render.rows import Row, change_rows, next_rows
-from ajsync.reconcile.render.wording import REFUSED, REMEDIES, conflict_text, loosened_told, summary
+from ajsync.reconcile.render.wording import REFUSED, REMEDIES, loosened_told, summary
 from ajsync.text import counted, one_line, plural, visible
 
 Level = Literal["notice", "warning", "error"]
@@ -59,7 +59,7 @@ def _errors(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOptions)
         if not (plan.conflicts and isinstance(refusal, ConflictError)):  # each conflict is an error of its own below
             yield _command("error", f"ajsync: {REFUSED.rstrip(':')}", one_line(str(refusal)))
     for conflict in plan.conflicts:
-        message = f"{conflict_text(conflict)}. {REMEDIES[conflict.kind]}"
+        message = f"{one_line(str(conflict))}. {REMEDIES[conflict.kind]}"
         title = f"ajsync: conflict over {visible(conflict.name)}"
         yield _command("error", title, message, options.locations.get(conflict.name))
 

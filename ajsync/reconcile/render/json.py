@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Any
 
 from ajsync.asyncjobs.model import ScheduledTask
@@ -12,7 +13,6 @@ from ajsync.reconcile.fields import changed_fields, stored_object
 from ajsync.reconcile.plan import KINDS, Change, Conflict, Plan
 from ajsync.reconcile.render.fires import FireTimes
 from ajsync.reconcile.render.interface import RenderOptions
-from ajsync.reconcile.render.rows import payload_digest
 from ajsync.reconcile.render.wording import REMEDIES
 
 _FORMAT = 1
@@ -89,7 +89,7 @@ def _task(task: ScheduledTask | None, show_payload: bool) -> dict[str, Any] | No
     if not task.created_at:
         del value["created_at"]  # it gets one when it is stored
     if task.payload is not None and not show_payload:
-        value["payload"] = {"bytes": len(task.payload), "sha256": payload_digest(task.payload)}
+        value["payload"] = {"bytes": len(task.payload), "sha256": sha256(task.payload).hexdigest()}
     return value
 
 

@@ -18,7 +18,6 @@ from ajsync.reconcile.render.wording import (
     REFUSED,
     REMEDIES,
     change_place,
-    conflict_text,
     gate_refusals,
     left_alone,
     loosened_told,
@@ -98,7 +97,7 @@ def _conflicts(plan: Plan, options: RenderOptions) -> Iterator[str]:
     for conflict in plan.conflicts:
         where = place(conflict.name, options.locations)
         at = f" ({code(where)})" if where else ""
-        yield f"- {prose(conflict_text(conflict))}{at}. {prose(REMEDIES[conflict.kind])}"
+        yield f"- {prose(one_line(str(conflict)))}{at}. {prose(REMEDIES[conflict.kind])}"
 
 
 def _some(lines: Iterable[str]) -> Iterator[str]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from hashlib import sha256
 from itertools import islice
 from typing import Literal
 
@@ -82,7 +82,7 @@ def worded(field: Field, value: Value) -> str:
     """The value of a field on one line, escaped; a payload is its size and the beginning of its digest."""
     match value:
         case bytes():
-            return f"{byte_size(len(value))}, sha256 {payload_digest(value)[:12]}"
+            return f"{byte_size(len(value))}, sha256 {sha256(value).hexdigest()[:12]}"
         case None | "":
             return field.absent
         case str():
@@ -90,11 +90,6 @@ def worded(field: Field, value: Value) -> str:
     if field.kind == "duration":
         return format_duration(value) if value else field.absent
     return str(value)
-
-
-def payload_digest(payload: bytes) -> str:
-    """The SHA-256 of a payload, in hex."""
-    return hashlib.sha256(payload).hexdigest()
 
 
 def _content(line: str) -> Row:

@@ -15,7 +15,6 @@ from ajsync.reconcile.render.wording import (
     REFUSED,
     REMEDIES,
     change_place,
-    conflict_text,
     gate_refusals,
     left_alone,
     loosened_told,
@@ -106,7 +105,7 @@ def _conflicts(plan: Plan, options: RenderOptions, paint: Paint) -> Iterator[str
         found = [conflict for conflict in plan.conflicts if conflict.kind == kind]
         for conflict in found:
             where = place(conflict.name, options.locations)
-            line = f"  {paint('alarm', '!')} {conflict_text(conflict)}"
+            line = f"  {paint('alarm', '!')} {one_line(str(conflict))}"
             yield f"{line}  {paint('faint', where)}" if where else line
         if found:
             yield f"    {remedy}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ajsync.errors import AjsyncError, ConflictError, Location
 from ajsync.reconcile.gates import Loosened
-from ajsync.reconcile.plan import KINDS, Change, Conflict, Delete, Plan
+from ajsync.reconcile.plan import KINDS, Change, Delete, Plan
 from ajsync.text import counted, one_line, plural, visible
 
 REMEDIES: Mapping[str, str] = {
@@ -57,11 +57,6 @@ def gate_refusals(plan: Plan, refusals: Sequence[AjsyncError]) -> list[str]:
 def loosened_told(loosened: Sequence[Loosened]) -> str:
     """Which safety limits the files loosen, in a sentence; empty if none."""
     return f"The files loosen the safety limits: {'; '.join(map(str, loosened))}." if loosened else ""
-
-
-def conflict_text(conflict: Conflict) -> str:
-    """Why one name is in conflict, escaped."""
-    return one_line(str(conflict))
 
 
 def change_place(change: Change, locations: Mapping[str, Location]) -> str:
