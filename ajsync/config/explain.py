@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ajsync.asyncjobs.model import MIN_DEADLINE
 from ajsync.config.document import Document, Steps
 from ajsync.config.placeholders import placeholder_hint, with_our_placeholders
-from ajsync.config.syntax import ODD_INDENT, begins_oddly
+from ajsync.config.syntax import ODD_INDENT, ODD_SPACE
 from ajsync.config.wording import choice, flow, kind, kind_of_schema, shown, suggestion
 from ajsync.errors import Problem
 from ajsync.schedule.duration_hints import duration_hint
@@ -76,7 +77,7 @@ def _unknown_members(error: _Error, path: Steps) -> Iterator[ValueProblem]:
     patterns = error.schema.get("patternProperties", ())
     for member in error.instance:
         if member not in known and not any(re.search(pattern, member) for pattern in patterns):
-            hint = ODD_INDENT if begins_oddly(member) else suggestion(member, known)
+            hint = ODD_INDENT if ODD_SPACE.match(member) else suggestion(member, known)
             yield ValueProblem(f"unknown member {shown(member)}", hint, (*path, member), of_key=True)
 
 
@@ -120,7 +121,7 @@ def _bad_type(name: str, error: _Error) -> tuple[str, str]:
 
 
 def _with_unit(name: str, value: float) -> str:
-    if value <= 0 or value in (float("inf"),) or value != value:
+    if not 0 < value < inf:
         return "write a longer duration, such as 1h, or leave it out"
     return duration_hint(flow(value), MIN_DEADLINE if name == "deadline" else 0)
 

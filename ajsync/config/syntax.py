@@ -9,7 +9,7 @@ import yaml
 from ajsync.config.placeholders import bare_placeholder_hint
 from ajsync.errors import Location, Problem
 
-_ODD_SPACE = re.compile("[ ]*[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff]")
+ODD_SPACE = re.compile("[ ]*[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff]")
 """Characters that look like spaces and are none for YAML, as web pages and word processors leave them."""
 ODD_INDENT = "indent with plain spaces: the line begins with another character that looks like one"
 _CONFLICT_BEGINS = re.compile(r"^<{7}(?: |\r?$)", re.MULTILINE)
@@ -50,7 +50,7 @@ _HINTS = (
     ("unknown escape character", r"write \\ for a backslash, or use single quotes"),
 )
 _LINES = (
-    (_ODD_SPACE, "this line is indented by a character that is no space for YAML", ODD_INDENT),
+    (ODD_SPACE, "this line is indented by a character that is no space for YAML", ODD_INDENT),
     (_STATEMENT, "this is a statement of a template", "let ajsync read the output of the template tool"),
     (_STUCK, "there is no space after the colon", "write the name of the member, a colon, a space and the value"),
 )
@@ -127,11 +127,6 @@ def _line(text: str, number: int) -> str:
     lines = _LINE_BREAK.split(text)
     line = lines[number] if 0 <= number < len(lines) else ""
     return line if len(line) <= _LONGEST_LINE else ""
-
-
-def begins_oddly(text: str) -> bool:
-    """Whether a key begins with a space that is none for YAML."""
-    return _ODD_SPACE.match(text) is not None
 
 
 def conflict_problem(text: str, file: str) -> Problem | None:

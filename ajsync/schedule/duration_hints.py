@@ -22,10 +22,13 @@ _PART = re.compile(
     r"([0-9]{1,9}(?:[.,][0-9]{1,9})?|an?\b|one\b|half an?\b)\s*([a-z]*)"
     r"(?:\s|,|and\b|&|\+)*"  # before the next part
 )
-_ISO = re.compile(
-    r"p(?:([0-9]+)w)?(?:([0-9]+)d)?(?:t(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?)?", re.IGNORECASE | re.ASCII
+_ISO = r"p(?:([0-9]+)w)?(?:([0-9]+)d)?(?:t(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?)?"
+_CLOCK = r"([0-9]{1,3}):([0-5][0-9]):([0-5][0-9])"
+_FORMS = (
+    (re.compile(_ISO), (7 * _DAY, _DAY, HOUR, MINUTE, SECOND)),
+    (re.compile(_CLOCK), (HOUR, MINUTE, SECOND)),
 )
-_CLOCK = re.compile(r"([0-9]{1,3}):([0-5][0-9]):([0-5][0-9])")
+"""Durations of numbers alone, and their units."""
 _LONGEST = 40
 _LIMIT = 876_000 * HOUR
 """A century. No deadline is longer, and a number of so many seconds means something else."""
@@ -57,22 +60,12 @@ def meant_duration(text: str) -> int | None:
     plain = plain.lower()
     if re.fullmatch(r"[a-z]+", plain):
         plain = f"one {plain}"
-    duration = _iso(plain)
-    if duration is None:
-        clock = _CLOCK.fullmatch(plain)
-        duration = _sum(clock.groups(), (HOUR, MINUTE, SECOND)) if clock else _parts(plain)
+    duration = _parts(plain)
+    for form, units in _FORMS:
+        if match := form.fullmatch(plain):
+            numbers = match.groups(default="0")
+            duration = sum(int(number[:12]) * unit for number, unit in zip(numbers, units, strict=True))
     return duration if duration is not None and 0 < duration <= _LIMIT else None
-
-
-def _iso(plain: str) -> int | None:
-    iso = _ISO.fullmatch(plain)
-    if iso is None or not any(iso.groups()):
-        return None
-    return _sum(iso.groups(default="0"), (7 * _DAY, _DAY, HOUR, MINUTE, SECOND))
-
-
-def _sum(numbers: tuple[str, ...], units: tuple[int, ...]) -> int:
-    return sum(int(number[:12]) * unit for number, unit in zip(numbers, units, strict=True))
 
 
 def _parts(plain: str) -> int | None:

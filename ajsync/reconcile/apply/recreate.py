@@ -68,7 +68,12 @@ async def recreate(
             break
         data = encode_journal(Step(each.name, each.before, each.after) for each in chunk)
         if len(data) > limit:
-            yield chunk[0], Written(error=_too_large(chunk[0].name))
+            error = InvalidError(
+                f"{chunk[0].name}: its old and new value together are larger than a message of this server may be, so "
+                "it cannot be updated beside a running Go scheduler without the risk of losing it. "
+                "Stop the Go schedulers for this update, or make the payload smaller."
+            )
+            yield chunk[0], Written(error=error)
             continue
         at = await _write_journal(bucket, owner, at, data)
         results = await _recreate(bucket, chunk, on_written)
@@ -222,12 +227,4 @@ def _interrupted(name: str, error: AjsyncError) -> UnreachableError:
     return UnreachableError(
         f"{name}: it was deleted for an update and could not be created again yet ({error}); the journal keeps it, and "
         "the next 'ajsync apply' restores it first"
-    )
-
-
-def _too_large(name: str) -> InvalidError:
-    return InvalidError(
-        f"{name}: its old and new value together are larger than a message of this server may be, so it cannot be "
-        "updated beside a running Go scheduler without the risk of losing it. "
-        "Stop the Go schedulers for this update, or make the payload smaller."
     )
