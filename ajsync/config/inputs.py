@@ -6,11 +6,14 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from pathlib import Path
+from typing import TypeAlias
 
 from ajsync.config.files import Folder, Unlistable
 from ajsync.files import way
+
+State: TypeAlias = tuple[list[str], dict[Path, tuple[int, ...]]]
+"""The errors of patterns, and the state of each file."""
 
 
 @dataclass(slots=True)
@@ -24,16 +27,13 @@ class Inputs:
     files: set[Path] = field(default_factory=set)
     """Files that are named, whether or not they exist: `ajsync.yaml` and payload files."""
 
-    def state(self) -> bytes:
-        """A digest that changes when a load would see something else. It reads no file.
+    def state(self) -> State:
+        """What differs when a load would see something else. It reads no file.
 
         Links are followed, so a change is seen however the content was replaced.
         """
         paths, problems = self._look()
-        digest = blake2b("\n".join(problems).encode(errors="surrogateescape"), digest_size=16)
-        for name in sorted(map(os.fsencode, paths)):
-            digest.update(_status(name))
-        return digest.digest()
+        return problems, {path: _status(path) for path in paths}
 
     def watched(self) -> Watched:
         """The folders in which something changes when one of the files changes, or a link on the way to it."""
@@ -78,14 +78,13 @@ class Watched:
         return frozenset(found)
 
 
-def _status(name: bytes) -> bytes:
-    """What identifies the content under a name. It includes the mode, because a file may become readable."""
+def _status(path: Path) -> tuple[int, ...]:
+    """What identifies the content of a file. Its time of change says too that it became readable."""
     try:
-        found = os.stat(name)  # noqa: PTH116 - called for a thousand files a second
+        found = path.stat()
     except (OSError, ValueError) as error:  # ValueError: not a possible name
-        return b"%s\0%d\0" % (name, getattr(error, "errno", None) or 0)
-    numbers = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-    return b"%s\0%d,%d,%d,%d,%d\0" % (name, *numbers)
+        return (getattr(error, "errno", None) or 0,)
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _way(path: Path) -> Iterator[Path]:
