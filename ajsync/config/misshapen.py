@@ -5,29 +5,28 @@ The schema would report each misplaced member, although there is one mistake and
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ajsync.config.explain import ValueProblem
+from ajsync.config.schema import SCHEDULES_SCHEMA, read_schema
 from ajsync.config.wording import shown
 
 _PROJECT_ONLY = frozenset(("owner", "files", "context", "environments", "safety"))
 
 
-def misshapen(value: Any, members: Collection[str], file_members: Collection[str]) -> Iterator[ValueProblem]:
-    """What is wrong with the shape of a schedules file; nothing if the schema can judge its members.
-
-    `members` are those of a schedule, `file_members` those of the file.
-    """
+def misshapen(value: Any) -> Iterator[ValueProblem]:
+    """What is wrong with the shape of a schedules file; nothing if the schema can judge its members."""
     if isinstance(value, list):
         yield ValueProblem("the file is a list, not a mapping", f"write schedules: and below it {_without_dash(value)}")
     elif isinstance(value, dict):
-        yield from _in_mapping(value, frozenset(members), frozenset(file_members))
+        yield from _in_mapping(value)
 
 
-def misplaced(schedules: Mapping[str, Any], members: Collection[str]) -> tuple[frozenset[str], list[ValueProblem]]:
+def misplaced(schedules: Mapping[str, Any]) -> tuple[frozenset[str], list[ValueProblem]]:
     """The keys of `schedules` that are members of a schedule and not indented below its name, and the problem."""
-    flat = [key for key, value in schedules.items() if key in members and not _is_schedule(value, members)]
+    members = _members()
+    flat = [key for key, value in schedules.items() if key in members and not _is_schedule(value)]
     if "schedule" not in flat and "task_type" not in flat:
         return frozenset(), []
     names = [key for key, value in schedules.items() if value is None and key not in members]
@@ -39,12 +38,17 @@ def misplaced(schedules: Mapping[str, Any], members: Collection[str]) -> tuple[f
     return frozenset((*flat, *names[:1])), [problem]
 
 
-def _in_mapping(
-    value: Mapping[str, Any], members: frozenset[str], file_members: frozenset[str]
-) -> Iterator[ValueProblem]:
+def _members() -> Mapping[str, Any]:
+    """The schemas of the members of a schedule."""
+    members: Mapping[str, Any] = read_schema(SCHEDULES_SCHEMA)["$defs"]["schedule"]["properties"]
+    return members
+
+
+def _in_mapping(value: Mapping[str, Any]) -> Iterator[ValueProblem]:
     schedules = value.get("schedules")
-    others = [key for key in value if key not in file_members and not key.startswith("x-")]
-    beside = [key for key in others if _is_schedule(value[key], members)] if "apiVersion" not in value else []
+    of_file = read_schema(SCHEDULES_SCHEMA)["properties"]
+    others = [key for key in value if key not in of_file and not key.startswith("x-")]
+    beside = [key for key in others if _is_schedule(value[key])] if "apiVersion" not in value else []
     if isinstance(schedules, list):
         yield ValueProblem(
             "schedules is a list, not a mapping", f"write below schedules: {_without_dash(schedules)}", ("schedules",)
@@ -57,12 +61,12 @@ def _in_mapping(
     elif schedules is None and "schedules" in value and "schedule" in others and isinstance(value["schedule"], str):
         hint = "write the name of the schedule below schedules, and indent its members below that"
         yield ValueProblem('"schedule" is beside schedules, not below it', hint, ("schedule",), of_key=True)
-    elif "schedules" not in value and (key := _misspelled(value, others, members)):
+    elif "schedules" not in value and (key := _misspelled(value, others)):
         yield ValueProblem("schedules is missing", f"write schedules instead of {shown(key)}", (key,), of_key=True)
     elif "schedules" not in value and beside:
         hint = f"write schedules: above {shown(beside[0])}, and indent everything below it by two spaces"
         yield ValueProblem("schedules is missing", hint, (beside[0],), of_key=True)
-    elif "schedules" not in value and members & set(others) and "schedule" in others:
+    elif "schedules" not in value and "schedule" in others:
         hint = "write schedules: and below it the name of the schedule, and indent its members below that"
         yield ValueProblem("schedules is missing", hint, ("schedule",), of_key=True)
     elif "schedules" not in value and _PROJECT_ONLY & set(others):
@@ -74,19 +78,18 @@ def _in_mapping(
         yield ValueProblem("this is not a schedules file: schedules is missing", hint, (others[0],), of_key=True)
 
 
-def _is_schedule(value: Any, members: Collection[str]) -> bool:
+def _is_schedule(value: Any) -> bool:
     """Whether a value looks like the members of a schedule."""
-    if not isinstance(value, dict) or not value.keys() & {*members}:
+    if not isinstance(value, dict) or not ("schedule" in value or "task_type" in value):
         return False
-    schedule = value.get("schedule", "")
-    return ("schedule" in value or "task_type" in value) and not isinstance(schedule, dict | list)
+    return not isinstance(value.get("schedule"), dict | list)
 
 
-def _misspelled(value: Mapping[str, Any], others: list[str], members: Collection[str]) -> str:
+def _misspelled(value: Mapping[str, Any], others: list[str]) -> str:
     """The key that has schedules by name and is not called `schedules`; "" for none."""
     for key in others:
         inner = value[key]
-        if isinstance(inner, dict) and inner and all(_is_schedule(each, members) for each in inner.values()):
+        if isinstance(inner, dict) and inner and all(map(_is_schedule, inner.values())):
             return key
     return ""
 

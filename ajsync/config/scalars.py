@@ -21,7 +21,6 @@ _INTEGERS = (
     (re.compile(r"0x([0-9a-fA-F]+)"), 16),
 )
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_NUMBER_BEGINS = frozenset("-+.0123456789")
 _LONGEST_INTEGER = 500
 """Characters. Python may be limited to 640 digits, and hexadecimal digits become more decimal ones."""
 
@@ -31,8 +30,6 @@ def read_scalar(text: str) -> object:
     """None, a bool, int, float, or the text itself. Raises ValueError for an integer that is too long."""
     if text in _WORDS:
         return _WORDS[text]
-    if text[0] not in _NUMBER_BEGINS:
-        return text
     for pattern, base in _INTEGERS:
         if match := pattern.fullmatch(text):
             if len(text) > _LONGEST_INTEGER:

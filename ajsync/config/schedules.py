@@ -18,7 +18,7 @@ from ajsync.config.members import MemberChecks, Members
 from ajsync.config.misshapen import misplaced, misshapen
 from ajsync.config.problems import Problems
 from ajsync.config.project import Project
-from ajsync.config.schema import SCHEDULES_SCHEMA, read_schema, strict_schema, validator
+from ajsync.config.schema import SCHEDULES_SCHEMA, strict_schema, validator
 from ajsync.config.variables import unless_unresolved
 from ajsync.config.wording import shown
 from ajsync.errors import Location, Problem, ScheduleError
@@ -48,7 +48,6 @@ class SchedulesReader:
         self._folder = folder
         self._checks = checks
         self._structure = validator(_structure())
-        self._file_members = frozenset(read_schema(SCHEDULES_SCHEMA)["properties"])
         self.payload_files: set[Path] = set()
         """The payload files that were named so far, whether or not they can be read."""
 
@@ -59,7 +58,7 @@ class SchedulesReader:
         if document is None:
             return []
         value, unresolved = self._project.variables.replace(document, document.value, ())
-        wrong = [*misshapen(value, self._checks.schedule.members, self._file_members)]
+        wrong = [*misshapen(value)]
         found = Problems()
         found += (each.problem(document, ()) for each in wrong or explain(self._structure, value))
         # Without schedules it is another kind of file, so none of its values is checked or shown.
@@ -80,7 +79,7 @@ class SchedulesReader:
         source = self._folder.source(path)
         entries: list[LoadedSchedule] = []
         schedules = schedules if isinstance(schedules, dict) else {}
-        skipped, wrong = misplaced(schedules, checks.schedule.members)
+        skipped, wrong = misplaced(schedules)
         problems += [each.problem(document, ()) for each in wrong]
         for name, schedule in schedules.items():
             if name in skipped:
