@@ -76,14 +76,11 @@ def load_configuration(
             message = f"the files belong to the owner {shown(found.owner)}, but --owner is {shown(owner)}"
             problems.append(Problem(found.owner_location, message, "correct the one that is wrong"))
         files = _schedules_files(found, folder, path, problems, empty=empty)
-        reader = SchedulesReader(found, folder, checks)
-        try:
-            entries = [entry for file in files for entry in reader.read(file, problems)]
-        finally:
-            inputs.files |= reader.payload_files
+        reader = SchedulesReader(found, folder, checks, inputs.files)
+        entries = [entry for file in files for entry in reader.read(file, problems)]
         locations = _locations(entries, problems)
     tasks = {entry.name: entry.task for entry in entries if entry.task is not None and not entry.suspended}
-    sources = (path, *files, *sorted(reader.payload_files))
+    sources = (path, *files, *sorted(inputs.files - {path}))
     return Configuration(
         project=path,
         owner=found.owner,

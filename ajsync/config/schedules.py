@@ -43,13 +43,13 @@ class LoadedSchedule:
 class SchedulesReader:
     """Reads schedules files one after the other."""
 
-    def __init__(self, project: Project, folder: Folder, checks: MemberChecks) -> None:
+    def __init__(self, project: Project, folder: Folder, checks: MemberChecks, named: set[Path]) -> None:
+        """`named` gets the payload files, whether or not they can be read."""
         self._project = project
         self._folder = folder
         self._checks = checks
         self._structure = validator(_structure())
-        self.payload_files: set[Path] = set()
-        """The payload files that were named so far, whether or not they can be read."""
+        self._named = named
 
     def read(self, path: Path, problems: list[Problem]) -> list[LoadedSchedule]:
         """The schedules of a file. What is wrong is added to `problems`."""
@@ -129,7 +129,7 @@ class SchedulesReader:
     def _payload_file(self, draft: _Draft, folder: Path) -> bytes:
         named = draft.own["payload_file"]
         path = folder / named
-        self.payload_files.add(path)
+        self._named.add(path)
         refused = self._folder.refuses(path, besides=folder)
         if refused is not None:
             message = f"payload_file: {shown(named)} leads {refused.where}"

@@ -7,6 +7,7 @@ goes, and neither a plan of many schedules nor the catch-up of a year blocks the
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from calendar import monthrange
 from datetime import date, datetime
 from functools import lru_cache
 
@@ -15,7 +16,6 @@ from ajsync.schedule.fields import CronFields
 SEARCH_YEARS = 8
 """29 February is at most eight years away (1896 to 1904, 2096 to 2104), so a schedule without a match never fires."""
 _SEARCH_MONTHS = 12 * SEARCH_YEARS + 1
-_DAYS = (0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 class WallTimes:
@@ -94,8 +94,8 @@ class WallTimes:
         if month not in self.fields.month.values:
             return 0
         dates = self._dates = self._dates or tuple(_dates(self.fields, weekday) for weekday in range(7))
-        days = _DAYS[month] + (month == 2 and year % 4 == 0 and (year % 100 != 0 or year % 400 == 0))
-        return dates[date(year, month, 1).isoweekday() % 7] & (2 << days) - 1
+        monday_based, days = monthrange(year, month)
+        return dates[(monday_based + 1) % 7] & (2 << days) - 1
 
 
 @lru_cache(maxsize=1024)  # the longest of them, of schedules that fire often, are shared by many
