@@ -131,8 +131,6 @@ def _line(text: str, number: int) -> str:
 
 def conflict_problem(text: str, file: str) -> Problem | None:
     """The first merge conflict in a text, which may be valid YAML: in brackets the markers are part of a value."""
-    if "<<<<<<<" not in text:
-        return None
     begin = _CONFLICT_BEGINS.search(text)
     return _conflict(text, begin, file) if begin and _CONFLICT_ENDS.search(text, begin.end()) else None
 
