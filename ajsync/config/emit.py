@@ -86,23 +86,19 @@ def _node(value: Any, indent: str) -> str:
         return _sequence(value, indent)
     if not isinstance(value, str):
         return f" {json.dumps(value)}"
-    if "\n" in value and _fits_a_block(value):
-        chomping = "" if value.endswith("\n") else "-"
-        lines = value.removesuffix("\n").split("\n")
-        return f" |{chomping}" + "".join(f"\n{indent if line else ''}{line}" for line in lines)
+    if "\n" in value and (block := _block(value, indent)):
+        return block
     return f" {scalar(value)}"
 
 
-def _fits_a_block(text: str) -> bool:
-    """Whether a literal block can express a text of several lines, and shows everything in it."""
+def _block(text: str, indent: str) -> str:
+    """A text of several lines as a literal block; "" if that cannot express it, or would not show everything in it."""
     lines = text.removesuffix("\n").split("\n")
-    return (
-        bool(lines[0])
-        and bool(lines[-1])
-        and not lines[0].startswith(" ")
-        and all(line.isprintable() and not line.endswith(" ") for line in lines)
-        and not _COMMAND.search(text)
-    )
+    is_shown = all(line.isprintable() and not line.endswith(" ") for line in lines) and not _COMMAND.search(text)
+    if not lines[0] or not lines[-1] or lines[0].startswith(" ") or not is_shown:
+        return ""
+    chomping = "" if text.endswith("\n") else "-"
+    return f" |{chomping}" + "".join(f"\n{indent if line else ''}{line}" for line in lines)
 
 
 @lru_cache(maxsize=4096)  # keys, queues and the like are repeated very often

@@ -6,6 +6,7 @@ that occurs twice fires twice.
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import MAXYEAR, UTC, datetime, timedelta, tzinfo
@@ -165,21 +166,16 @@ def _changes(zone: tzinfo, year: int) -> tuple[datetime, ...]:
         following = instant + _DAY
         other = _offset(following.astimezone(zone))
         if other != offset:
-            found.append(_change(zone, instant, following, offset))
+            found.append(_change(zone, instant, offset))
         instant, offset = following, other
     return tuple(found)
 
 
-def _change(zone: tzinfo, before: datetime, after: datetime, offset: timedelta) -> datetime:
-    """The first second of a day, later than `before`, at which the clocks are not at `offset` any more."""
-    while after - before > _SECOND:
-        middle = before + (after - before) // 2
-        middle = middle.replace(microsecond=0)
-        if _offset(middle.astimezone(zone)) == offset:
-            before = middle
-        else:
-            after = middle
-    return after
+def _change(zone: tzinfo, day: datetime, offset: timedelta) -> datetime:
+    """The first second of a day, later than `day` itself, at which the clocks are not at `offset` any more."""
+    seconds = range(1, _DAY // _SECOND + 1)
+    first = bisect(seconds, False, key=lambda second: _offset((day + second * _SECOND).astimezone(zone)) != offset)
+    return day + seconds[first] * _SECOND
 
 
 def _offset(moment: datetime) -> timedelta:
