@@ -180,11 +180,10 @@ def _locations(entries: list[LoadedSchedule], problems: list[Problem]) -> Mappin
 
 def _digest(owner: str, tasks: Mapping[str, ScheduledTask]) -> str:
     rows = []
-    for name in sorted(tasks):
-        task = tasks[name]
+    for name, task in sorted(tasks.items()):
+        managed = task.settings
         payload = None if task.payload is None else base64.b64encode(task.payload).decode()
         row = [name, task.schedule, task.queue, task.task_type, payload, task.deadline, task.max_tries]
-        if managed := task.managed:
-            row += [managed.description, managed.catchup, managed.catchup_window, managed.overlap, managed.jitter]
+        row += [managed.description, managed.catchup, managed.catchup_window, managed.overlap, managed.jitter]
         rows.append(row)
     return hashlib.sha256(json.dumps([owner, rows]).encode()).hexdigest()
