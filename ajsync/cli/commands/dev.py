@@ -63,8 +63,7 @@ async def _until_signal(folder: Path, port: int | None, context_name: str, fresh
 
 async def _serve(folder: Path, port: int | None, context_name: str, fresh: bool) -> None:
     from ajsync.asyncjobs.bucket import ConfigurationBucket
-    from ajsync.dev.context import check_context, server_context
-    from ajsync.dev.server import last_words, running_server
+    from ajsync.dev.server import check_context, last_words, running_server, server_context
     from ajsync.errors import UnreachableError
     from ajsync.transport.connection import connect
     from ajsync.transport.context import context_for_server

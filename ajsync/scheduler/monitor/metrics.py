@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Literal, get_args
@@ -122,7 +122,7 @@ class Metrics:
         self._clock = clock
         self._candidate = (SCHEDULER_ELECTION, name)
         self._watermark: int | None = None
-        self._late: Counter[int] = Counter()
+        self._late = [0] * (len(LATENESS_BUCKETS) + 1)
         self._lateness_sum = 0.0
         self._series: dict[Metric, dict[Names, float]] = {metric: defaultdict(int) for metric in METRICS}
         for metric in METRICS:
@@ -206,8 +206,7 @@ class Metrics:
         self._series[WATERMARK_AGE].clear()
         if self._watermark is not None:
             self._series[WATERMARK_AGE][()] = (self._clock() - self._watermark) / NANOSECONDS
-        late = [self._late[index] for index in range(len(LATENESS_BUCKETS) + 1)]
-        histogram = Histogram(LATENESS_BUCKETS, late, self._lateness_sum)
+        histogram = Histogram(LATENESS_BUCKETS, [*self._late], self._lateness_sum)
         return {metric: histogram if metric is LATENESS else dict(series) for metric, series in self._series.items()}
 
     def exposition(self) -> bytes:
