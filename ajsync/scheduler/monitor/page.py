@@ -91,7 +91,7 @@ def _facts(status: Status) -> str:
         ("Leader", _text(status.leader or "none"), "this scheduler" if status.role is RoleState.LEADING else ""),
         (
             f"{_ROLES[status.role][1]} for",
-            span(_seconds(status.now - status.since)),
+            span((status.now - status.since) / NANOSECONDS),
             f"since {_time(status.since, status.now)}",
         ),
         ("Schedules", f"{status.schedules:,}", f"{problems} with problems"),
@@ -169,7 +169,7 @@ def _late(seconds: float) -> str:
 
 
 def _wait(nanoseconds: int) -> str:
-    return f"in {span(_seconds(nanoseconds))}" if nanoseconds > 0 else "now"
+    return f"in {span(nanoseconds / NANOSECONDS)}" if nanoseconds > 0 else "now"
 
 
 def _section(title: str, columns: Sequence[tuple[str, str]], rows: Sequence[tuple[str, ...]], note: str) -> str:
@@ -221,7 +221,3 @@ def _time(instant: int, now: int) -> str:
     today = format_timestamp(now)[:10]
     date = f"{int(day)} {MONTHS[int(month) - 1]} {'' if today.startswith(year) else f'{year} '}"
     return f'<time datetime="{stamp}">{"" if stamp.startswith(today) else date}{stamp[11:19]}</time>'
-
-
-def _seconds(nanoseconds: int) -> float:
-    return nanoseconds / NANOSECONDS

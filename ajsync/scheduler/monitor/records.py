@@ -70,8 +70,7 @@ class Records:
     @property
     def problem_count(self) -> int:
         """How many problems there are, listed or not."""
-        few, many = sorted((self._put_off, self._problems), key=len)
-        return len(many) + sum(name not in many for name in few)
+        return len(self._problems.keys() | self._put_off.keys())
 
     @property
     def watermark_problem(self) -> str:
@@ -95,7 +94,7 @@ class Records:
         """Record that an entry is not a schedule."""
         self._invalid.add(name)
         self._metrics.set(INVALID_SCHEDULES, len(self._invalid))
-        _add(self._problems, name, problem, self._clock())
+        self._add(name, problem)
 
     def is_invalid(self, name: str) -> bool:
         """Whether the entry of this name is not a schedule."""
@@ -127,12 +126,12 @@ class Records:
 
     def watermark_failed(self, reason: str) -> None:
         """Record that the watermark was not written, as a problem of its key, which cannot be a schedule's name."""
-        _add(self._problems, WATERMARK_KEY, f"the watermark is not written: {reason}", self._clock())
+        self._add(WATERMARK_KEY, f"the watermark is not written: {reason}")
 
     def watermark_written(self, problem: str = "") -> None:
         """Record that the leader has written the watermark; `problem` is what is wrong with it, empty if nothing is."""
         if problem:
-            _add(self._problems, WATERMARK_KEY, problem, self._clock())
+            self._add(WATERMARK_KEY, problem)
         else:
             self._problems.pop(WATERMARK_KEY, None)
 
@@ -212,16 +211,14 @@ class Records:
 
     def _complain(self, name: str, problem: str) -> None:
         if self._knows(name):
-            _add(self._problems, name, problem, self._clock())
+            self._add(name, problem)
 
-
-def _add(problems: dict[str, ScheduleProblem], name: str, problem: str, now: int) -> None:
-    problem = cut(problem)
-    known = problems.get(name)
-    if known is not None and known.problem == problem:
-        problems[name] = replace(known, count=known.count + 1)
-    else:
-        problems[name] = ScheduleProblem(cut(name), problem, 1, now)
+    def _add(self, name: str, problem: str) -> None:
+        problem = cut(problem)
+        known = self._problems.get(name)
+        if known is None or known.problem != problem:
+            known = ScheduleProblem(cut(name), problem, 0, self._clock())
+        self._problems[name] = replace(known, count=known.count + 1)
 
 
 def _tell(created: list[InFlightFire]) -> None:
