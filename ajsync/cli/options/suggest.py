@@ -5,6 +5,7 @@ A server that does not answer soon offers nothing. Errors are not shown, since a
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable
 from contextlib import suppress
@@ -36,24 +37,11 @@ def environments(ctx: click.Context) -> list[str]:
 
 
 def schedules(ctx: click.Context) -> list[str]:
-    """Return the schedules of the bucket, or of the files if the command looks at those."""
+    """Return the schedules of the files if the command looks at those, else of the bucket if they arrive in time."""
     if ctx.params.get("from_files"):
         from ajsync.cli.project import load
 
         return _plain(sorted(load(_scope(ctx)).tasks))
-    return _stored(ctx)
-
-
-def further_schedules(ctx: click.Context) -> list[str]:
-    """Return the schedules that are not yet among the names that the command was given."""
-    given = ctx.params.get("names") or ()
-    return [name for name in schedules(ctx) if name not in given]
-
-
-def _stored(ctx: click.Context) -> list[str]:
-    """Return the names in the bucket, or none if they do not arrive in time."""
-    import logging
-
     from ajsync.cli.session import configured_context, on_bucket
 
     logging.disable()
@@ -70,6 +58,12 @@ def _stored(ctx: click.Context) -> list[str]:
     thread.start()
     thread.join(_SECONDS)
     return _plain(found)
+
+
+def further_schedules(ctx: click.Context) -> list[str]:
+    """Return the schedules that are not yet among the names that the command was given."""
+    given = ctx.params.get("names") or ()
+    return [name for name in schedules(ctx) if name not in given]
 
 
 def _plain(names: Iterable[str]) -> list[str]:
