@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from ajsync.asyncjobs.model import Managed
 from ajsync.scheduler.agenda.agenda import Fire
 from ajsync.scheduler.firing.in_flight import InFlightFire
 from ajsync.scheduler.firing.ledger import Ledger
@@ -16,6 +19,7 @@ from tests.scheduler.fires import fire
 NOW = 1_795_442_990 * SECOND
 ROOM = 10_000
 CONFLICT = Answer(error="wrong last sequence", code=10071)
+ALL, LATEST = (Managed("team", catchup=policy) for policy in ("all", "latest"))
 LATE = 100 * SECOND + 1
 """For so long after it was due a fire's work item is told from a repeated one."""
 
@@ -33,8 +37,8 @@ class Encoded(Ledger):
                 self.encoded(taken, self._preparer.prepare(taken.fire))
 
 
-def due(name: str = "A", seconds: int = 0) -> Fire:
-    return fire(name, due=NOW + seconds * SECOND)
+def due(name: str = "A", seconds: int = 0, **fields: Any) -> Fire:
+    return fire(name, due=NOW + seconds * SECOND, **fields)
 
 
 def names(fires: list[InFlightFire]) -> list[str]:
@@ -112,6 +116,8 @@ def test_the_mark_names_what_is_open_and_passes_nothing_else() -> None:
         {("SENT", NOW)},
         {("SOUGHT", sought.due)},
     )
+    assert ledger.progress(NOW, ROOM).open == {("SENT", NOW)}
+    assert ledger.progress(NOW - 1, ROOM).open == frozenset()
     assert ledger.progress(NOW + SECOND, 0).instant == sought.due - 1
     late = ledger.progress(NOW + SECOND, ROOM, late=[due("LATE")])
     assert late.open == {("SENT", NOW), ("LATE", NOW)}
@@ -119,6 +125,31 @@ def test_the_mark_names_what_is_open_and_passes_nothing_else() -> None:
         ledger.apply(sent, event)
     ledger.apply(sought, Event.NOT_BEGUN)
     assert ledger.progress(NOW + SECOND, 0).instant == NOW + SECOND
+
+
+def test_without_room_for_what_is_made_good_by_the_policy_all_its_gap_begins_before_that() -> None:
+    ledger = Ledger()
+    ledger.make_good(due("B", -40, managed=ALL))
+    ledger.make_good(due("A", -50, managed=ALL))
+    gap_until = NOW - 40 * SECOND
+    found = ledger.progress(NOW, 0, gap_until=gap_until)
+    assert (found.instant, found.open, found.catching_up) == (NOW, frozenset(), ((NOW - 50 * SECOND - 1, gap_until),))
+    named = ledger.progress(NOW, ROOM, gap_until=gap_until)
+    assert (len(named.open), named.catching_up) == (2, ())
+    # What is of another policy, or was due after the gap, can only hold the watermark back.
+    assert ledger.progress(NOW, 0, gap_until=gap_until - 1).instant == NOW - 40 * SECOND - 1
+    ledger.make_good(due("C", -60, managed=LATEST))
+    assert ledger.progress(NOW, 0, gap_until=gap_until).instant == NOW - 60 * SECOND - 1
+
+
+def test_what_was_begun_before_is_encoded_with_what_is_made_good() -> None:
+    ledger = Ledger()
+    sought = ledger.seek(due("SOUGHT", -9))
+    assert sought is not None
+    assert ledger.next_to_encode(made_good=True) is None
+    ledger.apply(sought, Event.BEGUN)
+    assert ledger.next_to_encode(made_good=False) is None
+    assert ledger.next_to_encode(made_good=True) is sought
 
 
 def test_at_the_end_of_a_term_all_is_handed_back_but_what_is_sought() -> None:
