@@ -1,46 +1,19 @@
-"""The errors that JetStream answers, by the server's own error codes: one class for each kind that a caller catches.
+"""The errors that JetStream answers: one class for each kind that a caller catches.
 
-UnreachableError
-├── NoRespondersError             no service and no stream takes the subject
-└── JetStreamError                JetStream refused the request
-    ├── ConsumerNotFoundError
-    ├── MessageNotFoundError
-    ├── MessageTooLargeError      the stream takes none of this size
-    ├── NoClusterError            there is no cluster for more than one replica
-    ├── StreamExistsError
-    ├── StreamNotFoundError
-    └── TooManyConsumersError
+Their codes are those of nats-server's `server/errors.json`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import IntEnum
 from typing import Any
 
 from ajsync.errors import UnreachableError
 
-
-class ErrorCode(IntEnum):
-    """The codes that ajsync tells apart, of those in nats-server's `server/errors.json`."""
-
-    CONSUMER_NOT_FOUND = 10014
-    TOO_MANY_CONSUMERS = 10026
-    MESSAGE_NOT_FOUND = 10037
-    NOT_ENABLED_FOR_ACCOUNT = 10039
-    MESSAGE_TOO_LARGE = 10054
-    STREAM_NAME_IN_USE = 10058
-    STREAM_NOT_FOUND = 10059
-    WRONG_LAST_SEQUENCE = 10071
-    """The last message of the subject is not at the sequence that the message expects."""
-    NO_CLUSTER = 10074
-    NOT_ENABLED = 10076
-    WRONG_LAST_SEQUENCE_CONSTANT = 10164
-    """The same, where the server does not say which sequence it is at."""
-
-
-NOT_ENABLED = frozenset({ErrorCode.NOT_ENABLED_FOR_ACCOUNT, ErrorCode.NOT_ENABLED})
-WRONG_SEQUENCE = frozenset({ErrorCode.WRONG_LAST_SEQUENCE, ErrorCode.WRONG_LAST_SEQUENCE_CONSTANT})
+NOT_ENABLED = frozenset({10039, 10076})
+"""JetStream is not enabled, for the account or for the whole server."""
+WRONG_SEQUENCE = frozenset({10071, 10164})
+"""The last message of the subject is not at the sequence that the message expects; one names the sequence it is at."""
 UNAVAILABLE = 503
 """The `code` of an error while JetStream has no leader."""
 
@@ -49,55 +22,50 @@ class NoRespondersError(UnreachableError):
     """No service and no stream takes the subject."""
 
 
+_KINDS: dict[int, type[JetStreamError]] = {}
+
+
 class JetStreamError(UnreachableError):
-    """JetStream refused a request."""
+    """JetStream refused a request. A subclass names the code for which it is raised."""
+
+    def __init_subclass__(cls, err_code: int) -> None:
+        _KINDS[err_code] = cls
 
     def __init__(self, subject: str, code: int, err_code: int, description: str) -> None:
         super().__init__(f"JetStream refused {subject}: {description} (error {err_code}).")
         self.code = code
         """As in HTTP: 404 for what is not there."""
         self.err_code = err_code
-        """An `ErrorCode` or another one of the server's codes; 0 if the answer did not come from JetStream."""
+        """One of the server's codes; 0 if the answer did not come from JetStream."""
         self.description = description
 
 
-class ConsumerNotFoundError(JetStreamError):
+class ConsumerNotFoundError(JetStreamError, err_code=10014):
     """There is no such consumer."""
 
 
-class MessageNotFoundError(JetStreamError):
-    """The stream has no such message."""
-
-
-class MessageTooLargeError(JetStreamError):
-    """The stream takes no message of this size."""
-
-
-class NoClusterError(JetStreamError):
-    """The server is in no cluster, and a stream was to have replicas."""
-
-
-class StreamExistsError(JetStreamError):
-    """There is another stream of that name."""
-
-
-class StreamNotFoundError(JetStreamError):
-    """There is no such stream."""
-
-
-class TooManyConsumersError(JetStreamError):
+class TooManyConsumersError(JetStreamError, err_code=10026):
     """The stream has as many consumers as it may have."""
 
 
-_KINDS: dict[int, type[JetStreamError]] = {
-    ErrorCode.CONSUMER_NOT_FOUND: ConsumerNotFoundError,
-    ErrorCode.TOO_MANY_CONSUMERS: TooManyConsumersError,
-    ErrorCode.MESSAGE_NOT_FOUND: MessageNotFoundError,
-    ErrorCode.MESSAGE_TOO_LARGE: MessageTooLargeError,
-    ErrorCode.STREAM_NAME_IN_USE: StreamExistsError,
-    ErrorCode.STREAM_NOT_FOUND: StreamNotFoundError,
-    ErrorCode.NO_CLUSTER: NoClusterError,
-}
+class MessageNotFoundError(JetStreamError, err_code=10037):
+    """The stream has no such message."""
+
+
+class MessageTooLargeError(JetStreamError, err_code=10054):
+    """The stream takes no message of this size."""
+
+
+class StreamExistsError(JetStreamError, err_code=10058):
+    """There is another stream of that name."""
+
+
+class StreamNotFoundError(JetStreamError, err_code=10059):
+    """There is no such stream."""
+
+
+class NoClusterError(JetStreamError, err_code=10074):
+    """The server is in no cluster, and a stream was to have replicas."""
 
 
 def jetstream_error(subject: str, error: Mapping[str, Any]) -> JetStreamError:
