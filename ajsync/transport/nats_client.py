@@ -92,15 +92,26 @@ class NatsClient(Client):
         if isinstance(self._transport, TcpTransport) and self._transport._io_writer is not None:
             self._transport._io_writer.transport.abort()
 
-    async def write(self, data: bytes) -> None:
-        """Send messages in the form of the wire, and wait while a lot is waiting for the socket."""
-        await self._send_command(data)
-        await self._flush_pending()
-        if self._pending_data_size > _MUCH_BYTES and self._flush_queue is not None:
-            flushed = asyncio.get_running_loop().create_future()
-            self._flush_queue.put_nowait(flushed)
-            while not flushed.done() and self.is_connected:
-                await asyncio.wait((flushed,), timeout=_LOOK_SECONDS)
+    async def write(self, data: bytes) -> bool:
+        """Send messages in the form of the wire, and wait while a lot is waiting for the socket.
+
+        False, with nothing written, while there is no server. nats-py would keep them for later, but code that writes
+        here sends again what is not acknowledged, and must not do both.
+        """
+        if not self.is_connected:
+            return False
+        try:
+            await self._send_command(data)
+            await self._flush_pending()
+            if self._pending_data_size > _MUCH_BYTES and self._flush_queue is not None:
+                flushed = asyncio.get_running_loop().create_future()
+                self._flush_queue.put_nowait(flushed)
+                while not flushed.done() and self.is_connected:
+                    await asyncio.wait((flushed,), timeout=_LOOK_SECONDS)
+        except (OSError, RuntimeError, AttributeError, TypeError, nats.errors.Error):
+            # The transport has just gone. asyncio reports that in different ways, and nats-py will notice in a moment.
+            return False
+        return True
 
     async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes | None) -> None:
         take = self._takers.get(sid)

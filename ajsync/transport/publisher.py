@@ -155,7 +155,7 @@ class _Run:
         for token in again:
             if token in self._open:
                 return token, self._open[token]
-        if self.window.room <= 0:
+        if len(self.window) >= WINDOW:
             return None
         write = next(self._writes, None)
         if write is None:
@@ -176,7 +176,7 @@ class _Run:
         self.window.drop(token)
         if self._on_answer is not None:
             self._on_answer(index, answer)
-        if self.window.room >= WINDOW // 2:
+        if len(self.window) <= WINDOW // 2:
             self._progress.set()
 
     def _settle_refused(self) -> None:

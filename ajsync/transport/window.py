@@ -49,7 +49,7 @@ class Answer(NamedTuple):
     sequence: int = 0
     error: str = ""
     code: int = 0
-    """An `ErrorCode` or another one of the server's; 0 if the error did not come from JetStream."""
+    """One of the server's; 0 if the error did not come from JetStream."""
     denied: bool = False
     """The server does not permit the user to publish there."""
     too_large: bool = False
@@ -90,10 +90,9 @@ class Window(Inbox):
         connection: Connection,
         on_answer: Callable[[str, Answer], None],
         *,
-        size: int = WINDOW,
         may_write: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`size` is only what `room` counts down from; `may_write` is for `out`, the writer of the frames."""
+        """`may_write` is for `out`, the writer of the frames."""
         super().__init__(connection)
         self.out = FrameWriter(connection, may_write)
         """Writes what is sent, and whatever else must keep its place between these frames."""
@@ -102,7 +101,6 @@ class Window(Inbox):
         self.answered_sent_at = 0.0
         """When the latest message that has an answer was sent."""
         self._on_answer = on_answer
-        self._size = size
         self._open: dict[str, float] = {}
         """Token → when it was last sent, which rises from entry to entry."""
         self._generation = connection.generation
@@ -114,11 +112,6 @@ class Window(Inbox):
     def __len__(self) -> int:
         """How many tokens are open."""
         return len(self._open)
-
-    @property
-    def room(self) -> int:
-        """How many more may be sent before the window is full; the window itself does not refuse any."""
-        return self._size - len(self._open)
 
     def send(self, token: str, frame: bytes) -> None:
         """Have `frame` written, for the first time or again; `token` is open until it is answered or dropped."""

@@ -14,7 +14,7 @@ from ajsync.errors import NotPermittedError, UnreachableError
 from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import context_for_server
 from ajsync.transport.errors import StreamNotFoundError
-from ajsync.transport.frames import publish_frame, write_frames
+from ajsync.transport.frames import publish_frame
 from tests.conftest import StartServer
 from tests.nats_server import NatsServer
 from tests.transport.connecting import FOREVER, SECRET, answering, context_of
@@ -74,7 +74,7 @@ async def test_what_was_refused_is_known_of_thousands_of_subjects(start_server: 
     server = start_server('authorization { users: [{user: u, password: p, permissions: {publish: {deny: ["T.*"]}}}] }')
     async with connect(context_for_server(server.url.replace("://", "://u:p@"))) as connection:
         subjects = [f"T.{number}" for number in range(2_000)]
-        assert await write_frames(connection, [publish_frame(each, b"") for each in subjects])
+        assert await connection.client.write(b"".join([publish_frame(each, b"") for each in subjects]))
         await until(lambda: connection.permission_reason(subjects[-1]) is not None)
         reasons = [connection.permission_reason(each) for each in subjects]
         assert reasons == [f'Permissions Violation for Publish to "{each}"' for each in subjects]
@@ -144,7 +144,7 @@ async def test_many_messages_that_come_at_once_leave_others_their_turn(server: N
     async with connect(context_of(server)) as connection:
         await connection.client.subscribe_raw("x", lambda _subject, _headers, data: taken.append(data))
         looking = asyncio.create_task(look())
-        await write_frames(connection, [publish_frame("x", b"%d" % number) for number in range(1000)])
+        await connection.client.write(b"".join([publish_frame("x", b"%d" % number) for number in range(1000)]))
         await looking
     assert taken == [b"%d" % number for number in range(1000)]
     assert max(after - before for before, after in pairwise([*seen, 1000])) <= 100

@@ -8,7 +8,7 @@ import pytest
 
 from ajsync.transport.connection import connect
 from ajsync.transport.context import context_for_server
-from ajsync.transport.frames import FrameWriter, header_block, publish_frame, store_frame, write_frames
+from ajsync.transport.frames import FrameWriter, header_block, publish_frame, store_frame
 from tests.nats_server import NatsServer
 
 pytestmark = pytest.mark.anyio
@@ -20,7 +20,7 @@ async def test_frames_arrive_as_messages_in_their_order(server: NatsServer, data
         inbox = await connection.client.subscribe("x.>")
         headers = header_block({"Nats-Msg-Id": "7", "Nats-Expected-Last-Subject-Sequence": "0"})
         frames = [store_frame("x.a", "reply.1", headers, data), publish_frame("x.b", data), publish_frame("x.c", b"3")]
-        assert await write_frames(connection, frames)
+        assert await connection.client.write(b"".join(frames))
         first, second, third = [await inbox.next_msg(5) for _ in range(3)]
         assert (first.subject, first.reply, first.data) == ("x.a", "reply.1", data)
         assert first.headers == {"Nats-Msg-Id": "7", "Nats-Expected-Last-Subject-Sequence": "0"}
@@ -32,7 +32,7 @@ async def test_what_is_written_beside_nats_py_does_not_mix_with_its_own(server: 
     async with connect(context_for_server(server.url)) as connection:
         inbox = await connection.client.subscribe("x.>")
         await connection.client.publish("x.1", b"1")
-        await write_frames(connection, [publish_frame("x.2", b"2" * 3_000_000)[:0], publish_frame("x.2", b"2")])
+        await connection.client.write(publish_frame("x.2", b"2" * 3_000_000)[:0] + publish_frame("x.2", b"2"))
         await connection.client.publish("x.3", b"3")
         assert [(await inbox.next_msg(5)).subject for _ in range(3)] == ["x.1", "x.2", "x.3"]
 
@@ -45,10 +45,10 @@ async def test_nothing_is_written_and_nothing_kept_while_there_is_no_server(serv
         async with asyncio.timeout(30):
             while connection.client.is_connected:
                 await asyncio.sleep(0.01)
-        assert not await write_frames(connection, [publish_frame("x.lost", b"")])
+        assert not await connection.client.write(publish_frame("x.lost", b""))
         await asyncio.to_thread(server.start)
         async with asyncio.timeout(30):
-            while not await write_frames(connection, [publish_frame("x.back", b"")]):
+            while not await connection.client.write(publish_frame("x.back", b"")):
                 await asyncio.sleep(0.01)
         assert (await inbox.next_msg(5)).subject == "x.back"
         assert inbox.pending_msgs == 0
@@ -57,7 +57,7 @@ async def test_nothing_is_written_and_nothing_kept_while_there_is_no_server(serv
 async def test_nothing_is_written_to_a_connection_that_is_closed(server: NatsServer) -> None:
     async with connect(context_for_server(server.url)) as connection:
         pass
-    assert not await write_frames(connection, [publish_frame("x", b"")])
+    assert not await connection.client.write(publish_frame("x", b""))
 
 
 async def test_a_writer_writes_everything_in_its_order_however_much_it_is(server: NatsServer) -> None:

@@ -12,7 +12,7 @@ import pytest
 from ajsync.errors import UnreachableError
 from ajsync.transport.connection import connect
 from ajsync.transport.context import context_for_server
-from ajsync.transport.frames import FrameWriter, publish_frame, write_frames
+from ajsync.transport.frames import FrameWriter, publish_frame
 from tests.conftest import StartServer
 from tests.nats_server import NatsServer
 from tests.transport.connecting import FOREVER, SECRET, USERS, Listen, answering, context_of
@@ -100,7 +100,7 @@ async def test_a_user_who_is_no_longer_let_in_is_told_so(start_server: StartServ
 async def test_a_connection_that_is_never_given_up_comes_back_from_any_error_of_the_server(server: NatsServer) -> None:
     async with connect(context_for_server(server.url), reconnect_timeout=None) as connection:
         too_much = b"PUB x 2000000\r\n"  # at which the server disconnects a client
-        await write_frames(connection, [too_much])
+        await connection.client.write(too_much)
         await until(lambda: connection.generation)
         await connection.jetstream_request("INFO")
         assert not connection.lost.done()
@@ -129,8 +129,8 @@ async def test_whoever_waits_for_a_hung_server_to_take_much_is_let_go_when_the_c
         assert server.process is not None
         server.process.send_signal(signal.SIGSTOP)
         frames = [publish_frame("x", b"x" * 900_000)] * 50
-        writing = asyncio.create_task(write_frames(connection, frames))
-        more = asyncio.create_task(write_frames(connection, frames))
+        writing = asyncio.create_task(connection.client.write(b"".join(frames)))
+        more = asyncio.create_task(connection.client.write(b"".join(frames)))
         await asyncio.sleep(0)  # for both to begin
         await until(lambda: not connection.client.pending_data_size)  # the socket has it all, and takes no more
         assert not writing.done()

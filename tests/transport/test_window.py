@@ -47,7 +47,7 @@ class Owner:
 
     def __init__(self, connection: Connection) -> None:
         self.heard: list[tuple[str, Answer]] = []
-        self.window = Window(connection, lambda token, answer: self.heard.append((token, answer)), size=3)
+        self.window = Window(connection, lambda token, answer: self.heard.append((token, answer)))
 
     async def send(self, *tokens: str) -> None:
         for token in tokens:
@@ -78,7 +78,6 @@ async def test_each_open_token_gets_one_answer_and_is_closed_by_it(server: NatsS
             await owner.has_heard(2)
             assert owner.heard == [("t.17", Answer(7)), ("i.17", Answer(7))]
             assert len(window) == 1
-            assert window.room == 2
             window.drop("late")
             await connection.client.publish(f"{window.inbox}.late", STORED)
             await owner.send("t.18")
