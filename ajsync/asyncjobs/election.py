@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from ajsync.asyncjobs.events import leader_elected_event, leader_election_subject
+from ajsync.asyncjobs.events import LEADER_ELECTION_SUBJECT, leader_elected_event
 from ajsync.asyncjobs.names import (
     ELECTION_HEADER,
     ELECTIONS_STREAM,
@@ -80,8 +80,8 @@ class Election:
 
     async def announce(self) -> None:
         """Publish that we lead."""
-        event = leader_elected_event(self._name, SCHEDULER_ELECTION, int(time.time()))
-        await self._connection.client.publish(leader_election_subject(SCHEDULER_ELECTION), event)
+        event = leader_elected_event(self._name, int(time.time()))
+        await self._connection.client.publish(LEADER_ELECTION_SUBJECT, event)
 
     async def _store(self, data: bytes, headers: dict[str, str], revision: int, timeout: float) -> int | None:
         expected = {"Nats-Expected-Last-Subject-Sequence": str(revision)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ajsync.asyncjobs.ids import nearest_second, new_id
 from ajsync.asyncjobs.model import encode_string
-from ajsync.asyncjobs.names import EVENT_SUBJECT
+from ajsync.asyncjobs.names import EVENT_SUBJECT, SCHEDULER_ELECTION
 from ajsync.asyncjobs.tasks import StoredTask
 from ajsync.timestamp import NANOSECONDS, format_timestamp
 
@@ -32,15 +32,14 @@ def task_state_event_prefix(task: StoredTask, seconds: int) -> bytes:
     ).encode()
 
 
-def leader_election_subject(component: str) -> str:
-    """The subject of the events of an election."""
-    return f"{EVENT_SUBJECT}leader_election.{component}"
+LEADER_ELECTION_SUBJECT = f"{EVENT_SUBJECT}leader_election.{SCHEDULER_ELECTION}"
+"""The subject of the events of the schedulers' election."""
 
 
-def leader_elected_event(name: str, component: str, seconds: int) -> bytes:
-    """The event that `name` won the election of `component` at `seconds` since 1970."""
+def leader_elected_event(name: str, seconds: int) -> bytes:
+    """The event that `name` won the schedulers' election at `seconds` since 1970."""
     return (
-        f'{_head("leader_elected", seconds)}"name":{encode_string(name)},"component":{encode_string(component)}}}'
+        f'{_head("leader_elected", seconds)}"name":{encode_string(name)},"component":"{SCHEDULER_ELECTION}"}}'
     ).encode()
 
 

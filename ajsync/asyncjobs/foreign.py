@@ -6,7 +6,6 @@ Whole numbers are Go's: 64 bits with a sign. An error quotes no more of a value 
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import re
 from typing import Any, NoReturn, TypeVar, cast
@@ -15,8 +14,8 @@ from ajsync.errors import StoredValueError
 from ajsync.text import quote
 from ajsync.timestamp import parse_timestamp
 
-LEAST_INT, MOST_INT = -(2**63), 2**63 - 1
-"""The range of Go's whole numbers, and of its durations in nanoseconds: 292 years."""
+MOST_INT = 2**63 - 1
+"""The largest of Go's whole numbers, and of its durations in nanoseconds: 292 years."""
 _REQUIRED: Any = object()
 _SURROGATE = re.compile("[\ud800-\udfff]")
 """Half of a surrogate pair, which JSON can escape and UTF-8 cannot hold. Go's decoder reads U+FFFD instead."""
@@ -32,7 +31,7 @@ def decode_object(data: bytes) -> dict[str, Any]:
     except RecursionError:
         raise StoredValueError("JSON that is nested too deeply") from None
     if not isinstance(value, dict):
-        raise StoredValueError(f"not a JSON object but {kind_of(value)}")
+        raise StoredValueError(f"not a JSON object but {_KINDS[type(value)]}")
     return value
 
 
@@ -42,9 +41,9 @@ def member(value: dict[str, Any], name: str, kind: type[_T], default: _T = _REQU
     if found is _REQUIRED:
         raise StoredValueError(f'it has no member "{name}"')
     if type(found) is not kind:
-        raise StoredValueError(f'its member "{name}" is {kind_of(found)}, not {_KINDS[kind]}')
+        raise StoredValueError(f'its member "{name}" is {_KINDS[type(found)]}, not {_KINDS[kind]}')
     if isinstance(found, int):
-        if not LEAST_INT <= found <= MOST_INT:
+        if not -MOST_INT - 1 <= found <= MOST_INT:
             raise StoredValueError(f'its member "{name}" is a number that does not fit into 64 bits')
     elif isinstance(found, str) and not found.isascii():
         return cast("_T", _SURROGATE.sub("\ufffd", found))
@@ -63,44 +62,28 @@ def choice_member(value: dict[str, Any], name: str, default: Any, allowed: tuple
     """The member `name`, `default` if it is missing. Raises StoredValueError if it is not one of `allowed`."""
     found = member(value, name, str, default)
     if found not in allowed:
-        raise StoredValueError(f'its member "{name}" is {quoted(found)}, not one of {", ".join(allowed)}')
+        raise StoredValueError(f'its member "{name}" is {quote(found)}, not one of {", ".join(allowed)}')
     return found
 
 
 def bytes_member(value: dict[str, Any], name: str) -> bytes | None:
     """The bytes whose base64 is the member `name`; None if it is null or missing. Raises StoredValueError."""
-    found = value.get(name)
-    if found is None:
+    if value.get(name) is None:
         return None
-    if not isinstance(found, str):
-        raise StoredValueError(f'its member "{name}" is {kind_of(found)}, not base64 in a string')
+    found = member(value, name, str)
     try:
         return base64.b64decode(found, validate=True)
-    except (binascii.Error, ValueError) as error:
+    except ValueError as error:
         raise StoredValueError(f'its member "{name}" is not base64: {error}') from None
 
 
 def instant_member(value: dict[str, Any], name: str) -> int:
     """The instant of the member `name`, in nanoseconds since 1970. Raises StoredValueError if it is not a time."""
-    found = value.get(name)
-    if not isinstance(found, str):
-        raise StoredValueError(f'its member "{name}" is {kind_of(found)}, not a time')
+    found = member(value, name, str)
     try:
         return parse_timestamp(found)
     except ValueError:
-        raise StoredValueError(f'its member "{name}" is not an RFC 3339 time: {quoted(found)}') from None
-
-
-def quoted(value: object) -> str:
-    """A value for an error message: a text in quotes, escaped and shortened, or what kind of value it is."""
-    if not isinstance(value, str):
-        return "None" if value is None else kind_of(value)
-    return quote(value)
-
-
-def kind_of(value: object) -> str:
-    """What kind of JSON value it is, with the article."""
-    return _KINDS[type(value)]
+        raise StoredValueError(f'its member "{name}" is not an RFC 3339 time: {quote(found)}') from None
 
 
 def _no_number(text: str) -> NoReturn:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 import sys
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args
 
 from ajsync.asyncjobs.foreign import (
     MOST_INT,
@@ -19,13 +18,12 @@ from ajsync.asyncjobs.foreign import (
     choice_member,
     decode_object,
     instant_member,
-    kind_of,
     member,
-    quoted,
     span_member,
 )
 from ajsync.asyncjobs.names import LONGEST_NAME, OWNER_NAME, QUEUE_NAME, SCHEDULE_NAME, TASK_TYPE
 from ajsync.errors import StoredValueError
+from ajsync.text import quote
 from ajsync.timestamp import NANOSECONDS, format_timestamp
 
 Catchup = Literal["none", "latest", "all"]
@@ -104,7 +102,8 @@ def encode_scheduled_task(task: ScheduledTask) -> bytes:
     return (
         f'{{"name":{encode_string(task.name)},"schedule":{encode_string(task.schedule)},'
         f'"queue":{encode_string(task.queue)},"task_type":{encode_string(task.task_type)},'
-        f'"payload":{encode_bytes(task.payload)},{deadline}"max_tries":{task.max_tries},"created_at":"{format_timestamp(task.created_at)}"{managed}}}'
+        f'"payload":{encode_bytes(task.payload)},{deadline}"max_tries":{task.max_tries},'
+        f'"created_at":"{format_timestamp(task.created_at)}"{managed}}}'
     ).encode()
 
 
@@ -114,13 +113,13 @@ def decode_scheduled_task(name: str, data: bytes) -> ScheduledTask:
     The schedule is not parsed: an entry whose schedule is not valid still has an owner.
     """
     value = decode_object(data)
-    if value.get("name") != name:
-        raise StoredValueError(f"its name is {quoted(value.get('name'))}, its key is for {quoted(name)}")
+    if (found := member(value, "name", str)) != name:
+        raise StoredValueError(f"its name is {quote(found)}, its key is for {quote(name)}")
     if not SCHEDULE_NAME.fullmatch(name):
         wrong = SCHEDULE_NAME.sub("", name)[:1]
         allowed = "only letters, digits, _ and - are allowed"
         raise StoredValueError(f"its name holds {wrong!r}, and {allowed}" if name else "its name is empty")
-    managed = value.get("ajsync")
+    is_managed = value.get("ajsync") is not None
     return ScheduledTask(
         name=name,
         # Texts that many entries share are kept once: a scheduler holds tens of thousands of entries.
@@ -131,50 +130,37 @@ def decode_scheduled_task(name: str, data: bytes) -> ScheduledTask:
         deadline=member(value, "deadline", int, 0),
         max_tries=member(value, "max_tries", int, 0),
         created_at=instant_member(value, "created_at"),
-        managed=None if managed is None else _decode_managed(managed),
+        managed=_decode_managed(member(value, "ajsync", dict)) if is_managed else None,
     )
 
 
 def unfit(task: ScheduledTask) -> str:
     """Why no scheduler may fire a readable task: a name that workers do not accept. "" if there is no reason."""
-    for what, name, pattern in (
-        ("name", task.name, SCHEDULE_NAME),
-        ("queue", task.queue, QUEUE_NAME),
-        ("task_type", task.task_type, TASK_TYPE),
+    for what, name, pattern, valid in (
+        ("name", task.name, SCHEDULE_NAME, "a valid name"),
+        ("queue", task.queue, QUEUE_NAME, "a valid name of a queue"),
+        ("task_type", task.task_type, TASK_TYPE, "a valid task type"),
     ):
         if len(name) > LONGEST_NAME:
-            return f"its {what} has {len(name):,} characters, and the most is {LONGEST_NAME}"
+            return f"its {what} has {len(name):,} characters, and must have at most {LONGEST_NAME}"
         if not pattern.fullmatch(name):
-            return f"its {what} {quoted(name)} is not {_VALID[what]}"
+            return f"its {what} {quote(name)} is not {valid}"
     return ""
 
 
-_VALID = {"name": "a valid name", "queue": "a valid name of a queue", "task_type": "a valid task type"}
-
-
 def _encode_managed(managed: Managed) -> str:
-    members = [f'"owner":{encode_string(managed.owner)}']
-    if managed.source:
-        members.append(f'"source":{encode_string(managed.source)}')
-    if managed.description:
-        members.append(f'"description":{encode_string(managed.description)}')
-    if managed.catchup != DEFAULT_CATCHUP:
-        members.append(f'"catchup":"{managed.catchup}"')
-    if managed.catchup_window:
-        members.append(f'"catchup_window":{managed.catchup_window}')
-    if managed.overlap != DEFAULT_OVERLAP:
-        members.append(f'"overlap":"{managed.overlap}"')
-    if managed.jitter:
-        members.append(f'"jitter":{managed.jitter}')
+    members = []
+    for field in fields(managed):
+        value = getattr(managed, field.name)
+        if value != field.default:
+            members.append(f'"{field.name}":{encode_string(value) if isinstance(value, str) else value}')
     return "{" + ",".join(members) + "}"
 
 
-def _decode_managed(value: object) -> Managed:
-    if not isinstance(value, dict):
-        raise StoredValueError(f'its member "ajsync" is not an object but {kind_of(value)}')
+def _decode_managed(value: dict[str, Any]) -> Managed:
     owner = member(value, "owner", str)
     if not OWNER_NAME.fullmatch(owner) or len(owner) > LONGEST_NAME:
-        raise StoredValueError(f"its owner {quoted(owner)} is not a valid owner")
+        raise StoredValueError(f"its owner {quote(owner)} is not a valid owner")
     return Managed(
         owner=sys.intern(owner),
         source=sys.intern(member(value, "source", str, "")),
@@ -186,18 +172,14 @@ def _decode_managed(value: object) -> Managed:
     )
 
 
-# Go's encoder escapes three characters for HTML and two for JavaScript, and writes all others beyond ASCII as they are.
-_GO_ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"})
-_encode_json_string = json.JSONEncoder(ensure_ascii=False).encode
-_is_plain = re.compile(r"[A-Za-z0-9 _:,./*@=+-]*").fullmatch
-"""Most strings hold only these characters, which need no escapes."""
+_GO_ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+"""What Go's encoder escapes for HTML and for JavaScript. It writes all others beyond ASCII as they are."""
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def encode_string(text: str) -> str:
     """The JSON string that Go's encoder writes for `text`, with its quotes."""
-    if _is_plain(text):
-        return f'"{text}"'
-    return _encode_json_string(text).translate(_GO_ESCAPES)
+    return _escaped(_encode(text))
 
 
 def encode_json(value: object) -> bytes:
@@ -207,9 +189,15 @@ def encode_json(value: object) -> bytes:
     and TypeError for other types.
     """
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True)
-    return text.translate(_GO_ESCAPES).encode()
+    return _escaped(text).encode()
 
 
 def encode_bytes(data: bytes | None) -> str:
     """The JSON that Go's encoder writes for bytes: base64 in a string, or null."""
     return "null" if data is None else f'"{base64.b64encode(data).decode()}"'
+
+
+def _escaped(text: str) -> str:
+    for character, escape in _GO_ESCAPES.items():
+        text = text.replace(character, escape)
+    return text

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, replace
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket, decode_entry
-from ajsync.asyncjobs.foreign import decode_object, quoted
+from ajsync.asyncjobs.foreign import decode_object
 from ajsync.asyncjobs.journal import Step, journal_key
 from ajsync.asyncjobs.live import BucketIdentity, LiveSchedule
 from ajsync.asyncjobs.model import (
@@ -44,7 +44,7 @@ from ajsync.reconcile.apply.writing import KeyWrite, write_keys
 from ajsync.reconcile.plan import Create, Delete, Plan
 from ajsync.reconcile.reconciler import check_sizes
 from ajsync.schedule import format_duration_short, parse_duration, stored_schedule
-from ajsync.text import visible
+from ajsync.text import quote, visible
 from ajsync.transport.leader import list_subjects
 
 log = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ def new_schedule(
         ("owner", owner, OWNER_NAME, "letters, digits, _ and -"),
     ):
         if value is not None and not pattern.fullmatch(value):
-            raise InvalidError(f"The {what} {quoted(value)} is not valid: it may hold only {allowed}.")
+            raise InvalidError(f"The {what} {quote(value)} is not valid: it may hold only {allowed}.")
         if value is not None and len(value) > LONGEST_NAME:
             raise InvalidError(f"The {what} has {len(value):,} characters, and must have at most {LONGEST_NAME}.")
     rounded = rounded_deadline(deadline)

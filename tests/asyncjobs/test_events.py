@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from ajsync.asyncjobs import events
 from ajsync.asyncjobs.events import (
+    LEADER_ELECTION_SUBJECT,
     leader_elected_event,
-    leader_election_subject,
     task_state_event,
     task_state_event_prefix,
     task_state_subject,
@@ -66,8 +66,8 @@ def test_a_task_state_event_is_ajcs_byte_for_byte(subject: str, data: bytes, eve
 def test_a_leader_elected_event_is_ajcs_byte_for_byte(subject: str, data: bytes, event_ids: list[str]) -> None:
     event: dict[str, Any] = json.loads(data)
     event_ids.append(event["event_id"])
-    assert leader_elected_event(event["name"], event["component"], seconds_of(event)) == data
-    assert leader_election_subject(event["component"]) == subject
+    assert leader_elected_event(event["name"], seconds_of(event)) == data
+    assert subject == LEADER_ELECTION_SUBJECT
 
 
 def test_an_error_is_told_and_an_empty_queue_is_not_as_go_does(event_ids: list[str]) -> None:
@@ -96,12 +96,12 @@ def test_any_text_stays_inside_its_string(one: str, other: str, third: str) -> N
     event = json.loads(task_state_event(StoredTask(one, other, third, 0, last_err=one), SECONDS, 1))
     assert (event["task_id"], event["task_type"], event["task_age"]) == (one, other, 1)
     assert (event.get("queue", ""), event.get("last_error", "")) == (third, one)
-    event = json.loads(leader_elected_event(one, other, SECONDS))
-    assert (event["name"], event["component"]) == (one, other)
+    event = json.loads(leader_elected_event(one, SECONDS))
+    assert (event["name"], event["component"]) == (one, "task_scheduler")
 
 
 @pytest.mark.parametrize("seconds", [SECONDS, 0, 2**40])
 def test_an_event_has_the_time_of_its_id_whatever_the_clock_says(seconds: int) -> None:
-    for event in (task_state_event(TASK, seconds, 1), leader_elected_event("name", "task_scheduler", seconds)):
+    for event in (task_state_event(TASK, seconds, 1), leader_elected_event("name", seconds)):
         told = json.loads(event)
         assert id_seconds(told["event_id"]) == seconds_of(told) == nearest_second(seconds)

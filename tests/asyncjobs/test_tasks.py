@@ -238,8 +238,8 @@ def test_a_deadline_of_null_is_none() -> None:
         (json.dumps({**VALID, "max_tries": True}).encode(), 'its member "max_tries" is a truth value, not a whole'),
         (json.dumps({**VALID, "payload": "?"}).encode(), 'its member "payload" is not base64'),
         (json.dumps({**VALID, "created": "yesterday"}).encode(), 'its member "created" is not an RFC 3339 time'),
-        (json.dumps({**VALID, "created": None}).encode(), 'its member "created" is null, not a time'),
-        (json.dumps({**VALID, "deadline": 5}).encode(), 'its member "deadline" is a whole number, not a time'),
+        (json.dumps({**VALID, "created": None}).encode(), 'its member "created" is null, not a string'),
+        (json.dumps({**VALID, "deadline": 5}).encode(), 'its member "deadline" is a whole number, not a string'),
         (json.dumps({**VALID, "signature": []}).encode(), 'its member "signature" is an array, not a string'),
     ],
 )

@@ -171,9 +171,9 @@ def test_what_becomes_of_an_entry_is_logged_with_fields_and_on_one_line(caplog: 
 @pytest.mark.parametrize(
     ("strange", "reason"),
     [
-        ({"queue": "Q" * 400_000}, "its queue has 400,000 characters, and the most is 255"),
+        ({"queue": "Q" * 400_000}, "its queue has 400,000 characters, and must have at most 255"),
         ({"queue": "a.b"}, 'its queue "a.b" is not a valid name of a queue'),
-        ({"task_type": "t" * 256}, "its task_type has 256 characters, and the most is 255"),
+        ({"task_type": "t" * 256}, "its task_type has 256 characters, and must have at most 255"),
         ({"task_type": ""}, 'its task_type "" is not a valid task type'),
         (
             {"schedule": "1," * 400_000 + "1 * * * *"},
@@ -201,7 +201,7 @@ def test_the_name_of_a_schedule_itself_may_be_too_long() -> None:
     followed.good("N" * 255)
     followed.good("N" * 256)
     assert len(followed.agenda) == 1
-    assert followed.problems() == {"N" * 256: "its name has 256 characters, and the most is 255"}
+    assert followed.problems() == {"N" * 256: "its name has 256 characters, and must have at most 255"}
 
 
 STRANGE = st.one_of(
