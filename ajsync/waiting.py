@@ -26,12 +26,8 @@ async def first_of(*events: asyncio.Event, timeout: float | None = None) -> None
 
 async def set_within(event: asyncio.Event, seconds: float) -> bool:
     """Wait until `event` is set, for `seconds` at most; whether it is."""
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return event.is_set()
-    return True
+    await first_of(event, timeout=seconds)
+    return event.is_set()
 
 
 async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:

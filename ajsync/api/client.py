@@ -12,13 +12,12 @@ from datetime import timedelta
 from typing import Any
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket, decode_entry
-from ajsync.asyncjobs.enqueue import enqueue
 from ajsync.asyncjobs.ids import new_id
 from ajsync.asyncjobs.model import DEFAULT_MAX_TRIES, ScheduledTask, encode_json
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, QUEUE_NAME, SCHEDULE_SUBJECT, TASK_TYPE, TASKS_STREAM
 from ajsync.asyncjobs.signing import Signer
 from ajsync.asyncjobs.streams import make_stream
-from ajsync.asyncjobs.task_store import load_task
+from ajsync.asyncjobs.task_store import enqueue, load_task
 from ajsync.asyncjobs.tasks import StoredTask
 from ajsync.errors import InvalidError, NotFoundError, StoredValueError, UnreachableError, UsageError
 from ajsync.reconcile.single import add, find, find_removable, new_schedule, remove

@@ -1,14 +1,34 @@
-"""Read tasks from the server by their ids."""
+"""Tasks on the server: enqueue one, and read them by their ids."""
 
 from __future__ import annotations
 
-import json
+import time
+from contextlib import suppress
+from dataclasses import replace
 
+import nats.errors
+
+from ajsync.asyncjobs.events import task_state_event, task_state_subject
 from ajsync.asyncjobs.names import TASKS_STREAM
-from ajsync.asyncjobs.tasks import StoredTask, decode_task, task_subject
-from ajsync.transport.connection import Connection
-from ajsync.transport.errors import JetStreamError, MessageNotFoundError, jetstream_error
+from ajsync.asyncjobs.tasks import (
+    NO_RESPONDERS,
+    QUEUE_ERROR,
+    StoredTask,
+    decode_task,
+    encode_task,
+    task_subject,
+    work_item,
+    work_item_subject,
+)
+from ajsync.errors import ConflictError, EnqueueError, UnreachableError
+from ajsync.timestamp import NANOSECONDS
+from ajsync.transport.connection import REQUEST_SECONDS, Connection
+from ajsync.transport.errors import NoRespondersError
 from ajsync.transport.messages import last_message, read_message
+from ajsync.transport.publisher import Write, publish_one
+
+TASK_QUESTIONS = f"STREAM.MSG.GET.{TASKS_STREAM}"
+"""The subject of questions for tasks, without the prefix of the API, for those who ask for many at once."""
 
 
 async def load_task(connection: Connection, task_id: str) -> StoredTask | None:
@@ -21,12 +41,8 @@ async def load_task(connection: Connection, task_id: str) -> StoredTask | None:
 
 
 def task_question(task_id: str) -> bytes:
-    """The body of a question for a task to `TASK_QUESTIONS`, for those who ask for many tasks at once."""
+    """The body of a question for a task to `TASK_QUESTIONS`."""
     return b'{"last_by_subj":"%b"}' % task_subject(task_id).encode()
-
-
-TASK_QUESTIONS = f"STREAM.MSG.GET.{TASKS_STREAM}"
-"""The subject of such questions, without the prefix of the API."""
 
 
 def task_answer(data: bytes) -> StoredTask | None:
@@ -34,15 +50,51 @@ def task_answer(data: bytes) -> StoredTask | None:
 
     Raises StoredValueError for a message that is not a task, and JetStreamError for any other answer.
     """
-    message = error = None
-    try:
-        answer = json.loads(data)
-        if "error" in answer:
-            error = jetstream_error(TASK_QUESTIONS, answer["error"])
-        else:
-            message = read_message(answer)
-    except (ValueError, LookupError, TypeError, AttributeError):
-        raise JetStreamError(TASK_QUESTIONS, 0, 0, "the answer is not one of JetStream") from None
-    if error is not None and not isinstance(error, MessageNotFoundError):
-        raise error
+    message = read_message(TASK_QUESTIONS, data)
     return None if message is None else decode_task(message.data)
+
+
+async def enqueue(connection: Connection, task: StoredTask, *, timeout: float = REQUEST_SECONDS) -> None:
+    """Enqueue a new task: store it, publish its event, and put its work item into the queue.
+
+    The order is that of docs/reference/wire.md, "Enqueuing". Each write may take `timeout` seconds.
+    Raises UnreachableError if the task was not stored. Raises EnqueueError if it was stored and its queue did not take
+    the work item; then the task's state is `queue_error`.
+    """
+    stored = await publish_one(connection, _store(task, 0), timeout=timeout)
+    if stored.conflict:
+        raise ConflictError(f"The task {task.id} exists already.")
+    await _tell(connection, task)
+    item = Write(work_item_subject(task.queue, task.id), work_item(task.id), {"Nats-Msg-Id": task.id})
+    try:
+        reason = (await publish_one(connection, item, timeout=timeout)).error
+    except NoRespondersError:
+        reason = NO_RESPONDERS
+    except UnreachableError as error:
+        reason = str(error)
+    if reason:
+        await _mark(connection, replace(task, state=QUEUE_ERROR, last_err=reason), stored.sequence, timeout)
+
+
+async def _mark(connection: Connection, task: StoredTask, sequence: int, timeout: float) -> None:
+    """Store the task again, in the state of one without a work item, and raise EnqueueError."""
+    text = f"The task {task.id} is stored, and the queue {task.queue} did not take it: {task.last_err}"
+    try:
+        marked = await publish_one(connection, _store(task, sequence), timeout=timeout)
+    except UnreachableError as error:
+        raise EnqueueError(f"{text} The task's state could not be changed either: {error}", task.id) from None
+    if marked.conflict:
+        return  # a worker has started it, so the work item was stored and only its ack was lost
+    await _tell(connection, task)
+    raise EnqueueError(text, task.id)
+
+
+def _store(task: StoredTask, sequence: int) -> Write:
+    return Write(task_subject(task.id), encode_task(task), {"Nats-Expected-Last-Subject-Sequence": str(sequence)})
+
+
+async def _tell(connection: Connection, task: StoredTask) -> None:
+    now = time.time_ns()
+    event = task_state_event(task, now // NANOSECONDS, now - task.created)
+    with suppress(nats.errors.Error):  # nothing depends on an event; a lost connection shows at the next write
+        await connection.client.publish(task_state_subject(task.id), event)

@@ -9,8 +9,8 @@ import asyncio
 import json
 import logging
 import math
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Literal
 
 import nats.errors
@@ -128,10 +128,24 @@ class Connection:
 
         Raises NotPermittedError as soon as the server refuses it, UnreachableError if there is no answer.
         """
+        answer = asyncio.ensure_future(self.client.request(subject, payload, timeout=timeout, headers=headers))
         try:
-            return await self._exchange(subject, payload, timeout, headers)
+            await self.wait_for(answer, subject, timeout)
+            if answer.done():
+                return answer.result()
+            raise TimeoutError
+        except TimeoutError:
+            down = "" if self.is_connected else f"; the connection is down: {self._trouble}"
+            what = f"{self.url} did not answer {subject} within {timeout:g} s{down}"
+            raise UnreachableError(f"{what}. {_LATER}") from None
         except nats.errors.NoRespondersError:
             raise NoRespondersError(f"Nothing answers {subject} at {self.url}.") from None
+        except (OSError, nats.errors.Error) as error:
+            raise UnreachableError(f"{subject} could not be sent to {self.url}: {error_text(error)}.") from None
+        finally:
+            answer.cancel()
+            # Otherwise asyncio complains that no one has looked at how an abandoned request ended.
+            answer.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
 
     async def jetstream_request(
         self, api_subject: str, body: Mapping[str, object] | None = None, *, timeout: float = REQUEST_SECONDS
@@ -144,8 +158,8 @@ class Connection:
         payload = b"" if body is None else json.dumps(body).encode()
         _log.debug("asking %s%s", self.api_prefix, api_subject)
         try:
-            answer = json.loads((await self._exchange(self.api_prefix + api_subject, payload, timeout, None)).data)
-        except nats.errors.NoRespondersError:
+            answer = json.loads((await self.request(self.api_prefix + api_subject, payload, timeout=timeout)).data)
+        except NoRespondersError:
             raise UnreachableError(self._no_jetstream()) from None
         except ValueError:
             answer = None
@@ -159,20 +173,26 @@ class Connection:
             raise jetstream_error(api_subject, error)
         return answer
 
-    @contextmanager
-    def refusal_of(self, subject: str) -> Iterator[asyncio.Future[str]]:
-        """While the block asks `subject`: a future that gets the server's reason if the server refuses that.
+    async def wait_for(self, future: asyncio.Future[Any], subject: str, timeout: float) -> None:
+        """Wait until `future`, which asks `subject`, is done, for `timeout` seconds at most.
 
-        Raises NotPermittedError if no answer could reach us.
+        Raises NotPermittedError as soon as the server refuses that, or where no answer could reach us, and
+        UnreachableError once the connection is given up.
         """
         if reason := self._inbox_reason():
-            raise self.not_permitted(subject, reason)
+            raise self._not_permitted(subject, reason)
         refused: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._waiting[refused] = subject
         try:
-            yield refused
+            await asyncio.wait((future, refused, self.lost), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         finally:
             del self._waiting[refused]
+        if future.done() and future.exception() is None:
+            return
+        if refused.done():
+            raise self._not_permitted(subject, refused.result())
+        if self.lost.done():
+            raise UnreachableError(str(self.lost.result()))
 
     async def close(self) -> None:
         """Send what was published, and disconnect; takes a second at most. It is no error if the server is gone."""
@@ -192,32 +212,6 @@ class Connection:
                 **options,
             )
         self._stage = "open"
-
-    async def _exchange(self, subject: str, payload: bytes, timeout: float, headers: dict[str, str] | None) -> Msg:
-        with self.refusal_of(subject) as refused:
-            answer = asyncio.ensure_future(self.client.request(subject, payload, timeout=timeout, headers=headers))
-            try:
-                await asyncio.wait((answer, refused, self.lost), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-                if answer.done() and answer.exception() is None:
-                    return answer.result()
-                if refused.done():
-                    raise self.not_permitted(subject, refused.result())
-                if self.lost.done():
-                    raise UnreachableError(str(self.lost.result()))
-                if answer.done():
-                    return answer.result()
-                raise TimeoutError
-            except TimeoutError:
-                down = "" if self.is_connected else f"; the connection is down: {self._trouble}"
-                what = f"{self.url} did not answer {subject} within {timeout:g} s{down}"
-                raise UnreachableError(f"{what}. {_LATER}") from None
-            except nats.errors.NoRespondersError:
-                raise
-            except (OSError, nats.errors.Error) as error:
-                raise UnreachableError(f"{subject} could not be sent to {self.url}: {error_text(error)}.") from None
-            finally:
-                answer.cancel()
-                answer.add_done_callback(_retrieve)
 
     async def _on_error(self, error: Exception) -> None:
         if self._stage == "opening":
@@ -269,8 +263,7 @@ class Connection:
     def _inbox_reason(self) -> str | None:
         return self._violations.inbox_reason(self.context.inbox_prefix or "_INBOX")
 
-    def not_permitted(self, subject: str, reason: str) -> NotPermittedError:
-        """The error for a request that the server refuses."""
+    def _not_permitted(self, subject: str, reason: str) -> NotPermittedError:
         return NotPermittedError(f"The server {self.url} does not let us ask {subject}: {reason}. {PERMISSIONS}")
 
     def _no_jetstream(self) -> str:
@@ -281,11 +274,7 @@ class Connection:
 
 
 class _AttemptError(Exception):
-    """An error that nats-py met while connecting."""
-
-    def __init__(self, cause: Exception) -> None:
-        super().__init__(str(cause))
-        self.cause = cause
+    """Carries an error that nats-py met while connecting."""
 
 
 async def _connect(context: Context, name: str, timeout: float, reconnect_timeout: float | None) -> Connection:
@@ -294,22 +283,16 @@ async def _connect(context: Context, name: str, timeout: float, reconnect_timeou
     deadline = loop.time() + timeout
     failures: list[Failure] = []
     for number, url in enumerate(context.servers):
-        servers = [
-            *context.servers[number:],
-            *context.servers[:number],
-        ]  # connects to the first, reconnects to any
+        # It connects to the first of these, and reconnects to any.
+        servers = [*context.servers[number:], *context.servers[:number]]
         seconds = max((deadline - loop.time()) / (len(context.servers) - number), _LEAST_SECONDS)
         connection = Connection(context, url, reconnect_timeout)
         _log.info("connecting to %s%s", url, f", as the context {context.name} says" if context.name else "")
         try:
             await connection._open(servers, options, seconds)
-        except (
-            _AttemptError,
-            OSError,
-            ValueError,
-            nats.errors.Error,
-        ) as error:  # ValueError: a first line that is too long
-            cause = error.cause if isinstance(error, _AttemptError) else error
+        except (_AttemptError, OSError, ValueError, nats.errors.Error) as error:
+            # A ValueError is a first line that is too long.
+            cause = error.args[0] if isinstance(error, _AttemptError) else error
             failures.append(failure_of(cause, context, seconds, connection.client.asks_for_certificate))
             _log.info("not connected to %s: %s", url, failures[-1].reason)
         else:
@@ -319,9 +302,3 @@ async def _connect(context: Context, name: str, timeout: float, reconnect_timeou
     advice = " ".join(dict.fromkeys(failure.advice for failure in failures))
     refused = any(failure.refused for failure in failures)
     raise (NotPermittedError if refused else UnreachableError)(f"{cannot_connect(context)} {reasons}. {advice}")
-
-
-def _retrieve(answer: asyncio.Future[Msg]) -> None:
-    """Look at how an abandoned request ended, so that asyncio does not complain that no one did."""
-    if not answer.cancelled():
-        answer.exception()

@@ -11,7 +11,7 @@ from nats.aio.msg import Msg
 from ajsync.errors import NotPermittedError, UnreachableError
 from ajsync.transport.connection import Connection
 from ajsync.transport.errors import UNAVAILABLE, JetStreamError, StreamNotFoundError, TooManyConsumersError
-from ajsync.transport.messages import is_deletion
+from ajsync.transport.messages import Take, is_deletion
 from ajsync.waiting import raise_if_cancelled, set_within
 
 CONSUMER_MARK = "ajsync"
@@ -23,10 +23,6 @@ _TICK_SECONDS = 0.5
 _IN_A_ROW = 100
 """Messages taken before others have a turn: ten thousand may come at once."""
 
-Take = Callable[[str, int, int, bytes | None], None]
-"""Takes the subject, the sequence, the nanoseconds since 1970 at which it was stored, and the value, None for a
-deletion."""
-
 
 class NoConsumerError(UnreachableError):
     """The server does not let us have a consumer; says why, and what to do."""
@@ -34,7 +30,7 @@ class NoConsumerError(UnreachableError):
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
         self.code = code
-        """An `ErrorCode`; 0 for a missing permission, whose message names the consumer and so differs each time."""
+        """That of JetStream; 0 for a missing permission, whose message names the consumer and so differs each time."""
 
 
 class Consumer:

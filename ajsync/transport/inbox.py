@@ -1,17 +1,30 @@
-"""An inbox: one subscription for the answers to many messages, each with a token that says what it answers."""
+"""An inbox: one subscription for the answers to many messages, each with a token that says what it answers.
+
+nats-py's `request` takes one answer to one question, and half a millisecond for it.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import time
 from types import TracebackType
 from typing import Self
 
 from nats.aio.subscription import Subscription
 
+from ajsync.errors import UnreachableError
 from ajsync.transport.connection import Connection
+from ajsync.waiting import raise_if_cancelled
 
 NO_RESPONDERS = b"503"
 """The status of an answer without data, where nothing listens."""
 _STATUS = slice(len(b"NATS/1.0 "), len(b"NATS/1.0 503"))
+
+SILENCES = 3
+"""After this many silences in a row, the server is given up."""
+_SILENCE_SECONDS = 3.0
+"""After this time without any answer, the open questions are asked again: reading twice does no harm."""
+_TICK_SECONDS = 0.1
 
 
 class Inbox:
@@ -41,6 +54,57 @@ class Inbox:
         self._take(subject[self._cut :].decode(), headers, data)
 
     def _take(self, token: str, headers: bytes, data: bytes) -> None:
+        raise NotImplementedError
+
+
+class Asking(Inbox):
+    """Asks one subject of the JetStream API numbered questions; `_receive` gets each answer with its number."""
+
+    def __init__(self, connection: Connection, api_subject: str) -> None:
+        super().__init__(connection)
+        self._ready = asyncio.Event()
+        """For `_receive` to set, which ends `_wait`."""
+        self._is_silent = False
+        """Whether the last wait ended because no answer came, and not because the connection was lost."""
+        self._api_subject = api_subject
+        self._subject = connection.api_prefix + api_subject
+        self._heard = 0.0
+
+    async def _ask(self, number: int, body: bytes) -> None:
+        """Send a question."""
+        await self._connection.client.publish(self._subject, body, self.reply(number))
+
+    async def _wait(self) -> bool:
+        """Wait until `_ready` is set, and clear it; False if the open questions have to be asked again.
+
+        Raises NotPermittedError once the server refuses a question, UnreachableError once the connection is given up.
+        """
+        self._heard, generation = time.monotonic(), self._connection.generation
+        ready = asyncio.ensure_future(self._ready.wait())
+        try:
+            while not self._ready.is_set():
+                await self._connection.wait_for(ready, self._subject, _TICK_SECONDS)
+                raise_if_cancelled()
+                self._is_silent = time.monotonic() - self._heard > _SILENCE_SECONDS
+                if self._is_silent or self._connection.generation != generation:
+                    break
+            return self._ready.is_set()
+        finally:
+            ready.cancel()
+            self._ready.clear()
+
+    def _silent(self) -> UnreachableError:
+        """The error for a server that does not answer."""
+        return UnreachableError(
+            f"{self._connection.url} did not answer {self._subject} completely, {SILENCES} times in a row. "
+            "Try again when the server is healthy."
+        )
+
+    def _take(self, token: str, headers: bytes, data: bytes) -> None:
+        self._heard = time.monotonic()
+        self._receive(int(token), headers, data)
+
+    def _receive(self, number: int, headers: bytes, data: bytes) -> None:
         raise NotImplementedError
 
 

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ajsync.transport.leader import Listing
 
@@ -28,6 +29,16 @@ class KeyChange:
     """Whether the key had this value when the watch began."""
 
 
+class _Key(NamedTuple):
+    """The last message of a key."""
+
+    revision: int
+    """A stream that was made again counts from 1 again."""
+    stored_at: int
+    is_value: bool
+    """False if it says that the key is gone."""
+
+
 class Known:
     """The keys that a watch knows; calls `on_seen` for each change of what it knows, once."""
 
@@ -35,10 +46,7 @@ class Known:
         self.loaded = asyncio.Event()
         """Set when the first load ends."""
         self._on_seen = on_seen
-        self._values: dict[str, tuple[int, int]] = {}
-        """Subject → revision and time of a value. A stream that was made again counts from 1 again."""
-        self._markers: dict[str, int] = {}
-        """Subject → revision of a message that says that the key is gone."""
+        self._keys: dict[str, _Key] = {}
         self._met: set[str] | None = None
         """During a load, the subjects met so far."""
         self._unknown: frozenset[str] = frozenset()
@@ -46,7 +54,7 @@ class Known:
 
     def __len__(self) -> int:
         """How many keys have a message, as far as is known."""
-        return len(self._values) + len(self._markers)
+        return len(self._keys)
 
     @property
     def loading(self) -> bool:
@@ -60,7 +68,7 @@ class Known:
     def end_load(self) -> bool:
         """All that is there was told. False if a known key was not met: then `compare` has to end the load."""
         assert self._met is not None
-        if (self._values.keys() | self._markers.keys()) - self._met:
+        if self._keys.keys() - self._met:
             return False
         self._met = None
         self.loaded.set()
@@ -70,16 +78,11 @@ class Known:
         """Take the last message of a key; `data` is None if it says that the key is gone."""
         if self._met is not None:
             self._met.add(subject)
-        if data is None:
-            self._markers[subject] = revision
-            if self._values.pop(subject, None) is None:
-                return  # of a key that was not known
-        else:
-            self._markers.pop(subject, None)
-            if self._values.get(subject) == (revision, stored_at):
-                return
-            self._values[subject] = (revision, stored_at)
-        self._on_seen(KeyChange(subject, revision, stored_at, data, not self.loaded.is_set()))
+        before, key = self._keys.get(subject), _Key(revision, stored_at, data is not None)
+        self._keys[subject] = key
+        was_value = before is not None and before.is_value
+        if (key.is_value and key != before) or (was_value and not key.is_value):
+            self._on_seen(KeyChange(subject, revision, stored_at, data, not self.loaded.is_set()))
 
     def compare(self, listing: Listing) -> bool:
         """Tell which keys are gone, by a list of those that have a message, and end a load.
@@ -87,21 +90,14 @@ class Known:
         False if a key has a message that was not told, now and at the last comparison too.
         """
         now = time.time_ns()
-        for subject in (self._values.keys() | self._markers.keys()) - set(listing.subjects):
-            if self._is_gone(subject, listing.last_sequence):
-                self._markers.pop(subject, None)
-                if self._values.pop(subject, None) is not None:
-                    self._on_seen(KeyChange(subject, 0, now, None, initial=False))
-        unknown = frozenset(listing.subjects) - self._values.keys() - self._markers.keys()
+        for subject in self._keys.keys() - set(listing.subjects):
+            # A key that this load has not met is gone, and its revision may be that of another stream.
+            unmet = self._met is not None and subject not in self._met
+            made_later = self._keys[subject].revision > listing.last_sequence
+            if (unmet or not made_later) and self._keys.pop(subject).is_value:
+                self._on_seen(KeyChange(subject, 0, now, None, initial=False))
+        unknown = frozenset(listing.subjects) - self._keys.keys()
         missed, self._unknown = unknown & self._unknown, unknown
-        if self._met is not None:
-            self._met = None
-            self.loaded.set()
+        self._met = None
+        self.loaded.set()
         return not missed
-
-    def _is_gone(self, subject: str, last_sequence: int) -> bool:
-        """Whether a key that is not on the list is gone, and was not made after the list."""
-        if self._met is not None and subject not in self._met:
-            return True  # its revision may be that of another stream
-        revision = self._markers[subject] if subject in self._markers else self._values[subject][0]
-        return revision <= last_sequence

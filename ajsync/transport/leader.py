@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ajsync.errors import UnreachableError
-from ajsync.transport.asking import SILENCES, Asking
 from ajsync.transport.connection import Connection
-from ajsync.transport.errors import JetStreamError, MessageNotFoundError, jetstream_error
+from ajsync.transport.errors import JetStreamError
+from ajsync.transport.inbox import SILENCES, Asking
 from ajsync.transport.messages import LastMessage, read_message
+from ajsync.transport.subjects import covering, matches
 
 _WINDOW = 256
 """Questions under way at once."""
@@ -26,6 +27,8 @@ _LISTINGS = 5
 """How often to list again, if the pages do not fit each other."""
 _SUBJECTS = 100_000
 """On a page of subjects."""
+_BEYOND = 1_000_000_000
+"""An offset beyond the last page."""
 
 
 async def list_pages(
@@ -63,8 +66,8 @@ class Listing:
     subjects: Collection[str]
 
 
-async def list_subjects(connection: Connection, stream: str, subjects: str) -> Listing:
-    """The subjects that match `subjects`, delete markers included. Raises as `Connection.jetstream_request`.
+async def list_subjects(connection: Connection, stream: str, *patterns: str) -> Listing:
+    """The subjects that match any of these, delete markers included. Raises as `Connection.jetstream_request`.
 
     As with streams, they are listed again if one comes or goes between two pages.
     """
@@ -72,7 +75,7 @@ async def list_subjects(connection: Connection, stream: str, subjects: str) -> L
         found: set[str] = set()
         first = total = None
         while True:
-            body = {"subjects_filter": subjects, "offset": len(found)}
+            body = {"subjects_filter": covering(patterns), "offset": len(found)}
             page = await connection.jetstream_request(f"STREAM.INFO.{stream}", body)
             first = first or page
             names = page["state"].get("subjects") or {}
@@ -85,10 +88,18 @@ async def list_subjects(connection: Connection, stream: str, subjects: str) -> L
                 # Keys that are not UTF-8 can come as one.
                 if len(found) < total and not any("\ufffd" in name for name in found):
                     break
-                return Listing(first["created"], first["state"]["last_seq"], found)
+                subjects = {name for name in found if any(matches(pattern, name) for pattern in patterns)}
+                return Listing(first["created"], first["state"]["last_seq"], subjects)
     raise UnreachableError(
         f"The keys of the stream {stream} change faster than they can be listed. Try again when there are fewer writes."
     )
+
+
+async def count_subjects(connection: Connection, stream: str, subjects: str) -> tuple[str, int]:
+    """When the stream was made, and how many of its subjects match. Raises as `Connection.jetstream_request`."""
+    beyond = {"subjects_filter": subjects, "offset": _BEYOND}  # so that none of them is named
+    page = await connection.jetstream_request(f"STREAM.INFO.{stream}", beyond)
+    return page["created"], page.get("total", 0)
 
 
 async def list_subjects_from(connection: Connection, stream: str, subjects: str, first: str) -> set[str]:
@@ -109,15 +120,6 @@ async def list_subjects_from(connection: Connection, stream: str, subjects: str,
     return found
 
 
-async def list_all_subjects(connection: Connection, stream: str, patterns: Sequence[str]) -> Listing:
-    """The subjects that match any of these. Raises as `list_subjects`."""
-    listings = [await list_subjects(connection, stream, pattern) for pattern in patterns]
-    if len({listing.created for listing in listings}) > 1:
-        raise UnreachableError(f"The stream {stream} was deleted and made again while its keys were listed. Try again.")
-    found = {subject for listing in listings for subject in listing.subjects}
-    return Listing(listings[0].created, min(listing.last_sequence for listing in listings), found)
-
-
 async def last_messages(connection: Connection, stream: str, subjects: Sequence[str]) -> dict[str, LastMessage]:
     """The last message of each subject that has one. Raises as `Connection.jetstream_request`."""
     gets = _Gets(connection, stream, subjects)
@@ -125,52 +127,42 @@ async def last_messages(connection: Connection, stream: str, subjects: Sequence[
     return gets.found
 
 
-class _Gets:
+class _Gets(Asking):
     def __init__(self, connection: Connection, stream: str, subjects: Sequence[str]) -> None:
+        super().__init__(connection, f"STREAM.MSG.GET.{stream}")
         self.found: dict[str, LastMessage] = {}
         self._subjects = subjects
         self._to_ask = deque(range(len(subjects)))
         self._open: set[int] = set()
         self._error: JetStreamError | None = None
-        self._subject = f"STREAM.MSG.GET.{stream}"
-        self._asking = Asking(connection, self._subject, self._receive)
-        self._cautious = max(1, min(_WINDOW, _OPEN_BYTES * 3 // 4 // connection.max_payload))
-        """How many of the largest values, in base64, fit into `_OPEN_BYTES`."""
-        self._window = self._cautious
-        self._longest = 1
-        """The size of the longest answer so far, in bytes."""
-        self._cut_off = False
+        self._window = max(1, min(_WINDOW, _OPEN_BYTES * 3 // 4 // connection.max_payload))
 
     async def run(self) -> None:
         silences = 0
-        async with self._asking:
+        async with self:
             while self._to_ask or self._open:
                 while self._to_ask and len(self._open) < self._window:
                     number = self._to_ask.popleft()
                     self._open.add(number)
-                    await self._asking.ask(number, json.dumps({"last_by_subj": self._subjects[number]}).encode())
-                answered = await self._asking.wait()
+                    await self._ask(number, json.dumps({"last_by_subj": self._subjects[number]}).encode())
+                answered = await self._wait()
                 if self._error is not None:
                     raise self._error
                 silences = 0 if answered else silences + 1
                 if silences >= SILENCES:
-                    raise self._asking.silent()
+                    raise self._silent()
                 if not answered:
                     self._to_ask.extend(self._open)
                     self._open.clear()
-                    self._cut_off, self._window = True, self._cautious
 
-    def _receive(self, number: int, headers: bytes, data: bytes) -> None:
+    def _receive(self, number: int, _headers: bytes, data: bytes) -> None:
         if number not in self._open:
             return
-        self._longest = max(self._longest, len(data))
-        if not self._cut_off:
-            self._window = max(1, min(_WINDOW, _OPEN_BYTES // self._longest))
-        reply: dict[str, Any] = json.loads(data) if data else {"error": {"description": "no answer"}}
-        if "error" not in reply:
-            self.found[self._subjects[number]] = read_message(reply)
-        elif not isinstance(error := jetstream_error(self._subject, reply["error"]), MessageNotFoundError):
-            self._error = error
         self._open.discard(number)
+        try:
+            if (message := read_message(self._api_subject, data)) is not None:
+                self.found[self._subjects[number]] = message
+        except JetStreamError as error:
+            self._error = error
         if len(self._open) <= self._window // 2 or self._error is not None:
-            self._asking.ready.set()
+            self._ready.set()

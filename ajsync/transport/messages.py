@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ajsync.timestamp import parse_timestamp
 from ajsync.transport.connection import REQUEST_SECONDS, Connection
-from ajsync.transport.errors import MessageNotFoundError
+from ajsync.transport.errors import JetStreamError, MessageNotFoundError, jetstream_error
+
+Take = Callable[[str, int, int, bytes | None], None]
+"""Takes a message: its subject, its sequence, the nanoseconds since 1970 at which it was stored, and its value, None if
+the key is gone."""
+
+_EXPIRED = "Nats-Marker-Reason"
 
 
 def is_deletion(headers: Mapping[str, str] | None) -> bool:
@@ -20,12 +27,7 @@ def is_deletion(headers: Mapping[str, str] | None) -> bool:
     """
     if headers is None:
         return False
-    return headers.get("KV-Operation") in ("DEL", "PURGE") or is_expiry(headers)
-
-
-def is_expiry(headers: Mapping[str, str]) -> bool:
-    """Whether it was the server, and not a client, that removed the key."""
-    return bool(headers.get("Nats-Marker-Reason"))
+    return headers.get("KV-Operation") in ("DEL", "PURGE") or bool(headers.get(_EXPIRED))
 
 
 def parse_headers(block: bytes) -> dict[str, str]:
@@ -57,7 +59,7 @@ class LastMessage:
     @property
     def expired(self) -> bool:
         """Whether the server says so, and no client has deleted the key."""
-        return is_expiry(self.headers)
+        return bool(self.headers.get(_EXPIRED))
 
     @property
     def value(self) -> bytes | None:
@@ -86,14 +88,30 @@ async def _message(
     connection: Connection, stream: str, request: Mapping[str, object], timeout: float
 ) -> LastMessage | None:
     try:
-        return read_message(await connection.jetstream_request(f"STREAM.MSG.GET.{stream}", request, timeout=timeout))
+        return _read(await connection.jetstream_request(f"STREAM.MSG.GET.{stream}", request, timeout=timeout))
     except MessageNotFoundError:
         return None
 
 
-def read_message(reply: Mapping[str, Any]) -> LastMessage:
-    """The message in an answer of STREAM.MSG.GET."""
-    message = reply["message"]
+def read_message(api_subject: str, data: bytes) -> LastMessage | None:
+    """The message in an answer to a question of STREAM.MSG.GET; None if there is none.
+
+    Raises JetStreamError for any other answer.
+    """
+    try:
+        answer = json.loads(data)
+        if "error" not in answer:
+            return _read(answer)
+        error = jetstream_error(api_subject, answer["error"])
+    except (ValueError, LookupError, TypeError, AttributeError):
+        error = JetStreamError(api_subject, 0, 0, "the answer is not one of JetStream")
+    if isinstance(error, MessageNotFoundError):
+        return None
+    raise error
+
+
+def _read(answer: Mapping[str, Any]) -> LastMessage:
+    message = answer["message"]
     return LastMessage(
         revision=message["seq"],
         data=base64.b64decode(message.get("data", "")),

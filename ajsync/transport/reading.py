@@ -28,7 +28,7 @@ class Reading:
     messages: dict[str, tuple[int, bytes | None]] = field(default_factory=dict)
     """Subject → revision and value, None where the message says that the key is gone."""
 
-    def take(self, subject: str, revision: int, value: bytes | None, _time: str) -> None:
+    def take(self, subject: str, revision: int, _stored_at: int, value: bytes | None) -> None:
         """Take the last message of a subject, as far as is known yet."""
         self.messages[subject] = revision, value
 

@@ -6,7 +6,6 @@ Messages never quote what could be a secret.
 from __future__ import annotations
 
 import base64
-import binascii
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -86,7 +85,7 @@ def value_of(member: str, text: str, sources: Sources) -> str:
                 if "base64" not in head.split(";"):
                     raise ValueError
                 return base64.b64decode(content, validate=True).decode().rstrip("\r\n")
-            except (binascii.Error, ValueError):
+            except ValueError:
                 raise ContextProblem(f'"{member}" is not data:;base64, followed by text in base64') from None
         case "op" | "nsc" as scheme:
             raise ContextProblem(f'"{member}" is {scheme}://, but ajsync does not run {scheme}; use env:// or a file')

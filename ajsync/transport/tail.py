@@ -10,12 +10,11 @@ import logging
 import math
 from collections.abc import Sequence
 
-from ajsync.timestamp import format_timestamp
 from ajsync.transport.connection import Connection
-from ajsync.transport.leader import last_messages, list_all_subjects
-from ajsync.transport.messages import LastMessage, next_message
+from ajsync.transport.leader import last_messages, list_subjects
+from ajsync.transport.messages import LastMessage, Take, next_message
 from ajsync.transport.subjects import covering, matches
-from ajsync.transport.walk import NoWalkError, Take, Walk
+from ajsync.transport.walk import NoWalkError, Walk
 
 _log = logging.getLogger(__name__)
 
@@ -87,7 +86,7 @@ class Tail:
 
     async def _list(self) -> None:
         """Take all there is: the subjects first, then many of their messages at a time."""
-        listing = await list_all_subjects(self._connection, self._stream, self._subjects)
+        listing = await list_subjects(self._connection, self._stream, *self._subjects)
         found = await last_messages(self._connection, self._stream, [*listing.subjects])
         for message in sorted(found.values(), key=lambda message: message.revision):
             self._take_message(message)
@@ -98,8 +97,8 @@ class Tail:
         return await next_message(self._connection, self._stream, self._covering, self.position)
 
     def _take_message(self, message: LastMessage) -> None:
-        self._take_wanted(message.subject, message.revision, message.value, format_timestamp(message.stored_at))
+        self._take_wanted(message.subject, message.revision, message.stored_at, message.value)
 
-    def _take_wanted(self, subject: str, revision: int, value: bytes | None, time: str) -> None:
+    def _take_wanted(self, subject: str, revision: int, stored_at: int, value: bytes | None) -> None:
         if any(matches(pattern, subject) for pattern in self._subjects):
-            self._take(subject, revision, value, time)
+            self._take(subject, revision, stored_at, value)

@@ -15,13 +15,11 @@ from collections.abc import Callable, Sequence
 import nats.errors
 
 from ajsync.errors import UnreachableError
-from ajsync.timestamp import parse_timestamp
 from ajsync.transport.connection import Connection
 from ajsync.transport.consumer import Consumer, NoConsumerError
 from ajsync.transport.known import KeyChange, Known
-from ajsync.transport.leader import list_all_subjects
+from ajsync.transport.leader import count_subjects, list_subjects
 from ajsync.transport.tail import Tail
-from ajsync.transport.walk import count_messages
 from ajsync.waiting import raise_if_cancelled
 
 __all__ = ["KeyChange", "Watch"]
@@ -37,8 +35,6 @@ _CHECK_SECONDS = 5.0
 """How often to check what is known: a purge, or the end of the stream, is not told."""
 _AGAIN_SECONDS = 0.5
 """When to count again after a count that did not fit: the missing message may be on its way."""
-_LISTING_SECONDS = 30.0
-"""How often the keys are listed where they cannot be counted."""
 
 
 class Watch:
@@ -57,6 +53,9 @@ class Watch:
         """None if everything has to be read again."""
         self._without: int | None = None
         """Why there is no consumer, as its error's code."""
+        self._check_at = 0.0
+        self._differed = False
+        """Whether the last count of the keys did not fit."""
         self.loaded = self._known.loaded
         """Set once everything that is there has been seen."""
 
@@ -67,9 +66,9 @@ class Watch:
             raise_if_cancelled()
             began = time.monotonic()
             try:
-                check = await self._load()
+                tail = await self._load()
                 trouble = ""
-                if not await self._follow(check):
+                if not await self._follow(tail):
                     self._tail = None
             except (UnreachableError, OSError, nats.errors.Error) as error:
                 self._tail = None
@@ -80,28 +79,27 @@ class Watch:
             if time.monotonic() - began < _RETRY_SECONDS:
                 await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _load(self) -> _Check:
+    async def _load(self) -> Tail:
         """Read to the end of the stream, from the beginning if it has to be."""
         info = await self._connection.jetstream_request(f"STREAM.INFO.{self._stream}")
         created, last_sequence = info["created"], info["state"]["last_seq"]
         if self._created not in ("", created):
             log.warning("The stream %s was deleted and made again; reading all of it", self._stream)
         if self._tail is None or created != self._created or last_sequence < self._tail.position:
-            self._tail = Tail(self._connection, self._stream, self._subjects, self._take)
+            self._tail = Tail(self._connection, self._stream, self._subjects, self._known.take)
             self._known.begin_load()
         self._created = created
-        check = _Check(self._connection, self._stream, self._subjects, self._known, created)
+        self._check_at, self._differed = time.monotonic() + _CHECK_SECONDS, False
         await self._tail.read_to(last_sequence)
         if self._known.loading and not self._known.end_load():
-            await check.compare()
-        return check
+            await self._compare()
+        return self._tail
 
-    async def _follow(self, check: _Check) -> bool:
+    async def _follow(self, tail: Tail) -> bool:
         """Follow until it is time for another try, or False if everything has to be read again before."""
-        assert self._tail is not None
-        consumer = Consumer(self._connection, self._stream, self._subjects, self._tail.position, self._known.take)
+        consumer = Consumer(self._connection, self._stream, self._subjects, tail.position, self._known.take)
         try:
-            await consumer.run(check.is_whole)
+            await consumer.run(self._is_whole)
             self._without = None
             return False
         except NoConsumerError as error:
@@ -109,60 +107,32 @@ class Watch:
                 log.warning("%s", error)
             self._without = error.code
         until = time.monotonic() + _POLLING_SECONDS
-        while await check.is_whole():
+        while await self._is_whole():
             if time.monotonic() > until:
                 return True
             await asyncio.sleep(_LOOK_SECONDS)
             raise_if_cancelled()
-            await self._tail.read()
+            await tail.read()
         return False
 
-    def _take(self, subject: str, revision: int, data: bytes | None, time: str) -> None:
-        self._known.take(subject, revision, parse_timestamp(time), data)
-
-
-class _Check:
-    """Sees now and then whether a stream is still the same, and whether its keys are those that are known."""
-
-    def __init__(
-        self, connection: Connection, stream: str, subjects: Sequence[str], known: Known, created: str
-    ) -> None:
-        self._connection = connection
-        self._stream = stream
-        self._subjects = subjects
-        self._known = known
-        self._created = created
-        self._next = time.monotonic() + _CHECK_SECONDS
-        self._differed = False
-        self._listed = time.monotonic()
-
-    async def is_whole(self) -> bool:
+    async def _is_whole(self) -> bool:
         """False if everything has to be read again; checks only when it is time to. Raises as a request does."""
-        if time.monotonic() < self._next:
+        if time.monotonic() < self._check_at:
             return True
-        info = await self._connection.jetstream_request(f"STREAM.INFO.{self._stream}")
-        self._next = time.monotonic() + _CHECK_SECONDS
-        if info["created"] != self._created:
-            return False
-        if await self._fits():
-            self._differed = False
-            return True
-        if not self._differed:
-            self._differed, self._next = True, time.monotonic() + _AGAIN_SECONDS
-            return True
-        return await self.compare()
-
-    async def compare(self) -> bool:
-        """Compare by name; False if there is something that was not told."""
-        self._listed = time.monotonic()
-        return self._known.compare(await list_all_subjects(self._connection, self._stream, self._subjects))
-
-    async def _fits(self) -> bool:
-        """Whether there are as many keys as are known, which the server tells without naming them."""
-        total = 0
+        keys = 0
         for subjects in self._subjects:
-            count = await count_messages(self._connection, self._stream, subjects)
-            if count is None:
-                return time.monotonic() - self._listed < _LISTING_SECONDS
-            total += count
-        return total == len(self._known)
+            created, count = await count_subjects(self._connection, self._stream, subjects)
+            if created != self._created:
+                return False
+            keys += count
+        fits = keys == len(self._known)
+        if not fits and self._differed:
+            self._check_at = time.monotonic() + _CHECK_SECONDS
+            return await self._compare()
+        self._differed = not fits
+        self._check_at = time.monotonic() + (_CHECK_SECONDS if fits else _AGAIN_SECONDS)
+        return True
+
+    async def _compare(self) -> bool:
+        """Compare by name; False if there is something that was not told."""
+        return self._known.compare(await list_subjects(self._connection, self._stream, *self._subjects))

@@ -168,12 +168,12 @@ async def test_what_the_walk_missed_or_met_too_long_ago_is_settled_by_name(
 ) -> None:
     take = Reading.take
 
-    def take_else(self: Reading, subject: str, revision: int, data: bytes | None, stored_at: str) -> None:
+    def take_else(self: Reading, subject: str, revision: int, stored_at: int, data: bytes | None) -> None:
         if subject == f"{SCHEDULE_SUBJECT}MISSED":
-            take(self, f"{SCHEDULE_SUBJECT}PURGED", 1, b"{}", stored_at)
-            take(self, f"{SCHEDULE_SUBJECT}PURGED_TOO", 1, b"{}", stored_at)
+            take(self, f"{SCHEDULE_SUBJECT}PURGED", 1, stored_at, b"{}")
+            take(self, f"{SCHEDULE_SUBJECT}PURGED_TOO", 1, stored_at, b"{}")
         else:
-            take(self, subject, revision, data, stored_at)
+            take(self, subject, revision, stored_at, data)
 
     monkeypatch.setattr(Reading, "take", take_else)
     async with connect(context_for_server(server.url)) as connection:

@@ -53,8 +53,8 @@ def command(name: str, sign: Path | None, ajc_payloads: bool, output: str, scope
 
 
 async def _enqueue(bucket: ConfigurationBucket, name: str, signer: Signer | None, ajc_payloads: bool) -> StoredTask:
-    from ajsync.asyncjobs.enqueue import enqueue
     from ajsync.asyncjobs.ids import new_id
+    from ajsync.asyncjobs.task_store import enqueue
     from ajsync.asyncjobs.tasks import task_for_fire
     from ajsync.cli.source import stored_task
     from ajsync.inspect.information import queue_names
