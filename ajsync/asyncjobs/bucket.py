@@ -21,7 +21,7 @@ from ajsync.errors import BucketNotFoundError, StoredValueError
 from ajsync.transport.connection import REQUEST_SECONDS, Connection
 from ajsync.transport.errors import StreamNotFoundError
 from ajsync.transport.messages import LastMessage, last_message
-from ajsync.transport.reading import read_stream
+from ajsync.transport.tail import read_stream
 
 _log = logging.getLogger(__name__)
 

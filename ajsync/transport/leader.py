@@ -21,7 +21,7 @@ from ajsync.transport.subjects import covering, matches
 
 _WINDOW = 256
 """Questions under way at once."""
-_OPEN_BYTES = 16 * 1024 * 1024
+_OPEN_BYTES = 32 * 1024 * 1024
 """How large the answers to these may be together: the server disconnects a client that is 64 MiB behind."""
 _LISTINGS = 5
 """How often to list again, if the pages do not fit each other."""

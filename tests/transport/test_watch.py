@@ -18,9 +18,9 @@ from ajsync.transport import watch as watch_module
 from ajsync.transport.connection import Connection, connect
 from ajsync.transport.consumer import Consumer, delivery
 from ajsync.transport.context import context_for_server
-from ajsync.transport.known import Known
 from ajsync.transport.leader import Listing
 from ajsync.transport.tail import Tail
+from ajsync.transport.watch import Known
 from tests.conftest import StartServer
 from tests.nats_server import NatsServer
 from tests.transport.watched import delete, put, watching
