@@ -32,7 +32,10 @@ class Signer:
 
     def sign(self, task: StoredTask) -> str:
         """The value of the task's member `signature`, in hex."""
-        return self._key.sign(_message(task)).signature.hex()
+        payload = base64.b64encode(task.payload or b"").decode()
+        # A colon in the type makes this ambiguous, but it is what Go signs.
+        acted_on = (task.id, task.queue, task.type, task.max_tries, task.created, task.deadline, payload)
+        return self._key.sign(":".join(map(str, acted_on)).encode()).signature.hex()
 
 
 def load_signer(path: Path) -> Signer:
@@ -54,9 +57,3 @@ def load_signer(path: Path) -> Signer:
         what = f"{len(seed)} bytes in hex" if seed else "nothing" if not content else "something that is not hex"
         raise InvalidError(f"The signing seed {path} must hold {_KEY_BYTES} bytes in hex; it holds {what}.")
     return Signer(seed)
-
-
-def _message(task: StoredTask) -> bytes:
-    # A colon in the type makes this ambiguous, but it is what Go signs.
-    payload = base64.b64encode(task.payload or b"").decode()
-    return (f"{task.id}:{task.queue}:{task.type}:{task.max_tries}:{task.created}:{task.deadline}:{payload}").encode()

@@ -5,7 +5,6 @@ A fire is a pure function of a scheduled task and its due instant, so everything
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 
 from ajsync.asyncjobs.foreign import bytes_member, decode_object, instant_member, member
@@ -71,7 +70,7 @@ def task_for_fire(scheduled: ScheduledTask, due: int, *, ajc_payloads: bool = Fa
         type=scheduled.task_type,
         queue=scheduled.queue,
         created=due,
-        payload=_ajc_payload(scheduled.payload) if ajc_payloads else scheduled.payload,
+        payload=encode_bytes(scheduled.payload).encode() if ajc_payloads else scheduled.payload,
         deadline=deadline,
         max_tries=scheduled.max_tries if scheduled.max_tries > 0 else DEFAULT_MAX_TRIES,
     )
@@ -124,7 +123,3 @@ def work_item(task_id: str) -> bytes:
 def work_item_subject(queue: str, task_id: str) -> str:
     """The subject of a task's work item."""
     return f"{WORK_ITEM_SUBJECT}{queue}.{task_id}"
-
-
-def _ajc_payload(payload: bytes | None) -> bytes:
-    return b"null" if payload is None else b'"%b"' % base64.b64encode(payload)

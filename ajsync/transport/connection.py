@@ -70,6 +70,14 @@ class Connection:
         self.client = NatsClient(tls_wanted=context.wants_tls, comes_back=reconnect_timeout is None)
         self.lost: asyncio.Future[UnreachableError] = asyncio.get_running_loop().create_future()
         """Done, with the reason, once the connection is gone for good without `close`."""
+        self.api_prefix = context.api_prefix
+        """What the subjects of the JetStream API begin with, including the last dot."""
+        self.publish_prefix = "" if self.api_prefix == "$JS.API." else self.api_prefix
+        """What comes before `$KV.…` in the subject of a write to a bucket: nothing, or the prefix of the API.
+
+        As in nats.go: a server maps `$JS.<domain>.API.$KV.>` to `$KV.>`. There is no such mapping for streams on plain
+        subjects, which take no prefix.
+        """
         self.generation = 0
         """Grows with each reconnect. What was sent in one generation is never answered in a later one."""
         self._reconnect_timeout = reconnect_timeout
@@ -79,20 +87,6 @@ class Connection:
         self._trouble = _NO_TROUBLE
         self._violations = Violations()
         self._waiting: dict[asyncio.Future[str], str] = {}
-
-    @property
-    def api_prefix(self) -> str:
-        """What the subjects of the JetStream API begin with, including the last dot."""
-        return self.context.api_prefix
-
-    @property
-    def publish_prefix(self) -> str:
-        """What comes before `$KV.…` in the subject of a write to a bucket: nothing, or the prefix of the API.
-
-        As in nats.go: a server maps `$JS.<domain>.API.$KV.>` to `$KV.>`. There is no such mapping for streams on plain
-        subjects, which take no prefix.
-        """
-        return "" if self.api_prefix == "$JS.API." else self.api_prefix
 
     @property
     def max_payload(self) -> int:
@@ -113,7 +107,7 @@ class Connection:
     def permission_reason(self, subject: str) -> str | None:
         """Why the server does not let us publish or subscribe to `subject`, as it said last; None if it did not."""
         # A server of a domain names the subject to which it maps ours.
-        mapped = subject.removeprefix(self.publish_prefix) if self.publish_prefix else subject
+        mapped = subject.removeprefix(self.publish_prefix)
         return self._violations.reason(subject, also=mapped if mapped.startswith("$KV.") else f"$JS.API.{mapped}")
 
     async def request(

@@ -92,10 +92,8 @@ class Consumer:
         body = {"stream_name": self._stream, "action": "create", "config": config}
         try:
             await self._connection.jetstream_request(f"CONSUMER.CREATE.{self._stream}.{name}", body)
-        except NotPermittedError as error:
-            raise NoConsumerError(self._without(str(error)), 0) from None
-        except JetStreamError as error:
-            if isinstance(error, StreamNotFoundError) or error.code == UNAVAILABLE:
+        except (NotPermittedError, JetStreamError) as error:
+            if isinstance(error, StreamNotFoundError) or getattr(error, "code", 0) == UNAVAILABLE:
                 raise
             remedy = ""
             if isinstance(error, TooManyConsumersError):
@@ -104,14 +102,12 @@ class Consumer:
                     "them, 'nats consumer rm' deletes one. The page 'Permissions' of the documentation says how to "
                     "keep their number low."
                 )
-            raise NoConsumerError(self._without(f"{error}{remedy}"), error.err_code) from None
+            raise NoConsumerError(
+                f"Cannot follow {self._stream} by a consumer: {error}{remedy} It is checked twice a second instead, "
+                "which costs the server more, and a consumer is asked for again every 30 s.",
+                getattr(error, "err_code", 0),
+            ) from None
         self._name = name
-
-    def _without(self, reason: str) -> str:
-        return (
-            f"Cannot follow {self._stream} by a consumer: {reason} It is checked twice a second instead, which costs "
-            "the server more, and a consumer is asked for again every 30 s."
-        )
 
     async def _receive(self, msg: Msg) -> None:
         self._heard = time.monotonic()

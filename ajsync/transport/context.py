@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from ajsync.errors import InvalidError
 from ajsync.files import read_regular
@@ -171,17 +171,15 @@ def _read(value: object, name: str, path: Path, sources: Sources) -> Context:
     files: dict[str, Any] = {member: file_of(member, texts[member], sources) for member in ("cert", "key", "ca")}
     if bool(files["cert"]) != bool(files["key"]):
         raise ContextProblem('"cert" or "key" is missing; a client certificate needs both')
+    plain: dict[str, Any] = {member: texts[member] for member in _PLAIN}
     return Context(
         servers=servers,
         name=name,
         path=path,
-        description=texts["description"],
+        tls_first=tls_first,
+        **plain,
         **_read_login(login, texts, sources),
         **files,
-        tls_first=tls_first,
-        inbox_prefix=texts["inbox_prefix"],
-        jetstream_domain=texts["jetstream_domain"],
-        jetstream_api_prefix=texts["jetstream_api_prefix"],
         written={member: texts[member] for member in _FILES},
     )
 
@@ -191,10 +189,9 @@ _UNSUPPORTED = {
     "windows_cert_store": 'ajsync reads certificates from files; name them as "cert", "key" and "ca"',
     "nsc": 'ajsync does not run nsc; write the credentials to a file with it and name that as "creds"',
 }
-_LOGIN = ("user", "password", "token", "creds", "nkey", "user_jwt", "user_seed")
-_FURTHER = ("url", "description", "cert", "key", "ca", "inbox_prefix", "jetstream_domain", "jetstream_api_prefix")
-_TEXTS = (*_LOGIN, *_FURTHER, *_UNSUPPORTED)
+_PLAIN = ("description", "inbox_prefix", "jetstream_domain", "jetstream_api_prefix")
 _FILES = ("creds", "nkey", "cert", "key", "ca")
+_TEXTS = ("url", "user", "password", "token", "user_jwt", "user_seed", *_FILES, *_PLAIN, *_UNSUPPORTED)
 _PREFIX = re.compile(r"([^\s.*>]+(\.[^\s.*>]+)*)?")
 
 
@@ -231,16 +228,13 @@ def _read_servers(text: str) -> tuple[tuple[str, ...], dict[str, Any]]:
                 f"server {number} of its url has a user or password with characters that must be escaped, as %2F for /"
             )
         servers.append(f"{url.scheme}://[{host}]:{port}" if ":" in host else f"{url.scheme}://{host}:{port}")
-        if url.username is not None and (login := _url_login(url)) not in logins:
+        if url.username is not None:
+            user = unquote(url.username)
+            login = {"token": user} if url.password is None else {"user": user, "password": unquote(url.password)}
             logins.append(login)
-    if len(logins) > 1:
+    if any(login != logins[0] for login in logins):
         raise ContextProblem("the servers of its url have different users; name one user for all of them")
     return tuple(servers), logins[0] if logins else {}
-
-
-def _url_login(url: SplitResult) -> dict[str, Any]:
-    user = unquote(url.username or "")
-    return {"token": user} if url.password is None else {"user": user, "password": unquote(url.password)}
 
 
 def _read_login(url: dict[str, Any], texts: Mapping[str, str], sources: Sources) -> dict[str, Any]:

@@ -20,8 +20,8 @@ NO_RESPONDERS = b"503"
 """The status of an answer without data, where nothing listens."""
 _STATUS = slice(len(b"NATS/1.0 "), len(b"NATS/1.0 503"))
 
-SILENCES = 3
-"""After this many silences in a row, the server is given up."""
+_FAILURES = 3
+"""After this many failures in a row, the server is given up."""
 _SILENCE_SECONDS = 3.0
 """After this time without any answer, the open questions are asked again: reading twice does no harm."""
 _TICK_SECONDS = 0.1
@@ -69,6 +69,7 @@ class Asking(Inbox):
         self._api_subject = api_subject
         self._subject = connection.api_prefix + api_subject
         self._heard = 0.0
+        self._failures = 0
 
     async def _ask(self, number: int, body: bytes) -> None:
         """Send a question."""
@@ -93,12 +94,14 @@ class Asking(Inbox):
             ready.cancel()
             self._ready.clear()
 
-    def _silent(self) -> UnreachableError:
-        """The error for a server that does not answer."""
-        return UnreachableError(
-            f"{self._connection.url} did not answer {self._subject} completely, {SILENCES} times in a row. "
-            "Try again when the server is healthy."
-        )
+    def _count_failure(self, failed: bool) -> None:
+        """Count how often in a row asking brought nothing; raises UnreachableError if that is too often."""
+        self._failures = self._failures + 1 if failed else 0
+        if self._failures >= _FAILURES:
+            raise UnreachableError(
+                f"{self._connection.url} did not answer {self._subject} completely, {_FAILURES} times in a row. "
+                "Try again when the server is healthy."
+            )
 
     def _take(self, token: str, headers: bytes, data: bytes) -> None:
         self._heard = time.monotonic()

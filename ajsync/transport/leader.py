@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ajsync.errors import UnreachableError
 from ajsync.transport.connection import Connection
 from ajsync.transport.errors import JetStreamError
-from ajsync.transport.inbox import SILENCES, Asking
+from ajsync.transport.inbox import Asking
 from ajsync.transport.messages import LastMessage, read_message
 from ajsync.transport.subjects import covering, matches
 
@@ -41,16 +41,10 @@ async def list_pages(
     """
     found: dict[str, dict[str, Any]] = {}
     for _ in range(_LISTINGS):
-        offset, totals = 0, set()
-        while True:
-            page = await connection.jetstream_request(api_subject, {**(request or {}), "offset": offset})
-            entries = page.get(member) or []
-            found.update((each.get("name") or each["config"]["name"], each) for each in entries)
-            totals.add(page["total"])
-            offset += len(entries)
-            if not entries or offset >= page["total"]:
-                break
-        if len(totals) == 1:
+        pages = await _read_pages(connection, api_subject, request or {}, lambda page: page.get(member) or [])
+        entries = [each for page in pages for each in page.get(member) or []]
+        found.update((each.get("name") or each["config"]["name"], each) for each in entries)
+        if len({page["total"] for page in pages}) == 1:
             break
     return list(found.values())
 
@@ -71,28 +65,37 @@ async def list_subjects(connection: Connection, stream: str, *patterns: str) -> 
 
     As with streams, they are listed again if one comes or goes between two pages.
     """
+    request = {"subjects_filter": covering(patterns)}
     for _ in range(_LISTINGS):
-        found: set[str] = set()
-        first = total = None
-        while True:
-            body = {"subjects_filter": covering(patterns), "offset": len(found)}
-            page = await connection.jetstream_request(f"STREAM.INFO.{stream}", body)
-            first = first or page
-            names = page["state"].get("subjects") or {}
-            known = len(found)
-            found.update(names)
-            if total not in (None, page.get("total", 0)) or page["created"] != first["created"]:
-                break
-            total = page.get("total", 0)
-            if len(found) == known or len(found) >= total:
-                # Keys that are not UTF-8 can come as one.
-                if len(found) < total and not any("\ufffd" in name for name in found):
-                    break
-                subjects = {name for name in found if any(matches(pattern, name) for pattern in patterns)}
-                return Listing(first["created"], first["state"]["last_seq"], subjects)
+        pages = await _read_pages(connection, f"STREAM.INFO.{stream}", request, _subjects)
+        found = {name for page in pages for name in _subjects(page)}
+        # Keys that are not UTF-8 can come as one.
+        whole = len(found) >= pages[0].get("total", 0) or any("\ufffd" in name for name in found)
+        if whole and len({(page["created"], page.get("total", 0)) for page in pages}) == 1:
+            subjects = {name for name in found if any(matches(pattern, name) for pattern in patterns)}
+            return Listing(pages[0]["created"], pages[0]["state"]["last_seq"], subjects)
     raise UnreachableError(
         f"The keys of the stream {stream} change faster than they can be listed. Try again when there are fewer writes."
     )
+
+
+async def _read_pages(
+    connection: Connection,
+    api_subject: str,
+    request: Mapping[str, object],
+    entries: Callable[[dict[str, Any]], Collection[Any]],
+) -> list[dict[str, Any]]:
+    """The answers to a request that has pages; `entries` are those of one."""
+    pages: list[dict[str, Any]] = []
+    offset = 0
+    while not pages or (entries(pages[-1]) and offset < pages[-1].get("total", 0)):
+        pages.append(await connection.jetstream_request(api_subject, {**request, "offset": offset}))
+        offset += len(entries(pages[-1]))
+    return pages
+
+
+def _subjects(page: dict[str, Any]) -> Collection[str]:
+    return page["state"].get("subjects") or ()
 
 
 async def count_subjects(connection: Connection, stream: str, subjects: str) -> tuple[str, int]:
@@ -114,7 +117,7 @@ async def list_subjects_from(connection: Connection, stream: str, subjects: str,
     while end > 0:
         start = max(end - _SUBJECTS, 0)
         page = await connection.jetstream_request(api_subject, {"subjects_filter": subjects, "offset": start})
-        names = page["state"].get("subjects") or {}
+        names = _subjects(page)
         found.update(names)
         end = start if names and min(names) >= first else 0
     return found
@@ -138,7 +141,6 @@ class _Gets(Asking):
         self._window = max(1, min(_WINDOW, _OPEN_BYTES * 3 // 4 // connection.max_payload))
 
     async def run(self) -> None:
-        silences = 0
         async with self:
             while self._to_ask or self._open:
                 while self._to_ask and len(self._open) < self._window:
@@ -148,9 +150,7 @@ class _Gets(Asking):
                 answered = await self._wait()
                 if self._error is not None:
                     raise self._error
-                silences = 0 if answered else silences + 1
-                if silences >= SILENCES:
-                    raise self._silent()
+                self._count_failure(not answered)
                 if not answered:
                     self._to_ask.extend(self._open)
                     self._open.clear()

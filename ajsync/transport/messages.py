@@ -74,19 +74,13 @@ async def last_message(
 
     If `subject` has wildcards, the last of all that match.
     """
-    return await _message(connection, stream, {"last_by_subj": subject}, timeout)
+    return await get_message(connection, stream, {"last_by_subj": subject}, timeout)
 
 
-async def next_message(
-    connection: Connection, stream: str, subject: str, after: int, *, timeout: float = REQUEST_SECONDS
+async def get_message(
+    connection: Connection, stream: str, request: Mapping[str, object], timeout: float = REQUEST_SECONDS
 ) -> LastMessage | None:
-    """The first message beyond a sequence that matches `subject`, by the word of the stream's leader; None if none."""
-    return await _message(connection, stream, {"seq": after + 1, "next_by_subj": subject}, timeout)
-
-
-async def _message(
-    connection: Connection, stream: str, request: Mapping[str, object], timeout: float
-) -> LastMessage | None:
+    """The message that a request of STREAM.MSG.GET names, by the word of the stream's leader; None if there is none."""
     try:
         return _read(await connection.jetstream_request(f"STREAM.MSG.GET.{stream}", request, timeout=timeout))
     except MessageNotFoundError:

@@ -14,10 +14,10 @@ from ajsync.transport.frames import header_block, store_frame
 from ajsync.transport.window import NO_ANSWER, NO_STREAM, NOT_SENT, WINDOW, Answer, Window, read_answer
 from ajsync.waiting import raise_if_cancelled, set_within
 
-RESEND_SECONDS = 3.0
+_RESEND_SECONDS = 3.0
 """Silence after which an open write is sent again: either no write is answered, or only writes that were sent this much
 later are."""
-PATIENCE_SECONDS = 30.0
+_PATIENCE_SECONDS = 30.0
 """Silence after which the writes that are still open are given up."""
 _LEADERLESS_SECONDS = 20.0
 """The same if the server says that no stream listens. In a cluster it also says so while a stream elects a leader,
@@ -41,17 +41,15 @@ async def publish_all(
     writes: Iterable[Write],
     *,
     on_answer: Callable[[int, Answer], None] | None = None,
-    patience: float = PATIENCE_SECONDS,
 ) -> list[Answer]:
     """Store `writes`, each of which must be safe to send twice, and return the answers in their order.
 
     They are taken from the iterable as the window has room, so that making one goes on while others are under way.
-    After a silence and after a reconnect they are sent again; after `patience` seconds of silence the rest stays
-    unanswered.
+    After a silence and after a reconnect they are sent again; after a long silence the rest stays unanswered.
     """
     run = _Run(connection, iter(writes), on_answer)
     async with run.window:
-        await run.drive(patience)
+        await run.drive()
     raise_if_cancelled()
     return run.all_answers()
 
@@ -95,7 +93,7 @@ class _Run:
         self._progress = asyncio.Event()
         """There is room in the window again."""
 
-    async def drive(self, patience: float) -> None:
+    async def drive(self) -> None:
         """Send, and send again, until all is answered or the server is given up."""
         while not self._connection.client.is_closed:
             await self._fill(iter(self._overdue()))
@@ -105,7 +103,7 @@ class _Run:
                 self._progress.clear()
                 continue
             self._settle_refused()
-            longest = min(patience, _LEADERLESS_SECONDS) if self._unanswered is NO_STREAM else patience
+            longest = _LEADERLESS_SECONDS if self._unanswered is NO_STREAM else _PATIENCE_SECONDS
             if time.monotonic() - self.window.heard_at > longest or self._connection.lost.done():
                 return
 
@@ -123,10 +121,10 @@ class _Run:
             self._unanswered = NO_ANSWER
             return lost
         now = time.monotonic()
-        if now - max(self._resent_at, self.window.heard_at) > RESEND_SECONDS and self._connection.is_connected:
+        if now - max(self._resent_at, self.window.heard_at) > _RESEND_SECONDS and self._connection.is_connected:
             self._resent_at = now
             return self.window.sent_before(now)
-        return self.window.sent_before(self.window.answered_sent_at - RESEND_SECONDS)
+        return self.window.sent_before(self.window.answered_sent_at - _RESEND_SECONDS)
 
     async def _fill(self, again: Iterator[str]) -> None:
         while last := self._send_batch(again):

@@ -129,16 +129,12 @@ def file_of(member: str, text: str, sources: Sources) -> Path | None:
             f'"{member}" is not the path of a file, but looks like what such a file holds; '
             "write it to a file that only you can read, or give it as env://NAME"
         )
-    if not _is_possible(path):
-        raise ContextProblem(f'"{member}" holds a character that no file name may hold')
-    return Path(path) if path else None
-
-
-def _is_possible(path: str) -> bool:
     try:
-        return b"\0" not in os.fsencode(path)
-    except UnicodeEncodeError:
-        return False
+        if b"\0" in os.fsencode(path):
+            raise ValueError
+    except ValueError:  # also UnicodeEncodeError
+        raise ContextProblem(f'"{member}" holds a character that no file name may hold') from None
+    return Path(path) if path else None
 
 
 def configuration_folder(environ: Mapping[str, str]) -> Path:

@@ -11,12 +11,11 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from ajsync.errors import UnreachableError
 from ajsync.transport.connection import Connection
 from ajsync.transport.leader import last_messages, list_subjects
-from ajsync.transport.messages import LastMessage, Take, next_message
+from ajsync.transport.messages import LastMessage, Take, get_message
 from ajsync.transport.subjects import covering, matches
 from ajsync.transport.walk import NoWalkError, Walk
 
@@ -102,7 +101,8 @@ class Tail:
 
     async def _next(self) -> LastMessage | None:
         """The next message by the word of the leader."""
-        return await next_message(self._connection, self._stream, self._covering, self.position)
+        request = {"seq": self.position + 1, "next_by_subj": self._covering}
+        return await get_message(self._connection, self._stream, request)
 
     def _take_message(self, message: LastMessage) -> None:
         self._take_wanted(message.subject, message.revision, message.stored_at, message.value)
@@ -147,12 +147,13 @@ async def _read(connection: Connection, stream: str, subjects: str) -> Reading |
     the walk passed its place, or further on, to which it moved when it was written. A purged key may have been met at a
     replica that did not know yet; the number of keys tells.
     """
-    info = await _info(connection, stream)
+    about = f"STREAM.INFO.{stream}"
+    info = await connection.jetstream_request(about)
     reading = Reading(info["created"])
     tail = Tail(connection, stream, [subjects], reading.take)
     for _ in range(_ROUNDS):
         await tail.read_to(info["state"]["last_seq"])
-        info = await _info(connection, stream)
+        info = await connection.jetstream_request(about)
         if info["created"] != reading.created:
             return None
         if await tail.is_at(info["state"]["last_seq"]):
@@ -173,7 +174,3 @@ async def _settle(connection: Connection, stream: str, subjects: str, reading: R
     for subject in reading.messages.keys() - listing.subjects:
         del reading.messages[subject]
     return reading
-
-
-async def _info(connection: Connection, stream: str) -> dict[str, Any]:
-    return await connection.jetstream_request(f"STREAM.INFO.{stream}")

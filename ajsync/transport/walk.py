@@ -13,7 +13,7 @@ import re
 from ajsync.errors import NotPermittedError, UnreachableError
 from ajsync.timestamp import parse_timestamp
 from ajsync.transport.connection import Connection
-from ajsync.transport.inbox import SILENCES, Asking
+from ajsync.transport.inbox import Asking
 from ajsync.transport.messages import Take, is_deletion, parse_headers
 
 _BATCH_MESSAGES = 2000
@@ -48,7 +48,7 @@ class Walk(Asking):
         self._messages = 0
         """How many messages of this batch came."""
         self._at_end = False
-        """Whether nothing lies beyond this batch."""
+        """Whether nothing lies beyond the position."""
         self._trouble = ""
 
     async def to_end(self) -> None:
@@ -57,20 +57,16 @@ class Walk(Asking):
         That may be a replica that lags, whose end is an earlier one. Raises NoWalkError, and UnreachableError if there
         is no answer.
         """
-        failures = 0
+        self._at_end = False
         async with self:
-            while True:
+            while not self._at_end:
                 before = self.position
                 await self._take_batch()
-                if self._at_end:
-                    return
-                failures = 0 if self.position > before else failures + 1
-                if failures >= SILENCES:
-                    raise self._silent()
+                self._count_failure(self.position == before and not self._at_end)
 
     async def _take_batch(self) -> None:
         self._batch += 1
-        self._last, self._messages, self._at_end = 0, 0, False
+        self._last = self._messages = 0
         body = {
             "seq": self.position + 1,
             "next_by_subj": self._subjects,
@@ -96,10 +92,17 @@ class Walk(Asking):
         found = _ADDED.match(headers, begin) if begin >= 0 else None
         if found is None:
             self._end(headers)
-        elif int(found[5]) == self._last:
-            self._message(found, headers[:begin], data)
-        else:  # a message was lost on its way to us
+        elif int(found[5]) != self._last:  # a message was lost on its way to us
             self._ready.set()
+        else:
+            self._last = self.position = int(found[2])
+            self._messages += 1
+            # Any client may have stored a key that is not UTF-8.
+            subject, stored_at = found[1].decode("utf-8", "backslashreplace"), parse_timestamp(found[3].decode())
+            # In front are the message's own headers, and the first line that the server adds, with the stream's name.
+            stored = headers[:begin]
+            gone = stored.count(b"\r\n") > 1 and is_deletion(parse_headers(stored))
+            self._on_message(subject, self.position, stored_at, None if gone else data)
 
     def _end(self, headers: bytes) -> None:
         """End the batch with an answer that is no message."""
@@ -114,12 +117,3 @@ class Walk(Asking):
             self._trouble = f"direct gets end with {status.decode('utf-8', 'replace')}"
         else:
             self._trouble = "the server is older than 2.11 and has no batches of direct gets"
-
-    def _message(self, found: re.Match[bytes], stored: bytes, data: bytes) -> None:
-        """`stored` has the message's own headers, and the first line that the server adds, with the stream's name."""
-        # Any client may have stored a key that is not UTF-8.
-        subject, sequence, stored_at = found[1].decode("utf-8", "backslashreplace"), int(found[2]), found[3].decode()
-        self._last = self.position = sequence
-        self._messages += 1
-        gone = stored.count(b"\r\n") > 1 and is_deletion(parse_headers(stored))
-        self._on_message(subject, sequence, parse_timestamp(stored_at), None if gone else data)

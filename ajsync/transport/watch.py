@@ -81,19 +81,13 @@ class Known:
         """How many keys have a message, as far as is known."""
         return len(self._keys)
 
-    @property
-    def loading(self) -> bool:
-        """Whether everything that is there is being told from the beginning."""
-        return self._met is not None
-
     def begin_load(self) -> None:
         """From now on everything that is there is told."""
         self._met = set()
 
     def end_load(self) -> bool:
         """All that is there was told. False if a known key was not met: then `compare` has to end the load."""
-        assert self._met is not None
-        if self._keys.keys() - self._met:
+        if self._met is not None and self._keys.keys() - self._met:
             return False
         self._met = None
         self.loaded.set()
@@ -182,7 +176,7 @@ class Watch:
         self._created = created
         self._check_at, self._differed = time.monotonic() + _CHECK_SECONDS, False
         await self._tail.read_to(last_sequence)
-        if self._known.loading and not self._known.end_load():
+        if not self._known.end_load():
             await self._compare()
         return self._tail
 

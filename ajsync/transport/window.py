@@ -13,12 +13,7 @@ the token: later answers to it are dropped, as are those to tokens that were nev
 since in a cluster the stream may be electing a leader: the owner sends it again later, or drops it.
 
 The window starts no timers and sends nothing again by itself. Its owner looks from time to time, and sends again or
-drops what it gets:
-
-- `lost()` returns what was under way on an earlier connection, once for each new one;
-- `sent_before(instant)` returns what has been waiting for too long.
-
-Every frame must be safe to send twice.
+drops what `lost` and `sent_before` return. Every frame must be safe to send twice.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from nats.aio.msg import Msg
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM
 from ajsync.errors import UnreachableError
+from ajsync.transport import publisher
 from ajsync.transport.connection import connect
 from ajsync.transport.context import context_for_server
 from ajsync.transport.publisher import Write, publish_all
@@ -48,9 +49,12 @@ async def test_the_caller_hears_of_each_answer_once(server: NatsServer) -> None:
         assert sorted(heard) == list(range(50))
 
 
-async def test_a_subject_of_no_stream_is_refused_with_the_reason(server: NatsServer) -> None:
+async def test_a_subject_of_no_stream_is_refused_with_the_reason(
+    server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher, "_LEADERLESS_SECONDS", 0.5)
     async with connect(context_for_server(server.url)) as connection:
-        (answer,) = await publish_all(connection, [Write("nowhere", b"x", {})], patience=0.5)
+        (answer,) = await publish_all(connection, [Write("nowhere", b"x", {})])
         assert answer.error == "no stream takes this subject"
 
 
@@ -145,16 +149,20 @@ async def test_writes_wait_for_a_cluster_to_elect_another_leader_of_the_stream(t
     assert not [answer.error for answer in answers if answer.error and not answer.conflict]
 
 
-async def test_writes_to_a_server_that_stays_away_end_without_an_answer(server: NatsServer) -> None:
+async def test_writes_to_a_server_that_stays_away_end_without_an_answer(
+    server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher, "_PATIENCE_SECONDS", 0.5)
     async with connect(context_for_server(server.url)) as connection:
         await ConfigurationBucket.create(connection)
         server.stop()
-        answers = await publish_all(connection, [expecting(f"k{number}", 0) for number in range(10)], patience=0.5)
+        answers = await publish_all(connection, [expecting(f"k{number}", 0) for number in range(10)])
         assert [answer.error for answer in answers] == ["the server did not answer"] * 10
 
 
-async def test_answers_that_come_slowly_are_no_silence(server: NatsServer) -> None:
+async def test_answers_that_come_slowly_are_no_silence(server: NatsServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """As long as something comes nothing is given up, though the window has no room for more meanwhile."""
+    monkeypatch.setattr(publisher, "_PATIENCE_SECONDS", 1.0)
     answered = 0
 
     async def answer(msg: Msg) -> None:
@@ -167,6 +175,6 @@ async def test_answers_that_come_slowly_are_no_silence(server: NatsServer) -> No
     async with connect(context_for_server(server.url)) as connection, connect(context_for_server(server.url)) as slow:
         await slow.client.subscribe("slow.*", cb=answer)
         await slow.jetstream_request("INFO")
-        answers = await publish_all(connection, [Write(f"slow.{n}", b"", {}) for n in range(600)], patience=1)
+        answers = await publish_all(connection, [Write(f"slow.{n}", b"", {}) for n in range(600)])
     assert not [each for each in answers if each.error]
     assert answered == 600

@@ -288,7 +288,7 @@ def test_a_load_ends_only_when_every_known_key_was_met() -> None:
     assert not known.end_load()
     assert known.compare(Listing("", 1, ["a"]))
     assert seen[2:] == [("a", b"2", False), ("b", None, False)]
-    assert not known.loading
+    assert known._met is None
 
 
 @pytest.mark.usefixtures("observant")
