@@ -12,8 +12,7 @@ from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 
 from ajsync.asyncjobs.ids import KSUID_EPOCH
-from ajsync.asyncjobs.live import BucketIdentity, Live, LiveSchedule
-from ajsync.asyncjobs.model import Managed, ScheduledTask
+from ajsync.asyncjobs.model import BucketIdentity, Live, LiveSchedule, Managed, ScheduledTask
 from ajsync.asyncjobs.tasks import StoredTask
 
 OWNER = "team"

@@ -8,8 +8,7 @@ from __future__ import annotations
 import logging
 import time
 
-from ajsync.asyncjobs.live import BucketIdentity, Live, LiveSchedule
-from ajsync.asyncjobs.model import decode_scheduled_task
+from ajsync.asyncjobs.model import BucketIdentity, Live, LiveSchedule, decode_scheduled_task
 from ajsync.asyncjobs.names import (
     CONFIGURATION_BUCKET,
     CONFIGURATION_STREAM,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
@@ -93,6 +94,36 @@ class ScheduledTask:
     def settings(self) -> Managed:
         """What ajsync stores with it, or the defaults if it is unmanaged."""
         return self.managed or _UNMANAGED
+
+
+@dataclass(frozen=True, slots=True)
+class BucketIdentity:
+    """Which bucket it is. A bucket that was deleted and made again is another one."""
+
+    bucket: str
+    created: str
+    """When its stream was made, as the server says it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSchedule:
+    """A key of the bucket that holds a value. Either `task` or `problem` is set."""
+
+    name: str
+    revision: int
+    task: ScheduledTask | None
+    problem: str = ""
+    """Why the value is not a scheduled task."""
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What the bucket held when it was read."""
+
+    target: BucketIdentity
+    entries: Mapping[str, LiveSchedule]
+    deleted: Mapping[str, int]
+    """Names whose key holds a delete marker, and the marker's revision, which a new write of the key must expect."""
 
 
 def encode_scheduled_task(task: ScheduledTask) -> bytes:

@@ -21,7 +21,6 @@ from ajsync.transport.connection import Connection
 from ajsync.transport.errors import StreamExistsError, StreamNotFoundError
 
 _TWO_MINUTES = 120 * NANOSECONDS
-_TEN_SECONDS = 10 * NANOSECONDS
 
 
 def stream_configuration(stream: str, *, replicas: int = 1, memory: bool = False) -> dict[str, Any]:
@@ -55,7 +54,7 @@ def _bucket(bucket: str, description: str, ttl: int) -> dict[str, Any]:
 
 _OWN: dict[str, dict[str, Any]] = {
     CONFIGURATION_STREAM: _bucket(CONFIGURATION_BUCKET, "Choria Async Jobs Configuration", 0),
-    ELECTIONS_STREAM: _bucket(ELECTIONS_BUCKET, "Choria Async Jobs Leader Elections", _TEN_SECONDS),
+    ELECTIONS_STREAM: _bucket(ELECTIONS_BUCKET, "Choria Async Jobs Leader Elections", 10 * NANOSECONDS),
     TASKS_STREAM: {
         "description": "Choria Async Jobs Tasks",
         "subjects": [f"{TASK_SUBJECT}*"],

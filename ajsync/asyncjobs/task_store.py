@@ -72,21 +72,17 @@ async def enqueue(connection: Connection, task: StoredTask, *, timeout: float = 
         reason = NO_RESPONDERS
     except UnreachableError as error:
         reason = str(error)
-    if reason:
-        await _mark(connection, replace(task, state=QUEUE_ERROR, last_err=reason), stored.sequence, timeout)
-
-
-async def _mark(connection: Connection, task: StoredTask, sequence: int, timeout: float) -> None:
-    """Store the task again, in the state of one without a work item, and raise EnqueueError."""
-    text = f"The task {task.id} is stored, and the queue {task.queue} did not take it: {task.last_err}"
+    if not reason:
+        return
+    text = f"The task {task.id} is stored, and the queue {task.queue} did not take it: {reason}"
+    failed = replace(task, state=QUEUE_ERROR, last_err=reason)
     try:
-        marked = await publish_one(connection, _store(task, sequence), timeout=timeout)
+        marked = await publish_one(connection, _store(failed, stored.sequence), timeout=timeout)
     except UnreachableError as error:
         raise EnqueueError(f"{text} The task's state could not be changed either: {error}", task.id) from None
-    if marked.conflict:
-        return  # a worker has started it, so the work item was stored and only its ack was lost
-    await _tell(connection, task)
-    raise EnqueueError(text, task.id)
+    if not marked.conflict:  # otherwise a worker has started it: the work item was stored, and only its ack was lost
+        await _tell(connection, failed)
+        raise EnqueueError(text, task.id)
 
 
 def _store(task: StoredTask, sequence: int) -> Write:

@@ -6,8 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
-from ajsync.asyncjobs.live import LiveSchedule
-from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.asyncjobs.model import LiveSchedule, ScheduledTask
 from ajsync.cli.options.values import Scope
 from ajsync.cli.project import load
 from ajsync.cli.session import configured_context, on_bucket

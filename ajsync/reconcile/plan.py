@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
-from ajsync.asyncjobs.live import BucketIdentity, Live
-from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.asyncjobs.model import BucketIdentity, Live, ScheduledTask
 from ajsync.reconcile.fields import changed_fields
 
 

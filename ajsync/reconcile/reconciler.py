@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit, urlunsplit
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
-from ajsync.asyncjobs.live import LiveSchedule
-from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.asyncjobs.model import LiveSchedule, ScheduledTask
 from ajsync.asyncjobs.size import too_large
 from ajsync.errors import ConflictError, GateError, InvalidError
 from ajsync.reconcile.apply.recreate import read_journal, unfinished

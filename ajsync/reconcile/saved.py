@@ -13,8 +13,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from ajsync.asyncjobs.live import BucketIdentity
-from ajsync.asyncjobs.model import decode_scheduled_task
+from ajsync.asyncjobs.model import BucketIdentity, decode_scheduled_task
 from ajsync.errors import InvalidError, StalePlanError, StoredValueError, UsageError, WriteError
 from ajsync.files import read_regular, write_private
 from ajsync.reconcile.fields import changed_fields, stored_object

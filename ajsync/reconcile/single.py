@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 from ajsync.asyncjobs.bucket import ConfigurationBucket, decode_entry
 from ajsync.asyncjobs.foreign import decode_object
 from ajsync.asyncjobs.journal import Step, journal_key
-from ajsync.asyncjobs.live import BucketIdentity, LiveSchedule
 from ajsync.asyncjobs.model import (
     DEFAULT_MAX_TRIES,
     MAX_DEADLINE,
     MIN_DEADLINE,
+    BucketIdentity,
+    LiveSchedule,
     Managed,
     ScheduledTask,
     rounded_deadline,

@@ -30,10 +30,9 @@ RECONNECT_SECONDS = 30.0
 _CLOSE_SECONDS = 1.0
 _LEAST_SECONDS = 0.1
 """For the last of several servers, if the others have used up the time."""
-PERMISSIONS = "The page 'Permissions' of the documentation lists what a user of ajsync needs."
+_PERMISSIONS = "The page 'Permissions' of the documentation lists what a user of ajsync needs."
 _NO_TROUBLE = "no reason given"
 _LATER = "Try again when the server is healthy."
-_CORRECT = 'Correct "url", "jetstream_domain" or "jetstream_api_prefix" in the context.'
 
 _log = logging.getLogger(__name__)
 
@@ -159,7 +158,8 @@ class Connection:
             answer = None
         if not isinstance(answer, dict):
             raise UnreachableError(
-                f"Something other than JetStream answers {self.api_prefix}{api_subject} at {self.url}. {_CORRECT}"
+                f"Something other than JetStream answers {self.api_prefix}{api_subject} at {self.url}. "
+                'Correct "url", "jetstream_domain" or "jetstream_api_prefix" in the context.'
             )
         if isinstance(error := answer.get("error"), dict):
             if error.get("err_code") in NOT_ENABLED:
@@ -258,7 +258,7 @@ class Connection:
         return self._violations.inbox_reason(self.context.inbox_prefix or "_INBOX")
 
     def _not_permitted(self, subject: str, reason: str) -> NotPermittedError:
-        return NotPermittedError(f"The server {self.url} does not let us ask {subject}: {reason}. {PERMISSIONS}")
+        return NotPermittedError(f"The server {self.url} does not let us ask {subject}: {reason}. {_PERMISSIONS}")
 
     def _no_jetstream(self) -> str:
         if self.publish_prefix:

@@ -112,7 +112,12 @@ class Consumer:
     async def _receive(self, msg: Msg) -> None:
         self._heard = time.monotonic()
         if not msg.reply.startswith("$JS.ACK."):
-            await self._control(msg)
+            # A heartbeat, which says how many messages should have come, or a question whether we can take more.
+            headers = msg.headers or {}
+            if int(headers.get("Nats-Last-Consumer", self._sequence)) != self._sequence:
+                self._broken.set()
+            if answer := headers.get("Nats-Consumer-Stalled") or msg.reply:
+                await self._connection.client.publish(answer)
             return
         revision, sequence, stored_at = delivery(msg.reply)
         if self._broken.is_set() or sequence != self._sequence + 1:
@@ -123,15 +128,6 @@ class Consumer:
             self._take(msg.subject, revision, stored_at, None if is_deletion(msg.headers) else msg.data)
         if sequence % _IN_A_ROW == 0:
             await asyncio.sleep(0)
-
-    async def _control(self, msg: Msg) -> None:
-        """A heartbeat, which says how many messages should have come, or a question whether we can take more."""
-        headers = msg.headers or {}
-        last = headers.get("Nats-Last-Consumer")
-        if last is not None and int(last) != self._sequence:
-            self._broken.set()
-        if answer := headers.get("Nats-Consumer-Stalled") or msg.reply:
-            await self._connection.client.publish(answer)
 
 
 def delivery(reply: str) -> tuple[int, int, int]:

@@ -18,8 +18,6 @@ from ajsync.waiting import raise_if_cancelled
 
 NO_RESPONDERS = b"503"
 """The status of an answer without data, where nothing listens."""
-_STATUS = slice(len(b"NATS/1.0 "), len(b"NATS/1.0 503"))
-
 _FAILURES = 3
 """After this many failures in a row, the server is given up."""
 _SILENCE_SECONDS = 3.0
@@ -113,4 +111,4 @@ class Asking(Inbox):
 
 def status_of(headers: bytes) -> bytes:
     """The status in the headers of an answer that has no data, such as `503`."""
-    return headers[_STATUS]
+    return headers.removeprefix(b"NATS/1.0 ")[:3]

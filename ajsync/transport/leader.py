@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +57,7 @@ class Listing:
     """When the stream was made, as the server says it: one that was made again is another stream."""
     last_sequence: int
     """Everything stored up to here is listed unless it is gone again, and maybe some of what came later."""
-    subjects: Collection[str]
+    subjects: Set[str]
 
 
 async def list_subjects(connection: Connection, stream: str, *patterns: str) -> Listing:

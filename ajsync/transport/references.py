@@ -78,7 +78,15 @@ def value_of(member: str, text: str, sources: Sources) -> str:
                 raise ContextProblem(f'"{member}" is in the environment variable {name}, which is not set')
             return value.rstrip("\r\n")
         case "file":
-            return _content(member, text, sources)
+            file = file_of(member, text, sources)
+            if file is None:
+                return ""
+            sources.check_file(member, text, file)
+            try:
+                return read_regular(file).decode().rstrip("\r\n")
+            except (OSError, ValueError) as error:
+                reason = error.strerror if isinstance(error, OSError) else "not a text"
+                raise ContextProblem(f'the file of "{member}", {text}, cannot be read: {reason}') from None
         case "data":
             head, _, content = text.partition(",")
             try:
@@ -90,18 +98,6 @@ def value_of(member: str, text: str, sources: Sources) -> str:
         case "op" | "nsc" as scheme:
             raise ContextProblem(f'"{member}" is {scheme}://, but ajsync does not run {scheme}; use env:// or a file')
     return text  # anything else is a password that looks like a URL
-
-
-def _content(member: str, text: str, sources: Sources) -> str:
-    file = file_of(member, text, sources)
-    if file is None:
-        return ""
-    sources.check_file(member, text, file)
-    try:
-        return read_regular(file).decode().rstrip("\r\n")
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a text"
-        raise ContextProblem(f'the file of "{member}", {text}, cannot be read: {reason}') from None
 
 
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")

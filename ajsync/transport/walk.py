@@ -1,8 +1,7 @@
 """Walk through a stream by direct gets, from a sequence to the end: what a consumer would do, without making one.
 
 If a stream keeps one message for each subject, a message that is replaced during the walk comes again further on. So no
-key can slip through. A consumer that delivers the last message of each subject can miss one: it reports its end too
-early if a message is replaced in the meantime.
+key can slip through, as one can with a consumer (docs/decisions/0009-reads-without-consumers.md).
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import re
 from ajsync.errors import NotPermittedError, UnreachableError
 from ajsync.timestamp import parse_timestamp
 from ajsync.transport.connection import Connection
-from ajsync.transport.inbox import Asking
+from ajsync.transport.inbox import Asking, status_of
 from ajsync.transport.messages import Take, is_deletion, parse_headers
 
 _BATCH_MESSAGES = 2000
@@ -26,7 +25,6 @@ _ADDED = re.compile(
 """What the server adds to each message, after the headers that are stored with it. Those may look the same."""
 _END = re.compile(rb"NATS/1\.0 204 EOB\r\nNats-Num-Pending: (\d+)\r\nNats-Last-Sequence: (\d+)\r\n")
 _STATUS = b"NATS/1.0 "
-_NO_MORE = b"NATS/1.0 404"
 
 
 class NoWalkError(UnreachableError):
@@ -95,10 +93,10 @@ class Walk(Asking):
         elif int(found[5]) != self._last:  # a message was lost on its way to us
             self._ready.set()
         else:
-            self._last = self.position = int(found[2])
-            self._messages += 1
             # Any client may have stored a key that is not UTF-8.
             subject, stored_at = found[1].decode("utf-8", "backslashreplace"), parse_timestamp(found[3].decode())
+            self._last = self.position = int(found[2])
+            self._messages += 1
             # In front are the message's own headers, and the first line that the server adds, with the stream's name.
             stored = headers[:begin]
             gone = stored.count(b"\r\n") > 1 and is_deletion(parse_headers(stored))
@@ -110,7 +108,7 @@ class Walk(Asking):
         found = _END.match(headers)
         if found is not None:
             self._at_end = int(found[1]) == 0 and int(found[2]) == self._last
-        elif headers.startswith(_NO_MORE):
+        elif status_of(headers) == b"404":
             self._at_end = True
         elif headers.startswith(_STATUS):
             status, _, _ = headers.removeprefix(_STATUS).partition(b"\r")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -74,7 +74,7 @@ class Known:
         self._keys: dict[str, _Key] = {}
         self._met: set[str] | None = None
         """During a load, the subjects met so far."""
-        self._unknown: frozenset[str] = frozenset()
+        self._unknown: Set[str] = frozenset()
         """What the last comparison found and no message had told of. The message may have been on its way."""
 
     def __len__(self) -> int:
@@ -109,13 +109,13 @@ class Known:
         False if a key has a message that was not told, now and at the last comparison too.
         """
         now = time.time_ns()
-        for subject in self._keys.keys() - set(listing.subjects):
+        for subject in self._keys.keys() - listing.subjects:
             # A key that this load has not met is gone, and its revision may be that of another stream.
             unmet = self._met is not None and subject not in self._met
             made_later = self._keys[subject].revision > listing.last_sequence
             if (unmet or not made_later) and self._keys.pop(subject).is_value:
                 self._on_seen(KeyChange(subject, 0, now, None, initial=False))
-        unknown = frozenset(listing.subjects) - self._keys.keys()
+        unknown = listing.subjects - self._keys.keys()
         missed, self._unknown = unknown & self._unknown, unknown
         self._met = None
         self.loaded.set()

@@ -8,8 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from ajsync.asyncjobs.live import BucketIdentity
-from ajsync.asyncjobs.model import Managed, ScheduledTask
+from ajsync.asyncjobs.model import BucketIdentity, Managed, ScheduledTask
 from ajsync.errors import ConflictError, GateError, Location
 from ajsync.reconcile.plan import Adopt, Change, Conflict, Create, Delete, Destination, Plan, Update
 from ajsync.timestamp import NANOSECONDS, parse_timestamp

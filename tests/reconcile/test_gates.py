@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ajsync.asyncjobs.live import Live
-from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.asyncjobs.model import Live, ScheduledTask
 from ajsync.errors import ConflictError, GateError
 from ajsync.reconcile.gates import loosened, refusals
 from ajsync.reconcile.plan import Plan, plan

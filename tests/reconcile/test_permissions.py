@@ -14,7 +14,7 @@ import pytest
 from nats.aio.client import Client
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
-from ajsync.asyncjobs.live import Live
+from ajsync.asyncjobs.model import Live
 from ajsync.errors import UnreachableError
 from ajsync.reconcile.apply.writing import KeyWrite, write_keys
 from ajsync.reconcile.reconciler import Goal, propose

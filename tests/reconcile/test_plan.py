@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ajsync.asyncjobs.live import Live, LiveSchedule
-from ajsync.asyncjobs.model import Managed, ScheduledTask
+from ajsync.asyncjobs.model import Live, LiveSchedule, Managed, ScheduledTask
 from ajsync.reconcile.plan import UNKNOWN, Adopt, Conflict, Create, Delete, Destination, Plan, Update, plan
 from tests.tasks import OWNER, TARGET, desired, live, managed, scheduled_tasks, task
 

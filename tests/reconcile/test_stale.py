@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ajsync.asyncjobs.live import BucketIdentity
+from ajsync.asyncjobs.model import BucketIdentity
 from ajsync.errors import StalePlanError
 from ajsync.reconcile.plan import Adopt, Change, Destination, Plan, Update
 from ajsync.reconcile.saved import SavedPlan, check_environment, check_plan

@@ -22,8 +22,7 @@ from ajsync.text import counted, plural, visible
 
 if TYPE_CHECKING:
     from ajsync.asyncjobs.bucket import ConfigurationBucket
-    from ajsync.asyncjobs.live import LiveSchedule
-    from ajsync.asyncjobs.model import ScheduledTask
+    from ajsync.asyncjobs.model import LiveSchedule, ScheduledTask
     from ajsync.config import Configuration
 
 _LONGEST_NAME = 255

@@ -13,8 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequenc
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.journal import Step, decode_journal, encode_journal, journal_key
-from ajsync.asyncjobs.live import Live
-from ajsync.asyncjobs.model import encode_scheduled_task
+from ajsync.asyncjobs.model import Live, encode_scheduled_task
 from ajsync.asyncjobs.names import CONFIGURATION_BUCKET
 from ajsync.asyncjobs.watchers import wait_until_delivered
 from ajsync.errors import (

@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
-from ajsync.asyncjobs.live import Live
-from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.asyncjobs.model import Live, ScheduledTask
 from ajsync.reconcile.apply.apply import apply
 from ajsync.reconcile.apply.writing import KeyWrite, write_keys
 from ajsync.reconcile.reconciler import Goal, propose
