@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import time
 
 from ajsync.timestamp import NANOSECONDS
 
@@ -36,9 +35,9 @@ def fire_task_id(name: str, due: int) -> str:
     return _encode(due // NANOSECONDS, digest[:16])
 
 
-def new_id(seconds: int | None = None) -> str:
-    """A random id at `seconds` since 1970, by default now, or at the nearest second that a KSUID can hold."""
-    return _encode(nearest_second(int(time.time()) if seconds is None else seconds), os.urandom(16))
+def new_id(seconds: int) -> str:
+    """A random id at `seconds` since 1970, or at the nearest second that a KSUID can hold."""
+    return _encode(nearest_second(seconds), os.urandom(16))
 
 
 def nearest_second(seconds: int) -> int:

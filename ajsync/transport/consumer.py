@@ -16,7 +16,6 @@ from ajsync.waiting import raise_if_cancelled, set_within
 
 CONSUMER_MARK = "ajsync"
 """How the description of each consumer of ajsync begins, so that none is taken for that of a Go scheduler."""
-_HEARTBEAT_SECONDS = 1.0
 _SILENCE_SECONDS = 3.0
 """After this time without a message or a heartbeat the consumer counts as gone."""
 _TICK_SECONDS = 0.5
@@ -84,7 +83,7 @@ class Consumer:
             "max_deliver": 1,
             "filter_subjects": self._subjects,
             "flow_control": True,
-            "idle_heartbeat": int(_HEARTBEAT_SECONDS * 1e9),
+            "idle_heartbeat": 1_000_000_000,
             "inactive_threshold": 5_000_000_000,
             "num_replicas": 1,
             "mem_storage": True,
@@ -93,7 +92,8 @@ class Consumer:
         try:
             await self._connection.jetstream_request(f"CONSUMER.CREATE.{self._stream}.{name}", body)
         except (NotPermittedError, JetStreamError) as error:
-            if isinstance(error, StreamNotFoundError) or getattr(error, "code", 0) == UNAVAILABLE:
+            refused = error if isinstance(error, JetStreamError) else None
+            if isinstance(error, StreamNotFoundError) or (refused and refused.code == UNAVAILABLE):
                 raise
             remedy = ""
             if isinstance(error, TooManyConsumersError):
@@ -105,7 +105,7 @@ class Consumer:
             raise NoConsumerError(
                 f"Cannot follow {self._stream} by a consumer: {error}{remedy} It is checked twice a second instead, "
                 "which costs the server more, and a consumer is asked for again every 30 s.",
-                getattr(error, "err_code", 0),
+                refused.err_code if refused else 0,
             ) from None
         self._name = name
 

@@ -156,7 +156,10 @@ def seed_in(text: str) -> str | None:
 def _read(value: object, name: str, path: Path, sources: Sources) -> Context:
     if not isinstance(value, dict):
         raise ContextProblem("it is not a JSON object")
-    texts = {member: _text(value, member) for member in _TEXTS}
+    texts = {member: "" if value.get(member) is None else value[member] for member in _TEXTS}
+    for member, text in texts.items():
+        if not isinstance(text, str):
+            raise ContextProblem(f'"{member}" is not a string')
     for member, reason in _UNSUPPORTED.items():
         if texts[member]:
             raise ContextProblem(f'"{member}" is set, but {reason}')
@@ -193,15 +196,6 @@ _PLAIN = ("description", "inbox_prefix", "jetstream_domain", "jetstream_api_pref
 _FILES = ("creds", "nkey", "cert", "key", "ca")
 _TEXTS = ("url", "user", "password", "token", "user_jwt", "user_seed", *_FILES, *_PLAIN, *_UNSUPPORTED)
 _PREFIX = re.compile(r"([^\s.*>]+(\.[^\s.*>]+)*)?")
-
-
-def _text(value: dict[str, Any], member: str) -> str:
-    found = value.get(member)
-    if found is None:
-        return ""
-    if not isinstance(found, str):
-        raise ContextProblem(f'"{member}" is not a string')
-    return found
 
 
 def _read_servers(text: str) -> tuple[tuple[str, ...], dict[str, Any]]:

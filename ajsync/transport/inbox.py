@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from types import TracebackType
 from typing import Self
 
 from nats.aio.subscription import Subscription
@@ -38,9 +37,7 @@ class Inbox:
         self._subscription = await self._connection.client.subscribe_raw(f"{self.inbox}.>", self._hear)
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         if self._subscription is not None and not self._connection.client.is_closed:
             await self._subscription.unsubscribe()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 from hypothesis import given
@@ -83,11 +82,6 @@ def test_a_new_id_holds_the_second_it_is_given(seconds: int) -> None:
     first, second = new_id(seconds), new_id(seconds)
     assert id_seconds(first) == id_seconds(second) == seconds
     assert first != second
-
-
-def test_a_new_id_is_of_now_by_default() -> None:
-    before = int(time.time())
-    assert before <= id_seconds(new_id()) <= time.time()
 
 
 def test_the_first_ids_of_the_ends_of_the_range_are_written_as_go_writes_them() -> None:

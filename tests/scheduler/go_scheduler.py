@@ -67,7 +67,7 @@ class GoScheduler:
         while True:
             await asyncio.sleep(1 - time.time() % 1)
             if self.leads.is_set():
-                task_id = new_id()
+                task_id = new_id(int(time.time()))
                 self.fired.append(time.time())
                 task = {"id": task_id, "type": "go:tick", "queue": "EMAIL", "payload": "bnVsbA==", "state": "new"}
                 await jetstream.publish(f"CHORIA_AJ.T.{task_id}", json.dumps(task).encode())
