@@ -88,7 +88,8 @@ async def test_the_next_leader_goes_on_with_just_what_the_dead_one_could_not_sto
         mark = await stored_watermark(connection)
         made = await dues(connection, "fine")
         assert [due for due in made if due <= mark.instant], "it stands still"
-        await connection.jetstream_request(f"STREAM.PURGE.{TASKS_STREAM}")  # by workers that discard what is finished
+        for stream in (TASKS_STREAM, QUEUE_STREAM):  # by workers that discard what is finished
+            await connection.jetstream_request(f"STREAM.PURGE.{stream}")
         await kept_from_the_tasks(connection, False)
     server.restart()  # and it has forgotten the ids
     await until(lambda: time.time_ns() > max(due for _, due in mark.open) + SECOND)  # the grace
