@@ -31,10 +31,14 @@ from ajsync.transport.publisher import Write, publish_one
 from tests.nats_server import NatsServer
 from tests.scheduler.go_scheduler import GoScheduler
 from tests.tasks import task
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
 DAY = 86400 * SECOND
+LEASE_SECONDS = 60.0
+"""The server lets a key expire after its ten seconds, and no clock of a test makes them shorter; a campaign of the Go
+scheduler follows, and a machine may do other things."""
 
 
 @asynccontextmanager
@@ -50,17 +54,11 @@ async def running(connection: Connection, name: str, *, takeover_after: float = 
         await job
 
 
-async def until_leads(scheduler: Scheduler) -> None:
-    async with asyncio.timeout(40):
-        while not scheduler.leads:
-            await asyncio.sleep(0.01)
-
-
 async def leading(connection: Connection, name: str) -> GoScheduler:
     """A Go scheduler that leads already."""
     go = GoScheduler(connection.client, name)
     go.start(at_once=True)
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(LEASE_SECONDS):
         await go.leads.wait()
     return go
 
@@ -80,32 +78,26 @@ async def test_leadership_passes_to_a_go_scheduler_and_back_and_both_never_fire_
         await prepare(connection)
         go = GoScheduler(other.client, "go1")
         async with running(connection, "ours1") as ours:
-            await until_leads(ours)
+            await until(lambda: ours.leads, seconds=LEASE_SECONDS)
             go.start(at_once=True)
-            async with asyncio.timeout(10):
-                while len(ours.records.recent()) < 2:
-                    await asyncio.sleep(0.05)
+            await until(lambda: len(ours.records.recent()) >= 2)
             first_of_ours = [record.due / 1e9 for record in ours.records.recent()]
             assert go.fired == []
         first_of_ours = [record.due / 1e9 for record in ours.records.recent()] or first_of_ours
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(LEASE_SECONDS):
             await go.leads.wait()
         async with running(connection, "ours2") as ours:
-            async with asyncio.timeout(10):
-                while len(go.fired) < 2:
-                    await asyncio.sleep(0.05)
+            await until(lambda: len(go.fired) >= 2)
             assert not ours.leads
             await go.stop()
             stopped_at = time.time()
             held = await last_message(connection, ELECTIONS_STREAM, ELECTION_SUBJECT)
             assert held is not None
             assert held.data == b"go1"
-            await until_leads(ours)
+            await until(lambda: ours.leads, seconds=LEASE_SECONDS)
             # Its key ran out first, and then another Go scheduler would have waited for one campaign.
             assert time.time() - held.stored_at / 1e9 > 10 + 7
-            async with asyncio.timeout(10):
-                while not ours.records.recent():
-                    await asyncio.sleep(0.05)
+            await until(lambda: bool(ours.records.recent()))
             second_of_ours = [record.due / 1e9 for record in ours.records.recent()]
         assert max(first_of_ours) < min(go.fired)
         assert max(go.fired) <= stopped_at
@@ -118,14 +110,14 @@ async def test_a_go_scheduler_that_leads_is_never_pushed_aside_by_silence(server
         await prepare(connection)
         # A watermark of an earlier term under the very name that the Go scheduler has.
         async with running(connection, "host1") as ours:
-            await until_leads(ours)
+            await until(lambda: ours.leads, seconds=LEASE_SECONDS)
         go = await leading(other, "host1")
         async with running(connection, "host2", takeover_after=1.0) as ours:
             fired = len(go.fired)
-            async with asyncio.timeout(20):
-                while len(go.fired) < fired + 3:  # twice the time after which one of ours would be replaced
-                    assert not ours.leads
-                    await asyncio.sleep(0.05)
+            # Three of its fires take twice the time after which one of ours would be replaced.
+            await until(lambda: ours.leads or len(go.fired) >= fired + 3)
+            assert not ours.leads
+            assert not ours.records.recent()
         await go.stop()
 
 
@@ -136,9 +128,7 @@ async def test_a_stand_by_beside_a_go_scheduler_lets_go_of_what_falls_due_in_its
         await connection.request(f"{CONFIGURATION_SUBJECT}{WATERMARK_KEY}", encode_watermark(mark))
         go = await leading(other, "go1")
         async with running(connection, "ours2") as ours:
-            async with asyncio.timeout(10):
-                while not ours.role.loaded or ours.agenda.position < time.time_ns() - 60 * SECOND:
-                    await asyncio.sleep(0.05)
+            await until(lambda: ours.role.loaded and ours.agenda.position >= time.time_ns() - 60 * SECOND)
             assert not ours.leads
         await go.stop()
 
@@ -148,13 +138,9 @@ async def test_a_go_scheduler_is_waited_for_too_where_the_election_lost_its_stre
         await prepare(connection)
         go = await leading(other, "go1")
         async with running(connection, "ours1") as ours:
-            async with asyncio.timeout(10):
-                while ours.leadership is None or ours.leadership.holder != "go1":
-                    await asyncio.sleep(0.05)
+            await until(lambda: ours.leadership is not None and ours.leadership.holder == "go1")
             await go.stop()
             await connection.jetstream_request(f"STREAM.DELETE.{ELECTIONS_STREAM}")
-            async with asyncio.timeout(10):
-                while ours.role.state is not RoleState.WAITING:
-                    assert not ours.leads
-                    await asyncio.sleep(0.05)
+            await until(lambda: ours.leads or ours.role.state is RoleState.WAITING)
+            assert not ours.leads
             assert status_of(ours).role is ours.role.state

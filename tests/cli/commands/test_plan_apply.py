@@ -324,7 +324,8 @@ def test_watch_applies_edits_keeps_the_last_good_files_and_stops_cleanly(
 
 
 def test_watch_says_that_an_invalid_edit_changes_nothing(project: Path, run: Run, server: NatsServer) -> None:
-    with background(project, "apply", "--watch", "--yes", "--create-bucket", "--server", server.url) as process:
+    arguments = ("apply", "--watch", "--yes", "--create-bucket", "--resync", "1s", "--server", server.url)
+    with background(project, *arguments) as process:
         wait_until(lambda: run("list").returncode == 0 and "DAILY" in schedules(run), process)
         write(project, "schedules: [")
         assert process.stderr is not None
@@ -335,7 +336,9 @@ def test_watch_says_that_an_invalid_edit_changes_nothing(project: Path, run: Run
             seen += line
         assert schedules(run) == {"DAILY": "@daily", "HOURLY": "CRON_TZ=Europe/Malta 5 * * * *"}
         (project / "schedules" / "notes.txt").write_text("a change that mends nothing")
-        time.sleep(1)
+        for _ in range(2):  # between two resyncs, each of which makes good a drift, the files are read again
+            assert run("delete", "DAILY", "--owner", "team", "--force").returncode == 0
+            wait_until(lambda: "DAILY" in schedules(run), process)
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 0
         assert "last good configuration" not in process.stderr.read()

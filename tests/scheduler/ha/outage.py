@@ -53,7 +53,7 @@ async def _take_away(scene: Stage, server: NatsServer, seconds: float) -> Outage
     """Let the server be gone for so long, and wait until the schedulers fire on time again."""
     gone_at = time.time_ns()
     server.stop()
-    await asyncio.sleep(seconds)
+    await asyncio.sleep(seconds)  # it is the outage: leases and the grace of processes run out by the real time
     server.start()
     back_at = time.time_ns()
     await scene.leads()

@@ -23,6 +23,7 @@ from tests.scheduler.ha.stage import until
 from tests.scheduler.running import put, running, stored_watermark, tasks
 from tests.scheduler.test_open_fires import LARGE, QUEUE_STREAM, kept_from_the_tasks
 from tests.tasks import OWNER
+from tests.waiting import WAIT_SECONDS
 
 pytestmark = pytest.mark.anyio
 REFUSED = 3
@@ -42,14 +43,15 @@ async def test_a_leader_that_was_paused_makes_nothing_again_that_was_made_and_fi
         await kept_from_the_tasks(connection)
         await put(connection, "STUCK", task_type="stuck", payload=LARGE, managed=Managed(OWNER, catchup="none"))
         stand_by = await stack.enter_async_context(running(server.url, "two", takeover_after=2.0))
-        while len((await stored_watermark(connection)).open) < REFUSED:
-            await asyncio.sleep(0.05)
+        async with asyncio.timeout(WAIT_SECONDS):
+            while len((await stored_watermark(connection)).open) < REFUSED:
+                await asyncio.sleep(0.05)
         leader.signal(signal.SIGSTOP)
         await until(lambda: stand_by.leads, "the other takes over", lambda: leader.log)
         refused = {fire_task_id(name, due) for name, due in (await stored_watermark(connection)).open}
         assert len(refused) >= REFUSED
         await kept_from_the_tasks(connection, False)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT_SECONDS):
             while not refused <= await _made(connection):
                 await asyncio.sleep(0.05)
             await _ids_are_forgotten(connection)
