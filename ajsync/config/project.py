@@ -115,13 +115,13 @@ class _Reader:
         defaults = self._defaults(self._value, (), variables)
         # Check the defaults of all environments, so that a mistake does not wait until its environment is chosen.
         by_environment = {
-            name: self._defaults(value, ("environments", name), Variables(_scalars(value), _none_defined(name)))
+            name: self._defaults(value, ("environments", name), _variables_of(name, value))
             for name, value in self._environments.items()
         }
-        owner, context = self._value.get("owner"), chosen.get("context", self._value.get("context"))
+        owner, context = self._value["owner"], chosen.get("context", self._value.get("context"))
         return Project(
             owner=owner if isinstance(owner, str) else "",
-            owner_location=self._document.location(("owner",) if "owner" in self._value else ()),
+            owner_location=self._document.location(("owner",)),
             context=context if isinstance(context, str) else None,
             safety=_safety(_mapping(self._value.get("safety"))),
             patterns=tuple(self._patterns()),
@@ -137,8 +137,8 @@ class _Reader:
             if not names:
                 return Variables(absence=f"define it in the variables of an environment in {PROJECT_FILE}")
             return Variables(absence=f"choose {choice(names)} with --environment")
-        if self._chosen in self._environments:
-            return Variables(_scalars(self._environments[self._chosen]), _none_defined(self._chosen))
+        if (chosen := self._environments.get(self._chosen)) is not None:
+            return _variables_of(self._chosen, chosen)
         hint = suggestion(self._chosen, names) if names else f"{PROJECT_FILE} has no environments"
         location = self._document.location(("environments",) if names else (), of_key=True)
         self._problems.append(Problem(location, f"there is no environment {shown(self._chosen)}", hint))
@@ -186,8 +186,8 @@ def _scalars(environment: Mapping[str, Any]) -> dict[str, Scalar]:
     return {name: value for name, value in variables.items() if isinstance(value, str | int | float)}
 
 
-def _none_defined(environment: str) -> str:
-    return f"define it in the variables of the environment {environment}"
+def _variables_of(name: str, environment: Mapping[str, Any]) -> Variables:
+    return Variables(_scalars(environment), f"define it in the variables of the environment {name}")
 
 
 def _safety(value: Mapping[str, Any]) -> Safety:

@@ -129,7 +129,9 @@ def _parse_item(kind: _Kind, item: str) -> tuple[range, bool]:
     low, *highs = span.split("-")
     if len(steps) > 1:
         raise ScheduleError(f'{quote(item)} has more than one "/"')
-    step = _parse_step(steps[0]) if steps else 1
+    step = _parse_number(steps[0]) if steps else 1
+    if step is None or not 1 <= step < _TOO_BIG:
+        raise ScheduleError(f"the step {quote(steps[0])} is not a whole number of at least 1")
     if low in ("*", "?"):  # anything up to the step is ignored
         return range(kind.minimum, kind.maximum + 1, step), step == 1
     if len(highs) > 1:
@@ -157,13 +159,6 @@ def _parse_value(kind: _Kind, text: str, item: str) -> int:
     if number < kind.minimum:
         raise ScheduleError(f"{shorten(text)} is below the minimum, {kind.minimum}")
     return number
-
-
-def _parse_step(text: str) -> int:
-    step = _parse_number(text)
-    if step is None or not 1 <= step < _TOO_BIG:
-        raise ScheduleError(f"the step {quote(text)} is not a whole number of at least 1")
-    return step
 
 
 def _parse_number(text: str) -> int | None:

@@ -35,12 +35,15 @@ def render_github(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOp
     told = loosened_told(options.loosened)
     warnings = [_command("warning", "ajsync: limits", told)] if told else []
     warnings += [_annotate("warning", each, fires, options) for each in deletes]
+    message, more = summary(plan), len(others) - (_MOST - 1)
+    if more > 0:
+        message += f" {counted(more, 'more change')} {plural(more, 'is', 'are')} not annotated."
     return "\n".join(
         [
             *_limited("error", list(_errors(plan, refusals, options))),
             *_limited("warning", warnings),
             *(_annotate("notice", each, fires, options) for each in others[: _MOST - 1]),
-            _sum(plan, len(others) - (_MOST - 1)),
+            _command("notice", "ajsync plan", message),
         ]
     )
 
@@ -70,13 +73,6 @@ def _limited(level: Level, commands: Sequence[str]) -> Sequence[str]:
         return commands
     told = f"{more} more of these {len(commands)} are not annotated."
     return [*commands[: _MOST - 1], _command(level, f"ajsync: {more} more", told)]
-
-
-def _sum(plan: Plan, more: int) -> str:
-    message = summary(plan)
-    if more > 0:
-        message += f" {counted(more, 'more change')} {plural(more, 'is', 'are')} not annotated."
-    return _command("notice", "ajsync plan", message)
 
 
 def _annotate(level: Level, change: Change, fires: FireTimes, options: RenderOptions) -> str:
