@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ajsync.asyncjobs.model import DEFAULT_CATCHUP, DEFAULT_MAX_TRIES, DEFAULT_OVERLAP, Managed, ScheduledTask
+from ajsync.asyncjobs.model import Managed, ScheduledTask
 from ajsync.asyncjobs.names import DEFAULT_QUEUE
 from ajsync.asyncjobs.size import MAX_PAYLOAD, too_large
 from ajsync.config.document import Document, read_document
@@ -24,6 +24,9 @@ from ajsync.config.wording import shown
 from ajsync.errors import Location, Problem, ScheduleError
 from ajsync.files import read_regular
 from ajsync.schedule import split_zone, stored_schedule
+
+_SETTINGS = ("catchup", "catchup_window", "overlap", "jitter")
+"""Members that are stored as they are, apart from Go's fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,23 +106,15 @@ class SchedulesReader:
         payload = own.get("payload", own.get("payload_base64"))
         if own.get("payload_file") is not None:
             payload = self._payload_file(draft, folder)
+        settings = {name: members[name] for name in _SETTINGS if name in members}
         task = ScheduledTask(
             name=draft.name,
             schedule=_stored_schedule(draft),
             queue=members.get("queue", DEFAULT_QUEUE),
             task_type=members.get("task_type", ""),
             payload=payload,
-            deadline=members.get("deadline", 0),
-            max_tries=members.get("max_tries", DEFAULT_MAX_TRIES),
-            managed=Managed(
-                owner=self._project.owner,
-                source=source,
-                description=own.get("description", ""),
-                catchup=members.get("catchup", DEFAULT_CATCHUP),
-                catchup_window=members.get("catchup_window", 0),
-                overlap=members.get("overlap", DEFAULT_OVERLAP),
-                jitter=members.get("jitter", 0),
-            ),
+            **{name: members[name] for name in ("deadline", "max_tries") if name in members},
+            managed=Managed(self._project.owner, source, own.get("description", ""), **settings),
         )
         whole = not draft.problems and None not in (task.queue, task.task_type)
         if whole and (reason := too_large(task)):
