@@ -8,10 +8,10 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from ajsync.asyncjobs.model import DEFAULT_CATCHUP, DEFAULT_MAX_TRIES, DEFAULT_OVERLAP, Managed, ScheduledTask
+from ajsync.asyncjobs.model import DEFAULT_MAX_TRIES, Managed, ScheduledTask
 from ajsync.asyncjobs.names import LONGEST_NAME, SCHEDULE_NAME
 from ajsync.asyncjobs.size import too_large
 from ajsync.config.document import Document, parse_document
@@ -25,16 +25,12 @@ from ajsync.schedule.zones import is_zone
 _PAYLOAD_DEPTH = MAX_DEPTH - 10
 """Levels of nesting in a payload as YAML, below the levels of the schedule itself."""
 _NOWHERE = Document("", None, None)
-_ABSENT: Mapping[str, object] = {
-    "timezone": "",
-    "description": "",
-    "deadline": 0,
-    "max_tries": DEFAULT_MAX_TRIES,
-    "catchup": DEFAULT_CATCHUP,
-    "catchup_window": 0,
-    "overlap": DEFAULT_OVERLAP,
-    "jitter": 0,
-}
+_MEMBERS = (
+    *("schedule", "timezone", "queue", "task_type", "description", "deadline", "max_tries"),
+    *("catchup", "catchup_window", "overlap", "jitter"),
+)
+"""In the order in which they are written; the payload follows."""
+_ABSENT = {**asdict(Managed("")), "timezone": "", "deadline": 0, "max_tries": DEFAULT_MAX_TRIES}
 """The values of members that are left out."""
 _DURATIONS = frozenset(("deadline", "catchup_window", "jitter"))
 
@@ -88,22 +84,10 @@ def _members(task: ScheduledTask, checks: MemberChecks) -> dict[str, Any]:
         parse(task.schedule)
     except ScheduleError as error:
         raise _NotExpressible(f"schedule: {error}") from None
-    managed = task.managed or Managed("")
     schedule, timezone = _split_schedule(task.schedule)
-    stored: dict[str, Any] = {
-        "schedule": schedule,
-        "timezone": timezone,
-        "queue": task.queue,
-        "task_type": task.task_type,
-        "description": managed.description,
-        "deadline": task.deadline,
-        "max_tries": task.max_tries,
-        "catchup": managed.catchup,
-        "catchup_window": managed.catchup_window,
-        "overlap": managed.overlap,
-        "jitter": managed.jitter,
-    }
-    stored = {name: value for name, value in stored.items() if name not in _ABSENT or value != _ABSENT[name]}
+    values = {each.name: getattr(part, each.name) for part in (task, task.settings) for each in fields(part)}
+    values |= {"schedule": schedule, "timezone": timezone}
+    stored = {name: values[name] for name in _MEMBERS if name not in _ABSENT or values[name] != _ABSENT[name]}
     members = {name: format_duration_short(value) if name in _DURATIONS else value for name, value in stored.items()}
     if reason := _difference(members, stored, checks):
         raise _NotExpressible(reason)
