@@ -68,6 +68,10 @@ COMMANDS = (
     "delete ODD --force",
     "delete ODD --force --owner team",
 )
+ANSWER_SECONDS = 60.0
+STALLS = 3
+"""How often a command that only looks is run again because a busy machine kept the server from answering in the five
+seconds that an answer may take. A value that keeps it from answering does so each time."""
 GOOD_SHOWN = ("list", "list --json", "list --names", "next --count 2", "history GOOD --json", "export", "task cron ls")
 
 
@@ -102,11 +106,11 @@ def store(server: NatsServer, subjects: dict[str, bytes]) -> None:
     """Put values where they belong, after those of the last time were taken away."""
 
     async def act(client: Client) -> None:
-        jetstream = client.jetstream()
+        jetstream = client.jetstream(timeout=ANSWER_SECONDS)
         for stream in ("KV_CHORIA_AJ_CONFIGURATION", "KV_CHORIA_AJ_ELECTIONS", "CHORIA_AJ_TASKS", "CHORIA_AJ_Q_EMAIL"):
             await jetstream.purge_stream(stream)
         for subject, data in subjects.items():
-            await jetstream.publish(subject, data)
+            await jetstream.publish(subject, data, timeout=ANSWER_SECONDS)
 
     with_client(server.url, act)
 
@@ -117,6 +121,10 @@ def check(server: NatsServer, subjects: dict[str, bytes]) -> None:
     store(server, {**subjects, f"{KEY}scheduled_tasks.GOOD": good})
     for command in COMMANDS:
         code, output, errors = run(server, command)
+        for _ in range(STALLS):
+            if command not in GOOD_SHOWN or "did not answer" not in errors:
+                break
+            code, output, errors = run(server, command)
         told = f"{command}: {code}\n{output[-3000:]}\n{errors[-3000:]}"
         assert "Unexpected" not in errors, told
         assert "Traceback" not in errors, told

@@ -67,7 +67,7 @@ def with_client(url: str, act: Callable[[Client], Awaitable[Any]]) -> Any:
 
 
 async def _make_queue(client: Client) -> None:
-    jetstream = client.jetstream()
+    jetstream = client.jetstream(timeout=30)  # a machine may do other things
     await jetstream.add_stream(
         StreamConfig(name="CHORIA_AJ_Q_EMAIL", subjects=["CHORIA_AJ.Q.EMAIL.>"], retention=RetentionPolicy.WORK_QUEUE)
     )
