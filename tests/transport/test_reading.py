@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from nats.aio.msg import Msg
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, SCHEDULE_SUBJECT
@@ -20,10 +19,12 @@ from ajsync.transport.context import context_for_server
 from ajsync.transport.leader import last_messages
 from ajsync.transport.tail import Reading
 from ajsync.transport.walk import NoWalkError, Walk
+from tests.messages import hear
 from tests.nats_server import NatsServer
 from tests.scheduler.ha.cluster import cluster
 from tests.transport.watched import delete, put
 from tests.transport.writers import writing
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -95,23 +96,16 @@ async def test_what_was_stored_or_deleted_before_a_read_is_read_so(server: NatsS
 
 
 async def test_no_consumer_is_made(server: NatsServer) -> None:
-    made: list[str] = []
-
-    async def hear(msg: Msg) -> None:
-        made.append(msg.subject)
-
     async with connect(context_for_server(server.url)) as connection:
         bucket = await make(connection)
-        await connection.client.subscribe("$JS.EVENT.ADVISORY.CONSUMER.>", cb=hear)
+        made = await hear(connection.client, "$JS.EVENT.ADVISORY.CONSUMER.>")
         await put(connection, {"A": b"{}"})
         await bucket.read()
         assert await bucket.names() == ("A",)
         body = {"stream_name": CONFIGURATION_STREAM, "config": {"durable_name": "last", "ack_policy": "none"}}
         await connection.jetstream_request(f"CONSUMER.DURABLE.CREATE.{CONFIGURATION_STREAM}.last", body)
-        async with asyncio.timeout(10):
-            while not made:
-                await asyncio.sleep(0.01)
-        assert made == [f"$JS.EVENT.ADVISORY.CONSUMER.CREATED.{CONFIGURATION_STREAM}.last"]
+        await until(lambda: bool(made))
+        assert [each.subject for each in made] == [f"$JS.EVENT.ADVISORY.CONSUMER.CREATED.{CONFIGURATION_STREAM}.last"]
 
 
 async def test_a_bucket_without_room_for_a_consumer_is_read(server: NatsServer) -> None:

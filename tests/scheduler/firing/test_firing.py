@@ -20,6 +20,7 @@ from ajsync.scheduler.firing.prepare import Prepared, Preparer
 from ajsync.timestamp import NANOSECONDS as SECOND
 from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import context_for_server
+from tests.messages import hear
 from tests.nats_server import NatsServer
 from tests.recorded import recorded, recorded_schedules
 from tests.scheduler.fires import counts, fire, firing, handle, make_queue, stored
@@ -133,12 +134,7 @@ async def test_two_leaders_that_fire_the_same_make_one_task_and_one_work_item_of
         firing(other) as two,
     ):
         await make_queue(connection)
-        events: list[str] = []
-
-        async def see(msg: Msg) -> None:
-            events.append(msg.subject)
-
-        await connection.client.subscribe("CHORIA_AJ.E.task_state.*", cb=see)
+        events = await hear(connection.client, "CHORIA_AJ.E.task_state.*")
         due = time.time_ns()
         fires = [fire(f"S{number}", due=due) for number in range(500)]
         await asyncio.gather(one.fire(*fires), two.fire(*reversed(fires)))
@@ -148,7 +144,7 @@ async def test_two_leaders_that_fire_the_same_make_one_task_and_one_work_item_of
             # Whoever stored the task may find that the other was faster with the work item.
             assert {state, two.states()[name]} in ({"created", "exists"}, {"created", "repaired"})
         await until(lambda: len(events) == 500)
-        assert len(set(events)) == 500
+        assert len({event.subject for event in events}) == 500
 
 
 async def test_a_task_whose_work_item_is_missing_gets_it(server: NatsServer) -> None:

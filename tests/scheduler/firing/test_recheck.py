@@ -25,7 +25,8 @@ from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import context_for_server
 from ajsync.transport.messages import last_message
 from tests.nats_server import NatsServer
-from tests.scheduler.fires import HOUR, counts, fire, firing, handle, make_queue
+from tests.recorded import recorded
+from tests.scheduler.fires import HOUR, counts, fire, firing, handle, make_queue, stored
 from tests.scheduler.ha.cluster import cluster, leader_of, move_leader
 from tests.scheduler.running import leading, put, wait_for_tasks
 from tests.waiting import until
@@ -119,6 +120,8 @@ async def test_a_lost_task_whose_work_item_waits_is_made_again(server: NatsServe
         looked = Looked(connection, made)
         await looked.recheck.look()
         assert await stored_task(connection, made[0]) == task_of(made[0])
+        again = await stored(connection, TASKS_STREAM, task_subject(task_of(made[0]).id))
+        assert again.headers == recorded("scheduler.json")["fire"][0]["headers"]  # never over another one
         assert await counts(connection, TASKS_STREAM) == (2, 3)
         assert await counts(connection, EMAIL_STREAM) == (2, 2)
         assert looked.restored() == (1, 0)
