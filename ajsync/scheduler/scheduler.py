@@ -218,7 +218,7 @@ class Scheduler:
                     text = "Won the election; waiting %.1f s until a Go scheduler has surely stopped firing"
                     log.info(text, term.wait, extra={"leader": settings.name, "seconds": term.wait})
                 await first_of(lost, stop, timeout=term.wait)
-                if not lost.is_set() and not stop.is_set():
+                if not lost.is_set() and (not stop.is_set() or term.wait == 0):  # to finish what is due, at least
                     await self._lead(runner, term, stop)
             finally:
                 self._take_role(RoleState.STAND_BY)

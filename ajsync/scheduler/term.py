@@ -178,10 +178,16 @@ class TermRunner:
         return (fire for fire in fires if fire is None or (fire.task.name, fire.due) not in unsettled)
 
     async def _finish(self, feed: Feed) -> None:
-        """Finish what is under way, and leave the watermark for the next leader."""
+        """Finish what is due and what is under way, and leave the watermark for the next leader.
+
+        What fell due while this process stood still is ours too: a Go scheduler that leads next would not fire it.
+        """
+        until = self._clock()
         connected = self._connection.is_connected
         deadline = time.monotonic() + (_DRAIN_SECONDS if connected else 0)
-        while feed.has_backlog and time.monotonic() < deadline:
+        while (feed.reached < until or feed.has_backlog) and time.monotonic() < deadline:
+            if not await self._still_ours():
+                return
             feed.step(catch_up=False)  # the rest of a year is the next leader's
             await asyncio.sleep(_DRAIN_STEP_SECONDS)
         drained = await self._dispatcher.drain(max(deadline - time.monotonic(), 0))

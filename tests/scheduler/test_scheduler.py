@@ -25,6 +25,7 @@ from ajsync.asyncjobs.names import (
 )
 from ajsync.asyncjobs.streams import stream_configuration
 from ajsync.asyncjobs.tasks import encode_task
+from ajsync.scheduler.election.leadership import Leadership, Term
 from ajsync.scheduler.election.role import RoleState
 from ajsync.scheduler.election.watermark import WATERMARK_KEY
 from ajsync.scheduler.monitor.metrics import Metrics
@@ -32,7 +33,7 @@ from ajsync.scheduler.overview import status_of, unhealthy
 from ajsync.scheduler.scheduler import Scheduler, Settings
 from ajsync.timestamp import NANOSECONDS as SECOND
 from ajsync.transport import watch
-from ajsync.transport.connection import connect
+from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import context_for_server
 from ajsync.transport.messages import last_message
 from tests.nats_server import NatsServer
@@ -40,7 +41,17 @@ from tests.recorded import recorded
 from tests.scheduler.clocks import HostClock
 from tests.scheduler.fires import change_stream, counts, handle, make_queue
 from tests.scheduler.log import fields
-from tests.scheduler.running import delete, leading, put, put_data, running, stored_watermark, tasks, wait_for_tasks
+from tests.scheduler.running import (
+    delete,
+    doomed,
+    leading,
+    put,
+    put_data,
+    running,
+    stored_watermark,
+    tasks,
+    wait_for_tasks,
+)
 from tests.tasks import OWNER, task
 from tests.waiting import until
 
@@ -310,6 +321,49 @@ async def test_a_stop_gives_the_key_back_and_leaves_the_watermark_at_that_moment
             later = await wait_for_tasks(connection, len(made) + 2)
             assert [each.created - later[0].created for each in later] == [n * SECOND for n in range(len(later))]
             assert values(scheduler.metrics, "ajsync_scheduler_takeovers")["handover"] == 1
+
+
+async def test_a_leader_that_is_told_to_stop_after_it_stood_still_first_fires_what_fell_due(
+    server: NatsServer,
+) -> None:
+    ahead = 0
+    async with connect(context_for_server(server.url)) as connection:
+        await make_queue(connection)
+        async with leading(server.url, clock=lambda: time.time_ns() + ahead):
+            await put(connection, "A")
+            (first, *_) = await wait_for_tasks(connection, 1)
+            ahead = 10 * SECOND  # as one that was paused; nothing is awaited from here to the stop
+            until_then = time.time_ns() + ahead
+        assert await seconds_without_task(connection, first.created, until_then) == []
+
+
+async def test_who_is_told_to_stop_just_when_it_takes_over_first_fires_what_fell_due(
+    server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = Leadership.campaign
+
+    async def campaign_and_stop(leadership: Leadership, stop: asyncio.Event) -> Term | None:
+        term = await campaign(leadership, stop)
+        stop.set()
+        return term
+
+    async with connect(context_for_server(server.url)) as connection:
+        await make_queue(connection)
+        async with doomed(server.url):
+            await put(connection, "A")
+            (first, *_) = await wait_for_tasks(connection, 1)
+        monkeypatch.setattr(Leadership, "campaign", campaign_and_stop)
+        before = time.time_ns()
+        scheduler = Scheduler(connection, Settings("two", takeover_after=1.0))
+        await scheduler.run(asyncio.Event())
+        # It takes over after a silence of a second at the soonest.
+        assert await seconds_without_task(connection, first.created, before + SECOND) == []
+
+
+async def seconds_without_task(connection: Connection, first: int, until: int) -> list[int]:
+    """Of the seconds from an instant on, those in which the schedule A made no task."""
+    made = {each.created for each in await tasks(connection)}
+    return [due for due in range(first, until, SECOND) if due not in made]
 
 
 async def test_the_election_goes_on_in_a_bucket_made_anew_where_its_own_is_deleted(
