@@ -30,6 +30,12 @@ def test_the_time_until_then_is_right_across_a_change_of_the_clocks() -> None:
     assert fires.lines[0] == "Sun 2026-10-25 12:00 +01:00  in 1 d 1 h"
 
 
+def test_a_fire_at_this_very_instant_is_no_longer_next() -> None:
+    noon, daily = datetime(2026, 11, 24, 12, tzinfo=UTC), task("A", schedule="0 12 * * *")
+    assert FireTimes(noon).of(daily).times[0] == noon + timedelta(days=1)
+    assert FireTimes(noon - timedelta(microseconds=1)).of(daily).times[0] == noon
+
+
 def test_one_that_never_fires_says_so() -> None:
     fires = TIMES.of(task("A", schedule="0 0 30 2 *"))
     assert (fires.times, fires.lines, fires.amiss) == ((), ("never fires",), True)

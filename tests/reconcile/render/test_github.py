@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from typing import NamedTuple
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ajsync.errors import Location
-from ajsync.reconcile.plan import Conflict, Plan
+from ajsync.errors import Location, Problem
+from ajsync.reconcile.gates import loosened
+from ajsync.reconcile.plan import Adopt, Conflict, Plan
 from ajsync.reconcile.render import RENDERERS, RenderOptions
+from ajsync.reconcile.render.github import render_findings
+from ajsync.safety import Safety
 from tests.reconcile.samples import (
     HOUR,
     NOW,
@@ -35,11 +39,9 @@ class Annotation(NamedTuple):
     message: str
 
 
-def annotate(
-    plan: Plan, *, refused: bool = False, show_payload: bool = False, locations: dict[str, Location] | None = None
-) -> list[Annotation]:
-    options = RenderOptions(NOW, show_payload, locations or {})
-    shown = RENDERERS["github"](plan, full_refusals() if refused else (), options)
+def annotate(plan: Plan, *, refused: bool = False, **options: object) -> list[Annotation]:
+    made = RenderOptions(NOW, **options)  # type: ignore[arg-type]  # each test names options that exist
+    shown = RENDERERS["github"](plan, full_refusals() if refused else (), made)
     return [read(line) for line in shown.split("\n")]
 
 
@@ -59,11 +61,23 @@ def read(line: str) -> Annotation:
     return Annotation(level, properties.get("file", ""), properties.get("line", ""), properties.get("title", ""), data)
 
 
-def test_a_change_is_annotated_where_it_stands_in_the_files() -> None:
-    found = annotate(full_plan(), locations=full_locations())
-    notice = next(each for each in found if each.title == "ajsync: update REPORT")
-    assert (notice.level, notice.file, notice.line) == ("notice", "schedules/email.yaml", "31")
-    assert notice.message.startswith("schedule: 30 6 * * MON-FRI → 0 7 * * MON-FRI\ntimezone: ")
+def test_a_change_is_annotated_where_it_stands_in_the_files_with_a_line_for_each_of_its_rows() -> None:
+    change = update(task("A", payload=b"1", schedule="@weekly"), payload=b"2", schedule="@daily")
+    first = annotate(make_plan(change), show_payload=True, locations={"A": Location("a.yaml", 31, 5)})[0]
+    assert first == Annotation(
+        "notice",
+        "a.yaml",
+        "31",
+        "ajsync: update A",
+        "schedule: @weekly → @daily\n"
+        "payload: 1 B, sha256 6b86b273ff34 → 1 B, sha256 d4735e3a265e\n"
+        "  - 1\n"
+        "  + 2\n"
+        "next: Wed 2026-11-25 00:00 +00:00  in 18 h 12 min\n"
+        "  Thu 2026-11-26 00:00 +00:00  in 1 d 18 h\n"
+        "  Fri 2026-11-27 00:00 +00:00  in 2 d 18 h",
+    )
+    assert "  + 2" not in annotate(make_plan(change))[0].message
 
 
 def test_a_delete_is_a_warning_without_a_place() -> None:
@@ -74,15 +88,35 @@ def test_a_delete_is_a_warning_without_a_place() -> None:
 
 def test_conflicts_and_refusals_are_errors_and_a_conflict_is_told_once() -> None:
     errors = [each for each in annotate(full_plan(), refused=True, locations=full_locations()) if each.level == "error"]
-    assert [error.title for error in errors] == [
-        "ajsync: This plan will not be applied",
-        "ajsync: conflict over CLEANUP",
-        "ajsync: conflict over INVOICES",
-        "ajsync: conflict over MESS",
+    refused, *conflicts = errors
+    assert refused[1:4] == ("", "", "ajsync: This plan will not be applied")
+    assert refused.message.startswith("12 schedules would be deleted")
+    assert [error[1:4] for error in conflicts] == [
+        ("schedules/email.yaml", "49", "ajsync: conflict over CLEANUP"),
+        ("schedules/email.yaml", "58", "ajsync: conflict over INVOICES"),
+        ("schedules/email.yaml", "67", "ajsync: conflict over MESS"),
     ]
-    assert errors[0].message.startswith("12 schedules would be deleted")
-    assert (errors[1].file, errors[1].line) == ("schedules/email.yaml", "49")
-    assert errors[1].message.endswith("To take it over, pass --adopt; otherwise remove it from the files.")
+    assert conflicts[0].message == (
+        "CLEANUP is already in the bucket and has no owner. "
+        "To take it over, pass --adopt; otherwise remove it from the files."
+    )
+
+
+def test_a_conflict_whose_place_is_unknown_is_told_without_one() -> None:
+    assert annotate(make_plan(conflicts=(Conflict("A", "foreign", "others"),)))[0] == Annotation(
+        "error",
+        "",
+        "",
+        "ajsync: conflict over A",
+        "A belongs to the owner others. Choose another name, or ask that owner to remove it first.",
+    )
+
+
+def test_limits_that_the_files_loosen_are_the_first_warning() -> None:
+    found = annotate(make_plan(delete("OLD")), loosened=loosened(Safety(max_delete=11)))
+    assert [each.title for each in found] == ["ajsync: limits", "ajsync: delete OLD", "ajsync plan"]
+    assert found[0][:3] == ("warning", "", "")
+    assert found[0].message == "The files loosen the safety limits: safety.max_delete is 11 (default 10)."
 
 
 def test_a_place_without_a_line_is_the_file_alone() -> None:
@@ -97,28 +131,78 @@ def test_the_last_notice_sums_up() -> None:
     assert [each.message for each in annotate(make_plan(unchanged=2))] == ["No changes: 2 schedules are up to date."]
 
 
-def test_there_are_at_most_ten_of_a_level_the_most_important_first_and_the_rest_is_counted() -> None:
-    plan = make_plan(
-        *(create(f"C{number}") for number in range(12)),
-        *(delete(f"D{number}") for number in range(12)),
-        *(update(task(f"U{number}"), deadline=HOUR) for number in range(3)),
-        conflicts=tuple(Conflict(f"X{number}", "unmanaged") for number in range(12)),
-    )
-    found = annotate(plan)
-    assert Counter(each.level for each in found) == {"error": 10, "warning": 10, "notice": 10}
-    notices = [each for each in found if each.level == "notice"]
-    assert [each.title for each in notices[:4]] == [*(f"ajsync: update U{n}" for n in range(3)), "ajsync: create C0"]
-    assert notices[-1].message.endswith("6 more changes are not annotated.")
-    for level in ("error", "warning"):
-        last = [each for each in found if each.level == level][-1]
-        assert last.message == "3 more of these 12 are not annotated."
+def test_adoptions_are_annotated_before_updates_and_updates_before_creates() -> None:
+    nobodys = task("Z", owner=None)
+    plan = make_plan(create("A"), update(task("B"), deadline=HOUR), Adopt("Z", nobodys, task("Z"), 1))
+    assert [each.title for each in annotate(plan)[:3]] == ["ajsync: adopt Z", "ajsync: update B", "ajsync: create A"]
 
 
-def test_exactly_ten_are_all_shown() -> None:
-    found = annotate(make_plan(*(delete(f"D{number}") for number in range(10))))
-    assert [each.title for each in found if each.level == "warning"] == [
-        f"ajsync: delete D{number}" for number in range(10)
+@pytest.mark.parametrize(
+    ("changes", "shown", "more"),
+    [
+        (9, 9, ""),
+        (10, 9, " 1 more change is not annotated."),
+        (11, 9, " 2 more changes are not annotated."),
+    ],
+)
+def test_nine_notices_are_of_changes_and_the_tenth_counts_the_rest(changes: int, shown: int, more: str) -> None:
+    *notices, last = annotate(make_plan(*(create(f"C{number}") for number in range(changes))))
+    assert [each.title for each in notices] == [f"ajsync: create C{number}" for number in range(shown)]
+    assert last.message == f"Plan: {changes} to create, 0 to update, 0 to adopt, 0 to delete; 0 unchanged.{more}"
+
+
+@pytest.mark.parametrize(("count", "last"), [(10, "D9"), (11, "2 more"), (30, "21 more")])
+def test_ten_warnings_are_all_shown_and_of_more_the_tenth_counts_the_rest(count: int, last: str) -> None:
+    deletes = annotate(make_plan(*(delete(f"D{number}") for number in range(count))))[:-1]
+    assert {each.level for each in deletes} == {"warning"}
+    assert [each.title for each in deletes[:9]] == [f"ajsync: delete D{number}" for number in range(9)]
+    (tenth,) = deletes[9:]
+    assert tenth.title.endswith(last)
+    if count > 10:
+        assert tenth.message == f"{count - 9} more of these {count} are not annotated."
+
+
+def test_conflicts_beyond_ten_are_counted_too() -> None:
+    found = annotate(make_plan(conflicts=tuple(Conflict(f"X{number}", "unmanaged") for number in range(12))))
+    assert [each.level for each in found] == ["error"] * 10 + ["notice"]
+    assert found[9][:4] == ("error", "", "", "ajsync: 3 more")
+
+
+@pytest.mark.parametrize(("extra", "end"), [(0, "max_tries: 10"), (1, "max_tries: 1…")])
+def test_a_message_is_cut_before_the_runner_cuts_it(extra: int, end: str) -> None:
+    around = len(annotate(make_plan(delete(payload=b"x" * 3_800)), show_payload=True)[0].message) - 3_800
+    plan = make_plan(delete(payload=b"x" * (4_000 - around + extra)))
+    message = annotate(plan, show_payload=True)[0].message
+    assert len(message) == 4_000 + extra
+    assert message.endswith(end)
+
+
+def test_what_has_a_meaning_in_a_command_is_escaped() -> None:
+    first = annotate(make_plan(delete("a,b:c%0A", queue="50%25::")), locations={"a,b:c%0A": Location("a,b:%3A.yaml")})[
+        0
     ]
+    assert (first.file, first.title) == ("a,b:%3A.yaml", "ajsync: delete a,b:c%0A")
+    assert "\nqueue: 50%25::\n" in first.message
+
+
+def test_findings_are_annotated_with_the_names_of_their_rules() -> None:
+    findings = [
+        ("no-queue", Problem(Location("a.yaml", 3, 5), "this is\nodd", "write that")),
+        ("invalid", Problem(Location("b.yaml"), "this is wrong")),
+        ("no-file", Problem(Location(""), "there is nothing")),
+    ]
+    assert [read(line) for line in render_findings("warning", findings).split("\n")] == [
+        Annotation("warning", "a.yaml", "3", "ajsync: no-queue", r"this is\nodd; write that"),
+        Annotation("warning", "b.yaml", "", "ajsync: invalid", "this is wrong"),
+        Annotation("warning", "", "", "ajsync: no-file", "there is nothing"),
+    ]
+
+
+def test_of_more_than_ten_findings_the_last_annotation_counts_the_rest() -> None:
+    findings = [("rule", Problem(Location("a.yaml", line), "odd")) for line in range(1, 13)]
+    *shown, last = (read(line) for line in render_findings("error", findings).split("\n"))
+    assert [each.line for each in shown] == [str(line) for line in range(1, 10)]
+    assert last == Annotation("error", "", "", "ajsync: 3 more", "3 more of these 12 are not annotated.")
 
 
 def test_hostile_content_makes_no_command_of_its_own() -> None:

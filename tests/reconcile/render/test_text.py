@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ajsync.errors import Location
-from ajsync.reconcile.plan import Conflict, Plan
+from ajsync.reconcile.gates import loosened
+from ajsync.reconcile.plan import Adopt, Conflict, Destination, Plan
 from ajsync.reconcile.render import RENDERERS, RenderOptions
+from ajsync.safety import Safety
 from tests.reconcile.samples import (
     HOUR,
     NOW,
@@ -28,12 +31,34 @@ from tests.reconcile.samples import (
 )
 from tests.tasks import task
 
-STYLE = re.compile("\x1b\\[[0-9;]*m")
+STYLE = re.compile("\x1b\\[([0-9;]*)m")
+COLOURS = {
+    "0": "/",
+    "1": "bold",
+    "2": "faint",
+    "31": "red",
+    "32": "green",
+    "1;31": "bold red",
+    "1;32": "bold green",
+    "1;33": "bold yellow",
+    "1;36": "bold cyan",
+}
 
 
 def text(plan: Plan, *, refused: bool = False, **options: object) -> str:
     made = RenderOptions(NOW, **options)  # type: ignore[arg-type]  # each test names options that exist
     return RENDERERS["text"](plan, full_refusals() if refused else (), made)
+
+
+def coloured(plan: Plan, *, refused: bool = False, **options: object) -> str:
+    """A plan with colours, each named in brackets where it begins."""
+    shown = text(plan, refused=refused, colour=True, **options)
+    return STYLE.sub(lambda found: f"<{COLOURS[found[1]]}>", shown)
+
+
+def heading(destination: Destination) -> str:
+    """The first line of a plan that goes there."""
+    return coloured(make_plan(destination=destination)).splitlines()[0]
 
 
 def test_a_plan_of_every_kind_reads_like_this() -> None:
@@ -123,16 +148,103 @@ def test_colours_add_nothing_but_colours() -> None:
     assert STYLE.sub("", coloured) == plain
 
 
+def test_colours_tell_kinds_of_changes_old_values_from_new_ones_and_what_stands_in_the_way() -> None:
+    nobodys, read = task("TAKEN", owner=None), task("READ", payload=b"one\ntwo")
+    plan = make_plan(
+        create("NEVER", schedule="0 0 30 2 *", payload=b"1", managed=ours("The newsletter")),
+        Adopt("TAKEN", nobodys, replace(nobodys, managed=ours()), 3),
+        update(read, payload=b"one\nthree"),
+        delete("OLD"),
+        conflicts=(Conflict("MINE", "unmanaged"),),
+        unreadable=(("BAD", "not JSON"),),
+    )
+    locations = {"NEVER": Location("a.yaml", 3), "MINE": Location("a.yaml", 9)}
+    shown = coloured(
+        plan, refused=True, show_payload=True, locations=locations, loosened=loosened(Safety(max_delete=11))
+    )
+    assert (
+        shown
+        == """\
+Bucket <bold>CHORIA_AJ_CONFIGURATION</>, owner <bold>team</>
+<bold green>+</> create   <bold yellow>~</> update   <bold cyan>&</> adopt   <bold red>-</> delete
+
+<bold yellow>The files loosen the safety limits: safety.max_delete is 11 (default 10).</>
+
+<bold green>+</> <bold>NEVER</>  <faint>a.yaml:3</>
+    schedule        0 0 30 2 *
+    queue           EMAIL
+    task_type       email:new
+    payload         1 B, sha256 6b86b273ff34
+                    <faint>│ </>1
+    max_tries       10
+    description     <faint>The newsletter</>
+    next            <bold yellow>never fires</>
+
+<bold cyan>&</> <bold>TAKEN</>  <faint>schedules/email.yaml</>
+    owner           <red>(none)</> <faint>→</> <green>team</>
+
+<bold yellow>~</> <bold>READ</>
+    payload         <red>7 B, sha256 21066d108d53</> <faint>→</> <green>9 B, sha256 8dfd12eeeeca</>
+                    <faint>│ </>  one
+                    <faint>│ </><red>- two</>
+                    <faint>│ </><green>+ three</>
+
+<bold red>-</> <bold>OLD</>  <faint>was in schedules/email.yaml</>
+    schedule        @daily
+    queue           EMAIL
+    task_type       email:new
+    max_tries       10
+
+<bold red>Conflicts: nothing is applied until they are resolved.</>
+  <bold red>!</> MINE is already in the bucket and has no owner  <faint>a.yaml:9</>
+    To take it over, pass --adopt; otherwise remove it from the files.
+
+Left alone: 1 unreadable.
+  <faint>·</> BAD: <faint>not JSON</>
+
+<bold>Plan: 1 to create, 1 to update, 1 to adopt, 1 to delete; 0 unchanged, 1 conflict.</>
+
+<bold red>This plan will not be applied:</>
+  <bold red>•</> 1 conflict to resolve.
+  <bold red>•</> 12 schedules would be deleted, more than safety.max_delete allows (10). Pass --allow-deletes 12."""
+    )
+
+
 @pytest.mark.parametrize(
-    ("unchanged", "sentence"),
+    ("destination", "line"),
     [
-        (123, "No changes: 123 schedules are up to date."),
-        (1, "No changes: 1 schedule is up to date."),
-        (0, "No changes: neither the files nor the bucket hold a schedule of team."),
+        (
+            Destination("prod", "nats-prod", "tls://one"),
+            "Environment <bold>prod</>, context <bold>nats-prod</>, server tls://one",
+        ),
+        (
+            Destination("prod", "nats-stage", "tls://two", "nats-prod"),
+            "Environment <bold>prod</>, context <bold>nats-stage</> <bold red>instead of nats-prod</>, "
+            "server tls://two",
+        ),
+        (
+            Destination("prod", "", "tls://two", "nats-prod"),
+            "Environment <bold>prod</>, server <bold>tls://two</> <bold red>instead of nats-prod</>",
+        ),
+        (Destination("", "nats-prod", "tls://one"), "Context <bold>nats-prod</>, server tls://one"),
+        (Destination("", "", "tls://one"), "Server <bold>tls://one</>"),
+        (Destination("two\nlines", "", "::x"), r'Environment <bold>"two\nlines"</>, server <bold>"::x"</>'),
     ],
 )
-def test_a_plan_without_changes_ends_in_saying_so(unchanged: int, sentence: str) -> None:
-    assert text(make_plan(unchanged=unchanged, unmanaged=3)).splitlines()[-1] == sentence
+def test_the_first_line_says_where_a_plan_goes_and_warns_of_a_context_that_is_not_the_environments(
+    destination: Destination, line: str
+) -> None:
+    assert heading(destination) == line
+
+
+def test_arrows_line_up_behind_old_values_of_ordinary_width() -> None:
+    old = task("A", queue="x" * 40, task_type="漢字", managed=ours("d" * 41))
+    shown = text(make_plan(update(old, queue="Q", task_type="t", managed=ours("new"))))
+    assert [line[20:] for line in shown.splitlines() if "→" in line] == [
+        f"{'x' * 40} → Q",
+        f"漢字{' ' * 36} → t",  # two columns a character
+        f"{'d' * 41} → new",
+    ]
 
 
 def test_the_last_line_of_a_plan_that_may_be_applied_sums_it_up() -> None:
@@ -163,56 +275,11 @@ def test_the_payload_is_shown_when_asked_for() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "lines"),
-    [
-        (b'{"a":1,"b":2}', b'{"a":1,"b":3}', ['- "b": 2', '+ "b": 3']),
-        (b'{"a":1}', b'{"a": 1}', ['- {"a":1}', '+ {"a": 1}']),
-        (b"one\ntwo", b"one\nthree", ["- two", "+ three"]),
-        (b"\xff", b"\xfe", ["- base64 /w==", "+ base64 /g=="]),
-        (None, b"new", ["+ new"]),
-        (b"old", None, ["- old"]),
-    ],
-)
-def test_the_difference_between_payloads_is_shown_when_asked_for(
-    before: bytes | None, after: bytes | None, lines: list[str]
-) -> None:
-    shown = text(make_plan(update(task("A", payload=before), payload=after)), show_payload=True)
-    found = [" ".join(line.split("│ ", 1)[1].split()) for line in shown.splitlines() if "│ " in line]
-    assert [line for line in found if line[0] in "+-"] == lines
-
-
-def test_payloads_too_large_to_compare_are_shown_one_after_the_other() -> None:
-    old, new = (b"\n".join(b"%d" % (number + shift) for number in range(3_000)) for shift in (0, 1))
-    shown = text(make_plan(update(task("A", payload=old), payload=new)), show_payload=True)
-    assert shown.count("│ - ") == shown.count("│ + ") == 3_000
-
-
-def test_a_difference_far_from_another_stands_apart() -> None:
-    old = b"\n".join(b"%d" % number for number in range(100))
-    new = old.replace(b"\n10\n", b"\nten\n").replace(b"\n90\n", b"\nninety\n")
-    shown = text(make_plan(update(task("A", payload=old), payload=new)), show_payload=True)
-    assert "│   …" in shown
-    assert "│   50" not in shown
-
-
-def test_unreadable_entries_are_named_up_to_a_limit() -> None:
-    shown = text(make_plan(unreadable=tuple((f"N{number}", "not JSON") for number in range(25))))
-    assert shown.count("not JSON") == 10
-    assert "and 15 more" in shown
-
-
-def test_an_unreadable_entry_in_conflict_is_told_once() -> None:
-    shown = text(make_plan(conflicts=(Conflict("A", "unreadable", "odd"),), unreadable=(("A", "odd"),)))
-    assert shown.count("odd") == 1
-
-
-def test_a_place_without_a_line_is_the_file_alone() -> None:
-    assert "+ A  all.yaml\n" in text(make_plan(create()), locations={"A": Location("all.yaml")})
-
-
-def test_without_places_the_source_stands_in_for_them() -> None:
-    assert "+ A  b.yaml\n" in text(make_plan(create(managed=ours(source="b.yaml"))))
+@pytest.mark.parametrize(("count", "named", "more"), [(10, 10, []), (11, 10, ["    and 1 more"])])
+def test_ten_unreadable_entries_are_named_and_the_others_counted(count: int, named: int, more: list[str]) -> None:
+    lines = text(make_plan(unreadable=tuple((f"N{number}", "not JSON") for number in range(count)))).splitlines()
+    entries = [f"  · N{number}: not JSON" for number in range(named)]
+    assert lines[2:-2] == [f"Left alone: {count} unreadable.", *entries, *more]
 
 
 @pytest.mark.parametrize("show_payload", [False, True])

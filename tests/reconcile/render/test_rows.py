@@ -1,0 +1,172 @@
+"""A change in rows: which facts there are, how each is worded, and what of a payload is shown."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+import pytest
+
+from ajsync.reconcile.plan import Change
+from ajsync.reconcile.render.fires import FireTimes
+from ajsync.reconcile.render.rows import Row, change_rows, next_rows
+from tests.reconcile.samples import HOUR, NOW, create, delete, ours, update
+from tests.tasks import task
+
+TIMES = FireTimes(NOW)
+
+
+def rows(change: Change, *, most_content: int | None = None) -> list[Row]:
+    """The rows of a change with the content of its payloads."""
+    return change_rows(change, show_payload=True, most_content=most_content)
+
+
+def difference(before: bytes | None, after: bytes | None) -> list[Row]:
+    """The rows of an update that changes the payload alone, without the one that names the payload."""
+    first, *content = rows(update(task("A", payload=before), payload=after))
+    assert first.label == "payload"
+    assert not any(row.label for row in content)
+    return content
+
+
+def numbered(count: int, **instead: str) -> bytes:
+    """A payload of so many lines that is not JSON: the number of each, or what is given instead: `_3="three"`."""
+    return "\n".join(instead.get(f"_{number}", f"line {number}") for number in range(count)).encode()
+
+
+def test_a_new_schedule_is_told_by_its_values_and_its_description_as_a_note() -> None:
+    change = create(schedule="CRON_TZ=Europe/Malta @daily", deadline=HOUR, managed=ours("The newsletter"))
+    assert change_rows(change, show_payload=False) == [
+        Row("schedule", "@daily"),
+        Row("timezone", "Europe/Malta"),
+        Row("queue", "EMAIL"),
+        Row("task_type", "email:new"),
+        Row("deadline", "1h0m0s"),
+        Row("max_tries", "10"),
+        Row("description", "The newsletter", tone="note"),
+    ]
+
+
+def test_an_update_is_told_by_the_old_and_the_new_value_of_what_differs() -> None:
+    change = update(task("A", max_tries=0, managed=ours("Old")), deadline=HOUR, max_tries=3, managed=ours())
+    assert change_rows(change, show_payload=False) == [
+        Row("deadline", "1h0m0s", before="(none)"),
+        Row("max_tries", "3", before="0"),
+        Row("description", "(none)", before="Old"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("payload", "lines"),
+    [
+        (b'{"b":[1.50,"\xc3\xa9"]}', ["{", '  "b": [', "    1.5,", '    "é"', "  ]", "}"]),
+        (b"two\nlines\x1b[1m", ["two", r"lines\x1b[1m"]),
+        (b"\xff", ["base64 /w=="]),
+        (b"\xff" * 58, ["base64 " + "/" * 76, "       /w=="]),
+        (b"[" * 100_000, ["[" * 100_000]),  # too deep for any reader of JSON
+        (b"", []),
+    ],
+    ids=["JSON", "text", "binary", "long and binary", "nested too deeply", "empty"],
+)
+def test_the_payload_of_a_new_schedule_follows_in_lines(payload: bytes, lines: list[str]) -> None:
+    found = rows(create(payload=payload))
+    labels = [row.label for row in found]
+    assert labels == ["schedule", "queue", "task_type", "payload", *[""] * len(lines), "max_tries"]
+    assert [row for row in found if not row.label] == [Row("", line, tone="content") for line in lines]
+
+
+def test_a_long_payload_is_cut_where_it_was_asked_to() -> None:
+    five = create(payload=numbered(5))
+    assert [row.text for row in rows(five, most_content=5) if not row.label] == [f"line {n}" for n in range(5)]
+    assert [row for row in rows(five, most_content=3) if not row.label] == [
+        Row("", "line 0", tone="content"),
+        Row("", "line 1", tone="content"),
+        Row("", "line 2", tone="content"),
+        Row("", "… and more", tone="content"),
+    ]
+
+
+def test_a_long_difference_is_cut_too() -> None:
+    change = update(task("A", payload=numbered(5)), payload=b"another")
+    first, *content = rows(change, most_content=2)
+    assert (first.label, first.before is None) == ("payload", False)
+    assert [row.text for row in content] == ["- line 0", "- line 1", "… and more"]
+
+
+def test_a_difference_is_shown_with_three_equal_lines_on_either_side() -> None:
+    assert difference(numbered(20), numbered(20, _10="ten\x07")) == [
+        Row("", "  line 7", tone="content"),
+        Row("", "  line 8", tone="content"),
+        Row("", "  line 9", tone="content"),
+        Row("", "- line 10", tone="removed"),
+        Row("", r"+ ten\x07", tone="added"),
+        Row("", "  line 11", tone="content"),
+        Row("", "  line 12", tone="content"),
+        Row("", "  line 13", tone="content"),
+    ]
+
+
+def test_an_ellipsis_stands_between_differences_that_are_far_apart() -> None:
+    found = difference(numbered(40), numbered(40, _0="first", _20="middle", _39="last"))
+    assert [row.text for row in found if not row.text.startswith("  line")] == [
+        "- line 0",
+        "+ first",
+        "  …",
+        "- line 20",
+        "+ middle",
+        "  …",
+        "- line 39",
+        "+ last",
+    ]
+
+
+def test_json_that_is_only_spelt_differently_is_shown_as_it_is_spelt() -> None:
+    assert difference(b'{"a":1}', b'{"a": 1}') == [
+        Row("", '- {"a":1}', tone="removed"),
+        Row("", '+ {"a": 1}', tone="added"),
+    ]
+
+
+@pytest.mark.parametrize(("before", "after", "shown"), [(None, b"new", "+ new"), (b"old", None, "- old")])
+def test_a_payload_that_comes_or_goes_is_shown_whole(before: bytes | None, after: bytes | None, shown: str) -> None:
+    assert [row.text for row in difference(before, after)] == [shown]
+
+
+@pytest.mark.parametrize(("lines", "shown"), [(2_000, 5), (2_001, 4_002)])
+def test_payloads_of_more_than_4000_lines_are_not_compared_but_shown_one_after_the_other(
+    lines: int, shown: int
+) -> None:
+    assert len(difference(numbered(lines), numbered(lines, _0="first"))) == shown
+
+
+def test_the_row_of_a_payload_has_its_size_and_the_beginning_of_its_digest() -> None:
+    payload = b"x" * 2_000
+    told = {row.label: row.told for row in change_rows(create(payload=payload), show_payload=False)}
+    assert told["payload"] == f"2.0 KiB, sha256 {sha256(payload).hexdigest()[:12]}"
+
+
+def test_the_next_fires_of_a_new_schedule_follow_one_another_under_one_label() -> None:
+    assert next_rows(create(schedule="0 6 * * *"), TIMES) == [
+        Row("next", "Tue 2026-11-24 06:00 +00:00  in 12 min 30 s", tone="note"),
+        Row("", "Wed 2026-11-25 06:00 +00:00  in 1 d", tone="note"),
+        Row("", "Thu 2026-11-26 06:00 +00:00  in 2 d", tone="note"),
+    ]
+
+
+@pytest.mark.parametrize("schedule", ["0 0 30 2 *", "not a schedule"])
+def test_a_schedule_that_will_never_fire_stands_out(schedule: str) -> None:
+    (row,) = next_rows(create(schedule=schedule), TIMES)
+    assert (row.label, row.tone) == ("next", "amiss")
+
+
+def test_fires_are_shown_where_the_change_moves_them() -> None:
+    old = task("A", schedule="CRON_TZ=Europe/Malta @daily")
+    moved: list[Change] = [
+        create(),
+        update(old, schedule="CRON_TZ=Europe/Malta @hourly"),
+        update(old, schedule="CRON_TZ=Europe/Berlin @daily"),
+        update(old, managed=ours(jitter=HOUR)),
+        update(old, schedule="@hourly", queue="OTHER"),
+    ]
+    assert [len(next_rows(change, TIMES)) for change in moved] == [3] * len(moved)
+    kept: list[Change] = [update(old, queue="OTHER", deadline=HOUR), delete()]
+    assert [next_rows(change, TIMES) for change in kept] == [[], []]

@@ -1,0 +1,109 @@
+"""The words that the formats for people share."""
+
+from __future__ import annotations
+
+import pytest
+
+from ajsync.errors import ConflictError, GateError, Location
+from ajsync.reconcile.gates import loosened
+from ajsync.reconcile.plan import Change, Conflict, Plan
+from ajsync.reconcile.render.wording import change_place, gate_refusals, left_alone, loosened_told, place, summary
+from ajsync.safety import Safety
+from tests.reconcile.samples import create, delete, full_plan, make_plan, ours, update
+from tests.tasks import task
+
+UNREADABLE = (("A", "not JSON"), ("B", "empty"))
+
+
+@pytest.mark.parametrize(
+    ("plan", "sentence"),
+    [
+        (make_plan(unchanged=1), "No changes: 1 schedule is up to date."),
+        (make_plan(unchanged=1_234), "No changes: 1,234 schedules are up to date."),
+        (make_plan(), "No changes: neither the files nor the bucket hold a schedule of team."),
+        (
+            make_plan(create(), unchanged=7),
+            "Plan: 1 to create, 0 to update, 0 to adopt, 0 to delete; 7 unchanged.",
+        ),
+        (
+            make_plan(conflicts=(Conflict("A", "unmanaged"),), unchanged=7),
+            "Plan: 0 to create, 0 to update, 0 to adopt, 0 to delete; 7 unchanged, 1 conflict.",
+        ),
+        (full_plan(), "Plan: 3 to create, 1 to update, 1 to adopt, 1 to delete; 120 unchanged, 3 conflicts."),
+    ],
+)
+def test_a_plan_is_one_sentence(plan: Plan, sentence: str) -> None:
+    assert summary(plan) == sentence
+
+
+@pytest.mark.parametrize(
+    ("plan", "phrase", "unreadable"),
+    [
+        (make_plan(), "", ()),
+        (make_plan(unmanaged=1), "1 without an owner", ()),
+        (make_plan(foreign=2), "2 of other owners", ()),
+        (make_plan(unreadable=UNREADABLE), "2 unreadable", UNREADABLE),
+        (
+            make_plan(unmanaged=3, foreign=2, unreadable=UNREADABLE),
+            "3 without an owner, 2 of other owners, 2 unreadable",
+            UNREADABLE,
+        ),
+    ],
+)
+def test_what_else_the_bucket_holds_is_counted(
+    plan: Plan, phrase: str, unreadable: tuple[tuple[str, str], ...]
+) -> None:
+    told, found = left_alone(plan)
+    assert (told, tuple(found)) == (phrase, unreadable)
+
+
+def test_an_unreadable_entry_that_the_files_claim_is_a_conflict_and_not_left_alone() -> None:
+    plan = make_plan(conflicts=(Conflict("A", "unreadable", "not JSON"),), unreadable=UNREADABLE)
+    assert left_alone(plan) == ("1 unreadable", [("B", "empty")])
+
+
+def test_conflicts_are_one_refusal_before_those_of_the_gates() -> None:
+    refusals = (ConflictError("A has no owner."), ConflictError("B is not ours."), GateError("Too\nmany deletes."))
+    conflicts = (Conflict("A", "unmanaged"), Conflict("B", "foreign", "others"))
+    assert gate_refusals(make_plan(conflicts=conflicts), refusals) == ["2 conflicts to resolve.", r"Too\nmany deletes."]
+    assert gate_refusals(make_plan(), refusals[2:]) == [r"Too\nmany deletes."]
+
+
+def test_limits_that_the_files_loosen_are_one_sentence() -> None:
+    assert loosened_told(()) == ""
+    assert loosened_told(loosened(Safety(max_delete=11, allow_empty=True))) == (
+        "The files loosen the safety limits: safety.max_delete is 11 (default 10); "
+        "safety.allow_empty is true (default false)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("location", "shown"),
+    [
+        (Location("a.yaml", 3, 5), "a.yaml:3"),
+        (Location("a.yaml"), "a.yaml"),
+        (Location("a\n.yaml", 3), r'"a\n.yaml:3"'),
+    ],
+)
+def test_a_place_is_a_file_and_a_line(location: Location, shown: str) -> None:
+    assert place("A", {"A": location}) == shown
+    assert place("B", {"A": location}) == ""
+
+
+KEPT = task("A", managed=ours(source="old.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("change", "shown"),
+    [
+        (create(managed=ours(source="b.yaml")), "b.yaml"),
+        (update(KEPT, managed=ours(source="new.yaml")), "new.yaml"),
+        (delete(managed=ours(source="b.yaml")), "was in b.yaml"),
+        (delete(managed=ours(source="b\n.yaml")), r'was in "b\n.yaml"'),
+        (create(managed=ours(source="")), ""),
+        (delete(managed=ours(source="")), ""),
+    ],
+)
+def test_a_change_of_unknown_place_is_where_the_stored_schedule_comes_from(change: Change, shown: str) -> None:
+    assert change_place(change, {}) == shown
+    assert change_place(change, {"A": Location("c.yaml", 7)}) == "c.yaml:7"
