@@ -24,7 +24,7 @@ from ajsync.reconcile.render.wording import (
     place,
     summary,
 )
-from ajsync.text import one_line, visible
+from ajsync.text import cut, one_line, visible
 
 LIMIT = 65_536
 """UTF-16 units of a comment. GitHub counts characters and accepts 262,144 bytes at most: this satisfies both."""
@@ -127,7 +127,7 @@ def _forms(change: Change, fires: FireTimes, options: RenderOptions) -> tuple[st
 def _line(row: Row, mark: str) -> str:
     text = row.told
     if row.tone in ("content", "added", "removed"):
-        mark, text = _MARKS.get(row.tone, " "), f"│ {one_line(text, _WIDEST)}"
+        mark, text = _MARKS.get(row.tone, " "), f"│ {cut(text, _WIDEST)}"
     return f"{mark}   {row.label:<{LABEL}}{text}".rstrip() + "\n"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -11,13 +12,15 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from ajsync.reconcile.plan import Change, Conflict, Plan
+from ajsync.errors import Location
+from ajsync.reconcile.gates import loosened
+from ajsync.reconcile.plan import Adopt, Change, Conflict, Plan
 from ajsync.reconcile.render import RENDERERS, RenderOptions
-from ajsync.reconcile.render.markdown import LIMIT, code, prose
+from ajsync.reconcile.render.markdown import LIMIT, code, fence, fit, marker, prose
+from ajsync.safety import Safety
 from tests.reconcile.samples import (
     ANY_TEXTS,
     HOSTILE,
-    HOUR,
     NOW,
     create,
     delete,
@@ -68,41 +71,228 @@ def assert_contained(text: str) -> None:
     assert text.count("<details>\n") == sum("<details>" in t.content for t in tokens(text) if t.type == "html_block")
 
 
-def test_the_comment_begins_with_a_marker_and_what_matters_most() -> None:
-    lines = markdown(full_plan(), refused=True, locations=full_locations()).splitlines()
-    assert lines[0] == "<!-- ajsync plan team -->"
-    assert lines[1] == "### ajsync plan for `team`"
-    order = [
-        "| 3 | 1 | 1 | 1 | 120 | 3 |",
-        "> This plan will not be applied:",
-        "**Conflicts.** Nothing is applied until they are resolved.",
-        "Left alone: 12 without an owner, 1 of other owners, 1 unreadable.",
-        "<summary><b>1 to delete</b></summary>",
-        "<summary><b>1 to update</b></summary>",
-        "<summary><b>1 to adopt</b></summary>",
-        "<summary><b>3 to create</b></summary>",
-    ]
-    assert [line for line in lines if line in order] == order
-
-
-def test_conflicts_say_where_and_what_to_do() -> None:
+def test_a_comment_reads_like_this() -> None:
+    nobodys, read = task("TAKEN", owner=None), task("READ", payload=b"one\ntwo")
+    plan = make_plan(
+        create("NEVER", schedule="0 0 30 2 *", payload=b'{"a":1}', managed=ours("The newsletter")),
+        update(read, payload=b"one\nthree", schedule="0 6 * * *"),
+        Adopt("TAKEN", nobodys, replace(nobodys, managed=ours()), 3),
+        delete("OLD"),
+        conflicts=(Conflict("MINE", "unmanaged"), Conflict("*X*", "unreadable", "no <b>")),
+        unchanged=7,
+        unmanaged=2,
+        unreadable=(("`", "not *JSON*"), ("BAD", "empty")),
+    )
+    shown = markdown(
+        plan,
+        refused=True,
+        show_payload=True,
+        locations={"NEVER": Location("a.yaml", 3), "MINE": Location("a.yaml", 9)},
+        loosened=loosened(Safety(max_delete=11)),
+    )
     assert (
-        "- CLEANUP is already in the bucket and has no owner (`schedules/email.yaml:49`). "
-        "To take it over, pass --adopt; otherwise remove it from the files.\n"
-    ) in markdown(full_plan(), locations=full_locations())
+        shown == r"""<!-- ajsync plan team -->
+### ajsync plan for `team`
+
+Bucket `CHORIA_AJ_CONFIGURATION`. Plan: 1 to create, 1 to update, 1 to adopt, 1 to delete; 7 unchanged, 2 conflicts.
+
+| create | update | adopt | delete | unchanged | conflicts |
+| ---: | ---: | ---: | ---: | ---: | ---: |
+| 1 | 1 | 1 | 1 | 7 | 2 |
+
+> [!WARNING]
+> The files loosen the safety limits: safety.max\_delete is 11 (default 10).
+
+> [!CAUTION]
+> This plan will not be applied:
+>
+> - 2 conflicts to resolve.
+> - 12 schedules would be deleted, more than safety.max\_delete allows (10). Pass --allow-deletes 12.
+
+**Conflicts.** Nothing is applied until they are resolved.
+
+- MINE is already in the bucket and has no owner (`a.yaml:9`). To take it over, pass --adopt; otherwise """
+        r"""remove it from the files.
+- the value of \*X\* in the bucket is unreadable: no \<b\>. Look at it with 'ajsync view', and delete it if it is """
+        r"""not needed.
+
+Left alone: 2 without an owner, 2 unreadable.
+
+- `` ` ``: not \*JSON\*
+- `BAD`: empty
+
+<details>
+<summary><b>1 to delete</b></summary>
+
+```diff
+- OLD  was in schedules/email.yaml
+-   schedule        @daily
+-   queue           EMAIL
+-   task_type       email:new
+-   max_tries       10
+
+```
+
+</details>
+
+<details>
+<summary><b>1 to update</b></summary>
+
+```diff
+! READ
+!   schedule        @daily → 0 6 * * *
+!   payload         7 B, sha256 21066d108d53 → 9 B, sha256 8dfd12eeeeca
+                    │   one
+-                   │ - two
++                   │ + three
+    next            Tue 2026-11-24 06:00 +00:00  in 12 min 30 s
+                    Wed 2026-11-25 06:00 +00:00  in 1 d
+                    Thu 2026-11-26 06:00 +00:00  in 2 d
+
+```
+
+</details>
+
+<details>
+<summary><b>1 to adopt</b></summary>
+
+```diff
+! TAKEN  schedules/email.yaml
+!   owner           (none) → team
+
+```
+
+</details>
+
+<details>
+<summary><b>1 to create</b></summary>
+
+```diff
++ NEVER  a.yaml:3
++   schedule        0 0 30 2 *
++   queue           EMAIL
++   task_type       email:new
++   payload         7 B, sha256 015abd7f5cc5
+                    │ {
+                    │   "a": 1
+                    │ }
++   max_tries       10
++   description     The newsletter
+    next            never fires
+
+```
+
+</details>"""
+    )
 
 
-def test_a_change_is_shown_as_a_difference() -> None:
-    shown = markdown(make_plan(update(task("A", deadline=HOUR), deadline=2 * HOUR)))
-    assert "```diff\n! A\n!   deadline        1h0m0s → 2h0m0s\n\n```\n" in shown
+@pytest.mark.parametrize(
+    ("owner", "line"),
+    [
+        ("team-1_A", "<!-- ajsync plan team-1_A -->"),
+        ("a.b --> c", "<!-- ajsync plan a_b_--__c -->"),
+        ("x" * 201, f"<!-- ajsync plan {'x' * 200} -->"),
+    ],
+)
+def test_the_marker_of_a_comment_is_made_of_its_owner(owner: str, line: str) -> None:
+    assert marker(owner) == line
+    assert markdown(replace(make_plan(), owner=owner)).splitlines()[0] == line
 
 
-def test_the_payload_is_shown_when_asked_for_and_cut_when_it_is_long() -> None:
-    long = b"\n".join([b"x" * 1_000] * 100)
-    shown = markdown(make_plan(create(payload=long)), show_payload=True)
-    assert shown.count("│ xxx") == 60
-    assert "│ … and more" in shown
-    assert max(map(len, shown.splitlines())) < 400
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain, as it is: 5 of 7 (a-b)", "plain, as it is: 5 of 7 (a-b)"),
+        (r"\ ` * _ [ ] < > & ~ | $ !", r"\\ \` \* \_ \[ \] \< \> \& \~ \| \$ \!"),
+        ("  around  ", "around"),
+        ("# no heading", r"\# no heading"),
+        ("- no list", r"\- no list"),
+        ("12. no list", r"12\. no list"),
+        ("7) no list", r"7\) no list"),
+        ("=== no heading", r"\=== no heading"),
+        (": no definition", r"\: no definition"),
+        ("@someone or #5", "@\u200bsomeone or #\u200b5"),
+        (
+            "https://a HTTP://b mailto:c xmpp:d ftp://e",
+            "https:\u200b//a HTTP:\u200b//b mailto:\u200bc xmpp:\u200bd ftp:\u200b//e",
+        ),
+        ("www.a Www.b", "www.\u200ba Www.\u200bb"),
+        ("a @ b, awww.c", "a @ b, awww.c"),
+    ],
+)
+def test_what_would_be_markdown_is_escaped_and_what_would_be_a_link_is_broken(text: str, shown: str) -> None:
+    assert prose(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain", "`plain`"),
+        ("a`b", "``a`b``"),
+        ("a```b``c", "````a```b``c````"),
+        ("`a", "`` `a ``"),
+        ("a`", "`` a` ``"),
+    ],
+)
+def test_a_code_span_has_more_ticks_than_its_content(text: str, shown: str) -> None:
+    assert code(text) == shown
+
+
+@pytest.mark.parametrize(("text", "ticks"), [("", 3), ("a ``b`` c", 3), ("```", 4), ("` ````` ``", 6)])
+def test_a_fence_has_three_ticks_or_more_than_its_content(text: str, ticks: int) -> None:
+    assert fence(text) == "`" * ticks
+
+
+PIECES = [("aaaa", "aa", "a"), ("bbbb", "bb", "b"), ("cccc", "cc", "c")]
+
+
+@pytest.mark.parametrize(
+    ("room", "shown"),
+    [
+        (12, ["aaaa", "bbbb", "cccc"]),
+        (11, ["aaaa", "bbbb", "cc"]),
+        (10, ["aaaa", "bbbb", "cc"]),
+        (9, ["aaaa", "bb", "cc"]),
+        (6, ["aa", "bb", "cc"]),
+        (5, ["aa", "bb", "c"]),
+        (3, ["a", "b", "c"]),
+        (2, ["a", "b", ""]),
+        (1, ["a", "", ""]),
+        (0, ["", "", ""]),
+        (-1, ["", "", ""]),
+    ],
+)
+def test_the_last_pieces_are_shortened_first_and_none_twice_before_all_were_once(room: int, shown: list[str]) -> None:
+    texts, steps = fit(PIECES, room)
+    assert list(texts) == shown
+    assert list(steps) == [[4, 2, 1, 0].index(len(text)) for text in shown]
+
+
+def test_a_character_beyond_the_first_plane_takes_two_units() -> None:
+    assert fit([("\U0001f600", "x")], 2) == (["\U0001f600"], [0])
+    assert fit([("\U0001f600", "x")], 1) == (["x"], [1])
+
+
+def test_nothing_fits_anywhere() -> None:
+    assert fit([], 0) == ([], [])
+
+
+@pytest.mark.parametrize(("count", "more"), [(64, []), (65, ["and 1 more."]), (70, ["and 6 more."])])
+def test_a_list_above_the_changes_takes_8192_units_and_the_rest_is_counted(count: int, more: list[str]) -> None:
+    around = len("- N00 belongs to the owner . Choose another name, or ask that owner to remove it first.\n")
+    conflicts = tuple(Conflict(f"N{number:02}", "foreign", "x" * (128 - around)) for number in range(count))
+    lines = markdown(make_plan(conflicts=conflicts)).splitlines()
+    assert [line[:5] for line in lines if line.startswith("- N")] == [f"- N{number:02}" for number in range(64)]
+    assert [line for line in lines if line.endswith(" more.")] == more
+
+
+def test_a_payload_is_shown_when_asked_for_up_to_60_lines_of_200_characters() -> None:
+    long = make_plan(create(payload=b"\n".join([b"  " + b"x" * 210] * 61)))
+    content = [line.strip() for line in markdown(long, show_payload=True).splitlines() if "│" in line]
+    assert content == [f"│   {'x' * 198}… (12 characters more)"] * 60 + ["│ … and more"]
+    assert "│" not in markdown(long)
+    wide = make_plan(create(payload=b"y" * 200))
+    assert f"│ {'y' * 200}\n" in markdown(wide, show_payload=True)
 
 
 def test_without_changes_there_is_no_table_and_nothing_to_unfold() -> None:
