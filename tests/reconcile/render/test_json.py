@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,12 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from ajsync.asyncjobs.model import ScheduledTask, decode_scheduled_task, encode_scheduled_task
+from ajsync.errors import Location
 from ajsync.reconcile.fields import stored_object
-from ajsync.reconcile.plan import Plan
+from ajsync.reconcile.gates import loosened
+from ajsync.reconcile.plan import Conflict, Plan
 from ajsync.reconcile.render import RENDERERS, RenderOptions
+from ajsync.safety import Safety
 from tests.reconcile.samples import (
     NOW,
     create,
@@ -27,10 +31,12 @@ from tests.reconcile.samples import (
     hostile_plan,
     large_plan,
     make_plan,
+    ours,
     plans,
+    update,
 )
 from tests.recorded import recorded_schedules
-from tests.tasks import scheduled_tasks
+from tests.tasks import scheduled_tasks, task
 
 ROOT = Path(__file__).parents[3]
 SCHEMAS = {
@@ -64,6 +70,104 @@ def test_a_plan_says_what_it_is_for_and_how_much_it_does() -> None:
         "owned": 122,
     }
     assert [refusal["kind"] for refusal in value["refusals"]] == ["conflict", "gate"]
+
+
+def test_a_plan_for_programs_is_this_document() -> None:
+    old = task("A", payload=b"1", managed=ours("Old", source="a.yaml"))
+    plan = make_plan(
+        update(old, schedule="@weekly", payload=b"23", managed=ours("New", source="a.yaml")),
+        conflicts=(Conflict("B", "foreign", "others"), Conflict("C", "unmanaged")),
+        unreadable=(("D", "not JSON"),),
+    )
+    assert document(
+        plan,
+        refused=True,
+        locations={"A": Location("a.yaml", 3, 5), "B": Location("b.yaml")},
+        loosened=loosened(Safety(max_delete=11)),
+    ) == {
+        "format": 1,
+        "now": "2026-11-24T05:47:30+00:00",
+        "target": {"bucket": "CHORIA_AJ_CONFIGURATION", "created": "2026-11-23T14:09:53Z"},
+        "owner": "team",
+        "digest": "d" * 64,
+        "applicable": False,
+        "summary": {
+            "create": 0,
+            "update": 1,
+            "adopt": 0,
+            "delete": 0,
+            "unchanged": 0,
+            "conflicts": 2,
+            "unmanaged": 0,
+            "foreign": 0,
+            "unreadable": 1,
+            "desired": 5,
+            "owned": 4,
+        },
+        "loosened": [{"member": "safety.max_delete", "value": 11, "default": 10}],
+        "refusals": [
+            {
+                "kind": "conflict",
+                "message": "Already in the bucket and without an owner: CLEANUP. To take them over, pass --adopt.",
+            },
+            {
+                "kind": "gate",
+                "message": "12 schedules would be deleted, more than safety.max_delete allows (10). "
+                "Pass --allow-deletes 12.",
+            },
+        ],
+        "conflicts": [
+            {
+                "name": "B",
+                "kind": "foreign",
+                "detail": "others",
+                "message": "B belongs to the owner others",
+                "remedy": "Choose another name, or ask that owner to remove it first.",
+                "location": {"file": "b.yaml", "line": 0},
+            },
+            {
+                "name": "C",
+                "kind": "unmanaged",
+                "detail": "",
+                "message": "C is already in the bucket and has no owner",
+                "remedy": "To take it over, pass --adopt; otherwise remove it from the files.",
+                "location": None,
+            },
+        ],
+        "changes": [
+            {
+                "action": "update",
+                "name": "A",
+                "revision": 12,
+                "fields": ["schedule", "payload", "description"],
+                "before": {
+                    **stored_object(old),
+                    "created_at": "2026-11-23T14:09:53.902271558Z",
+                    "payload": {"bytes": 1, "sha256": hashlib.sha256(b"1").hexdigest()},
+                },
+                "after": {
+                    **stored_object(replace(old, schedule="@weekly", managed=ours("New", source="a.yaml"))),
+                    "created_at": "2026-11-23T14:09:53.902271558Z",
+                    "payload": {"bytes": 2, "sha256": hashlib.sha256(b"23").hexdigest()},
+                },
+                "next": [
+                    "2026-11-29T00:00:00+00:00",
+                    "2026-12-06T00:00:00+00:00",
+                    "2026-12-13T00:00:00+00:00",
+                ],
+                "location": {"file": "a.yaml", "line": 3},
+            }
+        ],
+        "unreadable": [{"name": "D", "reason": "not JSON"}],
+    }
+
+
+def test_a_new_or_deleted_schedule_has_no_fields_that_differ() -> None:
+    assert [change["fields"] for change in document(make_plan(create("A"), delete("B")))["changes"]] == [[], []]
+
+
+def test_the_document_is_indented_for_people_who_read_it_all_the_same() -> None:
+    assert RENDERERS["json"](make_plan(), (), RenderOptions(NOW)).startswith('{\n  "format": 1,\n')
 
 
 def test_a_change_holds_both_values_and_the_names_of_what_differs() -> None:
