@@ -98,11 +98,11 @@ def _subjects(page: dict[str, Any]) -> Collection[str]:
     return page["state"].get("subjects") or ()
 
 
-async def count_subjects(connection: Connection, stream: str, subjects: str) -> tuple[str, int]:
-    """When the stream was made, and how many of its subjects match. Raises as `Connection.jetstream_request`."""
+async def count_subjects(connection: Connection, stream: str, subjects: str) -> int:
+    """How many subjects match. Raises as `Connection.jetstream_request`."""
     beyond = {"subjects_filter": subjects, "offset": _BEYOND}  # so that none of them is named
-    page = await connection.jetstream_request(f"STREAM.INFO.{stream}", beyond)
-    return page["created"], page.get("total", 0)
+    total: int = (await connection.jetstream_request(f"STREAM.INFO.{stream}", beyond)).get("total", 0)
+    return total
 
 
 async def list_subjects_from(connection: Connection, stream: str, subjects: str, first: str) -> set[str]:

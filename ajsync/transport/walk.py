@@ -12,6 +12,7 @@ import re
 from ajsync.errors import NotPermittedError, UnreachableError
 from ajsync.timestamp import parse_timestamp
 from ajsync.transport.connection import Connection
+from ajsync.transport.errors import NoRespondersError
 from ajsync.transport.inbox import Asking, status_of
 from ajsync.transport.messages import Take, is_deletion, parse_headers
 
@@ -115,3 +116,18 @@ class Walk(Asking):
             self._trouble = f"direct gets end with {status.decode('utf-8', 'replace')}"
         else:
             self._trouble = "the server is older than 2.11 and has no batches of direct gets"
+
+
+async def count_messages(connection: Connection, stream: str, subjects: str) -> int | None:
+    """How many messages match, as some replica has it; None if it does not tell. Raises UnreachableError."""
+    body = {"seq": 1, "next_by_subj": subjects, "batch": 1}
+    subject = f"{connection.api_prefix}DIRECT.GET.{stream}"
+    try:
+        answer = await connection.request(subject, json.dumps(body).encode())
+    except (NoRespondersError, NotPermittedError):
+        return None
+    headers = answer.headers or {}
+    if headers.get("Status") == "404":
+        return 0
+    pending = headers.get("Nats-Num-Pending", "")
+    return int(pending) + 1 if pending.isdecimal() else None

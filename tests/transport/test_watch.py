@@ -411,9 +411,10 @@ async def test_keys_of_two_kinds_are_told_in_the_order_in_which_they_were_writte
 
 
 @pytest.mark.usefixtures("observant")
-async def test_a_key_that_vanishes_without_a_marker_is_told_as_deleted(server: NatsServer) -> None:
+@pytest.mark.parametrize("direct", [True, False])  # without direct gets the leader counts
+async def test_a_key_that_vanishes_without_a_marker_is_told_as_deleted(server: NatsServer, direct: bool) -> None:
     async with connect(context_for_server(server.url)) as connection:
-        config = {**stream_configuration(CONFIGURATION_STREAM), "allow_msg_ttl": True}
+        config = {**stream_configuration(CONFIGURATION_STREAM), "allow_msg_ttl": True, "allow_direct": direct}
         await connection.jetstream_request(f"STREAM.CREATE.{CONFIGURATION_STREAM}", config)
         await put(connection, dict.fromkeys(("A", "PURGED", "B", "MARKED"), b"1"))
         await connection.request(f"{SCHEDULE_SUBJECT}EXPIRED", b"1", headers={"Nats-TTL": "1s"})
