@@ -545,3 +545,114 @@ def test_to_look_for_what_was_due_pauses_where_there_is_little(monkeypatch: pyte
         found.append(fire)
     assert found.count(None) == 10
     assert longest <= 200
+
+
+def test_it_tells_the_value_that_counts_now() -> None:
+    value = task("A", schedule="* * * * *")
+    made = agenda(value)
+    assert (made.task("A"), made.task("B")) == (value, None)
+    assert made.remove("A", at(1))
+    assert made.task("A") is None
+
+
+def test_what_was_due_in_a_time_is_found_without_giving_it_out() -> None:
+    made = agenda(task("A", schedule="* * * * *"), position=600)
+    made.load(task("NEW", schedule="* * * * *"), at(120))
+    found = [fire for fire in made.between(at(60), at(180)) if fire is not None]
+    assert seconds(found) == [("A", 120), ("A", 180), ("NEW", 180)]
+
+
+def test_what_ends_in_the_future_is_given_out_no_sooner_than_it_is_due() -> None:
+    made = agenda(task("A", schedule="* * * * *"))
+    made.remove("A", at(180))
+    assert seconds(made.advance(at(90))) == [("A", 60)]
+    assert seconds(made.advance(at(300))) == [("A", 120), ("A", 180)]
+
+
+def test_what_comes_next_has_late_news_and_what_was_given_back_too() -> None:
+    made = agenda(task("A", schedule="* * * * *"), position=90)
+    made.put(task("LATE", schedule="@every 40s", created_at=START), at(0))
+    assert seconds(made.upcoming(9)[:4]) == [("LATE", 40), ("LATE", 80), ("A", 120), ("LATE", 120)]
+    (*_, fire) = made.advance(at(120))
+    made.give_back([fire])
+    assert seconds(made.upcoming(3)) == [("LATE", 120), ("LATE", 160), ("A", 180)]
+
+
+def test_late_news_are_overdue_up_to_the_position_only() -> None:
+    made = agenda(task("A", schedule="* * * * *"), position=120)
+    made.put(task("LATE", schedule="@every 40s", created_at=START), at(0))
+    assert seconds([*made.overdue(at(600))]) == [("LATE", 40), ("LATE", 80), ("LATE", 120)]
+    assert seconds([*made.overdue(at(80))]) == [("LATE", 40), ("LATE", 80)]
+    assert seconds([*made.overdue(at(40))]) == [("LATE", 40)]
+    assert [*made.overdue(at(39))] == []
+
+
+def test_an_entry_that_comes_back_just_in_time_goes_on_where_it_was() -> None:
+    made = agenda(task("A", schedule="* * * * *", created_at=START))
+    made.remove("A", at(30))
+    made.advance(at(95))
+    made.put(task("A", schedule="* * * * *", created_at=START), at(90))
+    assert seconds(made.advance(at(95))) == [("A", 60)]
+
+
+def test_all_that_ended_with_something_left_is_listed_until_then_and_each_once() -> None:
+    made = agenda(*(task(name, schedule="* * * * *") for name in ("A", "B")))
+    made.remove("A", at(60))
+    made.remove("B", at(61))
+    assert sorted(entry.task.name for entry in made.entries_until(at(600))) == ["A", "B"]
+    assert sorted(entry.task.name for entry in made.entries_until(at(60))) == ["A", "B"]
+    made.follow(at(90), [("A", at(60)), ("B", at(60))], open_after=at(0))
+    assert sorted(entry.task.name for entry in made.entries_until(at(600))) == ["A", "B"]
+    made.skip(at(90))
+    assert made.entries_until(at(600)) == []
+
+
+def test_a_fire_that_is_due_at_the_watermark_itself_may_be_open() -> None:
+    made = agenda(task("A", schedule="* * * * *"))
+    made.follow(at(60), [("A", at(60)), ("A", at(120))])
+    assert seconds(made.take_open()) == [("A", 60)]
+
+
+def test_who_goes_back_forgets_open_fires_that_come_again() -> None:
+    made = agenda(
+        task("A", schedule="* * * * *"), task("ENDED", schedule="* * * * *"), task("ODD", schedule="* * * * *")
+    )
+    made.follow(at(240), [("A", at(60)), ("A", at(120)), ("A", at(180)), ("ENDED", at(180)), ("ODD", at(60))])
+    made.remove("ENDED", at(200))
+    made.rewind(at(120))
+    assert seconds(made.take_open()) == [("A", 60), ("ODD", 60), ("A", 120), ("ENDED", 180)]
+    assert seconds(made.advance(at(180))) == [("A", 180), ("ODD", 180)]
+
+
+@pytest.mark.parametrize(
+    ("after", "until", "left"),
+    [
+        (-1, 79, [80, 120]),
+        (-1, 80, [120]),
+        (40, 80, [40, 120]),
+        (39, 80, [120]),
+        (80, 120, [40, 80]),
+        (120, 121, [40, 80, 120]),
+    ],
+)
+def test_late_news_are_skipped_within_a_time_only(after: float, until: float, left: list[int]) -> None:
+    made = agenda(position=120)
+    made.put(task("LATE", schedule="@every 40s", created_at=START), at(0))
+    made.remove("LATE", at(125))
+    made.skip(at(until), after=at(after))
+    assert seconds(made.advance(at(600))) == [("LATE", each) for each in left]
+
+
+@pytest.mark.parametrize("due", [40, 80, 120])
+def test_an_open_fire_is_left_out_of_late_news_wherever_it_is(due: float) -> None:
+    made = agenda(position=120)
+    made.follow(at(120), [("LATE", at(due))])
+    made.put(task("LATE", schedule="@every 40s", created_at=START), at(0))
+    assert seconds(made.take_open()) == [("LATE", due)]
+    assert seconds(made.advance(at(120))) == [("LATE", each) for each in (40, 80, 120) if each != due]
+
+
+def test_while_not_all_is_searched_the_next_instant_is_just_after_the_position() -> None:
+    made = agenda(*(task(f"S{number}", schedule=f"{number % 60} {number // 60} * * *") for number in range(600)))
+    made.skip(at(48 * 3600))
+    assert made.next_due() == at(48 * 3600) + 1
