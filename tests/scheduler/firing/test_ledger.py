@@ -173,10 +173,19 @@ def test_a_clock_that_is_set_back_makes_it_forget_what_is_not_handed_over() -> N
     ledger.take([due("TAKEN", 6)])
     ledger.forget_after(NOW + SECOND)
     assert [each.name for each in ledger] == ["SENT", "NEVER"]
+    assert (ledger.next_due(), ledger.first_waiting()) == (NOW + SECOND, NOW + SECOND)
     assert ledger.next_to_encode(made_good=False) is None
     assert names(ledger.take_due(NOW + 9 * SECOND, 9)) == ["NEVER"]
     ledger.forget_after(NOW - SECOND)
     assert [*ledger] == [sent]
+    assert (ledger.next_due(), ledger.first_waiting()) == (None, None)
+
+
+def test_a_fire_that_is_made_leaves_it() -> None:
+    ledger, (made, other) = written(due("A"), due("B"))
+    for _ in range(2):
+        ledger.apply(made, made.answered(Answer(7), NOW))
+    assert (made.state, made.outcome, [*ledger]) == (State.CREATED, "created", [other])
 
 
 def test_what_comes_next_is_what_waits_in_order() -> None:
