@@ -43,7 +43,7 @@ def duration_hint(text: str, least: int = 0) -> str:
         minutes = f"write {int(text)}m if these are minutes; " if text.isdecimal() else ""
         return f"{minutes}the minimum is {format_duration_short(least)}"
     short = format_duration_short(meant)
-    if not re.fullmatch(r"[0-9]+(?:\.[0-9]+)?", text, re.ASCII):
+    if not re.fullmatch(r"[0-9]+(?:\.[0-9]+)?", text):
         return f"write {short}"
     spelled = f"{text}s or {short}" if short != f"{text}s" else short
     return f"write {spelled} if these are seconds"

@@ -106,11 +106,9 @@ class Timetable:
         """
         assert self.walls is not None
         begin, end = begin.astimezone(UTC), end.astimezone(UTC)
-        if begin >= end:
-            return 0
         found = 0
         for piece, following in pairwise([begin, *clock_changes(self.zone_info, begin, end), end]):
-            wall = piece.astimezone(self.zone_info).replace(tzinfo=None, fold=0)
+            wall = piece.astimezone(self.zone_info).replace(tzinfo=None)
             found += self.walls.count(wall, wall + (following - piece))  # as if the clocks were not set at the end
         return found
 

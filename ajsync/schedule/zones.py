@@ -15,7 +15,7 @@ WHITE_SPACE = "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200
 ZONE_PREFIXES = ("TZ=", "CRON_TZ=")
 
 # No IANA name has other characters, so no "..", absolute path, NUL or "zone.tab" reaches the file system.
-_NAME = re.compile(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+)*", re.ASCII)
+_NAME = re.compile(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+)*")
 _LONGEST_NAME = 64
 """Characters; the longest IANA name has 32."""
 
