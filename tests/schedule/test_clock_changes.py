@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ajsync.schedule import parse
+from ajsync.schedule.timetable import clock_changes
 
 MINUTE = timedelta(minutes=1)
 CHANGES = [
@@ -27,6 +28,8 @@ CHANGES = [
     ("Antarctica/Troll", "2026-10-25T01:00Z"),
     ("Asia/Beirut", "2026-03-28T22:00Z"),  # at midnight
     ("Africa/Cairo", "2026-10-29T21:00Z"),
+    ("Asia/Baku", "2015-03-29T00:00Z"),  # at midnight in UTC
+    ("Asia/Baku", "2015-10-25T00:00Z"),
     ("Africa/Casablanca", "2026-02-15T02:00Z"),
     ("Asia/Pyongyang", "2015-08-14T15:00Z"),
     ("Pacific/Apia", "2011-12-30T10:00Z"),  # a whole day is skipped
@@ -56,6 +59,14 @@ def test_the_clock_does_change_there(zone: str, change: str) -> None:
     instant = datetime.fromisoformat(change)
     before, after = (moment.astimezone(ZoneInfo(zone)).utcoffset() for moment in (instant - MINUTE, instant))
     assert before != after
+
+
+@pytest.mark.parametrize(("zone", "change"), CHANGES)
+def test_a_change_of_the_clocks_is_found_to_the_second(zone: str, change: str) -> None:
+    instant = datetime.fromisoformat(change)
+    day = timedelta(days=1)
+    assert list(clock_changes(ZoneInfo(zone), instant - day, instant)) == [instant]
+    assert list(clock_changes(ZoneInfo(zone), instant, instant + day)) == []
 
 
 @settings(max_examples=250)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from ajsync.errors import ScheduleError
 from ajsync.schedule import format_duration, format_duration_short, parse_duration
+from ajsync.schedule.duration_hints import duration_hint
 from ajsync.schedule.units import HOUR, MINUTE, SECOND
 
 INT64 = st.integers(-(1 << 63), (1 << 63) - 1)
@@ -49,6 +50,13 @@ def test_any_text_gives_a_duration_or_an_explanation(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "duration", ["1ns", "999ns", "1\u00b5s", "999\u00b5s", "1ms", "999ms", "1s", "59s", "1m0s", "1h0m0s"]
+)
+def test_a_duration_is_written_in_the_largest_unit_that_it_reaches(duration: str) -> None:
+    assert format_duration(parse_duration(duration)) == duration
+
+
+@pytest.mark.parametrize(
     ("duration", "short"),
     [
         (12 * HOUR, "12h"),
@@ -86,6 +94,43 @@ def test_a_wrong_duration_is_explained(text: str, message: str) -> None:
     with pytest.raises(ScheduleError) as error:
         parse_duration(text)
     assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    ("written", "duration"),
+    [
+        ("hour", "1h"),
+        ("a minute", "1m"),
+        ("an hour", "1h"),
+        ("half an hour", "30m"),
+        ("half a day", "12h"),
+        ("one week", "168h"),
+        ("1h30", "1h30m"),
+        ("1 hour, 30 minutes", "1h30m"),
+        ("2 days and 12 hours", "60h"),
+        ("1,5 h", "1h30m"),
+        ("P1DT12H", "36h"),
+        ("01:30:00", "1h30m"),
+        ('"5m"', "5m"),
+        ("36500 days", "876000h"),  # a century
+    ],
+)
+def test_a_duration_in_words_or_of_another_system_is_told_as_one_of_go(written: str, duration: str) -> None:
+    assert duration_hint(written) == f"write {duration}"
+
+
+@pytest.mark.parametrize("written", ["0 minutes", "36501 days", "5 apples", "1h 30 20", "1 30m", "P", '"5m', "-5 min"])
+def test_what_is_no_duration_in_any_notation_is_told_with_the_units(written: str) -> None:
+    assert duration_hint(written) == ANY
+
+
+def test_a_number_alone_that_is_long_enough_is_taken_as_seconds() -> None:
+    assert duration_hint("60", MINUTE) == "write 60s or 1m if these are seconds"
+
+
+def test_what_is_shorter_than_allowed_is_told_with_the_minimum() -> None:
+    with pytest.raises(ScheduleError, match=r"; write 5m if these are minutes; the minimum is 1m$"):
+        parse_duration("5", MINUTE)
 
 
 @pytest.mark.parametrize("text", ["9" * 1_000_000 + "h", "h" * 1_000_000, "0." + "0" * 1_000_000, "-" * 1_000_000])

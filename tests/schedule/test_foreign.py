@@ -29,6 +29,7 @@ CASES = {
     "0 6 * * * PST": "CRON_TZ=America/Los_Angeles 0 6 * * *",
     "0 6 * * * GMT+3": "CRON_TZ=Africa/Nairobi 0 6 * * *",
     "0 6 * * * IST": "CRON_TZ=Asia/Kolkata 0 6 * * *",
+    "0 6 * * * EST": "CRON_TZ=EST 0 6 * * *",  # an IANA name too
     "0 0 6 * * * Europe/Berlin": "CRON_TZ=Europe/Berlin 0 6 * * *",
     "TZ:Europe/Malta 0 6 * * *": "CRON_TZ=Europe/Malta 0 6 * * *",
     "cron_tz=Europe/Berlin 0 6 * * *": "CRON_TZ=Europe/Berlin 0 6 * * *",
@@ -222,6 +223,17 @@ WORDS = st.sampled_from(PIECES.split())
 
 def test_a_zone_of_which_no_word_is_known_is_told_as_any_other() -> None:
     assert message("CRON_TZ=Foo Bar 0 6 * * *") == 'time zone: "Foo" is not an IANA name such as Europe/Malta'
+
+
+def test_a_wrong_zone_of_one_word_in_front_is_told_as_any_other() -> None:
+    assert message("CRON_TZ=PST 0 6 * * *").endswith("; did you mean America/Los_Angeles?")
+
+
+def test_a_wrong_zone_before_a_schedule_in_words_is_told_with_the_schedule() -> None:
+    assert message("CRON_TZ=GMT+3 every day at 6am") == (
+        'time zone: "GMT+3" is not an IANA name such as Europe/Malta; '
+        'the zone comes first, by its IANA name: write "CRON_TZ=Africa/Nairobi 0 6 * * *"'
+    )
 
 
 @given(st.lists(WORDS, max_size=8).map(" ".join) | st.text(max_size=40))

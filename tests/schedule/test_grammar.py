@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ajsync.errors import ScheduleError
 from ajsync.schedule import parse, spell_out, stored_schedule
-from ajsync.schedule.fields import parse_fields
+from ajsync.schedule.fields import SteppedItem, parse_fields, read_steps
 from ajsync.schedule.units import SECOND
 
 ANY = 'write five fields such as "0 6 * * 1-5", a name such as "@daily", or "@every 10m"'
@@ -151,6 +151,15 @@ def test_only_a_star_without_a_step_sets_the_star_bit(field: str, star: bool) ->
     assert parse_fields(f"0 0 {field} * *").day.star is star
 
 
+def test_the_items_with_a_step_are_told_with_what_they_match() -> None:
+    assert read_steps("*/5,*/5,30 6-8/2 * JAN/6 ?/7") == [
+        SteppedItem(0, "*/5", range(0, 60, 5)),
+        SteppedItem(1, "6-8/2", range(6, 9, 2)),
+        SteppedItem(3, "JAN/6", range(1, 13, 6)),
+        SteppedItem(4, "?/7", range(0, 7, 7)),
+    ]
+
+
 @pytest.mark.parametrize(
     ("spelling", "schedule"),
     [
@@ -164,7 +173,7 @@ def test_spellings_of_the_command_line_get_their_at_sign(spelling: str, schedule
     assert stored_schedule(spelling) == schedule
 
 
-@pytest.mark.parametrize("text", ["@daily", "0 9 * * *", "Daily", "every", "everyday", "", "nonsense"])
+@pytest.mark.parametrize("text", ["@daily", "0 9 * * *", "Daily", "every", "everyday", "", "nonsense", "\x1f@daily"])
 def test_everything_else_is_left_alone(text: str) -> None:
     assert spell_out(text) == text
 

@@ -143,6 +143,29 @@ def test_what_never_matches_has_neither_a_past_nor_a_future(schedule: str) -> No
     assert timetable.count(now, now + timedelta(days=4000)) == 0
 
 
+@pytest.mark.parametrize(
+    ("zone", "schedule", "first", "second"),
+    [
+        ("Europe/Malta", "30 2 * * *", "2026-10-25T00:30Z", "2026-10-25T01:30Z"),
+        ("America/New_York", "30 1 * * *", "2026-11-01T05:30Z", "2026-11-01T06:30Z"),
+    ],
+)
+def test_in_the_hour_that_comes_again_the_last_fire_may_show_a_later_time(
+    zone: str, schedule: str, first: str, second: str
+) -> None:
+    timetable, again = parse(schedule, zone), datetime.fromisoformat(second)
+    for before in (again - timedelta(minutes=20), again):
+        found = timetable.previous(before)
+        assert found is not None
+        assert found.astimezone(UTC) == datetime.fromisoformat(first)
+    assert parse("0 0 31 2 *", zone).previous(again) is None
+
+
+def test_the_last_match_may_be_the_first_of_the_same_day() -> None:
+    walls = WallTimes(parse_fields("0 6,18 * * *"))
+    assert walls.before(datetime(2026, 5, 5, 7)) == datetime(2026, 5, 5, 6)  # noqa: DTZ001 wall times
+
+
 def test_the_ends_of_the_calendar_have_no_past() -> None:
     assert parse("* * * * *").previous(datetime(1, 1, 1, tzinfo=UTC)) is None
     assert parse("* * * * *").previous(datetime(9999, 12, 31, tzinfo=UTC)) is None
