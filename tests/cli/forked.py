@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import pkgutil
 import subprocess
 import sys
 import tempfile
@@ -16,21 +17,15 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import NoReturn
 
-from ajsync.cli.commands import COMMANDS
+import ajsync
 
 DEADLINE_SECONDS = 60.0
 """Much longer than anything here takes, even on a machine that does five other things."""
-_COMMANDS = [f"ajsync.cli.{'ajc' if name == 'task' else 'commands'}.{name}" for name in COMMANDS]
-_LAZILY_IMPORTED = (
-    "ajsync.cli.output.build_machine",
-    *(f"ajsync.cli.output.{name}" for name in ("findings", "fires", "information", "plan", "schedules", "timeline")),
-    "ajsync.cli.source",
-    "ajsync.reconcile.single",
-    "jsonschema",
-)
+_IMPORTED = [each.name for each in pkgutil.walk_packages(ajsync.__path__, "ajsync.") if each.name != "ajsync.__main__"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +54,33 @@ def run_command(
 ) -> Ended:
     """Run `ajsync` with these arguments to its end. What an interpreter reads from the environment has no effect."""
     with tempfile.NamedTemporaryFile() as output, tempfile.NamedTemporaryFile() as errors:
-        streams = (output.name, errors.name)
-        what = (str(folder), ["ajsync", *arguments], dict(environment), way, encoding, streams)
-        process = _FORKS.Process(target=_become, args=what)
-        process.start()
+        process = start_command(
+            folder, arguments, environment, (os.devnull, output.name, errors.name), way=way, encoding=encoding
+        )
         process.join(DEADLINE_SECONDS)
         if process.exitcode is None:
             process.kill()
             process.join()
-            raise subprocess.TimeoutExpired(what[1], DEADLINE_SECONDS, output.read(), errors.read())
+            raise subprocess.TimeoutExpired(["ajsync", *arguments], DEADLINE_SECONDS, output.read(), errors.read())
         code = process.exitcode
         process.close()
         return Ended(code, output.read(), errors.read())
+
+
+def start_command(
+    folder: Path,
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    streams: tuple[str, str, str],
+    *,
+    way: str = "plain",
+    encoding: str = "utf-8",
+) -> BaseProcess:
+    """Start `ajsync` with these arguments, and the paths of what it reads and prints to."""
+    words = ["ajsync", *arguments]
+    process = _FORKS.Process(target=_become, args=(str(folder), words, dict(environment), way, encoding, streams))
+    process.start()
+    return process
 
 
 def _open_at(path: str, descriptor: int) -> None:
@@ -112,7 +122,7 @@ def _stream(descriptor: int, encoding: str) -> io.TextIOWrapper | None:
 
 
 def _become(
-    folder: str, words: list[str], environment: dict[str, str], way: str, encoding: str, streams: tuple[str, str]
+    folder: str, words: list[str], environment: dict[str, str], way: str, encoding: str, streams: tuple[str, str, str]
 ) -> NoReturn:
     """Be the command from here on, in a process that was forked for it."""
     from ajsync.cli.main import main
@@ -122,9 +132,8 @@ def _become(
     time.tzset()
     warnings.simplefilter("error")
     os.chdir(folder)
-    _open_at(os.devnull, 0)
-    for descriptor, path in enumerate(streams, 1):
-        os.dup2(os.open(path, os.O_WRONLY), descriptor)
+    for descriptor, path in enumerate(streams):
+        _open_at(path, descriptor)
     WAYS[way]()
     for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
         stream = _stream(descriptor, encoding)
@@ -143,4 +152,4 @@ def _become(
 
 
 _FORKS = get_context("forkserver")
-_FORKS.set_forkserver_preload([*_COMMANDS, *_LAZILY_IMPORTED])
+_FORKS.set_forkserver_preload([*_IMPORTED, "jsonschema", "rich.console"])

@@ -8,13 +8,13 @@ import pty
 import select
 import struct
 import subprocess
-import sys
 import termios
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from tests.cli.forked import start_command
 from tests.cli.processes import DEADLINE_SECONDS
 
 
@@ -28,12 +28,11 @@ class Terminal:
         lines: int = 24,
         environment: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        self._ours, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, 80, 0, 0))
+        self._ours, theirs = _open_terminal(lines)
         self.process = subprocess.Popen(
             command,
             cwd=folder,
-            env={**_without_size(), "TERM": "xterm", "LC_ALL": "C.UTF-8", "PYTHONWARNINGS": "error", **environment},
+            env=_environment(environment),
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
@@ -86,13 +85,36 @@ class Terminal:
 
 def on_terminal(*arguments: str, code: int = 0, folder: Path | None = None, **environment: str) -> str:
     """What `ajsync` prints on a terminal of 80 columns, without a pager."""
-    terminal = Terminal(
-        sys.executable, "-m", "ajsync", *arguments, folder=folder, environment={"PAGER": "cat", **environment}
+    ours, theirs = _open_terminal(24)
+    name = os.ttyname(theirs)
+    process = start_command(
+        folder or Path.cwd(),
+        arguments,
+        _environment({"PAGER": "cat", **environment}),
+        (name, name, name),
+        encoding=environment.get("PYTHONIOENCODING", "utf-8"),
     )
-    assert terminal.end() == code, terminal.shown
-    return terminal.shown
+    shown = ""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while select.select([ours], [], [], 0)[0] or (process.exitcode is None and time.monotonic() < deadline):
+        if select.select([ours], [], [], 0.05)[0]:
+            shown += os.read(ours, 65536).decode(errors="replace")
+    process.kill()
+    process.join()
+    os.close(theirs)
+    os.close(ours)
+    assert process.exitcode == code, shown
+    return shown
 
 
-def _without_size() -> dict[str, str]:
-    """The environment, but for what says that the terminal has another size."""
-    return {name: value for name, value in os.environ.items() if name not in ("LINES", "COLUMNS")}
+def _open_terminal(lines: int) -> tuple[int, int]:
+    """Both ends of a terminal, the one to type at and to read from first."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, 80, 0, 0))
+    return ours, theirs
+
+
+def _environment(more: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a command on a terminal, without what says that this has another size."""
+    without_size = {name: value for name, value in os.environ.items() if name not in ("LINES", "COLUMNS")}
+    return {**without_size, "TERM": "xterm", "LC_ALL": "C.UTF-8", "PYTHONWARNINGS": "error", **more}
