@@ -91,7 +91,7 @@ def write_private(path: Path, data: bytes) -> None:
 def write_new(texts: Mapping[Path, str]) -> None:
     """Write each text to its new file in UTF-8, and make the folders that are missing.
 
-    Raises WriteError where one cannot be written, or exists already; then none of the files is left.
+    Raises WriteError if one cannot be written, or exists already; then none of the files is left.
     """
     written: list[Path] = []
     path = Path()
@@ -112,7 +112,7 @@ def write_new(texts: Mapping[Path, str]) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder, and those above it, where they are missing; one that is a link is refused."""
+    """Make a folder and those above it if they are missing; a folder that is a link is refused."""
     if folder.is_symlink():
         raise _link(folder)
     folder.mkdir(parents=True, exist_ok=True)

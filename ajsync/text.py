@@ -76,7 +76,7 @@ def excerpt(text: str) -> str:
 
 
 def visible(text: str, most: int = _LONGEST_VALUE) -> str:
-    """Show a value on one line: as it is where it is plain, else in double quotes with backslash escapes.
+    """Show a value on one line: as it is if it is plain, else in double quotes with backslash escapes.
 
     A value of more than `most` characters is cut; its length and digest tell it from others that begin like it.
     """
@@ -149,18 +149,18 @@ def byte_size(count: int) -> str:
 
 def alike(word: str, known: Iterable[str], most: int = 3, cutoff: float = 0.6) -> list[str]:
     """The words of `known` that are most like `word`, the nearest first; `cutoff` is between 0 and 1."""
-    from difflib import get_close_matches  # only where something is wrong
+    from difflib import get_close_matches  # only if something is wrong
 
     return get_close_matches(word, list(known), n=most, cutoff=cutoff)
 
 
 def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
-    """The word of `known` that was probably meant by `word`; "" where none is like it."""
+    """The word of `known` that was probably meant by `word`; "" if none is like it."""
     return next(iter(alike(word, known, 1, cutoff)), "")
 
 
 class Paint:
-    """Puts a style on a text where there are colours; written by hand, since rich takes 7 s for 10,000 changes."""
+    """Puts a style on a text if there are colours; written by hand, since rich takes 7 s for 10,000 changes."""
 
     __slots__ = ("_styles",)
 

@@ -45,7 +45,7 @@ async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
 
 
 def raise_if_cancelled() -> None:
-    """Raise CancelledError where this task was cancelled and a wait inside nats-py has swallowed that.
+    """Raise CancelledError if this task was cancelled and a wait inside nats-py has swallowed that.
 
     It waits by `asyncio.wait_for`: see above.
     """

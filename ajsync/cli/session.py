@@ -32,7 +32,7 @@ T = TypeVar("T")
 def configured_context(scope: Scope, *, warn: bool = True) -> str | None:
     """Return the context that the project names; a command that does not read schedules works without a project too.
 
-    With `warn` it warns where an option leads away from the context of the environment. Where the working directory is
+    With `warn` it warns if an option leads away from the context of the environment. Where the working directory is
     gone, its project is unknown, and the default context may lead to the server of another one: then the options have
     to name the server.
     """
@@ -63,7 +63,7 @@ def chosen_context(scope: Scope, configured: str | None) -> Context:
 
 
 def elsewhere(scope: Scope, configured: str | None) -> str:
-    """Say that an option leads away from the context `configured` of the environment; "" where none does.
+    """Say that an option leads away from the context `configured` of the environment; "" if none does.
 
     Without an environment nothing is said: the project's own context is only a default. The value of --server is not
     shown, since it may hold a password.
@@ -129,7 +129,7 @@ def on_bucket(
     work: Callable[[ConfigurationBucket], Awaitable[T]],
     creation: Creation | None = None,
 ) -> T:
-    """Do the same on the bucket, which `creation` makes where it is missing."""
+    """Do the same on the bucket, which `creation` makes if it is missing."""
 
     async def on(connection: Connection) -> T:
         return await work(await open_bucket(connection, creation))
@@ -138,7 +138,7 @@ def on_bucket(
 
 
 async def open_bucket(connection: Connection, creation: Creation | None) -> ConfigurationBucket:
-    """Open the bucket; with `creation` make it where it is missing, and say so."""
+    """Open the bucket; with `creation` make it if it is missing, and say so."""
     if creation is None:
         return await ConfigurationBucket.open(connection)
     bucket, made = await make_bucket(connection, creation)
@@ -148,7 +148,7 @@ async def open_bucket(connection: Connection, creation: Creation | None) -> Conf
 
 
 async def make_bucket(connection: Connection, creation: Creation) -> tuple[ConfigurationBucket, bool]:
-    """Open the bucket, making it where it is missing; tells whether it was made now."""
+    """Open the bucket, making it if it is missing; tells whether it was made now."""
     try:
         return await ConfigurationBucket.create(connection, replicas=creation.replicas, memory=creation.memory)
     except NoClusterError as error:

@@ -26,7 +26,7 @@ class Field:
     """A duration is in nanoseconds."""
     read: Callable[[ScheduledTask], Value]
     default: Value = None
-    """The value that is left out where a whole task is shown; None for a field that is always shown."""
+    """The value that is left out when a whole task is shown; None for a field that is always shown."""
     absent: str = "(none)"
     """The text for an empty value: None, "" and a duration of 0."""
 

@@ -153,7 +153,7 @@ class Feed:
         self.reached = max(self.reached, min(instant for instant in instants if instant is not None) - 1)
 
     def wait(self) -> int:
-        """For how many nanoseconds there is nothing to do; 0 where there is."""
+        """For how many nanoseconds there is nothing to do; 0 if there is something."""
         backlog = self._ledger.to_encode(made_good=True) > 0
         if self._ledger.to_encode(made_good=False) or self._catching_up.has_work or (backlog and self._may_make_good()):
             return 0

@@ -170,7 +170,7 @@ class Connection:
     async def wait_for(self, future: asyncio.Future[Any], subject: str, timeout: float) -> None:
         """Wait until `future`, which asks `subject`, is done, for `timeout` seconds at most.
 
-        Raises NotPermittedError as soon as the server refuses that, or where no answer could reach us, and
+        Raises NotPermittedError as soon as the server refuses that, or if no answer could reach us, and
         UnreachableError once the connection is given up.
         """
         if reason := self._inbox_reason():

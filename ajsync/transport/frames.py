@@ -69,7 +69,7 @@ class FrameWriter:
             await self.flush()
 
     async def flush(self) -> bool:
-        """Write what was added, at the server's pace; False where some of it was lost, as there is no server."""
+        """Write what was added, at the server's pace; False if some of it was lost, because there is no server."""
         all_written = True
         while self._frames and self._may_write():
             frames: list[bytes] = []

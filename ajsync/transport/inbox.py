@@ -16,7 +16,7 @@ from ajsync.transport.connection import Connection
 from ajsync.waiting import raise_if_cancelled
 
 NO_RESPONDERS = b"503"
-"""The status of an answer without data, where nothing listens."""
+"""The status of an answer without data, if nothing listens."""
 _FAILURES = 3
 """After this many failures in a row, the server is given up."""
 _SILENCE_SECONDS = 3.0

@@ -83,7 +83,7 @@ def read_jwt(context: Context) -> tuple[str, str]:
 
 
 def _for_nats(context: Context) -> tuple[str, str]:
-    """The JWT and its seed at a reconnect, where nats-py tries again only after an error of its own."""
+    """The JWT and its seed at a reconnect, after which nats-py tries again only after an error of its own."""
     try:
         return read_jwt(context)
     except (UnreachableError, InvalidError) as error:

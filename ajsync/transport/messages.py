@@ -63,7 +63,7 @@ class LastMessage:
 
     @property
     def value(self) -> bytes | None:
-        """What the key of a bucket holds; None where it is gone."""
+        """What the key of a bucket holds; None if it is gone."""
         return None if self.deleted else self.data
 
 

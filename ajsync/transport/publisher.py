@@ -57,8 +57,8 @@ async def publish_all(
 async def publish_one(connection: Connection, write: Write, *, timeout: float) -> Answer:
     """Store one message within `timeout` seconds; the answer is its sequence, or a conflict.
 
-    Raises JetStreamError where it is refused otherwise, UnreachableError where nothing answers, NotPermittedError, and
-    InvalidError where it is larger than the server takes.
+    Raises JetStreamError if it is refused otherwise, UnreachableError if nothing answers, NotPermittedError, and
+    InvalidError if it is larger than the server takes.
     """
     size = len(header_block(write.headers)) + len(write.data)
     if excess := _excess(connection, size):

@@ -119,7 +119,7 @@ class Reading:
     created: str
     """When the stream was made, as the server says it."""
     messages: dict[str, tuple[int, bytes | None]] = field(default_factory=dict)
-    """Subject → revision and value, None where the message says that the key is gone."""
+    """Subject → revision and value, None if the message says that the key is gone."""
 
     def take(self, subject: str, revision: int, _stored_at: int, value: bytes | None) -> None:
         """Take the last message of a subject, as far as is known yet."""
@@ -129,7 +129,7 @@ class Reading:
 async def read_stream(connection: Connection, stream: str, subjects: str) -> Reading:
     """Read the last message of each subject that is there throughout, or fail; `subjects` matches all of them.
 
-    Raises UnreachableError where it cannot be read to the end, and as `Connection.jetstream_request`.
+    Raises UnreachableError if it cannot be read to the end, and as `Connection.jetstream_request`.
     """
     for _ in range(_ATTEMPTS):
         if (reading := await _read(connection, stream, subjects)) is not None:
@@ -141,7 +141,7 @@ async def read_stream(connection: Connection, stream: str, subjects: str) -> Rea
 
 
 async def _read(connection: Connection, stream: str, subjects: str) -> Reading | None:
-    """None where it is another stream at the end than at the beginning.
+    """None if it is another stream at the end than at the beginning.
 
     If the leader has nothing beyond the tail's position, then every key was met as the leader has it: where it was when
     the walk passed its place, or further on, to which it moved when it was written. A purged key may have been met at a

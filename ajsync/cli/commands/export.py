@@ -110,7 +110,7 @@ def _chosen(
 
 
 def _by_file(tasks: Mapping[str, ScheduledTask], output: Path | None) -> dict[Path | None, list[ScheduledTask]]:
-    """Distribute schedules to files; None is standard output. Raises UsageError where a queue can name no file."""
+    """Distribute schedules to files; None is standard output. Raises UsageError if a queue can name no file."""
     if output is None or output.suffix in (".yaml", ".yml"):
         return {output: list(tasks.values())}
     by_queue: dict[Path | None, list[ScheduledTask]] = {}

@@ -22,7 +22,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Creation:
-    """How to make the bucket where it is missing."""
+    """How to make the bucket if it is missing."""
 
     replicas: int = 1
     memory: bool = False

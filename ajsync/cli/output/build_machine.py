@@ -19,7 +19,7 @@ from typing import Any, TextIO, cast
 import click
 
 _INVISIBLE = "\u00ad\u180e\u200b-\u200f\u2060-\u2064\ufeff"
-"""Readers drop a byte order mark, and .NET ignores all of these where it compares by culture."""
+"""Readers drop a byte order mark, and .NET ignores all of these when it compares by culture."""
 _BYTE = "\udc80-\udcff"
 """A byte that is not UTF-8, as `surrogateescape` decodes it: in another encoding it can be a space or a letter."""
 _COMMANDS = re.compile(
@@ -70,7 +70,7 @@ def _beginning(line: str) -> str:
 
 
 class _GuardedBytes:
-    """The bytes below a stream, to which click writes directly where it does not trust an encoding."""
+    """The bytes below a stream, to which click writes directly if it does not trust an encoding."""
 
     def __init__(self, stream: Any, guard: _Guard) -> None:
         self._stream = stream

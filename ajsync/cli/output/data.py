@@ -46,7 +46,7 @@ def output_option(what: str, *short: str) -> Callable[[F], F]:
 
 
 def format_option(*formats: str, help: str) -> Callable[[F], F]:
-    """Give a command the argument `style`, one of `formats`, where there are more than a table and a document."""
+    """Give a command the argument `style`, one of `formats`, if there are more than a table and a document."""
     names = ("-o", "--output", "--format", "style")
     return click.option(*names, type=_Format(formats), default=formats[0], show_default=True, help=help)
 
@@ -93,7 +93,7 @@ def _chosen(ctx: click.Context, _param: click.Parameter, output: str | None) -> 
 
 
 def _page(lines: Iterable[str]) -> None:
-    """Print lines with their colours; through the pager where the terminal has too few rows."""
+    """Print lines with their colours; through the pager if the terminal has too few rows."""
     lines = list(lines)
     if not lines:
         return

@@ -74,7 +74,7 @@ def _next_zone(each: NextFires) -> tzinfo:
 
 
 def _reason(each: NextFires) -> str:
-    """Why it has no dues; empty where it has some."""
+    """Why it has no dues; empty if it has some."""
     return each.reason if each.timetable else f"not valid: {each.reason}"
 
 
@@ -107,7 +107,7 @@ def history_table(task: ScheduledTask, fires: Sequence[PastFire], zone: tzinfo |
 
 
 def common_offset(moments: Sequence[datetime]) -> str:
-    """Return the offset from UTC that all moments have, such as `+02:00`; "" where they differ."""
+    """Return the offset from UTC that all moments have, such as `+02:00`; "" if they differ."""
     offsets = {each.isoformat()[-6:] for each in moments}
     return offsets.pop() if len(offsets) == 1 else ""
 

@@ -20,7 +20,7 @@ _ASKED_FOR = (
 """The loggers of single steps of a command; one that keeps running would repeat them again and again."""
 
 _LONGEST_LINE, _LONGEST_MEMBER = 4000, 1000
-"""Characters; values are cut where they are logged, and this is a second net."""
+"""Characters; values are cut when they are logged, and this is a second net."""
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
 

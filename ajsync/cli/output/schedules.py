@@ -93,7 +93,7 @@ def _fitting(rows: Sequence[Sequence[str]], width: int | None) -> dict[int, int]
         return dict(enumerate(whole))
     least = [max(cell_len(word) for cell in column for word in cell.split() or [""]) for column in columns]
     times = [_COLUMNS.index("Schedule"), _COLUMNS.index("Next")]
-    # A name is broken only where the times would have no room beside it, and then into as few lines as possible.
+    # A name is broken only if the times would have no room beside it, and then into as few lines as possible.
     room = width - _framed_width([least[index] for index in times]) - 3
     least[0] = whole[0] if whole[0] <= room else max(min(whole[0], room), _LEAST_NAME)
     for count in range(len(_DISPENSABLE) + 1):

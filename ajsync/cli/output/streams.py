@@ -96,7 +96,7 @@ class _Readerless(io.FileIO):
 
     given_up = False
 
-    def write(self, data: Any) -> int | None:  # type: ignore[override]  # None where a pipe that is full may not wait
+    def write(self, data: Any) -> int | None:  # type: ignore[override]  # None if a pipe is full and may not wait
         try:
             return len(data) if self.given_up else super().write(data)
         except BrokenPipeError:

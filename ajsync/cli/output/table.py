@@ -30,7 +30,7 @@ class Column:
     right: bool = False
     """Whether it is right-aligned, as numbers are."""
     flexible: bool = False
-    """Whether it is cut where a terminal is too narrow, and left out where that is not enough, the last one first."""
+    """Whether it is cut if a terminal is too narrow, and left out if that is not enough, the last one first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ def stdout_width() -> int | None:
 
 
 def _narrowed(columns: Sequence[Column], widths: Mapping[int, int], width: int) -> dict[int, int]:
-    """Widths that fit, if they can: flexible columns are cut, and where that is not enough the last of them go."""
+    """Widths that fit, if they can: flexible columns are cut, and if that is not enough, the last of them go."""
     over = sum(widths.values()) + len(_GAP) * (len(widths) - 1) - width
     cut = dict(widths)
     flexible = [index for index in cut if columns[index].flexible]
@@ -142,7 +142,7 @@ def _line(columns: Sequence[Column], widths: Mapping[int, int], row: Sequence[Ce
 
 
 def _broken(text: str, width: int) -> list[str]:
-    """Break a text into lines of at most `width` columns, at its spaces where that is possible."""
+    """Break a text into lines of at most `width` columns, at its spaces if that is possible."""
     if cell_len(text) <= width:
         return [text]
     lines = [""]

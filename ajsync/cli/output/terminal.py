@@ -1,4 +1,4 @@
-"""What is printed beside the data, and colour where there is a terminal that wants it."""
+"""What is printed beside the data, and colour if there is a terminal that wants it."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ class Fires:
     """The next fires of one schedule."""
 
     times: tuple[datetime, ...]
-    """In the schedule's zone; empty where it never fires or the times are unknown."""
+    """In the schedule's zone; empty if it never fires or the times are unknown."""
     lines: tuple[str, ...]
     """The same for people, with the time until then; or why there are none."""
     amiss: bool = False

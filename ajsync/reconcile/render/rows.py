@@ -33,10 +33,10 @@ class Row:
     """One line about a change; its texts are escaped."""
 
     label: str
-    """Empty where the row continues the one above."""
+    """Empty if the row continues the one above."""
     text: str
     before: str | None = None
-    """The old value, where the change replaces one."""
+    """The old value, if the change replaces one."""
     tone: Tone = "value"
 
     @property
@@ -69,7 +69,7 @@ def change_rows(change: Change, *, show_payload: bool, most_content: int | None 
 
 
 def next_rows(change: Change, fires: FireTimes) -> list[Row]:
-    """The next fires, where the change creates or moves them."""
+    """The next fires, if the change creates or moves them."""
     before, after = change.before, change.after
     if after is None or (before is not None and TIMING.isdisjoint(each.name for each in changed_fields(before, after))):
         return []

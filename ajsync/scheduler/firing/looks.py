@@ -119,7 +119,7 @@ class Looks(Inbox):
             look.on_trouble(look.about, reason)
 
     async def _mind(self) -> None:
-        """Ask again where the answer did not come or was an error."""
+        """Ask again if the answer did not come or was an error."""
         generation = self._connection.generation
         while True:
             await asyncio.sleep(_TICK_SECONDS)
