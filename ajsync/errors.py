@@ -42,7 +42,7 @@ class EnqueueError(AjsyncError):
     def __init__(self, message: str, task_id: str) -> None:
         super().__init__(message)
         self.task_id = task_id
-        """Of the task, whose state says the same."""
+        """The id of the task, whose state says the same."""
 
 
 class WriteError(AjsyncError):
@@ -105,7 +105,7 @@ class GateError(AjsyncError):
 
 
 class ConflictError(AjsyncError):
-    """The bucket is not what the plan was made from, or belongs to somebody else."""
+    """The bucket is not what the plan was made from, or belongs to another owner."""
 
     exit_code = 5
 

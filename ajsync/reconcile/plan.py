@@ -47,7 +47,7 @@ class Create:
     name: str
     after: ScheduledTask
     revision: int
-    """Of the delete marker that the key holds; 0 if it was never written."""
+    """The revision of the delete marker that the key holds; 0 if it was never written."""
     before: None = None
 
 
@@ -115,11 +115,11 @@ class Plan:
     target: BucketIdentity
     owner: str
     digest: str = ""
-    """Of the configuration that it was made from."""
+    """The digest of the configuration that it was made from."""
     changes: tuple[Change, ...] = ()
-    """By name."""
+    """Sorted by name."""
     conflicts: tuple[Conflict, ...] = ()
-    """By name; nothing is applied until they are resolved."""
+    """Sorted by name; nothing is applied until they are resolved."""
     desired: int = 0
     """How many schedules the files hold, without suspended ones."""
     owned: int = 0

@@ -29,7 +29,7 @@ class Goal:
     tasks: Mapping[str, ScheduledTask]
     """The desired schedules, by name."""
     digest: str = ""
-    """Of the configuration that defines them."""
+    """The digest of the configuration that defines them."""
     safety: Safety = DEFAULT_SAFETY
     opened: Opened = NOTHING_OPENED
 

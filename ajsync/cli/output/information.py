@@ -45,7 +45,7 @@ def _tasks(storage: Storage | None, now: int) -> Rows:
 def _elections(found: Information) -> Rows:
     yield from _storage(found.elections)
     if found.elections is not None:
-        yield "Elections", "" if found.leaders else "nobody leads"
+        yield "Elections", "" if found.leaders else "no leader"
         yield from (("", f"{visible(election)}: {visible(leader)}") for election, leader in found.leaders.items())
 
 

@@ -39,7 +39,7 @@ def schedule_lines(task: ScheduledTask, *, show_payload: bool = False) -> Iterat
     ]
     managed = task.managed
     if managed is None:
-        rows.append(("Owner", "nobody"))
+        rows.append(("Owner", "none"))
     else:
         rows += [
             ("Owner", visible(managed.owner)),

@@ -28,7 +28,7 @@ class Verbosity:
 
 
 verbosity = Verbosity()
-"""Of this process, since an error is reported after click's context has ended."""
+"""The verbosity of this process, since an error is reported after click's context has ended."""
 
 
 def has_colour(stream: TextIO) -> bool:

@@ -33,7 +33,7 @@ _CLOSING_SECONDS = 0.5
 _LINGER_SECONDS = 1.0
 """How long to read what follows a request: a connection that is closed with bytes unread loses its answer."""
 _MOST_PIECES = 64
-"""In which a head may come: each piece costs a turn of the loop."""
+"""The most pieces in which a head may come: each one costs a turn of the loop."""
 _BURST_SECONDS = 0.02
 _BYTES_A_SECOND = 20_000_000
 _NO_DESCRIPTOR = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))

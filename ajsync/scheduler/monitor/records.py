@@ -33,7 +33,7 @@ from ajsync.timestamp import NANOSECONDS
 log = logging.getLogger(__name__)
 
 _TOLD_AT_ONCE = 20
-"""Of more tasks than this at once only the number is logged, because a log line costs more than a fire."""
+"""If more tasks than this are made at once, only their number is logged: a log line costs more than a fire."""
 
 
 class Records:

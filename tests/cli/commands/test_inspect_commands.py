@@ -241,7 +241,7 @@ def test_info_says_what_ajc_info_says_and_the_backlog(run: Run, server: NatsServ
     async def lead(client: Client) -> None:
         await client.jetstream().publish("$KV.CHORIA_AJ_ELECTIONS.task_scheduler", b"dev1\x1b[31m")
 
-    assert "Elections: nobody leads" in run("info").stdout
+    assert "Elections: no leader" in run("info").stdout
     with_client(server.url, lead)
     text = run("info").stdout
     tasks, configuration, elections, queue = text.split("\n\n")[1::2]
