@@ -159,7 +159,7 @@ def _spelled(index: int, field: str, fields: Sequence[str]) -> str:
 
 def _short(index: int, word: str) -> str:
     names = _LONG_MONTHS if index == _MONTH else LONG_WEEKDAYS
-    lower = word.lower().rstrip(".")
+    lower = word.lower()
     whole = next((name for name in names if name.startswith(lower) or f"{name}s" == lower), "")
     return whole[:3].upper() if whole else word
 

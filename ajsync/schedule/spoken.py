@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from ajsync.schedule.fields import WEEKDAYS
 from ajsync.schedule.foreign_fields import LONG_WEEKDAYS, Accepts
 from ajsync.text import quote
 
@@ -45,7 +44,7 @@ def _calendar(text: str) -> str:
 
 
 def _span_of_days(part: str) -> str:
-    return "-".join(name if name == "*" else name[:3].upper() for name in re.split(r"\.\.|-", part))
+    return "-".join(name[:3].upper() for name in re.split(r"\.\.|-", part))
 
 
 def _number(field: str) -> str:
@@ -113,7 +112,7 @@ def _weekdays(text: str) -> tuple[str, list[str]]:
             found.append("1-5")
         elif plain == "weekend":
             found.append("6,0")
-        elif len(plain) > 2 and any(name.startswith(plain) for name in LONG_WEEKDAYS if plain[:3] in WEEKDAYS):
+        elif len(plain) > 2 and any(name.startswith(plain) for name in LONG_WEEKDAYS):
             found.append(plain[:3].upper())
         else:
             left.append(word)

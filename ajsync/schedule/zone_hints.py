@@ -63,11 +63,9 @@ def meant_zone(name: str) -> str:
     known = _known_zones()
     if plain.lower() in UTC_NAMES or _offset(name) == 0:
         return "UTC"
-    if lower in known and "/" in lower:
-        return known[lower]
     if several := _several(name):
         return several[0] if len(several) == 1 else ""
-    if _offset(name) is not None or plain.lower() in HOSTS_OWN:
+    if _offset(name) is not None:
         return ""
     if _WINDOWS_NAME.fullmatch(plain):
         return zone_in_words(plain)
@@ -100,7 +98,7 @@ def _several(name: str) -> tuple[str, ...]:
     if others and all(each in ABBREVIATIONS for each in (first, *others)):  # EST/EDT
         plain = first
     posix = _POSIX.fullmatch(plain)
-    if posix and posix[1] not in ("UTC", "GMT"):
+    if posix:
         plain = posix[1]
     return tuple(filter(_existing, ABBREVIATIONS.get(plain, ())))
 
@@ -142,7 +140,7 @@ def _nearest(lower: str, known: dict[str, str]) -> str:
     if len(lower) < _SHORTEST:
         return ""
     area = lower.rpartition("/")[0]
-    areas = alike(area, {key.rpartition("/")[0] for key in known}, cutoff=_SURE) if area else [""]
+    areas = alike(area, {key.rpartition("/")[0] for key in known}, cutoff=_SURE)
     keys = [key for key, zone in known.items() if key.rpartition("/")[0] in areas and not _NOT_MEANT.fullmatch(zone)]
     keys = [key for key in keys if len(key) >= _SHORTEST]
     return known.get(nearest(lower, keys, _SURE), "")
