@@ -70,10 +70,15 @@ CASES = {
     "0 0 12 1/5 * ? *": "0 12 1/5 * *",
     "0 0 6 ? * 2-6 2026": "0 6 * * MON-FRI",
     "0 6 1 1 * 2026": "0 6 1 1 *",
+    "0 6 * * 2-6 2026": "0 6 * * 2-6",
+    "0 6 ? * 2-6 2026": "0 6 * * MON-FRI",
+    "0 0 6 ? * 2/2": "0 6 * * MON/2",
+    "15 10 31 12 2 *": "15 10 31 12 2",
     # AWS, Kubernetes, Jenkins, OpenBSD
     "cron(0 10 * * ? *)": "0 10 * * *",
     "cron(0 18 ? * 2-6 *)": "0 18 * * MON-FRI",
     "cron(0 6 * * 1-5)": "0 6 * * 1-5",
+    "cron(0 6 * * 2-6 *)": "0 6 * * MON-FRI",
     "0 10 * * ? *": "0 10 * * *",
     "rate(5 minutes)": "@every 5m",
     "rate(1 hour)": "@every 1h",
@@ -81,7 +86,13 @@ CASES = {
     "H H * * *": "7 3 * * *",
     "H/15 * * * *": "*/15 * * * *",
     "H(0-29)/10 * * * *": "0-29/10 * * * *",
+    "H(5-10) * * * *": "5 * * * *",
+    "h h * * *": "7 3 * * *",
+    "h/15 * * * *": "*/15 * * * *",
+    "h(0-29)/10 * * * *": "0-29/10 * * * *",
+    "h(5-10) * * * *": "5 * * * *",
     "0~30 * * * *": "0 * * * *",
+    "~ * * * *": "7 * * * *",
     # names and intervals
     "@Daily": "@daily",
     "@every_minute": "* * * * *",
@@ -103,23 +114,38 @@ CASES = {
     "*-*-01 04:00:00": "0 4 1 * *",
     "OnCalendar=*:0/15": "0/15 * * * *",
     "Sat,Sun 10:00": "0 10 * * SAT,SUN",
+    "Monday..Friday *-*-* 09:00": "0 9 * * MON-FRI",
+    "*-*-01..07 06:00:0": "0 6 1-7 * *",
     "06:30": "30 6 * * *",
     "18:30:00": "30 18 * * *",
     # people
     "every day at 6am": "0 6 * * *",
     "Every Day At 6PM": "0 18 * * *",
     "every day at 12am": "0 0 * * *",
+    "every day at 1pm": "0 13 * * *",
+    "every day at 6": "0 6 * * *",
+    "every day 9:30": "30 9 * * *",
     "daily at noon": "0 12 * * *",
+    "daily at midnight": "0 0 * * *",
+    "every day at noon and at midnight": "0 12,0 * * *",
     "every day": "@daily",
     "every minute": "* * * * *",
     "every 5 minutes": "@every 5m",
     "every hour": "@hourly",
     "every other day": "@every 48h",
     "every monday at 9:30am": "30 9 * * MON",
+    "every monday": "0 0 * * MON",
+    "mon-fri at 9am": "0 9 * * MON-FRI",
     "weekdays at 9:00": "0 9 * * 1-5",
     "mondays and fridays at 5pm": "0 17 * * MON,FRI",
+    "workdays at 9:00": "0 9 * * 1-5",
+    "weekends at 10:00": "0 10 * * 6,0",
     "monday to friday at 8am": "0 8 * * MON-FRI",
+    "monday through friday at 8am": "0 8 * * MON-FRI",
     "on the 1st of each month at 6am": "0 6 1 * *",
+    "first day of every month at 6am": "0 6 1 * *",
+    "monthly at 6am": "0 6 1 * *",
+    "monthly on the 15th at 6am": "0 6 15 * *",
     "every day at 6am and 6pm": "0 6,18 * * *",
     "hourly at 15": "15 * * * *",
     # one field
@@ -131,7 +157,11 @@ CASES = {
     "0 6 * january *": "0 6 * JAN *",
     "0 24 * * *": "0 0 * * *",
     "60 * * * *": "0 * * * *",
+    "0 6 * * monday,friday": "0 6 * * MON,FRI",
     "0 22-6/2 * * *": "0 22,0,2,4,6 * * *",
+    "0 23-2,12 * * *": "0 23,0-2,12 * * *",
+    "0 0 1 11-2/2 *": "0 0 1 11,1 *",
+    "0 0 1 nov-feb *": "0 0 1 11-12,1-2 *",
     "0 6 * * fri-mon": "0 6 * * 5-6,0-1",
     # what came along when it was copied
     "0 6 * * * /usr/bin/backup": "0 6 * * *",
@@ -192,6 +222,10 @@ def test_a_schedule_of_another_system_is_answered_with_one_of_ours(text: str) ->
         ("30 0 6 * * *", "there is no field for seconds, and it fires once in such a minute"),
         ("0 0 6 ? * 2-6 2026", "there is no field for seconds or years, and it fires every year"),
         ("0 6 * * * IST", "or the same with Asia/Jerusalem or Europe/Dublin"),
+        ("30 0 6 ? * 2-6 2026", "seconds or years, and it fires every year, and it fires once in such a minute"),
+        ("cron(0 10 * * ? 2026)", "there is no field for years, and it fires every year"),
+        ("0 6 * *", 'if the weekday is missing, write "0 6 * * *"'),
+        ("0 6", 'if the last fields are missing, write "0 6 * * *"'),
         ("H H * * *", "jitter spreads schedules"),
         ("@every 5", "if these are seconds"),
         ("@every 0:30", '"0:30"); write numbers with the units h, m and s, such as "@every 1h30m"'),
@@ -263,11 +297,21 @@ def test_a_hostile_schedule_is_answered_at_once(text: str) -> None:
     "text",
     [
         *("every 2 days at 6am", "monday at 9 and tuesday at 10", "9am to 5pm", "9:00-17:00", "every day at 5 to 6"),
-        *("12.30", "every 3 hours at 6am"),
+        *("12.30", "every 3 hours at 6am", "1 2 3 4 5 6 7 8", "every day at 6:15 and 7:30", "2026-*-01 06:00"),
+        *("every month at 6am", "every 15th at 6am", "monday and the 1st of each month at 6am"),
     ],
 )
 def test_nothing_is_told_that_would_mean_something_else(text: str) -> None:
     assert message(text).endswith('; write five fields such as "0 6 * * 1-5", a name such as "@daily", or "@every 10m"')
+
+
+@pytest.mark.parametrize("text", ["0 6 * * monday,funday", "0 30-2/2 * * *", "0 fri-mon * * *", "0 6 * * foo-bar"])
+def test_nothing_is_told_for_a_field_that_is_not_understood_as_a_whole(text: str) -> None:
+    assert message(text).endswith(f'(in "{text}")')
+
+
+def test_seconds_of_zero_are_left_out_without_a_warning() -> None:
+    assert message("00 0 6 * * *").endswith('write "0 6 * * *": there is no field for seconds')
 
 
 @pytest.mark.parametrize("between", [" | ", "; ", ", ", " && ", "\n"])

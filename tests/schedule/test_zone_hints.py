@@ -53,6 +53,12 @@ def hint(name: str) -> str:
         ("Europe.Berlin", "Europe/Berlin"),
         ("LHST", "Australia/Lord_Howe"),
         ("ChST", "Pacific/Guam"),
+        ("'UTC'", "UTC"),
+        ("(gmt-05:00) eastern time (US & Canada)", "America/New_York"),
+        ("US\\Pacific", "US/Pacific"),
+        ("Tokio", "Asia/Tokyo"),
+        ("Germany/Hesse/Frankfurt", "Europe/Berlin"),
+        ("America/Argentina/Cordova", "America/Argentina/Cordoba"),
         ("(UTC+01:00) Amsterdam, Berlin, Bern, Rome, Stockholm, Vienna", "Europe/Amsterdam"),
     ],
 )
@@ -81,6 +87,25 @@ def test_an_offset_is_answered_with_a_place_that_has_it_all_the_year(written: st
         assert f"{etc[0]} is on the other side of UTC" in told
 
 
+PLACE = "if clocks change there, name the zone of the place"
+SIGN = "is on the other side of UTC, because its sign is that of POSIX"
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("GMT+3", f"for UTC+3 all year write Africa/Nairobi; {PLACE}; Etc/GMT+3 {SIGN}"),
+        ("UTC-05:00", f"for UTC-5 all year write America/Bogota; {PLACE}; Etc/GMT-5 {SIGN}"),
+        ("UTC+12", f"for UTC+12 all year write Pacific/Tarawa; {PLACE}; Etc/GMT+12 {SIGN}"),
+        ("UTC+13", f"for UTC+13 all year write Pacific/Tongatapu; {PLACE}"),  # there is no Etc/GMT+13
+        ("GMT+5:30", f"for UTC+5:30 all year write Asia/Kolkata; {PLACE}"),
+        ("GMT+25", "no zone has this offset all year; name the zone of a place, such as Europe/Malta"),
+    ],
+)
+def test_an_offset_is_told_with_its_place_and_the_zone_of_the_other_sign(written: str, told: str) -> None:
+    assert hint(written) == told
+
+
 @pytest.mark.parametrize("written", ["GMT+25", "UTC+2:15", "UTC-12:30", "+99:99"])
 def test_an_offset_that_no_zone_has_is_told(written: str) -> None:
     assert hint(written).startswith("no zone has this offset all year")
@@ -99,10 +124,14 @@ def test_an_abbreviation_of_several_zones_names_them_all(written: str, zones: in
 
 
 @pytest.mark.parametrize(
-    "written", ["Mars/X", "qqqqqqqq", "Foo Standard Time", "Etc/GMT+15", "Europe", "x" * 1000, "\0"]
+    "written", ["Mars/X", "PST/Foo", "qqqqqqqq", "Foo Standard Time", "Etc/GMT+15", "Europe", "x" * 1000, "\0"]
 )
 def test_nothing_is_guessed_where_nothing_is_alike(written: str) -> None:
     assert hint(written) == ""
+
+
+def test_of_several_meanings_none_is_taken() -> None:
+    assert meant_zone("IST") == ""
 
 
 def test_every_zone_of_the_tables_exists() -> None:
