@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ajsync.schedule.duration_hints import meant_duration
-from ajsync.schedule.fields import MONTHS, WEEKDAYS, split_fields
+from ajsync.schedule.fields import split_fields
 from ajsync.schedule.foreign_fields import Accepts, field_hint, fields_hint, may_be_field
 from ajsync.schedule.spoken import spoken_schedule
 from ajsync.schedule.units import SECOND, format_duration_short
@@ -33,13 +33,13 @@ _LABEL_BEHIND = re.compile(rf"\s{_ZONE_LABEL.pattern}", re.IGNORECASE)
 _ZONE_TOKEN = re.compile(
     r"[(\[]?(?:[A-Za-z_]+/[A-Za-z_/+-]+|[A-Z]{2,5}|Z|utc|gmt|[Ll]ocal(?:time)?|(?:UTC|GMT)[+-][0-9:]+|[+-][0-9]{2}:?[0-9]{2})[)\]]?"
 )
+_AFTER_ZONE = re.compile(r"[\s;,]+")
 _ZONE_WORD = re.compile(r"[(\[]?[A-Za-z][A-Za-z./_'-]*[)\],;]?")
 """A word of a zone with several words: `W. Europe Standard Time`, `New York`."""
 _BETWEEN_SCHEDULES = re.compile(r"\s*(?:[;|]+|&&|,(?=\s*\S+\s))\s*")
 """Separators of several schedules."""
 _HOUR_OF_DAY = re.compile(r"([01]?[0-9]|2[0-3])h00")
 """`6h00` is a time of day. No duration is written this way."""
-_NO_ZONES = frozenset((*WEEKDAYS, *MONTHS, "am", "pm", "at", "on"))
 _EVERY_CLOCK = re.compile(r"@\s*every[\s:=_-]*([0-9]+(?::[0-9.]*)+)", re.IGNORECASE)
 """`@every 00:05:00`, which is an interval and not a time of day."""
 _NAMES = {
@@ -77,7 +77,7 @@ def schedule_hint(text: str, accepts: Accepts) -> str:
 
 
 def _hints(text: str, accepts: Accepts) -> Iterator[str]:
-    plain = _LABEL.sub("", text.translate(_LOOK_ALIKES).strip(_WRAPPING), count=1).strip(_WRAPPING)
+    plain = _LABEL.sub("", text.translate(_LOOK_ALIKES), count=1).strip(_WRAPPING)
     plain = re.sub(r"\s*,\s+(?=[0-9A-Za-z*])", ",", plain) if not plain.lower().startswith("every") else plain
     plain = re.sub(r"^@\s+", "@", _HOUR_OF_DAY.sub(r"\1:00", plain) if _HOUR_OF_DAY.fullmatch(plain) else plain)
     if plain != text and accepts(plain):
@@ -101,13 +101,13 @@ def _zone_apart(plain: str) -> tuple[str, str]:
         zone, rest = _zone_in_front(plain[labelled.end() :])
         if zone:
             return zone, rest
-        zone, _, rest = re.sub(r"[;,]\s*", " ", plain[labelled.end() :], count=1).partition(" ")
+        zone, rest = (*_AFTER_ZONE.split(plain[labelled.end() :], maxsplit=1), "")[:2]
         return zone.strip(_WRAPPING) or "UTC", rest.strip(_WRAPPING)
     first, _, behind = plain.partition(" ")
     before, _, last = plain.rpartition(" ")
     last = _ZONE_LABEL.sub("", last, count=1)
     for token, rest in ((first, behind), (last, before)):
-        if rest and _ZONE_TOKEN.fullmatch(token) and not _is_field(token) and _may_be_zone(token.strip("()[]")):
+        if rest and _ZONE_TOKEN.fullmatch(token) and _may_be_zone(token.strip("()[]")):
             return token.strip("()[]"), rest.strip()
     zone, rest = _zone_behind(plain)
     return (zone, rest) if zone else _zone_in_front(plain)
@@ -143,13 +143,9 @@ def _zone_of_words(words: Sequence[str], rest: Sequence[str]) -> tuple[str, str]
     return (zone, " ".join(rest)) if rest and clear and zone_in_words(zone) else ("", "")
 
 
-def _is_field(token: str) -> bool:
-    """Whether a word means something in a schedule. A weekday or month in capitals looks like a zone."""
-    return token.lower() in _NO_ZONES or token in ("L", "LW", "W", "H", "R")
-
-
 def _may_be_zone(token: str) -> bool:
-    return "/" in token or is_zone(token) or token.lower() in HOSTS_OWN or bool(possible_zones(token))
+    named = token[0].isupper() and "/" in token  # in lower case it may be the path of a command
+    return named or is_zone(token) or token.lower() in HOSTS_OWN or bool(possible_zones(token))
 
 
 def _with_zone(zone: str, rest: str, accepts: Accepts) -> str:
@@ -224,7 +220,7 @@ def _interval(plain: str) -> str:
     counted = (
         plain.lstrip("@")[:1].isdigit() or plain[:1] in "Pp" or plain.lower().lstrip("@").startswith(("every", "each"))
     )
-    if not body or not counted or ":" in body or re.fullmatch("[0-9.,]+", plain):
+    if not counted or ":" in body or re.fullmatch("[0-9.,]+", plain):
         return ""
     hint = _every(re.sub(r"^(other|second)\s+", "2 ", body))
     return f"{hint} if these are seconds" if hint and body.isdecimal() else hint

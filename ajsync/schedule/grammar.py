@@ -60,9 +60,9 @@ def _parse(text: str, zone: str) -> Timetable:
 
 
 def _of_zone(error: ScheduleError, text: str) -> ScheduleError:
-    """The error of a wrong zone, with a hint from the whole schedule, because a zone may have several words."""
-    rest = split_zone(text)[1]
-    hint = _hint(text) if rest[:1].isalpha() else ""
+    """The error of a wrong zone, with a hint from the whole schedule if the zone has several words or its own line."""
+    zone, rest = split_zone(text)
+    hint = _hint(text) if rest[:1].isalpha() or len(zone.split()) > 1 else ""
     if 'write "' not in hint:
         return error
     return ScheduleError(f"{str(error).partition('; ')[0]}; {hint}")

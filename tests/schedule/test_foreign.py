@@ -34,6 +34,12 @@ CASES = {
     "TZ:Europe/Malta 0 6 * * *": "CRON_TZ=Europe/Malta 0 6 * * *",
     "cron_tz=Europe/Berlin 0 6 * * *": "CRON_TZ=Europe/Berlin 0 6 * * *",
     "TZ=Europe/Malta 0 0 6 * * *": "CRON_TZ=Europe/Malta 0 6 * * *",
+    "TZ=Europe/Malta\n0,30 6 * * *": "CRON_TZ=Europe/Malta 0,30 6 * * *",
+    "tz=UTC+2 0,30 6 * * *": "CRON_TZ=Africa/Johannesburg 0,30 6 * * *",
+    "tz: PST '0 6 * * *'": "CRON_TZ=America/Los_Angeles 0 6 * * *",
+    'timezone="" 0 6 * * *': "CRON_TZ=UTC 0 6 * * *",
+    "0 6 * * * tz=PST": "CRON_TZ=America/Los_Angeles 0 6 * * *",
+    "0 6 * * * (PST)": "CRON_TZ=America/Los_Angeles 0 6 * * *",
     "every day at 6am Europe/Berlin": "CRON_TZ=Europe/Berlin 0 6 * * *",
     "TZ=Europe/Malta": "CRON_TZ=Europe/Malta 0 6 * * *",
     # a zone in words
@@ -45,17 +51,20 @@ CASES = {
     "0 6 * * * timezone=New York": "CRON_TZ=America/New_York 0 6 * * *",
     "0 6 * * * US Eastern": "CRON_TZ=US/Eastern 0 6 * * *",
     "0 6 * * * Berlin": "CRON_TZ=Europe/Berlin 0 6 * * *",
+    "0 6 * * * new york": "CRON_TZ=America/New_York 0 6 * * *",
     "New York 0 6 * * *": "CRON_TZ=America/New_York 0 6 * * *",
     "0 0 6 * * * New York": "CRON_TZ=America/New_York 0 6 * * *",
     "every monday at 6am New York": "CRON_TZ=America/New_York 0 6 * * MON",
     "@daily Berlin": "CRON_TZ=Europe/Berlin @daily",
     "@every 5m New York": "@every 5m",
+    "@every 90m Berlin": "@every 90m",
     "CRON_TZ=W. Europe Standard Time 0 6 * * *": "CRON_TZ=Europe/Berlin 0 6 * * *",
     "CRON_TZ=Pacific Standard Time 0 6 * * *": "CRON_TZ=America/Los_Angeles 0 6 * * *",
     "CRON_TZ=America/New York 0 6 * * *": "CRON_TZ=America/New_York 0 6 * * *",
     # a command, though its name or what it is given could be one
     "0 6 * * * deploy Berlin": "0 6 * * *",
     "0 6 * * * cat": "0 6 * * *",
+    "0 6 * * * bin/backup": "0 6 * * *",
     "0 6 * * * singapore": "0 6 * * *",
     # seconds, years, Quartz, Spring
     "0 0 6 * * *": "0 6 * * *",
@@ -80,7 +89,9 @@ CASES = {
     "cron(0 6 * * 1-5)": "0 6 * * 1-5",
     "cron(0 6 * * 2-6 *)": "0 6 * * MON-FRI",
     "0 10 * * ? *": "0 10 * * *",
+    "cron('0 6 * * *')": "0 6 * * *",
     "rate(5 minutes)": "@every 5m",
+    "every(5 minutes)": "@every 5m",
     "rate(1 hour)": "@every 1h",
     "rate(1 day)": "@every 24h",
     "H H * * *": "7 3 * * *",
@@ -95,12 +106,14 @@ CASES = {
     "~ * * * *": "7 * * * *",
     # names and intervals
     "@Daily": "@daily",
+    "daily!": "@daily",
     "@every_minute": "* * * * *",
     "@minutely": "* * * * *",
     "@weekdays": "0 0 * * 1-5",
     "@every 5 minutes": "@every 5m",
     "@every 1d": "@every 24h",
     "@every5m": "@every 5m",
+    "@every 6h00": "@every 6h",
     "@every 00:05:00": "@every 5m",
     "@every 1:30:00": "@every 1h30m",
     "CRON_TZ=UTC @every 00:00:30": "@every 30s",
@@ -108,6 +121,7 @@ CASES = {
     "@every 5": "@every 5s",
     "15m": "@every 15m",
     "PT15M": "@every 15m",
+    "pt15m": "@every 15m",
     # systemd
     "Mon..Fri *-*-* 09:00": "0 9 * * MON-FRI",
     "*-*-* 06:00:00": "0 6 * * *",
@@ -131,6 +145,8 @@ CASES = {
     "every day": "@daily",
     "every minute": "* * * * *",
     "every 5 minutes": "@every 5m",
+    "EACH 5 MINUTES": "@every 5m",
+    "every 1 second": "@every 1s",
     "every hour": "@hourly",
     "every other day": "@every 48h",
     "every monday at 9:30am": "30 9 * * MON",
@@ -158,6 +174,8 @@ CASES = {
     "0 24 * * *": "0 0 * * *",
     "60 * * * *": "0 * * * *",
     "0 6 * * monday,friday": "0 6 * * MON,FRI",
+    "0 6 * * MON, FRI": "0 6 * * MON,FRI",
+    "0 6 * * mon, fri": "0 6 * * mon,fri",
     "0 22-6/2 * * *": "0 22,0,2,4,6 * * *",
     "0 23-2,12 * * *": "0 23,0-2,12 * * *",
     "0 0 1 11-2/2 *": "0 0 1 11,1 *",
@@ -210,6 +228,8 @@ def test_a_schedule_of_another_system_is_answered_with_one_of_ours(text: str) ->
             'write "6 * * 1-5 *" if the first field is seconds, "0 6 * * 1-5" if the last field is years',
         ),
         ("0 6 * * * Local", "write the zone first, by its IANA name, as in CRON_TZ=Europe/Malta"),
+        ("0 6 * * * Mars/Phobos", "write the zone first, by its IANA name, as in CRON_TZ=Europe/Malta"),
+        ("0 6 * * * BST", 'write "CRON_TZ=Europe/London 0 6 * * *", or the same with Asia/Dhaka'),
         ("0 15 10 L * ?", "no field means the last day"),
         ("0 6 15W * *", "no field means the nearest workday: write 14-17 as day of month"),
         ("0 6 1W * *", "no field means the nearest workday: write 1-3 as day of month"),
@@ -297,7 +317,16 @@ def test_a_hostile_schedule_is_answered_at_once(text: str) -> None:
     "text",
     [
         *("every 2 days at 6am", "monday at 9 and tuesday at 10", "9am to 5pm", "9:00-17:00", "every day at 5 to 6"),
-        *("12.30", "every 3 hours at 6am", "1 2 3 4 5 6 7 8", "every day at 6:15 and 7:30", "2026-*-01 06:00"),
+        *(
+            "12.30",
+            "every 3 hours at 6am",
+            "1 2 3 4 5 6 7 8",
+            "every day at 6:15 and 7:30",
+            "2026-*-01 06:00",
+            "every 1, 5 hours",
+            "Europe/Berlin TZ=UTC 0 6 * * *",
+            "half an hour",
+        ),
         *("every month at 6am", "every 15th at 6am", "monday and the 1st of each month at 6am"),
     ],
 )
@@ -308,6 +337,15 @@ def test_nothing_is_told_that_would_mean_something_else(text: str) -> None:
 @pytest.mark.parametrize("text", ["0 6 * * monday,funday", "0 30-2/2 * * *", "0 fri-mon * * *", "0 6 * * foo-bar"])
 def test_nothing_is_told_for_a_field_that_is_not_understood_as_a_whole(text: str) -> None:
     assert message(text).endswith(f'(in "{text}")')
+
+
+def test_a_schedule_in_quotes_is_told_without_them_and_nothing_else_is_said() -> None:
+    assert message("'CRON_TZ=Europe/Malta 0 6 * * *'").endswith('; write "CRON_TZ=Europe/Malta 0 6 * * *"')
+
+
+def test_only_a_number_without_a_unit_may_be_seconds() -> None:
+    assert message("every 5 minutes").endswith('; write "@every 5m"')
+    assert message("every 5").endswith('; write "@every 5s" if these are seconds')
 
 
 def test_seconds_of_zero_are_left_out_without_a_warning() -> None:
