@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from ajsync.asyncjobs.due import jitter_offset
 from ajsync.asyncjobs.model import Managed
 from ajsync.reconcile.render.fires import FireTimes
+from ajsync.timestamp import parse_timestamp
 from tests.reconcile.samples import CREATED_AT, HOUR, NOW
 from tests.tasks import OWNER, task
 
@@ -49,6 +50,22 @@ def test_a_new_every_has_no_phase_yet() -> None:
 def test_a_stored_every_counts_from_its_creation() -> None:
     fires = TIMES.of(task("A", schedule="@every 10m", created_at=CREATED_AT))
     assert fires.lines[0] == "Tue 2026-11-24 05:49:53 +00:00  in 2 min 23 s"
+
+
+def test_seconds_are_shown_for_all_fires_of_a_schedule_or_for_none() -> None:
+    midnight = parse_timestamp("2026-11-24T00:00:00Z")
+    fires = TIMES.of(task("A", schedule="@every 90s", created_at=midnight))
+    assert fires.lines == (
+        "Tue 2026-11-24 05:48:00 +00:00  in 30 s",
+        "Tue 2026-11-24 05:49:30 +00:00  in 2 min",
+        "Tue 2026-11-24 05:51:00 +00:00  in 3 min 30 s",
+    )
+    fires = TIMES.of(task("A", schedule="@every 1m", created_at=midnight))
+    assert [line.partition("  ")[0] for line in fires.lines] == [
+        "Tue 2026-11-24 05:48 +00:00",
+        "Tue 2026-11-24 05:49 +00:00",
+        "Tue 2026-11-24 05:50 +00:00",
+    ]
 
 
 def test_jitter_moves_them_as_it_moves_the_tasks() -> None:
