@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ajsync.errors import ScheduleError
 from ajsync.schedule import parse
 
+ANY = 'write five fields such as "0 6 * * 1-5", a name such as "@daily", or "@every 10m"'
 SUGGESTION = re.compile(r'(?:write|as in|such as) "([^"]*)"')
 
 
@@ -72,6 +73,7 @@ CASES = {
     "0/30 * * * * ?": "@every 30s",
     "* * * * * *": "@every 1s",
     "30 0 6 * * *": "0 6 * * *",
+    "*/10 0 6 * * *": "0 6 * * *",
     "0 0 6 * * 1-5": "0 6 * * 1-5",
     "0 0 6 ? * 2-6": "0 6 * * MON-FRI",
     "0 0 6 ? * MON-FRI": "0 6 * * MON-FRI",
@@ -173,6 +175,7 @@ CASES = {
     "0 6 * january *": "0 6 * JAN *",
     "0 24 * * *": "0 0 * * *",
     "60 * * * *": "0 * * * *",
+    "0 6-6 * * monday": "0 6-6 * * MON",
     "0 6 * * monday,friday": "0 6 * * MON,FRI",
     "0 6 * * MON, FRI": "0 6 * * MON,FRI",
     "0 6 * * mon, fri": "0 6 * * mon,fri",
@@ -210,6 +213,7 @@ CASES = {
 @pytest.mark.parametrize("text", CASES)
 def test_a_schedule_of_another_system_is_answered_with_one_of_ours(text: str) -> None:
     told = message(text)
+    assert not told.endswith(ANY)
     assert SUGGESTION.findall(told)[-1] == CASES[text], told
     parse(CASES[text])
 
@@ -232,8 +236,12 @@ def test_a_schedule_of_another_system_is_answered_with_one_of_ours(text: str) ->
         ("0 6 * * * BST", 'write "CRON_TZ=Europe/London 0 6 * * *", or the same with Asia/Dhaka'),
         ("0 15 10 L * ?", "no field means the last day"),
         ("0 6 15W * *", "no field means the nearest workday: write 14-17 as day of month"),
+        ("0 6 27W * *", "no field means the nearest workday: write 26-29 as day of month"),
+        ("0 6 28W * *", "no field means the nearest workday: write 26-30 as day of month"),
         ("0 6 1W * *", "no field means the nearest workday: write 1-3 as day of month"),
         ("0 6 * * 5#3", "check whether the date is from 15 to 21"),
+        ("0 6 * * 5#5", "check whether the date is from 29 to 31"),
+        ("15 10 31 12 2 *", 'write "15 10 31 12 2": there is no field for years'),
         ("0 15 10 ? * FRI#1", "check whether the date is from 1 to 7"),
         ("0 6 * * 5L", "no field means the last weekday: name the weekday alone"),
         ("@reboot", "no schedule fires when a host starts"),
@@ -321,6 +329,7 @@ def test_a_hostile_schedule_is_answered_at_once(text: str) -> None:
             "12.30",
             "every 3 hours at 6am",
             "1 2 3 4 5 6 7 8",
+            "15 10 31 12 2 5",
             "every day at 6:15 and 7:30",
             "2026-*-01 06:00",
             "every 1, 5 hours",
@@ -331,7 +340,7 @@ def test_a_hostile_schedule_is_answered_at_once(text: str) -> None:
     ],
 )
 def test_nothing_is_told_that_would_mean_something_else(text: str) -> None:
-    assert message(text).endswith('; write five fields such as "0 6 * * 1-5", a name such as "@daily", or "@every 10m"')
+    assert message(text).endswith(f"; {ANY}")
 
 
 @pytest.mark.parametrize("text", ["0 6 * * monday,funday", "0 30-2/2 * * *", "0 fri-mon * * *", "0 6 * * foo-bar"])

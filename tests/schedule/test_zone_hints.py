@@ -124,7 +124,8 @@ def test_an_abbreviation_of_several_zones_names_them_all(written: str, zones: in
 
 
 @pytest.mark.parametrize(
-    "written", ["Mars/X", "PST/Foo", "qqqqqqqq", "Foo Standard Time", "Etc/GMT+15", "Europe", "x" * 1000, "\0"]
+    "written",
+    ["Mars/X", "PST/Foo", "UTC3", "GMT10", "qqqqqqqq", "Foo Standard Time", "Etc/GMT+15", "Europe", "x" * 1000, "\0"],
 )
 def test_nothing_is_guessed_where_nothing_is_alike(written: str) -> None:
     assert hint(written) == ""
