@@ -64,7 +64,7 @@ def meant_duration(text: str) -> int | None:
     for form, units in _FORMS:
         if match := form.fullmatch(plain):
             numbers = match.groups(default="0")
-            duration = sum(int(number[:12]) * unit for number, unit in zip(numbers, units, strict=True))
+            duration = sum(int(number) * unit for number, unit in zip(numbers, units, strict=True))
     return duration if duration is not None and 0 < duration <= _LIMIT else None
 
 

@@ -101,7 +101,7 @@ def split_fields(text: str) -> list[str]:
 
 
 def read_steps(text: str) -> list[SteppedItem]:
-    """The items of five fields that have a step. Raises ScheduleError as `parse_fields` does."""
+    """The items that have a step, of five fields that `parse_fields` accepts."""
     return [
         SteppedItem(index, item, _parse_item(kind, item)[0])
         for index, (kind, field) in enumerate(zip(_KINDS, split_fields(text), strict=True))

@@ -110,6 +110,7 @@ def test_a_wrong_duration_is_explained(text: str, message: str) -> None:
         ("2 days and 12 hours", "60h"),
         ("1,5 h", "1h30m"),
         ("P1DT12H", "36h"),
+        ("PT0000000000015M", "15m"),
         ("01:30:00", "1h30m"),
         ('"5m"', "5m"),
         ("36500 days", "876000h"),  # a century
@@ -131,6 +132,7 @@ def test_a_number_alone_that_is_long_enough_is_taken_as_seconds() -> None:
 def test_what_is_shorter_than_allowed_is_told_with_the_minimum() -> None:
     with pytest.raises(ScheduleError, match=r"; write 5m if these are minutes; the minimum is 1m$"):
         parse_duration("5", MINUTE)
+    assert duration_hint("5 seconds", MINUTE) == "the minimum is 1m"
 
 
 @pytest.mark.parametrize("text", ["9" * 1_000_000 + "h", "h" * 1_000_000, "0." + "0" * 1_000_000, "-" * 1_000_000])
