@@ -102,6 +102,8 @@ def may_be_field(text: str) -> bool:
 def _weekdays_of_quartz(field: str) -> str:
     """The same days by name, because Sunday is 1 in Quartz and AWS."""
     body, slash, step = field.partition("/")
+    if "0" in body:  # no day in Quartz, so the numbers are those of cron
+        return field
     named = re.sub(r"[1-7]", lambda digit: WEEKDAYS[int(digit[0]) - 1].upper(), body)
     return named + slash + step
 
