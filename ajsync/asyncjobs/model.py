@@ -28,12 +28,12 @@ from ajsync.text import quote
 from ajsync.timestamp import NANOSECONDS, format_timestamp
 
 Catchup = Literal["none", "latest", "all"]
-Overlap = Literal["allow", "skip"]
+OverlapPolicy = Literal["allow", "skip"]
 _CATCHUPS: tuple[Catchup, ...] = get_args(Catchup)
-_OVERLAPS: tuple[Overlap, ...] = get_args(Overlap)
+_OVERLAPS: tuple[OverlapPolicy, ...] = get_args(OverlapPolicy)
 
 DEFAULT_CATCHUP: Catchup = "latest"
-DEFAULT_OVERLAP: Overlap = "allow"
+DEFAULT_OVERLAP: OverlapPolicy = "allow"
 DEFAULT_MAX_TRIES = 10
 """What asyncjobs takes if a task names no maximum."""
 MIN_DEADLINE = 30 * NANOSECONDS
@@ -59,7 +59,7 @@ class Managed:
     catchup: Catchup = DEFAULT_CATCHUP
     catchup_window: int = 0
     """Nanoseconds; 0 means the scheduler's default."""
-    overlap: Overlap = DEFAULT_OVERLAP
+    overlap: OverlapPolicy = DEFAULT_OVERLAP
     jitter: int = 0
     """Nanoseconds; 0 means none."""
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from watchfiles import awatch
 
-from ajsync.config.inputs import Inputs, State, Watched
+from ajsync.config.inputs import FileState, Inputs, Watched
 from ajsync.waiting import first_of
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ _DEAF_SECONDS = 5.0
 """The pause before listening again after the operating system refused."""
 _ENDINGS = (".yaml", ".yml")
 
-Look = tuple[Inputs, State]
+Look = tuple[Inputs, FileState]
 """The inputs and their state at one moment."""
 Identities = frozenset[tuple[str, int, int]]
 

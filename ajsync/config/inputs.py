@@ -12,7 +12,7 @@ from typing import TypeAlias
 from ajsync.config.files import Folder, Unlistable
 from ajsync.files import way
 
-State: TypeAlias = tuple[list[str], dict[Path, tuple[int, ...]]]
+FileState: TypeAlias = tuple[list[str], dict[Path, tuple[int, ...]]]
 """The errors of patterns, and the state of each file."""
 
 
@@ -27,7 +27,7 @@ class Inputs:
     files: set[Path] = field(default_factory=set)
     """Files that are named, whether or not they exist: `ajsync.yaml` and payload files."""
 
-    def state(self) -> State:
+    def state(self) -> FileState:
         """What differs when a load would see something else. It reads no file.
 
         Links are followed, so a change is seen however the content was replaced.

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
-from ajsync.asyncjobs.model import Managed, Overlap, ScheduledTask, encode_scheduled_task
+from ajsync.asyncjobs.model import Managed, OverlapPolicy, ScheduledTask, encode_scheduled_task
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, TASKS_STREAM, schedule_key
 from ajsync.asyncjobs.streams import make_stream
 from ajsync.reconcile.apply.writing import compare_and_set
@@ -67,7 +67,7 @@ async def queued(connection: Connection) -> int:
     return sum(info["state"]["messages"] for info in infos)
 
 
-def schedules_due_together(count: int, seconds: int, due: int, overlap: Overlap = "allow") -> list[ScheduledTask]:
+def schedules_due_together(count: int, seconds: int, due: int, overlap: OverlapPolicy = "allow") -> list[ScheduledTask]:
     """Schedules that are all due every so many seconds, `due` (nanoseconds since 1970, a whole second) among them."""
     created_at = due - seconds * NANOSECONDS
     return [_schedule(number, f"@every {seconds}s", created_at, overlap=overlap) for number in range(count)]
@@ -90,7 +90,7 @@ def _zoned(schedule: str, number: int) -> str:
 
 
 def _schedule(
-    number: int, schedule: str, created_at: int, jitter: bool = False, overlap: Overlap = "allow"
+    number: int, schedule: str, created_at: int, jitter: bool = False, overlap: OverlapPolicy = "allow"
 ) -> ScheduledTask:
     return ScheduledTask(
         name=f"JOB_{number // 100:04}_{number % 100:04}",

@@ -7,7 +7,7 @@ import os
 import time
 from unittest.mock import patch
 
-from ajsync.asyncjobs.model import Managed, Overlap, ScheduledTask
+from ajsync.asyncjobs.model import Managed, OverlapPolicy, ScheduledTask
 from ajsync.asyncjobs.tasks import encode_task, task_for_fire, task_subject
 from ajsync.timestamp import NANOSECONDS
 from ajsync.transport.connection import connect
@@ -50,8 +50,8 @@ async def bench_catch_up(what: str, missed: list[ScheduledTask], seconds: int) -
 
 async def bench_overlap(count: int, seconds: int) -> None:
     """As many at one instant with `overlap: skip` as without: before any task, after it, and with another leader."""
-    found: dict[Overlap, list[list[float]]] = {}
-    overlap: Overlap
+    found: dict[OverlapPolicy, list[list[float]]] = {}
+    overlap: OverlapPolicy
     for overlap in ("allow", "skip"):
         due = (time.time_ns() // NANOSECONDS + LEAD_SECONDS + count // 2000) * NANOSECONDS
         tasks = schedules_due_together(count, seconds, due, overlap)

@@ -19,8 +19,9 @@ _FOREVER = 2**63 - 1
 _REPEATED_ITEM_AFTER = 100 * NANOSECONDS
 """A queue recognises a repeated work item for two minutes."""
 
-Outcome = Literal["created", "repaired", "exists", "queue_error", "missed"]
-_OUTCOMES: dict[State, Outcome] = {
+FireOutcome = Literal["created", "repaired", "exists", "queue_error", "missed"]
+"""What became of a fire that was written, or was to be: a `FireState` of the monitor, which has more."""
+_OUTCOMES: dict[State, FireOutcome] = {
     State.CREATED: "created",
     State.REPAIRED: "repaired",
     State.EXISTS: "exists",
@@ -65,7 +66,7 @@ class InFlightFire:
         self.name, self.due = self.fire.entry.task.name, self.fire.due
 
     @property
-    def outcome(self) -> Outcome:
+    def outcome(self) -> FireOutcome:
         """What monitors call its final state; only of a fire that was written, or was to be."""
         return _OUTCOMES[self.state]
 

@@ -7,7 +7,7 @@ import logging
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from ajsync.scheduler.firing.in_flight import InFlightFire, Outcome
+from ajsync.scheduler.firing.in_flight import FireOutcome, InFlightFire
 from ajsync.scheduler.firing.lifecycle import State
 from ajsync.scheduler.firing.prepare import Preparer
 from ajsync.scheduler.monitor import records as records_module
@@ -23,7 +23,7 @@ OURS = "ajsync_scheduler_"
 NOW = 1_795_521_600 * SECOND
 
 
-def outcome(name: str, what: Outcome, *, made: bool = False, detail: str = "", lateness: int = 0) -> InFlightFire:
+def outcome(name: str, what: FireOutcome, *, made: bool = False, detail: str = "", lateness: int = 0) -> InFlightFire:
     """A fire with this outcome."""
     prepared = Preparer("_INBOX.x").prepare(fire(name, due=NOW))
     found = InFlightFire(prepared.fire, state=State[what.upper()], made=made, lateness=lateness, detail=detail)
@@ -105,7 +105,7 @@ def test_a_value_that_is_not_valid_stays_a_problem_when_a_fire_of_the_one_before
 
 
 @pytest.mark.parametrize("state", ["created", "repaired", "exists"])
-def test_what_is_put_off_counts_each_fire_once_until_one_is_stored(state: Outcome) -> None:
+def test_what_is_put_off_counts_each_fire_once_until_one_is_stored(state: FireOutcome) -> None:
     records = Records(Metrics("test"), clock=lambda: NOW)
     for again in (False, True, True, False):
         records.put_off(fire("A"), "full", again)
