@@ -11,7 +11,7 @@ from hashlib import sha256
 from itertools import islice
 from typing import Literal
 
-from ajsync.reconcile.fields import TIMING, Field, Value, changed_fields, shown_fields
+from ajsync.reconcile.fields import FIELDS, OWNER, TIMING, Field, Value, changed_fields, shown_fields
 from ajsync.reconcile.plan import Change
 from ajsync.reconcile.render.fires import FireTimes
 from ajsync.schedule import format_duration
@@ -19,7 +19,7 @@ from ajsync.text import byte_size, escape, visible
 
 Tone = Literal["value", "note", "amiss", "content", "added", "removed"]
 
-LABEL = 16
+LABEL = max(len(field.name) for field in (*FIELDS, OWNER)) + 2
 """Columns for the label of a row: the longest name of a field, and a gap."""
 _MOST_COMPARED = 4_000
 """Lines of both payloads together; the time for comparing them grows with the square."""
