@@ -9,6 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from ajsync.config.schema import read_schema
+from ajsync.reconcile.render import RENDERERS
 from tests.cli.processes import ajsync
 from tests.examples.bucket import make_bucket, stored
 from tests.nats_server import NatsServer
@@ -45,7 +46,7 @@ def test_files_of_another_owner_are_not_followed(project: Path) -> None:
     assert done.returncode == 3
 
 
-@pytest.mark.parametrize("style", ["text", "markdown", "github", "json", "yaml"])
+@pytest.mark.parametrize("style", [*RENDERERS, "yaml"])
 def test_a_plan_tells_of_limits_that_are_looser_than_the_defaults(
     project: Path, server: NatsServer, style: str
 ) -> None:

@@ -21,4 +21,4 @@ RENDERERS: Mapping[str, Renderer] = {
     "markdown": render_markdown,
     "github": render_github,
 }
-"""Each renderer by the name of its format, as the command line takes it; the first is the default."""
+"""Each renderer by the name of its format, as `plan --format` takes it."""

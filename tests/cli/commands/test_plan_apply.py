@@ -13,10 +13,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 from jsonschema import Draft202012Validator
 
+from ajsync.cli.commands import plan
 from ajsync.config import schema_file
+from ajsync.reconcile.render import RENDERERS
 from tests.cli.processes import ajsync, background, wait_until
 from tests.conftest import StartServer
 from tests.nats_server import NatsServer
@@ -42,6 +45,12 @@ def project(project: Path) -> Path:
     """A project of two schedules."""
     (project / "schedules" / "a.yaml").write_text(SCHEDULES)
     return project
+
+
+def test_a_plan_is_shown_in_the_format_of_each_renderer_and_in_yaml() -> None:
+    (formats,) = [option.type for option in plan.command.params if option.name == "style"]
+    assert isinstance(formats, click.Choice)
+    assert sorted(formats.choices) == sorted([*RENDERERS, "yaml"])
 
 
 @pytest.fixture
