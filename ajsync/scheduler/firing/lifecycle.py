@@ -158,6 +158,8 @@ WAITING = (State.TAKEN, State.PREPARED)
 IN_WINDOW = (State.STORING, State.LOOKING, State.ENQUEUING, State.LOOKING_AGAIN, State.FINDING_QUEUE, State.FLAGGING)
 """The states of a fire that is written, or for which something is being looked up."""
 DEFERRED = (State.TASK_DEFERRED, State.ITEM_DEFERRED, State.FLAG_DEFERRED)
+MADE = (State.CREATED, State.REPAIRED, State.EXISTS, State.QUEUE_ERROR)
+"""The final states of a fire whose task is stored, by us or before."""
 _REPORT = (Effect.REPORT,)
 _DEFER = (Effect.DEFER,)
 

@@ -27,7 +27,7 @@ from ajsync.scheduler.agenda.catch_up import previous_dues
 from ajsync.scheduler.firing.in_flight import InFlightFire
 from ajsync.scheduler.firing.known_tasks import TOO_MANY, KnownTasks, list_tasks
 from ajsync.scheduler.firing.ledger import Ledger
-from ajsync.scheduler.firing.lifecycle import Event, State
+from ajsync.scheduler.firing.lifecycle import MADE, Event, State
 from ajsync.scheduler.firing.looks import Look, Looks
 from ajsync.scheduler.monitor.records import Records
 from ajsync.scheduler.throttled_log import ThrottledLog, fire_fields
@@ -287,7 +287,7 @@ class Overlap:
     def _settled(self, line: _Line, state: State) -> None:
         """A fire has its outcome; the next one gets its turn in a moment."""
         name = line.fire.task.name
-        if state not in (State.SKIPPED, State.MISSED):
+        if state in MADE:
             self._made[name] = line.fire.due
             self._finished.discard(name)
         if not line.waiting:

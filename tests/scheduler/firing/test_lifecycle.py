@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from typing import get_args
 
 import pytest
 
-from ajsync.scheduler.firing.lifecycle import DEFERRED, IN_WINDOW, TABLE, UNSETTLED, Effect, Event, State
+from ajsync.scheduler.firing.in_flight import FireOutcome, InFlightFire
+from ajsync.scheduler.firing.lifecycle import DEFERRED, IN_WINDOW, MADE, TABLE, UNSETTLED, Effect, Event, State
+from ajsync.scheduler.monitor.status import FireState
 from tests.docs.pages import DOCS
+from tests.scheduler.fires import fire
 
 FINAL = frozenset(State) - frozenset(UNSETTLED)
 Arrow = tuple[State, str, State]
@@ -73,13 +77,17 @@ def test_what_is_under_way_can_be_given_up_and_is_reported() -> None:
         assert (Effect.FLAG_UNHEARD in row.effects) == (state not in (State.FLAGGING, State.FLAG_DEFERRED))
 
 
-REPORTED = frozenset((State.CREATED, State.REPAIRED, State.EXISTS, State.QUEUE_ERROR))
-
-
 def test_each_outcome_of_what_was_written_is_reported_once() -> None:
     for (state, _), row in TABLE.items():
         reports = row.effects.count(Effect.REPORT)
-        assert reports == (row.to in REPORTED or (row.to is State.MISSED and state is not State.CHECKED))
+        assert reports == (row.to in MADE or (row.to is State.MISSED and state is not State.CHECKED))
+
+
+def test_each_outcome_that_is_reported_has_a_name_for_monitors() -> None:
+    reported = [row for row in TABLE.values() if Effect.REPORT in row.effects]
+    states = {row.to for row in reported} | {row.if_made for row in reported if row.if_made}
+    assert {InFlightFire(fire("A"), state=state).outcome for state in states} == {*get_args(FireOutcome)}
+    assert {*get_args(FireOutcome)} < {*get_args(FireState)}
 
 
 def test_a_task_is_told_of_before_its_work_item_is_sent() -> None:

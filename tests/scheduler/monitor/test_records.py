@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import get_args
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -75,6 +76,13 @@ def test_each_outcome_is_counted_as_what_it_is() -> None:
         "F": "the queue EMAIL does not exist",
         "G": "it could not be stored in time: full",
     }
+
+
+@pytest.mark.parametrize("what", get_args(FireOutcome))
+def test_no_outcome_is_left_uncounted(what: FireOutcome) -> None:
+    metrics = Metrics("test")
+    Records(metrics).settled([outcome("A", what)])
+    assert samples(metrics)
 
 
 def test_a_problem_that_repeats_is_counted_since_it_first_came() -> None:
