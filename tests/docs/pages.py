@@ -63,6 +63,16 @@ def words(cell: str) -> frozenset[str]:
     return frozenset(re.findall(r"`([^`]+)`", cell))
 
 
+def missing_files(page: Path) -> list[str]:
+    """The files and folders that a page names in backticks and that are not there.
+
+    The name of a module may be without its folders in `ajsync/`, or alone.
+    """
+    named = [word for word in re.findall(r"`([\w./-]+)`", page.read_text()) if "/" in word or word.endswith(".py")]
+    assert len(named) > 20
+    return [name for name in named if not (ROOT / name).exists() and not any((ROOT / "ajsync").rglob(name))]
+
+
 def headings(page: Path) -> list[str]:
     """The headings of a page, without what stands in its blocks."""
     return re.findall(r"^#+ (.+)$", _FENCE.sub("", page.read_text()), re.MULTILINE)

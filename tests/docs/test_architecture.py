@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 import subprocess
 import sys
 
@@ -11,7 +10,7 @@ import grimp
 import pytest
 
 from tests.docs.contracts import EVERY_ROOM, inside, own_modules, read_rooms, within
-from tests.docs.pages import DOCS, ROOT, rows
+from tests.docs.pages import DOCS, ROOT, missing_files, rows
 
 PAGE = DOCS / "architecture.md"
 PACKAGE = ROOT / "ajsync"
@@ -61,9 +60,4 @@ def test_the_configuration_is_loaded_without_network_code() -> None:
 
 
 def test_every_file_that_the_page_names_exists() -> None:
-    named = re.findall(
-        r"`((?:ajsync|schemas|docs|examples|tests|cli|config|asyncjobs|reconcile)/[^`]*)`", PAGE.read_text()
-    )
-    assert len(named) > 50
-    missing = [name for name in named if not (ROOT / name).exists() and not (PACKAGE / name).exists()]
-    assert missing == []
+    assert missing_files(PAGE) == []
