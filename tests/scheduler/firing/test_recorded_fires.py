@@ -94,7 +94,10 @@ async def test_a_signed_fire_publishes_what_a_go_worker_verified_and_handled(ser
     (applied,) = [each for each in ACCEPTED["applied"] if each["subject"] == f"{SCHEDULE_SUBJECT}TICK"]
     value = json.loads(applied["data"].replace("MOMENT", "2026-11-23T14:09:53Z"))
     signer = Signer(bytes.fromhex(recorded("signed.json")["seed_hex"]))
-    async with connect(context_for_server(server.url)) as connection, firing(connection) as fires:
+    async with (
+        connect(context_for_server(server.url)) as connection,
+        firing(connection, clock=lambda: task.created + 1) as fires,  # its deadline has long passed
+    ):
         messages = await hear(connection.client, *HEARD)
         await make_queue(connection)
         fires.preparer = Preparer(fires.inbox, signer.sign)
