@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -108,6 +109,14 @@ def test_a_hostile_schedule_is_refused_in_a_line(text: str) -> None:
         parse(text)
     assert str(error.value).isprintable()
     assert len(str(error.value)) < 400
+
+
+def test_a_schedule_has_at_most_a_thousand_characters() -> None:
+    longest = ",".join(["10"] * 331) + " * * * *"
+    assert len(longest) == 1000
+    assert parse(longest).next(datetime(2026, 5, 5, tzinfo=UTC)) == datetime(2026, 5, 5, 0, 10, tzinfo=UTC)
+    with pytest.raises(ScheduleError, match="^a schedule of 1,001 characters is too long; the limit is 1,000$"):
+        parse(f"{longest} ")
 
 
 def test_a_list_without_end_is_read_like_a_short_one() -> None:

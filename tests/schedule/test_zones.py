@@ -25,6 +25,7 @@ def test_a_known_name_gives_its_zone() -> None:
 @pytest.mark.parametrize("name", ["UTC", ""])
 def test_utc_and_the_empty_name_are_utc(name: str) -> None:
     assert load_zone(name) is UTC
+    assert parse("@daily", name).zone == "UTC"
 
 
 @pytest.mark.parametrize(
