@@ -14,7 +14,7 @@ from markdown_it.token import Token
 
 from ajsync.errors import Location
 from ajsync.reconcile.gates import loosened
-from ajsync.reconcile.plan import Adopt, Change, Conflict, Plan
+from ajsync.reconcile.plan import Adopt, Change, Conflict, Delete, Plan
 from ajsync.reconcile.render import RENDERERS, RenderOptions
 from ajsync.reconcile.render.markdown import LIMIT, code, fence, fit, marker, prose
 from ajsync.safety import Safety
@@ -357,6 +357,19 @@ def test_names_that_are_not_shown_are_counted() -> None:
     kept = shown.count("\n+ JOB_")
     assert shown.endswith(f"and the names of {5_000 - kept} of the 5000 changes.")
     assert_contained(shown)
+
+
+def test_the_room_for_long_fences_is_reckoned_and_no_more() -> None:
+    fenced, nobodys = "`" * 400, task("C", queue="`" * 399, owner=None)
+    plan = make_plan(
+        Delete("A", nobodys, 1),
+        update(replace(nobodys, name="B"), queue="Q"),
+        Adopt("C", nobodys, replace(nobodys, managed=ours()), 1),
+        *(create(f"D{number}") for number in range(3_000)),
+    )
+    shown = markdown(plan)
+    assert [line.rstrip("dif") for line in shown.splitlines() if line.startswith("`")] == [fenced] * 8
+    assert LIMIT - 1_024 < units(shown) <= LIMIT
 
 
 def test_deletes_outlast_creates() -> None:
