@@ -115,7 +115,7 @@ def test_a_schedule_has_at_most_a_thousand_characters() -> None:
     longest = ",".join(["10"] * 331) + " * * * *"
     assert len(longest) == 1000
     assert parse(longest).next(datetime(2026, 5, 5, tzinfo=UTC)) == datetime(2026, 5, 5, 0, 10, tzinfo=UTC)
-    with pytest.raises(ScheduleError, match="^a schedule of 1,001 characters is too long; the limit is 1,000$"):
+    with pytest.raises(ScheduleError, match=r"^a schedule of 1,001 characters is too long; the limit is 1,000$"):
         parse(f"{longest} ")
 
 
@@ -200,7 +200,7 @@ def test_everything_else_is_left_alone(text: str) -> None:
 def test_an_interval_is_whole_seconds_and_at_least_one(text: str, seconds: int) -> None:
     timetable = parse(text)
     assert timetable.is_every
-    assert timetable.interval == seconds * SECOND
+    assert (timetable.text, timetable.interval) == (text, seconds * SECOND)
 
 
 def test_a_schedule_by_the_clock_has_no_interval() -> None:
