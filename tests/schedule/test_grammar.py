@@ -60,6 +60,7 @@ ANY = 'write five fields such as "0 6 * * 1-5", a name such as "@daily", or "@ev
         ),
         ("", f"the schedule is empty; {ANY}"),
         ("daily", '"daily" has no @; write "@daily"'),
+        ("every 10m", '"every 10m" has no @; write "@every 10m"'),
         (
             "@reboot",
             '"@reboot" is not one of '
@@ -143,6 +144,7 @@ def test_any_text_gives_a_timetable_or_an_explanation(text: str) -> None:
         ("*-foo/7 * * * *", "*/7 * * * *"),
         ("1,2, * * * *", "1,2 * * * *"),
         ("+5,005 * * * *", "5 * * * *"),
+        ("00000000000000000000000000000005 * * * *", "5 * * * *"),
         ("0 0 * jan-Mar FRI", "0 0 * 1-3 5"),
         ("0 0 * * FR\u0130", "0 0 * * 5"),
         ("\t0\u00a00\u3000*\x85*\v*\n", "0 0 * * *"),
