@@ -163,8 +163,4 @@ def _parse_value(kind: _Kind, text: str, item: str) -> int:
 
 def _parse_number(text: str) -> int | None:
     """Read a number as Go's `strconv.Atoi` does (rule 6); `_TOO_BIG` beyond 64 bits, None if it is not a number."""
-    if not _NUMBER.fullmatch(text):
-        return None
-    digits = text.lstrip("+-").lstrip("0") or "0"
-    number = int(digits) if len(digits) < 20 else _TOO_BIG  # int() of a very long text takes very long
-    return -number if text[0] == "-" else min(number, _TOO_BIG)
+    return min(int(text), _TOO_BIG) if _NUMBER.fullmatch(text) else None
