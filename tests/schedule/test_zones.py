@@ -112,6 +112,7 @@ def test_a_zone_that_was_put_in_front_comes_off_again(text: str, zone: str) -> N
         ("0 9 * * *", ("", "0 9 * * *")),
         ("TZ=Asia/Tokyo  0 9 * * * ", ("Asia/Tokyo", "0 9 * * *")),
         ("CRON_TZ= @daily", ("UTC", "@daily")),
+        ("TZ=UTC \x1f@daily", ("UTC", "\x1f@daily")),
         ("CRON_TZ=UTC", ("", "CRON_TZ=UTC")),
         (" TZ=UTC @daily", ("", " TZ=UTC @daily")),
     ],
