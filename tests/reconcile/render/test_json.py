@@ -196,6 +196,8 @@ def test_a_payload_is_sized_and_shown_only_when_asked_for() -> None:
     assert sized["after"]["payload"] == {"bytes": 6, "sha256": hashlib.sha256(b"secret").hexdigest()}
     assert none["after"]["payload"] is None
     assert document(plan, show_payload=True)["changes"][0]["after"]["payload"] == "c2VjcmV0"
+    gone = make_plan(delete("A", payload=b"secret"))
+    assert document(gone, show_payload=True)["changes"][0]["before"]["payload"] == "c2VjcmV0"
 
 
 @pytest.mark.parametrize(
