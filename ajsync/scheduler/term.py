@@ -110,7 +110,7 @@ class TermRunner:
         beside = [asyncio.create_task(each) for each in (self.watermark_writer.run(), recheck.run())]
         try:
             while not self._lost.is_set() and not stop.is_set():
-                if unfit(self._clock()) or not await self._still_ours():
+                if not await self._may_fire():
                     break
                 feed.step()
                 if wait := feed.wait():
@@ -158,6 +158,10 @@ class TermRunner:
             clock=self._clock,
         )
 
+    async def _may_fire(self) -> bool:
+        """Whether the clock can be right, and the key is still ours."""
+        return not unfit(self._clock()) and await self._still_ours()
+
     async def _still_ours(self) -> bool:
         """Ask whether the key is still ours if this process may have stood still for long."""
         self.awake_at = time.monotonic()
@@ -185,11 +189,11 @@ class TermRunner:
         until = self._clock()
         connected = self._connection.is_connected
         deadline = time.monotonic() + (_DRAIN_SECONDS if connected else 0)
-        while (feed.reached < until or feed.has_backlog) and time.monotonic() < deadline:
-            if not await self._still_ours():
-                return
+        while (feed.reached < until or feed.has_backlog) and time.monotonic() < deadline and await self._may_fire():
             feed.step(catch_up=False)  # the rest of a year is the next leader's
             await asyncio.sleep(_DRAIN_STEP_SECONDS)
+        if self._lost.is_set():
+            return
         drained = await self._dispatcher.drain(max(deadline - time.monotonic(), 0))
         left = len(self._ledger) + self._ledger.to_encode(made_good=True)
         if left or not drained:

@@ -17,7 +17,7 @@ from ajsync.transport.context import context_for_server
 from tests.nats_server import NatsServer
 from tests.scheduler.clocks import HostClock
 from tests.scheduler.fires import make_queue
-from tests.scheduler.running import leading, put, running, tasks, wait_for_tasks
+from tests.scheduler.running import leading, put, running, stored_watermark, tasks, wait_for_tasks
 from tests.tasks import OWNER
 from tests.waiting import until
 
@@ -75,3 +75,18 @@ async def test_a_leader_lets_others_lead_while_its_clock_is_wrong_and_catches_up
             await until(lambda: scheduler.leads)
             made = [each.created for each in await wait_for_tasks(connection, len(others) + 3)]
         assert made == [made[0] + number * SECOND for number in range(len(made))]
+
+
+@pytest.mark.parametrize("year", [1970, 2151])
+async def test_a_leader_whose_clock_is_wrong_when_it_stops_leaves_the_watermark_where_it_was(
+    server: NatsServer, year: int
+) -> None:
+    clock = HostClock()
+    async with connect(context_for_server(server.url)) as connection:
+        await make_queue(connection)
+        async with leading(server.url, clock=clock):
+            await put(connection, "A")
+            (*_, last) = await wait_for_tasks(connection, 2)
+            clock.leap_to(begin_of(year))  # nothing is awaited from here to the stop
+        instant = (await stored_watermark(connection)).instant
+        assert last.created <= instant <= time.time_ns() + SECOND
