@@ -38,6 +38,8 @@ _SHAPE = {
     "project": str,
 }
 """The members of a plan in its file, and their types. A tuple has the values that are allowed."""
+_LARGEST = 2**64 - 1
+"""The largest revision that a stream can have."""
 _LONGEST = 1_000_000_000
 """Bytes of a file; the largest plan has far fewer."""
 _AGAIN = "Make it again with 'ajsync plan --out'."
@@ -245,6 +247,8 @@ def _check_shape(value: Any, shape: Any) -> None:
     kind = shape if isinstance(shape, type) else type(shape)
     if type(value) is not kind and kind is not object:
         raise StoredValueError(f"it has {type(value).__name__} where {kind.__name__} should be")
+    if kind is int and abs(value) > _LARGEST:
+        raise StoredValueError("it has a number that does not fit into 64 bits")
     if isinstance(shape, dict):
         if value.keys() != shape.keys():
             raise StoredValueError(f"it does not have exactly the members {', '.join(shape)} where it should")

@@ -220,6 +220,7 @@ def _edit(*path: str | int, to: object = None, drop: bool = False) -> Any:
         _edit("changes", 0, "after", "payload", to="%"),
         _edit("changes", 0, "after", "ajsync", "catchup", to="some"),
         _edit("changes", 0, "revision", to="0"),
+        _edit("changes", 0, "revision", to=2**64),
         _edit("changes", 0, "before", drop=True),
         _edit("conflicts", 0, "kind", to="odd"),
         _edit("conflicts", 0, to="CLEANUP"),
