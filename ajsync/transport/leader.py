@@ -21,7 +21,7 @@ from ajsync.transport.subjects import covering, matches
 
 _WINDOW = 256
 """Questions under way at once."""
-_OPEN_BYTES = 32 * 1024 * 1024
+_OPEN_BYTES = 16 * 1024 * 1024
 """How large the answers to these may be together: the server disconnects a client that is 64 MiB behind."""
 _LISTINGS = 5
 """How often to list again, if the pages do not fit each other."""
@@ -138,7 +138,12 @@ class _Gets(Asking):
         self._to_ask = deque(range(len(subjects)))
         self._open: set[int] = set()
         self._error: JetStreamError | None = None
-        self._window = max(1, min(_WINDOW, _OPEN_BYTES * 3 // 4 // connection.max_payload))
+        self._cautious = max(1, min(_WINDOW, _OPEN_BYTES * 3 // 4 // connection.max_payload))
+        """How many of the largest values, in base64, fit into `_OPEN_BYTES`."""
+        self._window = self._cautious
+        self._longest = 1
+        """The size of the longest answer so far, in bytes."""
+        self._cut_off = False
 
     async def run(self) -> None:
         async with self:
@@ -154,10 +159,14 @@ class _Gets(Asking):
                 if not answered:
                     self._to_ask.extend(self._open)
                     self._open.clear()
+                    self._cut_off, self._window = True, self._cautious
 
     def _receive(self, number: int, _headers: bytes, data: bytes) -> None:
         if number not in self._open:
             return
+        self._longest = max(self._longest, len(data))
+        if not self._cut_off:
+            self._window = max(1, min(_WINDOW, _OPEN_BYTES // self._longest))
         self._open.discard(number)
         try:
             if (message := read_message(self._api_subject, data)) is not None:

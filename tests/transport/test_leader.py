@@ -112,3 +112,21 @@ async def test_many_last_messages_are_had_at_once(server: NatsServer) -> None:
         }
         with pytest.raises(UnreachableError, match="stream not found"):
             await last_messages(connection, "NONE", [f"{CONFIGURATION_SUBJECT}x"])
+
+
+async def test_of_small_values_many_are_asked_for_at_once(server: NatsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_once = 0
+    ask = leader._Gets._ask
+
+    async def counted(gets: leader._Gets, number: int, body: bytes) -> None:
+        nonlocal at_once
+        await ask(gets, number, body)
+        at_once = max(at_once, len(gets._open))
+
+    monkeypatch.setattr(leader._Gets, "_ask", counted)
+    async with connect(context_for_server(server.url)) as connection:
+        await ConfigurationBucket.create(connection)
+        await put(connection, {f"S{number}": b"1" for number in range(1000)})
+        subjects = [f"{SCHEDULE_SUBJECT}S{number}" for number in range(1000)]
+        assert len(await last_messages(connection, CONFIGURATION_STREAM, subjects)) == 1000
+    assert at_once == leader._WINDOW
