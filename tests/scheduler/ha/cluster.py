@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import socket
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from tests.nats_server import NatsServer
 NODES = ("N1", "N2", "N3")
 _DEADLINE_SECONDS = 60.0
 _POLL_SECONDS = 0.1
+_ROUTE_PORTS = range(20_000, 32_000)
+"""Below those that the system gives to any socket, which another process could get before the node listens there."""
 
 
 class Cluster:
@@ -96,8 +99,10 @@ def _configuration(name: str, routes: dict[str, int]) -> str:
 
 
 def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+    found: set[int] = set()
+    while len(found) < count:
+        port = random.choice(_ROUTE_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            found.add(port)
+    return [*found]
