@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from nats.aio.msg import Msg
 
+from ajsync.errors import UnreachableError
 from ajsync.transport.connection import Connection
 from tests.recorded import recorded
 
@@ -59,21 +61,26 @@ class GoWatcher:
 
 @asynccontextmanager
 async def go_watcher(connection: Connection, **members: object) -> AsyncIterator[GoWatcher]:
-    """Watch the bucket as the Go scheduler does: the consumer that it was recorded to make, but for `members`."""
-    watcher = GoWatcher()
-    inbox = connection.client.new_inbox()
-    subscription = await connection.client.subscribe(inbox, cb=watcher.take)
-    await connection.jetstream_request(
-        f"CONSUMER.CREATE.{_STREAM}",
-        {
-            "stream_name": _STREAM,
-            "config": {
-                **recorded("scheduler.json")["consumer"],
-                "deliver_subject": inbox,
-                **members,
-            },
-        },
-    )
+    """Watch the bucket as the Go scheduler does: the consumer that it was recorded to make, but for `members`.
+
+    Where servers have just been restarted a question can get no answer; it is asked again, for 30 s.
+    """
+    deadline = time.monotonic() + 30
+    while True:
+        # An inbox of its own for each question: a consumer that was made without an answer reaches no one.
+        watcher, inbox = GoWatcher(), connection.client.new_inbox()
+        subscription = await connection.client.subscribe(inbox, cb=watcher.take)
+        config = {**recorded("scheduler.json")["consumer"], "deliver_subject": inbox, **members}
+        try:
+            body = {"stream_name": _STREAM, "config": config}
+            await connection.jetstream_request(f"CONSUMER.CREATE.{_STREAM}", body)
+        except UnreachableError:
+            if time.monotonic() > deadline:
+                raise
+            await subscription.unsubscribe()
+            await asyncio.sleep(0.1)
+        else:
+            break
     yield watcher
     await subscription.unsubscribe()
 
