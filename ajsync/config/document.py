@@ -26,7 +26,7 @@ from ajsync.config.nodes import (
     compose,
 )
 from ajsync.config.placeholders import with_our_placeholders
-from ajsync.config.scalars import read_scalar
+from ajsync.config.scalars import TOO_LONG, read_scalar
 from ajsync.config.syntax import place_of
 from ajsync.config.wording import kind, shown
 from ajsync.errors import Location, Problem
@@ -55,6 +55,8 @@ class Document:
     root: Node | None
     members: Mapping[int, _Members] = field(default_factory=dict)
     """The members of each mapping, by the identity of its node."""
+    may_have_placeholders: bool = True
+    """False only if no string in it contains `${`."""
 
     def location(self, path: Steps = (), *, of_key: bool = False) -> Location:
         """Where the value at `path` begins, or its key. A value from an alias is at its anchor."""
@@ -77,7 +79,8 @@ def parse_document(data: bytes, file: str, problems: list[Problem]) -> Document 
     except Unreadable as error:
         problems.append(error.problem)
         return None
-    return Document(file, value, root, builder.members)
+    # A string gets `${` from the text as it is, or from an escape.
+    return Document(file, value, root, builder.members, b"${" in data or b"\\" in data)
 
 
 def read_document(path: Path, file: str, hint: str, problems: list[Problem]) -> Document | None:
@@ -113,7 +116,11 @@ class _Builder:
         if tag is QUOTED:
             return node.value
         if tag is PLAIN:
-            return self._scalar(node)
+            scalar = read_scalar(node.value)
+            if scalar is TOO_LONG:
+                self._problem(node, "the number has too many digits", "write it as a string in quotes")
+                return 0
+            return scalar
         if tag is not COLLECTION:
             known = tag.startswith(_YAML_TAG) or _SHORT_TAG.fullmatch(tag)  # a longer tag may be part of a secret text
             spelled = f"the tag {shorten(tag.replace(_YAML_TAG, '!!'))}" if known else "a tag"
@@ -133,18 +140,18 @@ class _Builder:
         merge: Node | None = None
         size = 0
         for key_node, value_node in node.value:
-            key = self._key(key_node, node)
-            if key is None:
+            # Nearly every key is a plain string, and there are ten in each schedule.
+            key = read_scalar(key_node.value) if key_node.tag is PLAIN else None
+            if not isinstance(key, str) and (key := self._key(key_node, node)) is None:
                 continue
-            is_merge = key == "<<" and key_node.tag is PLAIN
-            first = merge if is_merge else members.get(key, (None,))[0]
-            if first is not None:
-                place = place_of(self._file, first.start_mark)
-                message = f"the key {shown(key)} is defined twice"
-                self._problem(key_node, message, f"remove this one or the first, at {place}")
-            elif is_merge:
+            if key == "<<" and key_node.tag is PLAIN:
+                if merge is not None:
+                    self._defined_twice(key_node, merge)
+                    continue
                 merge = key_node
                 merged, inherited = self._merged(value_node)
+            elif key in members:
+                self._defined_twice(key_node, members[key][0])
             else:
                 size += len(value_node.value)
                 members[key] = key_node, value_node
@@ -156,13 +163,6 @@ class _Builder:
     def _sequence(self, node: Node) -> list[Any]:
         self._count(node, len(node.value), sum(len(item.value) for item in node.value))
         return [self.value(item) for item in node.value]
-
-    def _scalar(self, node: Node) -> object:
-        try:
-            return read_scalar(node.value)
-        except ValueError:
-            self._problem(node, "the number has too many digits", "write it as a string in quotes")
-            return 0
 
     def _key(self, node: Node, mapping: Node) -> str | None:
         """The key of a node; None, and a problem, if it is not a string."""
@@ -196,6 +196,11 @@ class _Builder:
             result = value | result
             members = self.members[id(source)] | members
         return result, members
+
+    def _defined_twice(self, key: Node, first: Node) -> None:
+        place = place_of(self._file, first.start_mark)
+        message = f"the key {shown(key.value)} is defined twice"
+        self._problem(key, message, f"remove this one or the first, at {place}")
 
     def _enter(self, node: Node) -> None:
         if len(self._open) >= MAX_DEPTH:

@@ -105,10 +105,7 @@ def _block(text: str, indent: str) -> str:
 def _is_plain(text: str) -> bool:
     if not _PLAIN.fullmatch(text) or text.lower() in _WORDS_OF_YAML_1_1:
         return False
-    try:
-        if not isinstance(read_scalar(text), str):
-            return False
-    except ValueError:  # a number with too many digits
+    if not isinstance(read_scalar(text), str):
         return False
     readings_of_yaml_1_1 = Resolver.yaml_implicit_resolvers.get(text[0], ())
     return not any(pattern.match(text) for _, pattern in readings_of_yaml_1_1)

@@ -32,7 +32,7 @@ _DEAF_SECONDS = 5.0
 """The pause before listening again after the operating system refused."""
 _ENDINGS = (".yaml", ".yml")
 
-Look = tuple[Inputs, FileState]
+Snapshot = tuple[Inputs, FileState]
 """The inputs and their state at one moment."""
 Identities = frozenset[tuple[str, int, int]]
 
@@ -64,7 +64,7 @@ class FileWatcher:
             group.create_task(self._keep_listening())
 
     async def _keep_looking(self) -> None:
-        known: Look | None = None
+        known: Snapshot | None = None
         while not self._stop.is_set():
             self._reported.clear()
             seen, took = await self._look()
@@ -76,18 +76,18 @@ class FileWatcher:
             await first_of(self._stop, timeout=took / _REPORTED_SHARE)
             await first_of(self._stop, self._reported, timeout=max(_LOOK_SECONDS, took / _SHARE))
 
-    async def _look(self) -> tuple[Look, float]:
+    async def _look(self) -> tuple[Snapshot, float]:
         """The inputs and their state, and the seconds of processor time that it took."""
         inputs = self._current()
 
-        def look() -> tuple[Look, float]:
+        def look() -> tuple[Snapshot, float]:
             began = time.thread_time()
             state = inputs.state()
             return (inputs, state), time.thread_time() - began
 
         return await asyncio.to_thread(look)
 
-    async def _settled(self, seen: Look) -> Look:
+    async def _settled(self, seen: Snapshot) -> Snapshot:
         """The state once nothing changes any more."""
         for _ in range(_STEPS):
             await first_of(self._stop, timeout=_STEP_SECONDS)

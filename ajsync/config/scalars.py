@@ -23,16 +23,17 @@ _INTEGERS = (
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _LONGEST_INTEGER = 500
 """Characters. Python may be limited to 640 digits, and hexadecimal digits become more decimal ones."""
+TOO_LONG = object()
 
 
 @lru_cache(maxsize=65536)  # a project repeats the same few texts very often
 def read_scalar(text: str) -> object:
-    """None, a bool, int, float, or the text itself. Raises ValueError for an integer that is too long."""
+    """None, a bool, int, float, or the text itself; TOO_LONG for an integer that is too long."""
     if text in _WORDS:
         return _WORDS[text]
     for pattern, base in _INTEGERS:
         if match := pattern.fullmatch(text):
             if len(text) > _LONGEST_INTEGER:
-                raise ValueError(f"an integer of {len(text)} characters")
+                return TOO_LONG
             return int(match[1], base)
     return float(text) if _FLOAT.fullmatch(text) else text

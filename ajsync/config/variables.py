@@ -34,19 +34,20 @@ class Variables:
         Keys are not changed, and neither is a string with a wrong placeholder.
         """
         problems = Problems()
+        if not document.may_have_placeholders:
+            return value, problems
+        return self._replaced(document, value, tuple(path), problems), problems
 
-        def replaced(value: Any, path: tuple[str | int, ...]) -> Any:
-            if isinstance(value, dict):
-                return {key: replaced(member, (*path, key)) for key, member in value.items()}
-            if isinstance(value, list):
-                return [replaced(item, (*path, index)) for index, item in enumerate(value)]
-            if not isinstance(value, str) or "${" not in value:
-                return value
-            text, wrong = self._replace_in(value)
-            problems.extend(Problem(document.location(path), message, hint) for message, hint in wrong)
-            return text
-
-        return replaced(value, tuple(path)), problems
+    def _replaced(self, document: Document, value: Any, path: tuple[str | int, ...], problems: Problems) -> Any:
+        if isinstance(value, dict):
+            return {key: self._replaced(document, each, (*path, key), problems) for key, each in value.items()}
+        if isinstance(value, list):
+            return [self._replaced(document, each, (*path, index), problems) for index, each in enumerate(value)]
+        if not isinstance(value, str) or "${" not in value:
+            return value
+        text, wrong = self._replace_in(value)
+        problems.extend(Problem(document.location(path), message, hint) for message, hint in wrong)
+        return text
 
     def _replace_in(self, text: str) -> tuple[Scalar, list[tuple[str, str]]]:
         """A string with its placeholders replaced, and messages and hints about those that are wrong."""

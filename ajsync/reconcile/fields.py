@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Literal
 
 from ajsync.asyncjobs.model import DEFAULT_CATCHUP, DEFAULT_OVERLAP, ScheduledTask, encode_scheduled_task
@@ -24,37 +25,48 @@ class Field:
     """Its name in a schedules file."""
     kind: Literal["text", "number", "duration", "payload"]
     """A duration is in nanoseconds."""
-    read: Callable[[ScheduledTask], Value]
+    attribute: str
+    """Where a task holds it, such as `settings.catchup`."""
+    part: Callable[[str], Value] | None = None
+    """Its part of what the attribute holds, if several fields share that."""
     default: Value = None
     """The value that is left out when a whole task is shown; None for a field that is always shown."""
     absent: str = "(none)"
     """The text for an empty value: None, "" and a duration of 0."""
 
+    def read(self, task: ScheduledTask) -> Value:
+        """Its value in a task."""
+        value = attrgetter(self.attribute)(task)
+        return self.part(value) if self.part else value
 
-OWNER = Field("owner", "text", lambda task: task.owner)
+
+OWNER = Field("owner", "text", "owner")
 """Differs only in an adoption; otherwise the heading of the plan shows it."""
 
 FIELDS = (
-    Field("schedule", "text", lambda task: split_schedule(task.schedule)[0]),
-    Field("timezone", "text", lambda task: split_schedule(task.schedule)[1], absent="(the scheduler's)"),
-    Field("queue", "text", lambda task: task.queue),
-    Field("task_type", "text", lambda task: task.task_type),
-    Field("payload", "payload", lambda task: task.payload),
-    Field("deadline", "duration", lambda task: task.deadline, 0),
-    Field("max_tries", "number", lambda task: task.max_tries),
-    Field("catchup", "text", lambda task: task.settings.catchup, DEFAULT_CATCHUP),
+    Field("schedule", "text", "schedule", lambda stored: split_schedule(stored)[0]),
+    Field("timezone", "text", "schedule", lambda stored: split_schedule(stored)[1], absent="(the scheduler's)"),
+    Field("queue", "text", "queue"),
+    Field("task_type", "text", "task_type"),
+    Field("payload", "payload", "payload"),
+    Field("deadline", "duration", "deadline", default=0),
+    Field("max_tries", "number", "max_tries"),
+    Field("catchup", "text", "settings.catchup", default=DEFAULT_CATCHUP),
     Field(
         "catchup_window",
         "duration",
-        lambda task: task.settings.catchup_window,
-        0,
+        "settings.catchup_window",
+        default=0,
         absent="(the scheduler's)",
     ),
-    Field("overlap", "text", lambda task: task.settings.overlap, DEFAULT_OVERLAP),
-    Field("jitter", "duration", lambda task: task.settings.jitter, 0),
-    Field("description", "text", lambda task: task.settings.description, ""),
+    Field("overlap", "text", "settings.overlap", default=DEFAULT_OVERLAP),
+    Field("jitter", "duration", "settings.jitter", default=0),
+    Field("description", "text", "settings.description", default=""),
 )
 """In the order in which they are shown."""
+
+_compared = attrgetter(*dict.fromkeys(field.attribute for field in (*FIELDS, OWNER)))
+"""All that is compared; most schedules of a plan are equal, and that is found at once."""
 
 TIMING = frozenset({"schedule", "timezone", "jitter"})
 """The names of the fields that say when a schedule fires."""
@@ -72,6 +84,8 @@ def split_schedule(stored: str) -> tuple[str, str | None]:
 
 def changed_fields(before: ScheduledTask, after: ScheduledTask) -> tuple[Field, ...]:
     """The fields in which two values of a schedule differ; its creation and its source file are none of them."""
+    if _compared(before) == _compared(after):
+        return ()
     return tuple(field for field in (*FIELDS, OWNER) if field.read(before) != field.read(after))
 
 

@@ -130,6 +130,7 @@ def spell_out(text: str) -> str:
     return f"{text.split(' ')[0]} @{rest}" if zone else f"@{rest}"
 
 
+@lru_cache(maxsize=4096)  # a project has few schedules and zones, and many entries with them
 def stored_schedule(text: str, zone: str = "") -> str:
     """The schedule as it is stored: spelled out, checked, and with the prefix of `zone` unless it is an `@every`.
 

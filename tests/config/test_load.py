@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import random
 import tempfile
@@ -233,3 +234,22 @@ def test_what_looks_like_a_schedules_file_and_no_pattern_matches_is_unmatched(
     (tmp_path / "schedules" / "link.yml").symlink_to("a.yaml")
     (tmp_path / "schedules" / "nowhere.yml").symlink_to("nowhere")
     assert load_configuration(tmp_path).unmatched == unmatched
+
+
+def test_what_a_load_leaves_to_the_garbage_collector_does_not_grow_with_the_files(tmp_path: Path) -> None:
+    """A command runs without one: a cycle through the nodes of a file would keep them all."""
+
+    def left(schedules: int) -> int:
+        entries = "".join(f"  S{number}: {{schedule: '@daily', task_type: '${{t}}'}}\n" for number in range(schedules))
+        variables = f"{OWNER}environments: {{e: {{variables: {{t: x}}}}}}\n"
+        write(tmp_path, {"ajsync.yaml": variables, "schedules/a.yaml": f"schedules:\n{entries}"})
+        gc.collect()
+        gc.disable()
+        try:
+            load_configuration(tmp_path, environment="e")
+            return gc.collect()
+        finally:
+            gc.enable()
+
+    left(1)  # what is made only once
+    assert left(1) == left(200)

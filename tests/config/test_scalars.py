@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from ajsync.config.scalars import read_scalar
+from ajsync.config.scalars import TOO_LONG, read_scalar
 
 
 @pytest.mark.parametrize(
@@ -62,5 +62,4 @@ def test_not_a_number_is_a_number() -> None:
 
 @pytest.mark.parametrize("text", ["1" * 501, "-" + "1" * 500, "0x" + "f" * 499])
 def test_an_integer_without_end_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="an integer of 501 characters"):
-        read_scalar(text)
+    assert read_scalar(text) is TOO_LONG
