@@ -34,7 +34,7 @@ class ClockChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Effect:
+class ClockEffect:
     """What a change of the clocks does to a schedule."""
 
     kind: Literal["skipped", "doubled"]
@@ -57,7 +57,7 @@ def _wall(zone: tzinfo, instant: datetime) -> datetime:
 
 
 @lru_cache(maxsize=16_384)  # many schedules share a timetable
-def effects_of_clocks(timetable: Timetable, start: datetime, end: datetime) -> tuple[Effect, ...]:
+def effects_of_clocks(timetable: Timetable, start: datetime, end: datetime) -> tuple[ClockEffect, ...]:
     """What the changes of its zone do to a schedule.
 
     A schedule that fires just as regularly during the change, such as an hourly one, is not affected: it loses a wall
@@ -76,7 +76,7 @@ def effects_of_clocks(timetable: Timetable, start: datetime, end: datetime) -> t
             if not (_is_match(walls, wall - shift) and _is_match(walls, wall + shift))
         )
         if found:
-            effects.append(Effect("skipped" if change.forward else "doubled", found, change))
+            effects.append(ClockEffect("skipped" if change.forward else "doubled", found, change))
     return tuple(effects)
 
 

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.errors import ScheduleError
-from ajsync.inspect.clock_changes import Effect, effects_of_clocks
+from ajsync.inspect.clock_changes import ClockEffect, effects_of_clocks
 from ajsync.schedule import Timetable, parse
 from ajsync.schedule.fields import CronFields
 from ajsync.text import listed
@@ -64,7 +64,7 @@ class Facts:
         return self.timetable.walls.fields if self.timetable.walls else None
 
     @property
-    def effects(self) -> tuple[Effect, ...]:
+    def effects(self) -> tuple[ClockEffect, ...]:
         """What the next changes of the clocks do to it."""
         return effects_of_clocks(self.timetable, self._now, self._now + _YEAR)
 

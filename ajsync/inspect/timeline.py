@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from ajsync.asyncjobs.model import ScheduledTask
-from ajsync.inspect.clock_changes import Effect, effects_of_clocks
+from ajsync.inspect.clock_changes import ClockEffect, effects_of_clocks
 from ajsync.inspect.minutes import MINUTE, Grouped, due_in_minute, fires_by_minute, grouped
 from ajsync.timestamp import NANOSECONDS, to_datetime, to_nanoseconds
 
@@ -47,7 +47,7 @@ class Affected:
     name: str
     schedule: str
     zone: str
-    effect: Effect
+    effect: ClockEffect
 
 
 @dataclass(frozen=True, slots=True)

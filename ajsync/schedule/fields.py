@@ -49,7 +49,7 @@ class SteppedItem:
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # equal only to itself: a cheap key
-class _Kind:
+class _FieldKind:
     name: str
     minimum: int
     maximum: int
@@ -66,11 +66,11 @@ class _Kind:
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _KINDS = (
-    _Kind("minute", 0, 59),
-    _Kind("hour", 0, 23),
-    _Kind("day of month", 1, 31),
-    _Kind("month", 1, 12, MONTHS),
-    _Kind("day of week", 0, 6, WEEKDAYS, note=", because Sunday is 0"),
+    _FieldKind("minute", 0, 59),
+    _FieldKind("hour", 0, 23),
+    _FieldKind("day of month", 1, 31),
+    _FieldKind("month", 1, 12, MONTHS),
+    _FieldKind("day of week", 0, 6, WEEKDAYS, note=", because Sunday is 0"),
 )
 FIELD_PREFIXES = tuple(f"{kind.name}: " for kind in _KINDS)
 """The beginning of a message about one field."""
@@ -111,7 +111,7 @@ def read_steps(text: str) -> list[SteppedItem]:
 
 
 @lru_cache(maxsize=1024)  # most schedules share a few fields, and their sets of values need not be kept twice
-def _parse_field(kind: _Kind, text: str) -> CronField:
+def _parse_field(kind: _FieldKind, text: str) -> CronField:
     """Read a list. Empty items are dropped, and the list may end up empty (rule 4)."""
     values: set[int] = set()
     star = False
@@ -123,7 +123,7 @@ def _parse_field(kind: _Kind, text: str) -> CronField:
     return CronField(frozenset(values), star)
 
 
-def _parse_item(kind: _Kind, item: str) -> tuple[range, bool]:
+def _parse_item(kind: _FieldKind, item: str) -> tuple[range, bool]:
     """Read `low[-high][/step]` (rule 5): its values, and whether it sets the star bit (rule 7)."""
     span, *steps = item.split("/")
     low, *highs = span.split("-")
@@ -144,7 +144,7 @@ def _parse_item(kind: _Kind, item: str) -> tuple[range, bool]:
     return range(first, last + 1, step), False
 
 
-def _parse_value(kind: _Kind, text: str, item: str) -> int:
+def _parse_value(kind: _FieldKind, text: str, item: str) -> int:
     # Go lowers letter by letter and makes "i" of U+0130, for which Python has two characters.
     name = text.replace("\u0130", "i").lower()
     if name in kind.names:

@@ -23,7 +23,7 @@ from ajsync.transport.subjects import matches
 REFUSED = re.compile(r"'?(authorization|((user|account) )?authentication) ")
 """How the server's message begins, in lower case, when it does not let us in."""
 
-Kind = Literal["Publish", "Subscription"]
+Operation = Literal["Publish", "Subscription"]
 
 _VIOLATION = re.compile(r'permissions violation for (publish|subscription) to "([^"]*)"', re.IGNORECASE)
 _PATTERNS = 256
@@ -114,16 +114,16 @@ class Violations:
     """
 
     def __init__(self) -> None:
-        self._subjects: dict[str, Kind] = {}
+        self._subjects: dict[str, Operation] = {}
         """The latest last. Each task has a subject of its own."""
-        self._patterns: deque[tuple[Kind, str]] = deque(maxlen=_PATTERNS)
+        self._patterns: deque[tuple[Operation, str]] = deque(maxlen=_PATTERNS)
 
-    def note(self, text: str) -> Kind | None:
+    def note(self, text: str) -> Operation | None:
         """Remember what the server says, if it is a violation; its kind, or None."""
         found = _VIOLATION.match(text)
         if found is None:
             return None
-        kind: Kind = "Publish" if found[1].lower() == "publish" else "Subscription"
+        kind: Operation = "Publish" if found[1].lower() == "publish" else "Subscription"
         subject = found[2]
         if "*" in subject or ">" in subject:
             self._patterns.append((kind, subject))

@@ -47,7 +47,7 @@ async def publish_all(
     They are taken from the iterable as the window has room, so that making one goes on while others are under way.
     After a silence and after a reconnect they are sent again; after a long silence the rest stays unanswered.
     """
-    run = _Run(connection, iter(writes), on_answer)
+    run = _Publication(connection, iter(writes), on_answer)
     async with run.window:
         await run.drive()
     raise_if_cancelled()
@@ -70,7 +70,7 @@ async def publish_one(connection: Connection, write: Write, *, timeout: float) -
     return answer
 
 
-class _Run:
+class _Publication:
     """One call of `publish_all`; a write's token is its index."""
 
     def __init__(

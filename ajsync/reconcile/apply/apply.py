@@ -30,7 +30,7 @@ from ajsync.reconcile.plan import Adopt, Change, Create, Delete, Plan, Update
 
 _log = logging.getLogger(__name__)
 
-Status = Literal["done", "failed", "not attempted"]
+ChangeStatus = Literal["done", "failed", "not attempted"]
 
 _REASONS = (NotPermittedError, UnreachableError, ConflictError, InvalidError)
 """Why a whole apply can fail, the narrower first."""
@@ -41,7 +41,7 @@ class Outcome:
     """What became of one change."""
 
     change: Change
-    status: Status
+    status: ChangeStatus
     error: AjsyncError | None = None
 
 
@@ -51,7 +51,7 @@ class Result:
 
     outcomes: tuple[Outcome, ...]
 
-    def with_status(self, status: Status) -> tuple[Outcome, ...]:
+    def with_status(self, status: ChangeStatus) -> tuple[Outcome, ...]:
         """The outcomes of this status."""
         return tuple(outcome for outcome in self.outcomes if outcome.status == status)
 
@@ -91,7 +91,7 @@ async def apply(
             f"and this one was created at {bucket.target.created}. Make a new plan with 'ajsync plan'."
         )
     start = time.perf_counter()
-    run = _Run(bucket, plan, now, on_done, stop or asyncio.Event())
+    run = _Application(bucket, plan, now, on_done, stop or asyncio.Event())
     await run.phase((Create,), run.create)
     await run.phase((Update, Adopt), run.update)
     if all(outcome.status == "done" for outcome in run.outcomes.values()):
@@ -103,7 +103,7 @@ async def apply(
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class _Application:
     bucket: ConfigurationBucket
     plan: Plan
     now: int
@@ -146,5 +146,5 @@ class _Run:
             self._record(change, written)
 
     def _record(self, change: Change, written: Written) -> None:
-        status: Status = "done" if written.error is None else "failed" if written.attempted else "not attempted"
+        status: ChangeStatus = "done" if written.error is None else "failed" if written.attempted else "not attempted"
         self.outcomes[change.name] = Outcome(change, status, written.error)

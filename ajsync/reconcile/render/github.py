@@ -12,7 +12,7 @@ from ajsync.errors import AjsyncError, ConflictError, Location, Problem
 from ajsync.reconcile.plan import Adopt, Change, Create, Delete, Plan, Update
 from ajsync.reconcile.render.fires import FireTimes
 from ajsync.reconcile.render.interface import RenderOptions
-from ajsync.reconcile.render.rows import Row, change_rows, next_rows
+from ajsync.reconcile.render.rows import PlanRow, change_rows, next_rows
 from ajsync.reconcile.render.wording import REFUSED, REMEDIES, loosened_told, summary
 from ajsync.text import counted, one_line, plural, visible
 
@@ -81,7 +81,7 @@ def _annotate(level: Level, change: Change, fires: FireTimes, options: RenderOpt
     return _command(level, title, "\n".join(map(_line, rows)), options.locations.get(change.name))
 
 
-def _line(row: Row) -> str:
+def _line(row: PlanRow) -> str:
     return f"{row.label}: {row.told}" if row.label else f"  {row.told}"
 
 

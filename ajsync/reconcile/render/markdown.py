@@ -13,7 +13,7 @@ from ajsync.errors import AjsyncError
 from ajsync.reconcile.plan import KINDS, Adopt, Change, Create, Delete, Plan, Update
 from ajsync.reconcile.render.fires import FireTimes
 from ajsync.reconcile.render.interface import RenderOptions
-from ajsync.reconcile.render.rows import LABEL, Row, change_rows, next_rows
+from ajsync.reconcile.render.rows import LABEL, PlanRow, change_rows, next_rows
 from ajsync.reconcile.render.wording import (
     REFUSED,
     REMEDIES,
@@ -124,7 +124,7 @@ def _forms(change: Change, fires: FireTimes, options: RenderOptions) -> tuple[st
     return f"{fields}{''.join(_line(row, ' ') for row in next_rows(change, fires))}\n", f"{fields}\n", name
 
 
-def _line(row: Row, mark: str) -> str:
+def _line(row: PlanRow, mark: str) -> str:
     text = row.told
     if row.tone in ("content", "added", "removed"):
         mark, text = _MARKS.get(row.tone, " "), f"│ {cut(text, _WIDEST)}"

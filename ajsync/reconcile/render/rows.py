@@ -29,7 +29,7 @@ _BASE64_WIDTH = 76
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PlanRow:
     """One line about a change; its texts are escaped."""
 
     label: str
@@ -45,16 +45,16 @@ class Row:
         return self.text if self.before is None else f"{self.before} → {self.text}"
 
 
-def change_rows(change: Change, *, show_payload: bool, most_content: int | None = None) -> list[Row]:
+def change_rows(change: Change, *, show_payload: bool, most_content: int | None = None) -> list[PlanRow]:
     """The fields of a created or deleted schedule, or those that change.
 
     With `show_payload` the content of payloads follows, at most `most_content` lines of each.
     """
     before, after = change.before, change.after
-    rows: list[Row] = []
+    rows: list[PlanRow] = []
     if before is not None and after is not None:
         for field in changed_fields(before, after):
-            rows.append(Row(field.name, worded(field, field.read(after)), worded(field, field.read(before))))
+            rows.append(PlanRow(field.name, worded(field, field.read(after)), worded(field, field.read(before))))
             if field.kind == "payload" and show_payload:
                 rows += _capped(_difference(before.payload, after.payload), most_content)
         return rows
@@ -62,20 +62,20 @@ def change_rows(change: Change, *, show_payload: bool, most_content: int | None 
     assert task is not None  # a change has a before or an after
     for field in shown_fields(task):
         tone: Tone = "note" if field.name == "description" else "value"
-        rows.append(Row(field.name, worded(field, field.read(task)), tone=tone))
+        rows.append(PlanRow(field.name, worded(field, field.read(task)), tone=tone))
         if field.kind == "payload" and show_payload:
             rows += _capped((_content(line) for line in _pretty_lines(task.payload)), most_content)
     return rows
 
 
-def next_rows(change: Change, fires: FireTimes) -> list[Row]:
+def next_rows(change: Change, fires: FireTimes) -> list[PlanRow]:
     """The next fires, if the change creates or moves them."""
     before, after = change.before, change.after
     if after is None or (before is not None and TIMING.isdisjoint(each.name for each in changed_fields(before, after))):
         return []
     found = fires.of(after)
     tone: Tone = "amiss" if found.amiss else "note"
-    return [Row("" if number else "next", line, tone=tone) for number, line in enumerate(found.lines)]
+    return [PlanRow("" if number else "next", line, tone=tone) for number, line in enumerate(found.lines)]
 
 
 def worded(field: Field, value: Value) -> str:
@@ -92,16 +92,16 @@ def worded(field: Field, value: Value) -> str:
     return str(value)
 
 
-def _content(line: str) -> Row:
-    return Row("", escape(line), tone="content")
+def _content(line: str) -> PlanRow:
+    return PlanRow("", escape(line), tone="content")
 
 
-def _capped(rows: Iterator[Row], most: int | None) -> list[Row]:
+def _capped(rows: Iterator[PlanRow], most: int | None) -> list[PlanRow]:
     found = list(islice(rows, None if most is None else most + 1))
     return found if most is None or len(found) <= most else [*found[:most], _content("… and more")]
 
 
-def _difference(before: bytes | None, after: bytes | None) -> Iterator[Row]:
+def _difference(before: bytes | None, after: bytes | None) -> Iterator[PlanRow]:
     """The lines in which two payloads differ, and a few equal ones around them."""
     old, new = _pretty_lines(before), _pretty_lines(after)
     if old == new:  # only the spelling of the JSON differs, so that has to be shown
@@ -119,9 +119,9 @@ def _difference(before: bytes | None, after: bytes | None) -> Iterator[Row]:
                 yield from _changed(old[old_from:old_to], new[new_from:new_to])
 
 
-def _changed(old: Sequence[str], new: Sequence[str]) -> Iterator[Row]:
-    yield from (Row("", f"- {escape(line)}", tone="removed") for line in old)
-    yield from (Row("", f"+ {escape(line)}", tone="added") for line in new)
+def _changed(old: Sequence[str], new: Sequence[str]) -> Iterator[PlanRow]:
+    yield from (PlanRow("", f"- {escape(line)}", tone="removed") for line in old)
+    yield from (PlanRow("", f"+ {escape(line)}", tone="added") for line in new)
 
 
 def _pretty_lines(payload: bytes | None) -> list[str]:

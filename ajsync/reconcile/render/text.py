@@ -10,7 +10,7 @@ from ajsync.errors import AjsyncError
 from ajsync.reconcile.plan import KINDS, UNKNOWN, Change, Destination, Plan
 from ajsync.reconcile.render.fires import FireTimes
 from ajsync.reconcile.render.interface import RenderOptions
-from ajsync.reconcile.render.rows import LABEL, Row, change_rows, next_rows
+from ajsync.reconcile.render.rows import LABEL, PlanRow, change_rows, next_rows
 from ajsync.reconcile.render.wording import (
     REFUSED,
     REMEDIES,
@@ -84,7 +84,7 @@ def _change(change: Change, fires: FireTimes, options: RenderOptions, paint: Pai
     yield ""
 
 
-def _row(row: Row, width: int, paint: Paint) -> str:
+def _row(row: PlanRow, width: int, paint: Paint) -> str:
     label = f"    {row.label:<{LABEL}}"
     if row.before is not None:
         padding = " " * (width - cell_len(row.before))

@@ -18,7 +18,7 @@ from itertools import count, islice
 
 from ajsync.asyncjobs.due import Times, times_of
 from ajsync.asyncjobs.model import ScheduledTask
-from ajsync.scheduler.agenda.sources import FOREVER, AgendaEntry, Fire, Group, Run
+from ajsync.scheduler.agenda.sources import FOREVER, AgendaEntry, Fire, Group, Stretch
 from ajsync.timestamp import NANOSECONDS
 
 __all__ = ["FOREVER", "Agenda", "AgendaEntry", "Fire"]
@@ -51,7 +51,7 @@ class Agenda:
         self._groups: dict[Times, Group] = {}
         self._heap: list[tuple[int, int, Group]] = []
         """Each group by when it is due next. If the position has passed that, the next instant is still to be found."""
-        self._extra: list[tuple[int, int, Run]] = []
+        self._extra: list[tuple[int, int, Stretch]] = []
         """Runs, which are fires outside of groups, each by an instant before which it has none."""
         self._kept: list[AgendaEntry] = []
         """Entries that ended, and were due at a time of which a leader may not have made everything good."""
@@ -148,7 +148,7 @@ class Agenda:
         After a long gap it takes a few calls until all are seen.
         """
         self._search_some()
-        heap: list[tuple[int, int, Group | Run]] = [
+        heap: list[tuple[int, int, Group | Stretch]] = [
             (run.next(first - 1), serial, run) for first, serial, run in heapq.nsmallest(count, self._extra)
         ]
         # Each of the first groups has at least one fire, so no more groups are needed.
@@ -187,7 +187,7 @@ class Agenda:
     def give_back(self, fires: Iterable[Fire]) -> None:
         """Take back fires that were given out and not fired. They are due again, whatever the position is."""
         for fire in fires:
-            heapq.heappush(self._extra, (fire.due, next(self._serial), Run(fire.entry, fire.due, single=True)))
+            heapq.heappush(self._extra, (fire.due, next(self._serial), Stretch(fire.entry, fire.due, single=True)))
 
     def skip(self, until: int, *, after: int = -1, but_after: int | None = None) -> None:
         """Give out none of what is due after `after` and at or before `until`.
@@ -203,7 +203,7 @@ class Agenda:
             if first <= after and run.until <= after:
                 self._extra.append((first, serial, run))
             elif first <= after and not run.single:
-                self._extra.append((first, next(self._serial), Run(run.entry, after)))
+                self._extra.append((first, next(self._serial), Stretch(run.entry, after)))
             if run.until > until:
                 self._extra.append((max(first, until + 1), serial, run))
         heapq.heapify(self._extra)
@@ -292,7 +292,7 @@ class Agenda:
 
     def _add_extra(self, entry: AgendaEntry, after: int, until: int) -> None:
         if after < until:
-            heapq.heappush(self._extra, (after + 1, next(self._serial), Run(entry, until)))
+            heapq.heappush(self._extra, (after + 1, next(self._serial), Stretch(entry, until)))
 
     def _advance_runs(self, until: int) -> list[Fire]:
         """What runs have up to `until`, or the first part of it."""

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from ajsync.asyncjobs.due import Times
 from ajsync.asyncjobs.ids import KSUID_EPOCH
 from ajsync.scheduler.agenda.agenda import AgendaEntry
+from ajsync.scheduler.election.watermark import Span
 from ajsync.timestamp import NANOSECONDS
-
-Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from dataclasses import replace
 from itertools import count
 
 from ajsync.scheduler.agenda.agenda import AgendaEntry, Fire
-from ajsync.scheduler.agenda.catch_up import Gap, Span, catch_up
+from ajsync.scheduler.agenda.catch_up import Gap, catch_up
+from ajsync.scheduler.election.watermark import Span
 
 log = logging.getLogger(__name__)
 

@@ -82,7 +82,7 @@ class Group:
 
 
 @dataclass(slots=True, eq=False)
-class Run:
+class Stretch:
     """The fires of one entry up to an instant, apart from its group."""
 
     entry: AgendaEntry

@@ -15,7 +15,7 @@ from typing import Literal, get_args
 
 from ajsync.asyncjobs.names import SCHEDULER_ELECTION
 from ajsync.scheduler.election.role import RoleState, TakeoverKind
-from ajsync.scheduler.monitor.series import Counts, Histogram, Kind, LabelSets, Metric, Names, exposition
+from ajsync.scheduler.monitor.series import Counts, Histogram, LabelSets, Metric, MetricKind, Names, exposition
 from ajsync.timestamp import NANOSECONDS
 from ajsync.version import __version__
 
@@ -37,7 +37,7 @@ METRICS: list[Metric] = []
 """Every metric, the Go tool's first. A metric with labels appears once there is something to count."""
 
 
-def _metric(kind: Kind, name: str, help: str, *labels: str) -> Metric:
+def _metric(kind: MetricKind, name: str, help: str, *labels: str) -> Metric:
     METRICS.append(Metric(kind, name, help, labels))
     return METRICS[-1]
 

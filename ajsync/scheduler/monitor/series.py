@@ -24,7 +24,7 @@ _LEFT_OVER = 60 * NANOSECONDS
 """How long to keep what a fire counts after its schedule is gone, so that it is scraped."""
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 
-Kind = Literal["counter", "gauge", "histogram"]
+MetricKind = Literal["counter", "gauge", "histogram"]
 Names = tuple[str, ...]
 """The values of labels: as they are in the bucket, or as they are shown."""
 
@@ -33,7 +33,7 @@ Names = tuple[str, ...]
 class Metric:
     """One name that `/metrics` can show."""
 
-    kind: Kind
+    kind: MetricKind
     name: str
     help: str
     labels: tuple[str, ...] = ()

@@ -8,19 +8,19 @@ import pytest
 
 from ajsync.reconcile.plan import Change
 from ajsync.reconcile.render.fires import FireTimes
-from ajsync.reconcile.render.rows import Row, change_rows, next_rows
+from ajsync.reconcile.render.rows import PlanRow, change_rows, next_rows
 from tests.reconcile.samples import HOUR, NOW, create, delete, ours, update
 from tests.tasks import task
 
 TIMES = FireTimes(NOW)
 
 
-def rows(change: Change, *, most_content: int | None = None) -> list[Row]:
+def rows(change: Change, *, most_content: int | None = None) -> list[PlanRow]:
     """The rows of a change with the content of its payloads."""
     return change_rows(change, show_payload=True, most_content=most_content)
 
 
-def difference(before: bytes | None, after: bytes | None) -> list[Row]:
+def difference(before: bytes | None, after: bytes | None) -> list[PlanRow]:
     """The rows of an update that changes the payload alone, without the one that names the payload."""
     first, *content = rows(update(task("A", payload=before), payload=after))
     assert first.label == "payload"
@@ -36,22 +36,22 @@ def numbered(count: int, **instead: str) -> bytes:
 def test_a_new_schedule_is_told_by_its_values_and_its_description_as_a_note() -> None:
     change = create(schedule="CRON_TZ=Europe/Malta @daily", deadline=HOUR, managed=ours("The newsletter"))
     assert change_rows(change, show_payload=False) == [
-        Row("schedule", "@daily"),
-        Row("timezone", "Europe/Malta"),
-        Row("queue", "EMAIL"),
-        Row("task_type", "email:new"),
-        Row("deadline", "1h0m0s"),
-        Row("max_tries", "10"),
-        Row("description", "The newsletter", tone="note"),
+        PlanRow("schedule", "@daily"),
+        PlanRow("timezone", "Europe/Malta"),
+        PlanRow("queue", "EMAIL"),
+        PlanRow("task_type", "email:new"),
+        PlanRow("deadline", "1h0m0s"),
+        PlanRow("max_tries", "10"),
+        PlanRow("description", "The newsletter", tone="note"),
     ]
 
 
 def test_an_update_is_told_by_the_old_and_the_new_value_of_what_differs() -> None:
     change = update(task("A", max_tries=0, managed=ours("Old")), deadline=HOUR, max_tries=3, managed=ours())
     assert change_rows(change, show_payload=False) == [
-        Row("deadline", "1h0m0s", before="(none)"),
-        Row("max_tries", "3", before="0"),
-        Row("description", "(none)", before="Old"),
+        PlanRow("deadline", "1h0m0s", before="(none)"),
+        PlanRow("max_tries", "3", before="0"),
+        PlanRow("description", "(none)", before="Old"),
     ]
 
 
@@ -71,17 +71,17 @@ def test_the_payload_of_a_new_schedule_follows_in_lines(payload: bytes, lines: l
     found = rows(create(payload=payload))
     labels = [row.label for row in found]
     assert labels == ["schedule", "queue", "task_type", "payload", *[""] * len(lines), "max_tries"]
-    assert [row for row in found if not row.label] == [Row("", line, tone="content") for line in lines]
+    assert [row for row in found if not row.label] == [PlanRow("", line, tone="content") for line in lines]
 
 
 def test_a_long_payload_is_cut_where_it_was_asked_to() -> None:
     five = create(payload=numbered(5))
     assert [row.text for row in rows(five, most_content=5) if not row.label] == [f"line {n}" for n in range(5)]
     assert [row for row in rows(five, most_content=3) if not row.label] == [
-        Row("", "line 0", tone="content"),
-        Row("", "line 1", tone="content"),
-        Row("", "line 2", tone="content"),
-        Row("", "… and more", tone="content"),
+        PlanRow("", "line 0", tone="content"),
+        PlanRow("", "line 1", tone="content"),
+        PlanRow("", "line 2", tone="content"),
+        PlanRow("", "… and more", tone="content"),
     ]
 
 
@@ -94,14 +94,14 @@ def test_a_long_difference_is_cut_too() -> None:
 
 def test_a_difference_is_shown_with_three_equal_lines_on_either_side() -> None:
     assert difference(numbered(20), numbered(20, _10="ten\x07")) == [
-        Row("", "  line 7", tone="content"),
-        Row("", "  line 8", tone="content"),
-        Row("", "  line 9", tone="content"),
-        Row("", "- line 10", tone="removed"),
-        Row("", r"+ ten\x07", tone="added"),
-        Row("", "  line 11", tone="content"),
-        Row("", "  line 12", tone="content"),
-        Row("", "  line 13", tone="content"),
+        PlanRow("", "  line 7", tone="content"),
+        PlanRow("", "  line 8", tone="content"),
+        PlanRow("", "  line 9", tone="content"),
+        PlanRow("", "- line 10", tone="removed"),
+        PlanRow("", r"+ ten\x07", tone="added"),
+        PlanRow("", "  line 11", tone="content"),
+        PlanRow("", "  line 12", tone="content"),
+        PlanRow("", "  line 13", tone="content"),
     ]
 
 
@@ -121,8 +121,8 @@ def test_an_ellipsis_stands_between_differences_that_are_far_apart() -> None:
 
 def test_json_that_is_only_spelt_differently_is_shown_as_it_is_spelt() -> None:
     assert difference(b'{"a":1}', b'{"a": 1}') == [
-        Row("", '- {"a":1}', tone="removed"),
-        Row("", '+ {"a": 1}', tone="added"),
+        PlanRow("", '- {"a":1}', tone="removed"),
+        PlanRow("", '+ {"a": 1}', tone="added"),
     ]
 
 
@@ -146,9 +146,9 @@ def test_the_row_of_a_payload_has_its_size_and_the_beginning_of_its_digest() -> 
 
 def test_the_next_fires_of_a_new_schedule_follow_one_another_under_one_label() -> None:
     assert next_rows(create(schedule="0 6 * * *"), TIMES) == [
-        Row("next", "Tue 2026-11-24 06:00 +00:00  in 12 min 30 s", tone="note"),
-        Row("", "Wed 2026-11-25 06:00 +00:00  in 1 d", tone="note"),
-        Row("", "Thu 2026-11-26 06:00 +00:00  in 2 d", tone="note"),
+        PlanRow("next", "Tue 2026-11-24 06:00 +00:00  in 12 min 30 s", tone="note"),
+        PlanRow("", "Wed 2026-11-25 06:00 +00:00  in 1 d", tone="note"),
+        PlanRow("", "Thu 2026-11-26 06:00 +00:00  in 2 d", tone="note"),
     ]
 
 

@@ -16,8 +16,9 @@ from ajsync.asyncjobs.model import Catchup, Managed
 from ajsync.asyncjobs.names import TASKS_STREAM
 from ajsync.asyncjobs.tasks import task_subject
 from ajsync.scheduler.agenda.agenda import AgendaEntry, Fire
-from ajsync.scheduler.agenda.catch_up import Gap, Span
+from ajsync.scheduler.agenda.catch_up import Gap
 from ajsync.scheduler.agenda.catching_up import CatchingUp
+from ajsync.scheduler.election.watermark import Span
 from ajsync.scheduler.firing.lifecycle import State
 from ajsync.scheduler.scheduler import Scheduler
 from ajsync.timestamp import NANOSECONDS as SECOND
