@@ -61,3 +61,12 @@ def test_the_configuration_is_loaded_without_network_code() -> None:
 
 def test_every_file_that_the_page_names_exists() -> None:
     assert missing_files(PAGE) == []
+
+
+def test_no_two_classes_have_the_same_name() -> None:
+    homes: dict[str, list[str]] = {}
+    for module in MODULES:
+        for node in ast.parse(source(module)).body:
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name.lstrip("_"), []).append(module)
+    assert {name: found for name, found in homes.items() if len(found) > 1} == {}
