@@ -555,6 +555,16 @@ def test_it_tells_the_value_that_counts_now() -> None:
     assert made.task("A") is None
 
 
+def test_a_search_in_many_schedules_pauses_after_each_hundred() -> None:
+    def pauses(schedules: int) -> list[int]:
+        """The index of each pause among what was found, where nothing is due."""
+        made = agenda(*(task(f"N{number}", schedule=f"@every {number + 10}h") for number in range(schedules)))
+        found = list(made.between(at(1), at(2)))
+        return [index for index, fire in enumerate(found) if fire is None]
+
+    assert [pauses(number) for number in (99, 100, 250)] == [[], [0], [0, 1]]
+
+
 def test_what_was_due_in_a_time_is_found_without_giving_it_out() -> None:
     made = agenda(task("A", schedule="* * * * *"), position=600)
     made.load(task("NEW", schedule="* * * * *"), at(120))
