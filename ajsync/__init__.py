@@ -11,6 +11,7 @@ from ajsync.version import __version__ as __version__
 if TYPE_CHECKING:
     from ajsync.api.client import Client, ScheduleChange, Task, connect
     from ajsync.api.files import apply, load_config, plan
+    from ajsync.asyncjobs.backfill import Backfilled
     from ajsync.asyncjobs.model import Managed, ScheduledTask
     from ajsync.asyncjobs.signing import Signer, load_signer
     from ajsync.asyncjobs.tasks import StoredTask
@@ -46,6 +47,7 @@ __all__ = [
     "Adopt",
     "AjsyncError",
     "AlreadyExistsError",
+    "Backfilled",
     "BucketNotFoundError",
     "Client",
     "Configuration",
@@ -91,6 +93,7 @@ __all__ = [
 _PLACES = {
     "ajsync.api.client": ("Client", "ScheduleChange", "Task", "connect"),
     "ajsync.api.files": ("apply", "load_config", "plan"),
+    "ajsync.asyncjobs.backfill": ("Backfilled",),
     "ajsync.asyncjobs.model": ("Managed", "ScheduledTask"),
     "ajsync.asyncjobs.signing": ("Signer", "load_signer"),
     "ajsync.asyncjobs.tasks": ("StoredTask",),

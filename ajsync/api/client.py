@@ -8,9 +8,10 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import KW_ONLY, dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from ajsync.asyncjobs.backfill import Backfilled, find_missing, make_missing, past_dues
 from ajsync.asyncjobs.bucket import ConfigurationBucket, decode_entry
 from ajsync.asyncjobs.ids import new_id
 from ajsync.asyncjobs.model import DEFAULT_MAX_TRIES, ScheduledTask, encode_json
@@ -21,7 +22,7 @@ from ajsync.asyncjobs.task_store import enqueue, load_task
 from ajsync.asyncjobs.tasks import StoredTask
 from ajsync.errors import InvalidError, NotFoundError, StoredValueError, UnreachableError, UsageError
 from ajsync.reconcile.single import add, find, find_removable, new_schedule, remove
-from ajsync.timestamp import NANOSECONDS
+from ajsync.timestamp import NANOSECONDS, to_nanoseconds
 from ajsync.transport.connection import CONNECT_SECONDS, RECONNECT_SECONDS, Connection
 from ajsync.transport.connection import connect as connect_to
 from ajsync.transport.context import context_for_server, load_context
@@ -225,6 +226,18 @@ class Client:
             stored = replace(stored, signature=self._signer.sign(stored))
         await enqueue(self.connection, stored)
         return stored
+
+    async def backfill(self, name: str, start: datetime, end: datetime | None = None) -> Backfilled:
+        """Make the tasks that a schedule should have made from `start` to `end`, both aware, and that are missing.
+
+        Without `end`, up to now. Their deadlines count from now; a task that exists is not made again. What it returns
+        may name tasks that are left: call it again to go on. Raises as `load_scheduled_task_by_name`, ScheduleError,
+        NotFoundError if its queue does not exist, and UsageError for too many instants.
+        """
+        task = await self.load_scheduled_task_by_name(name)
+        last = min(to_nanoseconds(end), time.time_ns()) if end else time.time_ns()
+        missing = await find_missing(self.connection, past_dues(task, to_nanoseconds(start), last))
+        return await make_missing(self.connection, missing, sign=self._signer.sign if self._signer else None)
 
     async def load_task_by_id(self, task_id: str) -> StoredTask:
         """The task as it is now. Raises NotFoundError, and StoredValueError if the message is not a task."""

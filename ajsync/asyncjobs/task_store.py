@@ -61,13 +61,12 @@ async def enqueue(connection: Connection, task: StoredTask, *, timeout: float = 
     Raises UnreachableError if the task was not stored. Raises EnqueueError if it was stored and its queue did not take
     the work item; then the task's state is `queue_error`.
     """
-    stored = await publish_one(connection, _store(task, 0), timeout=timeout)
+    stored = await publish_one(connection, task_write(task, 0), timeout=timeout)
     if stored.conflict:
         raise ConflictError(f"The task {task.id} exists already.")
-    await _tell(connection, task)
-    item = Write(work_item_subject(task.queue, task.id), work_item(task.id), {"Nats-Msg-Id": task.id})
+    await tell_state(connection, task)
     try:
-        reason = (await publish_one(connection, item, timeout=timeout)).error
+        reason = (await publish_one(connection, item_write(task), timeout=timeout)).error
     except NoRespondersError:
         reason = NO_RESPONDERS
     except UnreachableError as error:
@@ -77,19 +76,26 @@ async def enqueue(connection: Connection, task: StoredTask, *, timeout: float = 
     text = f"The task {task.id} is stored, and the queue {task.queue} did not take it: {reason}"
     failed = replace(task, state=QUEUE_ERROR, last_err=reason)
     try:
-        marked = await publish_one(connection, _store(failed, stored.sequence), timeout=timeout)
+        marked = await publish_one(connection, task_write(failed, stored.sequence), timeout=timeout)
     except UnreachableError as error:
         raise EnqueueError(f"{text} The task's state could not be changed either: {error}", task.id) from None
     if not marked.conflict:  # otherwise a worker has started it: the work item was stored, and only its ack was lost
-        await _tell(connection, failed)
+        await tell_state(connection, failed)
         raise EnqueueError(text, task.id)
 
 
-def _store(task: StoredTask, sequence: int) -> Write:
+def task_write(task: StoredTask, sequence: int) -> Write:
+    """The write that stores a task over the message of this sequence, or as a new one if it is 0."""
     return Write(task_subject(task.id), encode_task(task), {"Nats-Expected-Last-Subject-Sequence": str(sequence)})
 
 
-async def _tell(connection: Connection, task: StoredTask) -> None:
+def item_write(task: StoredTask) -> Write:
+    """The write that puts the work item of a task into its queue, once."""
+    return Write(work_item_subject(task.queue, task.id), work_item(task.id), {"Nats-Msg-Id": task.id})
+
+
+async def tell_state(connection: Connection, task: StoredTask) -> None:
+    """Publish the event that a task has entered its state."""
     now = time.time_ns()
     event = task_state_event(task, now // NANOSECONDS, now - task.created)
     with suppress(nats.errors.Error):  # nothing depends on an event; a lost connection shows at the next write

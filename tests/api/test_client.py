@@ -6,7 +6,7 @@ import asyncio
 import json
 from contextlib import aclosing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -278,3 +278,15 @@ async def test_what_is_larger_than_the_server_takes_is_not_valid(client: ajsync.
         await client.enqueue_task("EMAIL", large)
     with pytest.raises(ajsync.InvalidError, match="larger than the server takes"):
         await client.new_scheduled_task("LARGE", "@daily", "EMAIL", large)
+
+
+async def test_what_is_missing_of_the_past_is_made_once(client: ajsync.Client) -> None:
+    await make_queue(client.connection, "EMAIL")
+    await client.new_scheduled_task("A", "0 2 * * *", "EMAIL", MONTHLY)
+    start = datetime(2026, 11, 1, tzinfo=UTC)
+    done = await client.backfill("A", start, start + timedelta(days=3))
+    assert done == ajsync.Backfilled(made=3, exist=0, refused={}, left=0)
+    assert (await client.backfill("A", start, start + timedelta(days=4))).made == 1
+    assert (await client.backfill("A", datetime.now(UTC), datetime.now(UTC) + timedelta(days=9))).made == 0
+    with pytest.raises(ajsync.NotFoundError, match="no schedule 'B'"):
+        await client.backfill("B", start)

@@ -63,6 +63,7 @@ COMMANDS = (
     "plan --out saved.plan --adopt",
     "task cron ls",
     "run ODD",
+    "backfill ODD --from 2026-11-01T00:00:00Z --to 2026-11-01T01:00:00Z --yes",
     "apply saved.plan --yes",
     "apply --yes --adopt",
     "delete ODD --force",

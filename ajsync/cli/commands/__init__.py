@@ -13,6 +13,7 @@ COMMANDS = {
     "history": "Show what became of the fires of a schedule.",
     "info": "Show the stores, who leads, and the backlog of each queue.",
     "run": "Make one task of a schedule now.",
+    "backfill": "Make the tasks of past due instants that are missing.",
     "add": "Add one schedule to the bucket.",
     "delete": "Delete one schedule from the bucket.",
     "export": "Write the schedules of the bucket as YAML.",

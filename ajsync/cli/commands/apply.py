@@ -170,7 +170,7 @@ def _question(plan: Plan) -> str:
 
 async def _carry_out(plan: Plan, configuration: Configuration, scope: Scope) -> Result:
     from ajsync.asyncjobs.bucket import ConfigurationBucket
-    from ajsync.cli.output.plan import progress
+    from ajsync.cli.output.terminal import progress
     from ajsync.cli.session import chosen_context, stop_on_signals
     from ajsync.reconcile.apply.apply import apply
     from ajsync.transport.connection import connect
@@ -178,5 +178,5 @@ async def _carry_out(plan: Plan, configuration: Configuration, scope: Scope) -> 
     stop = stop_on_signals()
     async with connect(chosen_context(scope, configuration.context), timeout=scope.timeout) as connection:
         bucket = await ConfigurationBucket.open(connection)
-        with progress(len(plan.changes)) as advance:
-            return await apply(bucket, plan, now=time.time_ns(), on_done=advance, stop=stop)
+        with progress("Applying", len(plan.changes)) as advance:
+            return await apply(bucket, plan, now=time.time_ns(), on_done=lambda: advance(1), stop=stop)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
-from ajsync.errors import ScheduleError
+from ajsync.errors import ScheduleError, UsageError
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _YEARS = range(1970, 2262)
@@ -65,18 +65,42 @@ from_option = click.option(
 
 def read_start(text: str | None, zone: tzinfo | None) -> datetime:
     """Read the aware instant of `--from`: a date is its first instant in `zone`, or in UTC; without it, now."""
-    if text is None:
-        return datetime.now(UTC)
+    return datetime.now(UTC) if text is None else read_instant(text, zone, "--from")
+
+
+def read_instant(text: str, zone: tzinfo | None, option: str, *, days_later: int = 0) -> datetime:
+    """Read an aware instant: an RFC 3339 time, or the first instant of a date, or of a later day, in `zone` or UTC."""
     from ajsync.timestamp import parse_timestamp, to_datetime
 
     try:
         if _DATE.fullmatch(text):
-            start = datetime.fromisoformat(text).replace(tzinfo=zone or UTC)
+            found = datetime.fromisoformat(text).replace(tzinfo=zone or UTC) + timedelta(days=days_later)
         else:
-            start = to_datetime(parse_timestamp(text))
-        if start.year not in _YEARS:
-            raise ValueError(f"the year {start.year} is not between {_YEARS[0]} and {_YEARS[-1]}")
-    except ValueError as error:
+            found = to_datetime(parse_timestamp(text))
+        if found.year not in _YEARS:
+            raise ValueError(f"the year {found.year} is not between {_YEARS[0]} and {_YEARS[-1]}")
+    except (ValueError, OverflowError) as error:
         example = "write for example 2026-03-29, 2026-03-29T02:00:00Z or 2026-03-29T02:00:00+01:00"
-        raise click.BadParameter(f"{error}; {example}", param_hint="'--from'") from None
-    return start
+        raise click.BadParameter(f"{error}; {example}", param_hint=f"'{option}'") from None
+    return found
+
+
+def read_past(start: str, end: str | None, zone: tzinfo | None, now: int) -> tuple[int, int]:
+    """Read the first and the last instant of `--from` and `--to`, in nanoseconds since 1970; without `--to`, now.
+
+    A date is the whole day in `zone`, or in UTC; of today, as much as has passed.
+    """
+    from ajsync.timestamp import to_nanoseconds
+
+    first, last = to_nanoseconds(read_instant(start, zone, "--from")), now
+    if end is not None:
+        begin = to_nanoseconds(read_instant(end, zone, "--to"))
+        if begin > now:
+            raise UsageError("--to is in the future; what is due then is left to the scheduler.")
+        if _DATE.fullmatch(end):
+            last = min(to_nanoseconds(read_instant(end, zone, "--to", days_later=1)) - 1, now)
+        else:
+            last = begin
+    if first > last:
+        raise UsageError(f"--from is later than {'--to' if end else 'now'}.")
+    return first, last

@@ -1,10 +1,9 @@
-"""A plan as a command prints it, and the progress and the result of its apply."""
+"""A plan as a command prints it, and the result of its apply."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from json import loads
 
@@ -12,7 +11,7 @@ import click
 
 from ajsync.cli.output.build_machine import print_commands
 from ajsync.cli.output.data import echo_data, encoded
-from ajsync.cli.output.terminal import conclude, has_colour, label, verbosity
+from ajsync.cli.output.terminal import conclude, has_colour, label
 from ajsync.config import Configuration
 from ajsync.reconcile.apply.apply import Result
 from ajsync.reconcile.gates import loosened
@@ -60,21 +59,3 @@ def _counts(changes: Sequence[Change]) -> str:
     words = ((Create, "created"), (Update, "updated"), (Adopt, "adopted"), (Delete, "deleted"))
     numbers = ((sum(isinstance(change, kind) for change in changes), word) for kind, word in words)
     return ", ".join(f"{number} {word}" for number, word in numbers if number)
-
-
-@contextmanager
-def progress(total: int) -> Iterator[Callable[[], None]]:
-    """Show a progress bar on a terminal; yields a function to call for each change that is done.
-
-    A bar is drawn by moving the cursor, so a terminal that wants no colours gets no bar either.
-    """
-    if verbosity.quiet or not has_colour(sys.stderr):
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("Applying"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=total)
-        yield lambda: bar.advance(task)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -74,3 +76,21 @@ def confirm(question: str, otherwise: str) -> None:
     if not click.confirm(question, err=True):
         say(otherwise)
         raise click.exceptions.Exit(1)
+
+
+@contextmanager
+def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show a progress bar on a terminal; yields a function to call with how many more are done.
+
+    A bar is drawn by moving the cursor, so a terminal that wants no colours gets no bar either.
+    """
+    if verbosity.quiet or not has_colour(sys.stderr):
+        yield lambda _count: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda count: bar.advance(task, count)

@@ -39,6 +39,7 @@ ONLINE = (
     "info",
     "export",
     "run LOST",
+    "backfill TICK --from 2026-11-01T00:00:00Z --to 2026-11-01T01:00:00Z --yes",
     "add TICK @daily t",
     "delete TICK --force",
     "init --bucket",

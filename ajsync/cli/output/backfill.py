@@ -1,0 +1,96 @@
+"""What a backfill would make, and what it has made."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, tzinfo
+
+from ajsync.asyncjobs.backfill import Backfilled, MissingTask, PastDue
+from ajsync.cli.output.table import Cell, Column, table
+from ajsync.cli.output.terminal import conclude, label
+from ajsync.errors import PartiallyAppliedError, UnreachableError
+from ajsync.schedule import parse
+from ajsync.text import counted, moment, one_line, plural, visible
+from ajsync.timestamp import to_datetime
+
+_REASONS = 5
+"""How many of the refused tasks are named."""
+
+
+def backfill_table(dues: Sequence[PastDue], missing: Sequence[MissingTask], zone: tzinfo | None) -> list[str]:
+    """Lay out how many tasks of each schedule exist and are missing."""
+    columns = (
+        Column("Name"),
+        Column("First"),
+        Column("Last"),
+        Column("Due", right=True),
+        Column("Exist", right=True),
+        Column("Missing", right=True),
+    )
+    lacking = Counter(each.past.task.name for each in missing)
+    rows = []
+    for own in _by_schedule(dues):
+        first, last = (moment(to_datetime(each.due, zone or _own_zone(each))) for each in (own[0], own[-1]))
+        count = lacking[own[0].task.name]
+        numbers = (f"{len(own):,}", f"{len(own) - count:,}", Cell(f"{count:,}", "create" if count else ""))
+        rows.append((visible(own[0].task.name), first, last, *numbers))
+    return table(columns, rows)
+
+
+def backfill_document(
+    dues: Sequence[PastDue], missing: Sequence[MissingTask], result: Backfilled | None, zone: tzinfo | None
+) -> dict[str, object]:
+    """Describe the same, and what was made; `result` is None if nothing was to be made."""
+    lacking: dict[str, list[PastDue]] = {}
+    for each in missing:
+        lacking.setdefault(each.past.task.name, []).append(each.past)
+    return {
+        "schedules": [
+            {
+                "name": own[0].task.name,
+                "due": len(own),
+                "missing": [
+                    {"due": to_datetime(each.due, zone or _own_zone(each)).isoformat(), "id": each.task_id}
+                    for each in lacking.get(own[0].task.name, ())
+                ],
+            }
+            for own in _by_schedule(dues)
+        ],
+        "made": result.made if result else 0,
+        "refused": dict(result.refused) if result else {},
+        "left": result.left if result else len(missing),
+    }
+
+
+def conclude_backfill(dues: Sequence[PastDue], missing: Sequence[MissingTask], result: Backfilled | None) -> None:
+    """Say what was made, or why nothing was."""
+    if result is None:
+        if not missing:
+            conclude("Nothing is missing." if dues else "Nothing was due then.")
+        return
+    meanwhile = f" {counted(result.exist, 'other')} came into being meanwhile." if result.exist else ""
+    if result.made or meanwhile:
+        conclude(f"Made {counted(result.made, 'task')}.{meanwhile}")
+
+
+def raise_unless_complete(result: Backfilled | None) -> None:
+    """Raise the error of a backfill that has left something, with the first reasons on standard error."""
+    if result is None or not (open_ := len(result.refused) + result.left):
+        return
+    for task_id, reason in [*result.refused.items()][:_REASONS]:
+        label("Failed:", "alarm", f"The task {task_id} is not in its queue: {one_line(reason)}.")
+    text = f"{counted(open_, 'task')} {plural(open_, 'was', 'were')} not made. Run the same command again to go on."
+    raise PartiallyAppliedError(text) if result.made or result.refused else UnreachableError(text)
+
+
+def _by_schedule(dues: Sequence[PastDue]) -> list[list[PastDue]]:
+    """The instants of each schedule, in their order."""
+    found: dict[str, list[PastDue]] = {}
+    for each in dues:
+        found.setdefault(each.task.name, []).append(each)
+    return [*found.values()]
+
+
+def _own_zone(past: PastDue) -> tzinfo:
+    return parse(past.task.schedule).zone_info or UTC
