@@ -91,6 +91,12 @@ def visible(text: str, most: int = _LONGEST_VALUE) -> str:
     return '"' + escape(text.replace("\\", "\\\\").replace('"', '\\"')) + '"'
 
 
+def pairs(items: Iterable[tuple[str, str]]) -> str:
+    """Show labels on one line: `team=payments, tier=gold`; "" for none."""
+    text = ", ".join(f"{name}={value}" for name, value in items)
+    return visible(text) if text else ""
+
+
 def quote(text: str) -> str:
     """Show a piece of a file in double quotes, escaped; a long one ends in dots."""
     return f'"{shorten(text)}"'

@@ -12,7 +12,7 @@ from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 
 from ajsync.asyncjobs.ids import KSUID_EPOCH
-from ajsync.asyncjobs.model import BucketIdentity, Live, LiveSchedule, Managed, ScheduledTask
+from ajsync.asyncjobs.model import BucketIdentity, Live, LiveSchedule, Managed, ScheduledTask, sorted_labels
 from ajsync.asyncjobs.tasks import StoredTask
 
 OWNER = "team"
@@ -52,6 +52,7 @@ def managed(owners: st.SearchStrategy[str] | None = None) -> st.SearchStrategy[M
         catchup_window=st.sampled_from([0, 3_600_000_000_000]),
         overlap=st.sampled_from(["allow", "skip"]),
         jitter=st.sampled_from([0, 30_000_000_000]),
+        labels=st.dictionaries(TEXTS, TEXTS, max_size=2).map(sorted_labels),
     )
 
 

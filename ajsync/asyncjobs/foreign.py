@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import sys
 from typing import Any, NoReturn, TypeVar, cast
 
 from ajsync.errors import StoredValueError
@@ -64,6 +65,20 @@ def choice_member(value: dict[str, Any], name: str, default: Any, allowed: tuple
     if found not in allowed:
         raise StoredValueError(f'its member "{name}" is {quote(found)}, not one of {", ".join(allowed)}')
     return found
+
+
+def strings_member(value: dict[str, Any], name: str) -> dict[str, str]:
+    """The strings by name that the member `name` holds; none if it is missing. Raises StoredValueError."""
+    if name not in value:
+        return {}
+    found = member(value, name, dict)
+    for key, each in found.items():
+        if not isinstance(each, str):
+            raise StoredValueError(f'its member "{name}" has {_KINDS[type(each)]} for {quote(key)}, not a string')
+    # Many entries share these texts, and a scheduler holds tens of thousands of entries.
+    return {
+        sys.intern(_SURROGATE.sub("\ufffd", key)): sys.intern(_SURROGATE.sub("\ufffd", found[key])) for key in found
+    }
 
 
 def bytes_member(value: dict[str, Any], name: str) -> bytes | None:

@@ -11,7 +11,7 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 from ajsync.asyncjobs.foreign import (
     MOST_INT,
@@ -21,6 +21,7 @@ from ajsync.asyncjobs.foreign import (
     instant_member,
     member,
     span_member,
+    strings_member,
 )
 from ajsync.asyncjobs.names import LONGEST_NAME, OWNER_NAME, QUEUE_NAME, SCHEDULE_NAME, TASK_TYPE
 from ajsync.errors import StoredValueError
@@ -29,6 +30,8 @@ from ajsync.timestamp import NANOSECONDS, format_timestamp
 
 Catchup = Literal["none", "latest", "all"]
 OverlapPolicy = Literal["allow", "skip"]
+Labels: TypeAlias = tuple[tuple[str, str], ...]
+"""Labels and their values, sorted; a tuple, so that a scheduled task stays hashable."""
 _CATCHUPS: tuple[Catchup, ...] = get_args(Catchup)
 _OVERLAPS: tuple[OverlapPolicy, ...] = get_args(OverlapPolicy)
 
@@ -40,6 +43,11 @@ MIN_DEADLINE = 30 * NANOSECONDS
 """The shortest deadline that asyncjobs accepts."""
 MAX_DEADLINE = MOST_INT // NANOSECONDS * NANOSECONDS
 """The longest one in whole seconds, so that rounding does not exceed what Go's durations hold."""
+
+
+def sorted_labels(labels: Mapping[str, str | None]) -> Labels:
+    """Labels as a scheduled task holds them; those whose value is None are left out."""
+    return tuple(sorted((name, value) for name, value in labels.items() if value is not None))
 
 
 def rounded_deadline(nanoseconds: int) -> int:
@@ -62,6 +70,8 @@ class Managed:
     overlap: OverlapPolicy = DEFAULT_OVERLAP
     jitter: int = 0
     """Nanoseconds; 0 means none."""
+    labels: Labels = ()
+    """What tells schedules apart for people; `sorted_labels` makes it."""
 
 
 _UNMANAGED = Managed("")
@@ -94,6 +104,11 @@ class ScheduledTask:
     def settings(self) -> Managed:
         """What ajsync stores with it, or the defaults if it is unmanaged."""
         return self.managed or _UNMANAGED
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Its labels by name; an unmanaged schedule has none."""
+        return dict(self.settings.labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +199,14 @@ def _encode_managed(managed: Managed) -> str:
     for field in fields(managed):
         value = getattr(managed, field.name)
         if value != field.default:
-            members.append(f'"{field.name}":{encode_string(value) if isinstance(value, str) else value}')
+            members.append(f'"{field.name}":{_encode_member(value)}')
     return "{" + ",".join(members) + "}"
+
+
+def _encode_member(value: str | int | Labels) -> str:
+    if isinstance(value, tuple):
+        return "{" + ",".join(f"{encode_string(name)}:{encode_string(each)}" for name, each in value) + "}"
+    return encode_string(value) if isinstance(value, str) else str(value)
 
 
 def _decode_managed(value: dict[str, Any]) -> Managed:
@@ -200,6 +221,7 @@ def _decode_managed(value: dict[str, Any]) -> Managed:
         catchup_window=span_member(value, "catchup_window"),
         overlap=choice_member(value, "overlap", DEFAULT_OVERLAP, _OVERLAPS),
         jitter=span_member(value, "jitter"),
+        labels=sorted_labels(strings_member(value, "labels")),
     )
 
 

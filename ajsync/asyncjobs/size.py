@@ -22,7 +22,8 @@ def too_large(task: ScheduledTask, max_payload: int = DEFAULT_MAX_PAYLOAD) -> st
     payload = len(task.payload or b"")
     managed = task.settings
     texts = (task.name, task.schedule, task.queue, task.task_type, managed.owner, managed.source, managed.description)
-    if 2 * payload + 6 * sum(map(len, texts)) + _TASK_AROUND <= max_payload:  # true of nearly all, and quick
+    labels = sum(len(name) + len(value) + 1 for name, value in managed.labels)
+    if 2 * payload + 6 * (sum(map(len, texts)) + labels) + _TASK_AROUND <= max_payload:  # true of nearly all, and quick
         return ""
     made = encoded_twice(payload) + len(task.queue) + len(task.task_type) + _TASK_AROUND
     if made > max_payload:
@@ -30,7 +31,7 @@ def too_large(task: ScheduledTask, max_payload: int = DEFAULT_MAX_PAYLOAD) -> st
         return f"its tasks are larger than the server takes: {made:,} bytes, {why}, of at most {max_payload:,}"
     value = len(encode_scheduled_task(task)) + _VALUE_AROUND
     if value > max_payload:
-        why = "with its payload in base64 and its description"
+        why = "with its payload in base64, its description and its labels"
         return f"its value is larger than the server takes: {value:,} bytes, {why}, of at most {max_payload:,}"
     return ""
 

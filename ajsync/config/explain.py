@@ -16,6 +16,7 @@ from ajsync.config.wording import choice, flow, kind, kind_of_schema, shown, sug
 from ajsync.errors import Problem
 from ajsync.schedule.duration_hints import duration_hint
 from ajsync.schedule.zone_hints import zone_hint
+from ajsync.text import shorten
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
@@ -60,7 +61,7 @@ def explain(validator: Validator, value: Any, name: str = "") -> Iterator[ValueP
             if isinstance(value, dict):  # for a schema, anything but a mapping has all members
                 yield _exclusive_members(error, path)
         else:
-            message, hint = _bad_value(inner, error)
+            message, hint = _bad_value(shorten(inner), error)  # the name of a label or of a variable may be anything
             yield ValueProblem(message, _placeholder(error) or hint, path)
 
 
@@ -109,7 +110,7 @@ def _bad_type(name: str, error: _Error) -> tuple[str, str]:
     example = _example(schema)
     if name == "timezone" and isinstance(value, int | float) and (hint := zone_hint(f"{value:+}")):
         return message, hint  # YAML reads +2 as a number
-    if expected == "string" and isinstance(value, bool | int | float):
+    if expected in ("string", ["string", "null"]) and isinstance(value, bool | int | float):
         quoted = flow(flow(value))
         fits = re.search(schema.get("pattern", ""), flow(value))
         return message, f"put it in quotes: {quoted}" if fits else f"write for example {example}"

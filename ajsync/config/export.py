@@ -27,10 +27,10 @@ _PAYLOAD_DEPTH = MAX_DEPTH - 10
 _NOWHERE = Document("", None, None)
 _MEMBERS = (
     *("schedule", "timezone", "queue", "task_type", "description", "deadline", "max_tries"),
-    *("catchup", "catchup_window", "overlap", "jitter"),
+    *("catchup", "catchup_window", "overlap", "jitter", "labels"),
 )
 """In the order in which they are written; the payload follows."""
-_ABSENT = {**asdict(Managed("")), "timezone": "", "deadline": 0, "max_tries": DEFAULT_MAX_TRIES}
+_ABSENT = {**asdict(Managed("")), "timezone": "", "deadline": 0, "max_tries": DEFAULT_MAX_TRIES, "labels": {}}
 """The values of members that are left out."""
 _DURATIONS = frozenset(("deadline", "catchup_window", "jitter"))
 
@@ -86,7 +86,7 @@ def _members(task: ScheduledTask, checks: MemberChecks) -> dict[str, Any]:
         raise _NotExpressible(f"schedule: {error}") from None
     schedule, timezone = _split_schedule(task.schedule)
     values = {each.name: getattr(part, each.name) for part in (task, task.settings) for each in fields(part)}
-    values |= {"schedule": schedule, "timezone": timezone}
+    values |= {"schedule": schedule, "timezone": timezone, "labels": task.labels}
     stored = {name: values[name] for name in _MEMBERS if name not in _ABSENT or values[name] != _ABSENT[name]}
     members = {name: format_duration_short(value) if name in _DURATIONS else value for name, value in stored.items()}
     if reason := _difference(members, stored, checks):

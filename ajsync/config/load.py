@@ -179,11 +179,13 @@ def _locations(entries: list[LoadedSchedule], problems: list[Problem]) -> Mappin
 
 
 def _digest(owner: str, tasks: Mapping[str, ScheduledTask]) -> str:
-    rows = []
+    rows: list[list[object]] = []
     for name, task in sorted(tasks.items()):
         managed = task.settings
         payload = None if task.payload is None else base64.b64encode(task.payload).decode()
-        row = [name, task.schedule, task.queue, task.task_type, payload, task.deadline, task.max_tries]
+        row: list[object] = [name, task.schedule, task.queue, task.task_type, payload, task.deadline, task.max_tries]
         row += [managed.description, managed.catchup, managed.catchup_window, managed.overlap, managed.jitter]
-        rows.append(row)
+        # What was added later is left out while it has its default, so that the plans that users have saved stay valid.
+        added = {name: value for name, value in (("labels", managed.labels),) if value}
+        rows.append([*row, added] if added else row)
     return hashlib.sha256(json.dumps([owner, rows]).encode()).hexdigest()

@@ -34,6 +34,14 @@ Members: TypeAlias = dict[str, Any]
 """The converted members of a schedule or of `defaults`. A wrong one is None, so that it does not count as missing."""
 
 
+def merged(outer: Members, inner: Members) -> Members:
+    """The members of both; those of `inner` take precedence. Labels are merged one by one."""
+    members = {**outer, **inner}
+    if outer.get("labels") and "labels" in inner:
+        members["labels"] = {**outer["labels"], **(inner["labels"] or {})}
+    return members
+
+
 class MemberChecks:
     """Checks the members of schedules and of `defaults`, and remembers the results."""
 
@@ -59,6 +67,8 @@ class MemberChecks:
 
     def _look_up(self, name: str, value: object, validator: Validator) -> object:
         key = (name, value.__class__, value)  # with its class, because True and 1.0 equal 1
+        if name == "labels" and isinstance(value, dict):
+            key = (name, dict, tuple((label, each.__class__, each) for label, each in value.items()))
         try:
             return self._found[key]
         except KeyError:

@@ -11,7 +11,7 @@ from typing import Any
 from ajsync.config.document import Document, read_document
 from ajsync.config.explain import ValueProblem, explain
 from ajsync.config.files import Folder, Pattern
-from ajsync.config.members import MemberChecks, Members
+from ajsync.config.members import MemberChecks, Members, merged
 from ajsync.config.problems import Problems
 from ajsync.config.schema import PROJECT_SCHEMA, read_schema, strict_schema, validator
 from ajsync.config.variables import Scalar, Variables, unless_unresolved
@@ -126,7 +126,7 @@ class _Reader:
             safety=_safety(_mapping(self._value.get("safety"))),
             patterns=tuple(self._patterns()),
             patterns_given="files" in self._value,
-            defaults={**defaults, **by_environment.get(self._chosen or "", {})},
+            defaults=merged(defaults, by_environment.get(self._chosen or "", {})),
             variables=variables,
         )
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ajsync.asyncjobs.model import Managed, ScheduledTask
+from ajsync.asyncjobs.model import Managed, ScheduledTask, sorted_labels
 from ajsync.asyncjobs.names import DEFAULT_QUEUE
 from ajsync.asyncjobs.size import MAX_PAYLOAD, too_large
 from ajsync.config.document import Document, read_document
 from ajsync.config.explain import explain
 from ajsync.config.files import Folder
-from ajsync.config.members import MemberChecks, Members
+from ajsync.config.members import MemberChecks, Members, merged
 from ajsync.config.misshapen import misplaced, misshapen
 from ajsync.config.problems import Problems
 from ajsync.config.project import Project
@@ -77,7 +77,7 @@ class SchedulesReader:
         checks, defaults = self._checks, self._project.defaults
         if "defaults" in value:
             own = checks.check(value["defaults"], checks.defaults, document, ("defaults",), problems)
-            defaults = {**defaults, **own}
+            defaults = merged(defaults, own)
         schedules = value.get("schedules")
         source = self._folder.source(path)
         entries: list[LoadedSchedule] = []
@@ -92,7 +92,7 @@ class SchedulesReader:
             own = checks.check(schedule, checks.schedule, document, place, found)
             task = None
             if isinstance(schedule, dict):
-                task = self._task(_Draft(name, own, {**defaults, **own}, document, found), source, path.parent)
+                task = self._task(_Draft(name, own, merged(defaults, own), document, found), source, path.parent)
             problems += found
             location = document.location(place, of_key=True)
             named = "queue" in own or "queue" in defaults
@@ -107,6 +107,8 @@ class SchedulesReader:
         if own.get("payload_file") is not None:
             payload = self._payload_file(draft, folder)
         settings = {name: members[name] for name in _SETTINGS if name in members}
+        if labels := members.get("labels"):
+            settings["labels"] = sorted_labels(labels)
         task = ScheduledTask(
             name=draft.name,
             schedule=_stored_schedule(draft),

@@ -69,6 +69,7 @@ _ALSO_CALLED = {
     "description": ("comment", "summary", "doc", "note", "notes"),
     "overlap": ("concurrency", "concurrencypolicy", "allowoverlap"),
     "jitter": ("splay", "randomdelay", "randomizeddelaysec"),
+    "labels": ("label", "tags", "tag", "metadata", "annotations"),
     "catchup": ("misfire", "misfirepolicy", "backfill"),
     "suspend": ("suspended", "disabled", "paused", "pause"),
     "schedules": ("schedule", "jobs", "crons", "tasks", "cronjobs", "entries"),

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Literal
 
-from ajsync.asyncjobs.model import DEFAULT_CATCHUP, DEFAULT_OVERLAP, ScheduledTask, encode_scheduled_task
+from ajsync.asyncjobs.model import DEFAULT_CATCHUP, DEFAULT_OVERLAP, Labels, ScheduledTask, encode_scheduled_task
 from ajsync.schedule import split_zone
 
-Value = str | int | bytes | None
+Value = str | int | bytes | Labels | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Field:
 
     name: str
     """Its name in a schedules file."""
-    kind: Literal["text", "number", "duration", "payload"]
+    kind: Literal["text", "number", "duration", "payload", "labels"]
     """A duration is in nanoseconds."""
     attribute: str
     """Where a task holds it, such as `settings.catchup`."""
@@ -32,7 +32,7 @@ class Field:
     default: Value = None
     """The value that is left out when a whole task is shown; None for a field that is always shown."""
     absent: str = "(none)"
-    """The text for an empty value: None, "" and a duration of 0."""
+    """The text for an empty value: None, "", no labels and a duration of 0."""
 
     def read(self, task: ScheduledTask) -> Value:
         """Its value in a task."""
@@ -61,6 +61,7 @@ FIELDS = (
     ),
     Field("overlap", "text", "settings.overlap", default=DEFAULT_OVERLAP),
     Field("jitter", "duration", "settings.jitter", default=0),
+    Field("labels", "labels", "settings.labels", default=()),
     Field("description", "text", "settings.description", default=""),
 )
 """In the order in which they are shown."""

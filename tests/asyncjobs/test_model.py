@@ -95,6 +95,14 @@ VALID = {
             json.dumps({**VALID, "ajsync": {"owner": "x", "catchup_window": -1}}).encode(),
             'its member "catchup_window" is less than zero: -1 ns',
         ),
+        (
+            json.dumps({**VALID, "ajsync": {"owner": "x", "labels": ["a"]}}).encode(),
+            'its member "labels" is an array, not an object',
+        ),
+        (
+            json.dumps({**VALID, "ajsync": {"owner": "x", "labels": {"\n" * 99: 1}}}).encode(),
+            'its member "labels" has a whole number for "\\n\\n',
+        ),
         (json.dumps({**VALID, "ajsync": {"owner": "x" * 256}}).encode(), 'its owner "xxxxxxxxxx'),
         (json.dumps(VALID).encode("utf-16"), "not JSON: "),
     ],
@@ -106,7 +114,11 @@ def test_what_is_not_a_scheduled_task_is_refused_with_the_reason(data: bytes, re
 
 
 @pytest.mark.parametrize(
-    "long", [{"name": "A" * 10**6}, {"created_at": "2" * 10**6}, {"ajsync": {"owner": "é" * 10**6}}]
+    "long",
+    [
+        *({"name": "A" * 10**6}, {"created_at": "2" * 10**6}),
+        *({"ajsync": {"owner": "é" * 10**6}}, {"ajsync": {"owner": "x", "labels": {"k" * 10**6: None}}}),
+    ],
 )
 def test_the_reason_is_short_whatever_stands_in_the_value(long: dict[str, Any]) -> None:
     with pytest.raises(StoredValueError) as caught:
@@ -118,6 +130,14 @@ def test_half_a_surrogate_pair_is_read_as_go_reads_it() -> None:
     task = decode_scheduled_task("A", json.dumps({**VALID, "queue": "\ud800x"}).encode())
     assert task.queue == "\ufffdx"
     assert json.loads(encode_scheduled_task(task))["queue"] == "\ufffdx"
+
+
+def test_labels_are_read_sorted_and_written_as_go_writes_strings() -> None:
+    data = json.dumps({**VALID, "ajsync": {"owner": "x", "labels": {"b": "<", "a": "\ud800"}}}).encode()
+    task = decode_scheduled_task("A", data)
+    assert task.settings.labels == (("a", "\ufffd"), ("b", "<"))
+    assert task.labels == {"a": "\ufffd", "b": "<"}
+    assert encode_scheduled_task(task).endswith(b'"labels":{"a":"\xef\xbf\xbd","b":"\\u003c"}}}')
 
 
 def test_members_that_are_not_known_are_ignored() -> None:

@@ -28,11 +28,11 @@ def largest(scheduled: ScheduledTask) -> int:
     return len(HEADERS) + max(len(encode_task(made)), len(encode_scheduled_task(stored)))
 
 
-@given(st.integers(0, 4000), st.integers(0, 2000), st.integers(0, 6000))
-def test_what_is_small_enough_is_taken(payload: int, description: int, room: int) -> None:
-    scheduled = task(
-        "N" * 100, payload=b"x" * payload, managed=Managed("team", "s.yaml", "é<" * description), deadline=10**15
-    )
+@given(st.integers(0, 4000), st.integers(0, 2000), st.integers(0, 500), st.integers(0, 6000))
+def test_what_is_small_enough_is_taken(payload: int, description: int, labels: int, room: int) -> None:
+    many = tuple((f"{number}<", "<") for number in range(labels))
+    managed = Managed("team", "s.yaml", "é<" * description, labels=many)
+    scheduled = task("N" * 100, payload=b"x" * payload, managed=managed, deadline=10**15)
     if not too_large(scheduled, room):
         assert largest(scheduled) <= room
     assert not too_large(scheduled, largest(scheduled) + 1000)
@@ -49,6 +49,10 @@ def test_the_largest_payload_fits_beside_the_longest_names() -> None:
     [
         ({"payload": b"x" * 650_000}, "its tasks are larger than the server takes: 1,156,"),
         ({"managed": Managed("team", "", "x" * 1_050_000)}, "its value is larger than the server takes: 1,050,"),
+        (
+            {"managed": Managed("team", labels=tuple((f"{number:05}", "x") for number in range(90_000)))},
+            "its value is larger than the server takes: 1,08",
+        ),
         (
             {"payload": b"x" * 500_000, "managed": Managed("team", "", "x" * 400_000)},
             "its value is larger than the server takes: 1,06",

@@ -191,7 +191,7 @@ PAYLOADS = st.sampled_from(
     ]
 )
 GO = ("schedule", "queue", "task_type", "deadline", "max_tries", "created_at", "ajsync", "name", "payload")
-OURS = ("owner", "source", "description", "catchup", "catchup_window", "overlap", "jitter")
+OURS = ("owner", "source", "description", "catchup", "catchup_window", "overlap", "jitter", "labels")
 
 
 @st.composite

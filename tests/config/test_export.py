@@ -15,7 +15,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ajsync.asyncjobs.model import Managed, ScheduledTask
+from ajsync.asyncjobs.model import Managed, ScheduledTask, sorted_labels
 from ajsync.config import load_configuration
 from ajsync.config.emit import scalar
 from ajsync.config.export import Exported, export_yaml
@@ -35,6 +35,7 @@ JSON = st.recursive(
 NUMBER_LIKE = st.sampled_from(
     ["1e3", "0o17", "0x1F", "12", "1_000", "null", "no", "Y", "22:30", "2026-01-01", "-", "on"]
 )
+LABELS = st.text("ABCabc019_-.", min_size=1, max_size=63) | st.sampled_from(["1.5", ".5", "null", "true", "no", "1e3"])
 WORDS = st.text("ABCabc019_-", min_size=1, max_size=8) | NUMBER_LIKE.map(lambda text: text.replace(":", "-"))
 SCHEDULES = st.sampled_from(
     [
@@ -70,6 +71,7 @@ def scheduled_tasks(draw: st.DrawFn) -> ScheduledTask:
         catchup_window=draw(st.just(0) | DURATIONS),
         overlap=draw(st.sampled_from(["allow", "skip"])),
         jitter=draw(st.just(0) | DURATIONS),
+        labels=draw(st.dictionaries(LABELS, LABELS, max_size=3).map(sorted_labels)),
     )
     return ScheduledTask(
         name=draw(WORDS),
@@ -274,6 +276,9 @@ def test_long_names_and_keys_come_back() -> None:
         ({"queue": "${Q}"}, "queue: "),
         ({"jitter": -1}, "jitter: "),
         ({"jitter": 2**70}, "jitter: "),
+        ({"labels": (("a", "x y"),)}, 'a: "x y" is not a valid value of a label; '),
+        ({"labels": (("a\x1b[2J", "x"),)}, '"a\\x1b[2J" is not a valid name of a label; '),
+        ({"labels": (("\u202ea", ""),)}, '"\\u202ea" is not a valid name of a label; '),
         ({"catchup": "some"}, "catchup: "),
         ({"description": "\ud800"}, "description: it contains half of a surrogate pair"),
         ({"name": "N" * 256}, "its name has 256 characters; the maximum is 255"),

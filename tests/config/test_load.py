@@ -125,6 +125,7 @@ def test_a_configuration_may_be_empty(tmp_path: Path) -> None:
     [
         *("queue: Q", "deadline: 1h", "max_tries: 3", "payload: 1", "payload_base64: ''", "timezone: UTC"),
         *("description: x", "catchup: none", "catchup_window: 1h", "overlap: skip", "jitter: 1s", "suspend: true"),
+        "labels: {team: payments}",
     ],
 )
 def test_every_difference_between_tasks_changes_the_digest(tmp_path: Path, members: str) -> None:
@@ -169,6 +170,7 @@ schedules = st.fixed_dictionaries(
         "catchup_window": st.sampled_from(["1h", "60m"]),
         "overlap": st.sampled_from(["allow", "skip"]),
         "jitter": st.sampled_from(["1s", "5m"]),
+        "labels": st.dictionaries(names, st.none() | names, max_size=3),
         "suspend": st.booleans(),
     },
 )

@@ -64,7 +64,16 @@ def test_a_schedule_needs_little(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "members",
-    ["catchup: latest", "overlap: allow", "max_tries: 10", "payload: null", "description: ''", "suspend: false"],
+    [
+        "catchup: latest",
+        "overlap: allow",
+        "max_tries: 10",
+        "payload: null",
+        "description: ''",
+        "suspend: false",
+        "labels: {}",
+        "labels: {a: null}",
+    ],
 )
 def test_a_default_that_is_spelled_out_makes_no_difference(tmp_path: Path, members: str) -> None:
     plain = load(tmp_path, HEAD)
@@ -215,7 +224,7 @@ BOTH = "exclude each other; keep one of them"
         ("task_typ: x", '5:5: unknown member "task_typ"; did you mean "task_type"?'),
         (
             "colour: red",
-            '5:5: unknown member "colour"; known are catchup, catchup_window, deadline, description, jitter, '
+            '5:5: unknown member "colour"; known are catchup, catchup_window, deadline, description, jitter, labels, '
             "max_tries, overlap, payload, payload_base64, payload_file, queue, schedule, suspend, task_type, timezone",
         ),
         ("max_tries: x", '5:16: max_tries: "x" is a string, not an integer; write for example 3'),
@@ -346,8 +355,8 @@ def test_a_schedule_that_is_wrong_is_told(tmp_path: Path, schedule: str, problem
         (
             "defaults: {payload: 1}\nschedules: {A: {schedule: daily, task_type: t, payload: 1}}",
             [
-                '1:12: unknown member "payload"; known are catchup, catchup_window, deadline, jitter, max_tries, '
-                "overlap, queue, task_type, timezone"
+                '1:12: unknown member "payload"; known are catchup, catchup_window, deadline, jitter, labels, '
+                "max_tries, overlap, queue, task_type, timezone"
             ],
         ),
         (

@@ -39,6 +39,7 @@ MANAGED: dict[str, Any] = {
     "catchup_window": HOUR,
     "overlap": "skip",
     "jitter": HOUR,
+    "labels": (("team", "payments"), ("tier", "gold")),
 }
 """The same for what ajsync stores beside Go's fields."""
 CHANGED = {name: replace(BASE, **{name: value}) for name, value in TASK.items()} | {

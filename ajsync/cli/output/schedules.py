@@ -14,7 +14,7 @@ from ajsync.cli.output.table import framed, stdout_width
 from ajsync.cli.output.terminal import say, stdout_paint
 from ajsync.reconcile.render.fires import Fires, FireTimes
 from ajsync.schedule import format_duration
-from ajsync.text import escape, visible
+from ajsync.text import escape, pairs, visible
 from ajsync.timestamp import format_ajc
 
 _COLUMNS = ("Name", "Schedule", "Queue", "Task Type", "Created", "Owner", "Next")
@@ -49,6 +49,7 @@ def schedule_lines(task: ScheduledTask, *, show_payload: bool = False) -> Iterat
             ("Catch-up Window", format_duration(managed.catchup_window) if managed.catchup_window else ""),
             ("Overlap", managed.overlap),
             ("Jitter", format_duration(managed.jitter) if managed.jitter else ""),
+            ("Labels", pairs(managed.labels)),
         ]
     fires = FireTimes(datetime.now(UTC)).of(task).lines
     rows += [("" if index else "Next", line) for index, line in enumerate(fires)]

@@ -15,7 +15,7 @@ from ajsync.reconcile.fields import FIELDS, OWNER, TIMING, Field, Value, changed
 from ajsync.reconcile.plan import Change
 from ajsync.reconcile.render.fires import FireTimes
 from ajsync.schedule import format_duration
-from ajsync.text import byte_size, escape, visible
+from ajsync.text import byte_size, escape, pairs, visible
 
 Tone = Literal["value", "note", "amiss", "content", "added", "removed"]
 
@@ -87,6 +87,8 @@ def worded(field: Field, value: Value) -> str:
             return field.absent
         case str():
             return visible(value)
+        case tuple():
+            return pairs(value) or field.absent
     if field.kind == "duration":
         return format_duration(value) if value else field.absent
     return str(value)
