@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from ajsync.safety import Safety
     from ajsync.scheduler.scheduler import Scheduler
     from ajsync.scheduler.scheduler import Settings as SchedulerSettings
+    from ajsync.selection import Selection
 
 __all__ = [
     "Adopt",
@@ -74,6 +75,7 @@ __all__ = [
     "ScheduledTask",
     "Scheduler",
     "SchedulerSettings",
+    "Selection",
     "Signer",
     "StalePlanError",
     "StoredTask",
@@ -102,6 +104,7 @@ _PLACES = {
     "ajsync.reconcile.plan": ("Adopt", "Conflict", "Create", "Delete", "Plan", "Update"),
     "ajsync.safety": ("Safety",),
     "ajsync.scheduler.scheduler": ("Scheduler", "SchedulerSettings"),
+    "ajsync.selection": ("Selection",),
 }
 """Where a name is, if not in `ajsync.errors`; a test compares it with the imports above."""
 _THERE = {"SchedulerSettings": "Settings"}

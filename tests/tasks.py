@@ -21,6 +21,8 @@ INT64 = 2**63 - 1
 
 NAMES = st.text("ABCabc019_-", min_size=1, max_size=4)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+LABELS = st.text("abAB01_.-", min_size=1, max_size=4)
+"""Names and values of labels."""
 SCHEDULES = st.sampled_from(["@daily", "*/5 * * * *", "CRON_TZ=Europe/Malta 0 9 * * 1", "@every 10m", "@hourly"])
 
 
@@ -52,7 +54,7 @@ def managed(owners: st.SearchStrategy[str] | None = None) -> st.SearchStrategy[M
         catchup_window=st.sampled_from([0, 3_600_000_000_000]),
         overlap=st.sampled_from(["allow", "skip"]),
         jitter=st.sampled_from([0, 30_000_000_000]),
-        labels=st.dictionaries(TEXTS, TEXTS, max_size=2).map(sorted_labels),
+        labels=st.dictionaries(LABELS, LABELS, max_size=2).map(sorted_labels),
     )
 
 

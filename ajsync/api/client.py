@@ -22,6 +22,7 @@ from ajsync.asyncjobs.task_store import enqueue, load_task
 from ajsync.asyncjobs.tasks import StoredTask
 from ajsync.errors import InvalidError, NotFoundError, StoredValueError, UnreachableError, UsageError
 from ajsync.reconcile.single import add, find, find_removable, new_schedule, remove
+from ajsync.selection import EVERYTHING, Selection
 from ajsync.timestamp import NANOSECONDS, to_nanoseconds
 from ajsync.transport.connection import CONNECT_SECONDS, RECONNECT_SECONDS, Connection
 from ajsync.transport.connection import connect as connect_to
@@ -150,13 +151,14 @@ class Client:
         bucket = await self.bucket()
         await remove(bucket, await find_removable(bucket, name, owner=owner))
 
-    async def scheduled_tasks(self) -> tuple[ScheduledTask, ...]:
-        """All schedules, by name; values that are not scheduled tasks are logged and left out."""
+    async def scheduled_tasks(self, selection: Selection = EVERYTHING) -> tuple[ScheduledTask, ...]:
+        """The schedules, all or those selected, by name; values that are no scheduled tasks are logged and left out."""
         live = await (await self.bucket()).read()
         for name, entry in sorted(live.entries.items()):
             if entry.task is None:
                 log.warning("The value of %r is not a scheduled task: %s", name, entry.problem)
-        return tuple(entry.task for _, entry in sorted(live.entries.items()) if entry.task is not None)
+        tasks = (entry.task for _, entry in sorted(live.entries.items()) if entry.task is not None)
+        return tuple(filter(selection.matches, tasks))
 
     async def watch(self) -> AsyncGenerator[ScheduleChange, None]:
         """Follow the schedules: first each that is there, then each change, also across lost connections.

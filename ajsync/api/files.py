@@ -17,6 +17,7 @@ from ajsync.reconcile.gates import refusals
 from ajsync.reconcile.plan import Plan
 from ajsync.reconcile.reconciler import Goal, destination_of, propose
 from ajsync.safety import DEFAULT_SAFETY, Opened, Safety
+from ajsync.selection import EVERYTHING, Selection
 
 
 def load_config(
@@ -29,9 +30,15 @@ def load_config(
     return load_configuration(Path(folder), project=None if project is None else Path(project), environment=environment)
 
 
-async def plan(client: Client, configuration: Configuration, *, adopt: bool = False) -> Plan:
-    """How the files differ from the bucket; nothing is changed. `adopt` takes over schedules without an owner."""
-    goal = Goal(configuration.owner, configuration.tasks, configuration.digest, opened=Opened(adopt=adopt))
+async def plan(
+    client: Client, configuration: Configuration, *, adopt: bool = False, selection: Selection = EVERYTHING
+) -> Plan:
+    """How the files differ from the bucket; nothing is changed.
+
+    `adopt` takes over schedules without an owner. `selection` leaves out the changes of other schedules.
+    """
+    opened = Opened(adopt=adopt)
+    goal = Goal(configuration.owner, configuration.tasks, configuration.digest, opened=opened, selection=selection)
     destination = destination_of(client.connection, configuration.environment)
     return (await propose(await client.bucket(), goal, destination)).plan
 

@@ -8,12 +8,13 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from ajsync.cli.options.values import Scope
+from ajsync.cli.options.values import Scope, Selectors
 from ajsync.cli.output.build_machine import print_commands
 from ajsync.cli.output.terminal import warn
-from ajsync.config import Configuration, load_configuration
+from ajsync.config import Configuration, load_configuration, load_owner
 from ajsync.config.inputs import Inputs
-from ajsync.errors import ConfigurationError, Location
+from ajsync.errors import ConfigurationError, Location, UsageError
+from ajsync.selection import Selection
 from ajsync.text import counted, listed, plural, visible
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,18 @@ def load_and_warn(scope: Scope, *, annotate: bool = False) -> Configuration:
         return configuration
     locations = {name: _in_repository(location) for name, location in configuration.locations.items()}
     return replace(configuration, locations=locations)
+
+
+def selection_of(scope: Scope, selectors: Selectors, *, owner: str | None = None) -> Selection:
+    """Return what the options select; `owner` is that of a configuration that is loaded already."""
+    of_owner = selectors.of_owner
+    if selectors.mine:
+        if of_owner is not None:
+            raise UsageError("--mine cannot be combined with --owner: it means the owner that the project names.")
+        of_owner = owner or load_owner(Path.cwd(), project=scope.config, environment=scope.environment)
+    return Selection.of(
+        names=selectors.name_patterns, labels=selectors.label_tests, queue=selectors.of_queue, owner=of_owner
+    )
 
 
 def unmatched_text(configuration: Configuration) -> str:

@@ -21,6 +21,7 @@ from ajsync.errors import AjsyncError, InvalidError, UnreachableError, UsageErro
 from ajsync.reconcile.plan import Destination
 from ajsync.reconcile.reconciler import Goal, Proposal, destination_of, propose
 from ajsync.safety import Opened
+from ajsync.selection import EVERYTHING, Selection
 from ajsync.text import visible
 from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import Context, context_for_server, load_context
@@ -100,17 +101,21 @@ def destination(connection: Connection, scope: Scope, configuration: Configurati
     return destination_of(connection, configuration.environment, instead or "")
 
 
-def goal(configuration: Configuration, opened: Opened) -> Goal:
-    """Return what the files want, with the gates that the options open."""
-    return Goal(configuration.owner, configuration.tasks, configuration.digest, configuration.safety, opened)
+def goal(configuration: Configuration, opened: Opened, selection: Selection = EVERYTHING) -> Goal:
+    """Return what the files want, with the gates that the options open, and what they select."""
+    return Goal(configuration.owner, configuration.tasks, configuration.digest, configuration.safety, opened, selection)
 
 
 async def proposal_of(
-    bucket: ConfigurationBucket, scope: Scope, configuration: Configuration, opened: Opened
+    bucket: ConfigurationBucket,
+    scope: Scope,
+    configuration: Configuration,
+    opened: Opened,
+    selection: Selection,
 ) -> Proposal:
     """Make the plan of the files for the bucket that the options lead to."""
     where = destination(bucket.connection, scope, configuration)
-    return await propose(bucket, goal(configuration, opened), where)
+    return await propose(bucket, goal(configuration, opened, selection), where)
 
 
 def on_server(scope: Scope, configured: str | None, work: Callable[[Connection], Awaitable[T]]) -> T:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
-from ajsync.asyncjobs.model import LiveSchedule, ScheduledTask
-from ajsync.cli.options.values import Scope
-from ajsync.cli.project import load
+from ajsync.asyncjobs.model import Live, LiveSchedule, ScheduledTask
+from ajsync.cli.options.values import ALL, Creation, Scope, Selectors
+from ajsync.cli.output import terminal
+from ajsync.cli.project import load, selection_of
 from ajsync.cli.session import configured_context, on_bucket
-from ajsync.errors import AjsyncError, NotFoundError
+from ajsync.config import Configuration
+from ajsync.errors import AjsyncError, NotFoundError, UsageError
+from ajsync.reconcile.plan import Plan
 from ajsync.reconcile.single import find
+from ajsync.selection import Selection, nothing_selected
 from ajsync.text import nearest, one_line, visible
 
 
@@ -29,13 +33,55 @@ class Source:
     """Name → reason, of the values that are not scheduled tasks."""
 
 
-def read_source(scope: Scope, *, from_files: bool) -> Source:
-    """Read the schedules of the files, or of the bucket."""
+def read_source(
+    scope: Scope, selectors: Selectors = ALL, *, from_files: bool = False, creation: Creation | None = None
+) -> Source:
+    """Read the schedules of the files, or of the bucket, that the options select."""
+    selection = selection_of(scope, selectors)
+    return selected(_read_all(scope, from_files, creation), selection)
+
+
+def selected(source: Source, selection: Selection) -> Source:
+    """Return what is selected of a source; if that is nothing, say so."""
+    if not selection:
+        return source
+    tasks = [*filter(selection.matches, source.tasks)]
+    unreadable = {name: reason for name, reason in source.unreadable.items() if selection.matches_unreadable(name)}
+    if not tasks and not unreadable:
+        terminal.say(nothing_selected(selection, source.tasks, source.place))
+    return replace(source, tasks=tasks, unreadable=unreadable)
+
+
+def warn_if_nothing_selected(plan: Plan, configuration: Configuration) -> None:
+    """Print a warning if no schedule is selected, neither in the files nor of their owner in the bucket."""
+    if plan.selection and plan.empty and not plan.unchanged:
+        terminal.warn(nothing_selected(plan.selection, [*configuration.tasks.values()], "the files"))
+
+
+def named_or_selected(names: Collection[str], selectors: Selectors) -> None:
+    """Raise UsageError if schedules are named and selected too."""
+    if names and selectors.given:
+        raise UsageError("Name the schedules, or select them with options, but not both.")
+
+
+def one_named_or_selected(name: str | None, selectors: Selectors) -> None:
+    """Raise UsageError unless a schedule is named, or some are selected."""
+    if name is None and not selectors.given:
+        raise UsageError("Name a schedule, or select some with options, such as --name 'EMAIL_*'.")
+    named_or_selected([name] if name is not None else [], selectors)
+
+
+def _read_all(scope: Scope, from_files: bool, creation: Creation | None) -> Source:
     if from_files:
         tasks = load(scope).tasks
         return Source("the files", "ajsync next --files", [tasks[name] for name in sorted(tasks)], {})
 
-    live = on_bucket(scope, configured_context(scope), lambda bucket: bucket.read())
+    live = on_bucket(scope, configured_context(scope), lambda bucket: bucket.read(), creation)
+    return source_of(live)
+
+
+def source_of(live: Live) -> Source:
+    """Return the schedules of a bucket that was read."""
     entries = sorted(live.entries.items())
     return Source(
         "the bucket",

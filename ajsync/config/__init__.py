@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ajsync.config.load import Configuration, load_configuration, load_context
+from ajsync.config.load import Configuration, load_configuration, load_context, load_owner
 from ajsync.config.schema import schema_file
 
-__all__ = ["Configuration", "load_configuration", "load_context", "schema_file"]
+__all__ = ["Configuration", "load_configuration", "load_context", "load_owner", "schema_file"]

@@ -110,6 +110,16 @@ def load_context(start: Path, *, project: Path | None = None, environment: str |
     return found.context
 
 
+def load_owner(start: Path, *, project: Path | None = None, environment: str | None = None) -> str:
+    """The owner that `ajsync.yaml` names for one environment; the schedules files are not read.
+
+    Raises ConfigurationError.
+    """
+    with _gathering() as problems:
+        _, _, found = _project(start, project, environment, MemberChecks(), problems, Inputs())
+    return found.owner
+
+
 @contextmanager
 def _gathering() -> Iterator[Problems]:
     """Collect problems in a block, and raise them at its end."""

@@ -11,6 +11,7 @@ from typing import ClassVar, Literal
 
 from ajsync.asyncjobs.model import BucketIdentity, Live, ScheduledTask
 from ajsync.reconcile.fields import changed_fields
+from ajsync.selection import EVERYTHING, Selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,7 @@ class Plan:
     owned: int = 0
     """How many entries of the bucket belong to this owner."""
     unchanged: int = 0
+    """Selected schedules that are in the bucket as the files say."""
     unmanaged: int = 0
     """Entries without an owner that the files do not name; they are left alone."""
     foreign: int = 0
@@ -133,6 +135,10 @@ class Plan:
     """Name and reason of each entry that is not a scheduled task; they are left alone."""
     destination: Destination = UNKNOWN
     """Where it goes, in words; `target` is what counts."""
+    selection: Selection = EVERYTHING
+    """Which schedules it is about."""
+    not_selected: int = 0
+    """How many changes and conflicts were left out for that."""
 
     @property
     def empty(self) -> bool:
@@ -152,11 +158,15 @@ def plan(
     digest: str,
     adopt: bool = False,
     destination: Destination = UNKNOWN,
+    selection: Selection = EVERYTHING,
 ) -> Plan:
     """Compare what the files define with what the bucket holds.
 
     Entries without an owner are left alone; those that the files name are adopted with `adopt`, and are conflicts
     otherwise. Entries of other owners and unreadable ones are never changed.
+
+    Of everything that would be done, `selection` leaves the changes of schedules whose desired or live value it
+    matches: if only one counted, a label that the files take away or add could not select its own change.
     """
     compared = [_compare(name, desired[name], live, owner, adopt) for name in sorted(desired)]
     changes = [each for each in compared if isinstance(each, Change)]
@@ -173,20 +183,36 @@ def plan(
             owned += 1
             if name not in desired:
                 changes.append(Delete(name, entry.task, entry.revision))
+    conflicts = [each for each in compared if isinstance(each, Conflict)]
+    unchanged, found = compared.count(None), len(changes) + len(conflicts)
+    if selection:
+        unchanged = sum(
+            each is None and _selected(selection, name, desired, live)
+            for name, each in zip(sorted(desired), compared, strict=True)
+        )
+        changes = [each for each in changes if _selected(selection, each.name, desired, live)]
+        conflicts = [each for each in conflicts if _selected(selection, each.name, desired, live)]
     return Plan(
         target=live.target,
         owner=owner,
         digest=digest,
         changes=tuple(sorted(changes, key=lambda change: change.name)),
-        conflicts=tuple(each for each in compared if isinstance(each, Conflict)),
+        conflicts=tuple(conflicts),
         desired=len(desired),
         owned=owned,
-        unchanged=compared.count(None),
+        unchanged=unchanged,
         unmanaged=unmanaged,
         foreign=foreign,
         unreadable=tuple(unreadable),
         destination=destination,
+        selection=selection,
+        not_selected=found - len(changes) - len(conflicts),
     )
+
+
+def _selected(selection: Selection, name: str, desired: Mapping[str, ScheduledTask], live: Live) -> bool:
+    entry = live.entries.get(name)
+    return selection.matches(desired.get(name)) or (entry is not None and selection.matches(entry.task))
 
 
 def _compare(name: str, wanted: ScheduledTask, live: Live, owner: str, adopt: bool) -> Change | Conflict | None:

@@ -14,6 +14,7 @@ from ajsync.reconcile.apply.recreate import read_journal, unfinished
 from ajsync.reconcile.gates import refusals
 from ajsync.reconcile.plan import UNKNOWN, Destination, Plan, plan
 from ajsync.safety import DEFAULT_SAFETY, NOTHING_OPENED, Opened, Safety
+from ajsync.selection import EVERYTHING, Selection
 from ajsync.text import visible
 from ajsync.transport.connection import Connection
 
@@ -32,6 +33,8 @@ class Goal:
     """The digest of the configuration that defines them."""
     safety: Safety = DEFAULT_SAFETY
     opened: Opened = NOTHING_OPENED
+    selection: Selection = EVERYTHING
+    """Which of its changes are made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ async def propose(bucket: ConfigurationBucket, goal: Goal, destination: Destinat
         digest=goal.digest,
         adopt=goal.opened.adopt,
         destination=destination,
+        selection=goal.selection,
     )
     return Proposal(found, refusals(found, goal.safety, goal.opened), tuple(sorted(to_come)))
 

@@ -19,6 +19,7 @@ from ajsync.files import read_regular, write_private
 from ajsync.reconcile.fields import changed_fields, stored_object
 from ajsync.reconcile.plan import KINDS, Adopt, Change, Conflict, Create, Delete, Destination, Plan
 from ajsync.safety import NOTHING_OPENED, Opened
+from ajsync.selection import EVERYTHING, Selection
 from ajsync.text import listed, one_line, visible
 
 _FORMAT = 2
@@ -38,6 +39,8 @@ _SHAPE = {
     "project": str,
 }
 """The members of a plan in its file, and their types. A tuple has the values that are allowed."""
+_SHAPE_OF_SELECTION = {"names": [str], "labels": [str], "queue": str, "owner": str, "not_selected": int}
+"""The member `selection`, which a plan of everything does not have; an empty queue or owner is none."""
 _LARGEST = 2**64 - 1
 """The largest revision that a stream can have."""
 _LONGEST = 1_000_000_000
@@ -80,6 +83,7 @@ def save_plan(saved: SavedPlan, path: Path) -> None:
         "unreadable": [{"name": name, "reason": reason} for name, reason in plan.unreadable],
         "opened": {"allow_deletes": opened.allow_deletes, "allow_empty": opened.allow_empty},
         "project": saved.project,
+        **_encode_selection(plan),
     }
     document = {"ajsync_plan": _FORMAT, "sha256": _checksum(content), "plan": content}
     try:
@@ -212,8 +216,34 @@ def _decode_document(data: bytes) -> SavedPlan:
     return _decode_plan(document["plan"])
 
 
+def _encode_selection(plan: Plan) -> dict[str, Any]:
+    selection = plan.selection
+    if not selection:
+        return {}
+    return {
+        "selection": {
+            "names": selection.names,
+            "labels": [str(test) for test in selection.labels],
+            "queue": selection.queue or "",
+            "owner": selection.owner or "",
+            "not_selected": plan.not_selected,
+        }
+    }
+
+
+def _decode_selection(value: Mapping[str, Any]) -> tuple[Selection, int]:
+    queue, owner = value["queue"] or None, value["owner"] or None
+    try:
+        selection = Selection.of(names=value["names"], labels=value["labels"], queue=queue, owner=owner)
+    except InvalidError as error:
+        raise StoredValueError(str(error)) from None
+    return selection, value["not_selected"]
+
+
 def _decode_plan(value: Any) -> SavedPlan:
-    _check_shape(value, _SHAPE)
+    selects = isinstance(value, dict) and "selection" in value
+    _check_shape(value, {**_SHAPE, "selection": _SHAPE_OF_SELECTION} if selects else _SHAPE)
+    selection, not_selected = _decode_selection(value["selection"]) if selects else (EVERYTHING, 0)
     plan = Plan(
         target=BucketIdentity(**value["target"]),
         owner=value["owner"],
@@ -223,6 +253,8 @@ def _decode_plan(value: Any) -> SavedPlan:
         unreadable=tuple((each["name"], each["reason"]) for each in value["unreadable"]),
         **{name: value[name] for name in _COUNTS},
         destination=Destination(**value["destination"]),
+        selection=selection,
+        not_selected=not_selected,
     )
     adopt = plan.count(Adopt) > 0  # its adoptions were approved with it
     return SavedPlan(plan, Opened(adopt, **value["opened"]), value["project"])

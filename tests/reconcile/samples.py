@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ajsync.asyncjobs.model import BucketIdentity, Managed, ScheduledTask
 from ajsync.errors import ConflictError, GateError, Location
 from ajsync.reconcile.plan import Adopt, Change, Conflict, Create, Delete, Destination, Plan, Update
+from ajsync.selection import Selection, parse_label_test
 from ajsync.timestamp import NANOSECONDS, parse_timestamp
 from tests.tasks import OWNER, TARGET, TEXTS, managed, scheduled_tasks, task
 
@@ -185,7 +186,18 @@ def plans() -> st.SearchStrategy[Plan]:
         foreign=counts,
         unreadable=st.lists(st.tuples(ANY_TEXTS, ANY_TEXTS), max_size=3).map(tuple),
         destination=st.builds(Destination, ANY_TEXTS, ANY_TEXTS, ANY_TEXTS, ANY_TEXTS),
+    ).flatmap(lambda plan: st.just(plan) | _selected(plan))
+
+
+def _selected(plan: Plan) -> st.SearchStrategy[Plan]:
+    selections = st.builds(
+        Selection,
+        names=st.lists(ANY_TEXTS, min_size=1, max_size=2).map(tuple),
+        labels=st.lists(st.sampled_from(["a", "a=b", "a!=b"]).map(parse_label_test), max_size=2).map(tuple),
+        queue=st.none() | ANY_TEXTS.filter(bool),
+        owner=st.none() | ANY_TEXTS.filter(bool),
     )
+    return st.builds(replace, st.just(plan), selection=selections, not_selected=st.integers(0, 1_000))
 
 
 @st.composite

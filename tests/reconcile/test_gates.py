@@ -9,6 +9,7 @@ from ajsync.errors import ConflictError, GateError
 from ajsync.reconcile.gates import loosened, refusals
 from ajsync.reconcile.plan import Plan, plan
 from ajsync.safety import NOTHING_OPENED, Opened, Safety
+from ajsync.selection import EVERYTHING, Selection
 from tests.tasks import OWNER, desired, live, task
 
 SAFETY = Safety(max_delete=10, max_delete_percent=30, allow_empty=False)
@@ -20,8 +21,8 @@ def deleting(deletes: int, keeping: int) -> Plan:
     return make(keep, live(keep + drop))
 
 
-def make(wanted: list[ScheduledTask], found: Live) -> Plan:
-    return plan(desired(wanted), found, owner=OWNER, digest="d")
+def make(wanted: list[ScheduledTask], found: Live, selection: Selection = EVERYTHING) -> Plan:
+    return plan(desired(wanted), found, owner=OWNER, digest="d", selection=selection)
 
 
 TOO_MANY = (
@@ -111,3 +112,24 @@ def test_limits_that_are_looser_than_the_defaults_are_told(safety: Safety, told:
 def test_gates_are_open_where_either_of_two_opens_them() -> None:
     assert Opened(adopt=True, allow_deletes=3) | Opened(allow_deletes=5, allow_empty=True) == Opened(True, 5, True)
     assert NOTHING_OPENED | NOTHING_OPENED == NOTHING_OPENED
+
+
+def test_the_gates_look_at_what_is_selected() -> None:
+    keep, drop = [task(f"KEEP{number}") for number in range(90)], [task(f"DROP{number:02}") for number in range(20)]
+    found = live([*keep, *drop, task("FREE", owner=None)])
+    wanted = [*keep, task("FREE")]
+    kinds = [type(each) for each in refusals(make(wanted, found), SAFETY)]
+    assert kinds == [ConflictError, GateError]
+    assert refusals(make(wanted, found, Selection.of(names=["DROP0?", "KEEP*"])), SAFETY) == ()
+    (refusal,) = refusals(make(wanted, found, Selection.of(names=["DROP*"])), SAFETY)
+    assert str(refusal).startswith("20 schedules would be deleted")
+
+
+def test_the_share_of_deletes_is_that_of_all_schedules_of_the_owner() -> None:
+    keep, drop = [task(f"KEEP{number}") for number in range(10)], [task(f"DROP{number}") for number in range(5)]
+    selection = Selection.of(names=["DROP*"])
+    assert [str(each)[:30] for each in refusals(make(keep, live([*keep, *drop]), selection), SAFETY)] == [
+        "5 of the 15 schedules of team "
+    ]
+    more = [*keep, *(task(f"ALSO{number}") for number in range(10))]
+    assert refusals(make(more, live([*more, *drop]), selection), SAFETY) == ()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from ajsync.asyncjobs.model import Live, LiveSchedule, Managed, ScheduledTask
 from ajsync.reconcile.plan import UNKNOWN, Adopt, Conflict, Create, Delete, Destination, Plan, Update, plan
+from ajsync.selection import Selection
 from tests.tasks import OWNER, TARGET, desired, live, managed, scheduled_tasks, task
 
 
@@ -197,3 +198,41 @@ def test_every_entry_and_every_wish_is_accounted_for(wanted: list[ScheduledTask]
     assert made.owned + made.unmanaged + made.foreign + others + len(unread) == len(found.entries)
     assert [name for name, _ in made.unreadable] == sorted(unread)
     assert {change.name for change in made.changes if isinstance(change, Delete)}.isdisjoint(named)
+
+
+SELECTIONS = st.builds(
+    Selection,
+    names=st.sampled_from([(), ("A*", "[0-9]*"), ("?",)]),
+    queue=st.sampled_from([None, "EMAIL"]),
+    owner=st.sampled_from([None, OWNER]),
+)
+
+
+@given(WANTED, lives(), st.booleans(), SELECTIONS)
+def test_a_selection_leaves_out_and_counts_what_neither_value_of_a_schedule_matches(
+    wanted: list[ScheduledTask], found: Live, adopt: bool, selection: Selection
+) -> None:
+    whole, made = (make(wanted, found, adopt=adopt, selection=each) for each in (Selection(), selection))
+
+    def selected(name: str) -> bool:
+        entry = found.entries.get(name)
+        return selection.matches(desired(wanted).get(name)) or (entry is not None and selection.matches(entry.task))
+
+    assert made.changes == tuple(change for change in whole.changes if selected(change.name))
+    assert made.conflicts == tuple(conflict for conflict in whole.conflicts if selected(conflict.name))
+    left = len(whole.changes) + len(whole.conflicts) - len(made.changes) - len(made.conflicts)
+    assert (made.selection, made.not_selected) == (selection, left)
+    assert whole.not_selected == 0
+    moved = {each.name for each in (*whole.changes, *whole.conflicts)}
+    assert made.unchanged == sum(selected(each.name) for each in wanted if each.name not in moved)
+    assert (made.desired, made.owned, made.foreign, made.unmanaged, made.unreadable) == (
+        *(whole.desired, whole.owned, whole.foreign, whole.unmanaged, whole.unreadable),
+    )
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["taken away", "added"])
+def test_a_label_selects_the_change_that_adds_it_or_takes_it_away(before: bool) -> None:
+    plain, gold = task("A"), task("A", managed=Managed(OWNER, labels=(("tier", "gold"),)))
+    old, new = (gold, plain) if before else (plain, gold)
+    made = make([new], live([old]), selection=Selection.of(labels=["tier=gold"]))
+    assert made.count(Update) == 1

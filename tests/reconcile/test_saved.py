@@ -18,6 +18,7 @@ from ajsync.errors import AjsyncError, InvalidError, UsageError, WriteError
 from ajsync.reconcile.plan import Adopt, Plan
 from ajsync.reconcile.saved import SavedPlan, _checksum, load_plan, save_plan
 from ajsync.safety import Opened
+from ajsync.selection import Selection
 from tests.reconcile.samples import full_plan, large_plan, make_plan, plans
 from tests.tasks import TEXTS
 
@@ -184,6 +185,17 @@ def test_what_is_not_json_is_refused(saved: Path, content: bytes) -> None:
         load_plan(saved)
 
 
+SELECTED: dict[str, Any] = {"names": ["A*"], "labels": ["a=b"], "queue": "Q", "owner": "", "not_selected": 3}
+
+
+def test_only_a_plan_of_a_selection_says_so_in_its_file(saved: Path) -> None:
+    # So that the plans which were saved before there were selections can still be applied.
+    assert "selection" not in json.loads(saved.read_text())["plan"]
+    selection = Selection.of(names=["A*"], labels=["a=b"], queue="Q")
+    save_plan(SavedPlan(make_plan(selection=selection, not_selected=3)), saved)
+    assert json.loads(saved.read_text())["plan"]["selection"] == SELECTED
+
+
 def _edit(*path: str | int, to: object = None, drop: bool = False) -> Any:
     def edit(plan: Any) -> None:
         for step in path[:-1]:
@@ -225,6 +237,11 @@ def _edit(*path: str | int, to: object = None, drop: bool = False) -> Any:
         _edit("conflicts", 0, "kind", to="odd"),
         _edit("conflicts", 0, to="CLEANUP"),
         _edit("unreadable", 0, to=["BROKEN", "not JSON"]),
+        _edit("selection", to=None),
+        _edit("selection", to={**SELECTED, "labels": ["a b"]}),
+        _edit("selection", to={**SELECTED, "names": "A"}),
+        _edit("selection", to={**SELECTED, "queue": None}),
+        _edit("selection", to={**SELECTED, "more": 1}),
     ],
 )
 def test_a_plan_of_the_wrong_shape_is_refused_even_with_a_fitting_checksum(saved: Path, edit: Any) -> None:

@@ -14,11 +14,12 @@ from ajsync.cli.options.shared import (
     gate_options,
     log_format_option,
     owned_scope_options,
+    project_selection_options,
     scheduler_options,
     show_payload_option,
 )
 from ajsync.cli.options.times import Duration
-from ajsync.cli.options.values import Creation, FiringOptions, Scope
+from ajsync.cli.options.values import Creation, FiringOptions, Scope, Selectors
 from ajsync.cli.output.terminal import confirm, say, stderr_paint
 from ajsync.errors import UsageError
 from ajsync.safety import Opened
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from ajsync.reconcile.apply.apply import Result
     from ajsync.reconcile.plan import Plan
     from ajsync.reconcile.reconciler import Proposal
+    from ajsync.selection import Selection
 
 _RESYNC_SECONDS = 300.0
 
@@ -37,6 +39,7 @@ _RESYNC_SECONDS = 300.0
 @click.command()
 @click.argument("plan_file", metavar="[PLAN]", required=False, type=click.Path(path_type=Path, dir_okay=False))
 @owned_scope_options
+@project_selection_options
 @gate_options
 @show_payload_option
 @click.option("-y", "--yes", is_flag=True, help="Apply without asking.")
@@ -58,6 +61,7 @@ _RESYNC_SECONDS = 300.0
 @log_format_option
 def command(
     plan_file: Path | None,
+    selectors: Selectors,
     scope: Scope,
     opened: Opened,
     show_payload: bool,
@@ -76,16 +80,25 @@ def command(
     On a terminal the plan is shown and you are asked first; elsewhere --yes is needed. A PLAN saved by 'plan --out' is
     applied without asking, and only if bucket and files are still what it was made from.
 
+    Options that select schedules leave out the other changes, as in 'ajsync plan'.
+
     \b
     Examples:
       ajsync apply
       ajsync apply --yes --environment prod
+      ajsync apply --name 'EMAIL_*' -l team=payments
       ajsync apply change.plan
       ajsync apply --yes --watch --resync 5m
       ajsync apply --yes --watch --scheduler --monitor 8080
     """
     if watch and plan_file:
         raise UsageError("--watch follows the files: it cannot be combined with a saved plan.")
+    if watch and selectors.given:
+        raise UsageError(
+            "--watch follows all schedules of the files: it cannot be combined with options that select some."
+        )
+    if plan_file and selectors.given:
+        raise UsageError("A saved plan holds what was selected for it: make a plan of another selection instead.")
     if watch and not yes:
         raise UsageError("--watch applies every change of the files without asking: pass --yes too.")
     if scheduler is not None and not watch:
@@ -105,11 +118,12 @@ def command(
         start_logging(log_format)
         run(follow_files(scope, opened, creation, resync or _RESYNC_SECONDS, scheduler, firing))
         return
-    _apply_once(plan_file, scope, opened, show_payload, yes, creation)
+    _apply_once(plan_file, selectors, scope, opened, show_payload, yes, creation)
 
 
 def _apply_once(
     plan_file: Path | None,
+    selectors: Selectors,
     scope: Scope,
     opened: Opened,
     show_payload: bool,
@@ -117,8 +131,9 @@ def _apply_once(
     creation: Creation | None,
 ) -> None:
     from ajsync.cli.output.plan import print_plan, print_result
-    from ajsync.cli.project import load_and_warn
+    from ajsync.cli.project import load_and_warn, selection_of
     from ajsync.cli.session import on_bucket, run, warn_if_elsewhere
+    from ajsync.cli.source import warn_if_nothing_selected
     from ajsync.reconcile.saved import check_environment, check_plan, load_plan
 
     saved = None if plan_file is None else load_plan(plan_file)
@@ -130,12 +145,17 @@ def _apply_once(
         scope = replace(scope, config=scope.config or (project if known else None), environment=saved.environment)
     configuration = load_and_warn(scope)
     warn_if_elsewhere(scope, configuration.context)
+    selection = selection_of(scope, selectors, owner=configuration.owner) if saved is None else saved.plan.selection
     proposal = on_bucket(
-        scope, configuration.context, lambda bucket: _prepare(bucket, scope, configuration, opened), creation
+        scope,
+        configuration.context,
+        lambda bucket: _prepare(bucket, scope, configuration, opened, selection),
+        creation,
     )
     plan = proposal.plan
     if saved is not None:
         check_plan(saved.plan, plan)  # the new plan is applied, so that nothing of the saved one has to be trusted
+    warn_if_nothing_selected(plan, configuration)
     print_plan(proposal, configuration, style="text", show_payload=show_payload)
     if proposal.refusals:
         raise click.exceptions.Exit(proposal.refusals[0].exit_code)
@@ -148,13 +168,15 @@ def _apply_once(
     print_result(run(_carry_out(plan, configuration, scope)))
 
 
-async def _prepare(bucket: ConfigurationBucket, scope: Scope, configuration: Configuration, opened: Opened) -> Proposal:
+async def _prepare(
+    bucket: ConfigurationBucket, scope: Scope, configuration: Configuration, opened: Opened, selection: Selection
+) -> Proposal:
     from ajsync.cli.session import proposal_of
     from ajsync.reconcile.apply.recreate import finish_interrupted
 
     if finished := await finish_interrupted(bucket, configuration.owner):
         say(f"Restored {counted(len(finished), 'schedule')} that an interrupted apply had left deleted.")
-    return await proposal_of(bucket, scope, configuration, opened)
+    return await proposal_of(bucket, scope, configuration, opened, selection)
 
 
 def _question(plan: Plan) -> str:

@@ -1,38 +1,51 @@
-"""`ajsync history`: show what became of the fires of one schedule."""
+"""`ajsync history`: show what became of the fires of one schedule, or of those that are selected."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 from typing import TYPE_CHECKING
 
 import click
 
 from ajsync.asyncjobs.names import schedule_key
-from ajsync.cli.options.shared import schedule_argument, scope_options
+from ajsync.cli.options.shared import optional_schedule_argument, scope_options, selection_options
 from ajsync.cli.options.times import Zone
-from ajsync.cli.options.values import Scope
+from ajsync.cli.options.values import Scope, Selectors
 from ajsync.cli.output.data import output_option, show
 from ajsync.errors import AjsyncError, InvalidError, NotFoundError, ScheduleError
+from ajsync.text import one_line
 from ajsync.timestamp import format_ajc
 
 if TYPE_CHECKING:
     from ajsync.asyncjobs.bucket import ConfigurationBucket
     from ajsync.asyncjobs.model import ScheduledTask
     from ajsync.inspect.history import PastFire
+    from ajsync.selection import Selection
+
+_OF_ONE = 20
+_OF_SELECTED = 5
 
 
 @click.command()
-@schedule_argument
-@click.option("--last", type=click.IntRange(1, 1000), default=20, show_default=True, help="Due instants to look at.")
+@optional_schedule_argument
+@selection_options
+@click.option(
+    "--last",
+    type=click.IntRange(1, 1000),
+    metavar="N",
+    help=f"Due instants to look at. [default: {_OF_ONE}, or {_OF_SELECTED} of each that is selected]",
+)
 @click.option(
     "--timezone", "zone", type=Zone(), metavar="ZONE", help="Show times in this zone. [default: the schedule's own]"
 )
-@output_option("an object")
+@output_option("an object; an array of them for a selection")
 @scope_options
-def command(name: str, last: int, zone: tzinfo | None, output: str, scope: Scope) -> None:
-    """Show when a schedule was due and what became of its tasks, newest first.
+def command(
+    name: str | None, selectors: Selectors, last: int | None, zone: tzinfo | None, output: str, scope: Scope
+) -> None:
+    """Show when a schedule was due and what became of its tasks, newest first; or several that are selected.
 
     The id of a task follows from the name of the schedule and the due instant, so the fires of 'ajsync scheduler' are
     found for as long as the stream of tasks keeps them. A Go scheduler gives random ids: its fires, and those of
@@ -47,13 +60,26 @@ def command(name: str, last: int, zone: tzinfo | None, output: str, scope: Scope
     \b
     Examples:
       ajsync history EMAIL_MONTHLY_UPDATE
+      ajsync history --queue EMAIL --mine --last 3
       ajsync history EMAIL_MONTHLY_UPDATE --last 100 --json | jq '.fires[] | select(.state == "expired")'
     """
     from ajsync.cli.output import fires as output_of
+    from ajsync.cli.project import selection_of
     from ajsync.cli.session import configured_context, on_bucket
+    from ajsync.cli.source import one_named_or_selected
 
+    one_named_or_selected(name, selectors)
+    selection = selection_of(scope, selectors)
     context = configured_context(scope)
-    task, fires = on_bucket(scope, context, lambda bucket: _read(bucket, name, last, scope))
+    if name is None:
+        _show_selected(
+            on_bucket(scope, context, lambda bucket: _read_selected(bucket, selection, last or _OF_SELECTED)),
+            zone,
+            output,
+        )
+        return
+    named = name
+    task, fires = on_bucket(scope, context, lambda bucket: _read(bucket, named, last or _OF_ONE, scope))
     show(
         output,
         lambda: output_of.history_document(task, fires, zone),
@@ -63,22 +89,59 @@ def command(name: str, last: int, zone: tzinfo | None, output: str, scope: Scope
         output_of.say_why_without_task(fires)
 
 
+def _show_selected(
+    histories: Sequence[tuple[ScheduledTask, Sequence[PastFire]]], zone: tzinfo | None, output: str
+) -> None:
+    from ajsync.cli.output import fires as output_of
+
+    def lines() -> Iterator[str]:
+        for number, (task, fires) in enumerate(histories):
+            yield from ["", ""] if number else []
+            yield from output_of.history_table(task, fires, zone)
+
+    show(output, lambda: [output_of.history_document(task, fires, zone) for task, fires in histories], lines)
+    if output == "table":
+        output_of.say_why_without_task([fire for _, fires in histories for fire in fires])
+
+
+async def _read_selected(
+    bucket: ConfigurationBucket, selection: Selection, last: int
+) -> Sequence[tuple[ScheduledTask, Sequence[PastFire]]]:
+    """Read the past fires of the selected schedules; those that are not valid were never due."""
+    from ajsync.cli.output.schedules import say_why
+    from ajsync.cli.source import selected, source_of
+
+    found, without = [], {}
+    for task in selected(source_of(await bucket.read()), selection).tasks:
+        try:
+            found.append((task, await _past_fires(bucket, task, last)))
+        except ScheduleError as error:
+            without[task.name] = one_line(str(error))
+    say_why("The schedules of these are not valid, so they were never due:", without)
+    return found
+
+
+async def _past_fires(bucket: ConfigurationBucket, task: ScheduledTask, last: int) -> Sequence[PastFire]:
+    from ajsync.inspect.history import read_history
+
+    message = await bucket.get(schedule_key(task.name))
+    now = time.time_ns()
+    stored_at = message.stored_at if message else now
+    return await read_history(bucket.connection, task, stored_at=stored_at, now=now, last=last)
+
+
 async def _read(
     bucket: ConfigurationBucket, name: str, last: int, scope: Scope
 ) -> tuple[ScheduledTask, Sequence[PastFire]]:
     from ajsync.cli.source import stored_task
-    from ajsync.inspect.history import read_history
 
     try:
         task = await stored_task(bucket, name)
     except NotFoundError:
         await _raise_if_paused(bucket, name, scope)
         raise
-    message = await bucket.get(schedule_key(name))
-    now = time.time_ns()
-    stored_at = message.stored_at if message else now
     try:
-        return task, await read_history(bucket.connection, task, stored_at=stored_at, now=now, last=last)
+        return task, await _past_fires(bucket, task, last)
     except ScheduleError as error:
         raise InvalidError(f"{name} has a schedule that is not valid, so it was never due: {error}.") from None
 

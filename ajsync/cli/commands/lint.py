@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
 
-from ajsync.cli.options.shared import owned_scope_options
-from ajsync.cli.options.values import Scope
+from ajsync.cli.options.shared import owned_scope_options, project_selection_options
+from ajsync.cli.options.values import Scope, Selectors
 from ajsync.cli.output.data import format_option
 from ajsync.errors import InvalidError, Location, UsageError
 
@@ -86,6 +87,7 @@ class _LintCommand(click.Command):
     help="End with 3 for findings of this severity or above.",
 )
 @format_option("text", "json", "yaml", "github", help="For people, machines, or a workflow's annotations.")
+@project_selection_options
 @owned_scope_options
 def command(
     bucket: bool,
@@ -95,6 +97,7 @@ def command(
     herd: int,
     fail_on: str,
     style: str,
+    selectors: Selectors,
     scope: Scope,
 ) -> None:
     """Find schedules that are valid and still not what their author wants.
@@ -102,11 +105,15 @@ def command(
     It looks at the files, or with --bucket at all schedules of the bucket. Every rule has a name and a severity. The
     exit code is 3 if anything of the severity --fail-on or above is found, else 0.
 
+    The rules look at everything, so that they see which schedules are due together. With options that select schedules,
+    only findings that concern one of these count. With --bucket, --owner selects the schedules of that owner.
+
     \b
     Examples:
       ajsync lint
       ajsync lint --fail-on warning --ignore no-timezone
       ajsync lint --bucket --rule herd --herd 20
+      ajsync lint --bucket --mine -l team=payments
       ajsync lint --online --format github
     """
     from ajsync.cli.output.findings import print_findings
@@ -115,40 +122,54 @@ def command(
     if _OF_SERVER in only and not online:
         raise UsageError(f"--rule {_OF_SERVER} needs --online, which asks the server which queues exist.")
     rules = [rule for rule in RULES if (not only or rule.name in only) and rule.name not in ignore]
-    linted = _lint(rules, herd, scope, bucket=bucket, online=online, annotate=style == "github")
+    linted = _lint(rules, herd, selectors, scope, bucket=bucket, online=online, annotate=style == "github")
     print_findings(linted, style)
     if any(finding.severity in _FAILING[fail_on] for finding in linted.findings):
         raise click.exceptions.Exit(InvalidError.exit_code)
 
 
-def _lint(rules: Sequence[Rule], herd: int, scope: Scope, *, bucket: bool, online: bool, annotate: bool) -> Linted:
+def _lint(
+    rules: Sequence[Rule],
+    herd: int,
+    selectors: Selectors,
+    scope: Scope,
+    *,
+    bucket: bool,
+    online: bool,
+    annotate: bool,
+) -> Linted:
     from ajsync.cli.output.findings import Linted
-    from ajsync.cli.project import load_and_warn
+    from ajsync.cli.project import load_and_warn, selection_of
     from ajsync.cli.session import configured_context, on_server
-    from ajsync.cli.source import read_source
+    from ajsync.cli.source import Source, read_source, selected
     from ajsync.inspect.information import queue_names
     from ajsync.inspect.lint import lint, material
 
     locations: Mapping[str, Location] = {}
-    unreadable: Mapping[str, str] = {}
     without_queue: frozenset[str] = frozenset()
     if bucket:
-        source = read_source(scope, from_files=False)
-        tasks, unreadable = source.tasks, source.unreadable
+        selection = selection_of(scope, replace(selectors, of_owner=scope.expected_owner))
+        source = read_source(scope)
         context = configured_context(scope, warn=False)
     else:
         configuration = load_and_warn(scope, annotate=annotate)
-        tasks, context = [*configuration.tasks.values()], configuration.context
+        selection = selection_of(scope, selectors, owner=configuration.owner)
+        source, context = Source("the files", "", [*configuration.tasks.values()], {}), configuration.context
         without_queue, locations = configuration.without_queue, configuration.locations
+    about = selected(source, selection)
 
     found = material(
-        tasks,
+        source.tasks,
         time.time_ns(),
-        unreadable=unreadable,
+        unreadable=source.unreadable,
         queues=on_server(scope, context, queue_names) if online else None,
         herd=herd,
         without_queue=without_queue,
     )
+    findings = lint(found, rules)
+    if selection:
+        names = {task.name for task in about.tasks} | about.unreadable.keys()
+        findings = [finding for finding in findings if not names.isdisjoint((finding.name, *finding.others))]
     # In the order of files and lines; findings about the bucket have no place, and keep their order.
-    findings = sorted(lint(found, rules), key=lambda finding: locations.get(finding.name, Location("")))
-    return Linted(len(tasks) + len(unreadable), findings, locations)
+    findings = sorted(findings, key=lambda finding: locations.get(finding.name, Location("")))
+    return Linted(len(about.tasks) + len(about.unreadable), findings, locations)

@@ -6,19 +6,20 @@ from datetime import UTC, datetime
 
 import click
 
-from ajsync.cli.options.shared import scope_options
-from ajsync.cli.options.values import Creation, Scope
+from ajsync.cli.options.shared import scope_options, selection_options
+from ajsync.cli.options.values import Creation, Scope, Selectors
 from ajsync.cli.output.data import output_option, show
 from ajsync.text import one_line
 
 
 @click.command()
+@selection_options
 @scope_options
 @click.option("--names", is_flag=True, help="Print the names only.")
 @output_option("the stored values as an array")
 @click.option("--create-bucket", is_flag=True, hidden=True, help="Make the bucket if it is missing, as 'ajc' does.")
-def command(scope: Scope, names: bool, output: str, create_bucket: bool) -> None:
-    """List the schedules in the bucket, of all owners.
+def command(selectors: Selectors, scope: Scope, names: bool, output: str, create_bucket: bool) -> None:
+    """List the schedules in the bucket, of all owners or those that are selected.
 
     Schedules that cannot fire, and values in the bucket that are not scheduled tasks, are listed below the table, with
     the reason. On a narrow terminal some columns are omitted; a pipe and --output have all of them.
@@ -27,17 +28,17 @@ def command(scope: Scope, names: bool, output: str, create_bucket: bool) -> None
     Examples:
       ajsync list
       ajsync list --names --context AJC
-      ajsync list --json | jq -r '.[] | select(.queue == "EMAIL") | .name'
+      ajsync list --mine --queue EMAIL
+      ajsync list --name 'EMAIL_*' -l team=payments -l tier!=gold
+      ajsync list --json | jq -r '.[] | select(.max_tries == 1) | .name'
     """
     from ajsync.cli.output import schedules
-    from ajsync.cli.session import configured_context, on_bucket
+    from ajsync.cli.source import read_source
     from ajsync.reconcile.fields import stored_object
     from ajsync.reconcile.render.fires import FireTimes
 
-    creation = Creation() if create_bucket else None
-    live = on_bucket(scope, configured_context(scope), lambda bucket: bucket.read(), creation)
-    entries = [entry for _, entry in sorted(live.entries.items())]
-    tasks = [entry.task for entry in entries if entry.task is not None]
+    source = read_source(scope, selectors, creation=Creation() if create_bucket else None)
+    tasks = source.tasks
     if names:
         listed = [task.name for task in tasks]
         show(output, lambda: listed, lambda: listed)
@@ -48,5 +49,5 @@ def command(scope: Scope, names: bool, output: str, create_bucket: bool) -> None
         if output == "table":
             amiss = {task.name: found.lines[0] for task, found in zip(tasks, fires, strict=True) if found.amiss}
             schedules.say_why("These schedules do not fire:", amiss)
-    unreadable = {entry.name: one_line(entry.problem) for entry in entries if entry.task is None}
+    unreadable = {name: one_line(problem) for name, problem in source.unreadable.items()}
     schedules.say_why("These values are not scheduled tasks, and are left alone:", unreadable)

@@ -6,9 +6,9 @@ from datetime import tzinfo
 
 import click
 
-from ajsync.cli.options.shared import from_files_option, schedules_argument, scope_options
+from ajsync.cli.options.shared import from_files_option, schedules_argument, scope_options, selection_options
 from ajsync.cli.options.times import Zone, from_option, read_start
-from ajsync.cli.options.values import Scope
+from ajsync.cli.options.values import Scope, Selectors
 from ajsync.cli.output.data import output_option, show
 from ajsync.cli.output.terminal import say
 from ajsync.text import counted, plural
@@ -30,6 +30,7 @@ _OF_ALL = 1
     "--timezone", "zone", type=Zone(), metavar="ZONE", help="Show times in this zone. [default: each schedule's own]"
 )
 @from_files_option
+@selection_options
 @output_option("an array of an object for each schedule")
 @scope_options
 def command(
@@ -38,6 +39,7 @@ def command(
     count: int | None,
     zone: tzinfo | None,
     from_files: bool,
+    selectors: Selectors,
     output: str,
     scope: Scope,
 ) -> None:
@@ -50,20 +52,22 @@ def command(
     Examples:
       ajsync next
       ajsync next EMAIL_MONTHLY_UPDATE --count 12 --timezone Europe/Malta
+      ajsync next -l team=payments --queue EMAIL
       ajsync next --files --from 2027-03-28 --count 3
     """
     from ajsync.asyncjobs.due import Upcoming
     from ajsync.cli.output.fires import next_document, next_table
-    from ajsync.cli.source import chosen, read_source
+    from ajsync.cli.source import chosen, named_or_selected, read_source
     from ajsync.timestamp import to_nanoseconds
 
+    named_or_selected(names, selectors)
     first = read_start(start, zone)
-    source = read_source(scope, from_files=from_files)
+    source = read_source(scope, selectors, from_files=from_files)
     upcoming = Upcoming(to_nanoseconds(first), count or (_OF_NAMED if names else _OF_ALL))
     found = [upcoming.of(task) for task in chosen(source, names)]
     if output != "table" or found:
         show(output, lambda: next_document(found, zone), lambda: next_table(found, first, zone))
-    else:
+    elif not selectors.given:
         say(f"There are no schedules in {source.place}.")
     if not names and source.unreadable:
         values = counted(len(source.unreadable), "value")

@@ -7,9 +7,9 @@ from datetime import UTC, tzinfo
 
 import click
 
-from ajsync.cli.options.shared import from_files_option, scope_options
+from ajsync.cli.options.shared import from_files_option, scope_options, selection_options
 from ajsync.cli.options.times import Zone, from_option, read_start
-from ajsync.cli.options.values import Scope
+from ajsync.cli.options.values import Scope, Selectors
 from ajsync.cli.output.data import output_option, show
 
 
@@ -18,6 +18,7 @@ from ajsync.cli.output.data import output_option, show
 @from_option
 @click.option("--timezone", "zone", type=Zone(), metavar="ZONE", help="The zone of the histogram. [default: UTC]")
 @from_files_option
+@selection_options
 @output_option("an object")
 @scope_options
 def command(
@@ -25,6 +26,7 @@ def command(
     start: str | None,
     zone: tzinfo | None,
     from_files: bool,
+    selectors: Selectors,
     output: str,
     scope: Scope,
 ) -> None:
@@ -38,6 +40,7 @@ def command(
     Examples:
       ajsync timeline
       ajsync timeline --files --hours 168 --timezone Europe/Malta
+      ajsync timeline --queue EMAIL
       ajsync timeline --from 2027-03-28 --timezone Europe/Malta
       ajsync timeline --json | jq '.busiest[0]'
     """
@@ -50,7 +53,7 @@ def command(
     first = read_start(start, zone).astimezone(zone)
     if start is None:
         first = slot_start(first, hours)
-    source = read_source(scope, from_files=from_files)
+    source = read_source(scope, selectors, from_files=from_files)
     begin = to_nanoseconds(first)
     tasks = [replace(task, created_at=begin) for task in source.tasks] if from_files else source.tasks
     found = timeline(tasks, first, hours, zone)

@@ -1,31 +1,55 @@
-"""`ajsync view`: show one schedule of the bucket."""
+"""`ajsync view`: show one schedule of the bucket, or those that are selected."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import click
 
-from ajsync.cli.options.shared import schedule_argument, scope_options, show_payload_option
-from ajsync.cli.options.values import Scope
+from ajsync.cli.options.shared import (
+    optional_schedule_argument,
+    scope_options,
+    selection_options,
+    show_payload_option,
+)
+from ajsync.cli.options.values import Scope, Selectors
 from ajsync.cli.output.data import output_option, show
 
 
 @click.command()
-@schedule_argument
+@optional_schedule_argument
+@selection_options
 @scope_options
 @show_payload_option
-@output_option("the stored value", "-j")
-def command(name: str, scope: Scope, show_payload: bool, output: str) -> None:
-    """Show one schedule of the bucket, when it fires next and who owns it.
+@output_option("the stored value; an array of them for a selection", "-j")
+def command(name: str | None, selectors: Selectors, scope: Scope, show_payload: bool, output: str) -> None:
+    """Show one schedule of the bucket, or those that are selected: when each fires next and who owns it.
 
     \b
     Examples:
       ajsync view EMAIL_MONTHLY_UPDATE
       ajsync view EMAIL_MONTHLY_UPDATE --json
+      ajsync view --name 'EMAIL_*' --mine
     """
-    from ajsync.cli.output.schedules import schedule_lines
+    from ajsync.cli.output.schedules import say_why, schedule_lines
     from ajsync.cli.session import configured_context, on_bucket
-    from ajsync.cli.source import stored_task
+    from ajsync.cli.source import one_named_or_selected, read_source, stored_task
     from ajsync.reconcile.fields import stored_object
+    from ajsync.text import one_line
 
-    task = on_bucket(scope, configured_context(scope), lambda bucket: stored_task(bucket, name))
-    show(output, lambda: stored_object(task), lambda: schedule_lines(task, show_payload=show_payload))
+    one_named_or_selected(name, selectors)
+    if name is not None:
+        named = name
+        task = on_bucket(scope, configured_context(scope), lambda bucket: stored_task(bucket, named))
+        show(output, lambda: stored_object(task), lambda: schedule_lines(task, show_payload=show_payload))
+        return
+    source = read_source(scope, selectors)
+
+    def lines() -> Iterator[str]:
+        for number, task in enumerate(source.tasks):
+            yield from [""] if number else []
+            yield from schedule_lines(task, show_payload=show_payload)
+
+    show(output, lambda: [*map(stored_object, source.tasks)], lines)
+    unreadable = {name: one_line(problem) for name, problem in source.unreadable.items()}
+    say_why("These values are not scheduled tasks, and are left alone:", unreadable)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from ajsync.cli.options.times import Duration
-from ajsync.cli.options.values import FiringOptions, Scope
+from ajsync.cli.options.values import FiringOptions, Scope, Selectors
 from ajsync.cli.output.terminal import verbosity
 from ajsync.safety import Opened
 
@@ -55,6 +55,7 @@ def _suggested(what: str) -> Callable[[click.Context, click.Parameter, str], lis
 
 
 schedule_argument = click.argument("name", shell_complete=_suggested("schedules"))
+optional_schedule_argument = click.argument("name", required=False, shell_complete=_suggested("schedules"))
 schedules_argument = click.argument(
     "names", nargs=-1, metavar="[NAME]...", shell_complete=_suggested("further_schedules")
 )
@@ -116,6 +117,67 @@ scope_options = _grouped(Scope, "scope", *_FILES_OPTIONS, *_SERVER_OPTIONS)
 owned_scope_options = _grouped(Scope, "scope", *_FILES_OPTIONS, _OWNER_OPTION, *_SERVER_OPTIONS)
 owned_files_options = _grouped(Scope, "scope", *_FILES_OPTIONS, _OWNER_OPTION)
 server_options = _grouped(Scope, "scope", *_SERVER_OPTIONS)
+
+
+class _NotEmpty(click.ParamType[str]):
+    """A text that is not empty: an empty one is most likely a variable of a script that is not set."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check the text."""
+        if not str(value).strip():
+            self.fail("it is empty. Is a variable not set?", param, ctx)
+        return str(value)
+
+
+class _LabelText(_NotEmpty):
+    """What a label has to be like."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check the text."""
+        from ajsync.errors import InvalidError
+        from ajsync.selection import parse_label_test
+
+        text = super().convert(value, param, ctx)
+        try:
+            parse_label_test(text)
+        except InvalidError as error:
+            self.fail(str(error), param, ctx)
+        return text
+
+
+_SELECTORS = (
+    click.option(
+        "--name",
+        "name_patterns",
+        type=_NotEmpty(),
+        multiple=True,
+        metavar="GLOB",
+        shell_complete=_suggested("schedules"),
+        help="Only schedules whose name fits, such as 'EMAIL_*'; can be repeated.",
+    ),
+    click.option(
+        "-l",
+        "--label",
+        "label_tests",
+        type=_LabelText(),
+        multiple=True,
+        metavar="LABEL",
+        help="Only schedules with NAME=VALUE, NAME!=VALUE, or a label NAME; can be repeated: all must hold.",
+    ),
+    click.option("--queue", "of_queue", type=_NotEmpty(), metavar="NAME", help="Only schedules of this queue."),
+)
+_MINE = click.option("--mine", is_flag=True, help="Only schedules of the project's owner.")
+selection_options = _grouped(
+    Selectors,
+    "selectors",
+    *_SELECTORS,
+    click.option("--owner", "of_owner", type=_NotEmpty(), metavar="NAME", help="Only schedules of this owner."),
+    _MINE,
+)
+project_selection_options = _grouped(Selectors, "selectors", *_SELECTORS, _MINE)
+"""The same for commands whose --owner says whom the files must belong to."""
 
 gate_options = _grouped(
     Opened,

@@ -21,6 +21,26 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
+class Selectors:
+    """Which schedules a command is about, as its options say it."""
+
+    name_patterns: tuple[str, ...] = ()
+    label_tests: tuple[str, ...] = ()
+    of_queue: str | None = None
+    of_owner: str | None = None
+    mine: bool = False
+    """Those of the project's owner."""
+
+    @property
+    def given(self) -> bool:
+        """Whether there is any of these options."""
+        return self != ALL
+
+
+ALL = Selectors()
+
+
+@dataclass(frozen=True, slots=True)
 class Creation:
     """How to make the bucket if it is missing."""
 

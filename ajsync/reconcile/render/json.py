@@ -14,6 +14,7 @@ from ajsync.reconcile.plan import KINDS, Change, Conflict, Plan
 from ajsync.reconcile.render.fires import FireTimes
 from ajsync.reconcile.render.interface import RenderOptions
 from ajsync.reconcile.render.wording import REMEDIES
+from ajsync.selection import Selection
 
 _FORMAT = 1
 
@@ -28,6 +29,7 @@ def render_json(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOpti
         "owner": plan.owner,
         "digest": plan.digest,
         "applicable": not refusals and not plan.conflicts,
+        **_selection(plan.selection),
         "summary": _summary(plan),
         "loosened": [
             {"member": each.member, "value": each.value, "default": each.default} for each in options.loosened
@@ -53,6 +55,22 @@ def _summary(plan: Plan) -> dict[str, int]:
         "unreadable": len(plan.unreadable),
         "desired": plan.desired,
         "owned": plan.owned,
+        **({"not_selected": plan.not_selected} if plan.selection else {}),
+    }
+
+
+def _selection(selection: Selection) -> dict[str, Any]:
+    """The member that says what was selected; there is none for a plan of everything."""
+    if not selection:
+        return {}
+    labels = [str(test) for test in selection.labels]
+    return {
+        "selection": {
+            "names": [*selection.names],
+            "labels": labels,
+            "queue": selection.queue,
+            "owner": selection.owner,
+        }
     }
 
 

@@ -71,6 +71,8 @@ def _head(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOptions) -
     yield marker(plan.owner)
     yield f"### ajsync plan for {code(visible(plan.owner))}\n"
     yield f"Bucket {code(visible(plan.target.bucket))}. {prose(summary(plan))}\n"
+    if plan.selection:
+        yield f"Selected by {code(str(plan.selection))}\n"
     if not plan.empty:
         counts = [(kind.verb, plan.count(kind)) for kind in KINDS]
         counts += [("unchanged", plan.unchanged), ("conflicts", len(plan.conflicts))]

@@ -52,6 +52,8 @@ def _heading(plan: Plan, options: RenderOptions, paint: Paint) -> Iterator[str]:
         yield _destination(plan.destination, paint)
     bucket, owner = visible(plan.target.bucket), visible(plan.owner)
     yield f"Bucket {paint('strong', bucket)}, owner {paint('strong', owner)}"
+    if plan.selection:
+        yield f"Selected by {plan.selection}"
     verbs = [kind.verb for kind in KINDS if plan.count(kind)]
     if verbs:
         yield "   ".join(f"{paint(verb, _SYMBOLS[verb])} {verb}" for verb in verbs)

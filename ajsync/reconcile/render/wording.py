@@ -22,15 +22,17 @@ REFUSED = "This plan will not be applied:"
 
 def summary(plan: Plan) -> str:
     """The plan in one sentence."""
+    left = f"; {counted(plan.not_selected, 'change')} not selected" if plan.not_selected else ""
     if plan.empty:
         if plan.unchanged:
-            return (
-                f"No changes: {counted(plan.unchanged, 'schedule')} {plural(plan.unchanged, 'is', 'are')} up to date."
-            )
+            are = plural(plan.unchanged, "is", "are")
+            return f"No changes: {counted(plan.unchanged, 'schedule')} {are} up to date{left}."
+        if plan.selection:
+            return f"No changes: no schedule of {visible(plan.owner)} matches {plan.selection}{left}."
         return f"No changes: neither the files nor the bucket hold a schedule of {visible(plan.owner)}."
     todo = ", ".join(f"{plan.count(kind)} to {kind.verb}" for kind in KINDS)
     conflicts = f", {counted(len(plan.conflicts), 'conflict')}" if plan.conflicts else ""
-    return f"Plan: {todo}; {plan.unchanged} unchanged{conflicts}."
+    return f"Plan: {todo}; {plan.unchanged} unchanged{conflicts}{left}."
 
 
 def left_alone(plan: Plan) -> tuple[str, Sequence[tuple[str, str]]]:

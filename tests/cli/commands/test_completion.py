@@ -62,7 +62,7 @@ def test_commands_are_offered_under_their_own_names(offered: Offered) -> None:
 
 
 def test_options_and_their_choices_are_offered(offered: Offered) -> None:
-    assert offered("ajsync list --na") == ["--names"]
+    assert offered("ajsync list --na") == ["--name", "--names"]
     assert offered("ajsync list -o ") == ["table", "json", "yaml"]
     assert offered("ajsync --qu") == ["--quiet"]
 

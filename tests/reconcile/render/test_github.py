@@ -15,6 +15,7 @@ from ajsync.reconcile.plan import Adopt, Conflict, Plan
 from ajsync.reconcile.render import RENDERERS, RenderOptions
 from ajsync.reconcile.render.github import render_findings
 from ajsync.safety import Safety
+from ajsync.selection import Selection
 from tests.reconcile.samples import (
     HOUR,
     NOW,
@@ -217,3 +218,8 @@ def test_every_line_of_any_plan_is_one_short_annotation(plan: Plan, show_payload
         assert "##[" not in annotation.message
         assert len(annotation.message) <= 4_096
         assert annotation.title.isprintable()
+
+
+def test_the_last_notice_counts_what_is_not_selected() -> None:
+    (notice,) = annotate(make_plan(selection=Selection.of(names=["X"]), not_selected=1))
+    assert notice.message == "No changes: no schedule of team matches --name X; 1 change not selected."

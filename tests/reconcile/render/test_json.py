@@ -21,6 +21,7 @@ from ajsync.reconcile.gates import loosened
 from ajsync.reconcile.plan import Conflict, Plan
 from ajsync.reconcile.render import RENDERERS, RenderOptions
 from ajsync.safety import Safety
+from ajsync.selection import Selection
 from tests.reconcile.samples import (
     NOW,
     create,
@@ -273,3 +274,13 @@ def _members(schema: Any) -> Iterator[tuple[str, dict[str, Any]]]:
         for name, each in schema.items():
             if name not in ("examples", "const", "enum"):
                 yield from _members(each)
+
+
+def test_only_a_plan_of_a_selection_has_members_about_it() -> None:
+    selection = Selection.of(names=["MAIL*"], labels=["a=b", "c"], owner="team")
+    value = document(make_plan(selection=selection, not_selected=0))
+    assert value["selection"] == {"names": ["MAIL*"], "labels": ["a=b", "c"], "queue": None, "owner": "team"}
+    assert value["summary"]["not_selected"] == 0
+    whole = document(make_plan())
+    assert "selection" not in whole
+    assert "not_selected" not in whole["summary"]

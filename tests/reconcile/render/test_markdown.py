@@ -18,6 +18,7 @@ from ajsync.reconcile.plan import Adopt, Change, Conflict, Delete, Plan
 from ajsync.reconcile.render import RENDERERS, RenderOptions
 from ajsync.reconcile.render.markdown import LIMIT, code, fence, fit, marker, prose
 from ajsync.safety import Safety
+from ajsync.selection import Selection
 from tests.reconcile.samples import (
     ANY_TEXTS,
     HOSTILE,
@@ -399,3 +400,9 @@ def test_the_limit_holds_however_long_things_are(text: str) -> None:
     assert units(shown) <= LIMIT
     assert re.search(r"^and \d+ more\.$", shown, re.MULTILINE)
     assert_contained(shown)
+
+
+def test_what_is_selected_is_code() -> None:
+    shown = markdown(make_plan(selection=Selection.of(names=["`*`<b>"], queue="Q"), not_selected=3))
+    assert "\nSelected by ``--name '`*`<b>' --queue Q``" in shown
+    assert "3 changes not selected" in shown

@@ -14,6 +14,7 @@ from ajsync.reconcile.gates import loosened
 from ajsync.reconcile.plan import Adopt, Conflict, Destination, Plan
 from ajsync.reconcile.render import RENDERERS, RenderOptions
 from ajsync.safety import Safety
+from ajsync.selection import Selection
 from tests.reconcile.samples import (
     HOUR,
     NOW,
@@ -314,3 +315,11 @@ def test_no_line_of_any_plan_has_controls_or_spaces_at_its_end(plan: Plan, show_
 def test_a_large_plan_is_shown_in_full() -> None:
     shown = text(large_plan(2_000))
     assert shown.count("\n+ JOB_") == 2_000
+
+
+def test_what_is_selected_follows_the_bucket() -> None:
+    selection = Selection.of(names=["MAIL*", "\x1b[2J"], labels=["tier!=gold"])
+    lines = text(make_plan(selection=selection, not_selected=2)).splitlines()
+    assert lines[1] == "Selected by --name 'MAIL*' --name \"'\\x1b[2J'\" -l 'tier!=gold'"
+    assert lines[-1].endswith("; 2 changes not selected.")
+    assert "Selected" not in text(make_plan())

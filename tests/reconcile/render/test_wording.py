@@ -9,9 +9,11 @@ from ajsync.reconcile.gates import loosened
 from ajsync.reconcile.plan import Change, Conflict, Plan
 from ajsync.reconcile.render.wording import change_place, gate_refusals, left_alone, loosened_told, place, summary
 from ajsync.safety import Safety
+from ajsync.selection import Selection
 from tests.reconcile.samples import create, delete, full_plan, make_plan, ours, update
 from tests.tasks import task
 
+MAIL = Selection.of(names=["MAIL*"])
 UNREADABLE = (("A", "not JSON"), ("B", "empty"))
 
 
@@ -28,6 +30,19 @@ UNREADABLE = (("A", "not JSON"), ("B", "empty"))
         (
             make_plan(conflicts=(Conflict("A", "unmanaged"),), unchanged=7),
             "Plan: 0 to create, 0 to update, 0 to adopt, 0 to delete; 7 unchanged, 1 conflict.",
+        ),
+        (make_plan(unchanged=2, selection=MAIL, not_selected=0), "No changes: 2 schedules are up to date."),
+        (
+            make_plan(unchanged=2, selection=MAIL, not_selected=1),
+            "No changes: 2 schedules are up to date; 1 change not selected.",
+        ),
+        (
+            make_plan(selection=MAIL, not_selected=3),
+            "No changes: no schedule of team matches --name 'MAIL*'; 3 changes not selected.",
+        ),
+        (
+            make_plan(create(), conflicts=(Conflict("A", "unmanaged"),), selection=MAIL, not_selected=2),
+            "Plan: 1 to create, 0 to update, 0 to adopt, 0 to delete; 0 unchanged, 1 conflict; 2 changes not selected.",
         ),
         (full_plan(), "Plan: 3 to create, 1 to update, 1 to adopt, 1 to delete; 120 unchanged, 3 conflicts."),
     ],
