@@ -10,7 +10,8 @@ from ajsync.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from ajsync.api.client import Client, ScheduleChange, Task, connect
-    from ajsync.api.files import apply, load_config, plan
+    from ajsync.api.files import apply, find_origin, load_config, plan
+    from ajsync.asyncjobs.applied import Commit, Origin, RecordedApply
     from ajsync.asyncjobs.backfill import Backfilled
     from ajsync.asyncjobs.model import Managed, ScheduledTask
     from ajsync.asyncjobs.signing import Signer, load_signer
@@ -51,6 +52,7 @@ __all__ = [
     "Backfilled",
     "BucketNotFoundError",
     "Client",
+    "Commit",
     "Configuration",
     "ConfigurationError",
     "Conflict",
@@ -64,10 +66,12 @@ __all__ = [
     "Managed",
     "NotFoundError",
     "NotPermittedError",
+    "Origin",
     "Outcome",
     "PartiallyAppliedError",
     "Plan",
     "Problem",
+    "RecordedApply",
     "Result",
     "Safety",
     "ScheduleChange",
@@ -87,6 +91,7 @@ __all__ = [
     "WriteError",
     "apply",
     "connect",
+    "find_origin",
     "load_config",
     "load_signer",
     "plan",
@@ -94,7 +99,8 @@ __all__ = [
 
 _PLACES = {
     "ajsync.api.client": ("Client", "ScheduleChange", "Task", "connect"),
-    "ajsync.api.files": ("apply", "load_config", "plan"),
+    "ajsync.api.files": ("apply", "find_origin", "load_config", "plan"),
+    "ajsync.asyncjobs.applied": ("Commit", "Origin", "RecordedApply"),
     "ajsync.asyncjobs.backfill": ("Backfilled",),
     "ajsync.asyncjobs.model": ("Managed", "ScheduledTask"),
     "ajsync.asyncjobs.signing": ("Signer", "load_signer"),

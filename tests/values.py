@@ -20,13 +20,13 @@ def put(url: str, tasks: Iterable[ScheduledTask]) -> None:
     put_values(url, {task.name: encode_scheduled_task(task) for task in tasks})
 
 
-def put_values(url: str, values: dict[str, bytes]) -> None:
-    """Store any values under the keys of these names."""
+def put_values(url: str, values: dict[str, bytes], *, prefix: str = SCHEDULE_SUBJECT) -> None:
+    """Store any values under the keys of these names, or under others that begin with `prefix`."""
 
     async def store() -> None:
         client = await nats.connect(url)
         for name, value in values.items():
-            await client.jetstream().publish(SCHEDULE_SUBJECT + name, value)
+            await client.jetstream().publish(prefix + name, value)
         await client.close()
 
     asyncio.run(store())

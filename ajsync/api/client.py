@@ -11,6 +11,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from ajsync.asyncjobs.applied import RecordedApply
 from ajsync.asyncjobs.backfill import Backfilled, find_missing, make_missing, past_dues
 from ajsync.asyncjobs.bucket import ConfigurationBucket, decode_entry
 from ajsync.asyncjobs.ids import new_id
@@ -21,6 +22,7 @@ from ajsync.asyncjobs.streams import make_stream
 from ajsync.asyncjobs.task_store import enqueue, load_task
 from ajsync.asyncjobs.tasks import StoredTask
 from ajsync.errors import InvalidError, NotFoundError, StoredValueError, UnreachableError, UsageError
+from ajsync.reconcile.apply.record import read_record
 from ajsync.reconcile.single import add, find, find_removable, new_schedule, remove
 from ajsync.selection import EVERYTHING, Selection
 from ajsync.timestamp import NANOSECONDS, to_nanoseconds
@@ -159,6 +161,10 @@ class Client:
                 log.warning("The value of %r is not a scheduled task: %s", name, entry.problem)
         tasks = (entry.task for _, entry in sorted(live.entries.items()) if entry.task is not None)
         return tuple(filter(selection.matches, tasks))
+
+    async def applies(self, owner: str) -> tuple[RecordedApply, ...]:
+        """The last applies of an owner, the newest first. Raises InvalidError if the record cannot be understood."""
+        return (await read_record(await self.bucket(), owner)).applies
 
     async def watch(self) -> AsyncGenerator[ScheduleChange, None]:
         """Follow the schedules: first each that is there, then each change, also across lost connections.

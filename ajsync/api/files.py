@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from ajsync.api.client import Client
+from ajsync.asyncjobs.applied import Origin
 from ajsync.config import Configuration, load_configuration
-from ajsync.errors import StalePlanError
+from ajsync.errors import AjsyncError, StalePlanError
+from ajsync.git.checkout import Checkout
+from ajsync.git.origin import origin_of, user_and_host
 from ajsync.reconcile.apply.apply import Result
 from ajsync.reconcile.apply.apply import apply as carry_out
+from ajsync.reconcile.apply.record import not_recorded, record_apply
 from ajsync.reconcile.apply.recreate import finish_interrupted
 from ajsync.reconcile.gates import refusals
 from ajsync.reconcile.plan import Plan
 from ajsync.reconcile.reconciler import Goal, destination_of, propose
 from ajsync.safety import DEFAULT_SAFETY, Opened, Safety
 from ajsync.selection import EVERYTHING, Selection
+
+log = logging.getLogger(__name__)
 
 
 def load_config(
@@ -28,6 +35,14 @@ def load_config(
     `project` names the file directly. Raises ConfigurationError with every problem of every file.
     """
     return load_configuration(Path(folder), project=None if project is None else Path(project), environment=environment)
+
+
+def find_origin(configuration: Configuration) -> Origin:
+    """Who applies these files and from which commit, as git and the variables of GitHub and GitLab say.
+
+    Starts git, which takes some milliseconds. What is not known is left out, and is no error.
+    """
+    return origin_of(Checkout(configuration.project.parent), configuration.sources)
 
 
 async def plan(
@@ -49,14 +64,16 @@ async def apply(
     *,
     safety: Safety | None = None,
     allow_deletes: int = 0,
+    origin: Origin | None = None,
     on_done: Callable[[], None] | None = None,
     stop: asyncio.Event | None = None,
 ) -> Result:
     """Carry out a plan, and return the outcome of each change; `error` of the result says if something is left to do.
 
     `safety` is that of the configuration, or the default one; up to `allow_deletes` deletes pass it. `on_done` is
-    called for each change that is done; once `stop` is set, nothing new is begun. Raises GateError and ConflictError if
-    the plan must not be applied, StalePlanError if the bucket is another or an interrupted apply had to be finished.
+    called for each change that is done; once `stop` is set, nothing new is begun. The record names `origin`, or else
+    user and host; if it cannot be written, that is logged. Raises GateError and ConflictError if the plan must not be
+    applied, StalePlanError if the bucket is another or an interrupted apply had to be finished.
     """
     for refusal in refusals(plan, safety or DEFAULT_SAFETY, Opened(allow_deletes=allow_deletes)):
         raise refusal
@@ -67,4 +84,9 @@ async def apply(
             f"An interrupted apply of {plan.owner} was finished first, and changed what the plan is about. "
             "Make the plan again."
         )
-    return await carry_out(bucket, plan, now=time.time_ns(), on_done=on_done, stop=stop)
+    result = await carry_out(bucket, plan, now=time.time_ns(), on_done=on_done, stop=stop)
+    try:
+        await record_apply(bucket, plan, result, origin or Origin(user_and_host()), now=time.time_ns())
+    except AjsyncError as error:
+        log.warning("%s", not_recorded(error))
+    return result

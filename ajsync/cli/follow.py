@@ -82,6 +82,7 @@ async def follow_files(
             connection,
             partial(open_bucket, connection, creation),
             stop,
+            destination(connection, scope, followed.configuration),
         )
         watcher = FileWatcher(lambda: followed.inputs, stop)
         jobs: list[Coroutine[Any, Any, None]] = [watcher.run(), loop.run(watcher.changed, resync)]

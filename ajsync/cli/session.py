@@ -16,6 +16,7 @@ from ajsync.cli.options.values import Creation, Scope
 from ajsync.cli.output import terminal
 from ajsync.cli.output.streams import GONE, working_folder_is_gone
 from ajsync.cli.output.terminal import say
+from ajsync.cli.provenance import FilesProvenance
 from ajsync.config import Configuration
 from ajsync.errors import AjsyncError, InvalidError, UnreachableError, UsageError
 from ajsync.reconcile.plan import Destination
@@ -103,7 +104,15 @@ def destination(connection: Connection, scope: Scope, configuration: Configurati
 
 def goal(configuration: Configuration, opened: Opened, selection: Selection = EVERYTHING) -> Goal:
     """Return what the files want, with the gates that the options open, and what they select."""
-    return Goal(configuration.owner, configuration.tasks, configuration.digest, configuration.safety, opened, selection)
+    return Goal(
+        configuration.owner,
+        configuration.tasks,
+        configuration.digest,
+        configuration.safety,
+        opened,
+        selection,
+        FilesProvenance(configuration),
+    )
 
 
 async def proposal_of(

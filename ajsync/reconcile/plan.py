@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
+from ajsync.asyncjobs.applied import RecordedApply
 from ajsync.asyncjobs.model import BucketIdentity, Live, ScheduledTask
 from ajsync.reconcile.fields import changed_fields
 from ajsync.selection import EVERYTHING, Selection
@@ -139,6 +140,8 @@ class Plan:
     """Which schedules it is about."""
     not_selected: int = 0
     """How many changes and conflicts were left out for that."""
+    last: RecordedApply | None = None
+    """The newest apply in the record of this owner; None if there is none."""
 
     @property
     def empty(self) -> bool:

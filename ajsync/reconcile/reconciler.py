@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 from urllib.parse import urlsplit, urlunsplit
 
+from ajsync.asyncjobs.applied import Origin
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.model import LiveSchedule, ScheduledTask
 from ajsync.asyncjobs.size import too_large
 from ajsync.errors import ConflictError, GateError, InvalidError
+from ajsync.reconcile.apply.record import Record, read_record
 from ajsync.reconcile.apply.recreate import read_journal, unfinished
 from ajsync.reconcile.gates import refusals
 from ajsync.reconcile.plan import UNKNOWN, Destination, Plan, plan
@@ -20,6 +23,13 @@ from ajsync.transport.connection import Connection
 
 _NAMED = 5
 """How many of the schedules that are too large are named."""
+
+
+class Provenance(Protocol):
+    """What is known of the files beside what they say. It takes milliseconds, so it is asked for in a thread."""
+
+    def origin(self) -> Origin:
+        """Who applies the files, and from which commit, as far as that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +45,8 @@ class Goal:
     opened: Opened = NOTHING_OPENED
     selection: Selection = EVERYTHING
     """Which of its changes are made."""
+    provenance: Provenance | None = field(default=None, compare=False)
+    """None if nothing is known, as when a program has made the schedules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +58,8 @@ class Proposal:
     """Why the gates do not let the plan be applied, the gravest first; empty when it may be applied."""
     interrupted: tuple[str, ...]
     """The schedules that an interrupted apply left deleted: the plan counts them as there, with the values to come."""
+    record_problem: str = ""
+    """Why the record cannot be used, so that it is not known what was applied last; empty if it can."""
 
 
 async def propose(bucket: ConfigurationBucket, goal: Goal, destination: Destination = UNKNOWN) -> Proposal:
@@ -57,6 +71,7 @@ async def propose(bucket: ConfigurationBucket, goal: Goal, destination: Destinat
     # The journal first: an apply that ends between the two reads leaves nothing to finish, and one that begins is seen
     # as its plan saw it.
     steps = await read_journal(bucket, goal.owner)
+    record, record_problem = await _record_of(bucket, goal.owner)
     live = await bucket.read()
     lost = unfinished(steps, live)
     to_come = {step.name: LiveSchedule(step.name, live.deleted.get(step.name, 0), step.after) for step in lost}
@@ -69,7 +84,16 @@ async def propose(bucket: ConfigurationBucket, goal: Goal, destination: Destinat
         destination=destination,
         selection=goal.selection,
     )
-    return Proposal(found, refusals(found, goal.safety, goal.opened), tuple(sorted(to_come)))
+    found = replace(found, last=record.last)
+    return Proposal(found, refusals(found, goal.safety, goal.opened), tuple(sorted(to_come)), record_problem)
+
+
+async def _record_of(bucket: ConfigurationBucket, owner: str) -> tuple[Record, str]:
+    """The record of an owner; or an empty one, and why it cannot be used."""
+    try:
+        return await read_record(bucket, owner), ""
+    except InvalidError as error:
+        return Record(), str(error)
 
 
 def destination_of(connection: Connection, environment: str | None, configured: str = "") -> Destination:

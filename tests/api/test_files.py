@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 import ajsync
+from ajsync.asyncjobs.applied import RECORD_SUBJECT
 from ajsync.asyncjobs.journal import Step, encode_journal, journal_key
 from ajsync.asyncjobs.names import CONFIGURATION_SUBJECT, SCHEDULE_SUBJECT
+from ajsync.git.origin import user_and_host
 from ajsync.reconcile.apply import recreate
+from tests.git.repositories import commit, repository
 from tests.tasks import task
 
 pytestmark = pytest.mark.anyio
@@ -79,3 +82,32 @@ async def test_a_plan_across_an_interrupted_apply_is_stale(
         await applied(client, project)
     assert (await applied(client, project)).error is None
     assert (await client.load_scheduled_task_by_name("A")).schedule == "@daily"
+
+
+async def test_an_apply_is_recorded_with_its_origin_or_the_user_and_host(client: ajsync.Client, project: Path) -> None:
+    configuration = ajsync.load_config(project)
+    await applied(client, project)
+    origin = ajsync.Origin("me", ajsync.Commit("a" * 40, 1, "main"))
+    write(project, "{A: {schedule: weekly, task_type: a}, B: {schedule: hourly, task_type: b}}")
+    plan = await ajsync.plan(client, ajsync.load_config(project))
+    await ajsync.apply(client, plan, origin=origin)
+    newest, first = await client.applies("team")
+    assert (newest.by, newest.commit, newest.names) == ("me", origin.commit, ("A",))
+    assert (first.by, first.commit) == (user_and_host(), None)
+    assert (await ajsync.plan(client, configuration)).last == newest
+    assert await client.applies("others") == ()
+
+
+async def test_the_origin_of_files_comes_from_git(project: Path) -> None:
+    made = commit(repository(project))
+    found = ajsync.find_origin(ajsync.load_config(project)).commit
+    assert found is not None
+    assert (found.id, found.ref, found.dirty) == (made, "main", False)
+
+
+async def test_a_record_that_cannot_be_written_is_logged_and_fails_nothing(
+    client: ajsync.Client, project: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    await client.connection.request(f"{RECORD_SUBJECT}team", b"mess")
+    assert (await applied(client, project)).error is None
+    assert caplog.text.count("The apply is missing in the record") == 1

@@ -15,7 +15,7 @@ from tests.docs.pages import DOCS, ROOT, missing_files, rows
 PAGE = DOCS / "architecture.md"
 PACKAGE = ROOT / "ajsync"
 GRAPH = grimp.build_graph("ajsync", include_external_packages=True, cache_dir=None)
-VALUES = frozenset(f"asyncjobs.{name}" for name in ("model", "names"))
+VALUES = frozenset(f"asyncjobs.{name}" for name in ("applied", "model", "names"))
 """The modules of the wire that hold values and do no I/O."""
 OUTSIDE = frozenset(
     ("asyncio", "logging", "os", "pathlib", "shutil", "signal", "socket", "subprocess", "sys", "tempfile", "time")

@@ -16,11 +16,13 @@ from pathlib import Path
 import nats
 import pytest
 
+from ajsync.asyncjobs.applied import Origin
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.errors import AjsyncError
 from ajsync.reconcile.apply import recreate
 from ajsync.reconcile.apply.apply import apply
+from ajsync.reconcile.apply.record import record_apply
 from ajsync.reconcile.apply.recreate import finish_interrupted
 from ajsync.reconcile.apply.writing import KeyWrite, write_keys
 from ajsync.reconcile.reconciler import Goal, propose
@@ -62,6 +64,7 @@ async def change(connection: Connection) -> None:
     result = await apply(bucket, plan, now=1)
     if result.error is not None:
         raise result.error
+    await record_apply(bucket, plan, result, Origin("me"), now=1)
     live = await bucket.read()
     assert {name: entry.task and entry.task.schedule for name, entry in live.entries.items()} == {
         "A": "@hourly",

@@ -45,6 +45,7 @@ ALTERED: Mapping[str, str] = {
     **WITHOUT,
     "apply-without-list": _APPLY.replace(f'"{API}CONSUMER.LIST.{STREAM}"', ""),
     "apply-without-journal": _APPLY.replace(f'"{KEYS}ajsync.journal.{OWNER}"', ""),
+    "apply-without-record": _APPLY.replace(f'"{KEYS}ajsync.applied.{OWNER}"', ""),
     "apply-without-keys": _APPLY.replace(f'"{KEYS}scheduled_tasks.*"', ""),
     "apply-and-create": _APPLY.replace("publish: [", f"publish: [ {CREATE}"),
 }

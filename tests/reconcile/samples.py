@@ -8,6 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from ajsync.asyncjobs.applied import Commit, RecordedApply
 from ajsync.asyncjobs.model import BucketIdentity, Managed, ScheduledTask
 from ajsync.errors import ConflictError, GateError, Location
 from ajsync.reconcile.plan import Adopt, Change, Conflict, Create, Delete, Destination, Plan, Update
@@ -146,6 +147,7 @@ def hostile_plan() -> Plan:
         *changes,
         conflicts=tuple(Conflict(text, "unreadable", text) for text in HOSTILE),
         unreadable=tuple((f"{text}!", text) for text in HOSTILE),
+        last=RecordedApply(CREATED_AT, "".join(HOSTILE), Commit("a" * 40, 0, "".join(HOSTILE)), HOSTILE[0]),
     )
 
 
@@ -186,7 +188,16 @@ def plans() -> st.SearchStrategy[Plan]:
         foreign=counts,
         unreadable=st.lists(st.tuples(ANY_TEXTS, ANY_TEXTS), max_size=3).map(tuple),
         destination=st.builds(Destination, ANY_TEXTS, ANY_TEXTS, ANY_TEXTS, ANY_TEXTS),
+        last=st.none() | recorded_applies(),
     ).flatmap(lambda plan: st.just(plan) | _selected(plan))
+
+
+def recorded_applies() -> st.SearchStrategy[RecordedApply]:
+    """Any line of a record."""
+    commits = st.builds(Commit, st.just("3f2a1b9c0d" * 4), st.integers(0, 2**63 - 1), ANY_TEXTS, st.booleans())
+    return st.builds(
+        RecordedApply, st.integers(0, 2**63 - 1), ANY_TEXTS, st.none() | commits, ANY_TEXTS, names=st.just(("A",))
+    )
 
 
 def _selected(plan: Plan) -> st.SearchStrategy[Plan]:

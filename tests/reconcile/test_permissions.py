@@ -165,6 +165,16 @@ def test_without_the_keys_an_apply_is_refused(filled: NatsServer, run: Run) -> N
     assert run("apply-without-keys", "apply", "--yes").returncode == 7
 
 
+def test_without_the_key_of_the_record_an_apply_counts_and_warns_once(filled: NatsServer, run: Run) -> None:
+    done = run("apply-without-record", "apply", "--yes")
+    assert done.returncode == 0
+    assert held(run) == {"A": "@hourly", "C": "@daily"}
+    assert done.stderr.count("Warning:") == 1
+    assert "The apply is missing in the record" in done.stderr
+    assert f'Publish to "{KEYS}ajsync.applied.{OWNER}"' in done.stderr
+    assert run("ajsync-plan", "log").stdout == "No apply of team is recorded\n"
+
+
 def test_only_who_may_make_the_bucket_makes_it(secured: NatsServer, project: Path, run: Run) -> None:
     want(project, A="@daily")
     for user, *command in (("ajsync-plan", "init", "--bucket"), ("ajsync-apply", "apply", "--yes", "--create-bucket")):
@@ -237,6 +247,7 @@ FORBIDDEN = [
     f"{API}STREAM.CREATE.KV_NEW",
     f"{KEYS}other",
     f"{KEYS}ajsync.journal.another",
+    f"{KEYS}ajsync.applied.another",
     "$KV.CHORIA_AJ_ELECTIONS.task_scheduler",
     "CHORIA_AJ.T.x",
     "CHORIA_AJ.Q.EMAIL.x",

@@ -7,6 +7,7 @@ import os
 import stat
 import tempfile
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,8 @@ def test_any_plan_comes_back_as_it_was_with_the_gates_that_were_open(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "change.plan"
         save_plan(saved, path)
-        assert load_plan(path) == saved
+        # What was applied last is not saved: it says how things are now, and the plan is made anew.
+        assert load_plan(path) == replace(saved, plan=replace(plan, last=None))
 
 
 def test_a_large_plan_comes_back_as_it_was(tmp_path: Path) -> None:

@@ -199,6 +199,7 @@ async def test_each_permission_of_the_user_is_needed(
 FORBIDDEN = [
     f"{KEYS}scheduled_tasks.TICK",
     f"{KEYS}ajsync.journal.team",
+    f"{KEYS}ajsync.applied.team",
     "$KV.CHORIA_AJ_ELECTIONS.other",
     "$KV.OTHER.key",
     "CHORIA_AJ.E.leader_election.other",

@@ -8,6 +8,7 @@ COMMANDS = {
     "apply": "Make the bucket equal to the files.",
     "list": "List the schedules in the bucket.",
     "view": "Show one schedule of the bucket.",
+    "log": "Show who applied what, when and from which commit.",
     "next": "Show when schedules fire next.",
     "timeline": "Show how many fires are due when.",
     "history": "Show what became of the fires of a schedule.",

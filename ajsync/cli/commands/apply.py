@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
 from dataclasses import replace
@@ -160,6 +161,7 @@ def _apply_once(
     if proposal.refusals:
         raise click.exceptions.Exit(proposal.refusals[0].exit_code)
     if not plan.changes:
+        _record_unchanged(plan, configuration, scope)
         return
     if not yes and saved is None:
         if not sys.stdin.isatty():
@@ -190,15 +192,31 @@ def _question(plan: Plan) -> str:
     return f"Apply to {visible(str(plan.destination))}: {', '.join(parts)}?"
 
 
+def _record_unchanged(plan: Plan, configuration: Configuration, scope: Scope) -> None:
+    """Record an apply that found nothing to do, if it came from another commit than the last one."""
+    from ajsync.cli.provenance import FilesProvenance, record_or_warn
+    from ajsync.cli.session import on_bucket
+    from ajsync.reconcile.apply.apply import Result
+    from ajsync.reconcile.apply.record import is_worth_recording
+
+    result, origin = Result(()), FilesProvenance(configuration).origin()
+    if is_worth_recording(plan, result, origin):
+        on_bucket(scope, configuration.context, lambda bucket: record_or_warn(bucket, plan, result, origin))
+
+
 async def _carry_out(plan: Plan, configuration: Configuration, scope: Scope) -> Result:
     from ajsync.asyncjobs.bucket import ConfigurationBucket
     from ajsync.cli.output.terminal import progress
+    from ajsync.cli.provenance import FilesProvenance, record_or_warn
     from ajsync.cli.session import chosen_context, stop_on_signals
     from ajsync.reconcile.apply.apply import apply
     from ajsync.transport.connection import connect
 
     stop = stop_on_signals()
+    origin = asyncio.create_task(asyncio.to_thread(FilesProvenance(configuration).origin))
     async with connect(chosen_context(scope, configuration.context), timeout=scope.timeout) as connection:
         bucket = await ConfigurationBucket.open(connection)
         with progress("Applying", len(plan.changes)) as advance:
-            return await apply(bucket, plan, now=time.time_ns(), on_done=lambda: advance(1), stop=stop)
+            result = await apply(bucket, plan, now=time.time_ns(), on_done=lambda: advance(1), stop=stop)
+        await record_or_warn(bucket, plan, result, await origin)
+        return result

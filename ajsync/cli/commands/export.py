@@ -141,6 +141,7 @@ async def _take_over(
 ) -> None:
     """Adopt the written schedules whose owner is all that changes, and say what else the next plan will show."""
     from ajsync.cli.output.plan import print_result
+    from ajsync.cli.provenance import FilesProvenance, record_or_warn
     from ajsync.cli.session import goal
     from ajsync.reconcile.apply.apply import apply
     from ajsync.reconcile.fields import OWNER, changed_fields
@@ -161,7 +162,10 @@ async def _take_over(
             f"the project {plural(different, 'adds', 'add')} members; see 'ajsync plan --adopt'."
         )
     if adopt and alike:
-        print_result(await apply(bucket, replace(plan, changes=tuple(alike)), now=time.time_ns()))
+        plan = replace(plan, changes=tuple(alike))
+        result = await apply(bucket, plan, now=time.time_ns())
+        await record_or_warn(bucket, plan, result, FilesProvenance(configuration).origin())
+        print_result(result)
     elif alike:
         are, them = plural(len(alike), "is", "are"), plural(len(alike), "it", "them")
         say(f"{len(alike)} of them {are} unmanaged: 'ajsync apply --adopt' takes {them} over.")

@@ -11,19 +11,22 @@ import click
 
 from ajsync.cli.output.build_machine import print_commands
 from ajsync.cli.output.data import echo_data, encoded
-from ajsync.cli.output.terminal import conclude, has_colour, label
+from ajsync.cli.output.terminal import conclude, has_colour, label, warn
 from ajsync.config import Configuration
 from ajsync.reconcile.apply.apply import Result
 from ajsync.reconcile.gates import loosened
-from ajsync.reconcile.plan import Adopt, Change, Create, Delete, Update
+from ajsync.reconcile.plan import KINDS, Change
 from ajsync.reconcile.reconciler import Proposal
 from ajsync.reconcile.render import RENDERERS, RenderOptions
+from ajsync.reconcile.render.wording import done_counts
 
 _FAILURES_SHOWN = 20
 
 
 def print_plan(proposal: Proposal, configuration: Configuration, *, style: str, show_payload: bool) -> None:
-    """Print a plan, and why the gates do not let it be applied, on standard output."""
+    """Print a plan, and why the gates do not let it be applied, on standard output; warn of a record of no use."""
+    if proposal.record_problem:
+        warn(proposal.record_problem)
     options = RenderOptions(
         now=datetime.now(UTC),
         show_payload=show_payload,
@@ -56,6 +59,4 @@ def print_result(result: Result) -> None:
 
 
 def _counts(changes: Sequence[Change]) -> str:
-    words = ((Create, "created"), (Update, "updated"), (Adopt, "adopted"), (Delete, "deleted"))
-    numbers = ((sum(isinstance(change, kind) for change in changes), word) for kind, word in words)
-    return ", ".join(f"{number} {word}" for number, word in numbers if number)
+    return done_counts({kind.verb: sum(isinstance(change, kind) for change in changes) for kind in KINDS})

@@ -11,8 +11,9 @@ from dataclasses import replace
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.errors import AjsyncError, InvalidError, UnreachableError
 from ajsync.reconcile.apply.apply import Result, apply
+from ajsync.reconcile.apply.record import not_recorded, record_apply
 from ajsync.reconcile.apply.recreate import finish_interrupted
-from ajsync.reconcile.plan import Delete, Plan
+from ajsync.reconcile.plan import UNKNOWN, Delete, Destination, Plan
 from ajsync.reconcile.reconciler import Goal, propose
 from ajsync.text import counted
 from ajsync.transport.connection import Connection
@@ -42,17 +43,21 @@ class WatchLoop:
         connection: Connection,
         open_bucket: Callable[[], Awaitable[ConfigurationBucket]],
         stop: asyncio.Event,
+        destination: Destination = UNKNOWN,
     ) -> None:
         self._load = load
         self._connection = connection
         self._open_bucket = open_bucket
         self._stop = stop
+        self._destination = destination
         self.may_apply: Callable[[], bool] = lambda: True
         """False while another process applies: of several schedulers that follow the files, only the leader does."""
         self._goal = goal
         self._changed_at = -SETTLE_SECONDS
         """When the files last changed, by the monotonic clock; at the start there is nothing to settle."""
         self._said = ""
+        self._unrecorded = ""
+        """Why the last apply that could not be recorded was not."""
         self._invalid = ""
         """What is wrong with the files as they are now; empty if nothing."""
 
@@ -97,25 +102,41 @@ class WatchLoop:
             finished = await finish_interrupted(bucket, goal.owner)
             if finished:
                 log.info("Restored %s that an interrupted apply had left deleted", counted(len(finished), "schedule"))
-            proposal = await propose(bucket, goal)
+            proposal = await propose(bucket, goal, self._destination)
             plan = proposal.plan
             if proposal.refusals:
                 self._say_once(logging.ERROR, "Not applied: " + " ".join(map(str, proposal.refusals)))
                 return True
             if not plan.changes:
                 self._say_once(logging.INFO, f"Up to date: {counted(plan.unchanged, 'schedule')}")
+                await self._record(bucket, goal, plan, Result(()))
                 return True
             settled = time.monotonic() - self._changed_at >= SETTLE_SECONDS
             if not settled:
                 plan = replace(plan, changes=tuple(each for each in plan.changes if not isinstance(each, Delete)))
             if not plan.changes:
                 return False  # only deletes, which wait
-            return self._report(plan, await apply(bucket, plan, now=time.time_ns(), stop=self._stop)) and settled
+            result = await apply(bucket, plan, now=time.time_ns(), stop=self._stop)
+            whole = self._report(plan, result)
+            await self._record(bucket, goal, plan, result)
+            return whole and settled
         except UnreachableError as error:
             self._say_once(logging.WARNING, f"Not applied: {error} Trying again.")
         except AjsyncError as error:
             self._say_once(logging.ERROR, f"Not applied: {error}")
         return False
+
+    async def _record(self, bucket: ConfigurationBucket, goal: Goal, plan: Plan, result: Result) -> None:
+        """Add an apply to the record, unless nothing is known of the files; says once why it cannot."""
+        if goal.provenance is None:
+            return
+        origin = await asyncio.to_thread(goal.provenance.origin)
+        try:
+            await record_apply(bucket, plan, result, origin, now=time.time_ns())
+        except AjsyncError as error:
+            if str(error) != self._unrecorded:
+                log.warning("%s", not_recorded(error))
+            self._unrecorded = str(error)
 
     async def _reload(self) -> None:
         try:

@@ -13,7 +13,7 @@ from ajsync.reconcile.plan import Adopt, Change, Create, Delete, Plan, Update
 from ajsync.reconcile.render.fires import FireTimes
 from ajsync.reconcile.render.interface import RenderOptions
 from ajsync.reconcile.render.rows import PlanRow, change_rows, next_rows
-from ajsync.reconcile.render.wording import REFUSED, REMEDIES, loosened_told, summary
+from ajsync.reconcile.render.wording import REFUSED, REMEDIES, last_applied, loosened_told, summary
 from ajsync.text import counted, one_line, plural, visible
 
 Level = Literal["notice", "warning", "error"]
@@ -38,6 +38,8 @@ def render_github(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOp
     message, more = summary(plan), len(others) - (_MOST - 1)
     if more > 0:
         message += f" {counted(more, 'more change')} {plural(more, 'is', 'are')} not annotated."
+    if applied := last_applied(plan, options.now):
+        message += f" {applied}"
     return "\n".join(
         [
             *_limited("error", list(_errors(plan, refusals, options))),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
+from ajsync.asyncjobs.applied import VERBS, RecordedApply
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.errors import AjsyncError, ConflictError, Location
 from ajsync.reconcile.fields import changed_fields, stored_object
@@ -15,6 +16,7 @@ from ajsync.reconcile.render.fires import FireTimes
 from ajsync.reconcile.render.interface import RenderOptions
 from ajsync.reconcile.render.wording import REMEDIES
 from ajsync.selection import Selection
+from ajsync.timestamp import format_timestamp
 
 _FORMAT = 1
 
@@ -28,6 +30,7 @@ def render_json(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOpti
         "target": {"bucket": plan.target.bucket, "created": plan.target.created},
         "owner": plan.owner,
         "digest": plan.digest,
+        "last_applied": None if plan.last is None else applied_document(plan.last),
         "applicable": not refusals and not plan.conflicts,
         **_selection(plan.selection),
         "summary": _summary(plan),
@@ -43,6 +46,24 @@ def render_json(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOpti
         "unreadable": [{"name": name, "reason": reason} for name, reason in plan.unreadable],
     }
     return json.dumps(document, indent=2)
+
+
+def applied_document(apply: RecordedApply) -> dict[str, Any]:
+    """A line of the record for programs: with every member, null where something is not known."""
+    commit = apply.commit
+    return {
+        "at": format_timestamp(apply.at),
+        "by": apply.by,
+        "commit": None if commit is None else commit.id,
+        "committed_at": format_timestamp(commit.time) if commit and commit.time else None,
+        "ref": (commit.ref or None) if commit else None,
+        "dirty": commit is not None and commit.dirty,
+        "environment": apply.environment or None,
+        "version": apply.version or None,
+        "digest": apply.digest or None,
+        "counts": {verb: apply.counts.get(verb, 0) for verb in VERBS},
+        "names": list(apply.names),
+    }
 
 
 def _summary(plan: Plan) -> dict[str, int]:

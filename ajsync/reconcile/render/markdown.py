@@ -19,6 +19,7 @@ from ajsync.reconcile.render.wording import (
     REMEDIES,
     change_place,
     gate_refusals,
+    last_applied,
     left_alone,
     loosened_told,
     place,
@@ -71,6 +72,8 @@ def _head(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOptions) -
     yield marker(plan.owner)
     yield f"### ajsync plan for {code(visible(plan.owner))}\n"
     yield f"Bucket {code(visible(plan.target.bucket))}. {prose(summary(plan))}\n"
+    if applied := last_applied(plan, options.now):
+        yield f"{prose(applied)}\n"
     if plan.selection:
         yield f"Selected by {code(str(plan.selection))}\n"
     if not plan.empty:

@@ -16,6 +16,7 @@ from ajsync.reconcile.render.wording import (
     REMEDIES,
     change_place,
     gate_refusals,
+    last_applied,
     left_alone,
     loosened_told,
     place,
@@ -52,6 +53,8 @@ def _heading(plan: Plan, options: RenderOptions, paint: Paint) -> Iterator[str]:
         yield _destination(plan.destination, paint)
     bucket, owner = visible(plan.target.bucket), visible(plan.owner)
     yield f"Bucket {paint('strong', bucket)}, owner {paint('strong', owner)}"
+    if applied := last_applied(plan, options.now):
+        yield paint("faint", applied)
     if plan.selection:
         yield f"Selected by {plan.selection}"
     verbs = [kind.verb for kind in KINDS if plan.count(kind)]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
+from ajsync.asyncjobs.applied import RecordedApply
 from ajsync.errors import AjsyncError, ConflictError, Location
 from ajsync.reconcile.gates import Loosened
 from ajsync.reconcile.plan import KINDS, Change, Delete, Plan
-from ajsync.text import counted, one_line, plural, visible
+from ajsync.text import counted, moment, one_line, plural, span, visible
+from ajsync.timestamp import to_datetime
 
 REMEDIES: Mapping[str, str] = {
     "unmanaged": "To take it over, pass --adopt; otherwise remove it from the files.",
@@ -18,6 +21,15 @@ REMEDIES: Mapping[str, str] = {
 
 REFUSED = "This plan will not be applied:"
 """The line above the refusals."""
+
+DONE: Mapping[str, str] = {
+    "create": "created",
+    "update": "updated",
+    "adopt": "adopted",
+    "delete": "deleted",
+    "rename": "renamed",
+}
+"""What was done, by the verb of the change."""
 
 
 def summary(plan: Plan) -> str:
@@ -33,6 +45,31 @@ def summary(plan: Plan) -> str:
     todo = ", ".join(f"{plan.count(kind)} to {kind.verb}" for kind in KINDS)
     conflicts = f", {counted(len(plan.conflicts), 'conflict')}" if plan.conflicts else ""
     return f"Plan: {todo}; {plan.unchanged} unchanged{conflicts}{left}."
+
+
+def done_counts(counts: Mapping[str, int]) -> str:
+    """What was done, by the verbs of the changes: `3 created, 1 deleted`; empty if nothing was."""
+    return ", ".join(f"{counts[verb]} {word}" for verb, word in DONE.items() if counts.get(verb))
+
+
+def last_applied(plan: Plan, now: datetime) -> str:
+    """When the schedules of this owner were applied last, by whom and from which commit; empty if unknown."""
+    last = plan.last
+    if last is None:
+        return ""
+    at = to_datetime(last.at)
+    ago = (now - at).total_seconds()
+    when = f"{moment(at, seconds=False)} ({span(ago)} ago)" if ago >= 1 else moment(at, seconds=False)
+    elsewhere = last.environment not in ("", plan.destination.environment)
+    other = f" for {visible(last.environment)}" if elsewhere else ""
+    return f"Last applied {when}{other} by {visible(last.by)}{_from(last)}."
+
+
+def _from(apply: RecordedApply) -> str:
+    commit = apply.commit
+    if commit is None:
+        return ""
+    return f" from {commit.short}" + (f" of {visible(commit.ref)}" if commit.ref else "")
 
 
 def left_alone(plan: Plan) -> tuple[str, Sequence[tuple[str, str]]]:

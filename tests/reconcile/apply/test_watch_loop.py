@@ -6,13 +6,17 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
+from ajsync.asyncjobs.applied import RECORD_SUBJECT, Commit, Origin
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM
 from ajsync.errors import InvalidError
+from ajsync.reconcile.apply.record import read_record
 from ajsync.reconcile.apply.watch_loop import WatchLoop
+from ajsync.reconcile.plan import Destination
 from ajsync.reconcile.reconciler import Goal
 from ajsync.safety import Safety
 from ajsync.transport.connection import Connection, connect
@@ -132,3 +136,53 @@ async def test_what_nobody_saw_change_is_found_at_the_next_resync_and_told_once(
         await running
         assert {*await bucket.names()} == {"A", "B"}
     assert told("it is broken") == told("Read the files") == 1
+
+
+class Known:
+    """What is known of files that come from this commit."""
+
+    def __init__(self) -> None:
+        self.commit = Commit("1" * 40)
+
+    def origin(self) -> Origin:
+        return Origin("me", self.commit)
+
+
+async def test_a_follower_records_what_it_applies_and_says_once_that_it_cannot(
+    server: NatsServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "ajsync.reconcile.apply.watch_loop")
+    known = Known()
+    goals = [replace(wanted("A"), provenance=known)]
+    changed, stop = asyncio.Event(), asyncio.Event()
+    async with connect(context_for_server(server.url)) as connection:
+        bucket, _ = await ConfigurationBucket.create(connection)
+
+        async def open_bucket() -> ConfigurationBucket:
+            return bucket
+
+        async def recorded(count: int) -> None:
+            async with asyncio.timeout(30):
+                while len((await read_record(bucket, OWNER)).applies) < count:
+                    await asyncio.sleep(0.01)
+
+        where = Destination("prod")
+        follower = WatchLoop(goals[0], lambda: goals[0], connection, open_bucket, stop, where)
+        running = asyncio.create_task(follower.run(changed, 0.05))
+        await recorded(1)
+        known.commit = Commit("2" * 40)  # nothing to do, and another commit
+        await recorded(2)
+        goals[0] = replace(wanted("A", "B"), provenance=known)
+        await recorded(3)
+        newest, second, first = (await read_record(bucket, OWNER)).applies
+        assert (first.names, second.names, newest.names) == (("A",), (), ("B",))
+        assert (first.commit, second.commit, newest.commit) == (Commit("1" * 40), known.commit, known.commit)
+        assert newest.environment == "prod"
+
+        await connection.request(RECORD_SUBJECT + OWNER, b"mess")
+        for name in ("C", "D"):
+            goals[0] = replace(wanted("A", "B", name), provenance=known)
+            await until(lambda: f"Create {name}" in caplog.text)  # noqa: B023
+        stop.set()
+        await running
+    assert caplog.text.count("The apply is missing in the record") == 1

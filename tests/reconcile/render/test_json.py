@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from ajsync.asyncjobs.applied import Commit, RecordedApply
 from ajsync.asyncjobs.model import ScheduledTask, decode_scheduled_task, encode_scheduled_task
 from ajsync.errors import Location
 from ajsync.reconcile.fields import stored_object
@@ -23,6 +24,7 @@ from ajsync.reconcile.render import RENDERERS, RenderOptions
 from ajsync.safety import Safety
 from ajsync.selection import Selection
 from tests.reconcile.samples import (
+    CREATED_AT,
     NOW,
     create,
     delete,
@@ -73,6 +75,28 @@ def test_a_plan_says_what_it_is_for_and_how_much_it_does() -> None:
     assert [refusal["kind"] for refusal in value["refusals"]] == ["conflict", "gate"]
 
 
+def test_a_plan_says_what_was_applied_last() -> None:
+    commit = Commit("3f2a1b9c0d" * 4, CREATED_AT, "main", dirty=True)
+    last = RecordedApply(CREATED_AT, "octocat", commit, "prod", "0.1.0", "d" * 64, {"create": 2}, ("A", "B"))
+    assert document(make_plan(last=last))["last_applied"] == {
+        "at": "2026-11-23T14:09:53.902271558Z",
+        "by": "octocat",
+        "commit": "3f2a1b9c0d" * 4,
+        "committed_at": "2026-11-23T14:09:53.902271558Z",
+        "ref": "main",
+        "dirty": True,
+        "environment": "prod",
+        "version": "0.1.0",
+        "digest": "d" * 64,
+        "counts": {"create": 2, "update": 0, "adopt": 0, "delete": 0, "rename": 0},
+        "names": ["A", "B"],
+    }
+    unknown = document(make_plan(last=RecordedApply(CREATED_AT, "me@here")))["last_applied"]
+    assert {name for name, value in unknown.items() if value is None} == {
+        *("commit", "committed_at", "ref", "environment", "version", "digest")
+    }
+
+
 def test_a_plan_for_programs_is_this_document() -> None:
     old = task("A", payload=b"1", managed=ours("Old", source="a.yaml"))
     plan = make_plan(
@@ -91,6 +115,7 @@ def test_a_plan_for_programs_is_this_document() -> None:
         "target": {"bucket": "CHORIA_AJ_CONFIGURATION", "created": "2026-11-23T14:09:53Z"},
         "owner": "team",
         "digest": "d" * 64,
+        "last_applied": None,
         "applicable": False,
         "summary": {
             "create": 0,

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import pytest
 
+from ajsync.asyncjobs.applied import VERBS, Commit, RecordedApply
 from ajsync.errors import ConflictError, GateError, Location
 from ajsync.reconcile.gates import loosened
-from ajsync.reconcile.plan import Change, Conflict, Plan
-from ajsync.reconcile.render.wording import change_place, gate_refusals, left_alone, loosened_told, place, summary
+from ajsync.reconcile.plan import Change, Conflict, Destination, Plan
+from ajsync.reconcile.render import RENDERERS, RenderOptions
+from ajsync.reconcile.render.wording import (
+    DONE,
+    change_place,
+    done_counts,
+    gate_refusals,
+    last_applied,
+    left_alone,
+    loosened_told,
+    place,
+    summary,
+)
 from ajsync.safety import Safety
 from ajsync.selection import Selection
+from ajsync.text import moment
+from ajsync.timestamp import parse_timestamp, to_datetime
 from tests.reconcile.samples import create, delete, full_plan, make_plan, ours, update
 from tests.tasks import task
 
@@ -49,6 +63,54 @@ UNREADABLE = (("A", "not JSON"), ("B", "empty"))
 )
 def test_a_plan_is_one_sentence(plan: Plan, sentence: str) -> None:
     assert summary(plan) == sentence
+
+
+SHA = "3f2a1b9c0d" * 4
+NOON = parse_timestamp("2026-11-24T12:00:00Z")
+AT = f"Last applied {moment(to_datetime(NOON), seconds=False)}"
+
+
+@pytest.mark.parametrize(
+    ("last", "later", "sentence"),
+    [
+        (RecordedApply(NOON, "me@here"), 0, f"{AT} by me@here."),
+        (RecordedApply(NOON, "me@here"), -60, f"{AT} by me@here."),
+        (RecordedApply(NOON, "me@here"), 7_260, f"{AT} (2 h 1 min ago) by me@here."),
+        (RecordedApply(NOON, "octocat", Commit(SHA)), 5, f"{AT} (5.0 s ago) by octocat from 3f2a1b9c0d."),
+        (RecordedApply(NOON, "me", Commit(SHA, ref="main")), 0, f"{AT} by me from 3f2a1b9c0d of main."),
+        (RecordedApply(NOON, "me", Commit(SHA, dirty=True)), 0, f"{AT} by me from 3f2a1b9c0d-dirty."),
+        (RecordedApply(NOON, "me", environment="stage"), 0, f"{AT} for stage by me."),
+        (RecordedApply(NOON, "me", environment="prod"), 0, f"{AT} by me."),
+        (
+            RecordedApply(NOON, "a\x1b\nb", Commit(SHA, ref="\u202e")),
+            0,
+            rf'{AT} by "a\x1b\nb" from 3f2a1b9c0d of "\u202e".',
+        ),
+    ],
+)
+def test_what_was_applied_last_is_one_sentence(last: RecordedApply, later: int, sentence: str) -> None:
+    plan = make_plan(last=last, destination=Destination("prod"))
+    now = to_datetime(NOON + later * 10**9)
+    assert last_applied(plan, now) == sentence
+
+
+def test_without_a_record_nothing_is_said_of_it() -> None:
+    assert last_applied(make_plan(), to_datetime(NOON)) == ""
+
+
+def test_what_was_done_is_said_in_the_order_of_a_plan_and_without_what_was_not() -> None:
+    assert done_counts({"delete": 2, "create": 1_000, "update": 0}) == "1000 created, 2 deleted"
+    assert done_counts({}) == ""
+    assert DONE.keys() == set(VERBS)
+
+
+@pytest.mark.parametrize("style", RENDERERS)
+def test_every_format_says_what_was_applied_last(style: str) -> None:
+    plan = make_plan(create(), last=RecordedApply(NOON, "octocat", Commit(SHA, ref="main")))
+    shown = RENDERERS[style](plan, (), RenderOptions(to_datetime(NOON)))
+    assert "octocat" in shown
+    assert "3f2a1b9c0d" in shown
+    assert "octocat" not in RENDERERS[style](make_plan(create()), (), RenderOptions(to_datetime(NOON)))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,154 @@
+"""The record: who applied what to the schedules of an owner, when, and from which commit.
+
+The key `ajsync.applied.OWNER` holds the last applies, the newest first. It is for people and for the gate against older
+commits. Nothing that an apply writes depends on it, so a record that is missing or forged can lose no schedule.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ajsync.asyncjobs.foreign import decode_object, instant_member, member
+from ajsync.asyncjobs.names import CONFIGURATION_SUBJECT
+from ajsync.errors import StoredValueError
+from ajsync.timestamp import format_timestamp
+
+_KEY_PREFIX = "ajsync.applied."
+RECORD_SUBJECT = CONFIGURATION_SUBJECT + _KEY_PREFIX
+"""The owner follows."""
+MOST_APPLIES = 20
+MOST_NAMES = 20
+"""Names that are kept of one apply."""
+_FORMAT = 1
+_LONGEST = 255
+"""Characters of a text, so that the whole record stays far below the size of a message."""
+VERBS = ("create", "update", "adopt", "delete", "rename")
+"""What is counted."""
+COMMIT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+"""Nothing else reaches the command line of git."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit of the repository that holds the files."""
+
+    id: str
+    """In full, as `COMMIT_ID` says."""
+    time: int = 0
+    """When it was committed, in nanoseconds since 1970; 0 if that is unknown."""
+    ref: str = ""
+    """The branch or tag that it was taken from; empty if that is unknown."""
+    dirty: bool = False
+    """The files were not what the commit holds."""
+
+    @property
+    def short(self) -> str:
+        """The commit as people name it: `3f2a1b9c0d`, or `3f2a1b9c0d-dirty` as git says it."""
+        return self.id[:10] + ("-dirty" if self.dirty else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who applies, and from which commit."""
+
+    by: str
+    commit: Commit | None = None
+    """None if it is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedApply:
+    """One apply, as the record keeps it."""
+
+    at: int
+    """Nanoseconds since 1970."""
+    by: str
+    commit: Commit | None = None
+    environment: str = ""
+    version: str = ""
+    """The version of ajsync."""
+    digest: str = ""
+    """The digest of the configuration, as the plan has it."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """How many changes of each kind were made, by their verbs; kinds without any are left out."""
+    names: tuple[str, ...] = ()
+    """The first schedules that were changed."""
+
+
+def record_key(owner: str) -> str:
+    """The key of the record of `owner` in the bucket."""
+    return _KEY_PREFIX + owner
+
+
+def with_apply(applies: tuple[RecordedApply, ...], newest: RecordedApply) -> tuple[RecordedApply, ...]:
+    """A record with one apply more, and without those that are too old for it. The newest is the one added last."""
+    return (newest, *applies)[:MOST_APPLIES]
+
+
+def encode_record(applies: tuple[RecordedApply, ...]) -> bytes:
+    """The value of the key."""
+    document = {"format": _FORMAT, "applies": [apply_object(each) for each in applies]}
+    return json.dumps(document, separators=(",", ":")).encode()
+
+
+def apply_object(apply: RecordedApply) -> dict[str, Any]:
+    """One apply as the JSON object that is stored, without members that are not known."""
+    value: dict[str, Any] = {"at": format_timestamp(apply.at), "by": apply.by[:_LONGEST]}
+    if commit := apply.commit:
+        value["commit"] = commit.id
+        value |= {"committed_at": format_timestamp(commit.time)} if commit.time else {}
+        value |= {"ref": commit.ref[:_LONGEST]} if commit.ref else {}
+        value |= {"dirty": True} if commit.dirty else {}
+    texts = {"environment": apply.environment, "version": apply.version, "digest": apply.digest}
+    value |= {name: text[:_LONGEST] for name, text in texts.items() if text}
+    names = [name[:_LONGEST] for name in apply.names[:MOST_NAMES]]
+    return {**value, "counts": dict(apply.counts), "names": names}
+
+
+def decode_record(data: bytes) -> tuple[RecordedApply, ...]:
+    """Read a record. Raises StoredValueError if this ajsync cannot have written it."""
+    value = decode_object(data)
+    if (found := member(value, "format", int)) != _FORMAT:
+        raise StoredValueError(f"its format is {found}, and this ajsync knows {_FORMAT}")
+    return tuple(map(_decode_apply, member(value, "applies", list)[:MOST_APPLIES]))
+
+
+def _decode_apply(value: Any) -> RecordedApply:
+    if not isinstance(value, dict):
+        raise StoredValueError("one of its applies is no object")
+    counts = member(value, "counts", dict)
+    if any(verb not in VERBS or type(count) is not int or count < 0 for verb, count in counts.items()):
+        raise StoredValueError('its member "counts" is not one of counts')
+    names = member(value, "names", list)
+    if not all(isinstance(name, str) for name in names):
+        raise StoredValueError('its member "names" is not one of names')
+    return RecordedApply(
+        at=instant_member(value, "at"),
+        by=_text(value, "by"),
+        commit=_decode_commit(value) if "commit" in value else None,
+        environment=_text(value, "environment"),
+        version=_text(value, "version"),
+        digest=_text(value, "digest"),
+        counts=counts,
+        names=tuple(name[:_LONGEST] for name in names[:MOST_NAMES]),
+    )
+
+
+def _decode_commit(value: dict[str, Any]) -> Commit:
+    found = member(value, "commit", str)
+    if not COMMIT_ID.fullmatch(found):
+        raise StoredValueError('its member "commit" is not the id of a commit')
+    return Commit(
+        found,
+        instant_member(value, "committed_at") if "committed_at" in value else 0,
+        _text(value, "ref"),
+        member(value, "dirty", bool, False),
+    )
+
+
+def _text(value: dict[str, Any], name: str) -> str:
+    return member(value, name, str, "")[:_LONGEST]

@@ -1,0 +1,64 @@
+"""`ajsync log`: show who applied what, when and from which commit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ajsync.cli.options.shared import scope_options
+from ajsync.cli.options.values import Scope
+from ajsync.cli.output.data import output_option, show
+
+if TYPE_CHECKING:
+    from ajsync.asyncjobs.bucket import ConfigurationBucket
+    from ajsync.reconcile.apply.record import OwnedApply
+
+_MOST = 20
+"""As many as a record holds."""
+
+
+@click.command()
+@scope_options
+@click.option(
+    "--owner", metavar="NAME", help="The owner of the schedules. [default: the project's, or all without a project]"
+)
+@click.option("--last", type=click.IntRange(1, _MOST), default=_MOST, show_default=True, help="Applies to show.")
+@output_option("an array of applies")
+def command(scope: Scope, owner: str | None, last: int, output: str) -> None:
+    """Show the last applies of an owner, newest first: when, by whom, from which commit, and what was changed.
+
+    An apply is recorded in the bucket if it changed something, or came from another commit than the one before. The
+    commit comes from git, or from the variables of GitHub and GitLab, and ends in -dirty if the files were not what it
+    holds. The record keeps 20 applies, and the first 20 names of each. It is no proof: whoever may apply may change it.
+
+    \b
+    Examples:
+      ajsync log
+      ajsync log --owner billing-team --last 5
+      ajsync log --json | jq -r '.[0].commit'
+    """
+    from ajsync.cli.output.applies import applies_table
+    from ajsync.cli.session import configured_context, on_bucket
+    from ajsync.config import load_owner
+    from ajsync.config.project import find_project
+    from ajsync.reconcile.render.json import applied_document
+
+    context = configured_context(scope)
+    if owner is None and (scope.config or scope.environment or find_project(Path.cwd())):
+        owner = load_owner(Path.cwd(), project=scope.config, environment=scope.environment)
+    applies = on_bucket(scope, context, lambda bucket: _read(bucket, owner))[:last]
+    show(
+        output,
+        lambda: [{"owner": each.owner, **applied_document(each.apply)} for each in applies],
+        lambda: applies_table(applies, owner),
+    )
+
+
+async def _read(bucket: ConfigurationBucket, owner: str | None) -> list[OwnedApply]:
+    from ajsync.reconcile.apply.record import OwnedApply, read_all_records, read_record
+
+    if owner is None:
+        return await read_all_records(bucket)
+    return [OwnedApply(owner, each) for each in (await read_record(bucket, owner)).applies]

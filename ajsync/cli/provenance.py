@@ -1,0 +1,41 @@
+"""What git and the build machine know of the files of a command: who applies them, and from which commit."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from ajsync.cli.output.terminal import warn
+from ajsync.errors import AjsyncError
+
+if TYPE_CHECKING:
+    from ajsync.asyncjobs.applied import Origin
+    from ajsync.asyncjobs.bucket import ConfigurationBucket
+    from ajsync.config import Configuration
+    from ajsync.reconcile.apply.apply import Result
+    from ajsync.reconcile.plan import Plan
+
+
+class FilesProvenance:
+    """Asks git in the folder of the project, each time anew, since files that are followed come from other commits."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._folder = configuration.project.parent
+        self._sources = configuration.sources
+
+    def origin(self) -> Origin:
+        """Return who applies the files, and from which commit."""
+        from ajsync.git.checkout import Checkout
+        from ajsync.git.origin import origin_of
+
+        return origin_of(Checkout(self._folder), self._sources)
+
+
+async def record_or_warn(bucket: ConfigurationBucket, plan: Plan, result: Result, origin: Origin) -> None:
+    """Add an apply to the record; if that fails, print a warning, since what was applied stays applied."""
+    from ajsync.reconcile.apply.record import not_recorded, record_apply
+
+    try:
+        await record_apply(bucket, plan, result, origin, now=time.time_ns())
+    except AjsyncError as error:
+        warn(not_recorded(error))

@@ -1,0 +1,139 @@
+"""Read the record of an owner's applies, and add to it by compare-and-set, so that two applies at once lose no line."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from dataclasses import dataclass
+
+from ajsync.asyncjobs.applied import (
+    MOST_NAMES,
+    RECORD_SUBJECT,
+    Origin,
+    RecordedApply,
+    apply_object,
+    decode_record,
+    encode_record,
+    record_key,
+    with_apply,
+)
+from ajsync.asyncjobs.bucket import ConfigurationBucket
+from ajsync.asyncjobs.names import CONFIGURATION_BUCKET, CONFIGURATION_STREAM
+from ajsync.errors import AjsyncError, ConflictError, InvalidError, StoredValueError
+from ajsync.reconcile.apply.apply import Result
+from ajsync.reconcile.apply.writing import compare_and_set
+from ajsync.reconcile.plan import KINDS, Plan
+from ajsync.text import one_line
+from ajsync.transport.connection import REQUEST_SECONDS
+from ajsync.transport.leader import list_subjects
+from ajsync.transport.publisher import publish_one
+from ajsync.version import __version__
+
+log = logging.getLogger(__name__)
+
+_ATTEMPTS = 100
+"""Of those that write at once, one succeeds in each round."""
+_PAUSE_SECONDS = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The record of one owner."""
+
+    applies: tuple[RecordedApply, ...] = ()
+    """The newest first."""
+    revision: int = 0
+    """The revision of its key; 0 if it was never written."""
+
+    @property
+    def last(self) -> RecordedApply | None:
+        """The newest apply."""
+        return self.applies[0] if self.applies else None
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedApply:
+    """An apply, and whose schedules it was about."""
+
+    owner: str
+    apply: RecordedApply
+
+
+async def read_all_records(bucket: ConfigurationBucket) -> list[OwnedApply]:
+    """The applies of all owners, the newest first; a record that cannot be understood is logged and left out."""
+    listing = await list_subjects(bucket.connection, CONFIGURATION_STREAM, f"{RECORD_SUBJECT}*")
+    owners = sorted(subject.removeprefix(RECORD_SUBJECT) for subject in listing.subjects)
+    found: list[OwnedApply] = []
+    for owner in owners:
+        try:
+            found += [OwnedApply(owner, each) for each in (await read_record(bucket, owner)).applies]
+        except InvalidError as error:
+            log.warning("%s", error)
+    return sorted(found, key=lambda each: -each.apply.at)
+
+
+async def read_record(bucket: ConfigurationBucket, owner: str) -> Record:
+    """The record of an owner; an empty one if there is none. Raises InvalidError if it cannot be understood."""
+    key = record_key(owner)
+    found = await bucket.get(key)
+    if found is None or found.deleted:
+        return Record(revision=found.revision if found else 0)
+    try:
+        return Record(decode_record(found.data), found.revision)
+    except StoredValueError as error:
+        raise InvalidError(
+            f"The record of the applies of {owner} in the bucket cannot be used: {one_line(str(error))}. A newer "
+            f"ajsync may have written it; otherwise delete it with 'nats kv del {CONFIGURATION_BUCKET} {key}'."
+        ) from None
+
+
+def is_worth_recording(plan: Plan, result: Result, origin: Origin) -> bool:
+    """Whether an apply changed something, or came from another commit than the last one."""
+    if result.with_status("done"):
+        return True
+    last = plan.last.commit if plan.last else None
+    return result.error is None and origin.commit is not None and (last is None or last.id != origin.commit.id)
+
+
+async def record_apply(bucket: ConfigurationBucket, plan: Plan, result: Result, origin: Origin, *, now: int) -> None:
+    """Add an apply to the record if it is worth that; `now` is the time of its end, in nanoseconds since 1970.
+
+    Raises UnreachableError, NotPermittedError and InvalidError; what was applied stays applied.
+    """
+    if is_worth_recording(plan, result, origin):
+        await add_to_record(bucket, plan.owner, _line(plan, result, origin, now))
+
+
+def not_recorded(error: AjsyncError) -> str:
+    """What to say if `record_apply` fails: a warning, since what was applied stays applied."""
+    return f"The apply is missing in the record that 'ajsync log' shows. {error}"
+
+
+async def add_to_record(bucket: ConfigurationBucket, owner: str, line: RecordedApply) -> None:
+    """Add one apply to the record of an owner, whoever else does so at the same time. Raises as `record_apply`."""
+    for _ in range(_ATTEMPTS):
+        record = await read_record(bucket, owner)
+        if apply_object(line) in map(apply_object, record.applies):
+            return  # an earlier attempt was stored, and its answer was lost
+        data = encode_record(with_apply(record.applies, line))
+        write = compare_and_set(bucket, record_key(owner), record.revision, data)
+        if not (await publish_one(bucket.connection, write, timeout=REQUEST_SECONDS)).conflict:
+            return
+        await asyncio.sleep(random.uniform(0, _PAUSE_SECONDS))  # so that several do not meet again
+    raise ConflictError(f"The record of the applies of {owner} changes faster than it can be written.")
+
+
+def _line(plan: Plan, result: Result, origin: Origin, now: int) -> RecordedApply:
+    done = [outcome.change for outcome in result.with_status("done")]
+    counts = {kind.verb: sum(isinstance(change, kind) for change in done) for kind in KINDS}
+    return RecordedApply(
+        at=now,
+        by=origin.by,
+        commit=origin.commit,
+        environment=plan.destination.environment,
+        version=__version__,
+        digest=plan.digest,
+        counts={verb: count for verb, count in counts.items() if count},
+        names=tuple(change.name for change in done[:MOST_NAMES]),
+    )
