@@ -26,6 +26,8 @@ class Opened:
     allow_deletes: int = 0
     """Up to this many deletes pass both delete gates."""
     allow_empty: bool = False
+    allow_older: bool = False
+    """An older commit may be applied over a newer one."""
 
     def __or__(self, other: Opened) -> Opened:
         """What either of the two opens."""
@@ -33,6 +35,7 @@ class Opened:
             self.adopt or other.adopt,
             max(self.allow_deletes, other.allow_deletes),
             self.allow_empty or other.allow_empty,
+            self.allow_older or other.allow_older,
         )
 
 

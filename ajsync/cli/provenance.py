@@ -9,11 +9,11 @@ from ajsync.cli.output.terminal import warn
 from ajsync.errors import AjsyncError
 
 if TYPE_CHECKING:
-    from ajsync.asyncjobs.applied import Origin
+    from ajsync.asyncjobs.applied import Origin, RecordedApply
     from ajsync.asyncjobs.bucket import ConfigurationBucket
     from ajsync.config import Configuration
     from ajsync.reconcile.apply.apply import Result
-    from ajsync.reconcile.plan import Plan
+    from ajsync.reconcile.plan import Lineage, Plan
 
 
 class FilesProvenance:
@@ -29,6 +29,19 @@ class FilesProvenance:
         from ajsync.git.origin import origin_of
 
         return origin_of(Checkout(self._folder), self._sources)
+
+    def lineage(self, applied: RecordedApply) -> Lineage | None:
+        """Return how the commit of the files and that of a recorded apply belong together; None if it is not known."""
+        from ajsync.git.checkout import Checkout
+        from ajsync.git.origin import commit_of
+        from ajsync.reconcile.plan import Lineage
+
+        checkout = Checkout(self._folder)
+        files = commit_of(checkout)
+        if files is None or applied.commit is None:
+            return None
+        same = files.id == applied.commit.id
+        return Lineage(files, applied, None if same else checkout.descends(applied.commit.id, files.id))
 
 
 async def record_or_warn(bucket: ConfigurationBucket, plan: Plan, result: Result, origin: Origin) -> None:

@@ -21,7 +21,7 @@ _OPTIONS = (
     *("-c", "safe.bareRepository=explicit", "-c", "protocol.allow=never", "-c", "gpg.program=false"),
     *("-c", "core.quotePath=false", "-c", "log.showSignature=false"),
 )
-_KEPT = ("GIT_CONFIG", "GIT_CEILING", "GIT_DISCOVERY", "GIT_EXEC_PATH")
+_KEPT = ("GIT_CONFIG", "GIT_CEILING", "GIT_DISCOVERY")
 """How variables for git begin that say how to find a repository; others, such as GIT_DIR in a hook, name another."""
 _ADDED = {
     "LC_ALL": "C",
@@ -36,7 +36,7 @@ def run_git(
     folder: Path, *arguments: str, environ: Mapping[str, str] = os.environ, seconds: float = _SECONDS
 ) -> tuple[int, bytes] | None:
     """The exit code and the output of a git command; None if there is no git, or if it takes too long."""
-    program = _program(environ)
+    program = _program(folder, environ)
     if program is None:
         return None
     kept = {name: value for name, value in environ.items() if not name.startswith("GIT_") or name.startswith(_KEPT)}
@@ -62,7 +62,10 @@ def output_of(folder: Path, *arguments: str, environ: Mapping[str, str] = os.env
     return found[1] if found is not None and found[0] == 0 else None
 
 
-def _program(environ: Mapping[str, str]) -> str | None:
-    """The program, by an absolute path: a relative folder in PATH would lead into the checkout."""
-    folders = [each for each in environ.get("PATH", os.defpath).split(os.pathsep) if os.path.isabs(each)]  # noqa: PTH117
+def _program(folder: Path, environ: Mapping[str, str]) -> str | None:
+    """The program; not one of the checkout, to which a relative folder in PATH would lead too."""
+    real = Path(os.path.realpath(folder))
+    checkout = next((each for each in (real, *real.parents) if os.path.lexists(each / ".git")), real)
+    named = [each for each in environ.get("PATH", os.defpath).split(os.pathsep) if os.path.isabs(each)]  # noqa: PTH117
+    folders = [each for each in named if not Path(os.path.realpath(each)).is_relative_to(checkout)]
     return shutil.which("git", path=os.pathsep.join(folders)) if folders else None

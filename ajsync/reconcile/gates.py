@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
+from ajsync.asyncjobs.applied import Commit
 from ajsync.errors import ConflictError, GateError
-from ajsync.reconcile.plan import Delete, Plan
+from ajsync.reconcile.plan import Delete, Lineage, Plan
 from ajsync.safety import DEFAULT_SAFETY, NOTHING_OPENED, Opened, Safety
-from ajsync.text import counted, listed
+from ajsync.text import counted, listed, moment, visible
+from ajsync.timestamp import to_datetime
 
 _PERCENT_FROM = 10
 """The percentage gate ignores plans with fewer owned schedules: percentages of a handful mean nothing."""
@@ -49,6 +51,8 @@ def refusals(plan: Plan, safety: Safety, opened: Opened = NOTHING_OPENED) -> tup
 
 
 def _gates(plan: Plan, safety: Safety, opened: Opened) -> Iterator[GateError]:
+    if plan.lineage is not None and plan.changes and is_older(plan.lineage) and not opened.allow_older:
+        yield GateError(_older(plan.lineage))
     deletes = plan.count(Delete)
     if not plan.desired and deletes and not (safety.allow_empty or opened.allow_empty):
         yield GateError(
@@ -68,6 +72,31 @@ def _gates(plan: Plan, safety: Safety, opened: Opened) -> Iterator[GateError]:
             f"safety.max_delete_percent allows ({safety.max_delete_percent} %). "
             f"If that is intended, pass --allow-deletes {deletes}."
         )
+
+
+def is_older(lineage: Lineage) -> bool:
+    """Whether the files come from an older commit than the applied one: by git, or else by the times of both."""
+    files, applied = lineage.files, lineage.applied.commit
+    if applied is None or applied.id == files.id:
+        return False
+    if lineage.descends is not None:
+        return lineage.descends
+    return 0 < files.time < applied.time
+
+
+def _older(lineage: Lineage) -> str:
+    files, applied = lineage.files, lineage.applied.commit
+    assert applied is not None
+    at = moment(to_datetime(lineage.applied.at), seconds=False)
+    return (
+        f"The files come from the commit {files.short}{_made(files)}, which is older than {applied.short}"
+        f"{_made(applied)}, applied {at} by {visible(lineage.applied.by)}. "
+        "Apply the newer commit instead. If going back is intended, pass --allow-older."
+    )
+
+
+def _made(commit: Commit) -> str:
+    return f" ({moment(to_datetime(commit.time))})" if commit.time else ""
 
 
 def _conflicts(plan: Plan) -> Iterator[ConflictError]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
-from ajsync.asyncjobs.applied import RecordedApply
+from ajsync.asyncjobs.applied import Commit, RecordedApply
 from ajsync.asyncjobs.model import BucketIdentity, Live, ScheduledTask
 from ajsync.reconcile.fields import changed_fields
 from ajsync.selection import EVERYTHING, Selection
@@ -39,6 +39,17 @@ class Destination:
 
 
 UNKNOWN = Destination()
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """How the commit of the files and the one that was applied last belong together."""
+
+    files: Commit
+    applied: RecordedApply
+    """The newest apply in the record whose commit is known."""
+    descends: bool | None
+    """Whether the applied commit has that of the files among its ancestors; None if git does not know them both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +153,8 @@ class Plan:
     """How many changes and conflicts were left out for that."""
     last: RecordedApply | None = None
     """The newest apply in the record of this owner; None if there is none."""
+    lineage: Lineage | None = None
+    """None if the commit of the files is not known, or no apply of a known commit is recorded."""
 
     @property
     def empty(self) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 from urllib.parse import urlsplit, urlunsplit
 
-from ajsync.asyncjobs.applied import Origin
+from ajsync.asyncjobs.applied import Origin, RecordedApply
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.model import LiveSchedule, ScheduledTask
 from ajsync.asyncjobs.size import too_large
@@ -15,7 +16,7 @@ from ajsync.errors import ConflictError, GateError, InvalidError
 from ajsync.reconcile.apply.record import Record, read_record
 from ajsync.reconcile.apply.recreate import read_journal, unfinished
 from ajsync.reconcile.gates import refusals
-from ajsync.reconcile.plan import UNKNOWN, Destination, Plan, plan
+from ajsync.reconcile.plan import UNKNOWN, Destination, Lineage, Plan, plan
 from ajsync.safety import DEFAULT_SAFETY, NOTHING_OPENED, Opened, Safety
 from ajsync.selection import EVERYTHING, Selection
 from ajsync.text import visible
@@ -30,6 +31,9 @@ class Provenance(Protocol):
 
     def origin(self) -> Origin:
         """Who applies the files, and from which commit, as far as that is known."""
+
+    def lineage(self, applied: RecordedApply) -> Lineage | None:
+        """How the commit of the files and that of a recorded apply belong together; None if the first is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ async def propose(bucket: ConfigurationBucket, goal: Goal, destination: Destinat
     # as its plan saw it.
     steps = await read_journal(bucket, goal.owner)
     record, record_problem = await _record_of(bucket, goal.owner)
+    lineage = asyncio.create_task(_lineage(goal, record))  # git works while the bucket is read
     live = await bucket.read()
     lost = unfinished(steps, live)
     to_come = {step.name: LiveSchedule(step.name, live.deleted.get(step.name, 0), step.after) for step in lost}
@@ -84,7 +89,7 @@ async def propose(bucket: ConfigurationBucket, goal: Goal, destination: Destinat
         destination=destination,
         selection=goal.selection,
     )
-    found = replace(found, last=record.last)
+    found = replace(found, last=record.last, lineage=await lineage)
     return Proposal(found, refusals(found, goal.safety, goal.opened), tuple(sorted(to_come)), record_problem)
 
 
@@ -94,6 +99,22 @@ async def _record_of(bucket: ConfigurationBucket, owner: str) -> tuple[Record, s
         return await read_record(bucket, owner), ""
     except InvalidError as error:
         return Record(), str(error)
+
+
+async def _lineage(goal: Goal, record: Record) -> Lineage | None:
+    applied = next((each for each in record.applies if each.commit is not None), None)
+    if applied is None or goal.provenance is None:
+        return None
+    return await asyncio.to_thread(goal.provenance.lineage, applied)
+
+
+async def new_refusals(bucket: ConfigurationBucket, goal: Goal, plan: Plan) -> tuple[ConflictError | GateError, ...]:
+    """The gates' reasons against a plan that they let pass, if others have applied since it was made."""
+    record, _ = await _record_of(bucket, goal.owner)
+    if record.last == plan.last:
+        return ()
+    changed = replace(plan, last=record.last, lineage=await _lineage(goal, record))
+    return refusals(changed, goal.safety, goal.opened)
 
 
 def destination_of(connection: Connection, environment: str | None, configured: str = "") -> Destination:

@@ -35,7 +35,7 @@ _SHAPE = {
     "conflicts": [{"name": str, "kind": ("unmanaged", "foreign", "unreadable"), "detail": str}],
     **dict.fromkeys(_COUNTS, int),
     "unreadable": [{"name": str, "reason": str}],
-    "opened": {"allow_deletes": int, "allow_empty": bool},
+    "opened": {"allow_deletes": int, "allow_empty": bool, "allow_older": bool},
     "project": str,
 }
 """The members of a plan in its file, and their types. A tuple has the values that are allowed."""
@@ -81,7 +81,11 @@ def save_plan(saved: SavedPlan, path: Path) -> None:
         "conflicts": [asdict(conflict) for conflict in plan.conflicts],
         **{name: getattr(plan, name) for name in _COUNTS},
         "unreadable": [{"name": name, "reason": reason} for name, reason in plan.unreadable],
-        "opened": {"allow_deletes": opened.allow_deletes, "allow_empty": opened.allow_empty},
+        "opened": {
+            "allow_deletes": opened.allow_deletes,
+            "allow_empty": opened.allow_empty,
+            **({"allow_older": True} if opened.allow_older else {}),
+        },
         "project": saved.project,
         **_encode_selection(plan),
     }
@@ -241,6 +245,7 @@ def _decode_selection(value: Mapping[str, Any]) -> tuple[Selection, int]:
 
 
 def _decode_plan(value: Any) -> SavedPlan:
+    value = _with_defaults(value)
     selects = isinstance(value, dict) and "selection" in value
     _check_shape(value, {**_SHAPE, "selection": _SHAPE_OF_SELECTION} if selects else _SHAPE)
     selection, not_selected = _decode_selection(value["selection"]) if selects else (EVERYTHING, 0)
@@ -258,6 +263,12 @@ def _decode_plan(value: Any) -> SavedPlan:
     )
     adopt = plan.count(Adopt) > 0  # its adoptions were approved with it
     return SavedPlan(plan, Opened(adopt, **value["opened"]), value["project"])
+
+
+def _with_defaults(value: Any) -> Any:
+    """A plan with the members that are left out while they say nothing, and that older versions did not write."""
+    opened = value.get("opened") if isinstance(value, dict) else None
+    return {**value, "opened": {"allow_older": False, **opened}} if isinstance(opened, dict) else value
 
 
 def _decode_change(value: Mapping[str, Any]) -> Change:

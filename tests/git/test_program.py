@@ -101,8 +101,12 @@ def test_a_git_in_the_checkout_is_not_run(tmp_path: Path, trap: Path, monkeypatc
     folder = repository(tmp_path / "repo")
     (folder / "git").symlink_to(trap)
     monkeypatch.chdir(folder)
-    for path in (".", "", f".{os.pathsep}", "bin/.."):
-        run_git(folder, "version", environ={"PATH": path})
+    below = folder / "below"
+    below.mkdir()
+    (below / "git").symlink_to(trap)
+    for path in (".", "", f".{os.pathsep}", "bin/..", str(folder), str(below), f"{tmp_path}/repo/../repo"):
+        for start in (folder, below):
+            assert run_git(start, "version", environ={"PATH": path}) is None
     assert not sprung(trap)
 
 
@@ -132,10 +136,14 @@ def test_the_variables_of_a_hook_do_not_lead_to_another_repository(tmp_path: Pat
 
 
 def test_git_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
-    (tmp_path / "git").write_text("#!/bin/sh\nexec sleep 60\n")
-    (tmp_path / "git").chmod(0o755)
-    environ = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
-    assert run_git(tmp_path, "version", environ=environ, seconds=0.1) is None
+    bin, folder = tmp_path / "bin", tmp_path / "folder"
+    bin.mkdir()
+    folder.mkdir()
+    (bin / "git").write_text("#!/bin/sh\ntouch started\nexec sleep 60\n")
+    (bin / "git").chmod(0o755)
+    environ = {"PATH": f"{bin}{os.pathsep}{os.environ['PATH']}"}
+    assert run_git(folder, "version", environ=environ, seconds=2) is None
+    assert (folder / "started").exists()
 
 
 def test_a_command_that_fails_has_no_output(tmp_path: Path) -> None:

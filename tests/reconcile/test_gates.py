@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from ajsync.asyncjobs.applied import Commit, RecordedApply
 from ajsync.asyncjobs.model import Live, ScheduledTask
 from ajsync.errors import ConflictError, GateError
 from ajsync.reconcile.gates import loosened, refusals
-from ajsync.reconcile.plan import Plan, plan
+from ajsync.reconcile.plan import Lineage, Plan, plan
 from ajsync.safety import NOTHING_OPENED, Opened, Safety
 from ajsync.selection import EVERYTHING, Selection
+from ajsync.timestamp import parse_timestamp
 from tests.tasks import OWNER, desired, live, task
 
 SAFETY = Safety(max_delete=10, max_delete_percent=30, allow_empty=False)
@@ -72,6 +76,54 @@ def test_allowing_deletes_does_not_open_the_other_gates() -> None:
     assert "--allow-deletes 20" in str(left)
 
 
+OLD, NEW = Commit("1" * 40, 1_700_000_000 * 10**9), Commit("2" * 40, 1_700_000_060 * 10**9, "main")
+OLDER = (
+    "The files come from the commit 1111111111 (Tue 2023-11-14 22:13:20 +00:00), which is older than 2222222222 "
+    "(Tue 2023-11-14 22:14:20 +00:00), applied Wed 2023-11-15 00:00 +00:00 by octocat. "
+    "Apply the newer commit instead. If going back is intended, pass --allow-older."
+)
+
+
+def over(files: Commit, applied: Commit | None, descends: bool | None, **members: object) -> Plan:
+    """A plan with a create, for files of one commit where another one was applied."""
+    last = RecordedApply(parse_timestamp("2023-11-15T00:00:00Z"), "octocat", applied)
+    lineage = Lineage(files, last, descends)
+    return replace(make([task("A")], live([])), last=last, lineage=lineage, **members)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("found", "opened", "refused"),
+    [
+        (over(OLD, NEW, descends=True), NOTHING_OPENED, OLDER),
+        (over(OLD, NEW, descends=True), Opened(True, 99, True), OLDER),
+        (over(OLD, NEW, descends=True), Opened(allow_older=True), None),
+        (over(OLD, NEW, descends=True, changes=()), NOTHING_OPENED, None),  # nothing to do
+        (over(OLD, NEW, descends=False), NOTHING_OPENED, None),  # diverged: git knows better than the clocks
+        (over(NEW, OLD, descends=False), NOTHING_OPENED, None),
+        (over(OLD, NEW, descends=None), NOTHING_OPENED, OLDER),
+        (over(OLD, NEW, descends=None), Opened(allow_older=True), None),
+        (over(NEW, OLD, descends=None), NOTHING_OPENED, None),
+        (over(OLD, OLD, descends=None), NOTHING_OPENED, None),
+        (over(OLD, replace(OLD, time=NEW.time, dirty=True), descends=None), NOTHING_OPENED, None),  # the same commit
+        (over(OLD, replace(NEW, time=OLD.time), descends=None), NOTHING_OPENED, None),
+        (over(replace(OLD, time=0), NEW, descends=None), NOTHING_OPENED, None),  # made nobody knows when
+        (over(OLD, replace(NEW, time=0), descends=None), NOTHING_OPENED, None),
+        (over(OLD, None, descends=None), NOTHING_OPENED, None),
+        (replace(over(OLD, NEW, descends=True), lineage=None), NOTHING_OPENED, None),
+    ],
+)
+def test_an_older_commit_does_not_go_over_a_newer_one(found: Plan, opened: Opened, refused: str | None) -> None:
+    reasons = refusals(found, SAFETY, opened)
+    assert [str(each) for each in reasons] == ([refused] if refused else [])
+    assert all(isinstance(each, GateError) and each.exit_code == 4 for each in reasons)
+
+
+def test_a_time_that_is_not_known_is_not_made_up() -> None:
+    files, applied = replace(OLD, time=0), replace(NEW, time=0)
+    (refused,) = refusals(over(files, applied, descends=True), SAFETY)
+    assert "the commit 1111111111, which is older than 2222222222, applied" in str(refused)
+
+
 def test_empty_files_and_an_empty_bucket_are_no_mistake() -> None:
     assert refusals(make([], live()), SAFETY) == ()
 
@@ -82,7 +134,7 @@ def test_conflicts_are_refused_first_and_no_limit_opens_them() -> None:
     against = refusals(
         make([task(name) for name in [*names, "F", "X"]], found),
         Safety(max_delete=99, max_delete_percent=100, allow_empty=True),
-        Opened(adopt=True, allow_deletes=99, allow_empty=True),
+        Opened(adopt=True, allow_deletes=99, allow_empty=True, allow_older=True),
     )
     assert [type(error) for error in against] == [ConflictError] * 3
     assert [str(error) for error in against] == [
@@ -111,6 +163,11 @@ def test_limits_that_are_looser_than_the_defaults_are_told(safety: Safety, told:
 
 def test_gates_are_open_where_either_of_two_opens_them() -> None:
     assert Opened(adopt=True, allow_deletes=3) | Opened(allow_deletes=5, allow_empty=True) == Opened(True, 5, True)
+    assert (
+        Opened(allow_older=True) | NOTHING_OPENED
+        == NOTHING_OPENED | Opened(allow_older=True)
+        == Opened(False, 0, False, True)
+    )
     assert NOTHING_OPENED | NOTHING_OPENED == NOTHING_OPENED
 
 

@@ -32,16 +32,28 @@ def saved(tmp_path: Path) -> Path:
     return path
 
 
-@given(plans(), st.integers(0, 100), st.booleans(), TEXTS)
+@given(plans(), st.integers(0, 100), st.booleans(), st.booleans(), TEXTS)
 def test_any_plan_comes_back_as_it_was_with_the_gates_that_were_open(
-    plan: Plan, deletes: int, empty: bool, project: str
+    plan: Plan, deletes: int, empty: bool, older: bool, project: str
 ) -> None:
-    saved = SavedPlan(plan, Opened(plan.count(Adopt) > 0, deletes, empty), project)
+    saved = SavedPlan(plan, Opened(plan.count(Adopt) > 0, deletes, empty, older), project)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "change.plan"
         save_plan(saved, path)
         # What was applied last is not saved: it says how things are now, and the plan is made anew.
         assert load_plan(path) == replace(saved, plan=replace(plan, last=None))
+
+
+def test_a_gate_that_older_versions_do_not_know_is_saved_only_if_it_is_open(tmp_path: Path) -> None:
+    """So plans that were saved before there was such a gate are still read, and others read what is saved now."""
+    path = tmp_path / "change.plan"
+    for opened, members in (
+        (Opened(), {"allow_deletes", "allow_empty"}),
+        (Opened(allow_older=True), {"allow_deletes", "allow_empty", "allow_older"}),
+    ):
+        save_plan(SavedPlan(full_plan(), opened), path)
+        assert json.loads(path.read_text())["plan"]["opened"].keys() == members
+        assert load_plan(path).opened.allow_older is opened.allow_older
 
 
 def test_a_large_plan_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -237,6 +249,9 @@ def _edit(*path: str | int, to: object = None, drop: bool = False) -> Any:
         _edit("changes", 0, "revision", to=2**64),
         _edit("changes", 0, "before", drop=True),
         _edit("conflicts", 0, "kind", to="odd"),
+        _edit("opened", to=[]),
+        _edit("opened", "allow_older", to=1),
+        _edit("opened", "allow_all", to=True),
         _edit("conflicts", 0, to="CLEANUP"),
         _edit("unreadable", 0, to=["BROKEN", "not JSON"]),
         _edit("selection", to=None),

@@ -167,7 +167,7 @@ def _apply_once(
         if not sys.stdin.isatty():
             raise UsageError("There is no terminal to ask on: pass --yes, or apply a plan saved by 'plan --out'.")
         confirm(_question(plan), "Nothing was applied.")
-    print_result(run(_carry_out(plan, configuration, scope)))
+    print_result(run(_carry_out(plan, configuration, scope, opened)))
 
 
 async def _prepare(
@@ -204,18 +204,21 @@ def _record_unchanged(plan: Plan, configuration: Configuration, scope: Scope) ->
         on_bucket(scope, configuration.context, lambda bucket: record_or_warn(bucket, plan, result, origin))
 
 
-async def _carry_out(plan: Plan, configuration: Configuration, scope: Scope) -> Result:
+async def _carry_out(plan: Plan, configuration: Configuration, scope: Scope, opened: Opened) -> Result:
     from ajsync.asyncjobs.bucket import ConfigurationBucket
     from ajsync.cli.output.terminal import progress
     from ajsync.cli.provenance import FilesProvenance, record_or_warn
-    from ajsync.cli.session import chosen_context, stop_on_signals
+    from ajsync.cli.session import chosen_context, goal, stop_on_signals
     from ajsync.reconcile.apply.apply import apply
+    from ajsync.reconcile.reconciler import new_refusals
     from ajsync.transport.connection import connect
 
     stop = stop_on_signals()
     origin = asyncio.create_task(asyncio.to_thread(FilesProvenance(configuration).origin))
     async with connect(chosen_context(scope, configuration.context), timeout=scope.timeout) as connection:
         bucket = await ConfigurationBucket.open(connection)
+        for refusal in await new_refusals(bucket, goal(configuration, opened), plan):
+            raise refusal
         with progress("Applying", len(plan.changes)) as advance:
             result = await apply(bucket, plan, now=time.time_ns(), on_done=lambda: advance(1), stop=stop)
         await record_or_warn(bucket, plan, result, await origin)

@@ -191,6 +191,7 @@ gate_options = _grouped(
         help="Let up to N deletes pass, whatever 'safety' says.",
     ),
     click.option("--allow-empty", is_flag=True, help="Let files without a schedule delete all that the owner has."),
+    click.option("--allow-older", is_flag=True, help="Let an older commit go over the newer one that was applied."),
 )
 
 show_payload_option = click.option("--show-payload", is_flag=True, help="Show payloads in full.")

@@ -23,6 +23,7 @@ from ajsync.asyncjobs.names import CONFIGURATION_BUCKET, CONFIGURATION_STREAM
 from ajsync.errors import AjsyncError, ConflictError, InvalidError, StoredValueError
 from ajsync.reconcile.apply.apply import Result
 from ajsync.reconcile.apply.writing import compare_and_set
+from ajsync.reconcile.gates import is_older
 from ajsync.reconcile.plan import KINDS, Plan
 from ajsync.text import one_line
 from ajsync.transport.connection import REQUEST_SECONDS
@@ -92,6 +93,8 @@ def is_worth_recording(plan: Plan, result: Result, origin: Origin) -> bool:
     """Whether an apply changed something, or came from another commit than the last one."""
     if result.with_status("done"):
         return True
+    if plan.selection or (plan.lineage is not None and is_older(plan.lineage)):
+        return False  # nothing was changed, and nothing shows that the whole commit is in the bucket
     last = plan.last.commit if plan.last else None
     return result.error is None and origin.commit is not None and (last is None or last.id != origin.commit.id)
 

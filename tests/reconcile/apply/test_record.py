@@ -22,8 +22,9 @@ from ajsync.reconcile.apply.record import (
     read_record,
     record_apply,
 )
-from ajsync.reconcile.plan import Create, Delete, Destination, Plan, Update
+from ajsync.reconcile.plan import Create, Delete, Destination, Lineage, Plan, Update
 from ajsync.reconcile.reconciler import Goal, propose
+from ajsync.selection import Selection
 from ajsync.transport.connection import connect
 from ajsync.transport.context import context_for_server
 from ajsync.version import __version__
@@ -164,6 +165,19 @@ def test_without_a_change_only_another_commit_is_worth_a_line(
     last: RecordedApply | None, commit: Commit | None, worth: bool
 ) -> None:
     assert is_worth_recording(make_plan(last=last), Result(()), Origin("me", commit)) is worth
+
+
+def test_an_older_commit_and_a_part_of_one_are_worth_no_line_without_a_change() -> None:
+    newer = RecordedApply(1, "x", OTHER)
+    lineage = Lineage(ONE, newer, descends=True)
+    assert not is_worth_recording(make_plan(last=newer, lineage=lineage), Result(()), Origin("me", ONE))
+    assert is_worth_recording(
+        make_plan(last=newer, lineage=replace(lineage, descends=False)), Result(()), Origin("me", ONE)
+    )
+    selected = make_plan(last=newer, selection=Selection.of(names=["A*"]))
+    assert not is_worth_recording(selected, Result(()), Origin("me", ONE))
+    done = Result((Outcome(create("A"), "done"),))
+    assert is_worth_recording(selected, done, Origin("me", ONE))
 
 
 def test_what_was_done_counts_although_other_changes_failed() -> None:

@@ -10,13 +10,13 @@ from dataclasses import replace
 
 import pytest
 
-from ajsync.asyncjobs.applied import RECORD_SUBJECT, Commit, Origin
+from ajsync.asyncjobs.applied import RECORD_SUBJECT, Commit, Origin, RecordedApply
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM
 from ajsync.errors import InvalidError
 from ajsync.reconcile.apply.record import read_record
 from ajsync.reconcile.apply.watch_loop import WatchLoop
-from ajsync.reconcile.plan import Destination
+from ajsync.reconcile.plan import Destination, Lineage
 from ajsync.reconcile.reconciler import Goal
 from ajsync.safety import Safety
 from ajsync.transport.connection import Connection, connect
@@ -146,6 +146,9 @@ class Known:
 
     def origin(self) -> Origin:
         return Origin("me", self.commit)
+
+    def lineage(self, applied: RecordedApply) -> Lineage | None:
+        return Lineage(self.commit, applied, descends=False)
 
 
 async def test_a_follower_records_what_it_applies_and_says_once_that_it_cannot(
