@@ -49,6 +49,7 @@ def _project() -> str:
     schema = strict_schema(PROJECT_SCHEMA)
     members = schema["properties"]
     environment = members["environments"]["additionalProperties"]
+    queue = members["queues"]["additionalProperties"]
     return "\n\n".join(
         [
             schema["description"],
@@ -57,6 +58,8 @@ def _project() -> str:
             _table(members["files"]["items"]),
             f"### Members of an environment\n\n{environment['description']}",
             _table(environment),
+            f"### Settings of a queue\n\n{queue['description']}",
+            _table(queue),
             f"### Members of `safety`\n\n{members['safety']['description']}",
             _table(members["safety"]),
         ]

@@ -52,8 +52,14 @@ async def plan(
 
     `adopt` takes over schedules without an owner. `selection` leaves out the changes of other schedules.
     """
-    opened = Opened(adopt=adopt)
-    goal = Goal(configuration.owner, configuration.tasks, configuration.digest, opened=opened, selection=selection)
+    goal = Goal(
+        configuration.owner,
+        configuration.tasks,
+        configuration.digest,
+        opened=Opened(adopt=adopt),
+        selection=selection,
+        queues=configuration.queues,
+    )
     destination = destination_of(client.connection, configuration.environment)
     return (await propose(await client.bucket(), goal, destination)).plan
 

@@ -111,6 +111,7 @@ def goal(configuration: Configuration, opened: Opened, selection: Selection = EV
         configuration.safety,
         opened,
         selection,
+        configuration.queues,
         FilesProvenance(configuration),
     )
 

@@ -6,12 +6,13 @@ import base64
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.asyncjobs.queues import QueueSettings
 from ajsync.config.files import Folder, Unlistable, unmatched_problem
 from ajsync.config.inputs import Inputs
 from ajsync.config.members import MemberChecks
@@ -36,6 +37,8 @@ class Configuration:
     safety: Safety
     tasks: Mapping[str, ScheduledTask]
     """The desired schedules by name, without suspended ones. `managed` has the owner and source; `created_at` is 0."""
+    queues: tuple[QueueSettings, ...]
+    """The declared queues, sorted by name."""
     locations: Mapping[str, Location]
     """Where each name is in the files, including suspended ones."""
     suspended: frozenset[str]
@@ -48,7 +51,7 @@ class Configuration:
     unmatched: tuple[str, ...]
     """Schedules files beside those that no pattern matches, as messages name them."""
     digest: str
-    """SHA-256 in hex over the owner and the desired schedules. It is independent of the order of files and keys."""
+    """SHA-256 in hex over the owner, the desired schedules and the queues, whatever the order of files and keys."""
 
 
 def load_configuration(
@@ -88,13 +91,14 @@ def load_configuration(
         context=found.context,
         safety=found.safety,
         tasks=tasks,
+        queues=tuple(queue for _, queue in sorted(found.queues.items())),
         locations=locations,
         suspended=frozenset(entry.name for entry in entries if entry.suspended),
         without_queue=frozenset(entry.name for entry in entries if not entry.queue_named),
         sources=sources,
         patterns=inputs.patterns,
         unmatched=tuple(map(folder.shown, folder.unmatched(inputs.patterns, sources))),
-        digest=_digest(found.owner, tasks),
+        digest=_digest(found.owner, tasks, found.queues.values()),
     )
 
 
@@ -188,7 +192,7 @@ def _locations(entries: list[LoadedSchedule], problems: list[Problem]) -> Mappin
     return locations
 
 
-def _digest(owner: str, tasks: Mapping[str, ScheduledTask]) -> str:
+def _digest(owner: str, tasks: Mapping[str, ScheduledTask], queues: Iterable[QueueSettings]) -> str:
     rows: list[list[object]] = []
     for name, task in sorted(tasks.items()):
         managed = task.settings
@@ -198,4 +202,5 @@ def _digest(owner: str, tasks: Mapping[str, ScheduledTask]) -> str:
         # What was added later is left out while it has its default, so that the plans that users have saved stay valid.
         added = {name: value for name, value in (("labels", managed.labels),) if value}
         rows.append([*row, added] if added else row)
-    return hashlib.sha256(json.dumps([owner, rows]).encode()).hexdigest()
+    declared = sorted(map(astuple, queues))
+    return hashlib.sha256(json.dumps([owner, rows, *([declared] if declared else [])]).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Read `ajsync.yaml`: the owner, the patterns of schedules files, the environments, and the limits."""
+"""Read `ajsync.yaml`: the owner, the patterns of schedules files, the environments, the queues, and the limits."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ajsync.asyncjobs.queues import QueueSettings
 from ajsync.config.document import Document, read_document
 from ajsync.config.explain import ValueProblem, explain
 from ajsync.config.files import Folder, Pattern
 from ajsync.config.members import MemberChecks, Members, merged
 from ajsync.config.problems import Problems
+from ajsync.config.queues import read_queues
 from ajsync.config.schema import PROJECT_SCHEMA, read_schema, strict_schema, validator
 from ajsync.config.variables import Scalar, Variables, unless_unresolved
 from ajsync.config.wording import choice, shown, suggestion
@@ -37,6 +39,10 @@ class Project:
     defaults: Members
     """The defaults of the environment over those of the project."""
     variables: Variables
+    queues: Mapping[str, QueueSettings]
+    """The declared queues by name."""
+    queues_given: bool
+    """Whether `queues` is set; otherwise a schedule may name any queue."""
 
 
 def find_project(start: Path) -> Path | None:
@@ -87,9 +93,9 @@ def _of_project(problem: ValueProblem) -> ValueProblem:
 
 
 def _structure() -> dict[str, Any]:
-    """The schema without the members of `defaults`, which are checked after their placeholders are replaced."""
+    """The schema without `defaults` and `queues`, which are checked after their placeholders are replaced."""
     schema = strict_schema(PROJECT_SCHEMA)
-    schema["properties"]["defaults"] = True
+    schema["properties"]["defaults"] = schema["properties"]["queues"] = True
     schema["properties"]["environments"]["additionalProperties"]["properties"]["defaults"] = True
     return schema
 
@@ -128,6 +134,8 @@ class _Reader:
             patterns_given="files" in self._value,
             defaults=merged(defaults, by_environment.get(self._chosen or "", {})),
             variables=variables,
+            queues=read_queues(self._document, self._value.get("queues", {}), variables, self._problems),
+            queues_given="queues" in self._value,
         )
 
     def _variables(self) -> Variables:

@@ -17,13 +17,14 @@ from ajsync.config.files import Folder
 from ajsync.config.members import MemberChecks, Members, merged
 from ajsync.config.misshapen import misplaced, misshapen
 from ajsync.config.problems import Problems
-from ajsync.config.project import Project
+from ajsync.config.project import PROJECT_FILE, Project
 from ajsync.config.schema import SCHEDULES_SCHEMA, strict_schema, validator
 from ajsync.config.variables import unless_unresolved
 from ajsync.config.wording import shown
 from ajsync.errors import Location, Problem, ScheduleError
 from ajsync.files import read_regular
 from ajsync.schedule import split_zone, stored_schedule
+from ajsync.text import nearest, quote
 
 _SETTINGS = ("catchup", "catchup_window", "overlap", "jitter")
 """Members that are stored as they are, apart from Go's fields."""
@@ -118,6 +119,11 @@ class SchedulesReader:
             **{name: members[name] for name in ("deadline", "max_tries") if name in members},
             managed=Managed(self._project.owner, source, own.get("description", ""), **settings),
         )
+        if self._project.queues_given and task.queue is not None and task.queue not in self._project.queues:
+            meant = nearest(task.queue, self._project.queues)
+            message = f"the queue {shown(task.queue)} is not declared in `queues` of {PROJECT_FILE}"
+            hint = f"did you mean {quote(meant)}?" if meant else "declare it there, or name one that is declared"
+            draft.problem(message, hint, "queue" if "queue" in own else "")
         whole = not draft.problems and None not in (task.queue, task.task_type)
         if whole and (reason := too_large(task)):
             draft.problem(f"too large: {reason}", "shorten the description or the payload")

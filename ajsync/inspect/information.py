@@ -15,13 +15,12 @@ from ajsync.asyncjobs.names import (
     TASKS_STREAM,
     WORK_ITEM_SUBJECT,
 )
+from ajsync.asyncjobs.queues import WORKERS
 from ajsync.timestamp import NANOSECONDS, format_timestamp, parse_timestamp
 from ajsync.transport.connection import Connection
 from ajsync.transport.errors import ConsumerNotFoundError, StreamNotFoundError
 from ajsync.transport.leader import list_pages, list_subjects
 from ajsync.transport.messages import last_message
-
-_WORKERS = "WORKERS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +160,7 @@ async def _queues(connection: Connection) -> dict[str, dict[str, Any]]:
 
 async def _workers(connection: Connection, queue: str) -> Workers | None:
     try:
-        info = await connection.jetstream_request(f"CONSUMER.INFO.{QUEUE_STREAM_PREFIX}{queue}.{_WORKERS}")
+        info = await connection.jetstream_request(f"CONSUMER.INFO.{QUEUE_STREAM_PREFIX}{queue}.{WORKERS}")
     except ConsumerNotFoundError:
         return None
     return workers_of(info)

@@ -11,6 +11,7 @@ from typing import ClassVar, Literal
 
 from ajsync.asyncjobs.applied import Commit, RecordedApply
 from ajsync.asyncjobs.model import BucketIdentity, Live, ScheduledTask
+from ajsync.asyncjobs.queues import ALL_THERE, QueueSurvey
 from ajsync.reconcile.fields import changed_fields
 from ajsync.selection import EVERYTHING, Selection
 
@@ -145,6 +146,8 @@ class Plan:
     """Entries of other owners that the files do not name; they are left alone."""
     unreadable: tuple[tuple[str, str], ...] = ()
     """Name and reason of each entry that is not a scheduled task; they are left alone."""
+    queues: QueueSurvey = ALL_THERE
+    """The declared queues that an apply makes first, and those that are not as declared."""
     destination: Destination = UNKNOWN
     """Where it goes, in words; `target` is what counts."""
     selection: Selection = EVERYTHING
@@ -159,7 +162,12 @@ class Plan:
     @property
     def empty(self) -> bool:
         """True if there is nothing to do and nothing in the way."""
-        return not self.changes and not self.conflicts
+        return not self.pending and not self.conflicts
+
+    @property
+    def pending(self) -> bool:
+        """True if there is something to do."""
+        return bool(self.changes or self.queues.missing)
 
     def count(self, kind: type[Change]) -> int:
         """How many changes are of this kind."""

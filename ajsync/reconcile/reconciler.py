@@ -11,6 +11,8 @@ from urllib.parse import urlsplit, urlunsplit
 from ajsync.asyncjobs.applied import Origin, RecordedApply
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.model import LiveSchedule, ScheduledTask
+from ajsync.asyncjobs.queue_store import survey_queues
+from ajsync.asyncjobs.queues import QueueSettings
 from ajsync.asyncjobs.size import too_large
 from ajsync.errors import ConflictError, GateError, InvalidError
 from ajsync.reconcile.apply.record import Record, read_record
@@ -49,8 +51,18 @@ class Goal:
     opened: Opened = NOTHING_OPENED
     selection: Selection = EVERYTHING
     """Which of its changes are made."""
+    queues: tuple[QueueSettings, ...] = ()
+    """The queues that the files declare."""
     provenance: Provenance | None = field(default=None, compare=False)
     """None if nothing is known, as when a program has made the schedules."""
+
+    @property
+    def selected_queues(self) -> tuple[QueueSettings, ...]:
+        """The queues of the selected schedules; all if everything is selected."""
+        if not self.selection:
+            return self.queues
+        used = {task.queue for task in self.tasks.values() if self.selection.matches(task)}
+        return tuple(queue for queue in self.queues if queue.name in used)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +101,8 @@ async def propose(bucket: ConfigurationBucket, goal: Goal, destination: Destinat
         destination=destination,
         selection=goal.selection,
     )
-    found = replace(found, last=record.last, lineage=await lineage)
+    queues = await survey_queues(bucket.connection, goal.selected_queues)
+    found = replace(found, last=record.last, lineage=await lineage, queues=queues)
     return Proposal(found, refusals(found, goal.safety, goal.opened), tuple(sorted(to_come)), record_problem)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ajsync.asyncjobs.model import BucketIdentity, decode_scheduled_task
+from ajsync.asyncjobs.queues import QueueSettings, QueueSurvey
 from ajsync.errors import InvalidError, StalePlanError, StoredValueError, UsageError, WriteError
 from ajsync.files import read_regular, write_private
 from ajsync.reconcile.fields import changed_fields, stored_object
@@ -41,6 +42,9 @@ _SHAPE = {
 """The members of a plan in its file, and their types. A tuple has the values that are allowed."""
 _SHAPE_OF_SELECTION = {"names": [str], "labels": [str], "queue": str, "owner": str, "not_selected": int}
 """The member `selection`, which a plan of everything does not have; an empty queue or owner is none."""
+_SHAPE_OF_QUEUE = {field.name: type(getattr(QueueSettings(""), field.name)) for field in fields(QueueSettings)}
+_OPTIONAL = {"selection": _SHAPE_OF_SELECTION, "queues": [_SHAPE_OF_QUEUE]}
+"""Members that a plan has only if there is something to say, so that those of older versions stay valid."""
 _LARGEST = 2**64 - 1
 """The largest revision that a stream can have."""
 _LONGEST = 1_000_000_000
@@ -88,6 +92,7 @@ def save_plan(saved: SavedPlan, path: Path) -> None:
         },
         "project": saved.project,
         **_encode_selection(plan),
+        **({"queues": [asdict(queue) for queue in plan.queues.missing]} if plan.queues.missing else {}),
     }
     document = {"ajsync_plan": _FORMAT, "sha256": _checksum(content), "plan": content}
     try:
@@ -172,6 +177,9 @@ def _other_changes(saved: Plan, fresh: Plan) -> Iterator[str]:
     more = [name for name in now if name not in then]
     if more:
         yield f"it lacks changes that are needed now: {_names(more)}"
+    queues = [queue.name for queue in fresh.queues.missing if queue not in saved.queues.missing]
+    if queues:
+        yield f"it lacks queues that are missing now: {_names(queues)}"
     other = [name for name in then if name not in moved and not _alike(then[name], now[name])]
     if other:
         yield f"its changes of these are not those of the files and the bucket: {_names(other)}"
@@ -246,8 +254,9 @@ def _decode_selection(value: Mapping[str, Any]) -> tuple[Selection, int]:
 
 def _decode_plan(value: Any) -> SavedPlan:
     value = _with_defaults(value)
-    selects = isinstance(value, dict) and "selection" in value
-    _check_shape(value, {**_SHAPE, "selection": _SHAPE_OF_SELECTION} if selects else _SHAPE)
+    shape = {**_SHAPE, **{name: each for name, each in _OPTIONAL.items() if isinstance(value, dict) and name in value}}
+    _check_shape(value, shape)
+    selects = "selection" in value
     selection, not_selected = _decode_selection(value["selection"]) if selects else (EVERYTHING, 0)
     plan = Plan(
         target=BucketIdentity(**value["target"]),
@@ -260,6 +269,7 @@ def _decode_plan(value: Any) -> SavedPlan:
         destination=Destination(**value["destination"]),
         selection=selection,
         not_selected=not_selected,
+        queues=QueueSurvey(tuple(QueueSettings(**each) for each in value.get("queues", ()))),
     )
     adopt = plan.count(Adopt) > 0  # its adoptions were approved with it
     return SavedPlan(plan, Opened(adopt, **value["opened"]), value["project"])

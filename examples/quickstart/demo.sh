@@ -1,19 +1,21 @@
 #!/bin/sh
-# `make demo`: a few schedules on their way from files into a bucket, on a NATS server that runs only for this.
+# `make demo`: a few schedules on their way from files into a bucket and to a task, on a NATS server that runs only for
+# this.
 # It works on a copy in a temporary folder. However it ends, it stops the server and removes the folder.
 set -eu
 
 example=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d "${TMPDIR:-/tmp}/ajsync-demo.XXXXXX")
 server=
+scheduler=
 
 finish() {
     status=$?
     trap '' INT TERM HUP
-    if [ -n "$server" ]; then
-        kill "$server" 2>/dev/null || :
-        wait "$server" || :
-    fi
+    for process in $scheduler $server; do
+        kill "$process" 2>/dev/null || :
+        wait "$process" || :
+    done
     rm -rf "$work"
     exit "$status"
 }
@@ -67,5 +69,20 @@ run "ajsync apply --yes"
 
 say "Files and bucket are now the same. Otherwise --detailed-exitcode would end the plan with 2."
 run "ajsync plan --detailed-exitcode"
+
+say "Add a schedule that is due every three seconds, and run a scheduler until it has made a task."
+run "printf 'schedules:\n  HEARTBEAT: {schedule: \"@every 3s\", queue: EMAIL, task_type: heartbeat}\n' >schedules/heartbeat.yaml"
+run "ajsync apply --yes"
+printf '$ ajsync scheduler demo &\n'
+ajsync scheduler demo >"$work/scheduler.log" 2>&1 &
+scheduler=$!
+until ajsync history HEARTBEAT --json | grep -q '"state": "new"'; do
+    if ! kill -0 "$scheduler" 2>/dev/null; then
+        cat "$work/scheduler.log" >&2
+        exit 1
+    fi
+    sleep 0.5
+done
+run "ajsync history HEARTBEAT"
 
 say "Done. The server stops and the temporary folder is removed."

@@ -15,11 +15,12 @@ from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.election import ELECTION_SUBJECT
 from ajsync.asyncjobs.names import ELECTIONS_STREAM
 from ajsync.asyncjobs.streams import make_stream
+from ajsync.errors import NotPermittedError
 from ajsync.reconcile.apply.writing import KeyWrite, write_keys
 from tests.cli.processes import ajsync as run_ajsync
 from tests.conftest import StartServer
 from tests.docs.pages import rows
-from tests.docs.users import PAGE, PASSWORD, SHOWN, write_contexts
+from tests.docs.users import OWNER, PAGE, PASSWORD, SHOWN, write_contexts
 from tests.nats_server import NatsServer
 from tests.scheduler.fires import make_queue
 from tests.tasks import task
@@ -30,16 +31,20 @@ NEEDS = {
     command.strip("`"): re.findall("`([^`]+)`", subjects)
     for command, subjects in rows(PAGE, "What some commands need besides")
 }
+WITH_QUEUES = {
+    command.strip("`"): re.findall("`([^`]+)`", subjects) for command, subjects in rows(PAGE, "Declared queues")
+}
+QUEUES_ONE_LESS = [(command, subject) for command, subjects in WITH_QUEUES.items() for subject in subjects]
 ONE_LESS = [(command, subject) for command, subjects in NEEDS.items() for subject in subjects]
 AN_HOUR = 3600 * 10**9
 
 
-def serve(start_server: StartServer, home: Path, subjects: list[str]) -> NatsServer:
-    """A server with the user for `plan` who may publish to these subjects also, and all that the commands look at."""
+def serve(start_server: StartServer, home: Path, subjects: list[str], name: str = "ajsync-plan") -> NatsServer:
+    """A server with a user of the page who may publish to these subjects also, and all that the commands look at."""
     listed = "\n".join(f'"{subject}"' for subject in subjects)
-    user = SHOWN["ajsync-plan"].replace("publish: [", f"publish: [\n{listed}\n")
+    user = SHOWN[name].replace("publish: [", f"publish: [\n{listed}\n")
     server = start_server(f"authorization {{ users: [ {{ user: admin, password: {PASSWORD} }}, {user} ] }}")
-    write_contexts(home, server, {"admin": "_INBOX.>", "ajsync-plan": user})
+    write_contexts(home, server, {"admin": "_INBOX.>", name: user})
     asyncio.run(fill())
     return server
 
@@ -62,7 +67,7 @@ def run(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
 
 
 def refused(server: NatsServer) -> bool:
-    return 'user:ajsync-plan" - Publish Violation' in server.log
+    return '" - Publish Violation' in server.log
 
 
 @pytest.mark.parametrize("command", NEEDS)
@@ -81,4 +86,32 @@ def test_each_permission_of_a_command_is_needed(
 ) -> None:
     server = serve(start_server, home, [each for each in NEEDS[command] if each != subject])
     run(tmp_path, command)
+    assert refused(server)
+
+
+def run_with_queues(folder: Path, command: str, user: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in a project that declares a queue that exists and one that is missing."""
+    (folder / "ajsync.yaml").write_text(f"owner: {OWNER}\nfiles: [schedules.yaml]\nqueues: {{EMAIL: , NEW: }}\n")
+    (folder / "schedules.yaml").write_text("schedules: {B: {schedule: '@daily', queue: NEW, task_type: x}}\n")
+    return run_ajsync(folder, *command.split(), "--context", user)
+
+
+@pytest.mark.parametrize("command", WITH_QUEUES)
+def test_declared_queues_are_looked_at_and_made_with_what_the_page_says(
+    start_server: StartServer, home: Path, tmp_path: Path, command: str
+) -> None:
+    user = f"ajsync-{command.split()[0]}"
+    server = serve(start_server, home, WITH_QUEUES[command], user)
+    done = run_with_queues(tmp_path, command, user)
+    assert done.returncode == 0, done.stderr
+    assert not refused(server)
+
+
+@pytest.mark.parametrize(("command", "subject"), QUEUES_ONE_LESS)
+def test_each_permission_for_declared_queues_is_needed(
+    start_server: StartServer, home: Path, tmp_path: Path, command: str, subject: str
+) -> None:
+    user = f"ajsync-{command.split()[0]}"
+    server = serve(start_server, home, [each for each in WITH_QUEUES[command] if each != subject], user)
+    assert run_with_queues(tmp_path, command, user).returncode == NotPermittedError.exit_code
     assert refused(server)

@@ -56,13 +56,18 @@ def dev_server(folder: Path, home: Path) -> Iterator[None]:
 
 
 def test_the_quick_start_works_as_it_is_written(tmp_path: Path, home: Path) -> None:
-    make, dev, apply, again = quick_start()
-    assert dev == "ajsync dev"
+    make, dev, apply, again, heartbeat, scheduler, history = quick_start()
+    assert (dev, scheduler) == ("ajsync dev", "ajsync scheduler laptop")
     assert "Wrote ajsync.yaml" in shell(tmp_path, make)
     folder = tmp_path / "my-schedules"
     with dev_server(folder, home):
         output = shell(folder, apply)
         assert "No changes:" in shell(folder, again)
+        assert "Applied: 1 created." in shell(folder, heartbeat)
+        with background(folder, *scheduler.split()[1:]) as process:
+            wait_until(lambda: re.search(r"\bnew\b", shell(folder, history)) is not None, process)
+            process.terminate()
+            process.communicate(timeout=DEADLINE_SECONDS)
     for line in ("Valid: 2 schedules of my-team", "Plan: 1 to create", "Applied: 1 created.", "1 Scheduled Task(s)"):
         assert line in output
     assert '{"format":"pdf","recipients":["team@example.net"]}' in output

@@ -160,14 +160,14 @@ def _apply_once(
     print_plan(proposal, configuration, style="text", show_payload=show_payload)
     if proposal.refusals:
         raise click.exceptions.Exit(proposal.refusals[0].exit_code)
-    if not plan.changes:
+    if not plan.pending:
         _record_unchanged(plan, configuration, scope)
         return
     if not yes and saved is None:
         if not sys.stdin.isatty():
             raise UsageError("There is no terminal to ask on: pass --yes, or apply a plan saved by 'plan --out'.")
         confirm(_question(plan), "Nothing was applied.")
-    print_result(run(_carry_out(plan, configuration, scope, opened)))
+    print_result(plan, run(_carry_out(plan, configuration, scope, opened)))
 
 
 async def _prepare(
@@ -186,7 +186,9 @@ def _question(plan: Plan) -> str:
     from ajsync.reconcile.plan import KINDS
 
     counts = [(plan.count(kind), kind.verb) for kind in KINDS]
-    parts = [f"{count:,} to {verb}" for count, verb in counts if count]
+    queues = len(plan.queues.missing)
+    parts = [f"{counted(queues, 'queue')} to make"] if queues else []
+    parts += [f"{count:,} to {verb}" for count, verb in counts if count]
     if parts[-1].endswith("delete"):
         parts[-1] = stderr_paint()("strong", parts[-1])
     return f"Apply to {visible(str(plan.destination))}: {', '.join(parts)}?"

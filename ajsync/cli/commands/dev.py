@@ -5,9 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from ajsync.cli.options.shared import environment_option
+from ajsync.cli.output.terminal import warn
+from ajsync.errors import ConfigurationError
+from ajsync.text import listed, plural
+
+if TYPE_CHECKING:
+    from ajsync.asyncjobs.queues import QueueSettings
 
 CONTEXT_NAME = "ajsync-dev"
 
@@ -22,11 +32,13 @@ CONTEXT_NAME = "ajsync-dev"
     help="The NATS context to write, and to remove at the end.",
 )
 @click.option("--fresh", is_flag=True, help="Delete what an earlier run stored. [default: keep it]")
-def command(port: int | None, context_name: str, fresh: bool) -> None:
+@environment_option
+def command(port: int | None, context_name: str, fresh: bool, environment: str | None) -> None:
     """Run a NATS server to try things out, until Ctrl-C.
 
-    It has JetStream and the bucket, listens on 127.0.0.1 only, and keeps its data in .ajsync/dev, beside ajsync.yaml if
-    there is one here or in a folder above. While it runs, ajsync, nats and ajc reach it through a NATS context, with
+    It has JetStream, the bucket, the queue DEFAULT and the queues of the project's files as they are when it starts. It
+    listens on 127.0.0.1 only, and keeps its data in .ajsync/dev, beside ajsync.yaml if there is one here or in a folder
+    above. While it runs, ajsync, nats and ajc reach it through a NATS context, with
     --context.
 
     \b
@@ -44,12 +56,31 @@ def command(port: int | None, context_name: str, fresh: bool) -> None:
 
     project = find_project(Path.cwd())
     folder = prepare_folder(project.parent if project else Path.cwd()) / "dev"
-    asyncio.run(_until_signal(folder, port, context_name, fresh))
+    queues = _queues(project, environment)
+    asyncio.run(_until_signal(_serve(folder, port, context_name, fresh, queues)))
 
 
-async def _until_signal(folder: Path, port: int | None, context_name: str, fresh: bool) -> None:
+def _queues(project: Path | None, environment: str | None) -> list[QueueSettings]:
+    """DEFAULT, what the files declare, and what their schedules name."""
+    from ajsync.asyncjobs.names import DEFAULT_QUEUE
+    from ajsync.asyncjobs.queues import QueueSettings
+    from ajsync.config import load_configuration
+
+    found = {DEFAULT_QUEUE: QueueSettings(DEFAULT_QUEUE)}
+    if project is not None:
+        try:
+            configuration = load_configuration(Path.cwd(), environment=environment, empty=True)
+        except ConfigurationError:
+            warn("Of the queues only DEFAULT is made, because the files are not valid: 'ajsync validate' says why.")
+        else:
+            found |= {task.queue: QueueSettings(task.queue) for task in configuration.tasks.values()}
+            found |= {queue.name: queue for queue in configuration.queues}
+    return [queue for _, queue in sorted(found.items())]
+
+
+async def _until_signal(server: Coroutine[Any, Any, None]) -> None:
     """Serve until the first signal, which cancels the server wherever it is; it cleans up after itself."""
-    serving = asyncio.create_task(_serve(folder, port, context_name, fresh))
+    serving = asyncio.create_task(server)
 
     def stop() -> None:
         if not serving.cancelling():  # a second signal must not end the clean-up, which would leave the server behind
@@ -61,8 +92,11 @@ async def _until_signal(folder: Path, port: int | None, context_name: str, fresh
         await serving
 
 
-async def _serve(folder: Path, port: int | None, context_name: str, fresh: bool) -> None:
+async def _serve(
+    folder: Path, port: int | None, context_name: str, fresh: bool, queues: Sequence[QueueSettings]
+) -> None:
     from ajsync.asyncjobs.bucket import ConfigurationBucket
+    from ajsync.asyncjobs.queue_store import make_queue, survey_queues
     from ajsync.dev.server import check_context, last_words, running_server, server_context
     from ajsync.errors import UnreachableError
     from ajsync.transport.connection import connect
@@ -73,11 +107,14 @@ async def _serve(folder: Path, port: int | None, context_name: str, fresh: bool)
         async with connect(context_for_server(server.url)) as connection:
             version = connection.server_version
             bucket, made = await ConfigurationBucket.create(connection)
+            for queue in (await survey_queues(connection, queues)).missing:
+                await make_queue(connection, queue)
         with server_context(context_name, server.url, folder):
             name, exists = bucket.target.bucket, "was made now" if made else "exists already"
             click.echo(
                 f"nats-server {version} runs at {server.url}, with its data in {folder}.\n"
-                f"The bucket {name} {exists}.\n\n"
+                f"The bucket {name} {exists}.\n"
+                f"It has the {plural(len(queues), 'queue', 'queues')} {listed([queue.name for queue in queues])}.\n\n"
                 "Reach it through its NATS context:\n"
                 f"  ajsync plan --context {context_name}\n"
                 f"  ajc --context {context_name} tasks cron list\n"

@@ -140,6 +140,7 @@ async def _take_over(
     bucket: ConfigurationBucket, configuration: Configuration, written: Collection[str], adopt: bool
 ) -> None:
     """Adopt the written schedules whose owner is all that changes, and say what else the next plan will show."""
+    from ajsync.asyncjobs.queues import ALL_THERE
     from ajsync.cli.output.plan import print_result
     from ajsync.cli.provenance import FilesProvenance, record_or_warn
     from ajsync.cli.session import goal
@@ -162,10 +163,10 @@ async def _take_over(
             f"the project {plural(different, 'adds', 'add')} members; see 'ajsync plan --adopt'."
         )
     if adopt and alike:
-        plan = replace(plan, changes=tuple(alike))
+        plan = replace(plan, changes=tuple(alike), queues=ALL_THERE)
         result = await apply(bucket, plan, now=time.time_ns())
         await record_or_warn(bucket, plan, result, FilesProvenance(configuration).origin())
-        print_result(result)
+        print_result(plan, result)
     elif alike:
         are, them = plural(len(alike), "is", "are"), plural(len(alike), "it", "them")
         say(f"{len(alike)} of them {are} unmanaged: 'ajsync apply --adopt' takes {them} over.")

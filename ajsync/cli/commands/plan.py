@@ -94,5 +94,5 @@ def command(
             for refusal in proposal.refusals:
                 warn(str(refusal))
         raise click.exceptions.Exit(proposal.refusals[0].exit_code)
-    if detailed_exitcode and proposal.plan.changes:
+    if detailed_exitcode and proposal.plan.pending:
         raise click.exceptions.Exit(_CHANGES_PENDING)

@@ -60,6 +60,13 @@ schedules_argument = click.argument(
     "names", nargs=-1, metavar="[NAME]...", shell_complete=_suggested("further_schedules")
 )
 
+environment_option = click.option(
+    "-e",
+    "--environment",
+    metavar="NAME",
+    shell_complete=_suggested("environments"),
+    help="The environment of the project file to use.",
+)
 _FILES_OPTIONS = (
     click.option(
         "-c",
@@ -67,13 +74,7 @@ _FILES_OPTIONS = (
         type=click.Path(path_type=Path),
         help="The project file. [default: ajsync.yaml here or in a folder above]",
     ),
-    click.option(
-        "-e",
-        "--environment",
-        metavar="NAME",
-        shell_complete=_suggested("environments"),
-        help="The environment of the project file to use.",
-    ),
+    environment_option,
 )
 _OWNER_OPTION = click.option(
     "--owner", "expected_owner", metavar="NAME", help="End with 3 unless the files belong to this owner."

@@ -15,10 +15,11 @@ from ajsync.cli.output.terminal import conclude, has_colour, label, warn
 from ajsync.config import Configuration
 from ajsync.reconcile.apply.apply import Result
 from ajsync.reconcile.gates import loosened
-from ajsync.reconcile.plan import KINDS, Change
+from ajsync.reconcile.plan import KINDS, Change, Plan
 from ajsync.reconcile.reconciler import Proposal
 from ajsync.reconcile.render import RENDERERS, RenderOptions
 from ajsync.reconcile.render.wording import done_counts
+from ajsync.text import listed, plural
 
 _FAILURES_SHOWN = 20
 
@@ -45,8 +46,10 @@ def print_plan(proposal: Proposal, configuration: Configuration, *, style: str, 
         click.echo(text, color=True)
 
 
-def print_result(result: Result) -> None:
+def print_result(plan: Plan, result: Result) -> None:
     """Print what an apply did and what failed. Raises the error of an apply that is not complete."""
+    if made := plan.queues.missing:
+        conclude(f"Made {plural(len(made), 'the queue', 'the queues')} {listed([queue.name for queue in made])}.")
     failed = result.with_status("failed")
     for outcome in failed[:_FAILURES_SHOWN]:
         label("Failed:", "alarm", str(outcome.error))

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.asyncjobs.queue_store import make_queue
 from ajsync.asyncjobs.watchers import foreign_watchers, wait_until_delivered
 from ajsync.errors import (
     AjsyncError,
@@ -83,7 +84,8 @@ async def apply(
 
     `on_done` is called once for each change that is done. Once `stop` is set, nothing new is begun. A change that fails
     leaves its key alone and does not stop the others, except that nothing is deleted after a failure: a renamed
-    schedule would be gone under both names. Raises StalePlanError if the plan was made for another bucket.
+    schedule would be gone under both names. Raises StalePlanError if the plan was made for another bucket, and
+    UnreachableError if a missing queue cannot be made; then nothing else has been changed.
     """
     if bucket.target != plan.target:
         raise StalePlanError(
@@ -91,6 +93,9 @@ async def apply(
             f"and this one was created at {bucket.target.created}. Make a new plan with 'ajsync plan'."
         )
     start = time.perf_counter()
+    for queue in plan.queues.missing:  # before a schedule needs it
+        await make_queue(bucket.connection, queue)
+        _log.info("made the queue %s", queue.name)
     run = _Application(bucket, plan, now, on_done, stop or asyncio.Event())
     await run.phase((Create,), run.create)
     await run.phase((Update, Adopt), run.update)

@@ -91,7 +91,7 @@ async def read_record(bucket: ConfigurationBucket, owner: str) -> Record:
 
 def is_worth_recording(plan: Plan, result: Result, origin: Origin) -> bool:
     """Whether an apply changed something, or came from another commit than the last one."""
-    if result.with_status("done"):
+    if result.with_status("done") or plan.queues.missing:
         return True
     if plan.selection or (plan.lineage is not None and is_older(plan.lineage)):
         return False  # nothing was changed, and nothing shows that the whole commit is in the bucket

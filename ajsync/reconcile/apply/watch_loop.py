@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
+from ajsync.asyncjobs.queues import ALL_THERE, QueueSurvey
 from ajsync.errors import AjsyncError, InvalidError, UnreachableError
 from ajsync.reconcile.apply.apply import Result, apply
 from ajsync.reconcile.apply.record import not_recorded, record_apply
@@ -60,6 +61,8 @@ class WatchLoop:
         """Why the last apply that could not be recorded was not."""
         self._invalid = ""
         """What is wrong with the files as they are now; empty if nothing."""
+        self._different = ALL_THERE.different
+        """The queues that were logged as different."""
 
     async def run(self, changed: asyncio.Event, resync: float) -> None:
         """Reconcile now, whenever `changed` is set, and every `resync` seconds, until stopped.
@@ -107,14 +110,15 @@ class WatchLoop:
             if proposal.refusals:
                 self._say_once(logging.ERROR, "Not applied: " + " ".join(map(str, proposal.refusals)))
                 return True
-            if not plan.changes:
+            self._tell_of_queues(plan.queues)
+            if not plan.pending:
                 self._say_once(logging.INFO, f"Up to date: {counted(plan.unchanged, 'schedule')}")
                 await self._record(bucket, goal, plan, Result(()))
                 return True
             settled = time.monotonic() - self._changed_at >= SETTLE_SECONDS
             if not settled:
                 plan = replace(plan, changes=tuple(each for each in plan.changes if not isinstance(each, Delete)))
-            if not plan.changes:
+            if not plan.pending:
                 return False  # only deletes, which wait
             result = await apply(bucket, plan, now=time.time_ns(), stop=self._stop)
             whole = self._report(plan, result)
@@ -170,6 +174,13 @@ class WatchLoop:
             log.error("Failed: %s", outcome.error)
         log.info("Applied %d of %d changes", len(done), len(plan.changes))
         return result.error is None
+
+    def _tell_of_queues(self, queues: QueueSurvey) -> None:
+        """Log once which queues are not as the files declare them."""
+        if queues.different != self._different:
+            for name, text in queues.different:
+                log.warning("The queue %s is not as the files declare it: %s", name, text)
+        self._different = queues.different
 
     def _say_once(self, level: int, text: str) -> None:
         """Log a text only if it is new, not again at each resync."""

@@ -13,7 +13,7 @@ from ajsync.reconcile.plan import Adopt, Change, Create, Delete, Plan, Update
 from ajsync.reconcile.render.fires import FireTimes
 from ajsync.reconcile.render.interface import RenderOptions
 from ajsync.reconcile.render.rows import PlanRow, change_rows, next_rows
-from ajsync.reconcile.render.wording import REFUSED, REMEDIES, last_applied, loosened_told, summary
+from ajsync.reconcile.render.wording import REFUSED, REMEDIES, last_applied, loosened_told, queues_told, summary
 from ajsync.text import counted, one_line, plural, visible
 
 Level = Literal["notice", "warning", "error"]
@@ -34,6 +34,7 @@ def render_github(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOp
     others = [change for kind in _IMPORTANCE for change in plan.changes if isinstance(change, kind)]
     told = loosened_told(options.loosened)
     warnings = [_command("warning", "ajsync: limits", told)] if told else []
+    warnings += [_command("warning", "ajsync: queue", each) for each in queues_told(plan)]
     warnings += [_annotate("warning", each, fires, options) for each in deletes]
     message, more = summary(plan), len(others) - (_MOST - 1)
     if more > 0:

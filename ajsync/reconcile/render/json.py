@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from hashlib import sha256
 from typing import Any
 
 from ajsync.asyncjobs.applied import VERBS, RecordedApply
 from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.asyncjobs.queues import ALL_THERE
 from ajsync.errors import AjsyncError, ConflictError, Location
 from ajsync.reconcile.fields import changed_fields, stored_object
 from ajsync.reconcile.plan import KINDS, Change, Conflict, Plan
@@ -41,6 +43,7 @@ def render_json(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOpti
             {"kind": "conflict" if isinstance(refusal, ConflictError) else "gate", "message": str(refusal)}
             for refusal in refusals
         ],
+        **_queues(plan),
         "conflicts": [_conflict(conflict, options) for conflict in plan.conflicts],
         "changes": [_change(change, fires, options) for change in plan.changes],
         "unreadable": [{"name": name, "reason": reason} for name, reason in plan.unreadable],
@@ -77,6 +80,18 @@ def _summary(plan: Plan) -> dict[str, int]:
         "desired": plan.desired,
         "owned": plan.owned,
         **({"not_selected": plan.not_selected} if plan.selection else {}),
+    }
+
+
+def _queues(plan: Plan) -> dict[str, Any]:
+    """The member about declared queues; there is none while all are there as declared."""
+    if plan.queues == ALL_THERE:
+        return {}
+    return {
+        "queues": {
+            "missing": [asdict(queue) for queue in plan.queues.missing],
+            "different": [{"name": name, "detail": text} for name, text in plan.queues.different],
+        }
     }
 
 

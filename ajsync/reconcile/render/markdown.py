@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
+from ajsync.asyncjobs.queues import stated
 from ajsync.errors import AjsyncError
 from ajsync.reconcile.plan import KINDS, Adopt, Change, Create, Delete, Plan, Update
 from ajsync.reconcile.render.fires import FireTimes
@@ -23,6 +24,7 @@ from ajsync.reconcile.render.wording import (
     left_alone,
     loosened_told,
     place,
+    queues_told,
     summary,
 )
 from ajsync.text import cut, one_line, visible
@@ -84,6 +86,14 @@ def _head(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOptions) -
         yield f"| {' | '.join(str(count) for _, count in counts)} |\n"
     if options.loosened:
         yield f"> [!WARNING]\n> {prose(loosened_told(options.loosened))}\n"
+    if plan.queues.missing:
+        yield "Queues to make:\n"
+        yield from _some(f"- {code(each.name)} {prose(stated(each))}".rstrip() for each in plan.queues.missing)
+        yield ""
+    if told := queues_told(plan):
+        yield "> [!WARNING]"
+        yield from _some(f"> - {prose(each)}" for each in told)
+        yield ""
     if refusals:
         yield f"> [!CAUTION]\n> {REFUSED}\n>"
         yield from _some(f"> - {prose(refusal)}" for refusal in gate_refusals(plan, refusals))

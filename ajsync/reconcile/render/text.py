@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len
 
+from ajsync.asyncjobs.queues import stated
 from ajsync.errors import AjsyncError
 from ajsync.reconcile.plan import KINDS, UNKNOWN, Change, Destination, Plan
 from ajsync.reconcile.render.fires import FireTimes
@@ -20,6 +21,7 @@ from ajsync.reconcile.render.wording import (
     left_alone,
     loosened_told,
     place,
+    queues_told,
     summary,
 )
 from ajsync.text import Paint, one_line, visible
@@ -41,6 +43,7 @@ def render_text(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOpti
     fires = FireTimes(options.now)
     for change in plan.changes:
         lines += _change(change, fires, options, paint)
+    lines += _queues(plan, paint)
     lines += _conflicts(plan, options, paint)
     lines += _left_alone(plan, paint)
     lines.append(paint("strong", summary(plan)))
@@ -100,6 +103,16 @@ def _row(row: PlanRow, width: int, paint: Paint) -> str:
     if row.tone in ("note", "amiss"):
         return label + text
     return f"{label}{paint('faint', _GUTTER)}{text}".rstrip()
+
+
+def _queues(plan: Plan, paint: Paint) -> Iterator[str]:
+    for queue in plan.queues.missing:
+        heading = f"{paint('create', _SYMBOLS['create'])} queue {paint('strong', queue.name)}"
+        yield f"{heading}  {paint('faint', settings)}" if (settings := stated(queue)) else heading
+    if plan.queues.missing:
+        yield ""
+    for told in queues_told(plan):
+        yield from (paint("update", told), "")
 
 
 def _conflicts(plan: Plan, options: RenderOptions, paint: Paint) -> Iterator[str]:

@@ -44,7 +44,17 @@ def summary(plan: Plan) -> str:
         return f"No changes: neither the files nor the bucket hold a schedule of {visible(plan.owner)}."
     todo = ", ".join(f"{plan.count(kind)} to {kind.verb}" for kind in KINDS)
     conflicts = f", {counted(len(plan.conflicts), 'conflict')}" if plan.conflicts else ""
-    return f"Plan: {todo}; {plan.unchanged} unchanged{conflicts}{left}."
+    queues = f", {counted(len(plan.queues.missing), 'queue')} to make" if plan.queues.missing else ""
+    return f"Plan: {todo}{queues}; {plan.unchanged} unchanged{conflicts}{left}."
+
+
+def queues_told(plan: Plan) -> list[str]:
+    """What is amiss with the declared queues that exist, in sentences."""
+    return [
+        f"The queue {name} is not as the files declare it: {text}. ajsync leaves it as it is; 'ajc queues configure "
+        f"{name}' changes it."
+        for name, text in plan.queues.different
+    ]
 
 
 def done_counts(counts: Mapping[str, int]) -> str:

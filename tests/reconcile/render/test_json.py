@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator
 
 from ajsync.asyncjobs.applied import Commit, RecordedApply
 from ajsync.asyncjobs.model import ScheduledTask, decode_scheduled_task, encode_scheduled_task
+from ajsync.asyncjobs.queues import QueueSettings, QueueSurvey
 from ajsync.errors import Location
 from ajsync.reconcile.fields import stored_object
 from ajsync.reconcile.gates import loosened
@@ -309,3 +310,22 @@ def test_only_a_plan_of_a_selection_has_members_about_it() -> None:
     whole = document(make_plan())
     assert "selection" not in whole
     assert "not_selected" not in whole["summary"]
+
+
+def test_queues_are_named_once_one_is_missing_or_different() -> None:
+    assert "queues" not in document(full_plan())
+    queues = QueueSurvey((QueueSettings("EMAIL"),), (("REPORTS", "max_tries is -1 and not 10"),))
+    assert document(make_plan(queues=queues))["queues"] == {
+        "missing": [
+            {
+                "name": "EMAIL",
+                "max_tries": -1,
+                "max_runtime": 3_600_000_000_000,
+                "max_concurrent": 100,
+                "max_age": 0,
+                "max_entries": 0,
+                "discard_old": False,
+            }
+        ],
+        "different": [{"name": "REPORTS", "detail": "max_tries is -1 and not 10"}],
+    }
