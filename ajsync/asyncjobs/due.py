@@ -1,4 +1,4 @@
-"""When a scheduled task is due: the instants of its schedule, with the phase of an `@every` and the jitter of its name.
+"""When a scheduled task is due: the instants of its schedule in its season, with the phase of an `@every` and jitter.
 
 Pure, so every scheduler, and every command that shows the next fires, gets the same instants.
 """
@@ -14,6 +14,7 @@ from itertools import islice, takewhile
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.errors import ScheduleError
 from ajsync.schedule import Timetable, format_duration_short, parse
+from ajsync.schedule.season import Season, season
 from ajsync.timestamp import NANOSECONDS, to_datetime, to_nanoseconds
 
 _MILLISECOND = 1_000_000
@@ -33,8 +34,51 @@ class Times:
     created: int = 0
     """For an `@every` with jitter: nothing is due within one interval after this instant. 0 for all others."""
 
+    season: Season | None = None
+    """When it may be due at all; None for always. What counts is the instant before jitter."""
+
     def next(self, after: int) -> int | None:
         """The first instant strictly after `after`, or None."""
+        season = self.season
+        if season is None:
+            return self._next(after)
+        due = self._next(max(after, season.first - 1 + self.offset))
+        while due is not None and due - self.offset <= season.last:
+            opens = season.reopens(due - self.offset, self.timetable.zone_info) + self.offset
+            if opens <= due:
+                return due
+            due = self._next(opens - 1) if opens <= _LAST else None
+        return None
+
+    def previous(self, before: int) -> int | None:
+        """The last instant strictly before `before`, or None. An `@every` without a season always has one."""
+        season = self.season
+        if season is None:
+            return self._previous(before)
+        due = self._previous(min(before, season.last + 1 + self.offset))
+        while due is not None and due - self.offset >= max(season.first, _FIRST):
+            closed = season.was_open(due - self.offset, self.timetable.zone_info) + self.offset
+            if closed >= due:
+                return due
+            due = self._previous(closed + 1)
+        return None
+
+    def count(self, after: int, until: int) -> int:
+        """How many instants are in (`after`, `until`], in a time that does not grow with their number."""
+        season = self.season
+        if season is None:
+            return self._count(after, until)
+        after, until = max(after, season.first - 1 + self.offset), min(until, season.last + self.offset)
+        spans = season.closed(after + 1 - self.offset, until + 1 - self.offset, self.timetable.zone_info)
+        left_out = sum(self._count(begin - 1 + self.offset, end - 1 + self.offset) for begin, end in spans)
+        return self._count(after, until) - left_out
+
+    def is_over(self, instant: int) -> bool:
+        """Whether its season has ended by an instant: it was due before, and will not be again."""
+        return self.season is not None and self.next(instant - 1) is None and self.previous(instant) is not None
+
+    def _next(self, after: int) -> int | None:
+        """The same as `next`, whatever the season."""
         start = after - self.offset
         if interval := self.timetable.interval:
             due = self.phase + ((start - self.phase) // interval + 1) * interval + self.offset
@@ -48,8 +92,7 @@ class Times:
             due = to_nanoseconds(found) + self.offset
         return due if due <= _LAST else None
 
-    def previous(self, before: int) -> int | None:
-        """The last instant strictly before `before`, or None. An `@every` always has one."""
+    def _previous(self, before: int) -> int | None:
         start = before - self.offset
         if interval := self.timetable.interval:
             due = self.phase + (start - self.phase - 1) // interval * interval + self.offset
@@ -58,8 +101,7 @@ class Times:
         found = self.timetable.previous(to_datetime(max(-(-start // NANOSECONDS) * NANOSECONDS, _FIRST)))
         return None if found is None else to_nanoseconds(found) + self.offset
 
-    def count(self, after: int, until: int) -> int:
-        """How many instants are in (`after`, `until`], in a time that does not grow with their number."""
+    def _count(self, after: int, until: int) -> int:
         if until <= after:
             return 0
         kept_out = self._kept_out is not None and after < self._kept_out <= until
@@ -93,13 +135,14 @@ class Times:
 def times_of(task: ScheduledTask) -> Times:
     """When `task` is due. Raises ScheduleError."""
     timetable = parse(task.schedule)
-    offset = jitter_offset(task)
+    offset, settings = jitter_offset(task), task.settings
+    found = season(settings.from_, settings.until, settings.except_)
     if not timetable.interval:
-        return Times(timetable, 0, offset)
+        return Times(timetable, 0, offset, season=found)
     created = task.created_at // NANOSECONDS * NANOSECONDS
     phase = created % timetable.interval
     # Jitter moves the instant of the creation itself, at which nothing is due, to a later one.
-    return Times(timetable, phase, offset, created if offset % timetable.interval else 0)
+    return Times(timetable, phase, offset, created if offset % timetable.interval else 0, found)
 
 
 def jitter_offset(task: ScheduledTask) -> int:
@@ -150,5 +193,9 @@ class Upcoming:
         if dues is None:
             dues = self._known[times] = tuple(islice(times.after(self._start - 1), self._count))
         if not dues:
+            if times.is_over(self._start):
+                until = task.settings.until
+                why = f"until is {until}" if until else "except leaves out all that is to come"
+                return NextFires(task, (), timetable, f"over: {why}")
             return NextFires(task, (), timetable, "never fires", amiss=True)
         return NextFires(task, dues, timetable)

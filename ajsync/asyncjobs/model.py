@@ -11,6 +11,7 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any, Literal, TypeAlias, get_args
 
 from ajsync.asyncjobs.foreign import (
@@ -24,7 +25,9 @@ from ajsync.asyncjobs.foreign import (
     strings_member,
 )
 from ajsync.asyncjobs.names import LONGEST_NAME, OWNER_NAME, QUEUE_NAME, SCHEDULE_NAME, TASK_TYPE
-from ajsync.errors import StoredValueError
+from ajsync.errors import ScheduleError, StoredValueError
+from ajsync.schedule.days import MOST_SPANS, canonical_days
+from ajsync.schedule.season import canonical_bound
 from ajsync.text import quote
 from ajsync.timestamp import NANOSECONDS, format_timestamp
 
@@ -50,6 +53,11 @@ def sorted_labels(labels: Mapping[str, str | None]) -> Labels:
     return tuple(sorted((name, value) for name, value in labels.items() if value is not None))
 
 
+def member_name(attribute: str) -> str:
+    """The name of a member from that of its attribute, which has an underscore if Python reserves the word."""
+    return attribute.rstrip("_")
+
+
 def rounded_deadline(nanoseconds: int) -> int:
     """A deadline as asyncjobs stores it: rounded to seconds, half a second upwards."""
     # Go rounds half a second away from zero, but a negative deadline is too short anyway.
@@ -72,6 +80,12 @@ class Managed:
     """Nanoseconds; 0 means none."""
     labels: Labels = ()
     """What tells schedules apart for people; `sorted_labels` makes it."""
+    from_: str = ""
+    """The first date in the zone of the schedule, or the first instant, at which it may be due; "" means always."""
+    until: str = ""
+    """The last one; "" means for ever."""
+    except_: tuple[str, ...] = ()
+    """Dates and ranges of dates, in their canonical form, on which it is not due."""
 
 
 _UNMANAGED = Managed("")
@@ -199,14 +213,17 @@ def _encode_managed(managed: Managed) -> str:
     for field in fields(managed):
         value = getattr(managed, field.name)
         if value != field.default:
-            members.append(f'"{field.name}":{_encode_member(value)}')
+            members.append(f'"{member_name(field.name)}":{_encode_member(value)}')
     return "{" + ",".join(members) + "}"
 
 
-def _encode_member(value: str | int | Labels) -> str:
-    if isinstance(value, tuple):
-        return "{" + ",".join(f"{encode_string(name)}:{encode_string(each)}" for name, each in value) + "}"
-    return encode_string(value) if isinstance(value, str) else str(value)
+def _encode_member(value: str | int | Labels | tuple[str, ...]) -> str:
+    if not isinstance(value, tuple):
+        return encode_string(value) if isinstance(value, str) else str(value)
+    if texts := [encode_string(each) for each in value if isinstance(each, str)]:
+        return f"[{','.join(texts)}]"
+    pairs = [f"{encode_string(each[0])}:{encode_string(each[1])}" for each in value]
+    return "{" + ",".join(pairs) + "}"
 
 
 def _decode_managed(value: dict[str, Any]) -> Managed:
@@ -222,7 +239,38 @@ def _decode_managed(value: dict[str, Any]) -> Managed:
         overlap=choice_member(value, "overlap", DEFAULT_OVERLAP, _OVERLAPS),
         jitter=span_member(value, "jitter"),
         labels=sorted_labels(strings_member(value, "labels")),
+        from_=_bound_member(value, "from"),
+        until=_bound_member(value, "until"),
+        except_=_days_member(value, "except"),
     )
+
+
+def _bound_member(value: dict[str, Any], name: str) -> str:
+    """The date or the instant of the member `name`, "" if it is missing. Raises StoredValueError."""
+    if name not in value:
+        return ""
+    try:
+        return canonical_bound(member(value, name, str))
+    except ScheduleError as error:
+        raise StoredValueError(f'its member "{name}" is wrong: {error}') from None
+
+
+def _days_member(value: dict[str, Any], name: str) -> tuple[str, ...]:
+    """The dates and ranges of the member `name`, none if it is missing. Raises StoredValueError."""
+    if name not in value:
+        return ()
+    found = member(value, name, list)
+    if not all(isinstance(each, str) for each in found):
+        raise StoredValueError(f'its member "{name}" has an item that is not a string')
+    try:
+        return _shared(tuple(found)) if len(found) <= MOST_SPANS else canonical_days(found)
+    except ScheduleError as error:
+        raise StoredValueError(f'its member "{name}" is wrong: {error}') from None
+
+
+@lru_cache(maxsize=512)  # many schedules leave out the same days, and the longest lists take 100 kB
+def _shared(days: tuple[str, ...]) -> tuple[str, ...]:
+    return canonical_days(days)
 
 
 _GO_ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}

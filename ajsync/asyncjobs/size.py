@@ -21,7 +21,8 @@ def too_large(task: ScheduledTask, max_payload: int = DEFAULT_MAX_PAYLOAD) -> st
     """Why a server that takes messages of `max_payload` bytes refuses the schedule or its tasks; "" if it does not."""
     payload = len(task.payload or b"")
     managed = task.settings
-    texts = (task.name, task.schedule, task.queue, task.task_type, managed.owner, managed.source, managed.description)
+    names = (task.name, task.schedule, task.queue, task.task_type, managed.owner)
+    texts = (*names, managed.source, managed.description, managed.from_, managed.until, *managed.except_)
     labels = sum(len(name) + len(value) + 1 for name, value in managed.labels)
     if 2 * payload + 6 * (sum(map(len, texts)) + labels) + _TASK_AROUND <= max_payload:  # true of nearly all, and quick
         return ""

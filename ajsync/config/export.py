@@ -8,12 +8,13 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
-from ajsync.asyncjobs.model import DEFAULT_MAX_TRIES, Managed, ScheduledTask
+from ajsync.asyncjobs.model import DEFAULT_MAX_TRIES, Managed, ScheduledTask, member_name
 from ajsync.asyncjobs.names import LONGEST_NAME, SCHEDULE_NAME
 from ajsync.asyncjobs.size import too_large
+from ajsync.config.calendars import no_season
 from ajsync.config.document import Document, parse_document
 from ajsync.config.emit import Quoted, emit
 from ajsync.config.members import MemberChecks
@@ -25,12 +26,19 @@ from ajsync.schedule.zones import is_zone
 _PAYLOAD_DEPTH = MAX_DEPTH - 10
 """Levels of nesting in a payload as YAML, below the levels of the schedule itself."""
 _NOWHERE = Document("", None, None)
+
+
+def _members_of(part: ScheduledTask | Managed) -> dict[str, Any]:
+    """The values of the fields by their names in a file."""
+    return {member_name(each.name): getattr(part, each.name) for each in fields(part)}
+
+
 _MEMBERS = (
     *("schedule", "timezone", "queue", "task_type", "description", "deadline", "max_tries"),
-    *("catchup", "catchup_window", "overlap", "jitter", "labels"),
+    *("catchup", "catchup_window", "overlap", "jitter", "from", "until", "except", "labels"),
 )
 """In the order in which they are written; the payload follows."""
-_ABSENT = {**asdict(Managed("")), "timezone": "", "deadline": 0, "max_tries": DEFAULT_MAX_TRIES, "labels": {}}
+_ABSENT = {**_members_of(Managed("")), "timezone": "", "deadline": 0, "max_tries": DEFAULT_MAX_TRIES, "labels": {}}
 """The values of members that are left out."""
 _DURATIONS = frozenset(("deadline", "catchup_window", "jitter"))
 
@@ -85,13 +93,20 @@ def _members(task: ScheduledTask, checks: MemberChecks) -> dict[str, Any]:
     except ScheduleError as error:
         raise _NotExpressible(f"schedule: {error}") from None
     schedule, timezone = _split_schedule(task.schedule)
-    values = {each.name: getattr(part, each.name) for part in (task, task.settings) for each in fields(part)}
+    values = _members_of(task) | _members_of(task.settings)
     values |= {"schedule": schedule, "timezone": timezone, "labels": task.labels}
     stored = {name: values[name] for name in _MEMBERS if name not in _ABSENT or values[name] != _ABSENT[name]}
-    members = {name: format_duration_short(value) if name in _DURATIONS else value for name, value in stored.items()}
-    if reason := _difference(members, stored, checks):
+    members = {name: _written(name, value) for name, value in stored.items()}
+    if reason := _difference(members, stored, checks) or no_season(task):
         raise _NotExpressible(reason)
     return members if task.payload is None else members | _payload(task.payload, members, stored, checks)
+
+
+def _written(name: str, value: Any) -> Any:
+    """A value as a file has it."""
+    if name in _DURATIONS:
+        return format_duration_short(value)
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _payload(payload: bytes, members: dict[str, Any], stored: dict[str, Any], checks: MemberChecks) -> dict[str, Any]:

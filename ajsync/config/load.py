@@ -200,7 +200,13 @@ def _digest(owner: str, tasks: Mapping[str, ScheduledTask], queues: Iterable[Que
         row: list[object] = [name, task.schedule, task.queue, task.task_type, payload, task.deadline, task.max_tries]
         row += [managed.description, managed.catchup, managed.catchup_window, managed.overlap, managed.jitter]
         # What was added later is left out while it has its default, so that the plans that users have saved stay valid.
-        added = {name: value for name, value in (("labels", managed.labels),) if value}
+        later = {
+            "labels": managed.labels,
+            "from": managed.from_,
+            "until": managed.until,
+            "except": managed.except_,
+        }
+        added = {name: value for name, value in later.items() if value}
         rows.append([*row, added] if added else row)
     declared = sorted(map(astuple, queues))
     return hashlib.sha256(json.dumps([owner, rows, *([declared] if declared else [])]).encode()).hexdigest()

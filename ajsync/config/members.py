@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ajsync.asyncjobs.model import MAX_DEADLINE, MIN_DEADLINE, rounded_deadline
 from ajsync.asyncjobs.size import MAX_PAYLOAD
+from ajsync.config.calendars import is_name
 from ajsync.config.document import Document, Steps
 from ajsync.config.explain import ValueProblem, explain
 from ajsync.config.placeholders import placeholder_hint
@@ -21,6 +22,8 @@ from ajsync.config.schema import SCHEDULES_SCHEMA, Shape, shape, strict_schema
 from ajsync.config.wording import shown
 from ajsync.errors import Problem, ScheduleError
 from ajsync.schedule import format_duration_short, load_zone, parse, parse_duration, spell_out
+from ajsync.schedule.days import days_text, read_days
+from ajsync.schedule.season import canonical_bound
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
@@ -59,16 +62,18 @@ class MemberChecks:
             for name, value in mapping.items():
                 # The check of the structure has reported unknown members.
                 found = self._look_up(name, value, kind.members[name]) if name in kind.members else None
-                if isinstance(found, tuple):
+                if isinstance(found, _Wrong):
                     problems += [each.problem(document, (*path, name)) for each in found]
                     found = None
                 members[name] = found
         return members
 
     def _look_up(self, name: str, value: object, validator: Validator) -> object:
-        key = (name, value.__class__, value)  # with its class, because True and 1.0 equal 1
+        key: tuple[str, type, object] = (name, value.__class__, value)  # with its class: True and 1.0 equal 1
         if name == "labels" and isinstance(value, dict):
             key = (name, dict, tuple((label, each.__class__, each) for label, each in value.items()))
+        elif name == "except" and isinstance(value, list) and all(isinstance(item, str) for item in value):
+            key = (name, list, tuple(value))
         try:
             return self._found[key]
         except KeyError:
@@ -78,9 +83,15 @@ class MemberChecks:
             return _find(name, value, validator)
 
 
+class _Wrong(tuple[ValueProblem, ...]):
+    """What is wrong with a value."""
+
+    __slots__ = ()
+
+
 def _find(name: str, value: object, validator: Validator) -> object:
-    """The converted value, or a tuple of what is wrong with it."""
-    wrong = tuple(islice(explain(validator, value, name), MOST_PROBLEMS + 1))
+    """The converted value, or what is wrong with it."""
+    wrong = _Wrong(islice(explain(validator, value, name), MOST_PROBLEMS + 1))
     # The parsers of schedules and durations know more than a pattern, so their errors replace the pattern's.
     convert: Callable[[Any], object] | None = None if wrong else _CONVERT.get(name)
     if wrong and isinstance(value, str):
@@ -92,10 +103,10 @@ def _find(name: str, value: object, validator: Validator) -> object:
     except ScheduleError as error:
         message, _, hint = str(error).removeprefix("duration: ").removeprefix("time zone: ").partition("; ")
         meant = placeholder_hint(value, lambda text: _converts(convert, text)) if isinstance(value, str) else ""
-        return (ValueProblem(f"{name}: {message}", meant or hint),)
+        return _Wrong((ValueProblem(f"{name}: {message}", meant or hint),))
     except _NotAllowed as error:
-        message, hint = error.args
-        return (ValueProblem(f"{name}: {message}", hint),)
+        message, hint, *path = error.args
+        return _Wrong((ValueProblem(f"{name}: {message}", hint, tuple(path)),))
     return wrong or converted
 
 
@@ -108,7 +119,7 @@ def _converts(convert: Callable[[Any], object], text: str) -> bool:
 
 
 class _NotAllowed(Exception):
-    """The schema allows a value that is wrong; `args` are the message and the hint."""
+    """The schema allows a value that is wrong; `args` are the message, the hint, and the steps to a part of it."""
 
 
 def _parsed_schedule(text: str) -> str:
@@ -136,6 +147,18 @@ def _positive_duration(text: str) -> int:
 def _zone(name: str) -> str:
     load_zone(name)
     return name
+
+
+def _days(items: list[str]) -> tuple[str, ...]:
+    """The dates and ranges in their canonical form, and the names of calendars, each in its place."""
+    found = []
+    for index, item in enumerate(items):
+        try:
+            found.append(item if is_name(item) else days_text(read_days(item)))
+        except ScheduleError as error:
+            message, _, hint = str(error).partition("; ")
+            raise _NotAllowed(message, hint, index) from None
+    return tuple(found)
 
 
 def _payload(value: object) -> bytes | None:
@@ -170,6 +193,8 @@ _READ: Mapping[str, Callable[[str], object]] = {
     "timezone": _zone,
     "catchup_window": _positive_duration,
     "jitter": _positive_duration,
+    "from": canonical_bound,
+    "until": canonical_bound,
     "payload_base64": _bytes,
 }
 _CONVERT: Mapping[str, Callable[[Any], object]] = {
@@ -177,4 +202,5 @@ _CONVERT: Mapping[str, Callable[[Any], object]] = {
     "schedule": spell_out,  # it can be checked only together with its zone
     "max_tries": int,  # JSON Schema accepts 3.0 as an integer
     "payload": _payload,
+    "except": _days,
 }

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ajsync.asyncjobs.queues import QueueSettings
+from ajsync.config.calendars import Calendars, read_calendars, unknown_problems
 from ajsync.config.document import Document, read_document
 from ajsync.config.explain import ValueProblem, explain
 from ajsync.config.files import Folder, Pattern
@@ -43,6 +44,7 @@ class Project:
     """The declared queues by name."""
     queues_given: bool
     """Whether `queues` is set; otherwise a schedule may name any queue."""
+    calendars: Calendars
 
 
 def find_project(start: Path) -> Path | None:
@@ -114,10 +116,12 @@ class _Reader:
         self._chosen = environment
         self._checks = checks
         self._problems = problems
+        self._calendars: Calendars = {}
 
     def project(self) -> Project:
         chosen = self._environments.get(self._chosen or "", {})
         variables = self._variables()
+        self._calendars = read_calendars(self._document, _mapping(self._value.get("calendars")), self._problems)
         defaults = self._defaults(self._value, (), variables)
         # Check the defaults of all environments, so that a mistake does not wait until its environment is chosen.
         by_environment = {
@@ -136,6 +140,7 @@ class _Reader:
             variables=variables,
             queues=read_queues(self._document, self._value.get("queues", {}), variables, self._problems),
             queues_given="queues" in self._value,
+            calendars=self._calendars,
         )
 
     def _variables(self) -> Variables:
@@ -161,6 +166,7 @@ class _Reader:
         defaults, unresolved = variables.replace(self._document, value["defaults"], path)
         found = Problems()
         members = self._checks.check(defaults, self._checks.defaults, self._document, path, found)
+        found += unknown_problems(members.get("except"), self._calendars, self._document, (*path, "except"))
         self._problems += unresolved + unless_unresolved(found, unresolved)
         return members
 

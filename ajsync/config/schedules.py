@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ajsync.asyncjobs.model import Managed, ScheduledTask, sorted_labels
+from ajsync.asyncjobs.model import Managed, ScheduledTask, member_name, sorted_labels
 from ajsync.asyncjobs.names import DEFAULT_QUEUE
 from ajsync.asyncjobs.size import MAX_PAYLOAD, too_large
+from ajsync.config.calendars import excepted_days, no_season, unknown_problems
 from ajsync.config.document import Document, read_document
 from ajsync.config.explain import explain
 from ajsync.config.files import Folder
@@ -26,8 +27,12 @@ from ajsync.files import read_regular
 from ajsync.schedule import split_zone, stored_schedule
 from ajsync.text import nearest, quote
 
-_SETTINGS = ("catchup", "catchup_window", "overlap", "jitter")
-"""Members that are stored as they are, apart from Go's fields."""
+_SETTINGS = {
+    member_name(attribute): attribute
+    for attribute in ("catchup", "catchup_window", "overlap", "jitter", "from_", "until")
+}
+"""Members that are stored as they are, apart from Go's fields, and their attributes."""
+_SEASON = frozenset(("from", "until", "except"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,7 @@ class SchedulesReader:
         self._checks = checks
         self._structure = validator(_structure())
         self._named = named
+        self._days: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def read(self, path: Path, problems: list[Problem]) -> list[LoadedSchedule]:
         """The schedules of a file. What is wrong is added to `problems`."""
@@ -78,6 +84,7 @@ class SchedulesReader:
         checks, defaults = self._checks, self._project.defaults
         if "defaults" in value:
             own = checks.check(value["defaults"], checks.defaults, document, ("defaults",), problems)
+            problems += unknown_problems(own.get("except"), self._project.calendars, document, ("defaults", "except"))
             defaults = merged(defaults, own)
         schedules = value.get("schedules")
         source = self._folder.source(path)
@@ -91,6 +98,8 @@ class SchedulesReader:
             place = ("schedules", name)
             found = Problems()
             own = checks.check(schedule, checks.schedule, document, place, found)
+            if "except" in own:
+                found += unknown_problems(own["except"], self._project.calendars, document, (*place, "except"))
             task = None
             if isinstance(schedule, dict):
                 task = self._task(_Draft(name, own, merged(defaults, own), document, found), source, path.parent)
@@ -107,7 +116,9 @@ class SchedulesReader:
         payload = own.get("payload", own.get("payload_base64"))
         if own.get("payload_file") is not None:
             payload = self._payload_file(draft, folder)
-        settings = {name: members[name] for name in _SETTINGS if name in members}
+        settings = {attribute: members[name] for name, attribute in _SETTINGS.items() if name in members}
+        if "except" in members:
+            settings["except_"] = self._excepted(draft)
         if labels := members.get("labels"):
             settings["labels"] = sorted_labels(labels)
         task = ScheduledTask(
@@ -124,10 +135,26 @@ class SchedulesReader:
             message = f"the queue {shown(task.queue)} is not declared in `queues` of {PROJECT_FILE}"
             hint = f"did you mean {quote(meant)}?" if meant else "declare it there, or name one that is declared"
             draft.problem(message, hint, "queue" if "queue" in own else "")
-        whole = not draft.problems and None not in (task.queue, task.task_type)
+        whole = not draft.problems and None not in (task.queue, task.task_type, *settings.values())
+        if whole and (reason := no_season(task)):
+            draft.problem(reason, "until is the last day, and must not be before from")
         if whole and (reason := too_large(task)):
             draft.problem(f"too large: {reason}", "shorten the description or the payload")
         return task
+
+    def _excepted(self, draft: _Draft) -> tuple[str, ...] | None:
+        """The days of `except` as they are stored; None if something is wrong with them."""
+        items: tuple[str, ...] | None = draft.members["except"]
+        if items is None:
+            return None
+        if items not in self._days:
+            try:
+                self._days[items] = excepted_days(items, self._project.calendars)
+            except ScheduleError as error:
+                message, _, hint = str(error).partition("; ")
+                draft.problem(f"except: {message}", hint, "except" if "except" in draft.own else "")
+                return None
+        return self._days[items]
 
     def _payload_file(self, draft: _Draft, folder: Path) -> bytes:
         named = draft.own["payload_file"]
@@ -187,7 +214,8 @@ def _stored_schedule(draft: _Draft) -> str:
             message = "timezone: the schedule has a prefix that sets the zone"
             draft.problem(message, "keep either the prefix or timezone", "timezone")
     try:
-        return stored_schedule(text, zone)
+        # An `@every` needs a zone only for days.
+        return stored_schedule(text, zone, of_every=not _SEASON.isdisjoint(draft.members))
     except ScheduleError as error:
         message, _, hint = str(error).partition("; ")
         draft.problem(f"schedule: {message}", hint, "schedule")

@@ -9,8 +9,10 @@ from functools import lru_cache
 from typing import Literal
 
 from ajsync.schedule import Timetable
+from ajsync.schedule.season import Season
 from ajsync.schedule.timetable import clock_changes
 from ajsync.schedule.walltimes import WallTimes
+from ajsync.timestamp import to_nanoseconds
 
 _SECOND = timedelta(seconds=1)
 _MINUTE = timedelta(minutes=1)
@@ -57,8 +59,10 @@ def _wall(zone: tzinfo, instant: datetime) -> datetime:
 
 
 @lru_cache(maxsize=16_384)  # many schedules share a timetable
-def effects_of_clocks(timetable: Timetable, start: datetime, end: datetime) -> tuple[ClockEffect, ...]:
-    """What the changes of its zone do to a schedule.
+def effects_of_clocks(
+    timetable: Timetable, start: datetime, end: datetime, season: Season | None = None
+) -> tuple[ClockEffect, ...]:
+    """What the changes of its zone do to a schedule in its season.
 
     A schedule that fires just as regularly during the change, such as an hourly one, is not affected: it loses a wall
     time, but no hour.
@@ -68,12 +72,15 @@ def effects_of_clocks(timetable: Timetable, start: datetime, end: datetime) -> t
         return ()
     effects = []
     for change in changes_of_clocks(timetable.zone_info, start, end):
+        if season is not None and not season.first <= to_nanoseconds(change.at) <= season.last:
+            continue
         first, last = sorted((change.before, change.after))
         shift = last - first
         found = tuple(
             wall
             for wall in _matches(walls, first, last)
             if not (_is_match(walls, wall - shift) and _is_match(walls, wall + shift))
+            and (season is None or season.is_open_on(wall))
         )
         if found:
             effects.append(ClockEffect("skipped" if change.forward else "doubled", found, change))

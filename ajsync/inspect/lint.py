@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import islice, pairwise
 from typing import Literal, TypeAlias
 
+from ajsync.asyncjobs.due import Times, times_of
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.errors import ScheduleError
 from ajsync.inspect.clock_changes import ClockEffect, effects_of_clocks
-from ajsync.schedule import Timetable, parse
 from ajsync.schedule.fields import CronFields
 from ajsync.text import listed
-from ajsync.timestamp import NANOSECONDS
+from ajsync.timestamp import NANOSECONDS, to_datetime, to_nanoseconds
 
 Severity = Literal["error", "warning", "notice"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "notice")
@@ -51,12 +51,13 @@ class Finding:
 
 
 class Facts:
-    """What rules ask of a timetable. Computed once for all schedules with the same text."""
+    """What rules ask of the times of a schedule. Computed once for all schedules with the same text and season."""
 
-    def __init__(self, timetable: Timetable, now: datetime) -> None:
-        """`now` must be aware."""
-        self.timetable = timetable
-        self._now = now.astimezone(UTC)
+    def __init__(self, times: Times, now: int) -> None:
+        """`times` without jitter; `now` in nanoseconds since 1970."""
+        self.timetable = times.timetable
+        self._times = times
+        self._start = now
 
     @property
     def fields(self) -> CronFields | None:
@@ -66,28 +67,33 @@ class Facts:
     @property
     def effects(self) -> tuple[ClockEffect, ...]:
         """What the next changes of the clocks do to it."""
-        return effects_of_clocks(self.timetable, self._now, self._now + _YEAR)
+        start = to_datetime(self._start)
+        return effects_of_clocks(self.timetable, start, start + _YEAR, self._times.season)
 
     @cached_property
     def first(self) -> datetime | None:
         """The next fire, in the zone of the schedule; None if it never fires."""
-        return self.timetable.next(self._now)
+        return self._after(self._start)
+
+    @cached_property
+    def is_over(self) -> bool:
+        """Whether its season has ended: it was due before, and will not be again."""
+        return self._times.is_over(self._start + 1)
 
     @cached_property
     def shortest_interval(self) -> int | None:
         """The nanoseconds between the two of the next fires that are closest; None if there are not two."""
         fields = self.fields
         once_a_day = fields is not None and len(fields.hour.values) == len(fields.minute.values) == 1
-        fires = islice(self._upcoming(), _LOOKED_AT_ONCE_A_DAY if once_a_day else _LOOKED_AT)
-        intervals = [second - first for first, second in pairwise(fires)]
-        return int(min(intervals).total_seconds()) * NANOSECONDS if intervals else None
+        fires = islice(self._times.after(self._start), _LOOKED_AT_ONCE_A_DAY if once_a_day else _LOOKED_AT)
+        return min((second - first for first, second in pairwise(fires)), default=None)
 
     @cached_property
     def only_leap_day(self) -> datetime | None:
         """The next fire of what fires on 29 February only; None for all else."""
         if self.first is None or (self.first.month, self.first.day) != _LEAP_DAY:
             return None
-        following = self.timetable.next(self.first.replace(hour=23, minute=59, second=59))
+        following = self._after(to_nanoseconds(self.first.replace(hour=23, minute=59, second=59)))
         return self.first if following is None or (following.month, following.day) == _LEAP_DAY else None
 
     @property
@@ -99,12 +105,9 @@ class Facts:
         everything = ((fields.hour, 24), (fields.day, 31), (fields.month, 12), (fields.weekday, 7))
         return any(len(field.values) < size for field, size in everything)
 
-    def _upcoming(self) -> Iterator[datetime]:
-        """The next fires, in UTC, because Python subtracts two times of one zone by wall clock."""
-        moment = self.first
-        while moment is not None:
-            yield moment.astimezone(UTC)
-            moment = self.timetable.next(moment)
+    def _after(self, instant: int) -> datetime | None:
+        due = self._times.next(instant)
+        return None if due is None else to_datetime(due, self.timetable.zone_info)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,17 +162,17 @@ def material(
     without_queue: Collection[str] = (),
 ) -> Material:
     """Collect what rules look at. Tasks whose schedule is not valid count as unreadable."""
-    moment = datetime.fromtimestamp(now // NANOSECONDS, UTC)
-    facts: dict[Timetable, Facts] = {}
+    start = now // NANOSECONDS * NANOSECONDS
+    facts: dict[Times, Facts] = {}
     subjects: list[Subject] = []
     reasons = dict(unreadable or {})
     for task in tasks:
         try:
-            timetable = parse(task.schedule)
+            times = replace(times_of(task), phase=0, offset=0, created=0)
         except ScheduleError as error:
             reasons[task.name] = str(error)
             continue
-        subjects.append(Subject(task, facts.setdefault(timetable, Facts(timetable, moment))))
+        subjects.append(Subject(task, facts.setdefault(times, Facts(times, start))))
     return Material(subjects, reasons, queues, now, herd, without_queue)
 
 

@@ -18,6 +18,7 @@ from ajsync.schedule import format_duration_short, parse_duration, split_zone
 from ajsync.schedule.units import HOUR, SECOND
 from ajsync.schedule.zones import ZONE_PREFIXES
 from ajsync.text import nearest, plural
+from ajsync.timestamp import to_datetime
 
 _DAY = 24 * HOUR
 _EVERY = "@every "
@@ -45,8 +46,20 @@ def _no_task(found: Material) -> Iterator[Remark]:
 
 
 def _never_fires(subject: Subject) -> Iterator[Words]:
-    if subject.facts.first is None:
+    if subject.facts.first is not None or subject.facts.is_over:
+        return
+    if subject.facts.timetable.next(to_datetime(0)) is None:
         yield f"{_schedule(subject)} never fires", "no date has such a day, or no day has such a time"
+    else:
+        message = f"{_schedule(subject)} never fires: from, until and except leave out every time that it has"
+        yield message, "change one of them, or the schedule"
+
+
+def _over(subject: Subject) -> Iterator[Words]:
+    if subject.facts.is_over:
+        until = subject.task.settings.until
+        reason = f"until is {until}" if until else "except leaves out all that is to come"
+        yield f"it is over and will not fire again: {reason}", "remove it, or set a later date"
 
 
 def _leap_day_only(subject: Subject) -> Iterator[Words]:
@@ -211,6 +224,7 @@ RULES = (
     Rule("no-task", "error", "queue, type, deadline or tries are not valid", _no_task),
     Rule("never-fires", "error", "no date and time match", each(_never_fires)),
     Rule("unknown-queue", "error", "its queue does not exist; needs --online", _unknown_queue),
+    Rule("over", "warning", "until or except leaves no fire to come", each(_over)),
     Rule("leap-day-only", "warning", "it fires only on 29 February", each(_leap_day_only)),
     Rule("day-or-weekday", "warning", "days of month and week: either may match", each(field_rules.day_or_weekday)),
     Rule("step-over-range", "warning", "a step such as */90 matches one value", each(field_rules.step_over_range)),

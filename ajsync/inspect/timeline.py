@@ -90,7 +90,7 @@ def timeline(tasks: Iterable[ScheduledTask], start: datetime, hours: int, zone: 
         never={
             task.name: task.schedule
             for times, members in schedules.groups.items()
-            if times.next(to_nanoseconds(start) - 1) is None
+            if times.next(to_nanoseconds(start) - 1) is None and not times.is_over(to_nanoseconds(start))
             for task in members
         },
         affected=tuple(_affected(schedules, start)),
@@ -151,7 +151,7 @@ def _affected(schedules: Grouped, start: datetime) -> list[Affected]:
     found = [
         Affected(task.name, task.schedule, times.timetable.zone, effect)
         for times, members in schedules.groups.items()
-        for effect in effects_of_clocks(times.timetable, begin, begin + _YEAR)
+        for effect in effects_of_clocks(times.timetable, begin, begin + _YEAR, times.season)
         for task in members
     ]
     return sorted(found, key=lambda each: (each.effect.change.at, each.name))

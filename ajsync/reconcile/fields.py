@@ -61,6 +61,9 @@ FIELDS = (
     ),
     Field("overlap", "text", "settings.overlap", default=DEFAULT_OVERLAP),
     Field("jitter", "duration", "settings.jitter", default=0),
+    Field("from", "text", "settings.from_", default=""),
+    Field("until", "text", "settings.until", default=""),
+    Field("except", "text", "settings.except_", ", ".join, default=""),
     Field("labels", "labels", "settings.labels", default=()),
     Field("description", "text", "settings.description", default=""),
 )
@@ -69,7 +72,7 @@ FIELDS = (
 _compared = attrgetter(*dict.fromkeys(field.attribute for field in (*FIELDS, OWNER)))
 """All that is compared; most schedules of a plan are equal, and that is found at once."""
 
-TIMING = frozenset({"schedule", "timezone", "jitter"})
+TIMING = frozenset({"schedule", "timezone", "jitter", "from", "until", "except"})
 """The names of the fields that say when a schedule fires."""
 
 

@@ -131,14 +131,16 @@ def spell_out(text: str) -> str:
 
 
 @lru_cache(maxsize=4096)  # a project has few schedules and zones, and many entries with them
-def stored_schedule(text: str, zone: str = "") -> str:
-    """The schedule as it is stored: spelled out, checked, and with the prefix of `zone` unless it is an `@every`.
+def stored_schedule(text: str, zone: str = "", *, of_every: bool = False) -> str:
+    """The schedule as it is stored: spelled out, checked, and with the prefix of `zone`.
+
+    An `@every` gets the prefix only if `of_every`, since its fires do not depend on a zone.
 
     Raises ScheduleError if the schedule or the zone is not valid, or if both name a zone.
     """
     spelled = spell_out(text)
     load_zone(zone)
-    if zone and not spelled.startswith(_EVERY):
+    if zone and (of_every or not spelled.startswith(_EVERY)):
         if spelled.startswith(ZONE_PREFIXES):
             both = f"{quote(spelled)} already names a zone, and so does {quote(zone)}"
             raise ScheduleError(f"time zone: {both}; keep one of them")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import MAXYEAR, UTC, datetime, timedelta, tzinfo
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from itertools import pairwise
 
@@ -148,9 +148,12 @@ def _instants(wall: datetime, zone: tzinfo) -> list[datetime]:
 
 
 def clock_changes(zone: tzinfo, begin: datetime, end: datetime) -> Iterator[datetime]:
-    """The instants after `begin` and up to `end`, both in UTC, at which the clocks of `zone` are set, in UTC."""
+    """The instants after `begin` and up to `end`, both in UTC, at which the clocks of `zone` are set, in UTC.
+
+    Those of the first and the last year that a datetime can hold are left out.
+    """
     if zone is not UTC:
-        for year in range(begin.year, end.year + 1):
+        for year in range(max(begin.year, MINYEAR + 1), min(end.year + 1, MAXYEAR)):
             yield from (change for change in _changes(zone, year) if begin < change <= end)
 
 

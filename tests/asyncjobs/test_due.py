@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ajsync.asyncjobs.due import NextFires, Times, Upcoming, times_of
 from ajsync.asyncjobs.model import Managed, ScheduledTask
 from ajsync.schedule import parse
+from ajsync.schedule.days import canonical_days, days_text
 from ajsync.timestamp import NANOSECONDS as SECOND
 from ajsync.timestamp import format_timestamp, parse_timestamp, to_datetime
 from tests.tasks import task
@@ -157,3 +160,124 @@ def test_as_many_are_counted_as_are_due(times: Times, after: int, number: int) -
     assert times.count(after, last) == number
     assert times.count(after, last - 1) == number - 1
     assert times.count(after, after - number) == 0
+
+
+ORDINAL = to_datetime(MIDNIGHT).toordinal()
+DAYS = st.lists(st.integers(-2, 12).flatmap(lambda day: st.tuples(st.just(day), st.integers(day, day + 4))), max_size=4)
+BOUNDS = (
+    st.none() | st.integers(-2, 14) | st.integers(-2 * 24 * 60, 14 * 24 * 60).map(lambda minute: minute / (24 * 60))
+)
+"""A number of days after MIDNIGHT: a date if it is whole, an instant otherwise."""
+
+
+@st.composite
+def seasonal(draw: st.DrawFn) -> tuple[Times, Times, Callable[[int], bool]]:
+    """Times with a season, the same without, and which instants before jitter are in the season."""
+    schedule = draw(
+        st.sampled_from(
+            [
+                *(
+                    "*/20 * * * *",
+                    "0 0 * * *",
+                    "CRON_TZ=Europe/Malta 30 2 * * *",
+                    "CRON_TZ=America/Havana */30 0 * * *",
+                ),
+                *("@every 11m", "CRON_TZ=Asia/Tokyo @every 7h", "CRON_TZ=Pacific/Apia @hourly"),
+            ]
+        )
+    )
+    jitter, created = draw(st.sampled_from([0, 40 * MINUTE, 50 * 60 * MINUTE])), draw(st.sampled_from([1, MIDNIGHT]))
+    days, since, until = draw(DAYS), draw(BOUNDS), draw(BOUNDS)
+    excepted = canonical_days(days_text((ORDINAL + first, ORDINAL + last)) for first, last in days)
+    settings = Managed("team", jitter=jitter, from_=bound(since), until=bound(until), except_=excepted)
+    name = draw(st.sampled_from("ABCDEFGH"))
+    with_season = task(name, schedule=schedule, created_at=created, managed=settings)
+    without = replace(with_season, managed=Managed("team", jitter=jitter))
+    zone = parse(schedule).zone_info
+
+    def in_season(base: int) -> bool:
+        day = to_datetime(base, zone).toordinal() - ORDINAL
+        early = since is not None and (day < since if isinstance(since, int) else base < instant(since))
+        late = until is not None and (day > until if isinstance(until, int) else base > instant(until))
+        return not (early or late or any(first <= day <= last for first, last in days))
+
+    return times_of(with_season), times_of(without), in_season
+
+
+def instant(days: float) -> int:
+    return MIDNIGHT + round(days * 24 * 60) * MINUTE
+
+
+def bound(days: float | None) -> str:
+    """A bound of a season as it is stored."""
+    if days is None:
+        return ""
+    return days_text((ORDINAL + days,) * 2) if isinstance(days, int) else format_timestamp(instant(days))
+
+
+@settings(max_examples=150, deadline=None)
+@given(seasonal())
+def test_the_fires_in_a_season_are_those_without_it_less_those_out_of_it(
+    found: tuple[Times, Times, Callable[[int], bool]],
+) -> None:
+    with_season, without, in_season = found
+    begin, end = MIDNIGHT - 3 * 24 * 60 * MINUTE, MIDNIGHT + 20 * 24 * 60 * MINUTE
+    dues = [due for due in without.between(begin, end) if in_season(due - without.offset)]
+    assert [*with_season.between(begin, end)] == dues
+    assert with_season.count(begin, end) == len(dues)
+    assert [with_season.previous(due) for due in dues[1:]] == dues[:-1]
+    for middle in (MIDNIGHT, MIDNIGHT + 5 * 24 * 60 * MINUTE + 1):
+        assert with_season.count(begin, middle) + with_season.count(middle, end) == len(dues)
+        if before := [due for due in dues if due < middle]:
+            assert with_season.previous(middle) == before[-1]
+
+
+@pytest.mark.parametrize("schedule", ["@every 1h", "@hourly", "CRON_TZ=Europe/Malta @hourly"])
+@pytest.mark.parametrize("jitter", [0, 90 * MINUTE])
+def test_both_ends_of_a_season_belong_to_it(schedule: str, jitter: int) -> None:
+    settings = Managed("team", jitter=jitter, from_="2027-03-01T01:00:00Z", until="2027-03-01T02:00:00Z")
+    times = times_of(task("A", schedule=schedule, created_at=MIDNIGHT - 60 * MINUTE, managed=settings))
+    first, last = (MIDNIGHT + hours * 60 * MINUTE + times.offset for hours in (1, 2))
+    assert [*times.after(MIDNIGHT)] == [first, last]
+    assert [times.previous(each) for each in (first, last, last + 1, last + 600 * MINUTE)] == [None, first, last, last]
+    spans = ((0, first - 1), (0, first), (first, last), (last, 2**62))
+    assert [times.count(*span) for span in spans] == [0, 1, 1, 0]
+
+
+@pytest.mark.parametrize("schedule", ["@every 1s", "* * * * *", "CRON_TZ=Europe/Malta * * * * *", "0 0 29 2 *"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"except_": ("2027-01-01..9999-12-31",)},
+        {"until": "2026-12-31"},
+        {"until": "2026-12-31T23:59:59Z"},
+        {"from_": "9999-12-31"},
+    ],
+)
+def test_a_season_that_is_closed_for_ever_ends_the_search(schedule: str, settings: dict[str, Any]) -> None:
+    times = times_of(task("A", schedule=schedule, created_at=MIDNIGHT, managed=Managed("team", **settings)))
+    assert times.next(MIDNIGHT) is None
+    assert times.count(MIDNIGHT, MIDNIGHT + 10**18) == 0
+
+
+@pytest.mark.parametrize("schedule", ["@every 1s", "* * * * *", "CRON_TZ=Europe/Malta 0 0 * * *"])
+def test_a_search_leaps_over_years_in_both_directions(schedule: str) -> None:
+    closed = Managed("team", except_=("2000-01-01..4999-12-31",))
+    times = times_of(task("A", schedule=schedule, created_at=MIDNIGHT, managed=closed))
+    after, before = times.next(MIDNIGHT), times.previous(MIDNIGHT)
+    assert after is not None
+    assert before is not None
+    zone = times.timetable.zone_info
+    assert to_datetime(after, zone).isoformat()[:16] == "5000-01-01T00:00"
+    assert to_datetime(before, zone).year == 1999
+    assert times.count(before, after) == 1
+
+
+def test_what_is_over_says_so_and_what_never_is_due_is_amiss() -> None:
+    over = Managed("team", until="2027-02-27")
+    never = Managed("team", from_="2027-05-01", until="2027-04-30")
+    found = next_fires([task("A", managed=over), task("B", managed=never)], MIDNIGHT, 1)
+    assert [(each.reason, each.amiss) for each in found] == [
+        ("over: until is 2027-02-27", False),
+        ("never fires", True),
+    ]

@@ -103,6 +103,22 @@ VALID = {
             json.dumps({**VALID, "ajsync": {"owner": "x", "labels": {"\n" * 99: 1}}}).encode(),
             'its member "labels" has a whole number for "\\n\\n',
         ),
+        *(
+            (json.dumps({**VALID, "ajsync": {"owner": "x", name: value}}).encode(), f'its member "{name}" {reason}')
+            for name, value, reason in (
+                ("from", 1, "is a whole number, not a string"),
+                ("from", None, "is null, not a string"),
+                ("from", "", 'is wrong: "" is not an instant'),
+                ("from", "2026-02-30", 'is wrong: there is no day "2026-02-30"'),
+                ("until", "2026-12-25T00:00:00", 'is wrong: "2026-12-25T00:00:00" is not an instant'),
+                ("until", "9" * 10**6, "is wrong: "),
+                ("except", "2026-12-25", "is a string, not an array"),
+                ("except", [1], "has an item that is not a string"),
+                ("except", ["2026-12-25", ["2026-12-26"]], "has an item that is not a string"),
+                ("except", ["holidays"], 'is wrong: "holidays" is not a date'),
+                ("except", [f"{year:04}-01-01" for year in range(1, 1_002)], "is wrong: 1,001 separate days"),
+            )
+        ),
         (json.dumps({**VALID, "ajsync": {"owner": "x" * 256}}).encode(), 'its owner "xxxxxxxxxx'),
         (json.dumps(VALID).encode("utf-16"), "not JSON: "),
     ],
@@ -143,6 +159,13 @@ def test_labels_are_read_sorted_and_written_as_go_writes_strings() -> None:
 def test_members_that_are_not_known_are_ignored() -> None:
     data = json.dumps({**VALID, "later": 1, "ajsync": {"owner": "x", "later": 1}}).encode()
     assert decode_scheduled_task("A", data).managed == Managed("x")
+
+
+def test_days_that_others_wrote_are_read_in_their_canonical_form_and_kept_once() -> None:
+    ours = {"owner": "x", "from": "2026-12-01t09:00:00+01:00", "except": ["2026-12-26", "2026-12-20..2026-12-25"]}
+    one, other = (decode_scheduled_task("A", json.dumps({**VALID, "ajsync": ours}).encode()).settings for _ in "ab")
+    assert (one.from_, one.except_) == ("2026-12-01T08:00:00Z", ("2026-12-20..2026-12-26",))
+    assert one.except_ is other.except_
 
 
 @given(st.binary())

@@ -28,10 +28,12 @@ def largest(scheduled: ScheduledTask) -> int:
     return len(HEADERS) + max(len(encode_task(made)), len(encode_scheduled_task(stored)))
 
 
-@given(st.integers(0, 4000), st.integers(0, 2000), st.integers(0, 500), st.integers(0, 6000))
-def test_what_is_small_enough_is_taken(payload: int, description: int, labels: int, room: int) -> None:
+@given(st.integers(0, 4000), st.integers(0, 2000), st.integers(0, 500), st.integers(0, 100), st.integers(0, 6000))
+def test_what_is_small_enough_is_taken(payload: int, description: int, labels: int, days: int, room: int) -> None:
     many = tuple((f"{number}<", "<") for number in range(labels))
-    managed = Managed("team", "s.yaml", "é<" * description, labels=many)
+    season: dict[str, Any] = {"from_": "1999-01-01", "until": "2100-01-01"}
+    season["except_"] = tuple(f"{2000 + year}-01-01" for year in range(days))
+    managed = Managed("team", "s.yaml", "é<" * description, labels=many, **season)
     scheduled = task("N" * 100, payload=b"x" * payload, managed=managed, deadline=10**15)
     if not too_large(scheduled, room):
         assert largest(scheduled) <= room

@@ -191,7 +191,10 @@ PAYLOADS = st.sampled_from(
     ]
 )
 GO = ("schedule", "queue", "task_type", "deadline", "max_tries", "created_at", "ajsync", "name", "payload")
-OURS = ("owner", "source", "description", "catchup", "catchup_window", "overlap", "jitter", "labels")
+OURS = (
+    *("owner", "source", "description", "catchup", "catchup_window", "overlap", "jitter"),
+    *("labels", "from", "until", "except"),
+)
 
 
 @st.composite

@@ -72,6 +72,9 @@ def scheduled_tasks(draw: st.DrawFn) -> ScheduledTask:
         overlap=draw(st.sampled_from(["allow", "skip"])),
         jitter=draw(st.just(0) | DURATIONS),
         labels=draw(st.dictionaries(LABELS, LABELS, max_size=3).map(sorted_labels)),
+        from_=draw(st.sampled_from(["", "2026-12-01", "2026-12-01T08:00:00Z"])),
+        until=draw(st.sampled_from(["", "2027-03-31", "2027-03-31T08:00:00.5Z"])),
+        except_=draw(st.sampled_from([(), ("2026-12-25",), ("2026-12-20..2027-01-02", "2027-06-01")])),
     )
     return ScheduledTask(
         name=draw(WORDS),

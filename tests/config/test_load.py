@@ -126,6 +126,7 @@ def test_a_configuration_may_be_empty(tmp_path: Path) -> None:
         *("queue: Q", "deadline: 1h", "max_tries: 3", "payload: 1", "payload_base64: ''", "timezone: UTC"),
         *("description: x", "catchup: none", "catchup_window: 1h", "overlap: skip", "jitter: 1s", "suspend: true"),
         "labels: {team: payments}",
+        *("from: 2026-12-01", "until: 2026-12-01", "except: [2026-12-01]"),
     ],
 )
 def test_every_difference_between_tasks_changes_the_digest(tmp_path: Path, members: str) -> None:
@@ -171,6 +172,9 @@ schedules = st.fixed_dictionaries(
         "overlap": st.sampled_from(["allow", "skip"]),
         "jitter": st.sampled_from(["1s", "5m"]),
         "labels": st.dictionaries(names, st.none() | names, max_size=3),
+        "from": st.sampled_from(["2026-12-01", "2026-12-01T08:00:00Z"]),
+        "until": st.sampled_from(["2027-12-31", "2027-12-31T08:00:00Z"]),
+        "except": st.lists(st.sampled_from(["2026-12-25", "2026-12-20..2027-01-02"])),
         "suspend": st.booleans(),
     },
 )

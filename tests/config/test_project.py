@@ -189,8 +189,8 @@ environments:
             '2:51: d is empty, not a string, an integer, a number or true or false; write for example "PROD"',
         ]),
         ("owner: x\ndefaults: {schedule: daily, deadline: 1s}", [
-            '2:12: unknown member "schedule"; known are catchup, catchup_window, deadline, jitter, labels, max_tries, '
-            "overlap, queue, task_type, timezone",
+            '2:12: unknown member "schedule"; known are catchup, catchup_window, deadline, except, from, jitter, '
+            "labels, max_tries, overlap, queue, task_type, timezone, until",
             '2:39: deadline: "1s" is too short; the minimum is 30s',
         ]),
     ],

@@ -224,8 +224,9 @@ BOTH = "exclude each other; keep one of them"
         ("task_typ: x", '5:5: unknown member "task_typ"; did you mean "task_type"?'),
         (
             "colour: red",
-            '5:5: unknown member "colour"; known are catchup, catchup_window, deadline, description, jitter, labels, '
-            "max_tries, overlap, payload, payload_base64, payload_file, queue, schedule, suspend, task_type, timezone",
+            '5:5: unknown member "colour"; known are catchup, catchup_window, deadline, description, except, from, '
+            "jitter, labels, max_tries, overlap, payload, payload_base64, payload_file, queue, schedule, suspend, "
+            "task_type, timezone, until",
         ),
         ("max_tries: x", '5:16: max_tries: "x" is a string, not an integer; write for example 3'),
         ("max_tries: '3'", '5:16: max_tries: "3" is a string, not an integer; write it without quotes: 3'),
@@ -355,8 +356,8 @@ def test_a_schedule_that_is_wrong_is_told(tmp_path: Path, schedule: str, problem
         (
             "defaults: {payload: 1}\nschedules: {A: {schedule: daily, task_type: t, payload: 1}}",
             [
-                '1:12: unknown member "payload"; known are catchup, catchup_window, deadline, jitter, labels, '
-                "max_tries, overlap, queue, task_type, timezone"
+                '1:12: unknown member "payload"; known are catchup, catchup_window, deadline, except, from, jitter, '
+                "labels, max_tries, overlap, queue, task_type, timezone, until"
             ],
         ),
         (

@@ -32,8 +32,26 @@ CASES: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = {
         [{"queue": "A-B"}, {"task_type": "a:b"}, {"deadline": HOUR}, {"max_tries": 0}],
     ),
     "never-fires": (
-        [{"schedule": "0 0 30 2 *"}, {"schedule": "0 0 31 4,6 *"}, {"schedule": ", * * * *"}],
-        [{"schedule": "0 0 29 2 *"}, {"schedule": "@yearly"}, {"schedule": "@every 1h"}],
+        [
+            *({"schedule": "0 0 30 2 *"}, {"schedule": "0 0 31 4,6 *"}, {"schedule": ", * * * *"}),
+            {"schedule": "0 0 1 * *", **managed(from_="2027-02-02", until="2027-02-28")},
+        ],
+        [
+            *({"schedule": "0 0 29 2 *"}, {"schedule": "@yearly"}, {"schedule": "@every 1h"}),
+            {"schedule": "@daily", **managed(until="2026-12-31")},
+        ],
+    ),
+    "over": (
+        [
+            {"schedule": "@daily", **managed(until="2027-01-09")},
+            {"schedule": "@every 1h", **managed(until="2027-01-10T10:00:00Z")},
+            {"schedule": "@daily", **managed(except_=("2027-01-11..9999-12-31",))},
+        ],
+        [
+            {"schedule": "@hourly", **managed(until="2027-01-10")},
+            {"schedule": "@daily", **managed(from_="2028-01-01")},
+            {"schedule": "0 0 30 2 *"},
+        ],
     ),
     "leap-day-only": (
         [{"schedule": "0 0 29 2 *"}, {"schedule": "*/5 * 29 2 *"}, {"schedule": MALTA + "0 0 29 2 *"}],

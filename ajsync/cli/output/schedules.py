@@ -49,6 +49,9 @@ def schedule_lines(task: ScheduledTask, *, show_payload: bool = False) -> Iterat
             ("Catch-up Window", format_duration(managed.catchup_window) if managed.catchup_window else ""),
             ("Overlap", managed.overlap),
             ("Jitter", format_duration(managed.jitter) if managed.jitter else ""),
+            ("From", managed.from_),
+            ("Until", managed.until),
+            ("Except", ", ".join(managed.except_)),
             ("Labels", pairs(managed.labels)),
         ]
     fires = FireTimes(datetime.now(UTC)).of(task).lines

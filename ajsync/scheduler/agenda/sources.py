@@ -9,6 +9,8 @@ from ajsync.asyncjobs.due import Times
 from ajsync.asyncjobs.model import ScheduledTask
 
 FOREVER = 2**63 - 1
+_TURNS = 10
+"""A search rarely meets more than one of the turns of a season; at worst it meets half of them."""
 
 
 @dataclass(slots=True, eq=False)
@@ -51,8 +53,9 @@ class Fire:
 
 
 def _effort(times: Times) -> int:
-    """The cost of a search for the next instant: calendars take more than an interval."""
-    return 1 if times.timetable.is_every else 5
+    """The cost of a search for the next instant: fields take more than an interval, and a season with many days too."""
+    turns = 0 if times.season is None else len(times.season.turns)
+    return (1 if times.timetable.is_every else 5) + turns // _TURNS
 
 
 @dataclass(slots=True, eq=False)

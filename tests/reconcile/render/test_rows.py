@@ -165,6 +165,9 @@ def test_fires_are_shown_where_the_change_moves_them() -> None:
         update(old, schedule="CRON_TZ=Europe/Malta @hourly"),
         update(old, schedule="CRON_TZ=Europe/Berlin @daily"),
         update(old, managed=ours(jitter=HOUR)),
+        update(old, managed=ours(from_="2026-01-01")),
+        update(old, managed=ours(until="2028-01-01T00:00:00Z")),
+        update(old, managed=ours(except_=("2026-12-25",))),
         update(old, schedule="@hourly", queue="OTHER"),
     ]
     assert [len(next_rows(change, TIMES)) for change in moved] == [3] * len(moved)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ajsync.asyncjobs.due import jitter_offset, times_of
 from ajsync.asyncjobs.model import Managed, ScheduledTask
 from ajsync.errors import ScheduleError
-from ajsync.scheduler.agenda.agenda import Agenda, Fire
+from ajsync.scheduler.agenda.agenda import FOREVER, Agenda, Fire
 from ajsync.scheduler.election.progress import progress
 from ajsync.timestamp import NANOSECONDS as SECOND
 from tests.scheduler.firing.searches import Searches
@@ -63,6 +63,16 @@ def test_an_empty_agenda_has_nothing_due() -> None:
 def test_a_schedule_that_never_fires_is_no_harm() -> None:
     made = agenda(task("NEVER", schedule="0 0 30 2 *"), task("A", schedule="* * * * *"))
     assert seconds(made.advance(at(60))) == [("A", 60)]
+
+
+def test_nothing_is_due_out_of_a_season_and_what_is_over_is_no_harm() -> None:
+    day, over = Managed(OWNER, except_=("2026-11-24",)), Managed(OWNER, until="2026-11-24T12:01:00Z")
+    made = agenda(task("DAY", schedule="@every 1s", managed=day), task("OVER", schedule="* * * * *", managed=over))
+    assert seconds(made.advance(at(3600))) == [("OVER", 60)]
+    assert made.next_due() == at(12 * 3600)
+    assert seconds(made.advance(at(12 * 3600 + 1))) == [("DAY", 12 * 3600), ("DAY", 12 * 3600 + 1)]
+    made.remove("DAY", at(12 * 3600 + 1))
+    assert (made.advance(at(10**6)), made.next_due()) == ([], FOREVER)
 
 
 def test_an_invalid_schedule_is_an_error_and_leaves_no_entry() -> None:

@@ -16,6 +16,7 @@ from ajsync.asyncjobs.model import Catchup, Managed, ScheduledTask
 from ajsync.scheduler.agenda.agenda import FOREVER, AgendaEntry
 from ajsync.scheduler.agenda.catch_up import Gap, catch_up, previous_dues
 from ajsync.timestamp import NANOSECONDS as SECOND
+from ajsync.timestamp import format_timestamp, parse_timestamp
 from tests.scheduler.firing.searches import Searches
 from tests.tasks import OWNER, task
 
@@ -33,6 +34,11 @@ RULES: dict[str, Callable[[int, int], bool]] = {
 SECONDS = st.integers(0, 5000)
 
 
+def shown(second: int) -> str:
+    """A second counted from the start, as an instant of a season."""
+    return format_timestamp(START + second * SECOND)
+
+
 @st.composite
 def entries(draw: st.DrawFn) -> AgendaEntry:
     """Any entry, stored at some second and maybe replaced at another."""
@@ -41,6 +47,9 @@ def entries(draw: st.DrawFn) -> AgendaEntry:
         catchup=draw(st.sampled_from(["none", "latest", "all"])),
         catchup_window=draw(st.sampled_from([0, 60 * SECOND, 600 * SECOND])),
         jitter=draw(st.sampled_from([0, 10 * SECOND, 200 * SECOND])),
+        from_=draw(st.just("") | SECONDS.map(shown)),
+        until=draw(st.just("") | SECONDS.map(shown)),
+        except_=draw(st.sampled_from([(), ("2026-11-23", "2026-11-25"), ("2026-11-24",)])),
     )
     schedule = draw(st.sampled_from(list(RULES)))
     created = START + draw(st.integers(0, 200)) * SECOND
@@ -55,7 +64,12 @@ def dues(scheduled: ScheduledTask, after: int, until: int) -> list[int]:
     offset, rule = jitter_offset(scheduled), RULES[scheduled.schedule]
     created = (scheduled.created_at - START) // SECOND
     first, last = (after - offset - START) // SECOND, (until - offset - START) // SECOND
-    instants = [START + second * SECOND + offset for second in range(first, last + 1) if rule(second, created)]
+    settings = scheduled.settings
+    begin = parse_timestamp(settings.from_) if settings.from_ else 0
+    end = parse_timestamp(settings.until) if settings.until else FOREVER
+    closed = "2026-11-24" in settings.except_  # the day of all that is looked at
+    bases = [START + second * SECOND for second in range(first, last + 1) if rule(second, created) and not closed]
+    instants = [base + offset for base in bases if begin <= base <= end]
     interval = {"@every 1s": SECOND, "@every 90s": 90 * SECOND}.get(scheduled.schedule, 0)
     too_soon = range(scheduled.created_at + 1, scheduled.created_at + interval)  # not before a whole interval
     return [instant for instant in instants if after < instant <= until and instant not in too_soon]

@@ -71,6 +71,8 @@ BROKEN = {
     "TYPE": encode_scheduled_task(task("TYPE")).replace(b'"max_tries":10', b'"max_tries":"ten"'),
     "POLICY": encode_scheduled_task(task("POLICY")).replace(b'"owner":"team"', b'"owner":"team","catchup":"some"'),
     "JITTER": encode_scheduled_task(task("JITTER")).replace(b'"owner":"team"', b'"owner":"team","jitter":%d' % 10**25),
+    "DAY": encode_scheduled_task(task("DAY")).replace(b'"owner":"team"', b'"owner":"team","from":"2026-02-30"'),
+    "DAYS": encode_scheduled_task(task("DAYS")).replace(b'"owner":"team"', b'"owner":"team","except":["never"]'),
     "BACK": encode_scheduled_task(task("BACK")).replace(b'"owner":"team"', b'"owner":"team","jitter":-5'),
 }
 
@@ -213,9 +215,10 @@ STRANGE = st.one_of(
     st.sampled_from(["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.9Z", "@every 1s", "@every 2562047h", "0 0 30 2 *"]),
     st.just([]),
     st.just({}),
+    st.sampled_from(["2026-12-25", "9999-12-31", ["0001-01-01..9999-12-31"], ["2026-12-25", 1], ["x"]]),
 )
 MEMBERS = ("schedule", "queue", "task_type", "payload", "deadline", "max_tries", "created_at", "ajsync", "name")
-OURS = ("owner", "source", "description", "catchup", "catchup_window", "overlap", "jitter")
+OURS = ("owner", "source", "description", "catchup", "catchup_window", "overlap", "jitter", "from", "until", "except")
 
 
 @given(
