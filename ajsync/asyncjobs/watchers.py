@@ -52,6 +52,11 @@ async def foreign_watchers(connection: Connection) -> tuple[Watcher, ...]:
         await asyncio.sleep(_MAX_POLL_SECONDS)
 
 
+async def go_watches(connection: Connection) -> bool:
+    """Whether one of these consumers has a listener now; a scheduler that is reconnecting is not waited for."""
+    return any(watcher.listening for watcher in await _watchers(connection))
+
+
 async def wait_until_delivered(connection: Connection, sequence: int, timeout: float) -> tuple[Watcher, ...]:
     """Wait until each foreign watcher was sent `sequence` or is gone; those that are behind after `timeout` seconds."""
     deadline = time.monotonic() + timeout

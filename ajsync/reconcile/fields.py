@@ -76,6 +76,23 @@ TIMING = frozenset({"schedule", "timezone", "jitter", "from", "until", "except"}
 """The names of the fields that say when a schedule fires."""
 
 
+_UNKNOWN_TO_GO = ("catchup", "catchup_window", "overlap", "jitter", "from", "until", "except")
+_IGNORED = tuple(field for field in FIELDS if field.name in _UNKNOWN_TO_GO)
+_ignored = attrgetter(*(field.attribute for field in _IGNORED))
+_NOTHING_IGNORED = _ignored(ScheduledTask("", "", "", ""))
+
+
+def ignored_by_go(task: ScheduledTask) -> tuple[str, ...]:
+    """The members about fires that a Go scheduler does not know, and that are not at their default.
+
+    It catches up with nothing, which is what `catchup: none` asks for.
+    """
+    if _ignored(task) == _NOTHING_IGNORED:  # true of nearly all
+        return ()
+    values = ((field.name, field.read(task), field.default) for field in _IGNORED)
+    return tuple(name for name, value, default in values if value not in (default, "none"))
+
+
 def split_schedule(stored: str) -> tuple[str, str | None]:
     """A stored schedule without its zone, and the zone.
 

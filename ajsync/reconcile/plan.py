@@ -158,6 +158,9 @@ class Plan:
     """The newest apply in the record of this owner; None if there is none."""
     lineage: Lineage | None = None
     """None if the commit of the files is not known, or no apply of a known commit is recorded."""
+    ignored: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """While a Go scheduler watches the bucket, the selected schedules of the files with members that it does not know:
+    their names, sorted, and those members."""
 
     @property
     def empty(self) -> bool:

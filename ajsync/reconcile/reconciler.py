@@ -14,9 +14,11 @@ from ajsync.asyncjobs.model import LiveSchedule, ScheduledTask
 from ajsync.asyncjobs.queue_store import survey_queues
 from ajsync.asyncjobs.queues import QueueSettings
 from ajsync.asyncjobs.size import too_large
-from ajsync.errors import ConflictError, GateError, InvalidError
+from ajsync.asyncjobs.watchers import go_watches
+from ajsync.errors import ConflictError, GateError, InvalidError, UnreachableError
 from ajsync.reconcile.apply.record import Record, read_record
 from ajsync.reconcile.apply.recreate import read_journal, unfinished
+from ajsync.reconcile.fields import ignored_by_go
 from ajsync.reconcile.gates import refusals
 from ajsync.reconcile.plan import UNKNOWN, Destination, Lineage, Plan, plan
 from ajsync.safety import DEFAULT_SAFETY, NOTHING_OPENED, Opened, Safety
@@ -103,7 +105,23 @@ async def propose(bucket: ConfigurationBucket, goal: Goal, destination: Destinat
     )
     queues = await survey_queues(bucket.connection, goal.selected_queues)
     found = replace(found, last=record.last, lineage=await lineage, queues=queues)
+    if (ignored := _ignored(goal)) and await _is_watched(bucket.connection):
+        found = replace(found, ignored=ignored)
     return Proposal(found, refusals(found, goal.safety, goal.opened), tuple(sorted(to_come)), record_problem)
+
+
+def _ignored(goal: Goal) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The selected schedules with members that a Go scheduler does not know, by name."""
+    found = ((task, ignored_by_go(task)) for task in goal.tasks.values())
+    return tuple(sorted((task.name, members) for task, members in found if members and goal.selection.matches(task)))
+
+
+async def _is_watched(connection: Connection) -> bool:
+    """Whether a Go scheduler watches; False if that cannot be told, since only a warning depends on it."""
+    try:
+        return await go_watches(connection)
+    except UnreachableError:
+        return False
 
 
 async def _record_of(bucket: ConfigurationBucket, owner: str) -> tuple[Record, str]:

@@ -60,9 +60,11 @@ async def fill() -> None:
 
 
 def run(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
-    """Run the command of a row as the user, in a project with one schedule."""
+    """Run the command of a row as the user, in a project whose schedule a Go scheduler does not know in full."""
     (folder / "ajsync.yaml").write_text("owner: team\nfiles: [schedules.yaml]\n")
-    (folder / "schedules.yaml").write_text("schedules: {A: {schedule: '@daily', queue: EMAIL, task_type: x}}\n")
+    (folder / "schedules.yaml").write_text(
+        "schedules: {A: {schedule: '@daily', queue: EMAIL, task_type: x, jitter: 30s}}\n"
+    )
     return run_ajsync(folder, *command.replace("NAME", "A").split(), "--context", "ajsync-plan")
 
 

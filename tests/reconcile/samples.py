@@ -188,6 +188,7 @@ def plans() -> st.SearchStrategy[Plan]:
         foreign=counts,
         unreadable=st.lists(st.tuples(ANY_TEXTS, ANY_TEXTS), max_size=3).map(tuple),
         destination=st.builds(Destination, ANY_TEXTS, ANY_TEXTS, ANY_TEXTS, ANY_TEXTS),
+        ignored=st.lists(st.tuples(ANY_TEXTS, st.just(("overlap", "except"))), max_size=3).map(tuple),
         last=st.none() | recorded_applies(),
     ).flatmap(lambda plan: st.just(plan) | _selected(plan))
 

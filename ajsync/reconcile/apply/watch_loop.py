@@ -16,7 +16,7 @@ from ajsync.reconcile.apply.record import not_recorded, record_apply
 from ajsync.reconcile.apply.recreate import finish_interrupted
 from ajsync.reconcile.plan import UNKNOWN, Delete, Destination, Plan
 from ajsync.reconcile.reconciler import Goal, propose
-from ajsync.text import counted
+from ajsync.text import counted, listed
 from ajsync.transport.connection import Connection
 from ajsync.waiting import first_of
 
@@ -59,6 +59,8 @@ class WatchLoop:
         self._said = ""
         self._unrecorded = ""
         """Why the last apply that could not be recorded was not."""
+        self._ignored: tuple[str, ...] = ()
+        """The schedules of which a Go scheduler was said to ignore something."""
         self._invalid = ""
         """What is wrong with the files as they are now; empty if nothing."""
         self._different = ALL_THERE.different
@@ -107,6 +109,7 @@ class WatchLoop:
                 log.info("Restored %s that an interrupted apply had left deleted", counted(len(finished), "schedule"))
             proposal = await propose(bucket, goal, self._destination)
             plan = proposal.plan
+            self._warn_of_go(plan)
             if proposal.refusals:
                 self._say_once(logging.ERROR, "Not applied: " + " ".join(map(str, proposal.refusals)))
                 return True
@@ -164,6 +167,15 @@ class WatchLoop:
         if reason != self._invalid:
             log.error(told, reason)
         self._invalid = reason
+
+    def _warn_of_go(self, plan: Plan) -> None:
+        """Warn of what a Go scheduler ignores, each time when that has come to be more."""
+        names = tuple(name for name, _ in plan.ignored)
+        if not set(names) <= set(self._ignored):
+            members = sorted({member for _, each in plan.ignored for member in each})
+            text = "A Go scheduler watches the bucket, and does not know %s of %s: %s"
+            log.warning(text, ", ".join(members), counted(len(names), "schedule"), listed(names))
+        self._ignored = names
 
     def _report(self, plan: Plan, result: Result) -> bool:
         self._said = ""

@@ -13,7 +13,15 @@ from ajsync.reconcile.plan import Adopt, Change, Create, Delete, Plan, Update
 from ajsync.reconcile.render.fires import FireTimes
 from ajsync.reconcile.render.interface import RenderOptions
 from ajsync.reconcile.render.rows import PlanRow, change_rows, next_rows
-from ajsync.reconcile.render.wording import REFUSED, REMEDIES, last_applied, loosened_told, queues_told, summary
+from ajsync.reconcile.render.wording import (
+    IGNORED,
+    REFUSED,
+    REMEDIES,
+    last_applied,
+    loosened_told,
+    queues_told,
+    summary,
+)
 from ajsync.text import counted, one_line, plural, visible
 
 Level = Literal["notice", "warning", "error"]
@@ -36,6 +44,9 @@ def render_github(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOp
     warnings = [_command("warning", "ajsync: limits", told)] if told else []
     warnings += [_command("warning", "ajsync: queue", each) for each in queues_told(plan)]
     warnings += [_annotate("warning", each, fires, options) for each in deletes]
+    for name, members in plan.ignored:
+        ignored, where = f"{IGNORED} {', '.join(members)}", options.locations.get(name)
+        warnings.append(_command("warning", f"ajsync: {visible(name)} beside a Go scheduler", ignored, where))
     message, more = summary(plan), len(others) - (_MOST - 1)
     if more > 0:
         message += f" {counted(more, 'more change')} {plural(more, 'is', 'are')} not annotated."

@@ -47,8 +47,17 @@ def render_json(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOpti
         "conflicts": [_conflict(conflict, options) for conflict in plan.conflicts],
         "changes": [_change(change, fires, options) for change in plan.changes],
         "unreadable": [{"name": name, "reason": reason} for name, reason in plan.unreadable],
+        **_ignored(plan, options),
     }
     return json.dumps(document, indent=2)
+
+
+def _ignored(plan: Plan, options: RenderOptions) -> dict[str, Any]:
+    found = [
+        {"name": name, "members": list(members), "location": _location(options.locations.get(name))}
+        for name, members in plan.ignored
+    ]
+    return {"ignored_by_go": found} if found else {}
 
 
 def applied_document(apply: RecordedApply) -> dict[str, Any]:

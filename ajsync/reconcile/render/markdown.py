@@ -16,6 +16,7 @@ from ajsync.reconcile.render.fires import FireTimes
 from ajsync.reconcile.render.interface import RenderOptions
 from ajsync.reconcile.render.rows import LABEL, PlanRow, change_rows, next_rows
 from ajsync.reconcile.render.wording import (
+    IGNORED,
     REFUSED,
     REMEDIES,
     change_place,
@@ -101,6 +102,12 @@ def _head(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOptions) -
     if plan.conflicts:
         yield "**Conflicts.** Nothing is applied until they are resolved.\n"
         yield from _some(_conflicts(plan, options))
+        yield ""
+    if plan.ignored:
+        yield f"> [!WARNING]\n> {IGNORED}\n>"
+        yield from _some(
+            f"> - {code(visible(name))}: {', '.join(map(code, members))}" for name, members in plan.ignored
+        )
         yield ""
     phrase, unreadable = left_alone(plan)
     if phrase:

@@ -13,6 +13,7 @@ from ajsync.reconcile.render.fires import FireTimes
 from ajsync.reconcile.render.interface import RenderOptions
 from ajsync.reconcile.render.rows import LABEL, PlanRow, change_rows, next_rows
 from ajsync.reconcile.render.wording import (
+    IGNORED,
     REFUSED,
     REMEDIES,
     change_place,
@@ -31,6 +32,8 @@ _WIDEST = 40
 """Old values are padded up to this column, which lines up their arrows."""
 _UNREADABLE = 10
 """How many unreadable entries are listed."""
+_MOST_IGNORED = 10
+"""How many schedules are listed of which a Go scheduler ignores something."""
 _GUTTER = "│ "
 """Precedes each line of a payload: GitHub would take one that begins with `::` for a command."""
 _STYLES = {"note": "faint", "amiss": "update", "content": "", "added": "new", "removed": "old"}
@@ -45,6 +48,7 @@ def render_text(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOpti
         lines += _change(change, fires, options, paint)
     lines += _queues(plan, paint)
     lines += _conflicts(plan, options, paint)
+    lines += _ignored(plan, options, paint)
     lines += _left_alone(plan, paint)
     lines.append(paint("strong", summary(plan)))
     lines += _refusals(plan, refusals, paint)
@@ -127,6 +131,19 @@ def _conflicts(plan: Plan, options: RenderOptions, paint: Paint) -> Iterator[str
             yield f"{line}  {paint('faint', where)}" if where else line
         if found:
             yield f"    {remedy}"
+    yield ""
+
+
+def _ignored(plan: Plan, options: RenderOptions, paint: Paint) -> Iterator[str]:
+    if not plan.ignored:
+        return
+    yield paint("warning", IGNORED)
+    for name, members in plan.ignored[:_MOST_IGNORED]:
+        where = place(name, options.locations)
+        line = f"  {paint('warning', '!')} {visible(name)}: {', '.join(members)}"
+        yield f"{line}  {paint('faint', where)}" if where else line
+    if len(plan.ignored) > _MOST_IGNORED:
+        yield f"    and {len(plan.ignored) - _MOST_IGNORED:,} more"
     yield ""
 
 

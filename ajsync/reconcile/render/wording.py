@@ -22,6 +22,9 @@ REMEDIES: Mapping[str, str] = {
 REFUSED = "This plan will not be applied:"
 """The line above the refusals."""
 
+IGNORED = "A Go scheduler watches this bucket, and fires as if these members were absent:"
+"""The line above schedules and those of their members that a Go scheduler does not know."""
+
 DONE: Mapping[str, str] = {
     "create": "created",
     "update": "updated",

@@ -223,3 +223,10 @@ def test_every_line_of_any_plan_is_one_short_annotation(plan: Plan, show_payload
 def test_the_last_notice_counts_what_is_not_selected() -> None:
     (notice,) = annotate(make_plan(selection=Selection.of(names=["X"]), not_selected=1))
     assert notice.message == "No changes: no schedule of team matches --name X; 1 change not selected."
+
+
+def test_what_a_go_scheduler_ignores_is_a_warning_at_its_schedule() -> None:
+    plan = make_plan(ignored=(("A", ("except", "jitter")),))
+    message = "A Go scheduler watches this bucket, and fires as if these members were absent: except, jitter"
+    found = annotate(plan, locations={"A": Location("a.yaml", 3)})
+    assert found[0] == Annotation("warning", "a.yaml", "3", "ajsync: A beside a Go scheduler", message)

@@ -302,6 +302,15 @@ def _members(schema: Any) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield from _members(each)
 
 
+def test_what_a_go_scheduler_ignores_is_named_with_its_place() -> None:
+    plan = make_plan(ignored=(("A", ("jitter", "except")), ("B", ("overlap",))))
+    assert document(plan, locations={"A": Location("a.yaml", 3, 5)})["ignored_by_go"] == [
+        {"name": "A", "members": ["jitter", "except"], "location": {"file": "a.yaml", "line": 3}},
+        {"name": "B", "members": ["overlap"], "location": None},
+    ]
+    assert "ignored_by_go" not in document(make_plan())
+
+
 def test_only_a_plan_of_a_selection_has_members_about_it() -> None:
     selection = Selection.of(names=["MAIL*"], labels=["a=b", "c"], owner="team")
     value = document(make_plan(selection=selection, not_selected=0))

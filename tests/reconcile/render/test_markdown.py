@@ -406,3 +406,11 @@ def test_what_is_selected_is_code() -> None:
     shown = markdown(make_plan(selection=Selection.of(names=["`*`<b>"], queue="Q"), not_selected=3))
     assert "\nSelected by ``--name '`*`<b>' --queue Q``" in shown
     assert "3 changes not selected" in shown
+
+
+def test_what_a_go_scheduler_ignores_is_a_warning() -> None:
+    shown = markdown(make_plan(ignored=(("A", ("except", "catchup_window")), ("B`", ("jitter",)))))
+    assert (
+        "> [!WARNING]\n> A Go scheduler watches this bucket, and fires as if these members were absent:\n>\n"
+        "> - `A`: `except`, `catchup_window`\n> - `` B` ``: `jitter`"
+    ) in shown

@@ -323,3 +323,17 @@ def test_what_is_selected_follows_the_bucket() -> None:
     assert lines[1] == "Selected by --name 'MAIL*' --name \"'\\x1b[2J'\" -l 'tier!=gold'"
     assert lines[-1].endswith("; 2 changes not selected.")
     assert "Selected" not in text(make_plan())
+
+
+def test_what_a_go_scheduler_ignores_is_named_above_the_summary() -> None:
+    many = tuple((f"N{number:02}", ("except", "jitter")) for number in range(12))
+    shown = text(make_plan(ignored=many, unchanged=12), locations={"N01": Location("a.yaml", 3)}).splitlines()
+    assert shown[2:] == [
+        "A Go scheduler watches this bucket, and fires as if these members were absent:",
+        "  ! N00: except, jitter",
+        "  ! N01: except, jitter  a.yaml:3",
+        *(f"  ! N{number:02}: except, jitter" for number in range(2, 10)),
+        "    and 2 more",
+        "",
+        "No changes: 12 schedules are up to date.",
+    ]
