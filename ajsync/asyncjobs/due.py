@@ -82,7 +82,7 @@ class Times:
         start = after - self.offset
         if interval := self.timetable.interval:
             due = self.phase + ((start - self.phase) // interval + 1) * interval + self.offset
-            if due == self._kept_out:
+            if due == self.kept_out:
                 due += interval
         else:
             # Cron's instants are whole seconds, so rounding down to one does not change which comes next.
@@ -96,7 +96,7 @@ class Times:
         start = before - self.offset
         if interval := self.timetable.interval:
             due = self.phase + (start - self.phase - 1) // interval * interval + self.offset
-            return due - interval if due == self._kept_out else due
+            return due - interval if due == self.kept_out else due
         # For the same reason rounding up does not change which comes before.
         found = self.timetable.previous(to_datetime(max(-(-start // NANOSECONDS) * NANOSECONDS, _FIRST)))
         return None if found is None else to_nanoseconds(found) + self.offset
@@ -104,7 +104,7 @@ class Times:
     def _count(self, after: int, until: int) -> int:
         if until <= after:
             return 0
-        kept_out = self._kept_out is not None and after < self._kept_out <= until
+        kept_out = self.kept_out is not None and after < self.kept_out <= until
         after, until = after - self.offset, until - self.offset
         if interval := self.timetable.interval:
             return (until - self.phase) // interval - (after - self.phase) // interval - kept_out
@@ -115,7 +115,7 @@ class Times:
         return self.timetable.count(to_datetime(begin), to_datetime(end))
 
     @property
-    def _kept_out(self) -> int | None:
+    def kept_out(self) -> int | None:
         """The instant of an `@every` with jitter that is less than one interval after its creation."""
         interval = self.timetable.interval
         return self.created + (self.phase + self.offset - self.created) % interval if self.created else None

@@ -7,13 +7,13 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from ajsync.asyncjobs.minutes import MINUTE, due_in_minute, fires_by_minute, grouped
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.names import DEFAULT_QUEUE
 from ajsync.asyncjobs.size import too_large
 from ajsync.asyncjobs.tasks import task_for_fire
 from ajsync.inspect import field_rules
 from ajsync.inspect.lint import Material, Remark, Rule, Subject, Words, each
-from ajsync.inspect.minutes import MINUTE, due_in_minute, fires_by_minute, grouped
 from ajsync.schedule import format_duration_short, parse_duration, split_zone
 from ajsync.schedule.units import HOUR, SECOND
 from ajsync.schedule.zones import ZONE_PREFIXES

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
+from ajsync.asyncjobs.minutes import MINUTE, Grouped, due_in_minute, fires_by_minute, grouped
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.inspect.clock_changes import ClockEffect, effects_of_clocks
-from ajsync.inspect.minutes import MINUTE, Grouped, due_in_minute, fires_by_minute, grouped
 from ajsync.timestamp import NANOSECONDS, to_datetime, to_nanoseconds
 
 _BUSIEST = 5

@@ -112,6 +112,20 @@ class Timetable:
             found += self.walls.count(wall, wall + (following - piece))  # as if the clocks were not set at the end
         return found
 
+    def between(self, begin: datetime, end: datetime) -> Iterator[datetime]:
+        """The fires at or after `begin` and before `end`, both aware, in UTC and in order; not for an `@every`.
+
+        For many fires it takes a small part of the time of as many calls of `next`.
+        """
+        assert self.walls is not None
+        begin, end = begin.astimezone(UTC), end.astimezone(UTC)
+        for piece, following in pairwise([begin, *clock_changes(self.zone_info, begin, end), end]):
+            wall = piece.astimezone(self.zone_info).replace(tzinfo=None)
+            ahead = wall.replace(tzinfo=UTC) - piece
+            # As if the clocks were not set at the end, as in `count`.
+            for match in self.walls.between(wall, wall + (following - piece)):
+                yield match.replace(tzinfo=UTC) - ahead
+
 
 def _first_instant(walls: WallTimes, zone: tzinfo, start: datetime, after: datetime) -> datetime | None:
     """The first instant after `after`, of the first wall time after `start` that has one."""

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from calendar import monthrange
+from collections.abc import Iterator
 from datetime import date, datetime
 from functools import lru_cache
 
-from ajsync.schedule.fields import CronFields
+from ajsync.schedule.fields import CronField, CronFields
 
 SEARCH_YEARS = 8
 """29 February is at most eight years away (1896 to 1904, 2096 to 2104), so a schedule without a match never fires."""
@@ -79,6 +80,23 @@ class WallTimes:
         whole = days * len(self._times)
         return whole - self._so_far(begin) * self._matches(begin) + self._so_far(end) * self._matches(end)
 
+    def between(self, begin: datetime, end: datetime) -> Iterator[datetime]:
+        """The matches at or after `begin` and before `end`, both naive, in order."""
+        first, last = begin.year * 12 + begin.month - 1, end.year * 12 + end.month - 1
+        for index in range(first, last + 1):
+            days = self._month(index // 12, index % 12 + 1)
+            if index == first:
+                days = days >> begin.day << begin.day
+            if index == last:
+                days &= (2 << end.day) - 1
+            while days:
+                day = (days & -days).bit_length() - 1
+                days &= days - 1
+                earliest = self._so_far(begin) if index == first and day == begin.day else 0
+                latest = self._so_far(end) if index == last and day == end.day else len(self._times)
+                for number in range(earliest, latest):
+                    yield self._at(index // 12, index % 12 + 1, day, number)
+
     def _matches(self, day: date) -> bool:
         return bool(self._month(day.year, day.month) >> day.day & 1)
 
@@ -93,7 +111,7 @@ class WallTimes:
         """A bit for each day of a month that matches; the 1st is bit 1."""
         if month not in self.fields.month.values:
             return 0
-        dates = self._dates = self._dates or tuple(_dates(self.fields, weekday) for weekday in range(7))
+        dates = self._dates = self._dates or _dates(self.fields.day, self.fields.weekday)
         monday_based, days = monthrange(year, month)
         return dates[(monday_based + 1) % 7] & (2 << days) - 1
 
@@ -104,11 +122,14 @@ def _times_of_day(hours: frozenset[int], minutes: frozenset[int]) -> tuple[int, 
     return tuple(sorted(60 * hour + minute for hour in hours for minute in minutes))
 
 
-def _dates(fields: CronFields, first: int) -> int:
-    """A bit for each day that matches in a month of 31 days whose first day is the weekday `first` (0 is Sunday).
+@lru_cache(maxsize=1024)  # most schedules restrict neither
+def _dates(day: CronField, weekday: CronField) -> tuple[int, ...]:
+    """A bit for each day that matches in a month of 31 days, for each weekday of its first day, from Sunday on.
 
     If the day of month or the day of week has the star bit, both must match; otherwise one is enough (rule 7).
     """
-    days = sum(1 << day for day in fields.day.values)
-    weekdays = sum(1 << day for day in range(1, 32) if (first + day - 1) % 7 in fields.weekday.values)
-    return days & weekdays if fields.day.star or fields.weekday.star else days | weekdays
+    days = sum(1 << each for each in day.values)
+    first_week = (
+        sum(1 << each for each in range(1, 32) if (first + each - 1) % 7 in weekday.values) for first in range(7)
+    )
+    return tuple(days & week if day.star or weekday.star else days | week for week in first_week)

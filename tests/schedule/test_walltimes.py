@@ -96,6 +96,19 @@ def test_as_many_matches_are_counted_as_are_found(schedule: str, begin: datetime
     assert found == total
 
 
+@given(SCHEDULES, WALLS, st.timedeltas(timedelta(0), timedelta(days=3)) | st.timedeltas(timedelta(0), timedelta(900)))
+def test_all_matches_of_a_span_are_those_that_are_found_one_by_one(
+    schedule: str, begin: datetime, length: timedelta
+) -> None:
+    walls = WallTimes(parse_fields(schedule))
+    assume(walls.count(begin, begin + length) < 5000)
+    wall, found = begin - timedelta(microseconds=1), []
+    while (following := walls.after(wall)) is not None and following < begin + length:
+        wall = following
+        found += [wall] if wall >= begin else []
+    assert list(walls.between(begin, begin + length)) == found
+
+
 @settings(max_examples=100)
 @given(st.sampled_from(CHANGES), SCHEDULES, st.integers(-40 * 3600, 40 * 3600), st.sampled_from([0, 1, 999_999]))
 def test_the_previous_fire_is_the_last_that_a_search_forwards_finds(
@@ -125,7 +138,9 @@ def test_across_a_change_of_the_clocks_as_many_fires_are_counted_as_are_found(
     end = begin + timedelta(seconds=length)
     second = timedelta(seconds=1)
     timetable = parse(schedule, zone)
-    assert timetable.count(begin, end) == len(forwards(timetable, begin - second, end - second))
+    found = forwards(timetable, begin - second, end - second)
+    assert timetable.count(begin, end) == len(found)
+    assert list(timetable.between(begin, end)) == found
 
 
 def test_a_year_of_minutes_is_counted_with_the_hours_that_come_twice_and_not_at_all() -> None:

@@ -1,4 +1,4 @@
-"""Count the fires in each minute, for the timeline and for the rule about herds."""
+"""Count the fires in each minute: for the timeline, for the rule about herds, and for the impact of a plan."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from itertools import groupby
 from ajsync.asyncjobs.due import Times, times_of
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.errors import ScheduleError
-from ajsync.timestamp import NANOSECONDS
+from ajsync.timestamp import NANOSECONDS, to_datetime, to_nanoseconds
 
 MINUTE = 60 * NANOSECONDS
+_LATEST = 2**63
+"""The year 2262. A search beyond it, or before 1970, has to look after the ends of the calendar, and may take its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +43,50 @@ def fires_by_minute(schedules: Grouped, start: int, until: int) -> Counter[int]:
 
     The keys are minutes since 1970.
     """
+    # Without jitter fires are at whole seconds. So they stay in their minute if jitter is rounded down to seconds, of
+    # which there are far fewer, and so do the ends of a span of whole seconds.
+    unit = NANOSECONDS if start % NANOSECONDS == until % NANOSECONDS == 0 else 1
+    counts: Counter[int] = Counter()
     by_timetable: dict[Times, Counter[int]] = defaultdict(Counter)
     for times, tasks in schedules.groups.items():
-        # An `@every` that begins a whole interval after its creation shares its times with no other schedule.
-        alone = times.created != 0
-        by_timetable[times if alone else replace(times, offset=0)][0 if alone else times.offset] += len(tasks)
-    counts: Counter[int] = Counter()
+        plain, offset = _without_offset(times)
+        by_timetable[plain][offset // unit * unit] += len(tasks)
+        kept_out = times.kept_out
+        if kept_out is not None and start <= kept_out < until:
+            counts[kept_out // MINUTE] -= len(tasks)
     for times, offsets in by_timetable.items():
         # Jitter gives each schedule its own offset, but the timetable is searched once for all with the same text.
         # Those within one span share a search too, while the centuries between extreme jitters are not searched.
         for _, group in groupby(sorted(offsets), key=lambda offset: offset // (until - start)):
             near = list(group)
-            bases = list(times.between(start - 1 - near[-1], until - 1 - near[0]))
+            bases = _dues(times, start - 1 - near[-1], until - 1 - near[0])
             for offset in near:
+                number = offsets[offset]
                 for base in bases:
                     if start <= base + offset < until:
-                        counts[(base + offset) // MINUTE] += offsets[offset]
-    return counts
+                        counts[(base + offset) // MINUTE] += number
+    return +counts  # without the minutes of which nothing is left
+
+
+def _without_offset(times: Times) -> tuple[Times, int]:
+    """Times that many share, and by how much these are later than those, but for the instant that they keep out."""
+    interval = times.timetable.interval
+    if interval:
+        return Times(times.timetable, 0, 0), (times.phase + times.offset) % interval
+    return replace(times, offset=0) if times.offset else times, times.offset
+
+
+def _dues(times: Times, after: int, until: int) -> Sequence[int]:
+    """The instants in (`after`, `until`] of times without jitter, all at once."""
+    timetable = times.timetable
+    if not 0 <= after < until < _LATEST:
+        return list(times.between(after, until))
+    if timetable.interval:
+        first = times.next(after)
+        return range(first, until + 1, timetable.interval) if first is not None else ()
+    # Instants after a part of a second begin at the next whole one.
+    begin, end = (to_datetime((instant // NANOSECONDS + 1) * NANOSECONDS) for instant in (after, until))
+    return [to_nanoseconds(due) for due in timetable.between(begin, end)]
 
 
 def due_in_minute(schedules: Grouped, minute: int) -> list[str]:
