@@ -10,7 +10,7 @@ from ajsync.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from ajsync.api.client import Client, ScheduleChange, Task, connect
-    from ajsync.api.files import apply, find_origin, load_config, plan
+    from ajsync.api.files import apply, find_origin, impact, load_config, plan
     from ajsync.asyncjobs.applied import Commit, Origin, RecordedApply
     from ajsync.asyncjobs.backfill import Backfilled
     from ajsync.asyncjobs.model import Managed, ScheduledTask
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         WriteError,
     )
     from ajsync.reconcile.apply.apply import Outcome, Result
+    from ajsync.reconcile.impact import Impact, Peak, QueueImpact
     from ajsync.reconcile.plan import Adopt, Conflict, Create, Delete, Plan, Update
     from ajsync.safety import Safety
     from ajsync.scheduler.scheduler import Scheduler
@@ -61,6 +62,7 @@ __all__ = [
     "Delete",
     "EnqueueError",
     "GateError",
+    "Impact",
     "InvalidError",
     "Location",
     "Managed",
@@ -69,8 +71,10 @@ __all__ = [
     "Origin",
     "Outcome",
     "PartiallyAppliedError",
+    "Peak",
     "Plan",
     "Problem",
+    "QueueImpact",
     "RecordedApply",
     "Result",
     "Safety",
@@ -92,6 +96,7 @@ __all__ = [
     "apply",
     "connect",
     "find_origin",
+    "impact",
     "load_config",
     "load_signer",
     "plan",
@@ -99,7 +104,7 @@ __all__ = [
 
 _PLACES = {
     "ajsync.api.client": ("Client", "ScheduleChange", "Task", "connect"),
-    "ajsync.api.files": ("apply", "find_origin", "load_config", "plan"),
+    "ajsync.api.files": ("apply", "find_origin", "impact", "load_config", "plan"),
     "ajsync.asyncjobs.applied": ("Commit", "Origin", "RecordedApply"),
     "ajsync.asyncjobs.backfill": ("Backfilled",),
     "ajsync.asyncjobs.model": ("Managed", "ScheduledTask"),
@@ -107,6 +112,7 @@ _PLACES = {
     "ajsync.asyncjobs.tasks": ("StoredTask",),
     "ajsync.config.load": ("Configuration",),
     "ajsync.reconcile.apply.apply": ("Outcome", "Result"),
+    "ajsync.reconcile.impact": ("Impact", "Peak", "QueueImpact"),
     "ajsync.reconcile.plan": ("Adopt", "Conflict", "Create", "Delete", "Plan", "Update"),
     "ajsync.safety": ("Safety",),
     "ajsync.scheduler.scheduler": ("Scheduler", "SchedulerSettings"),

@@ -19,6 +19,8 @@ from ajsync.reconcile.apply.apply import apply as carry_out
 from ajsync.reconcile.apply.record import not_recorded, record_apply
 from ajsync.reconcile.apply.recreate import finish_interrupted
 from ajsync.reconcile.gates import refusals
+from ajsync.reconcile.impact import Impact
+from ajsync.reconcile.impact import impact as impact_of
 from ajsync.reconcile.plan import Plan
 from ajsync.reconcile.reconciler import Goal, destination_of, propose
 from ajsync.safety import DEFAULT_SAFETY, Opened, Safety
@@ -62,6 +64,14 @@ async def plan(
     )
     destination = destination_of(client.connection, configuration.environment)
     return (await propose(await client.bucket(), goal, destination)).plan
+
+
+async def impact(client: Client, plan: Plan) -> Impact | None:
+    """What a plan changes about the fires of the next 24 h, of all schedules in the bucket; None if nothing.
+
+    It reads the bucket again, so make it before the plan is applied.
+    """
+    return impact_of(plan.changes, (await (await client.bucket()).read()).entries, time.time_ns())
 
 
 async def apply(

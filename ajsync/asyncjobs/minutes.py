@@ -14,7 +14,7 @@ from ajsync.timestamp import NANOSECONDS, to_datetime, to_nanoseconds
 
 MINUTE = 60 * NANOSECONDS
 _LATEST = 2**63
-"""The year 2262. A search beyond it, or before 1970, has to look after the ends of the calendar, and may take its time."""
+"""The year 2262. Whoever searches beyond it, or before 1970, has to look after the ends of the calendar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,11 @@ def fires_by_minute(schedules: Grouped, start: int, until: int) -> Counter[int]:
         plain, offset = _without_offset(times)
         by_timetable[plain][offset // unit * unit] += len(tasks)
         kept_out = times.kept_out
-        if kept_out is not None and start <= kept_out < until:
+        if (
+            kept_out is not None
+            and start <= kept_out < until
+            and plain.next(kept_out - offset - 1) == kept_out - offset
+        ):
             counts[kept_out // MINUTE] -= len(tasks)
     for times, offsets in by_timetable.items():
         # Jitter gives each schedule its own offset, but the timetable is searched once for all with the same text.
@@ -71,19 +75,31 @@ def fires_by_minute(schedules: Grouped, start: int, until: int) -> Counter[int]:
 def _without_offset(times: Times) -> tuple[Times, int]:
     """Times that many share, and by how much these are later than those, but for the instant that they keep out."""
     interval = times.timetable.interval
-    if interval:
+    if interval and times.season is None:
         return Times(times.timetable, 0, 0), (times.phase + times.offset) % interval
-    return replace(times, offset=0) if times.offset else times, times.offset
+    return replace(times, offset=0, created=0) if times.offset else times, times.offset
 
 
 def _dues(times: Times, after: int, until: int) -> Sequence[int]:
     """The instants in (`after`, `until`] of times without jitter, all at once."""
-    timetable = times.timetable
     if not 0 <= after < until < _LATEST:
         return list(times.between(after, until))
+    dues = _whatever_the_season(times, after, until)
+    if (season := times.season) is None:
+        return dues
+    closed = list(season.closed(after + 1, until + 1, times.timetable.zone_info))
+    return [
+        due
+        for due in dues
+        if season.first <= due <= season.last and not any(begin <= due < end for begin, end in closed)
+    ]
+
+
+def _whatever_the_season(times: Times, after: int, until: int) -> Sequence[int]:
+    timetable = times.timetable
     if timetable.interval:
-        first = times.next(after)
-        return range(first, until + 1, timetable.interval) if first is not None else ()
+        first = times.phase + ((after - times.phase) // timetable.interval + 1) * timetable.interval
+        return range(first, until + 1, timetable.interval)
     # Instants after a part of a second begin at the next whole one.
     begin, end = (to_datetime((instant // NANOSECONDS + 1) * NANOSECONDS) for instant in (after, until))
     return [to_nanoseconds(due) for due in timetable.between(begin, end)]

@@ -76,6 +76,8 @@ class Proposal:
     """Why the gates do not let the plan be applied, the gravest first; empty when it may be applied."""
     interrupted: tuple[str, ...]
     """The schedules that an interrupted apply left deleted: the plan counts them as there, with the values to come."""
+    entries: Mapping[str, LiveSchedule]
+    """What the bucket holds, as the plan counts it."""
     record_problem: str = ""
     """Why the record cannot be used, so that it is not known what was applied last; empty if it can."""
 
@@ -94,9 +96,10 @@ async def propose(bucket: ConfigurationBucket, goal: Goal, destination: Destinat
     live = await bucket.read()
     lost = unfinished(steps, live)
     to_come = {step.name: LiveSchedule(step.name, live.deleted.get(step.name, 0), step.after) for step in lost}
+    entries = {**live.entries, **to_come}
     found = plan(
         goal.tasks,
-        replace(live, entries={**live.entries, **to_come}),
+        replace(live, entries=entries),
         owner=goal.owner,
         digest=goal.digest,
         adopt=goal.opened.adopt,
@@ -107,7 +110,7 @@ async def propose(bucket: ConfigurationBucket, goal: Goal, destination: Destinat
     found = replace(found, last=record.last, lineage=await lineage, queues=queues)
     if (ignored := _ignored(goal)) and await _is_watched(bucket.connection):
         found = replace(found, ignored=ignored)
-    return Proposal(found, refusals(found, goal.safety, goal.opened), tuple(sorted(to_come)), record_problem)
+    return Proposal(found, refusals(found, goal.safety, goal.opened), tuple(sorted(to_come)), entries, record_problem)
 
 
 def _ignored(goal: Goal) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -22,13 +23,21 @@ SCHEDULES = st.sampled_from(
         *("@every 45s", "@every 10m", "@every 26h", "@every 7s"),
     ]
 )
+SEASONS: list[dict[str, Any]] = [
+    *({}, {}, {}),
+    {"from_": "2027-03-28T01:00:30Z"},
+    {"until": "2027-03-28"},
+    {"except_": ("2027-03-28",)},
+    {"from_": "2027-03-28", "until": "2027-03-29T05:00:00Z", "except_": ("2027-03-27", "2027-03-29..2027-03-30")},
+]
 JITTERS = st.sampled_from([0, 0, 1_000_000, 30 * NANOSECONDS, 7 * MINUTE, 3000 * MINUTE])
 
 
 @st.composite
 def scheduled(draw: st.DrawFn) -> ScheduledTask:
     """Any schedule with any jitter, stored at any time."""
-    managed = Managed(OWNER, jitter=draw(JITTERS))
+    season = draw(st.sampled_from(SEASONS))
+    managed = Managed(OWNER, jitter=draw(JITTERS), **season)
     created_at = BEGIN - draw(st.integers(0, 40 * 60)) * MINUTE // 7
     return task(draw(st.text("ABC", min_size=1)), schedule=draw(SCHEDULES), created_at=created_at, managed=managed)
 

@@ -17,7 +17,7 @@ from tests.bench.clients import bench_clients
 from tests.bench.content import fill, new_server
 from tests.bench.fires import bench_again_and_again, bench_burst
 from tests.bench.idle import bench_idle
-from tests.bench.plan import bench_apply, bench_plan, bench_plan_memory, bench_start_up, write_project
+from tests.bench.plan import bench_apply, bench_impact, bench_plan, bench_plan_memory, bench_start_up, write_project
 from tests.bench.stalls import bench_catch_up, bench_overlap, catch_up_all, catch_up_latest
 
 ROUNDS = 7
@@ -31,6 +31,7 @@ def plan(ajsync: str) -> None:
         write_project(small, 10_000, 100)
         asyncio.run(bench_apply(small, server.url, 2 * ROUNDS))
         bench_plan(ajsync, small, server.url, 10_000, ROUNDS)
+        bench_impact(ajsync, small, server.url, 10_000, ROUNDS)
         write_project(large, 100_000, 1000)
         asyncio.run(fill(server.url, list(load_configuration(large).tasks.values())))
         bench_plan(ajsync, large, server.url, 100_000, 1)

@@ -91,6 +91,25 @@ def bench_plan(ajsync: str, folder: Path, url: str, schedules: int, rounds: int)
     )
 
 
+def bench_impact(ajsync: str, folder: Path, url: str, schedules: int, rounds: int) -> None:
+    """A plan of ten changes that move fires against one without changes, with the impact."""
+    plan = (ajsync, "plan", "--config", str(folder / "ajsync.yaml"), "--server", url)
+    files = [folder / "schedules" / f"{number:04}.yaml" for number in range(10)]
+    texts = [file.read_text() for file in files]
+
+    def changed() -> float:
+        for file, text in zip(files, texts, strict=True):
+            file.write_text(text.replace('schedule: "0 0 * * *"', 'schedule: "*/7 1 * * *"', 1))
+        return process_seconds(*plan)
+
+    def unchanged() -> float:
+        for file, text in zip(files, texts, strict=True):
+            file.write_text(text)
+        return process_seconds(*plan)
+
+    report(f"plan of 10 changes among {schedules:,} schedules", in_turn(rounds, changed, unchanged), 1.1)
+
+
 def bench_plan_memory(ajsync: str, folder: Path, url: str, schedules: int) -> None:
     """The most memory that a plan without changes holds at once."""
     plan = (ajsync, "plan", "--config", str(folder / "ajsync.yaml"), "--server", url)

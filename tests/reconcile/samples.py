@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ajsync.asyncjobs.applied import Commit, RecordedApply
 from ajsync.asyncjobs.model import BucketIdentity, Managed, ScheduledTask
 from ajsync.errors import ConflictError, GateError, Location
+from ajsync.reconcile.impact import Impact, Peak, QueueImpact
 from ajsync.reconcile.plan import Adopt, Change, Conflict, Create, Delete, Destination, Plan, Update
 from ajsync.selection import Selection, parse_label_test
 from ajsync.timestamp import NANOSECONDS, parse_timestamp
@@ -40,6 +41,15 @@ HOSTILE = (
     "\U0001f600" * 500,
 )
 """What others may have written into a bucket."""
+
+MINUTE = 60 * NANOSECONDS
+IMPACT = Impact(
+    CREATED_AT // MINUTE * MINUTE,
+    (QueueImpact("EMAIL", 1_200, 1_344), QueueImpact("Q`\x1b", 24, 20)),
+    Peak(CREATED_AT // MINUTE * MINUTE, 12),
+    Peak(CREATED_AT // MINUTE * MINUTE + 90 * MINUTE, 15),
+)
+"""What two queues and the busiest minute get of a plan."""
 
 ANY_TEXTS = st.text(st.characters(), max_size=12) | st.sampled_from(HOSTILE)
 """Whatever a key or a value may hold, halves of characters too."""
@@ -199,6 +209,15 @@ def recorded_applies() -> st.SearchStrategy[RecordedApply]:
     return st.builds(
         RecordedApply, st.integers(0, 2**63 - 1), ANY_TEXTS, st.none() | commits, ANY_TEXTS, names=st.just(("A",))
     )
+
+
+def impacts() -> st.SearchStrategy[Impact | None]:
+    """Any impact, or none."""
+    counts = st.integers(0, 10_000_000)
+    minutes = st.integers(0, 50_000_000).map(lambda minute: minute * 60 * NANOSECONDS)
+    peaks = st.none() | st.builds(Peak, minutes, counts)
+    queues = st.lists(st.builds(QueueImpact, ANY_TEXTS, counts, counts), min_size=1, max_size=25).map(tuple)
+    return st.none() | st.builds(Impact, minutes, queues, peaks, peaks)
 
 
 def _selected(plan: Plan) -> st.SearchStrategy[Plan]:

@@ -15,11 +15,13 @@ from ajsync.cli.output.terminal import conclude, has_colour, label, warn
 from ajsync.config import Configuration
 from ajsync.reconcile.apply.apply import Result
 from ajsync.reconcile.gates import loosened
+from ajsync.reconcile.impact import impact
 from ajsync.reconcile.plan import KINDS, Change, Plan
 from ajsync.reconcile.reconciler import Proposal
 from ajsync.reconcile.render import RENDERERS, RenderOptions
 from ajsync.reconcile.render.wording import done_counts
 from ajsync.text import listed, plural
+from ajsync.timestamp import to_nanoseconds
 
 _FAILURES_SHOWN = 20
 
@@ -28,11 +30,13 @@ def print_plan(proposal: Proposal, configuration: Configuration, *, style: str, 
     """Print a plan, and why the gates do not let it be applied, on standard output; warn of a record of no use."""
     if proposal.record_problem:
         warn(proposal.record_problem)
+    now = datetime.now(UTC)
     options = RenderOptions(
-        now=datetime.now(UTC),
+        now=now,
         show_payload=show_payload,
         locations=configuration.locations,
         loosened=loosened(configuration.safety),
+        impact=impact(proposal.plan.changes, proposal.entries, to_nanoseconds(now)),
         colour=has_colour(sys.stdout),
     )
     text = RENDERERS["json" if style == "yaml" else style](proposal.plan, proposal.refusals, options)

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from ajsync.errors import AjsyncError, Location
 from ajsync.reconcile.gates import Loosened
+from ajsync.reconcile.impact import Impact
 from ajsync.reconcile.plan import Plan
 
 
@@ -23,6 +24,8 @@ class RenderOptions:
     """Where the files define each name; for `github`, relative to the root of the repository."""
     loosened: Sequence[Loosened] = ()
     """The limits that the files set looser than the defaults."""
+    impact: Impact | None = None
+    """What the plan does to the number of fires; None if that is nothing, or not known."""
     colour: bool = False
     """For a terminal that shows colours; only `text` uses any."""
 

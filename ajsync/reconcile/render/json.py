@@ -15,6 +15,7 @@ from ajsync.errors import AjsyncError, ConflictError, Location
 from ajsync.reconcile.fields import changed_fields, stored_object
 from ajsync.reconcile.plan import KINDS, Change, Conflict, Plan
 from ajsync.reconcile.render.fires import FireTimes
+from ajsync.reconcile.render.impact import impact_document
 from ajsync.reconcile.render.interface import RenderOptions
 from ajsync.reconcile.render.wording import REMEDIES
 from ajsync.selection import Selection
@@ -46,6 +47,7 @@ def render_json(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOpti
         **_queues(plan),
         "conflicts": [_conflict(conflict, options) for conflict in plan.conflicts],
         "changes": [_change(change, fires, options) for change in plan.changes],
+        **({"impact": impact_document(options.impact)} if options.impact else {}),
         "unreadable": [{"name": name, "reason": reason} for name, reason in plan.unreadable],
         **_ignored(plan, options),
     }

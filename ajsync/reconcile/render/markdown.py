@@ -13,6 +13,7 @@ from ajsync.asyncjobs.queues import stated
 from ajsync.errors import AjsyncError
 from ajsync.reconcile.plan import KINDS, Adopt, Change, Create, Delete, Plan, Update
 from ajsync.reconcile.render.fires import FireTimes
+from ajsync.reconcile.render.impact import IMPACT, impact_rows, payload_hint
 from ajsync.reconcile.render.interface import RenderOptions
 from ajsync.reconcile.render.rows import LABEL, PlanRow, change_rows, next_rows
 from ajsync.reconcile.render.wording import (
@@ -55,15 +56,16 @@ _ZERO_WIDTH_SPACE = "\u200b"
 def render_markdown(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOptions) -> str:
     """Show a plan as a comment; a marker in its first line identifies the comment, so that it can be replaced."""
     head = "\n".join(_head(plan, refusals, options)) + "\n"
+    tail = "\n".join(_tail(plan, options))
     fires = FireTimes(options.now)
     ordered = sorted(plan.changes, key=lambda change: _IMPORTANCE.index(type(change)))
     pieces = [_forms(change, fires, options) for change in ordered]
     ticks = fence("".join(forms[0] for forms in pieces))
-    room = LIMIT - units(head) - _RESERVE - 2 * len(ticks) * len(_IMPORTANCE)
+    room = LIMIT - units(head) - units(tail) - _RESERVE - 2 * len(ticks) * len(_IMPORTANCE)
     texts, steps = fit(pieces, room)
     groups = groupby(zip(ordered, texts, strict=True), key=lambda each: type(each[0]))
     frames = [_frame(kind, [text for _, text in group], ticks) for kind, group in groups]
-    return "\n".join([head, *frames, *_left_out(steps)]).rstrip("\n")
+    return "\n".join([head, *frames, *([tail] if tail else []), *_left_out(steps)]).rstrip("\n")
 
 
 def marker(owner: str) -> str:
@@ -113,6 +115,21 @@ def _head(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOptions) -
     if phrase:
         yield f"Left alone: {phrase}.\n"
         yield from _some(f"- {code(visible(name))}: {prose(visible(reason))}" for name, reason in unreadable)
+
+
+def _tail(plan: Plan, options: RenderOptions) -> Iterator[str]:
+    """What follows the changes."""
+    if hint := payload_hint(plan, show_payload=options.show_payload):
+        yield f"{prose(hint)}\n"
+    if options.impact is not None:
+        yield f"{IMPACT}\n"
+        yield from _some(map(_impact_line, impact_rows(options.impact)))
+        yield ""
+
+
+def _impact_line(row: PlanRow) -> str:
+    label = code(row.label) if row.tone == "value" else row.label
+    return f"- {label}: {row.told}" if label else f"- {row.told}"
 
 
 def _conflicts(plan: Plan, options: RenderOptions) -> Iterator[str]:

@@ -78,6 +78,12 @@ def next_rows(change: Change, fires: FireTimes) -> list[PlanRow]:
     return [PlanRow("" if number else "next", line, tone=tone) for number, line in enumerate(found.lines)]
 
 
+def payload_differs(change: Change) -> bool:
+    """Whether a change replaces one payload by another."""
+    before, after = change.before, change.after
+    return before is not None and after is not None and before.payload != after.payload
+
+
 def worded(field: Field, value: Value) -> str:
     """The value of a field on one line, escaped; a payload is its size and the beginning of its digest."""
     match value:

@@ -8,8 +8,10 @@ from rich.cells import cell_len
 
 from ajsync.asyncjobs.queues import stated
 from ajsync.errors import AjsyncError
+from ajsync.reconcile.impact import Impact
 from ajsync.reconcile.plan import KINDS, UNKNOWN, Change, Destination, Plan
 from ajsync.reconcile.render.fires import FireTimes
+from ajsync.reconcile.render.impact import IMPACT, impact_rows, payload_hint
 from ajsync.reconcile.render.interface import RenderOptions
 from ajsync.reconcile.render.rows import LABEL, PlanRow, change_rows, next_rows
 from ajsync.reconcile.render.wording import (
@@ -47,6 +49,10 @@ def render_text(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOpti
     for change in plan.changes:
         lines += _change(change, fires, options, paint)
     lines += _queues(plan, paint)
+    if hint := payload_hint(plan, show_payload=options.show_payload):
+        lines += [hint, ""]
+    if options.impact is not None:
+        lines += _impact(options.impact, paint)
     lines += _conflicts(plan, options, paint)
     lines += _ignored(plan, options, paint)
     lines += _left_alone(plan, paint)
@@ -96,8 +102,8 @@ def _change(change: Change, fires: FireTimes, options: RenderOptions, paint: Pai
     yield ""
 
 
-def _row(row: PlanRow, width: int, paint: Paint) -> str:
-    label = f"    {row.label:<{LABEL}}"
+def _row(row: PlanRow, width: int, paint: Paint, label_width: int = LABEL) -> str:
+    label = f"    {row.label}{' ' * (label_width - cell_len(row.label))}"
     if row.before is not None:
         padding = " " * (width - cell_len(row.before))
         return f"{label}{paint('old', row.before)}{padding} {paint('faint', '→')} {paint('new', row.text)}"
@@ -117,6 +123,16 @@ def _queues(plan: Plan, paint: Paint) -> Iterator[str]:
         yield ""
     for told in queues_told(plan):
         yield from (paint("update", told), "")
+
+
+def _impact(impact: Impact, paint: Paint) -> Iterator[str]:
+    yield IMPACT
+    rows = impact_rows(impact)
+    label = max(cell_len(row.label) for row in rows) + 2
+    width = max((len(row.before or "") for row in rows if row.tone == "value"), default=0)
+    for row in rows:
+        yield _row(row, width, paint, label)
+    yield ""
 
 
 def _conflicts(plan: Plan, options: RenderOptions, paint: Paint) -> Iterator[str]:

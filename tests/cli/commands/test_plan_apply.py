@@ -406,3 +406,17 @@ def test_a_server_that_is_none_is_wrong_usage(project: Path, server: str, said: 
         done = ajsync(project, command, "--server", server)
         assert (done.returncode, done.stdout) == (64, "")
         assert said in done.stderr
+
+
+@pytest.mark.usefixtures("applied")
+def test_a_plan_and_an_apply_say_what_the_changes_do_to_the_queues(run: Run, project: Path) -> None:
+    head = "Fires in the next 24 h, of all schedules in the bucket:\n"
+    assert head not in run("plan").stdout
+    write(project, SCHEDULES.replace("5 * * * *", "5,35 * * * *").replace("a: 1", "a: 2"))
+    impact = json.loads(run("plan", "--format", "json").stdout)["impact"]
+    assert impact["queues"] == [{"queue": "DEFAULT", "before": 25, "after": 49}]
+    shown = run("plan").stdout
+    assert f"To see how payloads differ, pass --show-payload.\n\n{head}    DEFAULT  25 → 49\n" in shown
+    assert f"{head}\n- `DEFAULT`: 25 → 49" in run("plan", "--format", "markdown").stdout
+    assert head in run("apply", "--yes").stdout
+    assert head not in run("apply", "--yes").stdout

@@ -20,12 +20,14 @@ from ajsync.asyncjobs.queues import QueueSettings, QueueSurvey
 from ajsync.errors import Location
 from ajsync.reconcile.fields import stored_object
 from ajsync.reconcile.gates import loosened
+from ajsync.reconcile.impact import Impact
 from ajsync.reconcile.plan import Conflict, Plan
 from ajsync.reconcile.render import RENDERERS, RenderOptions
 from ajsync.safety import Safety
 from ajsync.selection import Selection
 from tests.reconcile.samples import (
     CREATED_AT,
+    IMPACT,
     NOW,
     create,
     delete,
@@ -33,6 +35,7 @@ from tests.reconcile.samples import (
     full_plan,
     full_refusals,
     hostile_plan,
+    impacts,
     large_plan,
     make_plan,
     ours,
@@ -245,9 +248,9 @@ def test_hostile_content_is_escaped_to_ascii_and_comes_back_whole() -> None:
     assert [change["name"] for change in value["changes"]] == [change.name for change in plan.changes]
 
 
-@given(plans(), st.booleans())
-def test_every_plan_fits_its_schema(plan: Plan, show_payload: bool) -> None:
-    document(plan, show_payload=show_payload)
+@given(plans(), st.booleans(), impacts())
+def test_every_plan_fits_its_schema(plan: Plan, show_payload: bool, impact: Impact | None) -> None:
+    assert ("impact" in document(plan, show_payload=show_payload, impact=impact)) is (impact is not None)
 
 
 def test_a_large_plan_fits_its_schema() -> None:
@@ -338,3 +341,20 @@ def test_queues_are_named_once_one_is_missing_or_different() -> None:
         ],
         "different": [{"name": "REPORTS", "detail": "max_tries is -1 and not 10"}],
     }
+
+
+def test_the_impact_is_a_member_with_instants_in_utc() -> None:
+    assert document(make_plan(create()), impact=IMPACT)["impact"] == {
+        "from": "2026-11-23T14:09:00+00:00",
+        "until": "2026-11-24T14:09:00+00:00",
+        "queues": [
+            {"queue": "EMAIL", "before": 1_200, "after": 1_344},
+            {"queue": "Q`\x1b", "before": 24, "after": 20},
+        ],
+        "busiest": {
+            "before": {"minute": "2026-11-23T14:09:00+00:00", "fires": 12},
+            "after": {"minute": "2026-11-23T15:39:00+00:00", "fires": 15},
+        },
+    }
+    nothing_due = Impact(IMPACT.start, (), None, IMPACT.after)
+    assert document(make_plan(create()), impact=nothing_due)["impact"]["busiest"]["before"] is None

@@ -14,6 +14,7 @@ from markdown_it.token import Token
 
 from ajsync.errors import Location
 from ajsync.reconcile.gates import loosened
+from ajsync.reconcile.impact import Impact, QueueImpact
 from ajsync.reconcile.plan import Adopt, Change, Conflict, Delete, Plan
 from ajsync.reconcile.render import RENDERERS, RenderOptions
 from ajsync.reconcile.render.markdown import LIMIT, code, fence, fit, marker, prose
@@ -22,6 +23,7 @@ from ajsync.selection import Selection
 from tests.reconcile.samples import (
     ANY_TEXTS,
     HOSTILE,
+    IMPACT,
     NOW,
     create,
     delete,
@@ -29,6 +31,7 @@ from tests.reconcile.samples import (
     full_plan,
     full_refusals,
     hostile_plan,
+    impacts,
     large_plan,
     make_plan,
     ours,
@@ -312,9 +315,9 @@ def test_hostile_content_stays_content(show_payload: bool) -> None:
     assert_contained(markdown(hostile_plan(), refused=True, show_payload=show_payload))
 
 
-@given(plans(), st.booleans())
-def test_what_others_wrote_stays_content_in_any_plan(plan: Plan, show_payload: bool) -> None:
-    shown = markdown(plan, show_payload=show_payload)
+@given(plans(), st.booleans(), impacts())
+def test_what_others_wrote_stays_content_in_any_plan(plan: Plan, show_payload: bool, impact: Impact | None) -> None:
+    shown = markdown(plan, show_payload=show_payload, impact=impact)
     assert_contained(shown)
     assert units(shown) <= LIMIT
 
@@ -414,3 +417,25 @@ def test_what_a_go_scheduler_ignores_is_a_warning() -> None:
         "> [!WARNING]\n> A Go scheduler watches this bucket, and fires as if these members were absent:\n>\n"
         "> - `A`: `except`, `catchup_window`\n> - `` B` ``: `jitter`"
     ) in shown
+
+
+def test_the_impact_and_how_to_see_payloads_follow_the_changes() -> None:
+    changed = make_plan(update(task("A", payload=b"1"), payload=b"2"))
+    shown = markdown(changed, impact=IMPACT)
+    assert shown.endswith(
+        "</details>\n\n"
+        "To see how payloads differ, pass --show-payload.\n\n"
+        "Fires in the next 24 h, of all schedules in the bucket:\n\n"
+        "- `EMAIL`: 1,200 → 1,344\n"
+        '- ``"Q`\\x1b"``: 24 → 20\n'
+        "- busiest minute: 12 at Mon 2026-11-23 14:09 +00:00 → 15 at Mon 2026-11-23 15:39 +00:00"
+    )
+    assert_contained(shown)
+    many = replace(IMPACT, queues=tuple(QueueImpact("Q" * 300 + str(number), 0, 1) for number in range(25)))
+    assert "\n- and 5 more queues\n" in markdown(changed, impact=many)
+
+
+def test_room_is_left_for_the_impact() -> None:
+    plan = large_plan(5_000)
+    assert "busiest minute" in markdown(plan, impact=IMPACT)
+    assert units(markdown(plan, impact=IMPACT)) <= LIMIT

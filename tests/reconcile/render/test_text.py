@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 
 from ajsync.errors import Location
 from ajsync.reconcile.gates import loosened
+from ajsync.reconcile.impact import Impact, QueueImpact
 from ajsync.reconcile.plan import Adopt, Conflict, Destination, Plan
 from ajsync.reconcile.render import RENDERERS, RenderOptions
 from ajsync.safety import Safety
 from ajsync.selection import Selection
 from tests.reconcile.samples import (
     HOUR,
+    IMPACT,
     NOW,
     create,
     delete,
@@ -24,6 +26,7 @@ from tests.reconcile.samples import (
     full_plan,
     full_refusals,
     hostile_plan,
+    impacts,
     large_plan,
     make_plan,
     ours,
@@ -121,6 +124,8 @@ Bucket CHORIA_AJ_CONFIGURATION, owner team
 & TICK  schedules/email.yaml:40
     max_tries       10     → 2
     owner           (none) → team
+
+To see how payloads differ, pass --show-payload.
 
 Conflicts: nothing is applied until they are resolved.
   ! CLEANUP is already in the bucket and has no owner  schedules/email.yaml:49
@@ -305,9 +310,11 @@ def test_a_long_value_is_cut_and_its_digest_tells_it_from_another() -> None:
     assert before.split()[-1] != after.split()[-1]
 
 
-@given(plans(), st.booleans())
-def test_no_line_of_any_plan_has_controls_or_spaces_at_its_end(plan: Plan, show_payload: bool) -> None:
-    for line in text(plan, show_payload=show_payload).split("\n"):
+@given(plans(), st.booleans(), impacts())
+def test_no_line_of_any_plan_has_controls_or_spaces_at_its_end(
+    plan: Plan, show_payload: bool, impact: Impact | None
+) -> None:
+    for line in text(plan, show_payload=show_payload, impact=impact).split("\n"):
         assert line.isprintable()
         assert line == line.rstrip()
 
@@ -337,3 +344,39 @@ def test_what_a_go_scheduler_ignores_is_named_above_the_summary() -> None:
         "",
         "No changes: 12 schedules are up to date.",
     ]
+
+
+def test_the_impact_follows_the_changes_with_its_arrows_below_one_another() -> None:
+    lines = text(make_plan(create()), impact=IMPACT).split("\n")
+    start = lines.index("Fires in the next 24 h, of all schedules in the bucket:")
+    assert lines[start:] == [
+        "Fires in the next 24 h, of all schedules in the bucket:",
+        "    EMAIL           1,200 → 1,344",
+        '    "Q`\\x1b"        24    → 20',
+        "    busiest minute  12 at Mon 2026-11-23 14:09 +00:00 → 15 at Mon 2026-11-23 15:39 +00:00",
+        "",
+        "Plan: 1 to create, 0 to update, 0 to adopt, 0 to delete; 0 unchanged.",
+    ]
+    assert lines[start - 1] == ""
+
+
+def test_only_what_changes_of_the_impact_is_shown() -> None:
+    same = replace(IMPACT, after=IMPACT.before)
+    assert "busiest" not in text(make_plan(), impact=same)
+    emptied = Impact(IMPACT.start, (), IMPACT.before, None)
+    assert "    busiest minute  12 at Mon 2026-11-23 14:09 +00:00 → none\n" in text(make_plan(), impact=emptied)
+    many = replace(same, queues=tuple(QueueImpact(f"Q{number}", 0, 1) for number in range(22)))
+    assert [line.strip() for line in text(make_plan(), impact=many).split("\n")[-4:-1]] == [
+        "Q19  0 → 1",
+        "and 2 more queues",
+        "",
+    ]
+
+
+def test_a_plan_says_how_to_see_in_what_payloads_differ() -> None:
+    hint = "To see how payloads differ, pass --show-payload."
+    differs = make_plan(update(task("A", payload=b"1"), payload=b"2"))
+    assert hint in text(differs)
+    assert hint not in text(differs, show_payload=True)
+    for other in (update(task("A", payload=b"1"), max_tries=2), create(payload=b"1"), delete(payload=b"1")):
+        assert hint not in text(make_plan(other))
