@@ -54,6 +54,7 @@ def managed(owners: st.SearchStrategy[str] | None = None) -> st.SearchStrategy[M
         catchup_window=st.sampled_from([0, 3_600_000_000_000]),
         overlap=st.sampled_from(["allow", "skip"]),
         jitter=st.sampled_from([0, 30_000_000_000]),
+        applied=st.sampled_from(["", "0123456789ab"]),
         labels=st.dictionaries(LABELS, LABELS, max_size=2).map(sorted_labels),
         from_=st.sampled_from(["", "2026-12-01", "2026-12-01T08:00:00Z"]),
         until=st.sampled_from(["", "2027-03-31", "2027-03-31T08:00:00.5Z"]),

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
+from hashlib import sha256
 from typing import Any, Literal, TypeAlias, get_args
 
 from ajsync.asyncjobs.foreign import (
@@ -86,9 +87,13 @@ class Managed:
     """The last one; "" means for ever."""
     except_: tuple[str, ...] = ()
     """Dates and ranges of dates, in their canonical form, on which it is not due."""
+    applied: str = ""
+    """The digest of what ajsync has written, by which a change of somebody else is noticed. Not compared."""
 
 
 _UNMANAGED = Managed("")
+_MANAGED = tuple((field.name, member_name(field.name), field.default) for field in fields(Managed))
+_NOT_COMPARED = frozenset(("source", "applied"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,16 +160,26 @@ class Live:
     """Names whose key holds a delete marker, and the marker's revision, which a new write of the key must expect."""
 
 
-def encode_scheduled_task(task: ScheduledTask) -> bytes:
-    """The bytes that Go's `json.Marshal` gives for the same fields, followed by the `ajsync` object."""
-    deadline = f'"deadline":{task.deadline},' if task.deadline else ""
-    managed = "" if task.managed is None else f',"ajsync":{_encode_managed(task.managed)}'
-    return (
-        f'{{"name":{encode_string(task.name)},"schedule":{encode_string(task.schedule)},'
-        f'"queue":{encode_string(task.queue)},"task_type":{encode_string(task.task_type)},'
-        f'"payload":{encode_bytes(task.payload)},{deadline}"max_tries":{task.max_tries},'
-        f'"created_at":"{format_timestamp(task.created_at)}"{managed}}}'
-    ).encode()
+def encode_scheduled_task(task: ScheduledTask, *, stamp: bool = False) -> bytes:
+    """The bytes that Go's `json.Marshal` gives for the same fields, followed by the `ajsync` object.
+
+    With `stamp` that object says what was applied. A task that comes from the bucket keeps what it has, so that a drift
+    stays one.
+    """
+    head, members = _head(task), _managed_members(task.managed)
+    if stamp and members and "applied" not in members:
+        members["applied"] = f'"{_digest(head, members)}"'
+    managed = f',"ajsync":{{{_joined(members)}}}' if members else ""
+    return f'{head}"created_at":"{format_timestamp(task.created_at)}"{managed}}}'.encode()
+
+
+def has_drifted(task: ScheduledTask) -> bool:
+    """Whether somebody else has changed a stored task since ajsync wrote it.
+
+    Nothing is known of a task that does not say what was applied: an older ajsync or another program wrote it.
+    """
+    applied = task.settings.applied
+    return bool(applied) and applied != _digest(_head(task), _managed_members(task.managed))
 
 
 def decode_scheduled_task(name: str, data: bytes) -> ScheduledTask:
@@ -208,13 +223,38 @@ def unfit(task: ScheduledTask) -> str:
     return ""
 
 
-def _encode_managed(managed: Managed) -> str:
-    members = []
-    for field in fields(managed):
-        value = getattr(managed, field.name)
-        if value != field.default:
-            members.append(f'"{member_name(field.name)}":{_encode_member(value)}')
-    return "{" + ",".join(members) + "}"
+def _head(task: ScheduledTask) -> str:
+    """The JSON of a task up to the time of its creation."""
+    deadline = f'"deadline":{task.deadline},' if task.deadline else ""
+    return (
+        f'{{"name":{encode_string(task.name)},"schedule":{encode_string(task.schedule)},'
+        f'"queue":{encode_string(task.queue)},"task_type":{encode_string(task.task_type)},'
+        f'"payload":{encode_bytes(task.payload)},{deadline}"max_tries":{task.max_tries},'
+    )
+
+
+def _managed_members(managed: Managed | None) -> dict[str, str]:
+    """The members of the `ajsync` object in JSON; there are some unless a task is unmanaged."""
+    members = {}
+    if managed is not None:
+        for attribute, name, default in _MANAGED:
+            value = getattr(managed, attribute)
+            if value != default:
+                members[name] = _encode_member(value)
+    return members
+
+
+def _joined(members: Mapping[str, str]) -> str:
+    return ",".join([f'"{name}":{value}' for name, value in members.items()])
+
+
+def _digest(head: str, members: Mapping[str, str]) -> str:
+    """The first 12 hex digits of a digest of all that a plan compares, as it is stored.
+
+    It stays the same for ever, because members with their defaults are not stored, and their order does not change.
+    """
+    compared = {name: value for name, value in members.items() if name not in _NOT_COMPARED}
+    return sha256((head + _joined(compared)).encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 def _encode_member(value: str | int | Labels | tuple[str, ...]) -> str:
@@ -242,6 +282,7 @@ def _decode_managed(value: dict[str, Any]) -> Managed:
         from_=_bound_member(value, "from"),
         until=_bound_member(value, "until"),
         except_=_days_member(value, "except"),
+        applied=member(value, "applied", str, ""),
     )
 
 

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ajsync.asyncjobs.model import Managed, ScheduledTask, decode_scheduled_task, encode_scheduled_task
+from ajsync.asyncjobs.model import Managed, ScheduledTask, decode_scheduled_task, encode_scheduled_task, has_drifted
 from ajsync.errors import StoredValueError
+from ajsync.reconcile.fields import changed_fields
 from tests.recorded import recorded_schedules
-from tests.tasks import scheduled_tasks
+from tests.tasks import managed, scheduled_tasks
 
 GOLDEN = recorded_schedules()
 
@@ -179,3 +180,58 @@ def test_a_name_that_no_schedule_can_have_is_told_by_the_character_that_is_wrong
         decode_scheduled_task("a;b", json.dumps({**VALID, "name": "a;b"}).encode())
     with pytest.raises(StoredValueError, match=r"^its name is empty$"):
         decode_scheduled_task("", json.dumps({**VALID, "name": ""}).encode())
+
+
+def written(task: ScheduledTask) -> ScheduledTask:
+    """A task as it comes back after ajsync has written it."""
+    return decode_scheduled_task(task.name, encode_scheduled_task(task, stamp=True))
+
+
+@given(scheduled_tasks())
+def test_what_ajsync_has_written_has_not_drifted(task: ScheduledTask) -> None:
+    fresh = replace(task, managed=replace(task.managed, applied="") if task.managed else None)
+    found = written(fresh)
+    assert not has_drifted(found)
+    assert bool(found.settings.applied) == (task.managed is not None)
+    assert replace(found, managed=replace(found.managed, applied="") if found.managed else None) == fresh
+    assert written(found) == found
+
+
+@given(scheduled_tasks(managed()), scheduled_tasks(managed()))
+def test_a_task_has_drifted_if_a_plan_would_see_a_change_and_not_otherwise(
+    task: ScheduledTask, other: ScheduledTask
+) -> None:
+    ours = written(replace(task, managed=replace(task.settings, applied="")))
+    changed = replace(other, name=task.name, managed=replace(other.settings, applied=ours.settings.applied))
+    assert has_drifted(changed) == bool(changed_fields(ours, changed))
+    moved = replace(ours, created_at=other.created_at, managed=replace(ours.settings, source=other.settings.source))
+    assert not has_drifted(moved)
+
+
+@given(scheduled_tasks(managed()))
+def test_a_drift_stays_one_when_the_task_is_written_again(task: ScheduledTask) -> None:
+    """As when it is parked and comes back."""
+    drifted = replace(task, managed=replace(task.settings, applied="0123456789ab"))
+    assert has_drifted(written(drifted))
+
+
+def test_the_digest_of_a_value_is_always_the_same() -> None:
+    """So that an ajsync of another version does not take every schedule for changed."""
+    plain = ScheduledTask("A", "@daily", "EMAIL", "email:new", managed=Managed("team"))
+    full = ScheduledTask(
+        "B",
+        "CRON_TZ=Europe/Malta 0 9 * * 1",
+        "EMAIL",
+        "email:new",
+        b'{"to":"\xc3\xa9"}',
+        3600 * 10**9,
+        3,
+        1,
+        Managed("team", "a.yaml", "<é>", "all", 1, "skip", 2, (("team", "payments"),)),
+    )
+    assert [written(each).settings.applied for each in (plain, full)] == ["73fd3a647a57", "b5c378b60b1b"]
+
+
+def test_of_values_that_say_nothing_of_it_nothing_is_known() -> None:
+    for unknown in (Managed("team"), None):
+        assert not has_drifted(ScheduledTask("A", "@daily", "EMAIL", "email:new", managed=unknown))

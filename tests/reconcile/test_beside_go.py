@@ -26,7 +26,7 @@ from tests.tasks import OWNER, desired, task
 from tests.waiting import until
 
 EXCEPT = {"except_": ("2026-12-25",)}
-NOT_ABOUT_FIRES = {"owner", "source", "description", "labels"}
+NOT_ABOUT_FIRES = {"owner", "source", "description", "labels", "applied"}
 
 
 def goal(**settings: dict[str, Any]) -> Goal:

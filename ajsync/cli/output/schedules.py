@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 
 from rich.cells import cell_len
 
-from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.asyncjobs.model import ScheduledTask, has_drifted
 from ajsync.cli.output.streams import in_plain_signs, speaks_utf8
 from ajsync.cli.output.table import framed, stdout_width
 from ajsync.cli.output.terminal import say, stdout_paint
 from ajsync.reconcile.render.fires import Fires, FireTimes
+from ajsync.reconcile.render.rows import DRIFT
 from ajsync.schedule import format_duration
 from ajsync.text import escape, pairs, visible
 from ajsync.timestamp import format_ajc
@@ -53,6 +54,7 @@ def schedule_lines(task: ScheduledTask, *, show_payload: bool = False) -> Iterat
             ("Until", managed.until),
             ("Except", ", ".join(managed.except_)),
             ("Labels", pairs(managed.labels)),
+            ("Drift", DRIFT if has_drifted(task) else ""),
         ]
     fires = FireTimes(datetime.now(UTC)).of(task).lines
     rows += [("" if index else "Next", line) for index, line in enumerate(fires)]

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
+from ajsync.asyncjobs.model import has_drifted
 from ajsync.asyncjobs.queues import ALL_THERE, QueueSurvey
 from ajsync.errors import AjsyncError, InvalidError, UnreachableError
 from ajsync.reconcile.apply.apply import Result, apply
@@ -181,7 +182,9 @@ class WatchLoop:
         self._said = ""
         done = result.with_status("done")
         for outcome in done[:_NAMED]:
-            log.info("%s %s", type(outcome.change).__name__, outcome.change.name)
+            before = outcome.change.before
+            drift = ", which somebody else had changed" if before is not None and has_drifted(before) else ""
+            log.info("%s %s%s", type(outcome.change).__name__, outcome.change.name, drift)
         for outcome in result.with_status("failed")[:_NAMED]:
             log.error("Failed: %s", outcome.error)
         log.info("Applied %d of %d changes", len(done), len(plan.changes))

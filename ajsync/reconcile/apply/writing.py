@@ -78,7 +78,7 @@ def refusal(what: str, answer: Answer) -> AjsyncError:
 
 
 def _message(bucket: ConfigurationBucket, write: KeyWrite) -> Write:
-    data = None if write.task is None else encode_scheduled_task(write.task)
+    data = None if write.task is None else encode_scheduled_task(write.task, stamp=True)
     return compare_and_set(bucket, schedule_key(write.name), write.revision, data)
 
 

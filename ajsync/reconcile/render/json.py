@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 from ajsync.asyncjobs.applied import VERBS, RecordedApply
-from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.asyncjobs.model import ScheduledTask, has_drifted
 from ajsync.asyncjobs.queues import ALL_THERE
 from ajsync.errors import AjsyncError, ConflictError, Location
 from ajsync.reconcile.fields import changed_fields, stored_object
@@ -139,6 +139,7 @@ def _change(change: Change, fires: FireTimes, options: RenderOptions) -> dict[st
         "action": change.verb,
         "name": change.name,
         "revision": change.revision,
+        "drift": before is not None and has_drifted(before),
         "fields": [field.name for field in changed],
         "before": _task(before, options.show_payload),
         "after": _task(after, options.show_payload),

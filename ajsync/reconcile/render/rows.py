@@ -11,6 +11,7 @@ from hashlib import sha256
 from itertools import islice
 from typing import Literal
 
+from ajsync.asyncjobs.model import has_drifted
 from ajsync.reconcile.fields import FIELDS, OWNER, TIMING, Field, Value, changed_fields, shown_fields
 from ajsync.reconcile.plan import Change
 from ajsync.reconcile.render.fires import FireTimes
@@ -21,6 +22,7 @@ Tone = Literal["value", "note", "amiss", "content", "added", "removed"]
 
 LABEL = max(len(field.name) for field in (*FIELDS, OWNER)) + 2
 """Columns for the label of a row: the longest name of a field, and a gap."""
+DRIFT = "somebody else has changed it in the bucket since it was applied"
 _MOST_COMPARED = 4_000
 """Lines of both payloads together; the time for comparing them grows with the square."""
 _CONTEXT = 3
@@ -51,7 +53,7 @@ def change_rows(change: Change, *, show_payload: bool, most_content: int | None 
     With `show_payload` the content of payloads follows, at most `most_content` lines of each.
     """
     before, after = change.before, change.after
-    rows: list[PlanRow] = []
+    rows: list[PlanRow] = [PlanRow("drift", DRIFT, tone="amiss")] if before is not None and has_drifted(before) else []
     if before is not None and after is not None:
         for field in changed_fields(before, after):
             rows.append(PlanRow(field.name, worded(field, field.read(after)), worded(field, field.read(before))))

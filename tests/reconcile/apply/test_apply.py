@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -16,7 +17,7 @@ import pytest
 from ajsync.asyncjobs import watchers
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.journal import Step, encode_journal, journal_key
-from ajsync.asyncjobs.model import ScheduledTask, decode_scheduled_task, encode_scheduled_task
+from ajsync.asyncjobs.model import ScheduledTask, decode_scheduled_task, encode_scheduled_task, has_drifted
 from ajsync.asyncjobs.names import SCHEDULE_SUBJECT, schedule_key
 from ajsync.asyncjobs.watchers import wait_until_delivered
 from ajsync.errors import (
@@ -89,7 +90,9 @@ async def test_what_is_created_is_byte_for_byte_what_ajc_stores_for_the_same_fie
             )
             value = await bucket.get(schedule_key(name))
             assert value is not None
-            assert value.data == data[:-1] + b',"ajsync":{"owner":"team"}}'
+            stored, _, digest = value.data.partition(b',"applied":')
+            assert stored == data[:-1] + b',"ajsync":{"owner":"team"'
+            assert re.fullmatch(rb'"[0-9a-f]{12}"}}', digest)
             headers = base64.b64decode(reply["message"]["hdrs"]).decode()
             assert headers == "NATS/1.0\r\nNats-Expected-Last-Subject-Sequence: 0\r\n\r\n"
             await apply(bucket, await planned(bucket, []), now=NOW)
@@ -259,6 +262,8 @@ async def test_an_update_beside_a_go_scheduler_leaves_it_one_timer(server: NatsS
             assert result.error is None
             await go.until("A", ["@hourly"])
             assert go.timers == {"A": ["@hourly"], "B": ["@daily"], "C": ["@daily"]}
+        entries = (await bucket.read()).entries
+        assert all(each.task and each.task.settings.applied and not has_drifted(each.task) for each in entries.values())
         value = await bucket.get(journal_key(OWNER))
         assert value is not None
         assert value.deleted
@@ -392,7 +397,10 @@ async def test_the_next_run_makes_again_what_a_killed_one_had_deleted(server: Na
         assert proposal.interrupted == ("A",)
         assert proposal.plan.empty
         assert await finish_interrupted(bucket, OWNER) == ("A",)
-        assert (await bucket.read()).entries["A"].task == new
+        found = (await bucket.read()).entries["A"].task
+        assert found is not None
+        assert not has_drifted(found)
+        assert found == replace(new, managed=found.managed)
         assert await finish_interrupted(bucket, OWNER) == ()
         assert (await planned(bucket, [new, task("B")])).empty
 

@@ -168,6 +168,7 @@ def test_a_plan_for_programs_is_this_document() -> None:
             {
                 "action": "update",
                 "name": "A",
+                "drift": False,
                 "revision": 12,
                 "fields": ["schedule", "payload", "description"],
                 "before": {
