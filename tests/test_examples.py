@@ -54,11 +54,12 @@ def test_the_demo_shows_each_step_and_ends_with_nothing_to_do(temporary: Path) -
     with demo(temporary) as process:
         output, _ = process.communicate(timeout=DEADLINE_SECONDS)
     assert process.returncode == 0, output
-    steps = ("validate", "plan", "apply --yes", "list", "plan", "apply --yes", "plan", "apply --yes", "plan")
+    again = ("plan", "apply --yes")
+    steps = ("validate", *again, "list", *again, *again, "plan", "apply --yes", "scheduler", "history")
     assert [line.split()[2] for line in output.splitlines() if line.startswith("$ ajsync ")][1:] == [
         step.split()[0] for step in steps
     ]
-    for result in ("Applied: 5 created.", "Applied: 1 updated.", "Applied: 1 deleted.", "No changes:"):
+    for result in ("Applied: 5 created.", "Applied: 1 updated.", "Applied: 1 deleted.", "No changes:", "  new  "):
         assert result in output
     assert [*temporary.iterdir()] == []
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy
 from importlib import import_module
 from typing import Any
@@ -12,6 +12,47 @@ from click.shell_completion import CompletionItem
 
 from ajsync.cli.options.shared import verbosity_options
 from ajsync.text import nearest
+
+_OTHER_COMMANDS = {
+    **dict.fromkeys(("diff", "preview", "drift"), "plan"),
+    **dict.fromkeys(("deploy", "sync", "push", "up"), "apply"),
+    **dict.fromkeys(("get", "ps"), "list"),
+    **dict.fromkeys(("describe", "cat"), "view"),
+    **dict.fromkeys(("status", "tail", "logs"), "history"),
+    **dict.fromkeys(("trigger", "fire", "enqueue"), "run"),
+    **dict.fromkeys(("remove", "destroy"), "delete"),
+    **dict.fromkeys(("create", "put"), "add"),
+    **dict.fromkeys(("import", "dump"), "export"),
+    **dict.fromkeys(("server", "serve"), "dev"),
+    **dict.fromkeys(("daemon", "start"), "scheduler"),
+    **dict.fromkeys(("check", "test"), "validate"),
+    "watch": "apply --yes --watch",
+}
+"""What other tools call a command, and what it is here."""
+_OTHER_OPTIONS = {
+    **dict.fromkeys(("--env", "-env"), "--environment"),
+    **dict.fromkeys(("--auto-approve", "-auto-approve", "--approve", "--force"), "--yes"),
+    **dict.fromkeys(("--target", "-target", "--only"), "--name"),
+    **dict.fromkeys(("--selector", "--selectors", "--labels"), "--label"),
+    **dict.fromkeys(("--url", "--nats"), "--server"),
+    **dict.fromkeys(("--tz", "--zone"), "--timezone"),
+    **dict.fromkeys(("--since", "--start", "--after"), "--from"),
+    **dict.fromkeys(("--until", "--end", "--before"), "--to"),
+    **dict.fromkeys(("-out", "--plan", "--save"), "--out"),
+    **dict.fromkeys(("--check", "-detailed-exitcode"), "--detailed-exitcode"),
+}
+"""What other tools call an option, and what it is here; for the commands that have it."""
+
+
+def _suggest_option(ctx: click.Context, command: click.Command, arguments: Sequence[str]) -> None:
+    """End with an error for an option of another tool, which click would take for something else, or not find alike."""
+    known = {flag for param in command.params for flag in param.opts}
+    for argument in arguments:
+        if argument == "--":
+            return
+        word = argument.partition("=")[0]
+        if word not in known and (meant := _OTHER_OPTIONS.get(word)) in known:
+            ctx.fail(f"There is no option {word}. Did you mean {meant}?")
 
 
 class Interrupted(Exception):
@@ -53,9 +94,12 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the sub-command, and return its own name, so that usage lines and errors do not show an alias."""
         unknown = not ctx.resilient_parsing and args[0] not in self.table and args[0] not in self.aliases
-        if unknown and (meant := nearest(args[0], self.table)):
+        meant = _OTHER_COMMANDS.get(args[0], nearest(args[0], self.table)) if unknown else ""
+        if meant.split(" ")[0] in self.table:
             ctx.fail(f"There is no command {args[0]!r}. Did you mean '{ctx.command_path} {meant}'?")
         name, command, rest = super().resolve_command(ctx, args)
+        if command is not None and not ctx.resilient_parsing:
+            _suggest_option(ctx, command, rest)
         return self.aliases.get(name, name) if name else name, command, rest
 
     def invoke(self, ctx: click.Context) -> Any:

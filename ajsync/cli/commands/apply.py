@@ -44,6 +44,7 @@ _RESYNC_SECONDS = 300.0
 @gate_options
 @show_payload_option
 @click.option("-y", "--yes", is_flag=True, help="Apply without asking.")
+@click.option("--dry-run", is_flag=True, help="Show what would be applied, and change nothing, as 'ajsync plan' does.")
 @click.option("--create-bucket", is_flag=True, help="Make the bucket if it is missing.")
 @click.option("--replicas", type=click.IntRange(1, 5), help="With --create-bucket: how many replicas. [default: 1]")
 @click.option("--memory", is_flag=True, help="With --create-bucket: keep the bucket in memory.")
@@ -67,6 +68,7 @@ def command(
     opened: Opened,
     show_payload: bool,
     yes: bool,
+    dry_run: bool,
     create_bucket: bool,
     replicas: int | None,
     memory: bool,
@@ -98,6 +100,8 @@ def command(
         raise UsageError(
             "--watch follows all schedules of the files: it cannot be combined with options that select some."
         )
+    if dry_run and (watch or create_bucket):
+        raise UsageError("--dry-run changes nothing: it cannot be combined with --watch or --create-bucket.")
     if plan_file and selectors.given:
         raise UsageError("A saved plan holds what was selected for it: make a plan of another selection instead.")
     if watch and not yes:
@@ -119,7 +123,7 @@ def command(
         start_logging(log_format)
         run(follow_files(scope, opened, creation, resync or _RESYNC_SECONDS, scheduler, firing))
         return
-    _apply_once(plan_file, selectors, scope, opened, show_payload, yes, creation)
+    _apply_once(plan_file, selectors, scope, opened, show_payload, yes, dry_run, creation)
 
 
 def _apply_once(
@@ -129,11 +133,12 @@ def _apply_once(
     opened: Opened,
     show_payload: bool,
     yes: bool,
+    dry_run: bool,
     creation: Creation | None,
 ) -> None:
     from ajsync.cli.output.plan import print_plan, print_result
     from ajsync.cli.project import load_and_warn, selection_of
-    from ajsync.cli.session import on_bucket, run, warn_if_elsewhere
+    from ajsync.cli.session import on_bucket, proposal_of, run, warn_if_elsewhere
     from ajsync.cli.source import warn_if_nothing_selected
     from ajsync.reconcile.saved import check_environment, check_plan, load_plan
 
@@ -150,7 +155,7 @@ def _apply_once(
     proposal = on_bucket(
         scope,
         configuration.context,
-        lambda bucket: _prepare(bucket, scope, configuration, opened, selection),
+        lambda bucket: (proposal_of if dry_run else _prepare)(bucket, scope, configuration, opened, selection),
         creation,
     )
     plan = proposal.plan
@@ -160,6 +165,8 @@ def _apply_once(
     print_plan(proposal, configuration, style="text", show_payload=show_payload)
     if proposal.refusals:
         raise click.exceptions.Exit(proposal.refusals[0].exit_code)
+    if dry_run:
+        return
     if not plan.pending:
         _record_unchanged(plan, configuration, scope)
         return

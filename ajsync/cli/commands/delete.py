@@ -34,11 +34,11 @@ def command(name: str, scope: Scope, force: bool, owner: str | None) -> None:
     from ajsync.cli.session import configured_context, on_bucket
     from ajsync.reconcile.single import find_removable, remove
 
-    if not force and not sys.stdin.isatty():
-        raise UsageError("There is no terminal to ask on: pass --force.")
     context = configured_context(scope)
     found = on_bucket(scope, context, lambda bucket: find_removable(bucket, name, owner=owner))
     if not force:
+        if not sys.stdin.isatty():
+            raise UsageError("There is no terminal to ask on: pass --force.")
         task = found.entry.task if found.entry else None
         what = f"{visible(task.schedule)}, {visible(task.task_type)}" if task else "not a scheduled task"
         confirm(f"Delete {visible(name)} ({what})?", "Nothing was deleted.")

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from ajsync.asyncjobs.names import OWNER_NAME
-from ajsync.cli.options.shared import server_options
+from ajsync.cli.options.shared import environment_option, server_options
 from ajsync.cli.options.values import Creation, Scope
 from ajsync.errors import UsageError, WriteError
 from ajsync.files import make_folder, write_new
@@ -93,6 +93,7 @@ _GITIGNORE = """\
 )
 @click.option("--replicas", type=click.IntRange(1, 5), help="With --bucket: how many replicas. [default: 1]")
 @click.option("--memory", is_flag=True, help="With --bucket: keep the bucket in memory.")
+@environment_option
 @server_options
 def command(owner: str | None, bucket: bool, replicas: int | None, memory: bool, scope: Scope) -> None:
     """Write ajsync.yaml and a first schedules file; an existing file is never overwritten.
@@ -101,19 +102,22 @@ def command(owner: str | None, bucket: bool, replicas: int | None, memory: bool,
     --context.
 
     With --bucket the bucket is made too, if it is missing. If there is an ajsync.yaml already, here or in a folder
-    above, nothing is written, and its context is used.
+    above, nothing is written, and its context is used, or that of the --environment.
 
     \b
     Examples:
       ajsync init
       ajsync init --owner billing-team --context nats-prod
       ajsync init --bucket --replicas 3 --context nats-prod
+      ajsync init --bucket --environment prod
     """
     from ajsync.config.project import find_project
 
     if not bucket and (replicas is not None or memory or scope.server is not None):
         raise UsageError("--replicas, --memory and --server need --bucket.")
     project = find_project(Path.cwd()) if bucket else None
+    if scope.environment is not None and project is None:
+        raise UsageError("--environment needs --bucket and an ajsync.yaml that exists: it chooses the server.")
     if project is not None and owner is not None:
         raise UsageError(f"--owner has no effect: {project} exists already, and --bucket does not change it.")
     files = {} if project is not None else _files(Path.cwd(), owner, scope.context)
@@ -121,7 +125,9 @@ def command(owner: str | None, bucket: bool, replicas: int | None, memory: bool,
         from ajsync.cli.session import make_bucket, on_server
         from ajsync.config import load_context
 
-        configured = load_context(Path.cwd(), project=project) if project is not None else None
+        configured = (
+            load_context(Path.cwd(), project=project, environment=scope.environment) if project is not None else None
+        )
         creation = Creation(replicas or 1, memory)
         made, is_new = on_server(scope, configured, lambda connection: make_bucket(connection, creation))
         name, url = made.target.bucket, made.connection.url

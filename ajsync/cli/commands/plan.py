@@ -82,7 +82,7 @@ def command(
             "'ajsync apply' restores them first; this plan is made as if it had."
         )
     warn_if_nothing_selected(proposal.plan, configuration)
-    print_plan(proposal, configuration, style=style, show_payload=show_payload)
+    print_plan(proposal, configuration, style=style, show_payload=show_payload, paged=True)
     if out is not None:
         from ajsync.reconcile.saved import SavedPlan, save_plan
 

@@ -62,7 +62,7 @@ class _Format(click.Choice[str]):
 def show(output: str, document: Callable[[], Any], table: Callable[[], Iterable[str]]) -> None:
     """Print the document or the table, as `output` says; a long table goes through the pager."""
     if output == "table":
-        _page(table())
+        page(table())
     else:
         echo_data(encoded(output, document()))
 
@@ -92,7 +92,7 @@ def _chosen(ctx: click.Context, _param: click.Parameter, output: str | None) -> 
     return output or "table"
 
 
-def _page(lines: Iterable[str]) -> None:
+def page(lines: Iterable[str]) -> None:
     """Print lines with their colours; through the pager if the terminal has too few rows."""
     lines = list(lines)
     if not lines:

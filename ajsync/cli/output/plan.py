@@ -10,7 +10,7 @@ from json import loads
 import click
 
 from ajsync.cli.output.build_machine import print_commands
-from ajsync.cli.output.data import echo_data, encoded
+from ajsync.cli.output.data import echo_data, encoded, page
 from ajsync.cli.output.terminal import conclude, has_colour, label, warn
 from ajsync.config import Configuration
 from ajsync.reconcile.apply.apply import Result
@@ -26,8 +26,13 @@ from ajsync.timestamp import to_nanoseconds
 _FAILURES_SHOWN = 20
 
 
-def print_plan(proposal: Proposal, configuration: Configuration, *, style: str, show_payload: bool) -> None:
-    """Print a plan, and why the gates do not let it be applied, on standard output; warn of a record of no use."""
+def print_plan(
+    proposal: Proposal, configuration: Configuration, *, style: str, show_payload: bool, paged: bool = False
+) -> None:
+    """Print a plan, and why the gates do not let it be applied, on standard output; warn of a record of no use.
+
+    A plan for people that is too long for the terminal goes through the pager if it is `paged`.
+    """
     if proposal.record_problem:
         warn(proposal.record_problem)
     now = datetime.now(UTC)
@@ -35,6 +40,7 @@ def print_plan(proposal: Proposal, configuration: Configuration, *, style: str, 
         now=now,
         show_payload=show_payload,
         locations=configuration.locations,
+        suspended=configuration.suspended,
         loosened=loosened(configuration.safety),
         impact=impact(proposal.plan.changes, proposal.entries, to_nanoseconds(now)),
         colour=has_colour(sys.stdout),
@@ -46,6 +52,8 @@ def print_plan(proposal: Proposal, configuration: Configuration, *, style: str, 
         print_commands(text)
     elif style == "json":
         echo_data(text)
+    elif paged and style == "text":
+        page(text.split("\n"))
     else:
         click.echo(text, color=True)
 

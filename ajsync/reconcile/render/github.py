@@ -17,6 +17,7 @@ from ajsync.reconcile.render.wording import (
     IGNORED,
     REFUSED,
     REMEDIES,
+    is_suspended,
     last_applied,
     loosened_told,
     queues_told,
@@ -90,7 +91,8 @@ def _limited(level: Level, commands: Sequence[str]) -> Sequence[str]:
 
 
 def _annotate(level: Level, change: Change, fires: FireTimes, options: RenderOptions) -> str:
-    title = f"ajsync: {change.verb} {visible(change.name)}"
+    why = ", suspended in the files" if is_suspended(change, options) else ""
+    title = f"ajsync: {change.verb} {visible(change.name)}{why}"
     rows = [*change_rows(change, show_payload=options.show_payload), *next_rows(change, fires)]
     return _command(level, title, "\n".join(map(_line, rows)), options.locations.get(change.name))
 

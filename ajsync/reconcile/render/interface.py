@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -22,6 +22,8 @@ class RenderOptions:
     """Show the content of payloads too, and not only size and digest."""
     locations: Mapping[str, Location] = field(default_factory=dict)
     """Where the files define each name; for `github`, relative to the root of the repository."""
+    suspended: Set[str] = frozenset()
+    """The schedules that the files suspend: their deletes are shown as that."""
     loosened: Sequence[Loosened] = ()
     """The limits that the files set looser than the defaults."""
     impact: Impact | None = None

@@ -17,7 +17,7 @@ from ajsync.reconcile.plan import KINDS, Change, Conflict, Plan
 from ajsync.reconcile.render.fires import FireTimes
 from ajsync.reconcile.render.impact import impact_document
 from ajsync.reconcile.render.interface import RenderOptions
-from ajsync.reconcile.render.wording import REMEDIES
+from ajsync.reconcile.render.wording import REMEDIES, is_suspended
 from ajsync.selection import Selection
 from ajsync.timestamp import format_timestamp
 
@@ -145,6 +145,7 @@ def _change(change: Change, fires: FireTimes, options: RenderOptions) -> dict[st
         "after": _task(after, options.show_payload),
         "next": [time.isoformat() for time in fires.of(after).times] if after is not None else [],
         "location": _location(options.locations.get(change.name)),
+        **({"suspended": True} if is_suspended(change, options) else {}),
     }
 
 

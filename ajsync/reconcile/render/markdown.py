@@ -156,7 +156,7 @@ def _some(lines: Iterable[str]) -> Iterator[str]:
 def _forms(change: Change, fires: FireTimes, options: RenderOptions) -> tuple[str, str, str]:
     """A change in full, without its next fires, and by its name alone."""
     mark = _MARKS[change.verb]
-    where = change_place(change, options.locations)
+    where = change_place(change, options)
     name = f"{mark} {visible(change.name)}{f'  {where}' if where else ''}\n"
     rows = change_rows(change, show_payload=options.show_payload, most_content=_MOST_CONTENT)
     fields = name + "".join(_line(row, mark) for row in rows)

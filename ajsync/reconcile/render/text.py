@@ -92,7 +92,7 @@ def _destination(destination: Destination, paint: Paint) -> str:
 
 
 def _change(change: Change, fires: FireTimes, options: RenderOptions, paint: Paint) -> Iterator[str]:
-    where = change_place(change, options.locations)
+    where = change_place(change, options)
     heading = f"{paint(change.verb, _SYMBOLS[change.verb])} {paint('strong', visible(change.name))}"
     yield f"{heading}  {paint('faint', where)}" if where else heading
     rows = change_rows(change, show_payload=options.show_payload)

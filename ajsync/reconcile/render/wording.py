@@ -9,6 +9,7 @@ from ajsync.asyncjobs.applied import RecordedApply
 from ajsync.errors import AjsyncError, ConflictError, Location
 from ajsync.reconcile.gates import Loosened
 from ajsync.reconcile.plan import KINDS, Change, Delete, Plan
+from ajsync.reconcile.render.interface import RenderOptions
 from ajsync.text import counted, moment, one_line, plural, span, visible
 from ajsync.timestamp import to_datetime
 
@@ -111,14 +112,21 @@ def loosened_told(loosened: Sequence[Loosened]) -> str:
     return f"The files loosen the safety limits: {'; '.join(map(str, loosened))}." if loosened else ""
 
 
-def change_place(change: Change, locations: Mapping[str, Location]) -> str:
-    """Where the files define a schedule, or where they did before a delete; empty if unknown."""
-    known = place(change.name, locations)
+def change_place(change: Change, options: RenderOptions) -> str:
+    """Where the files define or suspend a schedule, or where they did before a delete; empty if unknown."""
+    known = place(change.name, options.locations)
+    if is_suspended(change, options):
+        return f"suspended in {known}" if known else "suspended in the files"
     task = change.after or change.before
     if known or task is None or not task.settings.source:
         return known
     source = visible(task.settings.source)
     return f"was in {source}" if isinstance(change, Delete) else source
+
+
+def is_suspended(change: Change, options: RenderOptions) -> bool:
+    """Whether a schedule is deleted because its file says `suspend: true`."""
+    return isinstance(change, Delete) and change.name in options.suspended
 
 
 def place(name: str, locations: Mapping[str, Location]) -> str:

@@ -158,6 +158,20 @@ def test_bucket_uses_the_context_of_the_project_it_is_in(project: Path, home: Pa
     assert files_in(project) == ["ajsync.yaml"]
 
 
+def test_bucket_uses_the_context_of_the_environment_that_is_named(
+    project: Path, home: Path, server: NatsServer
+) -> None:
+    context = home / ".config" / "nats" / "context" / "ours.json"
+    context.parent.mkdir(parents=True)
+    context.write_text(json.dumps({"url": server.url}))
+    assert ajsync(project, "init", "-e", "prod").returncode == 64
+    assert ajsync(project, "init", "-e", "prod", "--bucket").returncode == 64
+    (project / "ajsync.yaml").write_text("owner: me\ncontext: other\nenvironments: {prod: {context: ours}}\n")
+    result = ajsync(project, "init", "--bucket", "-e", "prod")
+    assert result.returncode == 0, result.stderr
+    assert server.url in result.stdout
+
+
 def test_a_bucket_on_no_server_is_an_error_and_no_file_is_written(project: Path) -> None:
     result = ajsync(project, "init", "--bucket", "--server", "nats://127.0.0.1:1")
     assert result.returncode == 7

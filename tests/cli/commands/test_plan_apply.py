@@ -420,3 +420,18 @@ def test_a_plan_and_an_apply_say_what_the_changes_do_to_the_queues(run: Run, pro
     assert f"{head}\n- `DEFAULT`: 25 → 49" in run("plan", "--format", "markdown").stdout
     assert head in run("apply", "--yes").stdout
     assert head not in run("apply", "--yes").stdout
+
+
+def test_a_dry_run_shows_the_plan_and_changes_nothing(run: Run, project: Path) -> None:
+    assert run("init", "--bucket").returncode == 0
+    dry = run("apply", "--dry-run")
+    assert (dry.returncode, dry.stderr) == (0, "")
+    assert "Plan: 2 to create" in dry.stdout
+    assert "Plan: 2 to create" in run("plan").stdout
+    assert "No apply of team is recorded" in run("log").stdout + run("log").stderr
+    assert run("plan", "--out", "saved").returncode == 0
+    (project / "schedules" / "a.yaml").write_text(SCHEDULES.replace("@daily", "@weekly"))
+    stale = run("apply", "saved", "--dry-run")
+    assert (stale.returncode, "is stale" in stale.stderr) == (5, True)
+    for option in ("--watch", "--create-bucket"):
+        assert run("apply", "--dry-run", "--yes", option).returncode == 64

@@ -136,6 +136,9 @@ def test_without_a_terminal_delete_wants_force(run: Run) -> None:
     assert done.returncode == 64
     assert "--force" in done.stderr
     assert run("list", "--names").stdout == "A\n"
+    done = run("delete", "B")
+    assert done.returncode == 1
+    assert "no schedule" in done.stderr
 
 
 @pytest.mark.parametrize(("answer", "left"), [("y\n", ""), ("n\n", "A\n")])

@@ -169,7 +169,10 @@ class TestPager:
             assert terminal.end() == 0
             return terminal.shown
 
-        for command in ("list", "next", "timeline"):
+        text = shown("plan")  # there is nothing to do
+        assert "paged:" not in text
+        (project / "a.yaml").write_text(SCHEDULES.replace("@daily", "@hourly"))
+        for command in ("list", "next", "timeline", "plan"):
             text = shown(command)
             assert text.startswith("paged: x"), command
             assert "\x1b[" in text

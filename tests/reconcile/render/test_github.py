@@ -230,3 +230,8 @@ def test_what_a_go_scheduler_ignores_is_a_warning_at_its_schedule() -> None:
     message = "A Go scheduler watches this bucket, and fires as if these members were absent: except, jitter"
     found = annotate(plan, locations={"A": Location("a.yaml", 3)})
     assert found[0] == Annotation("warning", "a.yaml", "3", "ajsync: A beside a Go scheduler", message)
+
+
+def test_a_delete_says_that_the_file_suspends_the_schedule() -> None:
+    first = annotate(make_plan(delete("A")), suspended={"A"})[0]
+    assert first.title == "ajsync: delete A, suspended in the files"

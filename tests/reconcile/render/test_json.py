@@ -359,3 +359,8 @@ def test_the_impact_is_a_member_with_instants_in_utc() -> None:
     }
     nothing_due = Impact(IMPACT.start, (), None, IMPACT.after)
     assert document(make_plan(create()), impact=nothing_due)["impact"]["busiest"]["before"] is None
+
+
+def test_a_delete_says_that_the_file_suspends_the_schedule() -> None:
+    gone, suspended = document(make_plan(delete("A"), delete("B")), suspended={"B"})["changes"]
+    assert ("suspended" in gone, suspended["suspended"]) == (False, True)

@@ -24,7 +24,7 @@ from ajsync.safety import Safety
 from ajsync.selection import Selection
 from ajsync.text import moment
 from ajsync.timestamp import parse_timestamp, to_datetime
-from tests.reconcile.samples import create, delete, full_plan, make_plan, ours, update
+from tests.reconcile.samples import NOW, create, delete, full_plan, make_plan, ours, update
 from tests.tasks import task
 
 MAIL = Selection.of(names=["MAIL*"])
@@ -182,5 +182,15 @@ KEPT = task("A", managed=ours(source="old.yaml"))
     ],
 )
 def test_a_change_of_unknown_place_is_where_the_stored_schedule_comes_from(change: Change, shown: str) -> None:
-    assert change_place(change, {}) == shown
-    assert change_place(change, {"A": Location("c.yaml", 7)}) == "c.yaml:7"
+    assert change_place(change, RenderOptions(NOW)) == shown
+    assert change_place(change, RenderOptions(NOW, locations={"A": Location("c.yaml", 7)})) == "c.yaml:7"
+
+
+def test_a_schedule_that_its_file_suspends_is_said_to_be_suspended_where_it_is_deleted() -> None:
+    known = RenderOptions(NOW, locations={"A": Location("c.yaml", 7)}, suspended={"A"})
+    assert change_place(delete(), known) == "suspended in c.yaml:7"
+    assert change_place(delete(), RenderOptions(NOW, suspended={"A"})) == "suspended in the files"
+    assert change_place(create(), known) == "c.yaml:7"
+    assert change_place(delete("B"), RenderOptions(NOW, suspended={"A"})) == change_place(
+        delete("B"), RenderOptions(NOW)
+    )
