@@ -9,7 +9,7 @@ COPY ajsync ajsync
 # The environment has no pip, because nothing is installed in the image later.
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheel . \
     && python -m venv --without-pip /opt/ajsync \
-    && pip --python /opt/ajsync/bin/python install --no-cache-dir "$(echo /wheel/*.whl)[monitor]"
+    && pip --python /opt/ajsync/bin/python install --no-cache-dir "$(echo /wheel/*.whl)[ics,monitor]"
 
 FROM ${BASE}
 COPY --from=build /opt/ajsync /opt/ajsync

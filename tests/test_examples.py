@@ -135,3 +135,11 @@ def test_the_quickstart_is_valid() -> None:
     configuration = load_configuration(EXAMPLES / "quickstart")
     assert len(configuration.tasks) == 5
     assert configuration.suspended == {"REPORT_YEAR_END"}
+
+
+def test_the_calendars_have_the_public_holidays_of_the_file_and_the_days_that_are_listed() -> None:
+    tasks = load_configuration(EXAMPLES / "calendars").tasks
+    holidays = tasks["DUNNING"].settings.except_
+    assert {"2026-12-08", "2026-12-13", "2026-12-25", "2027-03-26", "2036-12-25"} <= {*holidays}
+    assert tasks["CLEAN_UP"].settings.except_ == ("2026-12-18..2027-01-03", "2027-03-31", "2027-12-17..2028-01-02")
+    assert (tasks["SUMMER_OFFER"].settings.from_, tasks["SUMMER_OFFER"].settings.until) == ("2027-06-01", "2027-08-31")

@@ -25,7 +25,7 @@ class Inputs:
     patterns: tuple[str, ...] = ()
     """The patterns of schedules files."""
     files: set[Path] = field(default_factory=set)
-    """Files that are named, whether or not they exist: `ajsync.yaml` and payload files."""
+    """Files that are named, whether or not they exist: `ajsync.yaml`, payload files and calendars."""
 
     def state(self) -> FileState:
         """What differs when a load would see something else. It reads no file.

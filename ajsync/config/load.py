@@ -8,11 +8,12 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.queues import QueueSettings
+from ajsync.config.calendars import read_calendar_files
 from ajsync.config.files import Folder, Unlistable, unmatched_problem
 from ajsync.config.inputs import Inputs
 from ajsync.config.members import MemberChecks
@@ -45,7 +46,7 @@ class Configuration:
     without_queue: frozenset[str]
     """The schedules whose queue is DEFAULT because neither they nor any defaults name one."""
     sources: tuple[Path, ...]
-    """Every file that was read: `ajsync.yaml`, schedules files, payload files."""
+    """Every file that was read: `ajsync.yaml`, schedules files, payload files, calendars."""
     patterns: tuple[str, ...]
     """The patterns of `files`."""
     unmatched: tuple[str, ...]
@@ -78,6 +79,8 @@ def load_configuration(
         if owner is not None and found.owner and found.owner != owner:
             message = f"the files belong to the owner {shown(found.owner)}, but --owner is {shown(owner)}"
             problems.append(Problem(found.owner_location, message, "correct the one that is wrong"))
+        days = read_calendar_files(found.calendar_files, folder, inputs.files, problems)
+        found = replace(found, calendars={**found.calendars, **days})
         files = _schedules_files(found, folder, path, problems, empty=empty)
         reader = SchedulesReader(found, folder, checks, inputs.files)
         entries = [entry for file in files for entry in reader.read(file, problems)]

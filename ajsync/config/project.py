@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ajsync.asyncjobs.queues import QueueSettings
-from ajsync.config.calendars import Calendars, read_calendars, unknown_problems
+from ajsync.config.calendars import CalendarFile, Calendars, read_calendars, unknown_problems
 from ajsync.config.document import Document, read_document
 from ajsync.config.explain import ValueProblem, explain
 from ajsync.config.files import Folder, Pattern
@@ -45,6 +45,8 @@ class Project:
     queues_given: bool
     """Whether `queues` is set; otherwise a schedule may name any queue."""
     calendars: Calendars
+    """Those with a file have no days before `read_calendar_files` reads it."""
+    calendar_files: tuple[CalendarFile, ...]
 
 
 def find_project(start: Path) -> Path | None:
@@ -121,7 +123,8 @@ class _Reader:
     def project(self) -> Project:
         chosen = self._environments.get(self._chosen or "", {})
         variables = self._variables()
-        self._calendars = read_calendars(self._document, _mapping(self._value.get("calendars")), self._problems)
+        given = _mapping(self._value.get("calendars"))
+        self._calendars, calendar_files = read_calendars(self._document, given, self._problems)
         defaults = self._defaults(self._value, (), variables)
         # Check the defaults of all environments, so that a mistake does not wait until its environment is chosen.
         by_environment = {
@@ -141,6 +144,7 @@ class _Reader:
             queues=read_queues(self._document, self._value.get("queues", {}), variables, self._problems),
             queues_given="queues" in self._value,
             calendars=self._calendars,
+            calendar_files=calendar_files,
         )
 
     def _variables(self) -> Variables:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from itertools import islice, pairwise
 from typing import Literal, TypeAlias
@@ -74,6 +74,11 @@ class Facts:
     def first(self) -> datetime | None:
         """The next fire, in the zone of the schedule; None if it never fires."""
         return self._after(self._start)
+
+    @cached_property
+    def today(self) -> date:
+        """The day in the zone of the schedule."""
+        return to_datetime(self._start, self.timetable.zone_info).date()
 
     @cached_property
     def is_over(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from ajsync.asyncjobs.minutes import MINUTE, due_in_minute, fires_by_minute, grouped
 from ajsync.asyncjobs.model import ScheduledTask
@@ -66,6 +66,12 @@ def _leap_day_only(subject: Subject) -> Iterator[Words]:
     if leap_day := subject.facts.only_leap_day:
         message = f"{_schedule(subject)} fires only on 29 February, next in {leap_day.year}"
         yield message, "for every year write the 28th, or the 1st of March"
+
+
+def _past_days(subject: Subject) -> Iterator[Words]:
+    last = "".join(subject.task.settings.except_[-1:]).rpartition("..")[2]
+    if last and date.fromisoformat(last) < subject.facts.today and not subject.facts.is_over:
+        yield f"all days of except have passed, the last on {last}", "add those of the coming years, or remove except"
 
 
 def _unknown_queue(found: Material) -> Iterator[Remark]:
@@ -241,6 +247,7 @@ RULES = (
     Rule("herd", "warning", "many are due in one minute, without jitter", _herd),
     Rule("same-task", "warning", "two schedules make the same task", _same_task),
     Rule("no-timezone", "notice", "a Go scheduler reads it in its host's zone", each(_no_timezone)),
+    Rule("past-days", "notice", "all days of except have passed", each(_past_days)),
     Rule("uneven-step", "notice", "a step such as */7 is not even", each(field_rules.uneven_step)),
     Rule("fixed-zone", "notice", "a zone such as Etc/GMT+3 or EST is not what it seems", each(_fixed_zone)),
 )

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -52,6 +53,7 @@ def test_every_schedules_file_of_a_page_is_valid(block: Block, tmp_path: Path) -
 @pytest.mark.parametrize("block", files_of("owner"), ids=str)
 def test_every_project_file_of_a_page_is_valid(block: Block, tmp_path: Path) -> None:
     (tmp_path / "ajsync.yaml").write_text(block.text)
+    shutil.copytree(ROOT / "examples" / "calendars" / "calendars", tmp_path / "calendars")
     (tmp_path / "schedules").mkdir()
     (tmp_path / "schedules" / "a.yaml").write_text("schedules: {}\n")
     for environment in ("dev", "prod") if "environments:" in block.text else (None,):

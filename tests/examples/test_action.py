@@ -166,7 +166,7 @@ def test_the_context_is_private_and_gone_afterwards(runner: Runner, server: Nats
     assert not file.exists()
 
 
-@pytest.mark.parametrize(("version", "installed"), [("1.2.3", "ajsync==1.2.3"), ("", str(ROOT))])
+@pytest.mark.parametrize(("version", "installed"), [("1.2.3", "ajsync[ics]==1.2.3"), ("", f"{ROOT}[ics]")])
 def test_the_release_of_the_input_is_installed_or_that_of_the_action(
     tmp_path: Path, version: str, installed: str
 ) -> None:

@@ -53,6 +53,18 @@ CASES: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = {
             {"schedule": "0 0 30 2 *"},
         ],
     ),
+    "past-days": (
+        [
+            {"schedule": "@daily", **managed(except_=("2026-12-24..2026-12-26", "2027-01-09"))},
+            {"schedule": "CRON_TZ=Pacific/Kiritimati @daily", **managed(except_=("2027-01-10",))},
+        ],
+        [
+            {"schedule": "@daily", **managed(except_=("2026-12-25", "2027-01-10"))},
+            {"schedule": "@daily", **managed(except_=("2026-12-25..2027-02-01",))},
+            {"schedule": "@daily", **managed(except_=("2026-12-25",), until="2027-01-01")},
+            {"schedule": "@daily"},
+        ],
+    ),
     "leap-day-only": (
         [{"schedule": "0 0 29 2 *"}, {"schedule": "*/5 * 29 2 *"}, {"schedule": MALTA + "0 0 29 2 *"}],
         [{"schedule": "0 0 28,29 2 *"}, {"schedule": "0 0 29 * *"}, {"schedule": "0 0 29 2 1"}],
