@@ -34,7 +34,9 @@ def rules(draw: st.DrawFn) -> Recurrence:
     """Any rule, as RFC 5545 allows it."""
     frequency = draw(st.sampled_from([*FREQUENCIES]))
     numbered = frequency in ("MONTHLY", "YEARLY")
-    weekday = st.tuples(st.integers(0, 6), st.integers(-5, 5) if numbered else st.just(0))
+    # dateutil takes `MO,3TU` for Mondays that are the third Tuesday, so days with numbers and without are not mixed.
+    number = st.integers(1, 5) if numbered and draw(st.booleans()) else st.just(0)
+    weekday = st.tuples(st.integers(0, 6), number | number.map(lambda found: -found))
     return Recurrence(
         frequency,
         interval=draw(st.integers(1, 4)),
@@ -80,6 +82,12 @@ def test_a_rule_gives_the_days_that_dateutil_finds(rule: Recurrence, start: date
     last = date.fromordinal(first + length)
     expected = [day for day in reference(rule, start, last) if day >= first]
     assert [*rule.days(start.toordinal(), first, last.toordinal(), Budget(10**7))] == expected
+
+
+def test_days_with_a_number_and_without_are_both_meant() -> None:
+    rule = Recurrence("MONTHLY", weekdays=frozenset(((0, 0), (1, 3))))
+    found = days(rule, date(2026, 3, 1), date(2026, 3, 1), date(2026, 3, 31))
+    assert found == ["2026-03-02", "2026-03-09", "2026-03-16", "2026-03-17", "2026-03-23", "2026-03-30"]
 
 
 def days(rule: Recurrence, start: date, first: date, last: date, budget: int = 10**5) -> list[str]:
