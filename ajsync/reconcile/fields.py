@@ -14,7 +14,8 @@ from typing import Any, Literal
 from ajsync.asyncjobs.model import DEFAULT_CATCHUP, DEFAULT_OVERLAP, Labels, ScheduledTask, encode_scheduled_task
 from ajsync.schedule import split_zone
 
-Value = str | int | bytes | Labels | None
+Days = tuple[str, ...]
+Value = str | int | bytes | Labels | Days | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Field:
 
     name: str
     """Its name in a schedules file."""
-    kind: Literal["text", "number", "duration", "payload", "labels"]
+    kind: Literal["text", "number", "duration", "payload", "labels", "days"]
     """A duration is in nanoseconds."""
     attribute: str
     """Where a task holds it, such as `settings.catchup`."""
@@ -32,7 +33,7 @@ class Field:
     default: Value = None
     """The value that is left out when a whole task is shown; None for a field that is always shown."""
     absent: str = "(none)"
-    """The text for an empty value: None, "", no labels and a duration of 0."""
+    """The text for an empty value: None, "", no labels, no days and a duration of 0."""
 
     def read(self, task: ScheduledTask) -> Value:
         """Its value in a task."""
@@ -63,7 +64,7 @@ FIELDS = (
     Field("jitter", "duration", "settings.jitter", default=0),
     Field("from", "text", "settings.from_", default=""),
     Field("until", "text", "settings.until", default=""),
-    Field("except", "text", "settings.except_", ", ".join, default=""),
+    Field("except", "days", "settings.except_", default=()),
     Field("labels", "labels", "settings.labels", default=()),
     Field("description", "text", "settings.description", default=""),
 )

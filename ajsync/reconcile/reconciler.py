@@ -108,8 +108,8 @@ async def propose(bucket: ConfigurationBucket, goal: Goal, destination: Destinat
     )
     queues = await survey_queues(bucket.connection, goal.selected_queues)
     found = replace(found, last=record.last, lineage=await lineage, queues=queues)
-    if (ignored := _ignored(goal)) and await _is_watched(bucket.connection):
-        found = replace(found, ignored=ignored)
+    if any(map(ignored_by_go, goal.tasks.values())) and await _is_watched(bucket.connection):
+        found = replace(found, ignored=_ignored(goal))
     return Proposal(found, refusals(found, goal.safety, goal.opened), tuple(sorted(to_come)), entries, record_problem)
 
 

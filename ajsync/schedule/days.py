@@ -59,6 +59,23 @@ def merged(spans: Iterable[Span]) -> list[Span]:
     return found
 
 
+def without(spans: Iterable[Span], others: Iterable[Span]) -> list[Span]:
+    """The days of ranges that are in none of the others; both merged."""
+    found: list[Span] = []
+    rest = list(others)
+    for first, last in spans:
+        begin = first
+        for other_first, other_last in rest:
+            if other_last < begin or other_first > last:
+                continue
+            if other_first > begin:
+                found.append((begin, other_first - 1))
+            begin = other_last + 1
+        if begin <= last:
+            found.append((begin, last))
+    return found
+
+
 def canonical_days(texts: Iterable[str]) -> tuple[str, ...]:
     """Dates and ranges in the form in which they are stored: in order, and in as few ranges as possible.
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ajsync.errors import ScheduleError
-from ajsync.schedule.days import MOST_SPANS, canonical_days, days_text, merged, read_days
+from ajsync.schedule.days import MOST_SPANS, canonical_days, days_text, merged, read_days, without
 
 ORDINALS = st.integers(date(2026, 12, 1).toordinal(), date(2027, 2, 1).toordinal())
 SPANS = st.tuples(ORDINALS, ORDINALS).map(lambda ends: (min(ends), max(ends)))
@@ -65,3 +65,11 @@ def test_there_may_be_so_many_ranges_and_no_more() -> None:
     assert len(canonical_days(separate[:-1])) == MOST_SPANS
     with pytest.raises(ScheduleError, match="1,001 separate days or ranges are too many; the maximum is 1,000"):
         canonical_days(separate)
+
+
+@given(st.lists(SPANS, max_size=6), st.lists(SPANS, max_size=6))
+def test_what_is_left_of_days_without_others(spans: list[tuple[int, int]], others: list[tuple[int, int]]) -> None:
+    left = without(merged(spans), merged(others))
+    days = [{day for first, last in some for day in range(first, last + 1)} for some in (spans, others, left)]
+    assert days[2] == days[0] - days[1]
+    assert left == merged(left)

@@ -15,13 +15,15 @@ from ajsync.cli.output.terminal import say, stdout_paint
 from ajsync.reconcile.render.fires import Fires, FireTimes
 from ajsync.reconcile.render.rows import DRIFT
 from ajsync.schedule import format_duration
-from ajsync.text import escape, pairs, visible
+from ajsync.text import escape, listed, pairs, visible
 from ajsync.timestamp import format_ajc
 
 _COLUMNS = ("Name", "Schedule", "Queue", "Task Type", "Created", "Owner", "Next")
 _LEAST_NAME = 20
 """Columns that a narrow terminal leaves to a name."""
 _LEAST_TIME = 4
+_MOST_DAYS = 8
+"""Days and ranges that are listed of those on which a schedule is not due."""
 _DISPENSABLE = ("Created", "Owner", "Task Type", "Queue")
 """What a narrow terminal omits, the first of them first: a table of broken words is of no use."""
 
@@ -52,7 +54,7 @@ def schedule_lines(task: ScheduledTask, *, show_payload: bool = False) -> Iterat
             ("Jitter", format_duration(managed.jitter) if managed.jitter else ""),
             ("From", managed.from_),
             ("Until", managed.until),
-            ("Except", ", ".join(managed.except_)),
+            ("Except", listed(managed.except_, _MOST_DAYS)),
             ("Labels", pairs(managed.labels)),
             ("Drift", DRIFT if has_drifted(task) else ""),
         ]

@@ -7,16 +7,18 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import lru_cache
 from hashlib import sha256
 from itertools import islice
-from typing import Literal
+from typing import Literal, cast
 
-from ajsync.asyncjobs.model import has_drifted
-from ajsync.reconcile.fields import FIELDS, OWNER, TIMING, Field, Value, changed_fields, shown_fields
+from ajsync.asyncjobs.model import Labels, has_drifted
+from ajsync.reconcile.fields import FIELDS, OWNER, TIMING, Days, Field, Value, changed_fields, shown_fields
 from ajsync.reconcile.plan import Change
 from ajsync.reconcile.render.fires import FireTimes
 from ajsync.schedule import format_duration
-from ajsync.text import byte_size, escape, pairs, visible
+from ajsync.schedule.days import days_text, read_days, without
+from ajsync.text import byte_size, escape, listed, pairs, visible
 
 Tone = Literal["value", "note", "amiss", "content", "added", "removed"]
 
@@ -28,6 +30,8 @@ _MOST_COMPARED = 4_000
 _CONTEXT = 3
 """Equal lines shown around a difference."""
 _BASE64_WIDTH = 76
+_MOST_DAYS = 8
+"""Days and ranges that are listed of a field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,9 @@ def change_rows(change: Change, *, show_payload: bool, most_content: int | None 
     rows: list[PlanRow] = [PlanRow("drift", DRIFT, tone="amiss")] if before is not None and has_drifted(before) else []
     if before is not None and after is not None:
         for field in changed_fields(before, after):
+            if field.kind == "days" and (told := _moved_days(before.settings.except_, after.settings.except_)):
+                rows.append(PlanRow(field.name, told))
+                continue
             rows.append(PlanRow(field.name, worded(field, field.read(after)), worded(field, field.read(before))))
             if field.kind == "payload" and show_payload:
                 rows += _capped(_difference(before.payload, after.payload), most_content)
@@ -86,6 +93,16 @@ def payload_differs(change: Change) -> bool:
     return before is not None and after is not None and before.payload != after.payload
 
 
+@lru_cache(maxsize=256)  # a calendar changes many schedules alike
+def _moved_days(before: Days, after: Days) -> str:
+    """The days that are added and removed, if the lists are too long to be compared by eye; "" if they are not."""
+    if max(len(before), len(after)) <= _MOST_DAYS:
+        return ""
+    old, new = ([*map(read_days, texts)] for texts in (before, after))
+    moved = (("adds", without(new, old)), ("removes", without(old, new)))
+    return "; ".join(f"{verb} {listed([*map(days_text, spans)])}" for verb, spans in moved if spans)
+
+
 def worded(field: Field, value: Value) -> str:
     """The value of a field on one line, escaped; a payload is its size and the beginning of its digest."""
     match value:
@@ -95,8 +112,10 @@ def worded(field: Field, value: Value) -> str:
             return field.absent
         case str():
             return visible(value)
+        case tuple() if field.kind == "days":
+            return listed([str(each) for each in value], _MOST_DAYS) or field.absent
         case tuple():
-            return pairs(value) or field.absent
+            return pairs(cast("Labels", value)) or field.absent
     if field.kind == "duration":
         return format_duration(value) if value else field.absent
     return str(value)

@@ -173,3 +173,24 @@ def test_fires_are_shown_where_the_change_moves_them() -> None:
     assert [len(next_rows(change, TIMES)) for change in moved] == [3] * len(moved)
     kept: list[Change] = [update(old, queue="OTHER", deadline=HOUR), delete()]
     assert [next_rows(change, TIMES) for change in kept] == [[], []]
+
+
+def test_of_long_lists_of_days_the_difference_is_shown() -> None:
+    many = [f"2027-{month:02}-01" for month in range(1, 13)]
+    old = task("A", managed=ours(except_=tuple(many)))
+    new = [*many[1:], "2028-01-01..2028-01-03"]
+    assert told(change_rows(update(old, managed=ours(except_=tuple(new))), show_payload=False)) == [
+        ("except", "adds 2028-01-01..2028-01-03; removes 2027-01-01")
+    ]
+    (row,) = [
+        row
+        for row in change_rows(create(managed=ours(except_=tuple(many))), show_payload=False)
+        if row.label == "except"
+    ]
+    assert row.text == ", ".join(many[:8]) + " and 4 more"
+    few = update(task("A", managed=ours(except_=("2027-01-01",))), managed=ours())
+    assert told(change_rows(few, show_payload=False)) == [("except", "2027-01-01 → (none)")]
+
+
+def told(rows: list[PlanRow]) -> list[tuple[str, str]]:
+    return [(row.label, row.told) for row in rows]
