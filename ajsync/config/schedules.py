@@ -215,7 +215,7 @@ def _stored_schedule(draft: _Draft) -> str:
             draft.problem(message, "keep either the prefix or timezone", "timezone")
     try:
         # An `@every` needs a zone only for days.
-        return stored_schedule(text, zone, of_every=not _SEASON.isdisjoint(draft.members))
+        return stored_schedule(text, zone, of_every=any(map(draft.members.get, _SEASON)))
     except ScheduleError as error:
         message, _, hint = str(error).partition("; ")
         draft.problem(f"schedule: {message}", hint, "schedule")

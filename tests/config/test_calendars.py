@@ -64,7 +64,8 @@ def test_a_list_replaces_that_of_the_defaults(tmp_path: Path) -> None:
 
 def test_an_every_has_the_zone_that_its_days_need_and_only_then(tmp_path: Path) -> None:
     every = "schedules:\n  A:\n    schedule: '@every 1h'\n    task_type: t\n    timezone: Europe/Malta\n"
-    assert load(tmp_path, every).tasks["A"].schedule == "@every 1h"
+    for member in ("catchup: none", "except: []"):
+        assert load(tmp_path, f"{every}    {member}\n").tasks["A"].schedule == "@every 1h"
     for member in ("except: [2026-12-25]", "from: 2026-12-25", "until: 2026-12-25"):
         found = load(tmp_path, f"{every}    {member}\n").tasks["A"]
         assert found.schedule == "CRON_TZ=Europe/Malta @every 1h"
