@@ -31,6 +31,7 @@ _STYLES: Mapping[str, str] = {
     "create": "\x1b[1;32m",
     "update": "\x1b[1;33m",
     "adopt": "\x1b[1;36m",
+    "rename": "\x1b[1;34m",
     "delete": "\x1b[1;31m",
     "strong": "\x1b[1m",
     "faint": "\x1b[2m",

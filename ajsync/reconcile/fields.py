@@ -104,6 +104,12 @@ def split_schedule(stored: str) -> tuple[str, str | None]:
     return (rest, zone) if zone and stored == f"CRON_TZ={zone} {rest}" else (stored, None)
 
 
+def content(task: ScheduledTask) -> tuple[object, ...]:
+    """All of a task that is compared. It has no name, so a schedule that got another one has the same content."""
+    found: tuple[object, ...] = _compared(task)
+    return found
+
+
 def changed_fields(before: ScheduledTask, after: ScheduledTask) -> tuple[Field, ...]:
     """The fields in which two values of a schedule differ; its creation and its source file are none of them."""
     if _compared(before) == _compared(after):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 
 from ajsync.asyncjobs.applied import Commit
 from ajsync.errors import ConflictError, GateError
-from ajsync.reconcile.plan import Delete, Lineage, Plan
+from ajsync.reconcile.plan import Lineage, Plan, told_counts
 from ajsync.safety import DEFAULT_SAFETY, NOTHING_OPENED, Opened, Safety
 from ajsync.text import counted, listed, moment, visible
 from ajsync.timestamp import to_datetime
@@ -53,7 +53,7 @@ def refusals(plan: Plan, safety: Safety, opened: Opened = NOTHING_OPENED) -> tup
 def _gates(plan: Plan, safety: Safety, opened: Opened) -> Iterator[GateError]:
     if plan.lineage is not None and plan.changes and is_older(plan.lineage) and not opened.allow_older:
         yield GateError(_older(plan.lineage))
-    deletes = plan.count(Delete)
+    deletes = told_counts(plan.changes)["delete"]  # a rename deletes nothing
     if not plan.desired and deletes and not (safety.allow_empty or opened.allow_empty):
         yield GateError(
             f"The files define no schedules, so {counted(deletes, 'schedule')} would be deleted. "

@@ -5,14 +5,15 @@ The plan is the one thing that is shown, gated, saved and applied.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 from ajsync.asyncjobs.applied import Commit, RecordedApply
 from ajsync.asyncjobs.model import BucketIdentity, Live, ScheduledTask
 from ajsync.asyncjobs.queues import ALL_THERE, QueueSurvey
-from ajsync.reconcile.fields import changed_fields
+from ajsync.reconcile.fields import changed_fields, content
 from ajsync.selection import EVERYTHING, Selection
 
 
@@ -63,6 +64,8 @@ class Create:
     revision: int
     """The revision of the delete marker that the key holds; 0 if it was never written."""
     before: None = None
+    renamed_from: str = ""
+    """The name of a schedule with the same content that the plan deletes; `after` has the time of its creation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +99,15 @@ class Delete:
     before: ScheduledTask
     revision: int
     after: None = None
+    renamed_to: str = ""
+    """The name under which the plan creates a schedule with the same content."""
 
 
 Change = Create | Update | Adopt | Delete
 KINDS: tuple[type[Change], ...] = (Create, Update, Adopt, Delete)
 """In the order in which they are counted."""
+TOLD = ("create", "update", "adopt", "rename", "delete")
+"""The verbs of changes as people see them, in the order in which they are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +184,23 @@ class Plan:
         return sum(isinstance(change, kind) for change in self.changes)
 
 
+def with_verbs(changes: Sequence[Change]) -> Iterator[tuple[str, Change]]:
+    """Changes as people see them, with their verbs: a rename is one change, under the new name."""
+    created = {change.name for change in changes if isinstance(change, Create) and change.renamed_from}
+    deleted = {change.name for change in changes if isinstance(change, Delete) and change.renamed_to}
+    for change in changes:
+        if isinstance(change, Create) and change.renamed_from in deleted:
+            yield "rename", change
+        elif not (isinstance(change, Delete) and change.renamed_to in created):
+            yield change.verb, change
+
+
+def told_counts(changes: Sequence[Change]) -> dict[str, int]:
+    """How many changes there are of each verb of `TOLD`."""
+    verbs = Counter(verb for verb, _ in with_verbs(changes))
+    return {verb: verbs[verb] for verb in TOLD}
+
+
 def plan(
     desired: Mapping[str, ScheduledTask],
     live: Live,
@@ -223,7 +247,7 @@ def plan(
         target=live.target,
         owner=owner,
         digest=digest,
-        changes=tuple(sorted(changes, key=lambda change: change.name)),
+        changes=tuple(sorted(_with_renames(changes), key=lambda change: change.name)),
         conflicts=tuple(conflicts),
         desired=len(desired),
         owned=owned,
@@ -240,6 +264,26 @@ def plan(
 def _selected(selection: Selection, name: str, desired: Mapping[str, ScheduledTask], live: Live) -> bool:
     entry = live.entries.get(name)
     return selection.matches(desired.get(name)) or (entry is not None and selection.matches(entry.task))
+
+
+def _with_renames(changes: Sequence[Change]) -> Iterator[Change]:
+    """Changes in which each delete and a create with equal content are a rename, in the order of their names."""
+    gone: defaultdict[tuple[object, ...], list[Delete]] = defaultdict(list)
+    for change in changes:
+        if isinstance(change, Delete):
+            gone[content(change.before)].append(change)
+    renamed: dict[str, str] = {}
+    for change in changes:
+        if gone and isinstance(change, Create) and (alike := gone.get(content(change.after))):
+            before = alike.pop(0)
+            renamed[before.name] = change.name
+            after = replace(change.after, created_at=before.before.created_at)
+            yield replace(change, after=after, renamed_from=before.name)
+        elif not isinstance(change, Delete):
+            yield change
+    for change in changes:
+        if isinstance(change, Delete):
+            yield replace(change, renamed_to=renamed[change.name]) if change.name in renamed else change
 
 
 def _compare(name: str, wanted: ScheduledTask, live: Live, owner: str, adopt: bool) -> Change | Conflict | None:

@@ -82,6 +82,13 @@ def delete(name: str = "A", **members: Any) -> Delete:
     return Delete(name, task(name, created_at=CREATED_AT, **{"managed": ours(), **members}), 9)
 
 
+def rename(before: str = "OLD", after: str = "NEW", **members: Any) -> tuple[Create, Delete]:
+    """A create and a delete of one task that gets another name."""
+    deleted = delete(before, **members)
+    created = Create(after, replace(deleted.before, name=after), 0, renamed_from=before)
+    return created, replace(deleted, renamed_to=after)
+
+
 def full_plan() -> Plan:
     """A plan with a change of each kind, each field in it, conflicts and entries that are left alone."""
     report = task("REPORT", schedule="CRON_TZ=Europe/Malta 30 6 * * MON-FRI", payload=b'{"to":["a","b"],"copies":1}')

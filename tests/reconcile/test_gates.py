@@ -10,7 +10,7 @@ from ajsync.asyncjobs.applied import Commit, RecordedApply
 from ajsync.asyncjobs.model import Live, ScheduledTask
 from ajsync.errors import ConflictError, GateError
 from ajsync.reconcile.gates import loosened, refusals
-from ajsync.reconcile.plan import Lineage, Plan, plan
+from ajsync.reconcile.plan import Delete, Lineage, Plan, plan
 from ajsync.safety import NOTHING_OPENED, Opened, Safety
 from ajsync.selection import EVERYTHING, Selection
 from ajsync.timestamp import parse_timestamp
@@ -65,6 +65,19 @@ def test_deletes_beyond_the_limits_are_refused(deletes: int, keeping: int, opene
     found = refusals(deleting(deletes, keeping), SAFETY, opened)
     assert [type(error) for error in found] == [GateError] * (refused is not None)
     assert [str(error) for error in found] == ([] if refused is None else [refused])
+
+
+def test_a_rename_deletes_nothing() -> None:
+    drop = [task(f"DROP{number}", schedule=f"{number} * * * *") for number in range(30)]
+    keep = [replace(each, name=each.name.replace("DROP", "KEEP")) for each in drop]
+    assert refusals(make(keep, live(drop)), SAFETY) == ()
+    # Of thirty deletes, nineteen belong to a rename.
+    (refused,) = refusals(make(keep[:19], live(drop)), SAFETY)
+    assert str(refused) == TOO_MANY
+    # And half of a rename is a delete.
+    plan = make(keep, live(drop))
+    deletes = tuple(each for each in plan.changes if isinstance(each, Delete))
+    assert "30 schedules would be deleted" in str(refusals(replace(plan, changes=deletes), SAFETY)[0])
 
 
 def test_allowing_deletes_does_not_open_the_other_gates() -> None:

@@ -79,7 +79,7 @@ def held(run: Run) -> dict[str, str]:
 def filled(secured: NatsServer, project: Path) -> NatsServer:
     """The bucket holds the schedules A and B of the project, and the files another A, no B, and C."""
     asyncio.run(fill())
-    want(project, A="@hourly", C="@daily")
+    want(project, A="@hourly", C="@weekly")
     return secured
 
 
@@ -122,7 +122,7 @@ def test_the_apply_user_creates_updates_and_deletes(filled: NatsServer, run: Run
     done = run("ajsync-apply", "apply", "--yes")
     assert (done.returncode, done.stderr) == (0, "")
     assert "Applied: 1 created, 1 updated, 1 deleted." in done.stdout
-    assert held(run) == {"A": "@hourly", "C": "@daily"}
+    assert held(run) == {"A": "@hourly", "C": "@weekly"}
     assert run("ajsync-apply", "plan", "--detailed-exitcode").returncode == 0
 
 
@@ -168,7 +168,7 @@ def test_without_the_keys_an_apply_is_refused(filled: NatsServer, run: Run) -> N
 def test_without_the_key_of_the_record_an_apply_counts_and_warns_once(filled: NatsServer, run: Run) -> None:
     done = run("apply-without-record", "apply", "--yes")
     assert done.returncode == 0
-    assert held(run) == {"A": "@hourly", "C": "@daily"}
+    assert held(run) == {"A": "@hourly", "C": "@weekly"}
     assert done.stderr.count("Warning:") == 1
     assert "The apply is missing in the record" in done.stderr
     assert f'Publish to "{KEYS}ajsync.applied.{OWNER}"' in done.stderr

@@ -11,7 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ajsync.asyncjobs.model import Live, LiveSchedule, Managed, ScheduledTask
-from ajsync.reconcile.plan import UNKNOWN, Adopt, Conflict, Create, Delete, Destination, Plan, Update, plan
+from ajsync.reconcile.fields import content
+from ajsync.reconcile.plan import (
+    UNKNOWN,
+    Adopt,
+    Conflict,
+    Create,
+    Delete,
+    Destination,
+    Plan,
+    Update,
+    plan,
+    told_counts,
+    with_verbs,
+)
 from ajsync.selection import Selection
 from tests.tasks import OWNER, TARGET, desired, live, managed, scheduled_tasks, task
 
@@ -236,3 +249,78 @@ def test_a_label_selects_the_change_that_adds_it_or_takes_it_away(before: bool) 
     old, new = (gold, plain) if before else (plain, gold)
     made = make([new], live([old]), selection=Selection.of(labels=["tier=gold"]))
     assert made.count(Update) == 1
+
+
+def test_a_schedule_that_only_gets_another_name_is_renamed_and_keeps_its_time_of_creation() -> None:
+    old = task("OLD", created_at=42, schedule="@every 10m")
+    made = make([task("NEW", schedule="@every 10m"), task("KEPT")], live([old, task("KEPT")], deleted={"NEW": 7}))
+    new = replace(old, name="NEW")
+    assert made.changes == (Create("NEW", new, 7, renamed_from="OLD"), Delete("OLD", old, 1, renamed_to="NEW"))
+    assert told_counts(made.changes) == {"create": 0, "update": 0, "adopt": 0, "rename": 1, "delete": 0}
+    assert [*with_verbs(made.changes)] == [("rename", made.changes[0])]
+    assert (made.count(Create), made.count(Delete)) == (1, 1)
+
+
+@pytest.mark.parametrize("members", [{"schedule": "@hourly"}, {"managed": Managed(OWNER, description="x")}])
+def test_with_another_content_it_is_a_create_and_a_delete(members: dict[str, Any]) -> None:
+    made = make([task("NEW", **members)], live([task("OLD")]))
+    assert [*told_counts(made.changes).items()][-2:] == [("rename", 0), ("delete", 1)]
+    assert not any(getattr(change, "renamed_from", "") or getattr(change, "renamed_to", "") for change in made.changes)
+
+
+def test_another_file_is_no_other_content() -> None:
+    old, new = (task(name, managed=Managed(OWNER, source=f"{name}.yaml")) for name in ("OLD", "NEW"))
+    (created, _) = make([new], live([old])).changes
+    assert isinstance(created, Create)
+    assert (created.renamed_from, created.after.settings.source) == ("OLD", "NEW.yaml")
+
+
+def test_of_several_with_the_same_content_each_is_renamed_once_in_the_order_of_the_names() -> None:
+    made = make([task("X"), task("Y"), task("Z")], live([task("A"), task("B")]))
+    renames = [(each.renamed_from, each.name) for each in made.changes if isinstance(each, Create)]
+    assert renames == [("A", "X"), ("B", "Y"), ("", "Z")]
+    made = make([task("X")], live([task("A"), task("B")]))
+    assert [each.renamed_to for each in made.changes if isinstance(each, Delete)] == ["X", ""]
+
+
+def test_what_nobody_or_somebody_else_owns_is_not_renamed() -> None:
+    made = make([task("NEW")], live([task("FREE", owner=None), task("THEIRS", owner="others")]), adopt=True)
+    assert [*with_verbs(made.changes)] == [("create", Create("NEW", task("NEW"), 0))]
+
+
+def test_half_of_a_rename_is_what_it_is() -> None:
+    """As when the delete failed, or a selection has left it out."""
+    created, deleted = make([task("NEW")], live([task("OLD")])).changes
+    assert [verb for verb, _ in with_verbs([created])] == ["create"]
+    assert [verb for verb, _ in with_verbs([deleted])] == ["delete"]
+    selected = make([task("NEW")], live([task("OLD")]), selection=Selection.of(names=["OLD"]))
+    assert selected.changes == (Delete("OLD", task("OLD"), 1),)
+
+
+FEW_CONTENTS = st.dictionaries(
+    st.sampled_from("ABCDEFGH"), st.tuples(st.sampled_from(["@daily", "@hourly"]), st.integers(1, 99)), max_size=8
+).map(lambda each: [task(name, schedule=one, created_at=made) for name, (one, made) in each.items()])
+
+
+@given(FEW_CONTENTS, FEW_CONTENTS)
+def test_renames_are_pairs_of_equal_content_and_change_no_count(
+    wanted: list[ScheduledTask], before: list[ScheduledTask]
+) -> None:
+    made = make(wanted, live(before))
+    creates = {each.name: each for each in made.changes if isinstance(each, Create)}
+    deletes = {each.name: each for each in made.changes if isinstance(each, Delete)}
+    assert {(each.renamed_from, name) for name, each in creates.items() if each.renamed_from} == {
+        (name, each.renamed_to) for name, each in deletes.items() if each.renamed_to
+    }
+    for created in creates.values():
+        if created.renamed_from:
+            old = deletes[created.renamed_from].before
+            assert content(old) == content(created.after)
+            assert old.created_at == created.after.created_at
+        else:
+            assert created.after.created_at == 0
+    left = {content(each.after) for each in creates.values() if not each.renamed_from}
+    assert left.isdisjoint(content(each.before) for each in deletes.values() if not each.renamed_to)
+    counts = told_counts(made.changes)
+    assert counts["create"] + counts["rename"] == len(creates)
+    assert counts["delete"] + counts["rename"] == len(deletes)

@@ -190,12 +190,11 @@ async def _prepare(
 
 def _question(plan: Plan) -> str:
     """Ask where to, and how much: `Apply to prod (nats-prod): 3 to create, 2 to delete?`, the deletes in bold."""
-    from ajsync.reconcile.plan import KINDS
+    from ajsync.reconcile.plan import told_counts
 
-    counts = [(plan.count(kind), kind.verb) for kind in KINDS]
     queues = len(plan.queues.missing)
     parts = [f"{counted(queues, 'queue')} to make"] if queues else []
-    parts += [f"{count:,} to {verb}" for count, verb in counts if count]
+    parts += [f"{count:,} to {verb}" for verb, count in told_counts(plan.changes).items() if count]
     if parts[-1].endswith("delete"):
         parts[-1] = stderr_paint()("strong", parts[-1])
     return f"Apply to {visible(str(plan.destination))}: {', '.join(parts)}?"

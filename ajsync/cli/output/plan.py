@@ -16,7 +16,7 @@ from ajsync.config import Configuration
 from ajsync.reconcile.apply.apply import Result
 from ajsync.reconcile.gates import loosened
 from ajsync.reconcile.impact import impact
-from ajsync.reconcile.plan import KINDS, Change, Plan
+from ajsync.reconcile.plan import Change, Plan, told_counts
 from ajsync.reconcile.reconciler import Proposal
 from ajsync.reconcile.render import RENDERERS, RenderOptions
 from ajsync.reconcile.render.wording import done_counts
@@ -74,4 +74,4 @@ def print_result(plan: Plan, result: Result) -> None:
 
 
 def _counts(changes: Sequence[Change]) -> str:
-    return done_counts({kind.verb: sum(isinstance(change, kind) for change in changes) for kind in KINDS})
+    return done_counts(told_counts(changes))

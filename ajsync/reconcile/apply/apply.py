@@ -80,7 +80,7 @@ async def apply(
     on_done: Callable[[], None] | None = None,
     stop: asyncio.Event | None = None,
 ) -> Result:
-    """Carry out `plan`. `now` (nanoseconds since 1970) becomes `created_at` of what is created.
+    """Carry out `plan`. `now` (nanoseconds since 1970) becomes `created_at` of what is created, unless it is renamed.
 
     `on_done` is called once for each change that is done. Once `stop` is set, nothing new is begun. A change that fails
     leaves its key alone and does not stop the others, except that nothing is deleted after a failure: a renamed
@@ -133,7 +133,9 @@ class _Application:
         newest = max(change.revision for change in changes)
         if newest:  # over a delete marker, which foreign watchers must have seen before
             await wait_until_delivered(self.bucket.connection, newest, WATCHER_SECONDS)
-        await self._write(changes, [replace(change.after, created_at=self.now) for change in changes])
+        # A renamed schedule keeps the time of its creation, from which its intervals count.
+        tasks = [each.after if each.renamed_from else replace(each.after, created_at=self.now) for each in changes]
+        await self._write(changes, tasks)
 
     async def update(self, changes: list[Update | Adopt]) -> None:
         if not await foreign_watchers(self.bucket.connection):

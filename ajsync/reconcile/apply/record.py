@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 from dataclasses import dataclass
+from itertools import islice
 
 from ajsync.asyncjobs.applied import (
     MOST_NAMES,
@@ -24,7 +25,7 @@ from ajsync.errors import AjsyncError, ConflictError, InvalidError, StoredValueE
 from ajsync.reconcile.apply.apply import Result
 from ajsync.reconcile.apply.writing import compare_and_set
 from ajsync.reconcile.gates import is_older
-from ajsync.reconcile.plan import KINDS, Plan
+from ajsync.reconcile.plan import Plan, told_counts, with_verbs
 from ajsync.text import one_line
 from ajsync.transport.connection import REQUEST_SECONDS
 from ajsync.transport.leader import list_subjects
@@ -129,7 +130,6 @@ async def add_to_record(bucket: ConfigurationBucket, owner: str, line: RecordedA
 
 def _line(plan: Plan, result: Result, origin: Origin, now: int) -> RecordedApply:
     done = [outcome.change for outcome in result.with_status("done")]
-    counts = {kind.verb: sum(isinstance(change, kind) for change in done) for kind in KINDS}
     return RecordedApply(
         at=now,
         by=origin.by,
@@ -137,6 +137,6 @@ def _line(plan: Plan, result: Result, origin: Origin, now: int) -> RecordedApply
         environment=plan.destination.environment,
         version=__version__,
         digest=plan.digest,
-        counts={verb: count for verb, count in counts.items() if count},
-        names=tuple(change.name for change in done[:MOST_NAMES]),
+        counts={verb: count for verb, count in told_counts(done).items() if count},
+        names=tuple(change.name for _, change in islice(with_verbs(done), MOST_NAMES)),
     )

@@ -15,7 +15,7 @@ from ajsync.errors import AjsyncError, InvalidError, UnreachableError
 from ajsync.reconcile.apply.apply import Result, apply
 from ajsync.reconcile.apply.record import not_recorded, record_apply
 from ajsync.reconcile.apply.recreate import finish_interrupted
-from ajsync.reconcile.plan import UNKNOWN, Delete, Destination, Plan
+from ajsync.reconcile.plan import UNKNOWN, Change, Create, Delete, Destination, Plan
 from ajsync.reconcile.reconciler import Goal, propose
 from ajsync.text import counted, listed
 from ajsync.transport.connection import Connection
@@ -33,6 +33,11 @@ _FINISH_SECONDS = 5.0
 _TICK_SECONDS = 0.1
 _NAMED = 20
 """How many changes of an apply are logged by name."""
+
+
+def _has_to_wait(change: Change) -> bool:
+    """Whether a change waits until the files have settled: a delete, and a create that belongs to one."""
+    return isinstance(change, Delete) or (isinstance(change, Create) and bool(change.renamed_from))
 
 
 class WatchLoop:
@@ -121,7 +126,7 @@ class WatchLoop:
                 return True
             settled = time.monotonic() - self._changed_at >= SETTLE_SECONDS
             if not settled:
-                plan = replace(plan, changes=tuple(each for each in plan.changes if not isinstance(each, Delete)))
+                plan = replace(plan, changes=tuple(each for each in plan.changes if not _has_to_wait(each)))
             if not plan.pending:
                 return False  # only deletes, which wait
             result = await apply(bucket, plan, now=time.time_ns(), stop=self._stop)

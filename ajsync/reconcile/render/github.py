@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from ajsync.errors import AjsyncError, ConflictError, Location, Problem
-from ajsync.reconcile.plan import Adopt, Change, Create, Delete, Plan, Update
+from ajsync.reconcile.plan import Change, Plan, with_verbs
 from ajsync.reconcile.render.fires import FireTimes
 from ajsync.reconcile.render.interface import RenderOptions
 from ajsync.reconcile.render.rows import PlanRow, change_rows, next_rows
@@ -31,7 +31,7 @@ _MOST = 10
 """GitHub shows this many annotations of a level for a step, and drops the rest silently."""
 _LONGEST = 4_000
 """Characters of a message; the runner cuts it at 4,096."""
-_IMPORTANCE = (Adopt, Update, Create)
+_IMPORTANCE = ("adopt", "update", "rename", "create")
 _IN_DATA = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _IN_PROPERTY = {**_IN_DATA, **str.maketrans({":": "%3A", ",": "%2C"})}
 
@@ -39,12 +39,13 @@ _IN_PROPERTY = {**_IN_DATA, **str.maketrans({":": "%3A", ",": "%2C"})}
 def render_github(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOptions) -> str:
     """Show a plan as at most ten errors, ten warnings and ten notices, the last of which sums up."""
     fires = FireTimes(options.now)
-    deletes = [change for change in plan.changes if isinstance(change, Delete)]
-    others = [change for kind in _IMPORTANCE for change in plan.changes if isinstance(change, kind)]
+    shown = [*with_verbs(plan.changes)]
+    deletes = [each for each in shown if each[0] == "delete"]
+    others = [each for verb in _IMPORTANCE for each in shown if each[0] == verb]
     told = loosened_told(options.loosened)
     warnings = [_command("warning", "ajsync: limits", told)] if told else []
     warnings += [_command("warning", "ajsync: queue", each) for each in queues_told(plan)]
-    warnings += [_annotate("warning", each, fires, options) for each in deletes]
+    warnings += [_annotate("warning", *each, fires, options) for each in deletes]
     for name, members in plan.ignored:
         ignored, where = f"{IGNORED} {', '.join(members)}", options.locations.get(name)
         warnings.append(_command("warning", f"ajsync: {visible(name)} beside a Go scheduler", ignored, where))
@@ -57,7 +58,7 @@ def render_github(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOp
         [
             *_limited("error", list(_errors(plan, refusals, options))),
             *_limited("warning", warnings),
-            *(_annotate("notice", each, fires, options) for each in others[: _MOST - 1]),
+            *(_annotate("notice", *each, fires, options) for each in others[: _MOST - 1]),
             _command("notice", "ajsync plan", message),
         ]
     )
@@ -90,9 +91,9 @@ def _limited(level: Level, commands: Sequence[str]) -> Sequence[str]:
     return [*commands[: _MOST - 1], _command(level, f"ajsync: {more} more", told)]
 
 
-def _annotate(level: Level, change: Change, fires: FireTimes, options: RenderOptions) -> str:
+def _annotate(level: Level, verb: str, change: Change, fires: FireTimes, options: RenderOptions) -> str:
     why = ", suspended in the files" if is_suspended(change, options) else ""
-    title = f"ajsync: {change.verb} {visible(change.name)}{why}"
+    title = f"ajsync: {verb} {visible(change.name)}{why}"
     rows = [*change_rows(change, show_payload=options.show_payload), *next_rows(change, fires)]
     return _command(level, title, "\n".join(map(_line, rows)), options.locations.get(change.name))
 

@@ -13,7 +13,7 @@ from ajsync.asyncjobs.model import ScheduledTask, has_drifted
 from ajsync.asyncjobs.queues import ALL_THERE
 from ajsync.errors import AjsyncError, ConflictError, Location
 from ajsync.reconcile.fields import changed_fields, stored_object
-from ajsync.reconcile.plan import KINDS, Change, Conflict, Plan
+from ajsync.reconcile.plan import KINDS, Change, Conflict, Create, Delete, Plan, told_counts
 from ajsync.reconcile.render.fires import FireTimes
 from ajsync.reconcile.render.impact import impact_document
 from ajsync.reconcile.render.interface import RenderOptions
@@ -83,6 +83,7 @@ def applied_document(apply: RecordedApply) -> dict[str, Any]:
 def _summary(plan: Plan) -> dict[str, int]:
     return {
         **{kind.verb: plan.count(kind) for kind in KINDS},
+        "rename": told_counts(plan.changes)["rename"],
         "unchanged": plan.unchanged,
         "conflicts": len(plan.conflicts),
         "unmanaged": plan.unmanaged,
@@ -139,6 +140,7 @@ def _change(change: Change, fires: FireTimes, options: RenderOptions) -> dict[st
         "action": change.verb,
         "name": change.name,
         "revision": change.revision,
+        "rename": _rename(change),
         "drift": before is not None and has_drifted(before),
         "fields": [field.name for field in changed],
         "before": _task(before, options.show_payload),
@@ -147,6 +149,15 @@ def _change(change: Change, fires: FireTimes, options: RenderOptions) -> dict[st
         "location": _location(options.locations.get(change.name)),
         **({"suspended": True} if is_suspended(change, options) else {}),
     }
+
+
+def _rename(change: Change) -> dict[str, str] | None:
+    """The names of a rename, which is a create and a delete."""
+    if isinstance(change, Create) and change.renamed_from:
+        return {"from": change.renamed_from, "to": change.name}
+    if isinstance(change, Delete) and change.renamed_to:
+        return {"from": change.name, "to": change.renamed_to}
+    return None
 
 
 def _task(task: ScheduledTask | None, show_payload: bool) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from itertools import groupby
 
 from ajsync.asyncjobs.queues import stated
 from ajsync.errors import AjsyncError
-from ajsync.reconcile.plan import KINDS, Adopt, Change, Create, Delete, Plan, Update
+from ajsync.reconcile.plan import Change, Plan, with_verbs
 from ajsync.reconcile.render.fires import FireTimes
 from ajsync.reconcile.render.impact import IMPACT, impact_rows, payload_hint
 from ajsync.reconcile.render.interface import RenderOptions
@@ -27,6 +27,7 @@ from ajsync.reconcile.render.wording import (
     loosened_told,
     place,
     queues_told,
+    shown_counts,
     summary,
 )
 from ajsync.text import cut, one_line, visible
@@ -41,9 +42,9 @@ _MOST_CONTENT = 60
 """Lines of one payload."""
 _WIDEST = 200
 """Characters of one line of a payload."""
-_IMPORTANCE = (Delete, Update, Adopt, Create)
+_IMPORTANCE = ("delete", "update", "adopt", "rename", "create")
 """A delete can do harm at once, a create cannot: creates come last and are shortened first."""
-_MARKS = {"create": "+", "update": "!", "adopt": "!", "delete": "-", "added": "+", "removed": "-"}
+_MARKS = {"create": "+", "update": "!", "adopt": "!", "rename": "!", "delete": "-", "added": "+", "removed": "-"}
 """What GitHub colours in a block of the language diff."""
 _TICKS = re.compile("`+")
 _INLINE = re.compile(r"[\\`*_\[\]<>&~|$!]")
@@ -58,13 +59,13 @@ def render_markdown(plan: Plan, refusals: Sequence[AjsyncError], options: Render
     head = "\n".join(_head(plan, refusals, options)) + "\n"
     tail = "\n".join(_tail(plan, options))
     fires = FireTimes(options.now)
-    ordered = sorted(plan.changes, key=lambda change: _IMPORTANCE.index(type(change)))
-    pieces = [_forms(change, fires, options) for change in ordered]
+    ordered = sorted(with_verbs(plan.changes), key=lambda each: _IMPORTANCE.index(each[0]))
+    pieces = [_forms(verb, change, fires, options) for verb, change in ordered]
     ticks = fence("".join(forms[0] for forms in pieces))
-    room = LIMIT - units(head) - units(tail) - _RESERVE - 2 * len(ticks) * len(_IMPORTANCE)
+    room = LIMIT - units(head) - units(tail) - _RESERVE - 2 * len(ticks) * len({verb for verb, _ in ordered})
     texts, steps = fit(pieces, room)
-    groups = groupby(zip(ordered, texts, strict=True), key=lambda each: type(each[0]))
-    frames = [_frame(kind, [text for _, text in group], ticks) for kind, group in groups]
+    groups = groupby(zip(ordered, texts, strict=True), key=lambda each: each[0][0])
+    frames = [_frame(verb, [text for _, text in group], ticks) for verb, group in groups]
     return "\n".join([head, *frames, *([tail] if tail else []), *_left_out(steps)]).rstrip("\n")
 
 
@@ -82,7 +83,7 @@ def _head(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOptions) -
     if plan.selection:
         yield f"Selected by {code(str(plan.selection))}\n"
     if not plan.empty:
-        counts = [(kind.verb, plan.count(kind)) for kind in KINDS]
+        counts = [*shown_counts(plan).items()]
         counts += [("unchanged", plan.unchanged), ("conflicts", len(plan.conflicts))]
         yield f"| {' | '.join(name for name, _ in counts)} |"
         yield f"|{' ---: |' * len(counts)}"
@@ -153,9 +154,9 @@ def _some(lines: Iterable[str]) -> Iterator[str]:
         yield f"\nand {left} more."
 
 
-def _forms(change: Change, fires: FireTimes, options: RenderOptions) -> tuple[str, str, str]:
+def _forms(verb: str, change: Change, fires: FireTimes, options: RenderOptions) -> tuple[str, str, str]:
     """A change in full, without its next fires, and by its name alone."""
-    mark = _MARKS[change.verb]
+    mark = _MARKS[verb]
     where = change_place(change, options)
     name = f"{mark} {visible(change.name)}{f'  {where}' if where else ''}\n"
     rows = change_rows(change, show_payload=options.show_payload, most_content=_MOST_CONTENT)
@@ -170,8 +171,8 @@ def _line(row: PlanRow, mark: str) -> str:
     return f"{mark}   {row.label:<{LABEL}}{text}".rstrip() + "\n"
 
 
-def _frame(kind: type[Change], texts: Sequence[str], ticks: str) -> str:
-    heading = f"<details>\n<summary><b>{len(texts)} to {kind.verb}</b></summary>\n"
+def _frame(verb: str, texts: Sequence[str], ticks: str) -> str:
+    heading = f"<details>\n<summary><b>{len(texts)} to {verb}</b></summary>\n"
     block = "".join(texts)
     return f"{heading}\n{ticks}diff\n{block}{ticks}\n\n</details>\n" if block else f"{heading}\n</details>\n"
 

@@ -14,7 +14,7 @@ from typing import Literal, cast
 
 from ajsync.asyncjobs.model import Labels, has_drifted
 from ajsync.reconcile.fields import FIELDS, OWNER, TIMING, Days, Field, Value, changed_fields, shown_fields
-from ajsync.reconcile.plan import Change
+from ajsync.reconcile.plan import Change, Create
 from ajsync.reconcile.render.fires import FireTimes
 from ajsync.schedule import format_duration
 from ajsync.schedule.days import days_text, read_days, without
@@ -52,11 +52,13 @@ class PlanRow:
 
 
 def change_rows(change: Change, *, show_payload: bool, most_content: int | None = None) -> list[PlanRow]:
-    """The fields of a created or deleted schedule, or those that change.
+    """The fields of a created or deleted schedule, or those that change; of a renamed one its name alone.
 
     With `show_payload` the content of payloads follows, at most `most_content` lines of each.
     """
     before, after = change.before, change.after
+    if isinstance(change, Create) and change.renamed_from:
+        return [PlanRow("name", visible(change.name), visible(change.renamed_from))]
     rows: list[PlanRow] = [PlanRow("drift", DRIFT, tone="amiss")] if before is not None and has_drifted(before) else []
     if before is not None and after is not None:
         for field in changed_fields(before, after):

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from ajsync.asyncjobs.queues import stated
 from ajsync.errors import AjsyncError
 from ajsync.reconcile.impact import Impact
-from ajsync.reconcile.plan import KINDS, UNKNOWN, Change, Destination, Plan
+from ajsync.reconcile.plan import UNKNOWN, Change, Destination, Plan, told_counts, with_verbs
 from ajsync.reconcile.render.fires import FireTimes
 from ajsync.reconcile.render.impact import IMPACT, impact_rows, payload_hint
 from ajsync.reconcile.render.interface import RenderOptions
@@ -29,7 +29,7 @@ from ajsync.reconcile.render.wording import (
 )
 from ajsync.text import Paint, one_line, visible
 
-_SYMBOLS = {"create": "+", "update": "~", "adopt": "&", "delete": "-"}
+_SYMBOLS = {"create": "+", "update": "~", "adopt": "&", "rename": ">", "delete": "-"}
 _WIDEST = 40
 """Old values are padded up to this column, which lines up their arrows."""
 _UNREADABLE = 10
@@ -46,8 +46,8 @@ def render_text(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOpti
     paint = Paint(options.colour)
     lines = [*_heading(plan, options, paint)]
     fires = FireTimes(options.now)
-    for change in plan.changes:
-        lines += _change(change, fires, options, paint)
+    for verb, change in with_verbs(plan.changes):
+        lines += _change(verb, change, fires, options, paint)
     lines += _queues(plan, paint)
     if hint := payload_hint(plan, show_payload=options.show_payload):
         lines += [hint, ""]
@@ -70,7 +70,7 @@ def _heading(plan: Plan, options: RenderOptions, paint: Paint) -> Iterator[str]:
         yield paint("faint", applied)
     if plan.selection:
         yield f"Selected by {plan.selection}"
-    verbs = [kind.verb for kind in KINDS if plan.count(kind)]
+    verbs = [verb for verb, count in told_counts(plan.changes).items() if count]
     if verbs:
         yield "   ".join(f"{paint(verb, _SYMBOLS[verb])} {verb}" for verb in verbs)
     yield ""
@@ -91,9 +91,9 @@ def _destination(destination: Destination, paint: Paint) -> str:
     return line[0].upper() + line[1:]
 
 
-def _change(change: Change, fires: FireTimes, options: RenderOptions, paint: Paint) -> Iterator[str]:
+def _change(verb: str, change: Change, fires: FireTimes, options: RenderOptions, paint: Paint) -> Iterator[str]:
     where = change_place(change, options)
-    heading = f"{paint(change.verb, _SYMBOLS[change.verb])} {paint('strong', visible(change.name))}"
+    heading = f"{paint(verb, _SYMBOLS[verb])} {paint('strong', visible(change.name))}"
     yield f"{heading}  {paint('faint', where)}" if where else heading
     rows = change_rows(change, show_payload=options.show_payload)
     width = min(max((cell_len(row.before) for row in rows if row.before is not None), default=0), _WIDEST)

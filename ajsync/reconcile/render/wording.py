@@ -8,7 +8,7 @@ from datetime import datetime
 from ajsync.asyncjobs.applied import RecordedApply
 from ajsync.errors import AjsyncError, ConflictError, Location
 from ajsync.reconcile.gates import Loosened
-from ajsync.reconcile.plan import KINDS, Change, Delete, Plan
+from ajsync.reconcile.plan import Change, Delete, Plan, told_counts
 from ajsync.reconcile.render.interface import RenderOptions
 from ajsync.text import counted, moment, one_line, plural, span, visible
 from ajsync.timestamp import to_datetime
@@ -30,8 +30,8 @@ DONE: Mapping[str, str] = {
     "create": "created",
     "update": "updated",
     "adopt": "adopted",
-    "delete": "deleted",
     "rename": "renamed",
+    "delete": "deleted",
 }
 """What was done, by the verb of the change."""
 
@@ -46,7 +46,7 @@ def summary(plan: Plan) -> str:
         if plan.selection:
             return f"No changes: no schedule of {visible(plan.owner)} matches {plan.selection}{left}."
         return f"No changes: neither the files nor the bucket hold a schedule of {visible(plan.owner)}."
-    todo = ", ".join(f"{plan.count(kind)} to {kind.verb}" for kind in KINDS)
+    todo = ", ".join(f"{count} to {verb}" for verb, count in shown_counts(plan).items())
     conflicts = f", {counted(len(plan.conflicts), 'conflict')}" if plan.conflicts else ""
     queues = f", {counted(len(plan.queues.missing), 'queue')} to make" if plan.queues.missing else ""
     return f"Plan: {todo}{queues}; {plan.unchanged} unchanged{conflicts}{left}."
@@ -84,6 +84,11 @@ def _from(apply: RecordedApply) -> str:
     if commit is None:
         return ""
     return f" from {commit.short}" + (f" of {visible(commit.ref)}" if commit.ref else "")
+
+
+def shown_counts(plan: Plan) -> dict[str, int]:
+    """How many changes there are of each verb, also of those of which there are none, but for renames."""
+    return {verb: count for verb, count in told_counts(plan.changes).items() if count or verb != "rename"}
 
 
 def left_alone(plan: Plan) -> tuple[str, Sequence[tuple[str, str]]]:

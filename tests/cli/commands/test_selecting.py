@@ -116,7 +116,8 @@ def test_lint_shows_what_concerns_the_selected_schedules_and_still_sees_the_othe
 
 
 def test_a_plan_leaves_out_what_is_not_selected_and_counts_it(run: Run, project: Path) -> None:
-    changed = SCHEDULES.replace("tier: gold", "tier: silver").replace("0 2 *", "0 4 *").replace("  REPORT", "  NEW")
+    changed = SCHEDULES.replace("tier: gold", "tier: silver").replace("0 2 *", "0 4 *")
+    changed = changed.replace("  REPORT: {schedule: 0 3", "  NEW: {schedule: 0 5")
     (project / "schedules" / "a.yaml").write_text(changed)
     assert "1 to create, 2 to update, 0 to adopt, 1 to delete" in run("plan").stdout
     for options, names in (

@@ -537,3 +537,26 @@ async def test_values_that_are_not_ours_are_never_written(server: NatsServer) ->
             value = await bucket.get(schedule_key(name))
             assert value is not None
             assert (value.data, value.revision) == (data, revision)
+
+
+async def test_of_a_rename_the_create_comes_first_and_a_conflict_leaves_the_old_name(server: NatsServer) -> None:
+    async with opened(server.url) as bucket:
+        await applied(bucket, task("OLD", schedule="@every 1h"))
+        made = await planned(bucket, [task("NEW", schedule="@every 1h")])
+        await write_keys(bucket, [KeyWrite("NEW", 0, task("NEW", owner="others"))])
+        result = await apply(bucket, made, now=NOW + 1)
+        assert [outcome.status for outcome in result.outcomes] == ["failed", "not attempted"]
+        assert await stored(bucket) == {"NEW": "@daily", "OLD": "@every 1h"}
+
+
+async def test_what_a_rename_left_under_both_names_is_deleted_under_the_old_one(server: NatsServer) -> None:
+    async with opened(server.url) as bucket:
+        await applied(bucket, task("OLD"))
+        made = await planned(bucket, [task("NEW")])
+        await apply(bucket, replace(made, changes=made.changes[:1]), now=NOW + 1)  # killed between the two
+        entries = (await bucket.read()).entries
+        assert {entry.task.created_at for entry in entries.values() if entry.task} == {NOW}
+        again = await planned(bucket, [task("NEW")])
+        assert [(type(each).__name__, each.name) for each in again.changes] == [("Delete", "OLD")]
+        assert (await apply(bucket, again, now=NOW + 2)).error is None
+        assert await stored(bucket) == {"NEW": "@daily"}

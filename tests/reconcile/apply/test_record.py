@@ -118,7 +118,7 @@ async def test_the_records_of_all_owners_are_in_the_order_of_time(
 
 async def test_an_apply_is_recorded_with_what_it_did(bucket: ConfigurationBucket) -> None:
     await apply(bucket, (await propose(bucket, Goal(OWNER, desired([task("A"), task("B")])))).plan, now=1)
-    goal = Goal(OWNER, desired([task("A", schedule="@hourly"), task("C")]), digest="d")
+    goal = Goal(OWNER, desired([task("A", schedule="@hourly"), task("C", queue="Q")]), digest="d")
     plan = (await propose(bucket, goal, Destination("prod", "nats-prod"))).plan
     result = await apply(bucket, plan, now=2)
     await record_apply(bucket, plan, result, Origin("me", ONE), now=3)

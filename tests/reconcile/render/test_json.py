@@ -68,6 +68,7 @@ def test_a_plan_says_what_it_is_for_and_how_much_it_does() -> None:
         "update": 1,
         "adopt": 1,
         "delete": 1,
+        "rename": 0,
         "unchanged": 120,
         "conflicts": 3,
         "unmanaged": 12,
@@ -126,6 +127,7 @@ def test_a_plan_for_programs_is_this_document() -> None:
             "update": 1,
             "adopt": 0,
             "delete": 0,
+            "rename": 0,
             "unchanged": 0,
             "conflicts": 2,
             "unmanaged": 0,
@@ -168,6 +170,7 @@ def test_a_plan_for_programs_is_this_document() -> None:
             {
                 "action": "update",
                 "name": "A",
+                "rename": None,
                 "drift": False,
                 "revision": 12,
                 "fields": ["schedule", "payload", "description"],

@@ -9,7 +9,7 @@ import pytest
 from ajsync.reconcile.plan import Change
 from ajsync.reconcile.render.fires import FireTimes
 from ajsync.reconcile.render.rows import PlanRow, change_rows, next_rows
-from tests.reconcile.samples import HOUR, NOW, create, delete, ours, update
+from tests.reconcile.samples import HOUR, NOW, create, delete, ours, rename, update
 from tests.tasks import task
 
 TIMES = FireTimes(NOW)
@@ -194,3 +194,18 @@ def test_of_long_lists_of_days_the_difference_is_shown() -> None:
 
 def told(rows: list[PlanRow]) -> list[tuple[str, str]]:
     return [(row.label, row.told) for row in rows]
+
+
+def test_a_rename_is_a_row_of_both_names_and_the_next_fires() -> None:
+    created, _ = rename("OLD", "NEW")
+    assert [(row.label, row.before, row.text) for row in change_rows(created, show_payload=True)] == [
+        ("name", "OLD", "NEW")
+    ]
+    assert next_rows(created, FireTimes(NOW))
+
+
+def test_a_drift_comes_before_the_fields() -> None:
+    drifted = update(task("A", managed=ours(applied="0123456789ab")), queue="OTHER")
+    assert [row.label for row in change_rows(drifted, show_payload=False)] == ["drift", "queue"]
+    known = update(task("A", managed=ours()), queue="OTHER")
+    assert [row.label for row in change_rows(known, show_payload=False)] == ["queue"]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 
 from ajsync.asyncjobs.applied import VERBS, Commit, RecordedApply
@@ -24,7 +27,7 @@ from ajsync.safety import Safety
 from ajsync.selection import Selection
 from ajsync.text import moment
 from ajsync.timestamp import parse_timestamp, to_datetime
-from tests.reconcile.samples import NOW, create, delete, full_plan, make_plan, ours, update
+from tests.reconcile.samples import NOW, create, delete, full_plan, make_plan, ours, rename, update
 from tests.tasks import task
 
 MAIL = Selection.of(names=["MAIL*"])
@@ -194,3 +197,34 @@ def test_a_schedule_that_its_file_suspends_is_said_to_be_suspended_where_it_is_d
     assert change_place(delete("B"), RenderOptions(NOW, suspended={"A"})) == change_place(
         delete("B"), RenderOptions(NOW)
     )
+
+
+def test_a_rename_is_told_once_in_every_format() -> None:
+    plan = make_plan(*rename("OLD", "NEW"), delete("GONE"), unchanged=1)
+    now = RenderOptions(to_datetime(NOON))
+    assert summary(plan) == "Plan: 0 to create, 0 to update, 0 to adopt, 1 to rename, 1 to delete; 1 unchanged."
+    text = RENDERERS["text"](plan, (), now)
+    assert "> rename   - delete" in text
+    assert re.search(r"^> NEW .*\n    name +OLD → NEW$", text, re.MULTILINE)
+    assert "- OLD" not in text
+    markdown = RENDERERS["markdown"](plan, (), now)
+    assert "| create | update | adopt | rename | delete | unchanged | conflicts |" in markdown
+    assert re.search(r"<b>1 to rename</b></summary>\n\n```diff\n! NEW .*\n!   name +OLD → NEW\n", markdown)
+    assert markdown.index("1 to delete</b>") < markdown.index("1 to rename</b>")
+    github = RENDERERS["github"](plan, (), now)
+    assert "title=ajsync%3A rename NEW::name: OLD → NEW" in github
+    assert [line for line in github.splitlines() if line.startswith("::warning")] == [
+        line for line in github.splitlines() if "delete GONE" in line
+    ]
+    document = json.loads(RENDERERS["json"](plan, (), now))
+    assert {name: document["summary"][name] for name in ("create", "rename", "delete")} == {
+        "create": 1,
+        "rename": 1,
+        "delete": 2,
+    }
+    both = {"from": "OLD", "to": "NEW"}
+    assert [(each["action"], each["rename"]) for each in document["changes"]] == [
+        ("create", both),
+        ("delete", both),
+        ("delete", None),
+    ]
