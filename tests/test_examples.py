@@ -123,6 +123,17 @@ def test_environments_differ_as_the_example_says() -> None:
     assert (send.queue, send.payload) == ("MAIL_PROD", b'{"subject":"Invoice for ${month}"}')
 
 
+def test_the_environments_of_the_matrix_can_share_a_bucket() -> None:
+    staging, prod = (load_configuration(EXAMPLES / "matrix", environment=name) for name in ("staging", "prod"))
+    assert (staging.owner, prod.owner) == ("shop-staging", "shop")
+    assert len(staging.tasks) == len(prod.tasks) == 8
+    assert not staging.tasks.keys() & prod.tasks.keys()
+    billing, report = prod.tasks["BILLING_US_PROD"], prod.tasks["REPORT_STOCK_APAC_PROD"]
+    assert (billing.schedule, billing.queue) == ("CRON_TZ=America/New_York 0 3 1 * *", "BILLING_PROD")
+    assert (report.task_type, report.payload) == ("report", b'{"kind":"STOCK","region":"APAC"}')
+    assert {task.max_tries for task in staging.tasks.values()} == {1}
+
+
 @pytest.mark.parametrize("project", PROJECTS)
 def test_editors_find_the_schema_of_every_file(project: str) -> None:
     for file in (EXAMPLES / project).rglob("*.yaml"):

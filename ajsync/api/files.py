@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ajsync.api.client import Client
@@ -30,13 +30,23 @@ log = logging.getLogger(__name__)
 
 
 def load_config(
-    folder: str | Path = ".", *, project: str | Path | None = None, environment: str | None = None
+    folder: str | Path = ".",
+    *,
+    project: str | Path | None = None,
+    environment: str | None = None,
+    variables: Mapping[str, str | int | float | bool] | None = None,
 ) -> Configuration:
     """What `ajsync.yaml`, in `folder` or above it, and its schedules files define for one environment.
 
-    `project` names the file directly. Raises ConfigurationError with every problem of every file.
+    `project` names the file directly. `variables` take precedence over those of the environment, as `--var` does, and
+    keep their types. Raises ConfigurationError with every problem of every file.
     """
-    return load_configuration(Path(folder), project=None if project is None else Path(project), environment=environment)
+    return load_configuration(
+        Path(folder),
+        project=None if project is None else Path(project),
+        environment=environment,
+        variables=variables or {},
+    )
 
 
 def find_origin(configuration: Configuration) -> Origin:

@@ -43,7 +43,7 @@ class _Followed:
         """Load the configuration again. Raises as `load` does, and keeps what was there."""
         known, inputs = self.configuration.unmatched, Inputs()
         try:
-            self.configuration = load(self._scope, folder=self._folder, inputs=inputs)
+            self.configuration = load(self._scope, folder=self._folder, inputs=inputs, again=True)
         finally:
             self.inputs = inputs  # for files that are not valid too: the change that repairs them may be elsewhere
         if self.configuration.unmatched != known:

@@ -13,6 +13,7 @@ from ajsync.cli.output.build_machine import print_commands
 from ajsync.cli.output.terminal import warn
 from ajsync.config import Configuration, load_configuration, load_owner
 from ajsync.config.inputs import Inputs
+from ajsync.config.variables import Given, Spelled
 from ajsync.errors import ConfigurationError, Location, UsageError
 from ajsync.selection import Selection
 from ajsync.text import counted, listed, plural, visible
@@ -21,11 +22,17 @@ log = logging.getLogger(__name__)
 
 
 def load(
-    scope: Scope, *, empty: bool = False, folder: Path | None = None, inputs: Inputs | None = None
+    scope: Scope,
+    *,
+    empty: bool = False,
+    folder: Path | None = None,
+    inputs: Inputs | None = None,
+    again: bool = False,
 ) -> Configuration:
     """Load the configuration that the options name; with `empty` there may be no schedules file yet.
 
     The names of the options are relative to `folder`, or to the working directory. `inputs` gets what was looked at.
+    Raises UsageError if --var gives a variable that occurs nowhere, but not `again`: later the files may use it or not.
     """
     start = time.perf_counter()
     configuration = load_configuration(
@@ -35,7 +42,10 @@ def load(
         owner=scope.expected_owner,
         empty=empty,
         inputs=inputs,
+        variables=given(scope),
     )
+    if configuration.unused and not again:
+        raise UsageError(_unused_text(configuration.unused[0]))
     milliseconds = (time.perf_counter() - start) * 1000
     read = counted(len(configuration.tasks), "schedule"), counted(len(configuration.sources), "file")
     log.info("read %s from %s in %.0f ms", *read, milliseconds)
@@ -65,16 +75,33 @@ def load_and_warn(scope: Scope, *, annotate: bool = False) -> Configuration:
     return replace(configuration, locations=locations)
 
 
+def given(scope: Scope) -> Given:
+    """The variables that the options give."""
+    return {name: Spelled(text) for name, text in scope.variables.items()}
+
+
+def _unused_text(name: str) -> str:
+    return (
+        f"--var gives the variable {visible(name)}, which no file uses and no environment declares. "
+        "Correct the name, or leave the option out. A key of for_each hides a variable of the same name."
+    )
+
+
 def selection_of(scope: Scope, selectors: Selectors, *, owner: str | None = None) -> Selection:
     """Return what the options select; `owner` is that of a configuration that is loaded already."""
     of_owner = selectors.of_owner
     if selectors.mine:
         if of_owner is not None:
             raise UsageError("--mine cannot be combined with --owner: it means the owner that the project names.")
-        of_owner = owner or load_owner(Path.cwd(), project=scope.config, environment=scope.environment)
+        of_owner = owner or _owner(scope)
     return Selection.of(
         names=selectors.name_patterns, labels=selectors.label_tests, queue=selectors.of_queue, owner=of_owner
     )
+
+
+def _owner(scope: Scope) -> str:
+    """The owner that the project names."""
+    return load_owner(Path.cwd(), project=scope.config, environment=scope.environment, variables=given(scope))
 
 
 def unmatched_text(configuration: Configuration) -> str:

@@ -12,10 +12,12 @@ from typing import Any, TypeVar
 from ajsync import config
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.cli.checkout import check_context
+from ajsync.cli.options.environ import spelled
 from ajsync.cli.options.values import Creation, Scope
 from ajsync.cli.output import terminal
 from ajsync.cli.output.streams import GONE, working_folder_is_gone
 from ajsync.cli.output.terminal import say
+from ajsync.cli.project import given
 from ajsync.cli.provenance import FilesProvenance
 from ajsync.config import Configuration
 from ajsync.errors import AjsyncError, InvalidError, UnreachableError, UsageError
@@ -42,7 +44,9 @@ def configured_context(scope: Scope, *, warn: bool = True) -> str | None:
         if scope.context is None and scope.server is None:
             raise UsageError(GONE)
         return None
-    configured = config.load_context(Path.cwd(), project=scope.config, environment=scope.environment)
+    configured = config.load_context(
+        Path.cwd(), project=scope.config, environment=scope.environment, variables=given(scope)
+    )
     if warn:
         warn_if_elsewhere(scope, configured)
     return configured
@@ -52,9 +56,11 @@ def chosen_context(scope: Scope, configured: str | None) -> Context:
     """Load the context that the options name, else the one of the configuration, else that of the environment."""
     if scope.server is not None:
         if scope.context is not None:
-            raise UsageError("--server cannot be combined with --context, which names its own server.")
+            server, named = spelled("server"), spelled("context")
+            raise UsageError(f"{server} cannot be combined with {named}, which names its own server.")
         if not scope.server.strip():
-            raise UsageError("--server is empty: name a server, or leave the option out. Is a variable not set?")
+            empty = f"{spelled('server')} is empty"
+            raise UsageError(f"{empty}: name a server, or leave the option out. Is a variable not set?")
         try:
             return context_for_server(scope.server)
         except InvalidError as error:
@@ -75,13 +81,14 @@ def elsewhere(scope: Scope, configured: str | None) -> str:
     if scope.server is not None:
         if _leads_to(scope.server, configured):
             return ""
-        used = "--server uses another one"
+        option, used = "server", "uses another one"
     elif scope.context is not None and scope.context != configured:
-        used = f"--context uses {visible(scope.context)}"
+        option, used = "context", f"uses {visible(scope.context)}"
     else:
         return ""
     named = f"The environment {visible(scope.environment)} names the context {visible(configured)}"
-    return f"{named}, but {used}. Leave the option out if that is not intended."
+    remedy = "Leave the option out" if spelled(option) == f"--{option}" else "Unset it"
+    return f"{named}, but {spelled(option)} {used}. {remedy} if that is not intended."
 
 
 def warn_if_elsewhere(scope: Scope, configured: str | None) -> None:

@@ -168,7 +168,8 @@ class _Builder:
         """The key of a node; None, and a problem, if it is not a string."""
         if isinstance(node, yaml.MappingNode) and len(node.value) == 1 and (template := _template(node.value[0][0])):
             message = f"{{{{ {shorten(template)} }}}} is the placeholder of another tool"
-            self._problem(node, message, "a key cannot contain a variable: write it out")
+            hint = f'the name of a schedule may contain "${{{shorten(template)}}}"; write other keys out'
+            self._problem(node, message, hint)
             return None
         key = self.value(node)
         if isinstance(key, str):

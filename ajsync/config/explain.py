@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _Error: TypeAlias = Any
 """A ValidationError of jsonschema. Its typing says that each member may be unset, but here all are set."""
 
+_NAME_WITH_VARIABLES = "name of a schedule"
+"""The title of the only keys that may contain variables."""
 _LONGEST_EXAMPLE = 60
 """Characters. A longer example makes the message harder to read."""
 
@@ -130,7 +132,9 @@ def _with_unit(name: str, value: float) -> str:
 def _bad_name(error: _Error) -> tuple[str, str]:
     """A key that is not a valid name."""
     message, hint = _bad_value("", error)
-    if error.validator == "pattern" and "${" in with_our_placeholders(error.instance):
+    if error.schema["title"] == _NAME_WITH_VARIABLES:
+        hint = _placeholder(error) or hint
+    elif error.validator == "pattern" and "${" in with_our_placeholders(error.instance):
         hint = f"a name cannot contain a variable, so {hint}"
     return message, hint
 
@@ -157,6 +161,7 @@ _EXPLAINED: Mapping[str, Callable[[Any, Any, Any], tuple[str, str]]] = {
     "maximum": lambda value, limit, _: (f"{value} is too large", f"the maximum is {limit}"),
     "minLength": _empty,
     "minItems": _empty,
+    "minProperties": _empty,
     "maxLength": lambda value, limit, _: (f"{shown(value)} has {len(value):,} characters", f"the maximum is {limit}"),
     "maxItems": lambda value, limit, _: (f"{len(value):,} are too many", f"the maximum is {limit}"),
 }

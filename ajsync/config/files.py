@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import pairwise, takewhile
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from ajsync.config.nodes import MAX_FILE_SIZE
 from ajsync.config.wording import flow, shown
@@ -49,6 +50,8 @@ class Pattern:
     location: Location
     optional: bool = False
     """Whether it may match nothing. Otherwise that is an error, because its schedules would be deleted."""
+    defaults: dict[str, Any] | None = None
+    """The defaults of the files that it matches; None if it gives none, which is not the same as an empty mapping."""
 
 
 @dataclass(frozen=True, slots=True)

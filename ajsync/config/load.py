@@ -10,19 +10,23 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.queues import QueueSettings
 from ajsync.config.calendars import read_calendar_files
-from ajsync.config.files import Folder, Unlistable, unmatched_problem
+from ajsync.config.files import Folder, Pattern, Unlistable, unmatched_problem
+from ajsync.config.for_each import told
 from ajsync.config.inputs import Inputs
 from ajsync.config.members import MemberChecks
 from ajsync.config.problems import Problems
 from ajsync.config.project import PROJECT_FILE, Project, find_project, read_project
 from ajsync.config.schedules import LoadedSchedule, SchedulesReader
+from ajsync.config.variables import NO_VARIABLES, Given
 from ajsync.config.wording import shown
 from ajsync.errors import ConfigurationError, Location, Problem
 from ajsync.safety import Safety
+from ajsync.text import shorten
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,8 @@ class Configuration:
     """The patterns of `files`."""
     unmatched: tuple[str, ...]
     """Schedules files beside those that no pattern matches, as messages name them."""
+    unused: tuple[str, ...]
+    """The given variables that no environment declares and no file uses, sorted."""
     digest: str
     """SHA-256 in hex over the owner, the desired schedules and the queues, whatever the order of files and keys."""
 
@@ -63,8 +69,9 @@ def load_configuration(
     owner: str | None = None,
     empty: bool = False,
     inputs: Inputs | None = None,
+    variables: Given = NO_VARIABLES,
 ) -> Configuration:
-    """Read `ajsync.yaml` and the files that it names, for one environment.
+    """Read `ajsync.yaml` and the files that it names, for one environment, whose variables `variables` replaces.
 
     `project` is the path of `ajsync.yaml`, relative to the folder `start`; without it the file is searched from `start`
     upwards. With `owner` the files must belong to that owner. With `empty` there may be no schedules files yet.
@@ -75,7 +82,7 @@ def load_configuration(
     checks = MemberChecks()
     inputs = inputs or Inputs()
     with _gathering() as problems:
-        path, folder, found = _project(start, project, environment, checks, problems, inputs)
+        path, folder, found = _project(start, project, environment, checks, problems, inputs, variables)
         if owner is not None and found.owner and found.owner != owner:
             message = f"the files belong to the owner {shown(found.owner)}, but --owner is {shown(owner)}"
             problems.append(Problem(found.owner_location, message, "correct the one that is wrong"))
@@ -83,7 +90,7 @@ def load_configuration(
         found = replace(found, calendars={**found.calendars, **days})
         files = _schedules_files(found, folder, path, problems, empty=empty)
         reader = SchedulesReader(found, folder, checks, inputs.files)
-        entries = [entry for file in files for entry in reader.read(file, problems)]
+        entries = [entry for file, defaults in files.items() for entry in reader.read(file, defaults, problems)]
         locations = _locations(entries, problems)
     tasks = {entry.name: entry.task for entry in entries if entry.task is not None and not entry.suspended}
     sources = (path, *files, *sorted(inputs.files - {path}))
@@ -101,11 +108,18 @@ def load_configuration(
         sources=sources,
         patterns=inputs.patterns,
         unmatched=tuple(map(folder.shown, folder.unmatched(inputs.patterns, sources))),
+        unused=tuple(sorted(variables.keys() - found.declared - found.variables.used)),
         digest=_digest(found.owner, tasks, found.queues.values()),
     )
 
 
-def load_context(start: Path, *, project: Path | None = None, environment: str | None = None) -> str | None:
+def load_context(
+    start: Path,
+    *,
+    project: Path | None = None,
+    environment: str | None = None,
+    variables: Given = NO_VARIABLES,
+) -> str | None:
     """The NATS context that `ajsync.yaml` names for one environment; None if it names none, or does not exist.
 
     For commands that only read the bucket, so the schedules files are not read. Raises ConfigurationError.
@@ -113,17 +127,23 @@ def load_context(start: Path, *, project: Path | None = None, environment: str |
     if project is None and environment is None and find_project(start) is None:
         return None
     with _gathering() as problems:
-        _, _, found = _project(start, project, environment, MemberChecks(), problems, Inputs())
+        _, _, found = _project(start, project, environment, MemberChecks(), problems, Inputs(), variables)
     return found.context
 
 
-def load_owner(start: Path, *, project: Path | None = None, environment: str | None = None) -> str:
+def load_owner(
+    start: Path,
+    *,
+    project: Path | None = None,
+    environment: str | None = None,
+    variables: Given = NO_VARIABLES,
+) -> str:
     """The owner that `ajsync.yaml` names for one environment; the schedules files are not read.
 
     Raises ConfigurationError.
     """
     with _gathering() as problems:
-        _, _, found = _project(start, project, environment, MemberChecks(), problems, Inputs())
+        _, _, found = _project(start, project, environment, MemberChecks(), problems, Inputs(), variables)
     return found.owner
 
 
@@ -143,6 +163,7 @@ def _project(
     checks: MemberChecks,
     problems: list[Problem],
     inputs: Inputs,
+    variables: Given,
 ) -> tuple[Path, Folder, Project]:
     start = Path(os.path.normpath(start.absolute()))
     path = find_project(start) if project is None else Path(os.path.normpath(start / project))
@@ -153,7 +174,7 @@ def _project(
     folder = Folder(path.parent, start)
     inputs.folder = folder
     inputs.files.add(path)
-    found = read_project(path, folder, environment, checks, problems)
+    found = read_project(path, folder, environment, checks, problems, variables)
     if found is None:
         raise ConfigurationError(set(problems))
     inputs.patterns = tuple(pattern.match for pattern in found.patterns)
@@ -162,9 +183,11 @@ def _project(
 
 def _schedules_files(
     project: Project, folder: Folder, own: Path, problems: list[Problem], *, empty: bool
-) -> list[Path]:
-    """The files that the patterns match, sorted, and each once even if several names lead to it."""
+) -> dict[Path, dict[str, Any]]:
+    """The files that the patterns match, sorted, each once even if several names lead to it, with their defaults."""
     by_real_path: dict[str, Path] = {}
+    giving: dict[str, Pattern] = {}
+    told: set[tuple[Location, Location]] = set()
     real = os.path.realpath(own)
     for pattern in project.patterns:
         named = f"the pattern {shown(pattern.match)}"
@@ -176,23 +199,55 @@ def _schedules_files(
         for path in matches:
             refused = folder.refuses(path, spelled=True)
             if refused is None:
-                by_real_path[os.path.realpath(path)] = min(path, by_real_path.get(os.path.realpath(path), path))
+                found = os.path.realpath(path)
+                by_real_path[found] = min(path, by_real_path.get(found, path))
+                first = giving.setdefault(found, pattern) if pattern.defaults is not None else pattern
+                if first is not pattern and (first.location, pattern.location) not in told:
+                    told.add((first.location, pattern.location))
+                    problems.append(_doubly_matched(pattern, first, folder.shown(path)))
             else:
                 message = f"{named} matches {folder.shown(path)}, which leads {refused.where}"
                 problems.append(Problem(pattern.location, message, refused.hint))
         if not matches and not pattern.optional and not empty:
             problems.append(unmatched_problem(pattern, folder, given=project.patterns_given))
-    return sorted(by_real_path.values())
+    ordered = sorted((path, found) for found, path in by_real_path.items())
+    return {path: giving[found].defaults or {} if found in giving else {} for path, found in ordered}
+
+
+def _doubly_matched(pattern: Pattern, first: Pattern, path: str) -> Problem:
+    """The problem of a file for which two patterns have defaults, since nothing says whose come first."""
+    message = (
+        f"the pattern {shown(pattern.match)} has defaults and matches {shown(path)}, "
+        f"for which {shown(first.match)} at {first.location} has defaults too"
+    )
+    return Problem(pattern.location, message, "make one of them narrower, or give defaults in only one of them")
 
 
 def _locations(entries: list[LoadedSchedule], problems: list[Problem]) -> Mapping[str, Location]:
-    locations: dict[str, Location] = {}
+    by_name: dict[str, LoadedSchedule] = {}
+    told: set[tuple[str, Location, Location]] = set()  # a name may be made a thousand times in one place
     for entry in entries:
-        first = locations.setdefault(entry.name, entry.location)
-        if first is not entry.location:
-            message = f"the schedule {shown(entry.name)} is defined twice"
-            problems.append(Problem(entry.location, message, f"rename or remove this one or the first, at {first}"))
-    return locations
+        first = by_name.setdefault(entry.name, entry)
+        if first is not entry and (where := (entry.name, first.location, entry.location)) not in told:
+            told.add(where)
+            problems.append(_defined_twice(entry, first))
+    return {name: entry.location for name, entry in by_name.items()}
+
+
+def _defined_twice(entry: LoadedSchedule, first: LoadedSchedule) -> Problem:
+    name = shown(entry.name)
+    if entry.key == first.key == entry.name and entry.combination is first.combination is None:
+        message = f"the schedule {name} is defined twice"
+        return Problem(entry.location, message, f"rename or remove this one or the first, at {first.location}")
+    message = f"the schedule {name} is made twice, by {first.origin}"
+    if entry.location != first.location:
+        message = f"{message} at {first.location} and by {entry.origin}"
+        return Problem(entry.location, message, "rename or remove one of them")
+    one, other = first.combination or {}, entry.combination or {}
+    message = f"{message} and for {told(other)}"
+    differing = " or ".join(f"${{{key}}}" for key in other if one[key] != other[key] and f"${{{key}}}" not in entry.key)
+    hint = f"put {shorten(differing)} into the name" if differing else "remove one of the values"
+    return Problem(entry.location, message, hint)
 
 
 def _digest(owner: str, tasks: Mapping[str, ScheduledTask], queues: Iterable[QueueSettings]) -> str:

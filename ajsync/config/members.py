@@ -68,6 +68,11 @@ class MemberChecks:
                 members[name] = found
         return members
 
+    def check_one(self, name: str, value: object, document: Document, path: Steps, problems: list[Problem]) -> None:
+        """Add to `problems` what is wrong with one member of the schedule at `path`."""
+        found = self._look_up(name, value, self.schedule.members[name])
+        problems += [each.problem(document, (*path, name)) for each in found] if isinstance(found, tuple) else []
+
     def _look_up(self, name: str, value: object, validator: Validator) -> object:
         key: tuple[str, type, object] = (name, value.__class__, value)  # with its class: True and 1.0 equal 1
         if name == "labels" and isinstance(value, dict):

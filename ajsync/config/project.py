@@ -17,7 +17,7 @@ from ajsync.config.members import MemberChecks, Members, merged
 from ajsync.config.problems import Problems
 from ajsync.config.queues import read_queues
 from ajsync.config.schema import PROJECT_SCHEMA, read_schema, strict_schema, validator
-from ajsync.config.variables import Scalar, Variables, unless_unresolved
+from ajsync.config.variables import NO_VARIABLES, Given, Scalar, Variables, given_values, unless_unresolved
 from ajsync.config.wording import choice, shown, suggestion
 from ajsync.errors import Location, Problem
 from ajsync.safety import Safety
@@ -40,6 +40,8 @@ class Project:
     defaults: Members
     """The defaults of the environment over those of the project."""
     variables: Variables
+    declared: frozenset[str]
+    """The names of the variables of all environments."""
     queues: Mapping[str, QueueSettings]
     """The declared queues by name."""
     queues_given: bool
@@ -67,7 +69,12 @@ def list_environments(start: Path, project: Path | None = None) -> tuple[str, ..
 
 
 def read_project(
-    path: Path, folder: Folder, environment: str | None, checks: MemberChecks, problems: list[Problem]
+    path: Path,
+    folder: Folder,
+    environment: str | None,
+    checks: MemberChecks,
+    problems: list[Problem],
+    given: Given = NO_VARIABLES,
 ) -> Project | None:
     """Read `ajsync.yaml` and add what is wrong to `problems`; None if there is nothing to go on with."""
     file = folder.shown(path)
@@ -85,7 +92,7 @@ def read_project(
         problems += (each.problem(document, ()) for each in wrong if each.of_key or not each.path)
         return None
     problems += (each.problem(document, ()) for each in wrong)
-    return _Reader(document, environment, checks, problems).project()
+    return _Reader(document, environment, checks, problems, given).project()
 
 
 def _of_project(problem: ValueProblem) -> ValueProblem:
@@ -100,6 +107,7 @@ def _structure() -> dict[str, Any]:
     """The schema without `defaults` and `queues`, which are checked after their placeholders are replaced."""
     schema = strict_schema(PROJECT_SCHEMA)
     schema["properties"]["defaults"] = schema["properties"]["queues"] = True
+    schema["properties"]["files"]["items"]["properties"]["defaults"] = True
     schema["properties"]["environments"]["additionalProperties"]["properties"]["defaults"] = True
     return schema
 
@@ -108,7 +116,12 @@ class _Reader:
     """Makes the project from a document in which anything may have a wrong type."""
 
     def __init__(
-        self, document: Document, environment: str | None, checks: MemberChecks, problems: list[Problem]
+        self,
+        document: Document,
+        environment: str | None,
+        checks: MemberChecks,
+        problems: list[Problem],
+        given: Given,
     ) -> None:
         self._document = document
         self._value: dict[str, Any] = document.value
@@ -118,6 +131,8 @@ class _Reader:
         self._chosen = environment
         self._checks = checks
         self._problems = problems
+        self._given = given
+        self._used: set[str] = set()
         self._calendars: Calendars = {}
 
     def project(self) -> Project:
@@ -128,19 +143,21 @@ class _Reader:
         defaults = self._defaults(self._value, (), variables)
         # Check the defaults of all environments, so that a mistake does not wait until its environment is chosen.
         by_environment = {
-            name: self._defaults(value, ("environments", name), _variables_of(name, value))
+            name: self._defaults(value, ("environments", name), self._variables_of(name, value))
             for name, value in self._environments.items()
         }
-        owner, context = self._value["owner"], chosen.get("context", self._value.get("context"))
+        owner, context = (chosen.get(name, self._value.get(name)) for name in ("owner", "context"))
+        named = ("environments", self._chosen or "", "owner") if "owner" in chosen else ("owner",)
         return Project(
             owner=owner if isinstance(owner, str) else "",
-            owner_location=self._document.location(("owner",)),
+            owner_location=self._document.location(named),
             context=context if isinstance(context, str) else None,
             safety=_safety(_mapping(self._value.get("safety"))),
-            patterns=tuple(self._patterns()),
+            patterns=tuple(self._patterns(variables)),
             patterns_given="files" in self._value,
             defaults=merged(defaults, by_environment.get(self._chosen or "", {})),
             variables=variables,
+            declared=frozenset(name for one in self._environments.values() for name in _scalars(one)),
             queues=read_queues(self._document, self._value.get("queues", {}), variables, self._problems),
             queues_given="queues" in self._value,
             calendars=self._calendars,
@@ -151,19 +168,25 @@ class _Reader:
         """The variables of the chosen environment."""
         names = sorted(self._environments)
         if self._chosen is None:
-            if not names:
-                return Variables(absence=f"define it in the variables of an environment in {PROJECT_FILE}")
-            return Variables(absence=f"choose {choice(names)} with --environment")
+            anywhere = f"define it in the variables of an environment in {PROJECT_FILE}"
+            return self._with_given({}, f"choose {choice(names)} with --environment" if names else anywhere)
         if (chosen := self._environments.get(self._chosen)) is not None:
-            return _variables_of(self._chosen, chosen)
+            return self._variables_of(self._chosen, chosen)
         hint = suggestion(self._chosen, names) if names else f"{PROJECT_FILE} has no environments"
         location = self._document.location(("environments",) if names else (), of_key=True)
         self._problems.append(Problem(location, f"there is no environment {shown(self._chosen)}", hint))
         # With all variables defined, other problems are still found.
         defined = {name: value for one in self._environments.values() for name, value in _scalars(one).items()}
-        return Variables(defined, f"define it in the variables of an environment in {PROJECT_FILE}")
+        return self._with_given(defined, f"define it in the variables of an environment in {PROJECT_FILE}")
 
-    def _defaults(self, value: Mapping[str, Any], path: tuple[str, ...], variables: Variables) -> Members:
+    def _variables_of(self, name: str, environment: Mapping[str, Any]) -> Variables:
+        return self._with_given(_scalars(environment), f"define it in the variables of the environment {name}")
+
+    def _with_given(self, declared: Mapping[str, Scalar], absence: str) -> Variables:
+        values = {**declared, **given_values(self._given, declared)}
+        return Variables(values, "" if declared else absence, self._used)
+
+    def _defaults(self, value: Mapping[str, Any], path: tuple[str | int, ...], variables: Variables) -> Members:
         if "defaults" not in value:
             return {}
         path = (*path, "defaults")
@@ -174,13 +197,15 @@ class _Reader:
         self._problems += unresolved + unless_unresolved(found, unresolved)
         return members
 
-    def _patterns(self) -> Iterator[Pattern]:
+    def _patterns(self, variables: Variables) -> Iterator[Pattern]:
         given = self._value.get("files", read_schema(PROJECT_SCHEMA)["properties"]["files"]["default"])
         most = read_schema(PROJECT_SCHEMA)["properties"]["files"]["maxItems"]
         for index, entry in enumerate(given[:most] if isinstance(given, list) else ()):
             place = ("files", index, "match") if isinstance(entry, dict) else ("files", index)
             location = self._document.location(place if "files" in self._value else ())
-            match = entry.get("match") if isinstance(entry, dict) else entry
+            members = _mapping(entry)
+            match = members.get("match") if isinstance(entry, dict) else entry
+            defaults = self._defaults(members, ("files", index), variables) if "defaults" in members else None
             if not isinstance(match, str) or not match:
                 continue  # the check of the structure has reported it
             path = PurePosixPath(match)
@@ -188,7 +213,7 @@ class _Reader:
                 message = f"the pattern {shown(match)} leads out of the folder of {PROJECT_FILE}"
                 self._problems.append(Problem(location, message, "write a path relative to that folder"))
             elif path.parts:
-                yield Pattern(match, location, isinstance(entry, dict) and entry.get("optional") is True)
+                yield Pattern(match, location, members.get("optional") is True, defaults)
             else:
                 message = f"the pattern {shown(match)} names no file"
                 self._problems.append(Problem(location, message, "write for example schedules/**/*.yaml"))
@@ -202,10 +227,6 @@ def _mapping(value: object) -> dict[str, Any]:
 def _scalars(environment: Mapping[str, Any]) -> dict[str, Scalar]:
     variables = _mapping(environment.get("variables"))
     return {name: value for name, value in variables.items() if isinstance(value, str | int | float)}
-
-
-def _variables_of(name: str, environment: Mapping[str, Any]) -> Variables:
-    return Variables(_scalars(environment), f"define it in the variables of the environment {name}")
 
 
 def _safety(value: Mapping[str, Any]) -> Safety:

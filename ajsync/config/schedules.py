@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,15 +13,18 @@ from ajsync.asyncjobs.model import Managed, ScheduledTask, member_name, sorted_l
 from ajsync.asyncjobs.names import DEFAULT_QUEUE
 from ajsync.asyncjobs.size import MAX_PAYLOAD, too_large
 from ajsync.config.calendars import excepted_days, no_season, unknown_problems
-from ajsync.config.document import Document, read_document
+from ajsync.config.document import MAX_EXPANDED_SIZE, Document, read_document
 from ajsync.config.explain import explain
 from ajsync.config.files import Folder
+from ajsync.config.for_each import Combination, Gathered, apart, combinations, misfits, told
 from ajsync.config.members import MemberChecks, Members, merged
 from ajsync.config.misshapen import misplaced, misshapen
+from ajsync.config.names import wrong_name
+from ajsync.config.nodes import MAX_NODES
 from ajsync.config.problems import Problems
 from ajsync.config.project import PROJECT_FILE, Project
 from ajsync.config.schema import SCHEDULES_SCHEMA, strict_schema, validator
-from ajsync.config.variables import unless_unresolved
+from ajsync.config.variables import Room, Variables, unless_unresolved
 from ajsync.config.wording import shown
 from ajsync.errors import Location, Problem, ScheduleError
 from ajsync.files import read_regular
@@ -47,6 +51,15 @@ class LoadedSchedule:
     suspended: bool
     queue_named: bool
     """Whether the schedule or its defaults name a queue."""
+    key: str
+    """Its name as the file has it, with placeholders."""
+    combination: Combination | None
+    """The values that made it, if it has `for_each`."""
+
+    @property
+    def origin(self) -> str:
+        """What it comes from, in words."""
+        return shown(self.key) if self.combination is None else f"{shown(self.key)} for {told(self.combination)}"
 
 
 class SchedulesReader:
@@ -61,53 +74,115 @@ class SchedulesReader:
         self._named = named
         self._days: dict[tuple[str, ...], tuple[str, ...]] = {}
 
-    def read(self, path: Path, problems: list[Problem]) -> list[LoadedSchedule]:
-        """The schedules of a file. What is wrong is added to `problems`."""
+    def read(self, path: Path, defaults: Members, problems: list[Problem]) -> list[LoadedSchedule]:
+        """The schedules of a file, for which `files` has these defaults. What is wrong is added to `problems`."""
         file, known = self._folder.shown(path), len(problems)
         document = read_document(path, file, "let `files` match only readable files", problems)
         if document is None:
             return []
-        value, unresolved = self._project.variables.replace(document, document.value, ())
+        value, repeated = apart(document.value)
+        room = Room()
+        value, unresolved = self._project.variables.replace(document, value, (), room)
         wrong = [*misshapen(value)]
         found = Problems()
         found += (each.problem(document, ()) for each in wrong or explain(self._structure, value))
         # Without schedules it is another kind of file, so none of its values is checked or shown.
         ours = isinstance(value, dict) and "schedules" in value
-        entries = self._entries(value, document, path, found) if ours else []
+        source, defaults = self._folder.source(path), merged(self._project.defaults, defaults)
+        entries = self._entries(value, repeated, _File(document, path, source, defaults, room), found) if ours else []
         # Nothing more is known of a value that cannot be read, or whose placeholder cannot be replaced.
         problems += unresolved + unless_unresolved(found, problems[known:] + unresolved)
         return entries
 
     def _entries(
-        self, value: dict[str, Any], document: Document, path: Path, problems: list[Problem]
+        self, value: dict[str, Any], repeated: Mapping[str, dict[str, Any]], file: _File, problems: list[Problem]
     ) -> list[LoadedSchedule]:
-        checks, defaults = self._checks, self._project.defaults
+        checks, document = self._checks, file.document
         if "defaults" in value:
             own = checks.check(value["defaults"], checks.defaults, document, ("defaults",), problems)
             problems += unknown_problems(own.get("except"), self._project.calendars, document, ("defaults", "except"))
-            defaults = merged(defaults, own)
-        schedules = value.get("schedules")
-        source = self._folder.source(path)
-        entries: list[LoadedSchedule] = []
-        schedules = schedules if isinstance(schedules, dict) else {}
+            file.defaults = merged(file.defaults, own)
+        schedules = value["schedules"] if isinstance(value["schedules"], dict) else {}
         skipped, wrong = misplaced(schedules)
         problems += [each.problem(document, ()) for each in wrong]
-        for name, schedule in schedules.items():
-            if name in skipped:
-                continue
-            place = ("schedules", name)
-            found = Problems()
-            own = checks.check(schedule, checks.schedule, document, place, found)
-            if "except" in own:
-                found += unknown_problems(own["except"], self._project.calendars, document, (*place, "except"))
-            task = None
-            if isinstance(schedule, dict):
-                task = self._task(_Draft(name, own, merged(defaults, own), document, found), source, path.parent)
-            problems += found
-            location = document.location(place, of_key=True)
-            named = "queue" in own or "queue" in defaults
-            entries.append(LoadedSchedule(name, location, None if found else task, own.get("suspend") is True, named))
+        entries: list[LoadedSchedule] = []
+        for key in document.value["schedules"] if repeated else schedules:
+            if key in repeated:
+                entries += self._repeated(key, repeated[key], file, problems)
+            elif key not in skipped:
+                name, misnamed = self._name(key, file, self._project.variables)
+                found = Problems()
+                entry = self._entry(key, name, schedules[key], file, found)
+                entries += [] if misnamed else [entry]
+                problems += misnamed
+                problems += found
         return entries
+
+    def _repeated(
+        self, key: str, written: dict[str, Any], file: _File, problems: list[Problem]
+    ) -> Iterator[LoadedSchedule]:
+        """The schedules that come out of one with `for_each`."""
+        document, place, variables = file.document, ("schedules", key), self._project.variables
+        for_each, unresolved = variables.replace(document, written["for_each"], (*place, "for_each"), file.room)
+        found = Problems()
+        self._checks.check_one("for_each", for_each, document, place, found)
+        wrong = unresolved + unless_unresolved(found, unresolved)
+        wrong = wrong or [each.problem(document, (*place, "for_each")) for each in misfits(for_each)]
+        body = {name: value for name, value in written.items() if name != "for_each"}
+        if not wrong and not file.room.takes(body, len(each_of := combinations(for_each))):
+            message = f"the file has more than {MAX_NODES:,} values or {MAX_EXPANDED_SIZE:,} characters with for_each"
+            wrong = [Problem(document.location((*place, "for_each")), f"{message} expanded", "use several files")]
+        problems += wrong
+        if wrong:
+            return
+        gathered = Gathered(len(each_of))
+        for combination in each_of:
+            theirs = variables.hidden_by(combination)
+            name, misnamed = self._name(key, file, theirs)
+            made, unresolved = theirs.replace(document, body, place, file.room)
+            variables.used.update(theirs.used - combination.keys())
+            found = Problems()
+            entry = self._entry(key, name, made, file, found, combination)
+            if not misnamed:
+                yield entry
+            # Nothing more is known of a value whose placeholder cannot be replaced.
+            gathered.add(combination, [*misnamed, *unresolved, *unless_unresolved(found, unresolved)])
+        problems += gathered.problems()
+
+    def _name(self, key: str, file: _File, variables: Variables) -> tuple[str, list[Problem]]:
+        """The name of the schedule under `key`, and what is wrong with it."""
+        if "${" not in key:
+            return key, wrong_name(file.document, key, key)
+        name, unresolved = variables.replace_in_name(file.document, key, ("schedules", key))
+        return name, unresolved or wrong_name(file.document, key, name)
+
+    def _entry(
+        self,
+        key: str,
+        name: str,
+        schedule: Any,
+        file: _File,
+        problems: list[Problem],
+        combination: Combination | None = None,
+    ) -> LoadedSchedule:
+        """One schedule under `key` of a file, with its placeholders replaced."""
+        document, place = file.document, ("schedules", key)
+        own = self._checks.check(schedule, self._checks.schedule, document, place, problems)
+        if "except" in own:
+            problems += unknown_problems(own["except"], self._project.calendars, document, (*place, "except"))
+        task = None
+        if isinstance(schedule, dict):
+            draft = _Draft(key, name, own, merged(file.defaults, own), document, problems)
+            task = self._task(draft, file.source, file.path.parent)
+        return LoadedSchedule(
+            name=name,
+            location=document.location(place, of_key=True),
+            task=None if problems else task,
+            suspended=own.get("suspend") is True,
+            queue_named="queue" in own or "queue" in file.defaults,
+            key=key,
+            combination=combination,
+        )
 
     def _task(self, draft: _Draft, source: str, folder: Path) -> ScheduledTask:
         own, members = draft.own, draft.members
@@ -183,10 +258,25 @@ class SchedulesReader:
         return f"name a file of at most {MAX_PAYLOAD:,} bytes, by a path relative to the folder of this file"
 
 
+@dataclass(slots=True)
+class _File:
+    """A schedules file while it is read."""
+
+    document: Document
+    path: Path
+    source: str
+    """Its name in the bucket."""
+    defaults: Members
+    """What applies to its schedules."""
+    room: Room
+
+
 @dataclass(frozen=True, slots=True)
 class _Draft:
     """One schedule while its task is made."""
 
+    key: str
+    """Its name as the file has it, with placeholders."""
     name: str
     own: Members
     members: Members
@@ -197,9 +287,9 @@ class _Draft:
     def problem(self, message: str, hint: str, member: str = "") -> None:
         """Add a problem of a member, or of the whole schedule."""
         if member:
-            location = self.document.location(("schedules", self.name, member))
+            location = self.document.location(("schedules", self.key, member))
         else:
-            location = self.document.location(("schedules", self.name), of_key=True)
+            location = self.document.location(("schedules", self.key), of_key=True)
         self.problems.append(Problem(location, message, hint))
 
 
@@ -223,8 +313,9 @@ def _stored_schedule(draft: _Draft) -> str:
 
 
 def _structure() -> dict[str, Any]:
-    """The schema without the members of schedules and `defaults`, which are checked one by one."""
+    """The schema without names and members of schedules and `defaults`, which are checked one by one."""
     schema = strict_schema(SCHEDULES_SCHEMA)
     schema["properties"]["defaults"] = True
+    del schema["properties"]["schedules"]["propertyNames"]
     schema["properties"]["schedules"]["additionalProperties"] = True
     return schema

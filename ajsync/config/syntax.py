@@ -29,7 +29,7 @@ _NO_SCHEDULE = re.compile(r"[\"':\[\]{}]")
 _VALUE_LINE = re.compile(r"[\s{-]*[\w-]+\s*:\s+(.*?)\s*(?:\s#.*)?")
 _STUCK = re.compile(
     r"\s*(?:schedule|queue|task_type|timezone|deadline|max_tries|description|payload\w*|overlap|catchup\w*|jitter|labels"
-    r"|from|until|except|suspend|owner):[^\s].*"
+    r"|from|until|except|suspend|for_each|owner):[^\s].*"
 )
 """A line with no space after the colon of a member, so that YAML reads one word."""
 _STATEMENT = re.compile(r"\s*(?:\{%|\{\{-?\s*(?:if|else|end|range|with|include|define|template|block|toYaml)\b)")

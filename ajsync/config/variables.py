@@ -1,4 +1,4 @@
-"""Replace `${name}` in strings by the variables of an environment."""
+"""Replace `${name}` in strings by the variables of an environment, and by those that `--var` gives."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from ajsync.config.document import Document, Steps
+from ajsync.config.document import MAX_EXPANDED_SIZE, Document, Steps
+from ajsync.config.nodes import MAX_NODES
 from ajsync.config.placeholders import placeholder_hint
 from ajsync.config.problems import Problems
+from ajsync.config.scalars import read_scalar
 from ajsync.config.wording import flow, shown
 from ajsync.errors import Location, Problem
 
@@ -21,39 +23,110 @@ _LITERAL = "write $${ for a literal ${"
 
 
 @dataclass(frozen=True, slots=True)
+class Spelled:
+    """The value of a variable as it was typed, where there are no quotes to tell a string from a number."""
+
+    text: str
+
+    def read(self, declared: Scalar | None) -> Scalar:
+        """The value as YAML reads it, but only if nothing is lost: `5` is a number, `010` and `1.10` are strings.
+
+        It is a string, too, if the environment has declared the variable as one.
+        """
+        if isinstance(declared, str):
+            return self.text
+        value = read_scalar(self.text)
+        return value if isinstance(value, bool | int | float) and flow(value) == self.text else self.text
+
+
+Given: TypeAlias = Mapping[str, "Scalar | Spelled"]
+"""Variables that are given beside the files, over those of the environment."""
+NO_VARIABLES: Given = {}
+
+
+@dataclass(slots=True)
+class Room:
+    """How much one file may still grow by its variables and `for_each`: a few lines could fill the memory."""
+
+    characters: int = MAX_EXPANDED_SIZE
+    values: int = MAX_NODES
+
+    def takes(self, value: Any, times: int) -> bool:
+        """Whether there is room for a value so many times, which is then taken."""
+        values, characters = _size(value)
+        self.values -= values * times
+        self.characters -= characters * times
+        return self.values >= 0 and self.characters >= 0
+
+
+class _TooLong(Exception):
+    """There is no room left for a string."""
+
+
+@dataclass(frozen=True, slots=True)
 class Variables:
-    """The variables of an environment, or the hint for a variable if there are none."""
+    """The variables of an environment, and what to do about one that is not among them."""
 
     values: Mapping[str, Scalar] = field(default_factory=dict)
     absence: str = ""
-    """The hint if there are no variables."""
+    """The hint about a variable that is not defined, if the environment defines none or is not chosen."""
+    used: set[str] = field(default_factory=set)
+    """Gets the name of each variable that replaces a placeholder."""
 
-    def replace(self, document: Document, value: Any, path: Steps) -> tuple[Any, list[Problem]]:
+    def replace(
+        self, document: Document, value: Any, path: Steps, room: Room | None = None
+    ) -> tuple[Any, list[Problem]]:
         """The value at `path` with the placeholders in its strings replaced, and the problems with them.
 
-        Keys are not changed, and neither is a string with a wrong placeholder.
+        Keys are not changed, and neither is a string with a wrong placeholder. `room` is for the parts of one file.
         """
         problems = Problems()
         if not document.may_have_placeholders:
             return value, problems
-        return self._replaced(document, value, tuple(path), problems), problems
+        return self._replaced(document, value, tuple(path), problems, room or Room()), problems
 
-    def _replaced(self, document: Document, value: Any, path: tuple[str | int, ...], problems: Problems) -> Any:
+    def replace_in_name(self, document: Document, name: str, path: Steps) -> tuple[str, list[Problem]]:
+        """The key at the end of `path` with its placeholders replaced, and the problems with them."""
+        if "${" not in name:
+            return name, []
+        problems = Problems()
+        text = self._resolved(document, name, path, problems, Room(), of_key=True)
+        return text if isinstance(text, str) else flow(text), problems
+
+    def hidden_by(self, values: Mapping[str, Scalar]) -> Variables:
+        """These variables, and others that hide those of the same name."""
+        return Variables({**self.values, **values}, self.absence)
+
+    def _replaced(
+        self, document: Document, value: Any, path: tuple[str | int, ...], problems: Problems, room: Room
+    ) -> Any:
         if isinstance(value, dict):
-            return {key: self._replaced(document, each, (*path, key), problems) for key, each in value.items()}
+            return {key: self._replaced(document, each, (*path, key), problems, room) for key, each in value.items()}
         if isinstance(value, list):
-            return [self._replaced(document, each, (*path, index), problems) for index, each in enumerate(value)]
+            return [self._replaced(document, each, (*path, index), problems, room) for index, each in enumerate(value)]
         if not isinstance(value, str) or "${" not in value:
             return value
-        text, wrong = self._replace_in(value)
-        problems.extend(Problem(document.location(path), message, hint) for message, hint in wrong)
-        return text
+        return self._resolved(document, value, path, problems, room)
 
-    def _replace_in(self, text: str) -> tuple[Scalar, list[tuple[str, str]]]:
+    def _resolved(
+        self, document: Document, text: str, path: Steps, problems: Problems, room: Room, *, of_key: bool = False
+    ) -> Scalar:
+        try:
+            resolved, wrong = self._replace_in(text, room)
+        except _TooLong:
+            message = f"the file has more than {MAX_EXPANDED_SIZE:,} characters with its variables replaced"
+            resolved, wrong = text, [(message, "use shorter values, or several files")]
+        problems.extend(Problem(document.location(path, of_key=of_key), message, hint) for message, hint in wrong)
+        return resolved
+
+    def _replace_in(self, text: str, room: Room) -> tuple[Scalar, list[tuple[str, str]]]:
         """A string with its placeholders replaced, and messages and hints about those that are wrong."""
         whole = _PLACEHOLDER.fullmatch(text)
         if whole and whole[1] in self.values:
-            return self.values[whole[1]], []
+            self.used.add(whole[1])
+            value = self.values[whole[1]]
+            _take(room, value if isinstance(value, str) else "")
+            return value, []
         wrong: list[tuple[str, str]] = []
 
         def part(match: re.Match[str]) -> str:
@@ -65,15 +138,44 @@ class Variables:
                 wrong.append(("${ begins a placeholder, but no name and } follow", f"{meant}, or {_LITERAL}"))
             elif name in self.values:
                 value = self.values[name]
-                return value if isinstance(value, str) else flow(value)
+                self.used.add(name)
+                return _take(room, value if isinstance(value, str) else flow(value))
             else:
-                known = f"known are {', '.join(sorted(self.values))}" if self.values else self.absence
-                hint = ", or ".join(filter(None, (known, _LITERAL)))
+                known = f"known are {', '.join(sorted(self.values))}" if self.values else ""
+                hint = ", or ".join(filter(None, (known, self.absence, _LITERAL)))
                 wrong.append((f"the variable {shown(name)} is not defined", hint))
             return match[0]
 
         replaced = _PLACEHOLDER.sub(part, text)
         return text if wrong else replaced, wrong
+
+
+def _take(room: Room, text: str) -> str:
+    """The text, if there is room for it."""
+    room.characters -= len(text)
+    if room.characters < 0:
+        raise _TooLong
+    return text
+
+
+def _size(value: Any) -> tuple[int, int]:
+    """How many values there are in a value, itself included, and how many characters in its strings and keys."""
+    if isinstance(value, str):
+        return 1, len(value)
+    if not isinstance(value, dict | list):
+        return 1, 0
+    nodes, characters = 1, sum(map(len, value)) if isinstance(value, dict) else 0
+    for each in value.values() if isinstance(value, dict) else value:
+        inner = _size(each)
+        nodes, characters = nodes + inner[0], characters + inner[1]
+    return nodes, characters
+
+
+def given_values(given: Given, declared: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """The values of variables that are given beside the files; `declared` are those of the environment."""
+    return {
+        name: value.read(declared.get(name)) if isinstance(value, Spelled) else value for name, value in given.items()
+    }
 
 
 def unless_unresolved(problems: list[Problem], unresolved: list[Problem]) -> list[Problem]:

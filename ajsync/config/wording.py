@@ -75,6 +75,7 @@ _ALSO_CALLED = {
     "until": ("end", "ends", "enddate", "endtime", "endat", "to", "notafter", "validuntil"),
     "except": ("exclude", "excluded", "exclusions", "excludecalendar", "exceptions", "exdate", "holidays", "blackout"),
     "suspend": ("suspended", "disabled", "paused", "pause"),
+    "for_each": ("foreach", "matrix", "strategy", "loop", "withitems", "each", "combinations"),
     "schedules": ("schedule", "jobs", "crons", "tasks", "cronjobs", "entries"),
     "calendars": ("calendar", "holidays"),
     "environments": ("envs", "environment", "stages"),

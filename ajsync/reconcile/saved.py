@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ _SHAPE = {
 _SHAPE_OF_SELECTION = {"names": [str], "labels": [str], "queue": str, "owner": str, "not_selected": int}
 """The member `selection`, which a plan of everything does not have; an empty queue or owner is none."""
 _SHAPE_OF_QUEUE = {field.name: type(getattr(QueueSettings(""), field.name)) for field in fields(QueueSettings)}
-_OPTIONAL = {"selection": _SHAPE_OF_SELECTION, "queues": [_SHAPE_OF_QUEUE]}
+_OPTIONAL = {"selection": _SHAPE_OF_SELECTION, "queues": [_SHAPE_OF_QUEUE], "variables": [{"name": str, "value": str}]}
 """Members that a plan has only if there is something to say, so that those of older versions stay valid."""
 _LARGEST = 2**64 - 1
 """The largest revision that a stream can have."""
@@ -60,6 +60,8 @@ class SavedPlan:
     opened: Opened = NOTHING_OPENED
     project: str = ""
     """The file `ajsync.yaml`, relative to the folder in which the plan was made; empty if it was elsewhere."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """The variables that were given beside the files, as they were typed."""
 
     @property
     def environment(self) -> str | None:
@@ -94,6 +96,8 @@ def save_plan(saved: SavedPlan, path: Path) -> None:
         **_encode_selection(plan),
         **({"queues": [asdict(queue) for queue in plan.queues.missing]} if plan.queues.missing else {}),
     }
+    if saved.variables:
+        content["variables"] = [{"name": name, "value": text} for name, text in saved.variables.items()]
     document = {"ajsync_plan": _FORMAT, "sha256": _checksum(content), "plan": content}
     try:
         write_private(path, json.dumps(document).encode() + b"\n")
@@ -118,14 +122,24 @@ def load_plan(path: Path) -> SavedPlan:
         raise InvalidError(f"{path} is not a saved plan that can be applied: {problem}. {_AGAIN}") from None
 
 
-def check_environment(saved: SavedPlan, environment: str | None) -> None:
-    """Raise StalePlanError if the option `--environment` names another environment than the saved plan."""
+def check_environment(saved: SavedPlan, environment: str | None, option: str = "--environment") -> None:
+    """Raise StalePlanError if `option` names another environment than the saved plan."""
     if environment is not None and environment != saved.environment:
         made = f"the environment {visible(saved.environment)}" if saved.environment else "no environment"
-        asked = visible(environment)
+        asked, without = visible(environment), "Leave the option out" if option.startswith("--") else "Unset it"
         raise StalePlanError(
-            f"The saved plan was made for {made}, and --environment says {asked}. Leave the option out to apply the "
-            f"plan, or make a new plan with 'ajsync plan --environment {asked} --out'."
+            f"The saved plan was made for {made}, and {option} says {asked}. {without} to apply the plan, or make a "
+            f"new plan with 'ajsync plan --environment {asked} --out'."
+        )
+
+
+def check_variables(saved: SavedPlan, variables: Mapping[str, str]) -> None:
+    """Raise StalePlanError if the option `--var` says something else than when the plan was made. Shows no values."""
+    other = [name for name, text in variables.items() if saved.variables.get(name) != text]
+    if other:
+        raise StalePlanError(
+            f"The saved plan was made with other variables, and --var gives {_names(sorted(other))} now. Leave the "
+            "option out to apply the plan, or make a new plan with 'ajsync plan --out'."
         )
 
 
@@ -272,7 +286,8 @@ def _decode_plan(value: Any) -> SavedPlan:
         queues=QueueSurvey(tuple(QueueSettings(**each) for each in value.get("queues", ()))),
     )
     adopt = plan.count(Adopt) > 0  # its adoptions were approved with it
-    return SavedPlan(plan, Opened(adopt, **value["opened"]), value["project"])
+    variables = {each["name"]: each["value"] for each in value.get("variables", ())}
+    return SavedPlan(plan, Opened(adopt, **value["opened"]), value["project"], variables)
 
 
 def _with_defaults(value: Any) -> Any:

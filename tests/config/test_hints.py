@@ -99,10 +99,24 @@ def test_in_a_schedule_too(tmp_path: Path, schedule: str, ours: str) -> None:
     load(tmp_path, text.format(ours), PROJECT, "prod")
 
 
-@pytest.mark.parametrize("key", ["A_${stage}", "A_$stage", "'A_{{ stage }}'", "{{ stage }}"])
-def test_a_name_cannot_hold_a_variable(tmp_path: Path, key: str) -> None:
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [
+        ("A_$stage", "for a variable write A_${stage}"),
+        ("'A_{{ stage }}'", "for a variable write A_${stage}"),
+        ("{{ stage }}", 'the name of a schedule may contain "${stage}"; write other keys out'),
+        ("'A $stage'", "use letters, digits, _ and -"),
+    ],
+)
+def test_in_the_name_of_a_schedule_too(tmp_path: Path, key: str, hint: str) -> None:
     (line,) = problems(tmp_path, f"schedules:\n  {key}: {{schedule: daily, task_type: t}}\n", PROJECT, "prod")
-    assert "cannot contain a variable" in line
+    assert line.endswith(f"; {hint}")
+
+
+@pytest.mark.parametrize("name", ["${stage}", "$stage", "'{{ stage }}'"])
+def test_other_names_cannot_hold_a_variable(tmp_path: Path, name: str) -> None:
+    (line,) = problems(tmp_path, HEAD, f"owner: x\nenvironments:\n  {name}: {{}}\n")
+    assert line.endswith("; a name cannot contain a variable, so use letters, digits, _ and -")
 
 
 @pytest.mark.parametrize("payload", ["'{{ stage }}'", "$stage", "<stage>", "'%{x}'"])

@@ -177,7 +177,7 @@ environments:
         ]),
         ("owner: x\nenvironments: {a b: {}, c: {colour: red}}", [
             '2:16: "a b" is not a valid name of an environment; use letters, digits, _ and -',
-            '2:29: unknown member "colour"; known are context, defaults, variables',
+            '2:29: unknown member "colour"; known are context, defaults, owner, variables',
         ]),
         ("owner: x\nenvironments: {c: }", [
             '2:19: c is empty, not a mapping; '

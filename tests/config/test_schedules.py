@@ -224,9 +224,9 @@ BOTH = "exclude each other; keep one of them"
         ("task_typ: x", '5:5: unknown member "task_typ"; did you mean "task_type"?'),
         (
             "colour: red",
-            '5:5: unknown member "colour"; known are catchup, catchup_window, deadline, description, except, from, '
-            "jitter, labels, max_tries, overlap, payload, payload_base64, payload_file, queue, schedule, suspend, "
-            "task_type, timezone, until",
+            '5:5: unknown member "colour"; known are catchup, catchup_window, deadline, description, except, for_each, '
+            "from, jitter, labels, max_tries, overlap, payload, payload_base64, payload_file, queue, schedule, "
+            "suspend, task_type, timezone, until",
         ),
         ("max_tries: x", '5:16: max_tries: "x" is a string, not an integer; write for example 3'),
         ("max_tries: '3'", '5:16: max_tries: "3" is a string, not an integer; write it without quotes: 3'),

@@ -72,7 +72,7 @@ def test_each_schema_can_be_used_alone() -> None:
 
 def test_the_project_describes_defaults_in_the_words_of_the_schedules_files() -> None:
     project, schedules = (read_schema(name)["$defs"] for name in (PROJECT_SCHEMA, SCHEDULES_SCHEMA))
-    shared = project.keys() - {"context", "environment", "queue_settings"}
+    shared = project.keys() - {"owner", "context", "environment", "queue_settings"}
     assert "defaults" in shared
     assert {name: project[name] for name in shared} == {name: schedules[name] for name in shared}
 
@@ -135,7 +135,7 @@ def test_names_are_what_they_are_on_the_wire() -> None:
 
 def test_defaults_may_hold_what_a_schedule_may_but_for_what_is_its_own() -> None:
     definitions = read_schema(SCHEDULES_SCHEMA)["$defs"]
-    own = {"schedule", "payload", "payload_file", "payload_base64", "description", "suspend"}
+    own = {"schedule", "payload", "payload_file", "payload_base64", "description", "suspend", "for_each"}
     schedule, defaults = definitions["schedule"]["properties"], definitions["defaults"]["properties"]
     assert defaults == {name: member for name, member in schedule.items() if name not in own}
 
@@ -153,7 +153,8 @@ schedules:
     overlap: "${policy}"
     jitter: "${jitter}"
     suspend: "${paused}"
-  B: {schedule: "@daily", payload_base64: "${content}", jitter: 30s}
+    for_each: {type: [a, "${b}"]}
+  B_${stage}: {schedule: "@daily", payload_base64: "${content}", jitter: 30s}
 """
 
 

@@ -32,11 +32,11 @@ def saved(tmp_path: Path) -> Path:
     return path
 
 
-@given(plans(), st.integers(0, 100), st.booleans(), st.booleans(), TEXTS)
+@given(plans(), st.integers(0, 100), st.booleans(), st.booleans(), TEXTS, st.dictionaries(TEXTS, TEXTS, max_size=2))
 def test_any_plan_comes_back_as_it_was_with_the_gates_that_were_open(
-    plan: Plan, deletes: int, empty: bool, older: bool, project: str
+    plan: Plan, deletes: int, empty: bool, older: bool, project: str, variables: dict[str, str]
 ) -> None:
-    saved = SavedPlan(plan, Opened(plan.count(Adopt) > 0, deletes, empty, older), project)
+    saved = SavedPlan(plan, Opened(plan.count(Adopt) > 0, deletes, empty, older), project, variables)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "change.plan"
         save_plan(saved, path)
@@ -232,6 +232,9 @@ def _edit(*path: str | int, to: object = None, drop: bool = False) -> Any:
         _edit("unchanged", to=1.0),
         _edit("target", to="CHORIA_AJ_CONFIGURATION"),
         _edit("project", to=None),
+        _edit("variables", to={}),
+        _edit("variables", to=[{"name": "a"}]),
+        _edit("variables", to=[{"name": "a", "value": 1}]),
         _edit("destination", to="prod"),
         _edit("destination", "environment", to=None),
         _edit("destination", "server", drop=True),

@@ -11,7 +11,7 @@ import pytest
 from ajsync.asyncjobs.model import BucketIdentity
 from ajsync.errors import StalePlanError
 from ajsync.reconcile.plan import Adopt, Change, Destination, Plan, Update
-from ajsync.reconcile.saved import SavedPlan, check_environment, check_plan
+from ajsync.reconcile.saved import SavedPlan, check_environment, check_plan, check_variables
 from tests.reconcile.samples import create, delete, full_plan, large_plan, make_plan, ours, update
 from tests.tasks import TARGET, task
 
@@ -135,4 +135,19 @@ def test_a_plan_of_another_environment_says_of_which(destination: Destination, m
     assert str(caught.value) == (
         f"The saved plan was made for {made}, and --environment says stage. Leave the option out to apply "
         "the plan, or make a new plan with 'ajsync plan --environment stage --out'."
+    )
+
+
+@pytest.mark.parametrize("given", [{}, {"a": "1"}, {"a": "1", "b": ""}])
+def test_a_plan_may_be_asked_for_with_its_variables_or_without_them(given: dict[str, str]) -> None:
+    check_variables(SavedPlan(make_plan(), variables={"a": "1", "b": ""}), given)
+
+
+@pytest.mark.parametrize(("given", "named"), [({"a": "hunter2", "b": ""}, "a"), ({"c": "", "a": "hunter2"}, "a, c")])
+def test_a_plan_of_other_variables_names_them_and_shows_no_value(given: dict[str, str], named: str) -> None:
+    with pytest.raises(StalePlanError) as caught:
+        check_variables(SavedPlan(make_plan(), variables={"a": "1", "b": ""}), given)
+    assert str(caught.value) == (
+        f"The saved plan was made with other variables, and --var gives {named} now. Leave the option out to apply the "
+        "plan, or make a new plan with 'ajsync plan --out'."
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ajsync.cli.options.environ import spelled
 from ajsync.cli.options.shared import (
     gate_options,
     log_format_option,
@@ -140,15 +141,21 @@ def _apply_once(
     from ajsync.cli.project import load_and_warn, selection_of
     from ajsync.cli.session import on_bucket, proposal_of, run, warn_if_elsewhere
     from ajsync.cli.source import warn_if_nothing_selected
-    from ajsync.reconcile.saved import check_environment, check_plan, load_plan
+    from ajsync.reconcile.saved import check_environment, check_plan, check_variables, load_plan
 
     saved = None if plan_file is None else load_plan(plan_file)
     if saved is not None:
-        check_environment(saved, scope.environment)
+        check_environment(saved, scope.environment, spelled("environment"))
+        check_variables(saved, scope.variables)
         opened |= saved.opened
         project = Path(saved.project)
         known = saved.project and not project.is_absolute() and project.is_file()
-        scope = replace(scope, config=scope.config or (project if known else None), environment=saved.environment)
+        scope = replace(
+            scope,
+            config=scope.config or (project if known else None),
+            environment=saved.environment,
+            variables=saved.variables,
+        )
     configuration = load_and_warn(scope)
     warn_if_elsewhere(scope, configuration.context)
     selection = selection_of(scope, selectors, owner=configuration.owner) if saved is None else saved.plan.selection

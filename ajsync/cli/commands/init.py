@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from ajsync.asyncjobs.names import OWNER_NAME
+from ajsync.cli.options.environ import is_option
 from ajsync.cli.options.shared import environment_option, server_options
 from ajsync.cli.options.values import Creation, Scope
 from ajsync.errors import UsageError, WriteError
@@ -113,10 +114,10 @@ def command(owner: str | None, bucket: bool, replicas: int | None, memory: bool,
     """
     from ajsync.config.project import find_project
 
-    if not bucket and (replicas is not None or memory or scope.server is not None):
+    if not bucket and (replicas is not None or memory or is_option("server")):
         raise UsageError("--replicas, --memory and --server need --bucket.")
     project = find_project(Path.cwd()) if bucket else None
-    if scope.environment is not None and project is None:
+    if is_option("environment") and project is None:
         raise UsageError("--environment needs --bucket and an ajsync.yaml that exists: it chooses the server.")
     if project is not None and owner is not None:
         raise UsageError(f"--owner has no effect: {project} exists already, and --bucket does not change it.")

@@ -88,7 +88,7 @@ def command(
 
         project = configuration.project
         named = project.relative_to(Path.cwd()).as_posix() if project.is_relative_to(Path.cwd()) else ""
-        save_plan(SavedPlan(proposal.plan, opened, named), out)
+        save_plan(SavedPlan(proposal.plan, opened, named, scope.variables), out)
     if proposal.refusals:
         if style != "text":  # the plan names the reasons, and may have gone into a file
             for refusal in proposal.refusals:

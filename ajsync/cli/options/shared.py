@@ -9,8 +9,10 @@ from typing import Any, TypeVar, cast
 
 import click
 
+from ajsync.cli.options.environ import OUTER_CONTEXT, VARIABLES, WayOption
 from ajsync.cli.options.times import Duration
 from ajsync.cli.options.values import FiringOptions, Scope, Selectors
+from ajsync.cli.options.var import var_option
 from ajsync.cli.output.terminal import verbosity
 from ajsync.safety import Opened
 
@@ -64,6 +66,8 @@ environment_option = click.option(
     "-e",
     "--environment",
     metavar="NAME",
+    envvar=VARIABLES["environment"],
+    show_envvar=True,
     shell_complete=_suggested("environments"),
     help="The environment of the project file to use.",
 )
@@ -72,9 +76,12 @@ _FILES_OPTIONS = (
         "-c",
         "--config",
         type=click.Path(path_type=Path),
+        envvar=VARIABLES["config"],
+        show_envvar=True,
         help="The project file. [default: ajsync.yaml here or in a folder above]",
     ),
     environment_option,
+    var_option,
 )
 _OWNER_OPTION = click.option(
     "--owner", "expected_owner", metavar="NAME", help="End with 3 unless the files belong to this owner."
@@ -84,13 +91,10 @@ from_files_option = click.option(
     "--files", "from_files", is_flag=True, help="Look at the files instead, without a server."
 )
 
-_OUTER_CONTEXT = "ajsync.context"
-"""The key in click's `meta` of a context that was named before the command."""
-
 
 def _keep_context(ctx: click.Context, _param: click.Parameter, name: str | None) -> None:
     if name is not None:
-        ctx.meta[_OUTER_CONTEXT] = name
+        ctx.meta[OUTER_CONTEXT] = name
 
 
 outer_context_option = click.option(
@@ -106,12 +110,22 @@ outer_context_option = click.option(
 _SERVER_OPTIONS = (
     click.option(
         "--context",
+        cls=WayOption,
         metavar="NAME",
-        default=lambda: click.get_current_context().meta.get(_OUTER_CONTEXT),
+        default=lambda: click.get_current_context().meta.get(OUTER_CONTEXT),
+        envvar=VARIABLES["context"],
+        show_envvar=True,
         shell_complete=_suggested("contexts"),
         help="The NATS context. [default: the project's, then $CONTEXT, then AJC]",
     ),
-    click.option("--server", metavar="URL", help="Connect to this server, without a context."),
+    click.option(
+        "--server",
+        cls=WayOption,
+        metavar="URL",
+        envvar=VARIABLES["server"],
+        show_envvar=True,
+        help="Connect to this server, without a context.",
+    ),
     click.option("--timeout", type=Duration(), default=5.0, help="How long connecting may take. [default: 5s]"),
 )
 scope_options = _grouped(Scope, "scope", *_FILES_OPTIONS, *_SERVER_OPTIONS)

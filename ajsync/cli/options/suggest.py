@@ -72,4 +72,4 @@ def _plain(names: Iterable[str]) -> list[str]:
 
 def _scope(ctx: click.Context) -> Scope:
     named = {name: ctx.params.get(name) for name in ("config", "environment", "context", "server")}
-    return Scope(**named, timeout=_SECONDS)
+    return Scope(**named, timeout=_SECONDS, variables=ctx.params.get("variables") or {})

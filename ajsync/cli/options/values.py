@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -18,6 +19,8 @@ class Scope:
     server: str | None = None
     timeout: float = 5.0
     """Seconds that connecting may take."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """The variables that are given beside the files, as they were typed."""
 
 
 @dataclass(frozen=True, slots=True)

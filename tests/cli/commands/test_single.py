@@ -220,7 +220,7 @@ def test_help_and_aliases_import_no_command(tmp_path: Path) -> None:
     modules = done.stdout.splitlines()[-1].split()
     assert {name for name in modules if name.startswith("ajsync.")} == {
         *("ajsync.cli", "ajsync.cli.commands", "ajsync.cli.group", "ajsync.cli.main"),
-        *(f"ajsync.cli.options{name}" for name in ("", ".shared", ".times", ".values")),
+        *(f"ajsync.cli.options{name}" for name in ("", ".environ", ".shared", ".times", ".values", ".var")),
         *("ajsync.cli.output", "ajsync.cli.output.terminal"),
         *("ajsync.errors", "ajsync.safety", "ajsync.text", "ajsync.version"),
     }
