@@ -17,6 +17,7 @@ from ajsync.reconcile.render.wording import (
     IGNORED,
     REFUSED,
     REMEDIES,
+    destination_told,
     is_suspended,
     last_applied,
     loosened_told,
@@ -47,9 +48,10 @@ def render_github(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOp
     warnings += [_command("warning", "ajsync: queue", each) for each in queues_told(plan)]
     warnings += [_annotate("warning", *each, fires, options) for each in deletes]
     for name, members in plan.ignored:
-        ignored, where = f"{IGNORED} {', '.join(members)}", options.locations.get(name)
-        warnings.append(_command("warning", f"ajsync: {visible(name)} beside a Go scheduler", ignored, where))
-    message, more = summary(plan), len(others) - (_MOST - 1)
+        ignored, place = f"{IGNORED} {', '.join(members)}", options.locations.get(name)
+        warnings.append(_command("warning", f"ajsync: {visible(name)} beside a Go scheduler", ignored, place))
+    where = destination_told(plan.destination)
+    message, more = f"{where}. {summary(plan)}" if where else summary(plan), len(others) - (_MOST - 1)
     if more > 0:
         message += f" {counted(more, 'more change')} {plural(more, 'is', 'are')} not annotated."
     if applied := last_applied(plan, options.now):

@@ -31,6 +31,7 @@ def render_json(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOpti
         "format": _FORMAT,
         "now": options.now.isoformat(),
         "target": {"bucket": plan.target.bucket, "created": plan.target.created},
+        "destination": {name: value or None for name, value in asdict(plan.destination).items()},
         "owner": plan.owner,
         "digest": plan.digest,
         "last_applied": None if plan.last is None else applied_document(plan.last),

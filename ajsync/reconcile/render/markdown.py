@@ -21,6 +21,7 @@ from ajsync.reconcile.render.wording import (
     REFUSED,
     REMEDIES,
     change_place,
+    destination_told,
     gate_refusals,
     last_applied,
     left_alone,
@@ -77,6 +78,8 @@ def marker(owner: str) -> str:
 def _head(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOptions) -> Iterator[str]:
     yield marker(plan.owner)
     yield f"### ajsync plan for {code(visible(plan.owner))}\n"
+    if where := destination_told(plan.destination, plain=lambda text: code(visible(text))):
+        yield f"{where}\n"
     yield f"Bucket {code(visible(plan.target.bucket))}. {prose(summary(plan))}\n"
     if applied := last_applied(plan, options.now):
         yield f"{prose(applied)}\n"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from rich.cells import cell_len
 
 from ajsync.asyncjobs.queues import stated
 from ajsync.errors import AjsyncError
 from ajsync.reconcile.impact import Impact
-from ajsync.reconcile.plan import UNKNOWN, Change, Destination, Plan, told_counts, with_verbs
+from ajsync.reconcile.plan import Change, Plan, told_counts, with_verbs
 from ajsync.reconcile.render.fires import FireTimes
 from ajsync.reconcile.render.impact import IMPACT, impact_rows, payload_hint
 from ajsync.reconcile.render.interface import RenderOptions
@@ -19,6 +20,7 @@ from ajsync.reconcile.render.wording import (
     REFUSED,
     REMEDIES,
     change_place,
+    destination_told,
     gate_refusals,
     last_applied,
     left_alone,
@@ -62,8 +64,8 @@ def render_text(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOpti
 
 
 def _heading(plan: Plan, options: RenderOptions, paint: Paint) -> Iterator[str]:
-    if plan.destination != UNKNOWN:
-        yield _destination(plan.destination, paint)
+    if where := destination_told(plan.destination, partial(paint, "strong"), partial(paint, "alarm")):
+        yield where
     bucket, owner = visible(plan.target.bucket), visible(plan.owner)
     yield f"Bucket {paint('strong', bucket)}, owner {paint('strong', owner)}"
     if applied := last_applied(plan, options.now):
@@ -76,19 +78,6 @@ def _heading(plan: Plan, options: RenderOptions, paint: Paint) -> Iterator[str]:
     yield ""
     if options.loosened:
         yield from (paint("update", loosened_told(options.loosened)), "")
-
-
-def _destination(destination: Destination, paint: Paint) -> str:
-    """Environment, context and server; a context that the environment does not name is marked as an alarm."""
-    context, server, configured = map(visible, (destination.context, destination.server, destination.configured))
-    instead = f" {paint('alarm', f'instead of {configured}')}" if destination.configured else ""
-    parts = [f"environment {paint('strong', visible(destination.environment))}"] if destination.environment else []
-    if destination.context:
-        parts += [f"context {paint('strong', context)}{instead}", f"server {server}"]
-    else:
-        parts += [f"server {paint('strong', server)}{instead}"]
-    line = ", ".join(parts)
-    return line[0].upper() + line[1:]
 
 
 def _change(verb: str, change: Change, fires: FireTimes, options: RenderOptions, paint: Paint) -> Iterator[str]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from ajsync.asyncjobs.applied import RecordedApply
 from ajsync.errors import AjsyncError, ConflictError, Location
 from ajsync.reconcile.gates import Loosened
-from ajsync.reconcile.plan import Change, Delete, Plan, told_counts
+from ajsync.reconcile.plan import UNKNOWN, Change, Delete, Destination, Plan, told_counts
 from ajsync.reconcile.render.interface import RenderOptions
 from ajsync.text import counted, moment, one_line, plural, span, visible
 from ajsync.timestamp import to_datetime
+
+Style = Callable[[str], str]
+"""What a format makes of a piece of text."""
 
 REMEDIES: Mapping[str, str] = {
     "unmanaged": "To take it over, pass --adopt; otherwise remove it from the files.",
@@ -89,6 +92,23 @@ def _from(apply: RecordedApply) -> str:
 def shown_counts(plan: Plan) -> dict[str, int]:
     """How many changes there are of each verb, also of those of which there are none, but for renames."""
     return {verb: count for verb, count in told_counts(plan.changes).items() if count or verb != "rename"}
+
+
+def destination_told(destination: Destination, strong: Style = str, alarm: Style = str, plain: Style = visible) -> str:
+    """Environment, context and server, each if it is known; a context that the environment does not name is an alarm.
+
+    Each value goes through `plain`, and the one by which the server is reached through `strong` too.
+    """
+    if destination == UNKNOWN:
+        return ""
+    instead = f" {alarm(f'instead of {plain(destination.configured)}')}" if destination.configured else ""
+    parts = [f"environment {strong(plain(destination.environment))}"] if destination.environment else []
+    if destination.context:
+        parts += [f"context {strong(plain(destination.context))}{instead}", f"server {plain(destination.server)}"]
+    else:
+        parts += [f"server {strong(plain(destination.server))}{instead}"]
+    line = ", ".join(parts)
+    return line[0].upper() + line[1:]
 
 
 def left_alone(plan: Plan) -> tuple[str, Sequence[tuple[str, str]]]:

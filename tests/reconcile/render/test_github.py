@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ajsync.errors import Location, Problem
 from ajsync.reconcile.gates import loosened
-from ajsync.reconcile.plan import Adopt, Conflict, Plan
+from ajsync.reconcile.plan import Adopt, Conflict, Destination, Plan
 from ajsync.reconcile.render import RENDERERS, RenderOptions
 from ajsync.reconcile.render.github import render_findings
 from ajsync.safety import Safety
@@ -130,6 +130,14 @@ def test_the_last_notice_sums_up() -> None:
         "notice", "", "", "ajsync plan", "Plan: 1 to create, 0 to update, 0 to adopt, 0 to delete; 2 unchanged."
     )
     assert [each.message for each in annotate(make_plan(unchanged=2))] == ["No changes: 2 schedules are up to date."]
+
+
+def test_the_last_notice_says_where_the_plan_goes() -> None:
+    where = Destination("prod", "nats-stage", "tls://two", "nats-prod")
+    assert annotate(make_plan(unchanged=2, destination=where))[-1].message == (
+        "Environment prod, context nats-stage instead of nats-prod, server tls://two. "
+        "No changes: 2 schedules are up to date."
+    )
 
 
 def test_adoptions_are_annotated_before_updates_and_updates_before_creates() -> None:

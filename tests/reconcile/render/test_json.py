@@ -21,7 +21,7 @@ from ajsync.errors import Location
 from ajsync.reconcile.fields import stored_object
 from ajsync.reconcile.gates import loosened
 from ajsync.reconcile.impact import Impact
-from ajsync.reconcile.plan import Conflict, Plan
+from ajsync.reconcile.plan import Conflict, Destination, Plan
 from ajsync.reconcile.render import RENDERERS, RenderOptions
 from ajsync.safety import Safety
 from ajsync.selection import Selection
@@ -108,6 +108,7 @@ def test_a_plan_for_programs_is_this_document() -> None:
         update(old, schedule="@weekly", payload=b"23", managed=ours("New", source="a.yaml")),
         conflicts=(Conflict("B", "foreign", "others"), Conflict("C", "unmanaged")),
         unreadable=(("D", "not JSON"),),
+        destination=Destination("prod", "nats-prod", "tls://one"),
     )
     assert document(
         plan,
@@ -118,6 +119,7 @@ def test_a_plan_for_programs_is_this_document() -> None:
         "format": 1,
         "now": "2026-11-24T05:47:30+00:00",
         "target": {"bucket": "CHORIA_AJ_CONFIGURATION", "created": "2026-11-23T14:09:53Z"},
+        "destination": {"environment": "prod", "context": "nats-prod", "server": "tls://one", "configured": None},
         "owner": "team",
         "digest": "d" * 64,
         "last_applied": None,
@@ -193,6 +195,17 @@ def test_a_plan_for_programs_is_this_document() -> None:
             }
         ],
         "unreadable": [{"name": "D", "reason": "not JSON"}],
+    }
+
+
+def test_what_is_not_known_of_a_destination_is_null() -> None:
+    assert {*document(make_plan())["destination"].values()} == {None}
+    instead = Destination("prod", "", "tls://two", "nats-prod")
+    assert document(make_plan(destination=instead))["destination"] == {
+        "environment": "prod",
+        "context": None,
+        "server": "tls://two",
+        "configured": "nats-prod",
     }
 
 

@@ -15,7 +15,7 @@ from markdown_it.token import Token
 from ajsync.errors import Location
 from ajsync.reconcile.gates import loosened
 from ajsync.reconcile.impact import Impact, QueueImpact
-from ajsync.reconcile.plan import Adopt, Change, Conflict, Delete, Plan
+from ajsync.reconcile.plan import Adopt, Change, Conflict, Delete, Destination, Plan
 from ajsync.reconcile.render import RENDERERS, RenderOptions
 from ajsync.reconcile.render.markdown import LIMIT, code, fence, fit, marker, prose
 from ajsync.safety import Safety
@@ -297,6 +297,12 @@ def test_a_payload_is_shown_when_asked_for_up_to_60_lines_of_200_characters() ->
     assert "│" not in markdown(long)
     wide = make_plan(create(payload=b"y" * 200))
     assert f"│ {'y' * 200}\n" in markdown(wide, show_payload=True)
+
+
+def test_a_comment_says_where_the_plan_goes() -> None:
+    where = Destination("prod", "nats-stage", "tls://two", "nats-prod")
+    shown = markdown(make_plan(unchanged=2, destination=where)).splitlines()
+    assert shown[3] == "Environment `prod`, context `nats-stage` instead of `nats-prod`, server `tls://two`"
 
 
 def test_without_changes_there_is_no_table_and_nothing_to_unfold() -> None:
