@@ -14,9 +14,9 @@ import click
 from ajsync.cli.commands import COMMANDS, COMPLETE_VARIABLE, CRON_ALIASES
 from ajsync.cli.group import Interrupted, LazyGroup
 from ajsync.cli.options.shared import outer_context_option, verbosity_options
-from ajsync.cli.output.terminal import label, verbosity
-from ajsync.errors import AjsyncError, ConfigurationError, UsageError, WriteError
-from ajsync.text import counted, escape
+from ajsync.cli.output.terminal import label, show_error, verbosity
+from ajsync.errors import AjsyncError, UsageError, WriteError
+from ajsync.text import escape
 from ajsync.version import __version__
 
 _INTERRUPTED = 130
@@ -135,19 +135,3 @@ def _show_unexpected(error: Exception) -> None:
         return
     text = escape(f"{type(error).__name__}: {error}".splitlines()[0])
     label("Error:", "alarm", f"Unexpected {text}. Run again with --debug for a traceback.")
-
-
-def show_error(error: AjsyncError) -> None:
-    """Print an error on standard error, and each problem of the files on a line of its own, as editors and CI read it.
-
-    What an error quotes of files, bucket or server is escaped, so that it neither steers a terminal nor begins a line.
-    """
-    texts = error.problems if isinstance(error, ConfigurationError) else (error,)
-    shown = "\n".join(escape(str(text)) for text in texts)
-    if isinstance(error, ConfigurationError) and any(problem.location.line for problem in error.problems):
-        click.echo(shown, err=True)
-        files = len({problem.location.file for problem in error.problems})
-        rest = " The search ended there; there may be more." if error.stopped else ""
-        label("Error:", "alarm", f"{counted(len(error.problems), 'problem')} in {counted(files, 'file')}.{rest}")
-        return
-    label("Error:", "alarm", shown)

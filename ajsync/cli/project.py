@@ -11,6 +11,7 @@ from pathlib import Path
 from ajsync.cli.options.values import Scope, Selectors
 from ajsync.cli.output.build_machine import print_commands
 from ajsync.cli.output.terminal import warn
+from ajsync.cli.runs import Runs
 from ajsync.config import Configuration, load_configuration, load_owner
 from ajsync.config.inputs import Inputs
 from ajsync.config.variables import Given, Spelled
@@ -52,23 +53,27 @@ def load(
     return configuration
 
 
-def load_and_warn(scope: Scope, *, annotate: bool = False) -> Configuration:
+def load_and_warn(scope: Scope, *, annotate: bool = False, runs: Runs | None = None) -> Configuration:
     """Load the configuration, and warn of files that are not read.
 
     With `annotate` problems are printed as annotations of a GitHub workflow before the error is raised, and locations
-    are relative to the root of the repository.
+    are relative to the root of the repository. What another of the `runs` has shown is not shown again.
     """
+    runs = runs or Runs()
     try:
         configuration = load(scope)
     except ConfigurationError as error:
         if annotate:
             from ajsync.reconcile.render.github import render_findings
 
-            problems = [replace(each, location=_in_repository(each.location)) for each in error.problems]
-            print_commands(render_findings("error", [("invalid", problem) for problem in problems]))
+            new = [each for each in error.problems if each not in runs.problems]
+            problems = [replace(each, location=_in_repository(each.location)) for each in new]
+            if problems:
+                print_commands(render_findings("error", [("invalid", problem) for problem in problems]))
         raise
-    if configuration.unmatched:
-        warn(unmatched_text(configuration))
+    if configuration.unmatched and (text := unmatched_text(configuration)) not in runs.warnings:
+        runs.warnings.add(text)
+        warn(text)
     if not annotate:
         return configuration
     locations = {name: _in_repository(location) for name, location in configuration.locations.items()}
@@ -93,14 +98,14 @@ def selection_of(scope: Scope, selectors: Selectors, *, owner: str | None = None
     if selectors.mine:
         if of_owner is not None:
             raise UsageError("--mine cannot be combined with --owner: it means the owner that the project names.")
-        of_owner = owner or _owner(scope)
+        of_owner = owner or owner_of(scope)
     return Selection.of(
         names=selectors.name_patterns, labels=selectors.label_tests, queue=selectors.of_queue, owner=of_owner
     )
 
 
-def _owner(scope: Scope) -> str:
-    """The owner that the project names."""
+def owner_of(scope: Scope) -> str:
+    """Return the owner that the project names for the environment, without reading the schedules files."""
     return load_owner(Path.cwd(), project=scope.config, environment=scope.environment, variables=given(scope))
 
 

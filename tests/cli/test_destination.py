@@ -2,56 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
-from subprocess import CompletedProcess
+from dataclasses import replace
 
 import pytest
 
 from ajsync.reconcile.saved import load_plan, save_plan
+from tests.cli.places import SCHEDULES, Place
 from tests.cli.processes import ajsync
 from tests.cli.terminals import Terminal
-from tests.conftest import StartServer
-from tests.nats_server import NatsServer
-
-PROJECT = """\
-owner: team
-environments:
-  prod: {context: nats-prod, variables: {stage: PROD}}
-  stage: {context: nats-stage, variables: {stage: STAGE}}
-"""
-SCHEDULES = "schedules: {A: {schedule: '@daily', task_type: t, queue: 'Q_${stage}'}}\n"
-
-
-@dataclass(frozen=True)
-class Place:
-    """A project of two environments, each with a server of its own."""
-
-    folder: Path
-    prod: NatsServer
-    stage: NatsServer
-
-    def run(self, *arguments: str) -> CompletedProcess[str]:
-        return ajsync(self.folder, *arguments)
-
-
-@pytest.fixture
-def place(tmp_path: Path, home: Path, start_server: StartServer) -> Place:
-    """The project, and its bucket on both servers."""
-    folder, contexts = tmp_path / "project", home / ".config" / "nats" / "context"
-    (folder / "schedules").mkdir(parents=True)
-    (folder / "ajsync.yaml").write_text(PROJECT)
-    (folder / "schedules" / "a.yaml").write_text(SCHEDULES)
-    contexts.mkdir(parents=True)
-    found = Place(folder, start_server(), start_server())
-    for name, server in (("nats-prod", found.prod), ("nats-stage", found.stage)):
-        (contexts / f"{name}.json").write_text(json.dumps({"url": server.url}))
-        assert ajsync(folder, "init", "--bucket", "--server", server.url).returncode == 0
-    return found
-
 
 Arguments = Callable[[Place], list[str]]
 PLACES: list[tuple[Arguments, str, str]] = [

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from subprocess import CompletedProcess
 
 import pytest
 
 from ajsync.reconcile.saved import load_plan
+from tests.cli.places import Place
 from tests.cli.processes import ajsync, background, wait_until
-from tests.conftest import StartServer
-from tests.nats_server import NatsServer
 
 PROJECT = """\
 owner: team
@@ -24,36 +21,14 @@ environments:
 SCHEDULES = "schedules: {'A_${stage}': {schedule: '@daily', task_type: t, max_tries: '${tries}'}}\n"
 
 
-@dataclass(frozen=True)
-class Given:
-    """A project of two environments, each with a server of its own."""
-
-    folder: Path
-    prod: NatsServer
-    stage: NatsServer
-
-    def run(self, *arguments: str, **variables: str) -> CompletedProcess[str]:
-        return ajsync(self.folder, *arguments, **variables)
-
-    def names(self, environment: str) -> str:
-        return self.run("list", "--names", "-e", environment).stdout
-
-
 @pytest.fixture
-def place(project: Path, home: Path, start_server: StartServer) -> Given:
-    """The project, and its bucket on both servers."""
-    contexts = home / ".config" / "nats" / "context"
-    contexts.mkdir(parents=True)
-    (project / "ajsync.yaml").write_text(PROJECT)
-    (project / "schedules" / "a.yaml").write_text(SCHEDULES)
-    found = Given(project, start_server(), start_server())
-    for name, server in (("nats-prod", found.prod), ("nats-stage", found.stage)):
-        (contexts / f"{name}.json").write_text(json.dumps({"url": server.url}))
-        assert ajsync(project, "init", "--bucket", "--server", server.url).returncode == 0
-    return found
+def place(place: Place) -> Place:
+    """The project, with an owner for `prod` and a variable that no environment has."""
+    place.write(SCHEDULES, PROJECT)
+    return place
 
 
-def test_variables_go_from_the_command_line_to_the_bucket(place: Given) -> None:
+def test_variables_go_from_the_command_line_to_the_bucket(place: Place) -> None:
     done = place.run("apply", "--yes", "-e", "prod", "--var", "tries=3", "--var", "stage=BLUE")
     assert (done.returncode, done.stderr) == (0, "")
     assert "owner team-prod" in done.stdout
@@ -89,7 +64,7 @@ def test_each_command_that_reads_files_takes_variables(project: Path, command: s
     assert done.returncode == 0, done.stderr
 
 
-def test_a_saved_plan_remembers_variables_and_environment(place: Given) -> None:
+def test_a_saved_plan_remembers_variables_and_environment(place: Place) -> None:
     planned = place.run("plan", "-e", "prod", "--var", "tries=3", "--var", "stage=BLUE=GREEN=", "--out", "no.plan")
     assert planned.returncode == 3  # the first `=` ends the name, and that value makes no valid name of a schedule
     given = ["-e", "prod", "--var", "tries=3", "--var", "stage=BLUE"]
@@ -106,13 +81,13 @@ def test_a_saved_plan_remembers_variables_and_environment(place: Given) -> None:
     assert (place.names("prod"), place.names("stage")) == ("A_BLUE\n", "")
 
 
-def test_a_plan_without_variables_is_saved_as_before(place: Given) -> None:
+def test_a_plan_without_variables_is_saved_as_before(place: Place) -> None:
     (place.folder / "schedules" / "a.yaml").write_text(SCHEDULES.replace("${tries}", "3").replace("'3'", "3"))
     assert place.run("plan", "-e", "prod", "--out", "change.plan").returncode == 0
     assert "variables" not in json.loads((place.folder / "change.plan").read_text())["plan"]
 
 
-def test_what_is_exported_plans_as_unchanged_beside_for_each(place: Given) -> None:
+def test_what_is_exported_plans_as_unchanged_beside_for_each(place: Place) -> None:
     schedules = place.folder / "schedules" / "a.yaml"
     schedules.write_text("schedules: {'J_${r}': {for_each: {r: [EU, US]}, schedule: '@daily', task_type: 't:${r}'}}")
     assert place.run("apply", "--yes", "-e", "prod").returncode == 0
@@ -123,7 +98,7 @@ def test_what_is_exported_plans_as_unchanged_beside_for_each(place: Given) -> No
     assert "No changes" in place.run("plan", "-e", "prod").stdout
 
 
-def test_environment_variables_stand_in_for_options(place: Given) -> None:
+def test_environment_variables_stand_in_for_options(place: Place) -> None:
     elsewhere, named = place.folder.parent, str(place.folder / "ajsync.yaml")
     done = ajsync(elsewhere, "apply", "--yes", "--var", "tries=3", AJSYNC_CONFIG=named, AJSYNC_ENVIRONMENT="prod")
     assert (done.returncode, done.stderr) == (0, "")
@@ -132,7 +107,7 @@ def test_environment_variables_stand_in_for_options(place: Given) -> None:
     assert ajsync(elsewhere, "list", "--names", AJSYNC_SERVER=place.prod.url).stdout == "A_PROD\n"
 
 
-Variables = Callable[[Given], dict[str, str]]
+Variables = Callable[[Place], dict[str, str]]
 
 
 @pytest.mark.parametrize(
@@ -147,7 +122,7 @@ Variables = Callable[[Given], dict[str, str]]
         (["-e", "stage"], lambda _: {"AJSYNC_CONTEXT": "", "AJSYNC_SERVER": "", "AJSYNC_CONFIG": ""}),
     ],
 )
-def test_an_option_wins_over_its_variable(place: Given, arguments: list[str], variables: Variables) -> None:
+def test_an_option_wins_over_its_variable(place: Place, arguments: list[str], variables: Variables) -> None:
     assert place.run("apply", "--yes", "-e", "stage", "--var", "tries=3").returncode == 0
     given = [place.stage.url if each == "STAGE" else each for each in arguments]
     done = place.run("list", "--names", *given, **variables(place))
@@ -155,7 +130,7 @@ def test_an_option_wins_over_its_variable(place: Given, arguments: list[str], va
 
 
 @pytest.mark.parametrize("variable", ["AJSYNC_CONTEXT", "AJSYNC_SERVER"])
-def test_a_context_before_the_command_wins_too(place: Given, variable: str) -> None:
+def test_a_context_before_the_command_wins_too(place: Place, variable: str) -> None:
     assert place.run("apply", "--yes", "-e", "stage", "--var", "tries=3").returncode == 0
     value = place.prod.url if variable == "AJSYNC_SERVER" else "nats-prod"
     done = place.run("--context", "nats-stage", "list", "--names", **{variable: value})
@@ -166,7 +141,7 @@ def test_a_context_before_the_command_wins_too(place: Given, variable: str) -> N
     ("variable", "used"),
     [("AJSYNC_CONTEXT", "AJSYNC_CONTEXT uses nats-stage"), ("AJSYNC_SERVER", "AJSYNC_SERVER uses another one")],
 )
-def test_a_variable_that_leads_away_from_the_environment_is_named(place: Given, variable: str, used: str) -> None:
+def test_a_variable_that_leads_away_from_the_environment_is_named(place: Place, variable: str, used: str) -> None:
     value = place.stage.url.replace("://", "://me:hunter2@") if variable == "AJSYNC_SERVER" else "nats-stage"
     done = place.run("plan", "-e", "prod", "--var", "tries=3", **{variable: value})
     assert done.returncode == 0
@@ -177,7 +152,7 @@ def test_a_variable_that_leads_away_from_the_environment_is_named(place: Given, 
     assert "hunter2" not in done.stdout
 
 
-def test_variables_that_contradict_each_other_are_wrong_usage(place: Given) -> None:
+def test_variables_that_contradict_each_other_are_wrong_usage(place: Place) -> None:
     done = place.run("list", AJSYNC_CONTEXT="nats-prod", AJSYNC_SERVER=place.prod.url)
     assert done.returncode == 64
     assert "AJSYNC_SERVER cannot be combined with AJSYNC_CONTEXT, which names its own server." in done.stderr
@@ -186,7 +161,7 @@ def test_variables_that_contradict_each_other_are_wrong_usage(place: Given) -> N
     assert "AJSYNC_SERVER is empty" in done.stderr
 
 
-def test_a_saved_plan_does_not_go_where_a_variable_says_something_else(place: Given) -> None:
+def test_a_saved_plan_does_not_go_where_a_variable_says_something_else(place: Place) -> None:
     assert place.run("plan", "-e", "prod", "--var", "tries=3", "--out", "change.plan").returncode == 0
     done = place.run("apply", "change.plan", AJSYNC_ENVIRONMENT="stage")
     assert done.returncode == 5
@@ -199,7 +174,7 @@ def test_init_is_not_kept_from_its_work_by_a_variable(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_files_that_are_followed_keep_the_variables(place: Given) -> None:
+def test_files_that_are_followed_keep_the_variables(place: Place) -> None:
     given = ["apply", "--yes", "--watch", "-e", "prod", "--var", "tries=3"]
     schedules = place.folder / "schedules" / "a.yaml"
     with background(place.folder, *given) as process:
@@ -209,3 +184,18 @@ def test_files_that_are_followed_keep_the_variables(place: Given) -> None:
         schedules.write_text(SCHEDULES.replace("A_", "C_"))
         wait_until(lambda: "C_PROD" in place.names("prod"), process)
     assert json.loads(place.run("view", "C_PROD", "-e", "prod", "--json").stdout)["max_tries"] == 3
+
+
+def test_the_owner_of_an_environment_is_whose_log_and_schedules_are_shown(place: Place) -> None:
+    given = ["-e", "prod", "--var", "tries=3"]
+    assert place.run("apply", "--yes", *given).returncode == 0
+    assert [each["owner"] for each in json.loads(place.run("log", *given, "--json").stdout)] == ["team-prod"]
+    assert place.run("list", "--names", "--mine", *given).stdout == "A_PROD\n"
+    assert place.run("list", "--names", "--mine", "--context", "nats-prod").stdout == ""  # those of `team`
+
+
+def test_a_variable_that_the_project_file_needs_is_taken_by_commands_that_only_look(place: Place) -> None:
+    place.write(SCHEDULES, PROJECT + "defaults: {queue: 'Q_${more}'}\n")
+    for command in (["list"], ["info"], ["log"], ["list", "--mine"]):
+        assert place.run(*command, "-e", "prod").returncode == 3
+        assert place.run(*command, "-e", "prod", "--var", "more=1").returncode == 0

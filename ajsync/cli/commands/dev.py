@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ajsync.cli.options.shared import environment_option
+from ajsync.cli.options.values import Scope
+from ajsync.cli.options.var import var_option
 from ajsync.cli.output.terminal import warn
 from ajsync.errors import ConfigurationError
 from ajsync.text import listed, plural
@@ -33,7 +35,10 @@ CONTEXT_NAME = "ajsync-dev"
 )
 @click.option("--fresh", is_flag=True, help="Delete what an earlier run stored. [default: keep it]")
 @environment_option
-def command(port: int | None, context_name: str, fresh: bool, environment: str | None) -> None:
+@var_option
+def command(
+    port: int | None, context_name: str, fresh: bool, environment: str | None, variables: Mapping[str, str]
+) -> None:
     """Run a NATS server to try things out, until Ctrl-C.
 
     It has JetStream, the bucket, the queue DEFAULT and the queues of the project's files as they are when it starts. It
@@ -56,20 +61,20 @@ def command(port: int | None, context_name: str, fresh: bool, environment: str |
 
     project = find_project(Path.cwd())
     folder = prepare_folder(project.parent if project else Path.cwd()) / "dev"
-    queues = _queues(project, environment)
+    queues = _queues(project, Scope(environment=environment, variables=variables))
     asyncio.run(_until_signal(_serve(folder, port, context_name, fresh, queues)))
 
 
-def _queues(project: Path | None, environment: str | None) -> list[QueueSettings]:
+def _queues(project: Path | None, scope: Scope) -> list[QueueSettings]:
     """DEFAULT, what the files declare, and what their schedules name."""
     from ajsync.asyncjobs.names import DEFAULT_QUEUE
     from ajsync.asyncjobs.queues import QueueSettings
-    from ajsync.config import load_configuration
+    from ajsync.cli.project import load
 
     found = {DEFAULT_QUEUE: QueueSettings(DEFAULT_QUEUE)}
     if project is not None:
         try:
-            configuration = load_configuration(Path.cwd(), environment=environment, empty=True)
+            configuration = load(scope, empty=True)
         except ConfigurationError:
             warn("Of the queues only DEFAULT is made, because the files are not valid: 'ajsync validate' says why.")
         else:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
-from ajsync.cli.options.shared import owned_scope_options, project_selection_options
+from ajsync.cli.options.shared import all_environments_option, owned_scope_options, project_selection_options
 from ajsync.cli.options.values import Scope, Selectors
 from ajsync.cli.output.data import format_option
+from ajsync.cli.runs import Ended, Runs
 from ajsync.errors import InvalidError, Location, UsageError
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ class _LintCommand(click.Command):
 @format_option("text", "json", "yaml", "github", help="For people, machines, or a workflow's annotations.")
 @project_selection_options
 @owned_scope_options
+@all_environments_option
 def command(
     bucket: bool,
     online: bool,
@@ -99,6 +101,7 @@ def command(
     style: str,
     selectors: Selectors,
     scope: Scope,
+    all_environments: bool,
 ) -> None:
     """Find schedules that are valid and still not what their author wants.
 
@@ -115,17 +118,24 @@ def command(
       ajsync lint --bucket --rule herd --herd 20
       ajsync lint --bucket --mine -l team=payments
       ajsync lint --online --format github
+      ajsync lint --all-environments
     """
-    from ajsync.cli.output.findings import print_findings
+    from ajsync.cli.environments import run_in
+    from ajsync.cli.output.findings import document, print_findings
     from ajsync.inspect.rules import RULES
 
     if _OF_SERVER in only and not online:
         raise UsageError(f"--rule {_OF_SERVER} needs --online, which asks the server which queues exist.")
     rules = [rule for rule in RULES if (not only or rule.name in only) and rule.name not in ignore]
-    linted = _lint(rules, herd, selectors, scope, bucket=bucket, online=online, annotate=style == "github")
-    print_findings(linted, style)
-    if any(finding.severity in _FAILING[fail_on] for finding in linted.findings):
-        raise click.exceptions.Exit(InvalidError.exit_code)
+
+    def once(scope: Scope, runs: Runs) -> Ended:
+        linted = _lint(rules, herd, selectors, scope, runs, bucket=bucket, online=online, annotate=style == "github")
+        if not runs.documents:
+            print_findings(linted, style)
+        failed = any(finding.severity in _FAILING[fail_on] for finding in linted.findings)
+        return Ended(InvalidError.exit_code if failed else 0, document(linted) if runs.documents else None)
+
+    run_in(scope, once, style, each=all_environments, headed=style == "text")
 
 
 def _lint(
@@ -133,6 +143,7 @@ def _lint(
     herd: int,
     selectors: Selectors,
     scope: Scope,
+    runs: Runs,
     *,
     bucket: bool,
     online: bool,
@@ -152,7 +163,7 @@ def _lint(
         source = read_source(scope)
         context = configured_context(scope, warn=False)
     else:
-        configuration = load_and_warn(scope, annotate=annotate)
+        configuration = load_and_warn(scope, annotate=annotate, runs=runs)
         selection = selection_of(scope, selectors, owner=configuration.owner)
         source, context = Source("the files", "", [*configuration.tasks.values()], {}), configuration.context
         without_queue, locations = configuration.without_queue, configuration.locations

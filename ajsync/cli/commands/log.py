@@ -40,14 +40,14 @@ def command(scope: Scope, owner: str | None, last: int, output: str) -> None:
       ajsync log --json | jq -r '.[0].commit'
     """
     from ajsync.cli.output.applies import applies_table
+    from ajsync.cli.project import owner_of
     from ajsync.cli.session import configured_context, on_bucket
-    from ajsync.config import load_owner
     from ajsync.config.project import find_project
     from ajsync.reconcile.render.json import applied_document
 
     context = configured_context(scope)
     if owner is None and (scope.config or scope.environment or find_project(Path.cwd())):
-        owner = load_owner(Path.cwd(), project=scope.config, environment=scope.environment)
+        owner = owner_of(scope)
     applies = on_bucket(scope, context, lambda bucket: _read(bucket, owner))[:last]
     show(
         output,

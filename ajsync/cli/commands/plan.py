@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ajsync.cli.options.shared import (
+    all_environments_option,
     gate_options,
     owned_scope_options,
     project_selection_options,
@@ -15,6 +16,8 @@ from ajsync.cli.options.shared import (
 from ajsync.cli.options.values import Scope, Selectors
 from ajsync.cli.output.data import format_option
 from ajsync.cli.output.terminal import warn
+from ajsync.cli.runs import Ended, Runs
+from ajsync.errors import UsageError
 from ajsync.safety import Opened
 from ajsync.text import counted, listed
 
@@ -40,6 +43,7 @@ _CHANGES_PENDING = 2
     help="Save the plan for 'ajsync apply FILE', with mode 0600, since it holds the payloads.",
 )
 @click.option("--detailed-exitcode", is_flag=True, help="End with 2 when there are changes.")
+@all_environments_option
 def command(
     selectors: Selectors,
     scope: Scope,
@@ -48,6 +52,7 @@ def command(
     style: str,
     out: Path | None,
     detailed_exitcode: bool,
+    all_environments: bool,
 ) -> None:
     """Show how the files differ from the bucket, without changing anything.
 
@@ -64,13 +69,36 @@ def command(
       ajsync plan --format markdown > comment.md
       ajsync plan -l team=payments --name 'EMAIL_*'
       ajsync plan --out change.plan && ajsync apply change.plan
+      ajsync plan --all-environments
     """
-    from ajsync.cli.output.plan import print_plan
+    from ajsync.cli.environments import run_in
+
+    if all_environments and out is not None:
+        raise UsageError("--out saves the plan for one environment: it cannot be combined with --all-environments.")
+
+    def once(scope: Scope, runs: Runs) -> Ended:
+        return _plan(selectors, scope, runs, opened, show_payload, style, out, detailed_exitcode)
+
+    run_in(scope, once, style, each=all_environments)
+
+
+def _plan(
+    selectors: Selectors,
+    scope: Scope,
+    runs: Runs,
+    opened: Opened,
+    show_payload: bool,
+    style: str,
+    out: Path | None,
+    detailed_exitcode: bool,
+) -> Ended:
+    from ajsync.cli.environments import place_of
+    from ajsync.cli.output.plan import plan_document, print_plan
     from ajsync.cli.project import load_and_warn, selection_of
     from ajsync.cli.session import on_bucket, proposal_of, warn_if_elsewhere
     from ajsync.cli.source import warn_if_nothing_selected
 
-    configuration = load_and_warn(scope, annotate=style == "github")
+    configuration = load_and_warn(scope, annotate=style == "github", runs=runs)
     warn_if_elsewhere(scope, configuration.context)
     selection = selection_of(scope, selectors, owner=configuration.owner)
     proposal = on_bucket(
@@ -82,7 +110,12 @@ def command(
             "'ajsync apply' restores them first; this plan is made as if it had."
         )
     warn_if_nothing_selected(proposal.plan, configuration)
-    print_plan(proposal, configuration, style=style, show_payload=show_payload, paged=True)
+    document = plan_document(proposal, configuration, show_payload=show_payload) if runs.documents else None
+    if not runs.documents:
+        if runs.codes and style in ("text", "markdown"):
+            click.echo()  # below the plan of another environment
+        paged = not runs.several
+        print_plan(proposal, configuration, style=style, show_payload=show_payload, paged=paged)
     if out is not None:
         from ajsync.reconcile.saved import SavedPlan, save_plan
 
@@ -92,7 +125,6 @@ def command(
     if proposal.refusals:
         if style != "text":  # the plan names the reasons, and may have gone into a file
             for refusal in proposal.refusals:
-                warn(str(refusal))
-        raise click.exceptions.Exit(proposal.refusals[0].exit_code)
-    if detailed_exitcode and proposal.plan.pending:
-        raise click.exceptions.Exit(_CHANGES_PENDING)
+                warn(f"{place_of(scope)}: {refusal}" if runs.several else str(refusal))
+        return Ended(proposal.refusals[0].exit_code, document)
+    return Ended(_CHANGES_PENDING if detailed_exitcode and proposal.plan.pending else 0, document)

@@ -87,6 +87,9 @@ _OWNER_OPTION = click.option(
     "--owner", "expected_owner", metavar="NAME", help="End with 3 unless the files belong to this owner."
 )
 """For the commands that read the files: a pull request can change the files, but not the way a command is called."""
+all_environments_option = click.option(
+    "--all-environments", is_flag=True, help="Run once for each environment, and end with the worst exit code."
+)
 from_files_option = click.option(
     "--files", "from_files", is_flag=True, help="Look at the files instead, without a server."
 )

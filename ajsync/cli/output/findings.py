@@ -43,7 +43,7 @@ def print_findings(linted: Linted, style: str) -> None:
     elif style == "github":
         _print_github(linted)
     else:
-        echo_data(encoded(style, _document(linted)))
+        echo_data(encoded(style, document(linted)))
 
 
 def _print_text(linted: Linted) -> None:
@@ -85,7 +85,8 @@ def _summary(linted: Linted) -> dict[str, int]:
     return {severity: found[severity] for severity in SEVERITIES}
 
 
-def _document(linted: Linted) -> dict[str, Any]:
+def document(linted: Linted) -> dict[str, Any]:
+    """What programs get of the findings."""
     return {
         "schedules": linted.schedules,
         "summary": _summary(linted),

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from json import loads
+from typing import Any
 
 import click
 
@@ -35,17 +36,7 @@ def print_plan(
     """
     if proposal.record_problem:
         warn(proposal.record_problem)
-    now = datetime.now(UTC)
-    options = RenderOptions(
-        now=now,
-        show_payload=show_payload,
-        locations=configuration.locations,
-        suspended=configuration.suspended,
-        loosened=loosened(configuration.safety),
-        impact=impact(proposal.plan.changes, proposal.entries, to_nanoseconds(now)),
-        colour=has_colour(sys.stdout),
-    )
-    text = RENDERERS["json" if style == "yaml" else style](proposal.plan, proposal.refusals, options)
+    text = _rendered("json" if style == "yaml" else style, proposal, configuration, show_payload)
     if style == "yaml":
         echo_data(encoded(style, loads(text)))
     elif style == "github":
@@ -56,6 +47,27 @@ def print_plan(
         page(text.split("\n"))
     else:
         click.echo(text, color=True)
+
+
+def plan_document(proposal: Proposal, configuration: Configuration, *, show_payload: bool) -> Any:
+    """What programs get of a plan; warns as `print_plan` does."""
+    if proposal.record_problem:
+        warn(proposal.record_problem)
+    return loads(_rendered("json", proposal, configuration, show_payload))
+
+
+def _rendered(style: str, proposal: Proposal, configuration: Configuration, show_payload: bool) -> str:
+    now = datetime.now(UTC)
+    options = RenderOptions(
+        now=now,
+        show_payload=show_payload,
+        locations=configuration.locations,
+        suspended=configuration.suspended,
+        loosened=loosened(configuration.safety),
+        impact=impact(proposal.plan.changes, proposal.entries, to_nanoseconds(now)),
+        colour=has_colour(sys.stdout),
+    )
+    return RENDERERS[style](proposal.plan, proposal.refusals, options)
 
 
 def print_result(plan: Plan, result: Result) -> None:

@@ -11,7 +11,8 @@ from typing import TextIO
 
 import click
 
-from ajsync.text import Paint
+from ajsync.errors import AjsyncError, ConfigurationError, Problem
+from ajsync.text import Paint, counted, escape, plural
 
 
 @dataclass(slots=True)
@@ -51,6 +52,30 @@ def stderr_paint() -> Paint:
 def label(text: str, style: str, message: str) -> None:
     """Print a message on standard error, behind a label in a style of `Paint`."""
     click.echo(f"{stderr_paint()(style, text)} {message}", err=True, color=has_colour(sys.stderr))
+
+
+def show_error(error: AjsyncError, *, where: str = "", told: set[Problem] | None = None) -> None:
+    """Print an error on standard error, and each problem of the files on a line of its own, as editors and CI read it.
+
+    What an error quotes of files, bucket or server is escaped, so that it neither steers a terminal nor begins a line.
+    `where` says which of several runs the error ended. Problems that are in `told` are only counted; the others are
+    added to it.
+    """
+    texts = error.problems if isinstance(error, ConfigurationError) else (error,)
+    in_run = f"{where}: " if where else ""
+    if isinstance(error, ConfigurationError) and any(problem.location.line for problem in error.problems):
+        told = set() if told is None else told
+        if new := [escape(str(problem)) for problem in error.problems if problem not in told]:
+            click.echo("\n".join(new), err=True)
+        told.update(error.problems)
+        files = len({problem.location.file for problem in error.problems})
+        again = len(error.problems) - len(new)
+        above = f", {again:,} of them {plural(again, 'is', 'are')} shown above" if again else ""
+        rest = " The search ended there; there may be more." if error.stopped else ""
+        count = f"{counted(len(error.problems), 'problem')} in {counted(files, 'file')}{above}."
+        label("Error:", "alarm", f"{in_run}{count}{rest}")
+        return
+    label("Error:", "alarm", in_run + "\n".join(escape(str(text)) for text in texts))
 
 
 def say(text: str) -> None:

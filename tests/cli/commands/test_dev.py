@@ -88,6 +88,17 @@ def test_it_says_where_it_runs_and_how_to_use_it(project: Path) -> None:
     assert errors == ""
 
 
+def test_it_makes_the_queues_that_variables_name(project: Path) -> None:
+    (project / "ajsync.yaml").write_text(
+        "owner: x\nqueues: {'Q_${stage}_${more}': }\nenvironments: {e: {variables: {stage: DEV}}}\n"
+    )
+    with dev(project, "-e", "e", "--var", "more=1") as process:
+        process.terminate()
+        output, errors = process.communicate(timeout=DEADLINE_SECONDS)
+    assert "It has the queues DEFAULT, Q_DEV_1." in output
+    assert errors == ""
+
+
 @pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_stops_it_and_leaves_no_server_and_no_context(project: Path, sig: signal.Signals) -> None:
     with dev(project) as process:
