@@ -141,9 +141,11 @@ def _type(member: Mapping[str, Any]) -> str:
         case "array":
             kinds = member["items"]["type"]
             named = [kinds] if isinstance(kinds, str) else ["mapping" if kind == "object" else kind for kind in kinds]
-            return f"list of {choice(f'{kind}s' for kind in named)}"
+            return f"list of {choice('mappings' if kind == 'object' else f'{kind}s' for kind in named)}"
         case "object":
             return "mapping"
+        case [*kinds]:
+            return choice(_type({**member, "type": kind}) for kind in kinds)
         case kind:
             return str(kind)
 
