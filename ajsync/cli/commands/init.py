@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -13,6 +14,7 @@ from ajsync.asyncjobs.names import OWNER_NAME
 from ajsync.cli.options.environ import is_option
 from ajsync.cli.options.shared import environment_option, server_options
 from ajsync.cli.options.values import Creation, Scope
+from ajsync.cli.options.var import var_option
 from ajsync.errors import UsageError, WriteError
 from ajsync.files import make_folder, write_new
 from ajsync.text import plural
@@ -95,6 +97,7 @@ _GITIGNORE = """\
 @click.option("--replicas", type=click.IntRange(1, 5), help="With --bucket: how many replicas. [default: 1]")
 @click.option("--memory", is_flag=True, help="With --bucket: keep the bucket in memory.")
 @environment_option
+@var_option
 @server_options
 def command(owner: str | None, bucket: bool, replicas: int | None, memory: bool, scope: Scope) -> None:
     """Write ajsync.yaml and a first schedules file; an existing file is never overwritten.
@@ -117,18 +120,15 @@ def command(owner: str | None, bucket: bool, replicas: int | None, memory: bool,
     if not bucket and (replicas is not None or memory or is_option("server")):
         raise UsageError("--replicas, --memory and --server need --bucket.")
     project = find_project(Path.cwd()) if bucket else None
-    if is_option("environment") and project is None:
-        raise UsageError("--environment needs --bucket and an ajsync.yaml that exists: it chooses the server.")
     if project is not None and owner is not None:
         raise UsageError(f"--owner has no effect: {project} exists already, and --bucket does not change it.")
+    if project is None and (is_option("environment") or scope.variables):
+        raise UsageError("--environment and --var need --bucket and an ajsync.yaml that exists.")
     files = {} if project is not None else _files(Path.cwd(), owner, scope.context)
     if bucket:
-        from ajsync.cli.session import make_bucket, on_server
-        from ajsync.config import load_context
+        from ajsync.cli.session import configured_context, make_bucket, on_server
 
-        configured = (
-            load_context(Path.cwd(), project=project, environment=scope.environment) if project is not None else None
-        )
+        configured = configured_context(replace(scope, config=project)) if project is not None else None
         creation = Creation(replicas or 1, memory)
         made, is_new = on_server(scope, configured, lambda connection: make_bucket(connection, creation))
         name, url = made.target.bucket, made.connection.url

@@ -158,18 +158,26 @@ def test_bucket_uses_the_context_of_the_project_it_is_in(project: Path, home: Pa
     assert files_in(project) == ["ajsync.yaml"]
 
 
-def test_bucket_uses_the_context_of_the_environment_that_is_named(
-    project: Path, home: Path, server: NatsServer
-) -> None:
-    context = home / ".config" / "nats" / "context" / "ours.json"
-    context.parent.mkdir(parents=True)
-    context.write_text(json.dumps({"url": server.url}))
-    assert ajsync(project, "init", "-e", "prod").returncode == 64
-    assert ajsync(project, "init", "-e", "prod", "--bucket").returncode == 64
-    (project / "ajsync.yaml").write_text("owner: me\ncontext: other\nenvironments: {prod: {context: ours}}\n")
-    result = ajsync(project, "init", "--bucket", "-e", "prod")
-    assert result.returncode == 0, result.stderr
-    assert server.url in result.stdout
+def test_the_bucket_of_an_environment_is_made_at_its_context(project: Path, home: Path, server: NatsServer) -> None:
+    contexts = home / ".config" / "nats" / "context"
+    contexts.mkdir(parents=True)
+    (contexts / "nats-prod.json").write_text(json.dumps({"url": server.url}))
+    (project / "ajsync.yaml").write_text(
+        "owner: x\ndefaults: {queue: 'Q_${stage}_${more}'}\n"
+        "environments: {prod: {context: nats-prod, variables: {stage: PROD}}}\n"
+    )
+    assert ajsync(project, "init", "--bucket").returncode == 3  # whose queue is that?
+    done = ajsync(project, "init", "--bucket", "-e", "prod", "--var", "more=1")
+    assert (done.returncode, done.stdout) == (0, f"Made the bucket CHORIA_AJ_CONFIGURATION at {server.url}.\n")
+    elsewhere = ajsync(project, "init", "--bucket", "-e", "prod", "--var", "more=1", "--server", "nats://127.0.0.1:1")
+    assert "The environment prod names the context nats-prod, but --server uses another one." in elsewhere.stderr
+
+
+@pytest.mark.parametrize("options", [["-e", "prod"], ["--var", "a=1"], ["--bucket", "-e", "prod"]], ids=" ".join)
+def test_an_environment_without_a_project_is_refused(project: Path, options: list[str]) -> None:
+    done = ajsync(project, "init", "--owner", "x", *options)
+    assert (done.returncode, [*project.iterdir()]) == (64, [])
+    assert "--environment and --var need --bucket and an ajsync.yaml that exists." in done.stderr
 
 
 def test_a_bucket_on_no_server_is_an_error_and_no_file_is_written(project: Path) -> None:
