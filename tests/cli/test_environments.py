@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from ajsync.cli.environments import worst
 from ajsync.config import schema_file
 from tests.cli.places import SCHEDULES, Place
 from tests.cli.processes import ajsync
+from tests.nats_server import NatsServer
 
 PROJECT = """\
 owner: team
@@ -161,6 +163,27 @@ def test_a_gate_of_one_environment_is_the_exit_code_of_all(place: Place) -> None
     assert done.returncode == 4
     assert done.stdout.count("### ajsync plan for `team`") == 2
     assert done.stderr.startswith("Warning: Environment stage: ")
+
+
+def test_two_environments_share_a_bucket_and_leave_each_other_alone(project: Path, server: NatsServer) -> None:
+    matrix = Path(__file__).parents[2] / "examples" / "matrix"
+    shutil.copytree(matrix, project, dirs_exist_ok=True)
+    at = ("--server", server.url)
+    assert ajsync(project, "init", "--bucket", "-e", "prod", *at).returncode == 0
+    for environment in ("staging", "prod"):
+        done = ajsync(project, "apply", "--yes", "-e", environment, *at)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "Applied: 8 created." in done.stdout
+    done = ajsync(project, "plan", "--all-environments", "--detailed-exitcode", *at)
+    assert (done.returncode, done.stdout.count("No changes: 8 schedules are up to date.")) == (0, 2)
+    assert done.stdout.count("Left alone: 8 of other owners.") == 2
+    reports = project / "reports" / "reports.yaml"
+    reports.write_text(reports.read_text().replace("region: [EU, US, APAC]", "region: [EU, US]"))
+    done = ajsync(project, "apply", "--yes", "-e", "staging", *at)
+    assert "Applied: 2 deleted." in done.stdout
+    names = ajsync(project, "list", "--names", "-e", "prod", *at).stdout.splitlines()
+    assert len(names) == 14
+    assert "REPORT_SALES_APAC_PROD" in names
 
 
 def test_the_plans_for_programs_are_one_document(place: Place) -> None:
