@@ -33,6 +33,10 @@ SEASONS: list[dict[str, Any]] = [
 JITTERS = st.sampled_from([0, 0, 1_000_000, 30 * NANOSECONDS, 7 * MINUTE, 3000 * MINUTE])
 
 
+def one_by_one(each: ScheduledTask, start: int, until: int) -> Counter[int]:
+    return Counter(due // MINUTE for due in times_of(each).between(start - 1, until - 1))
+
+
 @st.composite
 def scheduled(draw: st.DrawFn) -> ScheduledTask:
     """Any schedule with any jitter, stored at any time."""
@@ -55,7 +59,7 @@ def test_each_minute_has_as_many_fires_as_are_found_one_by_one(
     start = BEGIN + minutes * MINUTE + more
     until = start + length
     found = fires_by_minute(grouped(tasks), start, until)
-    assert found == Counter(due // MINUTE for each in tasks for due in times_of(each).between(start - 1, until - 1))
+    assert found == sum((one_by_one(each, start, until) for each in tasks), Counter())
     assert 0 not in found.values()
 
 
@@ -70,3 +74,21 @@ def test_extreme_jitter_and_years_are_no_error() -> None:
     late = task("LATE", schedule="* * * * *", managed=Managed(OWNER, jitter=2**63 - 1))
     for start in (-(10**18), 0, 2**63 - 2 * MINUTE, 2**63):
         assert fires_by_minute(grouped([late]), start, start + 60 * MINUTE).total() == 60
+
+
+@given(
+    st.sampled_from(["@every 1h", "@every 26h", "* * * * *"]),
+    st.integers(-3, 3),
+    st.integers(1, 2**30),
+    st.sampled_from(SEASONS),
+)
+def test_the_ends_of_a_span_and_the_first_fires_of_an_every_are_exact(
+    schedule: str, nanoseconds: int, jitter: int, season: dict[str, Any]
+) -> None:
+    each = task("A", schedule=schedule, created_at=BEGIN, managed=Managed(OWNER, jitter=jitter * 1_000, **season))
+    other = task("B", schedule="* * * * *")
+    first = BEGIN + times_of(each).offset  # where nothing is due yet, if it is an @every
+    for start in (first, first + nanoseconds, BEGIN):
+        for until in (first + 30 * 60 * MINUTE + nanoseconds, BEGIN + 30 * 60 * MINUTE):
+            expected = one_by_one(each, start, until) + one_by_one(other, start, until)
+            assert fires_by_minute(grouped([each, other]), start, until) == expected

@@ -66,6 +66,9 @@ def test_the_busiest_minute_stays_if_no_other_is_busier() -> None:
     _, found = made([*jobs(1), later], [*jobs(1)])
     assert found is not None
     assert found.before == found.after == Peak(MIDNIGHT, 1)
+    _, found = made([later, *jobs(1)], [later])
+    assert found is not None
+    assert found.before == found.after == Peak(FOUR, 1)
     _, found = made([later], [later, task("EARLY", schedule="0 23 * * *")])
     assert found is not None
     assert (found.before, found.after) == (Peak(MIDNIGHT - 60 * MINUTE, 1), Peak(FOUR, 1))
