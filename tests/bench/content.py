@@ -11,7 +11,7 @@ from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.model import Managed, OverlapPolicy, ScheduledTask, encode_scheduled_task
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, TASKS_STREAM, schedule_key
 from ajsync.asyncjobs.streams import make_stream
-from ajsync.reconcile.apply.writing import compare_and_set
+from ajsync.asyncjobs.writes import compare_and_set
 from ajsync.timestamp import NANOSECONDS
 from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import context_for_server

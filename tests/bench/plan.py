@@ -11,9 +11,9 @@ from pathlib import Path
 
 from ajsync.asyncjobs.model import encode_scheduled_task
 from ajsync.asyncjobs.names import schedule_key
+from ajsync.asyncjobs.writes import compare_and_set
 from ajsync.config import load_configuration
 from ajsync.reconcile.apply.apply import apply
-from ajsync.reconcile.apply.writing import compare_and_set
 from ajsync.reconcile.reconciler import Goal, propose
 from ajsync.transport.connection import connect
 from ajsync.transport.context import context_for_server

@@ -21,9 +21,9 @@ from ajsync.asyncjobs.applied import (
 )
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.names import CONFIGURATION_BUCKET, CONFIGURATION_STREAM
+from ajsync.asyncjobs.writes import compare_and_set
 from ajsync.errors import AjsyncError, ConflictError, InvalidError, StoredValueError
 from ajsync.reconcile.apply.apply import Result
-from ajsync.reconcile.apply.writing import compare_and_set
 from ajsync.reconcile.gates import is_older
 from ajsync.reconcile.plan import Plan, told_counts, with_verbs
 from ajsync.text import one_line

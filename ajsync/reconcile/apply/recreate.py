@@ -16,6 +16,7 @@ from ajsync.asyncjobs.journal import Step, decode_journal, encode_journal, journ
 from ajsync.asyncjobs.model import Live, encode_scheduled_task
 from ajsync.asyncjobs.names import CONFIGURATION_BUCKET
 from ajsync.asyncjobs.watchers import wait_until_delivered
+from ajsync.asyncjobs.writes import compare_and_set, refusal
 from ajsync.errors import (
     AjsyncError,
     ConflictError,
@@ -24,7 +25,7 @@ from ajsync.errors import (
     StoredValueError,
     UnreachableError,
 )
-from ajsync.reconcile.apply.writing import KeyWrite, Written, compare_and_set, refusal, write_keys
+from ajsync.reconcile.apply.writing import KeyWrite, Written, write_keys
 from ajsync.reconcile.plan import Adopt, Update
 from ajsync.text import one_line
 from ajsync.timestamp import NANOSECONDS

@@ -12,14 +12,8 @@ from dataclasses import dataclass
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.model import ScheduledTask, decode_scheduled_task, encode_scheduled_task
 from ajsync.asyncjobs.names import schedule_key
-from ajsync.errors import (
-    AjsyncError,
-    ConflictError,
-    InvalidError,
-    NotPermittedError,
-    StoredValueError,
-    UnreachableError,
-)
+from ajsync.asyncjobs.writes import compare_and_set, refusal
+from ajsync.errors import AjsyncError, ConflictError, StoredValueError, UnreachableError
 from ajsync.reconcile.fields import changed_fields
 from ajsync.transport.publisher import Write, publish_all
 from ajsync.transport.window import Answer
@@ -58,23 +52,6 @@ async def write_keys(
     messages = (_message(bucket, write) for write in writes)
     answers = await publish_all(bucket.connection, messages, on_answer=count)
     return [await _judge(bucket, write, answer) for write, answer in zip(writes, answers, strict=True)]
-
-
-def compare_and_set(bucket: ConfigurationBucket, key: str, revision: int, data: bytes | None) -> Write:
-    """The message that puts `data`, or deletes the key if it is None, as long as the key is at `revision`."""
-    headers = {"Nats-Expected-Last-Subject-Sequence": str(revision)}
-    if data is None:
-        return Write(bucket.subject(key), b"", {**headers, "KV-Operation": "DEL"})
-    return Write(bucket.subject(key), data, headers)
-
-
-def refusal(what: str, answer: Answer) -> AjsyncError:
-    """The error for an answer that is neither a success nor a conflict."""
-    if answer.denied:
-        return NotPermittedError(f"{what}: the server does not permit it: {answer.error}")
-    if answer.too_large:
-        return InvalidError(f"{what}: {answer.error}; make its payload smaller")
-    return UnreachableError(f"{what}: {answer.error}")
 
 
 def _message(bucket: ConfigurationBucket, write: KeyWrite) -> Write:
