@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ajsync.api.files import apply, find_origin, impact, load_config, plan
     from ajsync.asyncjobs.applied import Commit, Origin, RecordedApply
     from ajsync.asyncjobs.backfill import Backfilled
-    from ajsync.asyncjobs.model import Managed, ScheduledTask
+    from ajsync.asyncjobs.model import Managed, Pause, ScheduledTask
     from ajsync.asyncjobs.signing import Signer, load_signer
     from ajsync.asyncjobs.tasks import StoredTask
     from ajsync.config.load import Configuration
@@ -71,6 +71,7 @@ __all__ = [
     "Origin",
     "Outcome",
     "PartiallyAppliedError",
+    "Pause",
     "Peak",
     "Plan",
     "Problem",
@@ -107,7 +108,7 @@ _PLACES = {
     "ajsync.api.files": ("apply", "find_origin", "impact", "load_config", "plan"),
     "ajsync.asyncjobs.applied": ("Commit", "Origin", "RecordedApply"),
     "ajsync.asyncjobs.backfill": ("Backfilled",),
-    "ajsync.asyncjobs.model": ("Managed", "ScheduledTask"),
+    "ajsync.asyncjobs.model": ("Managed", "Pause", "ScheduledTask"),
     "ajsync.asyncjobs.signing": ("Signer", "load_signer"),
     "ajsync.asyncjobs.tasks": ("StoredTask",),
     "ajsync.config.load": ("Configuration",),

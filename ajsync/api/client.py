@@ -15,7 +15,7 @@ from ajsync.asyncjobs.applied import RecordedApply
 from ajsync.asyncjobs.backfill import Backfilled, find_missing, make_missing, past_dues
 from ajsync.asyncjobs.bucket import ConfigurationBucket, decode_entry
 from ajsync.asyncjobs.ids import new_id
-from ajsync.asyncjobs.model import DEFAULT_MAX_TRIES, ScheduledTask, encode_json
+from ajsync.asyncjobs.model import DEFAULT_MAX_TRIES, Pause, ScheduledTask, encode_json
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, QUEUE_NAME, SCHEDULE_SUBJECT, TASK_TYPE, TASKS_STREAM
 from ajsync.asyncjobs.signing import Signer
 from ajsync.asyncjobs.streams import make_stream
@@ -23,6 +23,7 @@ from ajsync.asyncjobs.task_store import enqueue, load_task
 from ajsync.asyncjobs.tasks import StoredTask
 from ajsync.errors import InvalidError, NotFoundError, StoredValueError, UnreachableError, UsageError
 from ajsync.reconcile.apply.record import read_record
+from ajsync.reconcile.pause import Owners, failure, pause, resume
 from ajsync.reconcile.single import add, find, find_removable, new_schedule, remove
 from ajsync.selection import EVERYTHING, Selection
 from ajsync.timestamp import NANOSECONDS, to_nanoseconds
@@ -137,7 +138,7 @@ class Client:
         return await add(await self.bucket(), scheduled, now=time.time_ns())
 
     async def load_scheduled_task_by_name(self, name: str) -> ScheduledTask:
-        """The schedule of that name. Raises NotFoundError, and StoredValueError for a value that is none."""
+        """The schedule of that name, paused or not. Raises NotFoundError; StoredValueError for a value that is none."""
         entry = (await find(await self.bucket(), name)).entry
         if entry is None:
             raise NotFoundError(f"There is no schedule {name!r} in the bucket.")
@@ -153,8 +154,54 @@ class Client:
         bucket = await self.bucket()
         await remove(bucket, await find_removable(bucket, name, owner=owner))
 
+    async def pause(
+        self,
+        *names: str,
+        reason: str,
+        until: datetime | timedelta | None = None,
+        owner: str | None = None,
+        by: str = "",
+    ) -> dict[str, Pause]:
+        """Stop schedules from firing, until an aware instant, for some time, or until `resume`.
+
+        They must have no owner, or be of `owner`. `by` says who, for everybody who wonders meanwhile. Returns the pause
+        of each by its name. If some cannot be paused, the others are all the same, and it raises PartiallyAppliedError.
+        Raises the error of all if none can be: NotFoundError, ConflictError; InvalidError for the reason or the end.
+        """
+        last = until // timedelta(microseconds=1) * 1000 if isinstance(until, timedelta) else 0
+        ends = to_nanoseconds(until) if isinstance(until, datetime) else 0
+        if isinstance(until, timedelta) and last <= 0:
+            raise InvalidError(f"The pause cannot last {until}: that must be greater than zero.")
+        settled = await pause(
+            await self.bucket(),
+            names,
+            Owners((owner,)),
+            by=by,
+            reason=reason,
+            until=ends,
+            last=last,
+        )
+        if error := failure(settled, "paused"):
+            raise error
+        return {each.name: each.pause for each in settled if each.pause is not None}
+
+    async def resume(self, *names: str, owner: str | None = None) -> frozenset[str]:
+        """Let paused schedules fire again, from now on, and return the names of those that were paused.
+
+        Whose they must be, and what is raised, is as for `pause`.
+        """
+        settled = await resume(await self.bucket(), names, Owners((owner,)))
+        if error := failure(settled, "resumed"):
+            raise error
+        return frozenset(each.name for each in settled if each.changed)
+
+    async def paused_schedules(self) -> dict[str, Pause]:
+        """The pauses of all schedules that are paused, by name."""
+        live = await (await self.bucket()).read()
+        return {name: entry.pause for name, entry in sorted(live.entries.items()) if entry.pause is not None}
+
     async def scheduled_tasks(self, selection: Selection = EVERYTHING) -> tuple[ScheduledTask, ...]:
-        """The schedules, all or those selected, by name; values that are no scheduled tasks are logged and left out."""
+        """The schedules, all or those selected, by name, paused ones too; other values are logged and left out."""
         live = await (await self.bucket()).read()
         for name, entry in sorted(live.entries.items()):
             if entry.task is None:

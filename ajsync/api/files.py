@@ -21,6 +21,7 @@ from ajsync.reconcile.apply.recreate import finish_interrupted
 from ajsync.reconcile.gates import refusals
 from ajsync.reconcile.impact import Impact
 from ajsync.reconcile.impact import impact as impact_of
+from ajsync.reconcile.pause import resume_due
 from ajsync.reconcile.plan import Plan
 from ajsync.reconcile.reconciler import Goal, destination_of, propose
 from ajsync.safety import DEFAULT_SAFETY, Opened, Safety
@@ -99,16 +100,17 @@ async def apply(
     `safety` is that of the configuration, or the default one; up to `allow_deletes` deletes pass it. `on_done` is
     called for each change that is done; once `stop` is set, nothing new is begun. The record names `origin`, or else
     user and host; if it cannot be written, that is logged. Raises GateError and ConflictError if the plan must not be
-    applied, StalePlanError if the bucket is another or an interrupted apply had to be finished.
+    applied, StalePlanError if the bucket is another, or an interrupted apply had to be finished or a schedule resumed.
     """
     for refusal in refusals(plan, safety or DEFAULT_SAFETY, Opened(allow_deletes=allow_deletes)):
         raise refusal
     bucket = await client.bucket()
-    finished = await finish_interrupted(bucket, plan.owner)
+    finished = [*await finish_interrupted(bucket, plan.owner)]
+    finished += [each.name for each in await resume_due(bucket, plan.owner)]
     if {change.name for change in plan.changes}.intersection(finished):
         raise StalePlanError(
-            f"An interrupted apply of {plan.owner} was finished first, and changed what the plan is about. "
-            "Make the plan again."
+            f"An interrupted apply of {plan.owner} was finished first, or a pause that had ended, and changed what the "
+            "plan is about. Make the plan again."
         )
     result = await carry_out(bucket, plan, now=time.time_ns(), on_done=on_done, stop=stop)
     try:

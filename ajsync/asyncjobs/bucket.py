@@ -15,8 +15,10 @@ from ajsync.asyncjobs.names import (
     CONFIGURATION_SUBJECT,
     SCHEDULE_SUBJECT,
 )
+from ajsync.asyncjobs.pause import PAUSE_SUBJECT, decode_paused_entry
 from ajsync.asyncjobs.streams import make_stream
 from ajsync.errors import BucketNotFoundError, StoredValueError
+from ajsync.timestamp import parse_timestamp
 from ajsync.transport.connection import REQUEST_SECONDS, Connection
 from ajsync.transport.errors import StreamNotFoundError
 from ajsync.transport.messages import LastMessage, last_message
@@ -53,25 +55,38 @@ class ConfigurationBucket:
         return await cls.open(connection), made
 
     async def read(self) -> Live:
-        """Read every scheduled task and delete marker that is there throughout the read.
+        """Read every scheduled task and delete marker that is there throughout the read, and the paused schedules.
 
         Raises UnreachableError if the bucket cannot be read to the end.
         """
         entries: dict[str, LiveSchedule] = {}
         deleted: dict[str, int] = {}
-        for name, (revision, data) in (await self._read_all()).items():
+        found, pauses = await self._read_all()
+        for name, (revision, data) in found.items():
             if data is None:
                 deleted[name] = revision
             else:
                 entries[name] = decode_entry(name, revision, data)
+        for name, (revision, data) in pauses.items():
+            if name not in entries:  # while both keys hold a value, the schedule is active
+                entries[name] = decode_paused_entry(name, revision, data)
         return Live(self.target, entries, deleted)
 
     async def names(self) -> tuple[str, ...]:
-        """The names of all scheduled tasks; raises as `read`."""
-        return tuple(name for name, (_, data) in (await self._read_all()).items() if data is not None)
+        """The names of all scheduled tasks, also of paused ones; raises as `read`."""
+        found, pauses = await self._read_all()
+        return tuple({name: None for name, (_, data) in found.items() if data is not None} | dict.fromkeys(pauses))
 
-    async def _read_all(self) -> dict[str, tuple[int, bytes | None]]:
-        """The last message of each schedule's key: its revision and its data, None for a delete marker."""
+    async def server_time(self) -> int:
+        """Nanoseconds since 1970 by the server's clock, or by ours if the server is too old to say."""
+        info = await self.connection.jetstream_request(f"STREAM.INFO.{CONFIGURATION_STREAM}")
+        return parse_timestamp(info["ts"]) if "ts" in info else time.time_ns()
+
+    async def _read_all(self) -> tuple[dict[str, tuple[int, bytes | None]], dict[str, tuple[int, bytes]]]:
+        """The last message of each schedule's key: its revision and its data, None for a delete marker.
+
+        Then the same of each pause that there is.
+        """
         start = time.perf_counter()
         reading = await read_stream(self.connection, CONFIGURATION_STREAM, f"{CONFIGURATION_SUBJECT}>")
         self.target = BucketIdentity(CONFIGURATION_BUCKET, reading.created)  # it may have been made again since `open`
@@ -80,9 +95,15 @@ class ConfigurationBucket:
             for subject, message in reading.messages.items()
             if subject.startswith(SCHEDULE_SUBJECT) and "." not in (name := subject[len(SCHEDULE_SUBJECT) :])
         }
+        pauses = {
+            name: (revision, data)
+            for subject, (revision, data) in reading.messages.items()
+            if subject.startswith(PAUSE_SUBJECT) and data is not None
+            if "." not in (name := subject[len(PAUSE_SUBJECT) :])
+        }
         milliseconds = (time.perf_counter() - start) * 1000
         _log.info("read %s keys of %s in %.0f ms", f"{len(found):,}", self.target.bucket, milliseconds)
-        return found
+        return found, pauses
 
     async def get(self, key: str, *, timeout: float = REQUEST_SECONDS) -> LastMessage | None:
         """The last message of `key`, from the stream's leader; None if there is none."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from hashlib import sha256
@@ -30,7 +30,7 @@ from ajsync.errors import ScheduleError, StoredValueError
 from ajsync.schedule.days import MOST_SPANS, canonical_days
 from ajsync.schedule.season import canonical_bound
 from ajsync.text import quote
-from ajsync.timestamp import NANOSECONDS, format_timestamp
+from ajsync.timestamp import NANOSECONDS, format_timestamp, parse_timestamp
 
 Catchup = Literal["none", "latest", "all"]
 OverlapPolicy = Literal["allow", "skip"]
@@ -43,6 +43,8 @@ DEFAULT_CATCHUP: Catchup = "latest"
 DEFAULT_OVERLAP: OverlapPolicy = "allow"
 DEFAULT_MAX_TRIES = 10
 """What asyncjobs takes if a task names no maximum."""
+PAUSES_MEMBER = "ajsync_paused"
+"""The member of the stored value for `pauses`: beside `ajsync`, which only a schedule with an owner has."""
 MIN_DEADLINE = 30 * NANOSECONDS
 """The shortest deadline that asyncjobs accepts."""
 MAX_DEADLINE = MOST_INT // NANOSECONDS * NANOSECONDS
@@ -113,6 +115,8 @@ class ScheduledTask:
     created_at: int = 0
     """Nanoseconds since 1970, when it was first stored. Not compared."""
     managed: Managed | None = None
+    pauses: tuple[tuple[int, int], ...] = ()
+    """The last spans in which it was paused: since when and until when, in nanoseconds since 1970. Not compared."""
 
     @property
     def owner(self) -> str | None:
@@ -140,14 +144,29 @@ class BucketIdentity:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """That a schedule is paused: since when, by whom, why and until when. The texts are those of others."""
+
+    since: int
+    """Nanoseconds since 1970."""
+    by: str
+    reason: str
+    until: int = 0
+    """Nanoseconds since 1970; 0 until somebody resumes it."""
+
+
+@dataclass(frozen=True, slots=True)
 class LiveSchedule:
-    """A key of the bucket that holds a value. Either `task` or `problem` is set."""
+    """A schedule of the bucket: a key that holds a value. Either `task` or `problem` is set."""
 
     name: str
     revision: int
+    """Of the schedule's key; of the key of its pause if it is paused."""
     task: ScheduledTask | None
     problem: str = ""
     """Why the value is not a scheduled task."""
+    pause: Pause | None = None
+    """None unless it is paused: then it is not at its key, and does not fire."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +189,8 @@ def encode_scheduled_task(task: ScheduledTask, *, stamp: bool = False) -> bytes:
     if stamp and members and "applied" not in members:
         members["applied"] = f'"{_digest(head, members)}"'
     managed = f',"ajsync":{{{_joined(members)}}}' if members else ""
-    return f'{head}"created_at":"{format_timestamp(task.created_at)}"{managed}}}'.encode()
+    pauses = f',"{PAUSES_MEMBER}":{json.dumps(pauses_value(task.pauses))}' if task.pauses else ""
+    return f'{head}"created_at":"{format_timestamp(task.created_at)}"{managed}{pauses}}}'.encode()
 
 
 def has_drifted(task: ScheduledTask) -> bool:
@@ -206,7 +226,20 @@ def decode_scheduled_task(name: str, data: bytes) -> ScheduledTask:
         max_tries=member(value, "max_tries", int, 0),
         created_at=instant_member(value, "created_at"),
         managed=_decode_managed(member(value, "ajsync", dict)) if is_managed else None,
+        pauses=_decode_pauses(value) if PAUSES_MEMBER in value else (),
     )
+
+
+def pauses_value(pauses: Iterable[tuple[int, int]]) -> list[list[str]]:
+    """The value of the member PAUSES_MEMBER."""
+    return [[format_timestamp(since), format_timestamp(until)] for since, until in pauses]
+
+
+def _decode_pauses(value: dict[str, Any]) -> tuple[tuple[int, int], ...]:
+    try:
+        return tuple((parse_timestamp(since), parse_timestamp(until)) for since, until in value[PAUSES_MEMBER])
+    except (ValueError, TypeError):
+        raise StoredValueError(f'its member "{PAUSES_MEMBER}" is not an array of pairs of RFC 3339 times') from None
 
 
 def unfit(task: ScheduledTask) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
-from ajsync.asyncjobs.model import Live, LiveSchedule, ScheduledTask
+from ajsync.asyncjobs.model import Live, LiveSchedule, Pause, ScheduledTask
 from ajsync.cli.options.values import ALL, Creation, Scope, Selectors
 from ajsync.cli.output import terminal
 from ajsync.cli.project import load, selection_of
@@ -14,6 +14,7 @@ from ajsync.cli.session import configured_context, on_bucket
 from ajsync.config import Configuration
 from ajsync.errors import AjsyncError, NotFoundError, UsageError
 from ajsync.reconcile.plan import Plan
+from ajsync.reconcile.render.wording import pause_told
 from ajsync.reconcile.single import find
 from ajsync.selection import Selection, nothing_selected
 from ajsync.text import nearest, one_line, visible
@@ -31,6 +32,13 @@ class Source:
     """Sorted by name; schedules of files have no time of creation, since they have not been stored."""
     unreadable: Mapping[str, str]
     """Name → reason, of the values that are not scheduled tasks."""
+    paused: Mapping[str, Pause] = field(default_factory=dict)
+    """Those of the tasks that are paused."""
+
+    @property
+    def firing(self) -> Sequence[ScheduledTask]:
+        """The tasks that are not paused."""
+        return [task for task in self.tasks if task.name not in self.paused] if self.paused else self.tasks
 
 
 def read_source(
@@ -49,7 +57,8 @@ def selected(source: Source, selection: Selection) -> Source:
     unreadable = {name: reason for name, reason in source.unreadable.items() if selection.matches_unreadable(name)}
     if not tasks and not unreadable:
         terminal.say(nothing_selected(selection, source.tasks, source.place))
-    return replace(source, tasks=tasks, unreadable=unreadable)
+    paused = {task.name: source.paused[task.name] for task in tasks if task.name in source.paused}
+    return replace(source, tasks=tasks, unreadable=unreadable, paused=paused)
 
 
 def warn_if_nothing_selected(plan: Plan, configuration: Configuration) -> None:
@@ -88,30 +97,42 @@ def source_of(live: Live) -> Source:
         "ajsync list",
         [entry.task for _, entry in entries if entry.task is not None],
         {name: entry.problem for name, entry in entries if entry.task is None},
+        {name: entry.pause for name, entry in entries if entry.task is not None and entry.pause is not None},
     )
 
 
 def chosen(source: Source, names: Collection[str]) -> Sequence[ScheduledTask]:
-    """Return the named schedules, or all. Raises NotFoundError, and AjsyncError for what is not a scheduled task."""
+    """Return the named schedules, or all that are not paused.
+
+    Raises NotFoundError, also for a paused one, and AjsyncError for what is not a scheduled task.
+    """
     if not names:
-        return source.tasks
+        return source.firing
     by_name = {task.name: task for task in source.tasks}
     for name in names:
         if name in source.unreadable:
             raise _unreadable(name, source.unreadable[name])
+        if name in source.paused:
+            told = pause_told(source.paused[name])
+            raise NotFoundError(f"{visible(name)} does not fire: it is paused {told}. 'ajsync resume' brings it back.")
         if name not in by_name:
             raise _missing(name, by_name, source.place, source.listing)
     return [by_name[name] for name in dict.fromkeys(names)]
 
 
 async def stored_task(bucket: ConfigurationBucket, name: str) -> ScheduledTask:
-    """Read one schedule of the bucket. Raises as `chosen` does."""
+    """Read one schedule of the bucket, paused or not. Raises as `chosen` does."""
+    return (await stored_entry(bucket, name))[0]
+
+
+async def stored_entry(bucket: ConfigurationBucket, name: str) -> tuple[ScheduledTask, Pause | None]:
+    """Read one schedule of the bucket, and its pause if it is paused. Raises as `chosen` does."""
     entry: LiveSchedule | None = (await find(bucket, name)).entry
     if entry is None:
         raise _missing(name, (await bucket.read()).entries, "the bucket", "ajsync list")
     if entry.task is None:
         raise _unreadable(name, f"{entry.problem} (revision {entry.revision})")
-    return entry.task
+    return entry.task, entry.pause
 
 
 def _missing(name: str, known: Iterable[str], place: str, listing: str) -> NotFoundError:

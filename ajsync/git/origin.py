@@ -61,9 +61,13 @@ def origin_of(checkout: Checkout, sources: Iterable[Path], environ: Mapping[str,
     commit = _either(head, _said(checkout.folder, environ))
     if commit is not None and head is not None:
         commit = replace(commit, ref=commit.ref or checkout.branch(), dirty=checkout.is_dirty(sources))
+    return Origin(person(checkout, environ), commit)
+
+
+def person(checkout: Checkout, environ: Mapping[str, str] = os.environ) -> str:
+    """Who does something: as the build machine says, or git, or else `user@host`."""
     job = _job(environ)
-    by = _first(environ, job.by) if job else checkout.user()
-    return Origin(by or user_and_host(), commit)
+    return (_first(environ, job.by) if job else checkout.user()) or user_and_host()
 
 
 def user_and_host() -> str:

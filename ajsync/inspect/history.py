@@ -53,9 +53,9 @@ class PastFire:
 def past_dues(task: ScheduledTask, now: int, last: int) -> list[int]:
     """At most `last` of the instants up to `now` at which `task` was due since its creation, newest first.
 
-    Raises ScheduleError.
+    While it was paused it was not due. Raises ScheduleError.
     """
-    return list(islice(previous_dues(times_of(task), now + 1, task.created_at), last))
+    return list(islice(previous_dues(times_of(task), now + 1, task.created_at, task.pauses), last))
 
 
 def past_fire(name: str, due: int, message: LastMessage | None, stored_at: int) -> PastFire:

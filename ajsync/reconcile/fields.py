@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Literal
 
-from ajsync.asyncjobs.model import DEFAULT_CATCHUP, DEFAULT_OVERLAP, Labels, ScheduledTask, encode_scheduled_task
+from ajsync.asyncjobs.model import DEFAULT_CATCHUP, DEFAULT_OVERLAP, Labels, Pause, ScheduledTask, encode_scheduled_task
 from ajsync.schedule import split_zone
+from ajsync.timestamp import format_timestamp
 
 Days = tuple[str, ...]
 Value = str | int | bytes | Labels | Days | None
@@ -120,6 +121,21 @@ def changed_fields(before: ScheduledTask, after: ScheduledTask) -> tuple[Field, 
 def shown_fields(task: ScheduledTask) -> tuple[Field, ...]:
     """The fields of a schedule that are not at their default."""
     return tuple(field for field in FIELDS if field.read(task) != field.default)
+
+
+def pause_object(pause: Pause) -> dict[str, Any]:
+    """A pause as JSON, for every document that has one: `until` is null if it has no end."""
+    return {
+        "since": format_timestamp(pause.since),
+        "until": format_timestamp(pause.until) if pause.until else None,
+        "by": pause.by,
+        "reason": pause.reason,
+    }
+
+
+def entry_object(task: ScheduledTask, pause: Pause | None) -> dict[str, Any]:
+    """The stored value of a task as `stored_object` gives it, with the member `paused` if it is paused."""
+    return stored_object(task) | ({"paused": pause_object(pause)} if pause is not None else {})
 
 
 def stored_object(task: ScheduledTask) -> dict[str, Any]:

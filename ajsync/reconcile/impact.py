@@ -60,11 +60,14 @@ def impact(changes: Iterable[Change], entries: Mapping[str, LiveSchedule], now: 
     """What `changes` do to the fires of a bucket with these entries in the day from `now` (nanoseconds since 1970) on.
 
     None if neither the number of a queue's fires nor the busiest minute changes. A new `@every`, which counts from its
-    creation, is counted from `now`. A schedule that cannot be parsed has no fires.
+    creation, is counted from `now`. A schedule that cannot be parsed has no fires. Nor has one that is paused, even if
+    its pause ends within the day.
     """
     start = -(-now // MINUTE) * MINUTE
     gone, come = [], []
     for change in changes:
+        if change.paused:
+            continue
         if change.before is not None:
             gone.append(change.before)
         if change.after is not None:
@@ -73,7 +76,7 @@ def impact(changes: Iterable[Change], entries: Mapping[str, LiveSchedule], now: 
     touched = {queue for queue in less.keys() | more.keys() if less.get(queue) != more.get(queue)}
     if not touched:  # a plan that moves no fire costs nothing
         return None
-    tasks = [entry.task for entry in entries.values() if entry.task is not None]
+    tasks = [entry.task for entry in entries.values() if entry.task is not None and entry.pause is None]
     others = _fires([task for task in tasks if task.queue not in touched], start)
     before = _by_queue([task for task in tasks if task.queue in touched], start)
     after = {queue: _changed(before.get(queue), less.get(queue), more.get(queue)) for queue in touched}

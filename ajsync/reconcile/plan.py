@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 from ajsync.asyncjobs.applied import Commit, RecordedApply
-from ajsync.asyncjobs.model import BucketIdentity, Live, ScheduledTask
+from ajsync.asyncjobs.model import BucketIdentity, Live, Pause, ScheduledTask
 from ajsync.asyncjobs.queues import ALL_THERE, QueueSurvey
 from ajsync.reconcile.fields import changed_fields, content
 from ajsync.selection import EVERYTHING, Selection
@@ -66,6 +66,7 @@ class Create:
     before: None = None
     renamed_from: str = ""
     """The name of a schedule with the same content that the plan deletes; `after` has the time of its creation."""
+    paused: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,8 @@ class Update:
     before: ScheduledTask
     after: ScheduledTask
     revision: int
+    paused: bool = False
+    """It is paused, and stays so: `revision` is that of its pause, where the change is made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,8 @@ class Adopt:
     before: ScheduledTask
     after: ScheduledTask
     revision: int
+    paused: bool = False
+    """As in Update."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +106,8 @@ class Delete:
     after: None = None
     renamed_to: str = ""
     """The name under which the plan creates a schedule with the same content."""
+    paused: bool = False
+    """As in Update."""
 
 
 Change = Create | Update | Adopt | Delete
@@ -168,6 +175,8 @@ class Plan:
     ignored: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """While a Go scheduler watches the bucket, the selected schedules of the files with members that it does not know:
     their names, sorted, and those members."""
+    paused: tuple[tuple[str, Pause], ...] = ()
+    """Name and pause of each paused schedule of this owner, sorted by name."""
 
     @property
     def empty(self) -> bool:
@@ -223,6 +232,7 @@ def plan(
     changes = [each for each in compared if isinstance(each, Change)]
     owned = unmanaged = foreign = 0
     unreadable: list[tuple[str, str]] = []
+    paused: list[tuple[str, Pause]] = []
     for name, entry in sorted(live.entries.items()):
         if entry.task is None:
             unreadable.append((name, entry.problem))
@@ -232,8 +242,10 @@ def plan(
             foreign += name not in desired
         else:
             owned += 1
+            if entry.pause is not None:
+                paused.append((name, entry.pause))
             if name not in desired:
-                changes.append(Delete(name, entry.task, entry.revision))
+                changes.append(Delete(name, entry.task, entry.revision, paused=entry.pause is not None))
     conflicts = [each for each in compared if isinstance(each, Conflict)]
     unchanged, found = compared.count(None), len(changes) + len(conflicts)
     if selection:
@@ -243,6 +255,7 @@ def plan(
         )
         changes = [each for each in changes if _selected(selection, each.name, desired, live)]
         conflicts = [each for each in conflicts if _selected(selection, each.name, desired, live)]
+        paused = [each for each in paused if _selected(selection, each[0], desired, live)]
     return Plan(
         target=live.target,
         owner=owner,
@@ -258,6 +271,7 @@ def plan(
         destination=destination,
         selection=selection,
         not_selected=found - len(changes) - len(conflicts),
+        paused=tuple(paused),
     )
 
 
@@ -270,7 +284,7 @@ def _with_renames(changes: Sequence[Change]) -> Iterator[Change]:
     """Changes in which each delete and a create with equal content are a rename, in the order of their names."""
     gone: defaultdict[tuple[object, ...], list[Delete]] = defaultdict(list)
     for change in changes:
-        if isinstance(change, Delete):
+        if isinstance(change, Delete) and not change.paused:  # under its new name it is not paused
             gone[content(change.before)].append(change)
     renamed: dict[str, str] = {}
     for change in changes:
@@ -296,9 +310,14 @@ def _compare(name: str, wanted: ScheduledTask, live: Live, owner: str, adopt: bo
     if found.managed is None:
         if not adopt:
             return Conflict(name, "unmanaged")
-        return Adopt(name, found, replace(wanted, created_at=found.created_at), entry.revision)
+        return Adopt(name, found, _kept(found, wanted), entry.revision, entry.pause is not None)
     if found.managed.owner != owner:
         return Conflict(name, "foreign", found.managed.owner)
     if not changed_fields(found, wanted):
         return None
-    return Update(name, found, replace(wanted, created_at=found.created_at), entry.revision)
+    return Update(name, found, _kept(found, wanted), entry.revision, entry.pause is not None)
+
+
+def _kept(found: ScheduledTask, wanted: ScheduledTask) -> ScheduledTask:
+    """The wanted value with what an update keeps of the one that was found."""
+    return replace(wanted, created_at=found.created_at, pauses=found.pauses)

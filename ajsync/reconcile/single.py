@@ -32,6 +32,8 @@ from ajsync.asyncjobs.names import (
     TASK_TYPE,
     schedule_key,
 )
+from ajsync.asyncjobs.pause import decode_paused_entry, pause_key
+from ajsync.asyncjobs.pausing import change_paused
 from ajsync.errors import (
     AlreadyExistsError,
     ConflictError,
@@ -70,6 +72,11 @@ class Found:
     """The owner of the value, also of one that is not a scheduled task; None if it has none."""
     journalled: bool = False
     """An apply of the owner deleted it for an update, and its journal holds the value to come."""
+
+    @property
+    def paused(self) -> bool:
+        """Whether it is paused: then the revision of the entry is that of its pause."""
+        return self.entry is not None and self.entry.pause is not None
 
 
 def new_schedule(
@@ -132,7 +139,7 @@ async def find(bucket: ConfigurationBucket, name: str) -> Found:
         return Found(bucket.target, None)
     found = await _look(bucket, name)
     if found.entry is None:
-        step = await _journalled(bucket, name)
+        step = await journalled(bucket, name)
         if step is not None:
             entry = LiveSchedule(name, found.marker, step.after)
             return replace(found, entry=entry, owner=step.after.owner, journalled=True)
@@ -149,8 +156,11 @@ async def add(bucket: ConfigurationBucket, task: ScheduledTask, *, now: int) -> 
     check_sizes(bucket, [task])
     found = await find(bucket, task.name)
     if found.entry is not None:
+        paused = ", is paused" if found.paused else ""
         whose = "has no owner" if found.owner is None else f"belongs to the owner {visible(found.owner)}"
-        raise AlreadyExistsError(f"The schedule {task.name} already exists, and {whose}. {_INSTEAD.format(task.name)}")
+        raise AlreadyExistsError(
+            f"The schedule {task.name} already exists{paused}, and {whose}. {_INSTEAD.format(task.name)}"
+        )
     try:
         await _carry_out(bucket, found, Create(task.name, task, found.marker), now)
     except ConflictError:
@@ -182,7 +192,12 @@ async def remove(bucket: ConfigurationBucket, found: Found) -> None:
     entry = found.entry
     assert entry is not None
     if entry.task is not None:
-        await _carry_out(bucket, found, Delete(entry.name, entry.task, entry.revision), 0)
+        await _carry_out(bucket, found, Delete(entry.name, entry.task, entry.revision, paused=found.paused), 0)
+        return
+    if found.paused:
+        settled = await change_paused(bucket, {entry.name: (entry.revision, None)})
+        if error := settled[entry.name].error:
+            raise error
         return
     (written,) = await write_keys(bucket, [KeyWrite(entry.name, entry.revision, None)])
     if written.error is not None:
@@ -192,7 +207,12 @@ async def remove(bucket: ConfigurationBucket, found: Found) -> None:
 async def _look(bucket: ConfigurationBucket, name: str) -> Found:
     message = await bucket.get(schedule_key(name))
     if message is None or message.deleted:
-        return Found(bucket.target, None, message.revision if message else 0)
+        marker = message.revision if message else 0
+        pause = await bucket.get(pause_key(name))
+        if pause is None or pause.deleted:
+            return Found(bucket.target, None, marker)
+        entry = decode_paused_entry(name, pause.revision, pause.data)
+        return Found(bucket.target, entry, marker, _owner_of_paused(entry, pause.data))
     entry = decode_entry(name, message.revision, message.data)
     return Found(bucket.target, entry, owner=_owner(entry, message.data))
 
@@ -205,10 +225,24 @@ def _owner(entry: LiveSchedule, data: bytes) -> str | None:
         managed = decode_object(data).get("ajsync")
     except StoredValueError:
         return None
+    return _named(managed)
+
+
+def _owner_of_paused(entry: LiveSchedule, data: bytes) -> str | None:
+    if entry.task is not None:
+        return entry.task.owner
+    try:
+        value = decode_object(data).get("schedule")
+    except StoredValueError:
+        return None
+    return _named(value.get("ajsync")) if isinstance(value, dict) else None
+
+
+def _named(managed: object) -> str | None:
     return None if managed is None else str(managed.get("owner") if isinstance(managed, dict) else managed)
 
 
-async def _journalled(bucket: ConfigurationBucket, name: str) -> Step | None:
+async def journalled(bucket: ConfigurationBucket, name: str) -> Step | None:
     """The update of `name` that the journal of some owner holds."""
     subjects = f"{CONFIGURATION_SUBJECT}{journal_key('*')}"
     listing = await list_subjects(bucket.connection, CONFIGURATION_STREAM, subjects)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from ajsync.scheduler.monitor.status import SHOWN, Status, UpcomingFire
+from ajsync.scheduler.monitor.status import LISTED, SHOWN, PauseStatus, Status, UpcomingFire
 from ajsync.scheduler.scheduler import Scheduler
 from ajsync.text import cut
 from ajsync.timestamp import NANOSECONDS
@@ -24,6 +24,8 @@ def status_of(scheduler: Scheduler) -> Status:
     holder = scheduler.leadership.holder if scheduler.leadership else None
     taken = scheduler.term.upcoming(SHOWN) if scheduler.term is not None else []
     fires = [*taken, *scheduler.agenda.upcoming(SHOWN)]
+    # While its own key holds a value too, a schedule is active.
+    paused = sorted((name, pause) for name, pause in scheduler.pauses if name not in scheduler.agenda)
     upcoming = sorted((fire for fire in fires if fire.due > now and not fire.is_withdrawn), key=lambda fire: fire.due)
     return Status(
         name=scheduler.settings.name,
@@ -44,6 +46,11 @@ def status_of(scheduler: Scheduler) -> Status:
         more_problems=scheduler.records.problem_count - len(problems),
         upcoming=tuple(UpcomingFire(cut(fire.task.name), cut(fire.task.queue), fire.due) for fire in upcoming[:SHOWN]),
         recent=scheduler.records.recent(),
+        paused=tuple(
+            PauseStatus(cut(name), pause.since, pause.until or None, cut(pause.by), cut(pause.reason))
+            for name, pause in paused[:LISTED]
+        ),
+        more_paused=max(len(paused) - LISTED, 0),
     )
 
 

@@ -17,6 +17,7 @@ from ajsync.asyncjobs.signing import Signer
 from ajsync.asyncjobs.streams import make_stream
 from ajsync.errors import InvalidError, UnreachableError
 from ajsync.scheduler.agenda.agenda import Agenda
+from ajsync.scheduler.agenda.paused import Pauses
 from ajsync.scheduler.agenda.schedules import WATCHED, Schedules
 from ajsync.scheduler.clock import Clock
 from ajsync.scheduler.election.leadership import REFRESH_SECONDS, Leadership, Term
@@ -95,6 +96,7 @@ class Scheduler:
         self.connection = connection
         self.clock = clock
         self.agenda = self._make_agenda(clock())
+        self.pauses = Pauses()
         self.leadership: Leadership | None = None
         self.term: TermRunner | None = None
         """While we lead."""
@@ -145,6 +147,7 @@ class Scheduler:
             self.agenda = self._make_agenda(stored.watermark.instant)
             self.agenda.follow(stored.watermark.instant, stored.watermark.unsettled, stored.watermark.open_after)
         schedules = Schedules(self.agenda, self.records)
+        self.pauses = schedules.pauses
         watch = Watch(self.connection, CONFIGURATION_STREAM, WATCHED, schedules.see)
         dispatcher = Dispatcher(
             self.connection,
@@ -203,6 +206,7 @@ class Scheduler:
                 bucket=bucket,
                 leadership=self.leadership,
                 agenda=self.agenda,
+                pauses=self.pauses,
                 dispatcher=dispatcher,
                 preparer=preparer,
                 records=self.records,

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.scheduler.agenda.agenda import Agenda, Fire
+from ajsync.scheduler.agenda.paused import Pauses
 from ajsync.scheduler.clock import Clock, unfit
 from ajsync.scheduler.election.leadership import Leadership, Term
 from ajsync.scheduler.election.progress import Progress
@@ -23,6 +24,7 @@ from ajsync.scheduler.firing.overlap import Overlap
 from ajsync.scheduler.firing.prepare import Preparer
 from ajsync.scheduler.firing.recheck import Recheck
 from ajsync.scheduler.monitor.records import Records
+from ajsync.scheduler.resuming import Resuming
 from ajsync.timestamp import NANOSECONDS
 from ajsync.waiting import first_of
 
@@ -46,6 +48,7 @@ class TermRunner:
         bucket: ConfigurationBucket,
         leadership: Leadership,
         agenda: Agenda,
+        pauses: Pauses,
         dispatcher: Dispatcher,
         preparer: Preparer,
         records: Records,
@@ -83,6 +86,7 @@ class TermRunner:
             on_written=on_watermark,
             on_failed=records.watermark_failed,
         )
+        self._resuming = Resuming(bucket, pauses, records, clock)
         self.awake_at = time.monotonic()
         dispatcher.still_ours(dispatcher.stood_still())  # a pause before this term does not count
 
@@ -107,7 +111,9 @@ class TermRunner:
             give_up_after=self._catchup_window,
             clock=self._clock,
         )
-        beside = [asyncio.create_task(each) for each in (self.watermark_writer.run(), recheck.run())]
+        beside = [
+            asyncio.create_task(each) for each in (self.watermark_writer.run(), recheck.run(), self._resuming.run())
+        ]
         try:
             while not self._lost.is_set() and not stop.is_set():
                 if not await self._may_fire():

@@ -290,3 +290,45 @@ async def test_what_is_missing_of_the_past_is_made_once(client: ajsync.Client) -
     assert (await client.backfill("A", datetime.now(UTC), datetime.now(UTC) + timedelta(days=9))).made == 0
     with pytest.raises(ajsync.NotFoundError, match="no schedule 'B'"):
         await client.backfill("B", start)
+
+
+async def test_schedules_are_paused_and_resumed(client: ajsync.Client) -> None:
+    for name, owner in (("A", None), ("B", "team"), ("C", None)):
+        await client.new_scheduled_task(name, "@daily", "EMAIL", MONTHLY, owner=owner)
+    until = datetime(2100, 1, 1, tzinfo=UTC)
+    paused = await client.pause("A", reason="new disks", until=until, by="ann")
+    assert paused == {"A": ajsync.Pause(paused["A"].since, "ann", "new disks", int(until.timestamp()) * 10**9)}
+    assert await client.paused_schedules() == paused
+    assert [each.name for each in await client.scheduled_tasks()] == ["A", "B", "C"]
+    assert (await client.load_scheduled_task_by_name("A")).schedule == "@daily"
+    with pytest.raises(ajsync.PartiallyAppliedError):
+        await client.pause("B", "C", reason="why")
+    with pytest.raises(ajsync.ConflictError, match="belongs to the owner team"):
+        await client.pause("B", reason="why")
+    with pytest.raises(ajsync.NotFoundError):
+        await client.pause("NOPE", reason="why")
+    for wrong in (timedelta(0), datetime(2020, 1, 1, tzinfo=UTC)):
+        with pytest.raises(ajsync.InvalidError):
+            await client.pause("A", reason="why", until=wrong)
+    await client.pause("B", reason="why", until=timedelta(hours=2), owner="team")
+    assert sorted(await client.paused_schedules()) == ["A", "B", "C"]
+    with pytest.raises(ajsync.ConflictError):
+        await client.resume("B")
+    assert await client.resume("B", owner="team") == {"B"}
+    assert await client.resume("A", "C") == {"A", "C"}
+    assert await client.resume("A", "C") == frozenset()
+    assert await client.paused_schedules() == {}
+
+
+async def test_a_plan_is_stale_if_a_pause_has_ended_that_it_is_about(client: ajsync.Client, tmp_path: Path) -> None:
+    (tmp_path / "ajsync.yaml").write_text("owner: team\nfiles: [a.yaml]\n")
+    schedules = "schedules: {A: {schedule: '@daily', queue: EMAIL, task_type: %s}}\n"
+    (tmp_path / "a.yaml").write_text(schedules % "one")
+    assert (await ajsync.apply(client, await ajsync.plan(client, ajsync.load_config(tmp_path)))).error is None
+    await client.pause("A", reason="why", until=timedelta(microseconds=1), owner="team")
+    (tmp_path / "a.yaml").write_text(schedules % "two")
+    plan = await ajsync.plan(client, ajsync.load_config(tmp_path))
+    assert [change.paused for change in plan.changes] == [True]
+    with pytest.raises(ajsync.StalePlanError, match="a pause that had ended"):
+        await ajsync.apply(client, plan)
+    assert await client.paused_schedules() == {}

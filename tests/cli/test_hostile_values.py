@@ -64,6 +64,11 @@ COMMANDS = (
     "task cron ls",
     "run ODD",
     "backfill ODD --from 2026-11-01T00:00:00Z --to 2026-11-01T01:00:00Z --yes",
+    "pause ODD --reason why",
+    "resume ODD --json",
+    "view PAUSED",
+    "pause PAUSED --reason why --json",
+    "resume --name *",
     "apply saved.plan --yes",
     "apply --yes --adopt",
     "delete ODD --force",
@@ -191,7 +196,10 @@ PAYLOADS = st.sampled_from(
         "OTk5" * 2_000,  # a number of thousands of digits
     ]
 )
-GO = ("schedule", "queue", "task_type", "deadline", "max_tries", "created_at", "ajsync", "name", "payload")
+GO = (
+    *("schedule", "queue", "task_type", "deadline", "max_tries", "created_at", "ajsync", "name", "payload"),
+    "ajsync_paused",
+)
 OURS = (
     *("owner", "source", "description", "catchup", "catchup_window", "overlap", "jitter"),
     *("labels", "from", "until", "except"),
@@ -214,6 +222,18 @@ def stored(draw: st.DrawFn, name: str) -> bytes:
 
 
 @st.composite
+def paused(draw: st.DrawFn, name: str) -> bytes:
+    """What the key of the pause of a schedule holds: one with strange members, or bytes that are none."""
+    value: dict[str, Any] = {"format": 1, "since": "2026-11-28T00:00:00Z", "by": "ann", "reason": "why"}
+    try:
+        value["schedule"] = json.loads(draw(stored(name)))
+    except (ValueError, RecursionError):
+        return draw(st.binary(max_size=20))
+    value |= draw(st.dictionaries(st.sampled_from((*value, "until")), STRANGE, max_size=2))
+    return json.dumps(value).encode()
+
+
+@st.composite
 def made(draw: st.DrawFn) -> bytes:
     """The message of a task, or what stands in its place."""
     members = ("id", "type", "queue", "payload", "deadline", "max_tries", "state", "created", "tries", "tried")
@@ -228,7 +248,7 @@ TOO_MUCH["ajsync"]["jitter"] = 2**70
 
 # Each example runs a command line for each of the commands; to shrink one would run thousands.
 @settings(max_examples=5, suppress_health_check=[*HealthCheck], phases=[Phase.explicit, Phase.generate])
-@example({"ODD": json.dumps(TOO_MUCH).encode()}, [b"", b"{}", b"[]"], b"leader", None)
+@example({"ODD": json.dumps(TOO_MUCH).encode()}, [b"", b"{}", b"[]"], b"leader", None, b"{}")
 @given(
     st.lists(st.sampled_from(["ODD", "B", "C", "DD", "E_E", "f"]), min_size=1, unique=True).flatmap(
         lambda names: st.fixed_dictionaries({name: stored(name) for name in names})
@@ -236,11 +256,13 @@ TOO_MUCH["ajsync"]["jitter"] = 2**70
     st.lists(made(), min_size=3, max_size=3),
     st.binary(max_size=20) | st.just(b"\x1b[2J" * 100_000),
     st.one_of(st.none(), st.binary(max_size=20), STRANGE.map(lambda value: json.dumps(value).encode())),
+    paused("PAUSED"),
 )
 def test_no_value_breaks_a_command_for_the_others(
-    bucket: NatsServer, values: dict[str, bytes], tasks: list[bytes], holder: bytes, kept: bytes | None
+    bucket: NatsServer, values: dict[str, bytes], tasks: list[bytes], holder: bytes, kept: bytes | None, pause: bytes
 ) -> None:
-    subjects = {f"{KEY}scheduled_tasks.{name}": value for name, value in values.items()}
+    subjects = {f"{KEY}ajsync.paused.PAUSED": pause, f"{KEY}ajsync.paused.ODD": pause}
+    subjects |= {f"{KEY}scheduled_tasks.{name}": value for name, value in values.items()}
     day = 86_400 * NANOSECONDS
     today = time.time_ns() // day * day
     for number, message in enumerate(tasks):

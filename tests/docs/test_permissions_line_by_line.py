@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +19,14 @@ import pytest
 from ajsync.asyncjobs.applied import Origin
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.asyncjobs.pausing import Settled
 from ajsync.errors import AjsyncError
 from ajsync.reconcile.apply import recreate
 from ajsync.reconcile.apply.apply import apply
 from ajsync.reconcile.apply.record import record_apply
 from ajsync.reconcile.apply.recreate import finish_interrupted
 from ajsync.reconcile.apply.writing import KeyWrite, write_keys
+from ajsync.reconcile.pause import Owners, pause, resume
 from ajsync.reconcile.reconciler import Goal, propose
 from ajsync.transport.connection import Connection, connect
 from tests.conftest import StartServer
@@ -59,17 +61,26 @@ async def change(connection: Connection) -> None:
     """What the user for `apply` is for, beside a Go scheduler."""
     bucket = await ConfigurationBucket.open(connection)
     await finish_interrupted(bucket, OWNER)
+    _raise_for(await pause(bucket, ["B"], Owners((OWNER,)), by="ann", reason="why"))
     desired = {name: ours(name, "@hourly") for name in ("A", "C")}
     plan = (await propose(bucket, Goal(OWNER, desired))).plan
     result = await apply(bucket, plan, now=1)
     if result.error is not None:
         raise result.error
     await record_apply(bucket, plan, result, Origin("me"), now=1)
+    _raise_for(await pause(bucket, ["C"], Owners((OWNER,)), by="ann", reason="why"))
+    _raise_for(await resume(bucket, ["C"], Owners((OWNER,))))
     live = await bucket.read()
     assert {name: entry.task and entry.task.schedule for name, entry in live.entries.items()} == {
         "A": "@hourly",
         "C": "@hourly",
     }
+
+
+def _raise_for(settled: Sequence[Settled]) -> None:
+    for each in settled:
+        if each.error is not None:
+            raise each.error
 
 
 async def make(connection: Connection) -> None:

@@ -13,6 +13,7 @@ from typing import Any, get_args
 import nats
 import pytest
 
+import ajsync
 from ajsync.asyncjobs import election
 from ajsync.asyncjobs.model import ScheduledTask, encode_scheduled_task
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, ELECTIONS_STREAM, SCHEDULE_SUBJECT, TASKS_STREAM
@@ -87,7 +88,9 @@ async def read_log(stream: Any, text: str) -> list[str]:
 
 async def test_the_status_on_the_page_is_what_a_leader_says(server: NatsServer, tmp_path: Path) -> None:
     (shown,) = blocks(MONITORING, "json")
-    await prepare(server, *SCHEDULES)
+    await prepare(server, *SCHEDULES, task("REPORT_DAILY", owner=None))
+    async with ajsync.connect(server=server.url) as client:
+        await client.pause("REPORT_DAILY", reason="new disks", by="ann@example.net")
     with background(tmp_path, "scheduler", "dev1", "--server", server.url, "--monitor", "0") as process:
         first = (await read_log(process.stderr, "Monitoring at"))[-1]
         url = first.partition("Monitoring at ")[2]

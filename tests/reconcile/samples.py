@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from ajsync.asyncjobs.applied import Commit, RecordedApply
-from ajsync.asyncjobs.model import BucketIdentity, Managed, ScheduledTask
+from ajsync.asyncjobs.model import BucketIdentity, Managed, Pause, ScheduledTask
 from ajsync.errors import ConflictError, GateError, Location
 from ajsync.reconcile.impact import Impact, Peak, QueueImpact
 from ajsync.reconcile.plan import Adopt, Change, Conflict, Create, Delete, Destination, Plan, Update
@@ -165,6 +165,7 @@ def hostile_plan() -> Plan:
         conflicts=tuple(Conflict(text, "unreadable", text) for text in HOSTILE),
         unreadable=tuple((f"{text}!", text) for text in HOSTILE),
         last=RecordedApply(CREATED_AT, "".join(HOSTILE), Commit("a" * 40, 0, "".join(HOSTILE)), HOSTILE[0]),
+        paused=tuple((text, Pause(CREATED_AT, text, text)) for text in HOSTILE),
     )
 
 
@@ -207,7 +208,14 @@ def plans() -> st.SearchStrategy[Plan]:
         destination=st.builds(Destination, ANY_TEXTS, ANY_TEXTS, ANY_TEXTS, ANY_TEXTS),
         ignored=st.lists(st.tuples(ANY_TEXTS, st.just(("overlap", "except"))), max_size=3).map(tuple),
         last=st.none() | recorded_applies(),
+        paused=st.lists(st.tuples(ANY_TEXTS, pauses()), max_size=3).map(tuple),
     ).flatmap(lambda plan: st.just(plan) | _selected(plan))
+
+
+def pauses() -> st.SearchStrategy[Pause]:
+    """Any pause."""
+    instants = st.integers(0, 2**63 - 1)
+    return st.builds(Pause, since=instants, by=ANY_TEXTS, reason=ANY_TEXTS, until=instants)
 
 
 def recorded_applies() -> st.SearchStrategy[RecordedApply]:
@@ -245,8 +253,8 @@ def _changes(draw: st.DrawFn) -> Change:
     revision = draw(st.integers(0, 2**63))
     any_of: list[Change] = [
         Create(after.name, after, revision),
-        Update(after.name, before, after, revision),
-        Adopt(after.name, before, after, revision),
-        Delete(before.name, before, revision),
+        Update(after.name, before, after, revision, draw(st.booleans())),
+        Adopt(after.name, before, after, revision, draw(st.booleans())),
+        Delete(before.name, before, revision, paused=draw(st.booleans())),
     ]
     return draw(st.sampled_from(any_of))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ajsync.asyncjobs.due import times_of
 from ajsync.asyncjobs.minutes import MINUTE
-from ajsync.asyncjobs.model import LiveSchedule, ScheduledTask
+from ajsync.asyncjobs.model import LiveSchedule, Pause, ScheduledTask
 from ajsync.errors import ScheduleError
 from ajsync.reconcile.impact import SPAN, Impact, Peak, QueueImpact, impact
 from ajsync.reconcile.plan import Adopt, Plan, plan
@@ -95,6 +95,16 @@ def test_an_adoption_counts_what_the_schedule_did_before() -> None:
     assert planned.count(Adopt) == 1
     assert found is not None
     assert found.queues == (QueueImpact("EMAIL", 1, 24),)
+
+
+def test_a_paused_schedule_has_no_fires() -> None:
+    found, wanted = jobs(3), jobs(3, "0 4 * * *")
+    bucket = live(found)
+    paused = {name: replace(entry, pause=Pause(1, "", "")) for name, entry in bucket.entries.items() if name != "JOB0"}
+    bucket = replace(bucket, entries={**bucket.entries, **paused})
+    planned = plan(desired(wanted), bucket, owner=OWNER, digest="d")
+    assert [change.paused for change in planned.changes] == [False, True, True]
+    assert impact(planned.changes, bucket.entries, NOW) == Impact(NEXT_MINUTE, (), Peak(MIDNIGHT, 1), Peak(FOUR, 1))
 
 
 def test_a_schedule_that_is_not_valid_and_a_value_that_is_none_have_no_fires() -> None:

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ajsync.asyncjobs.model import Live, LiveSchedule, Managed, ScheduledTask
+from ajsync.asyncjobs.model import Live, LiveSchedule, Managed, Pause, ScheduledTask
 from ajsync.reconcile.fields import content
 from ajsync.reconcile.plan import (
     UNKNOWN,
     Adopt,
+    Change,
     Conflict,
     Create,
     Delete,
@@ -324,3 +325,44 @@ def test_renames_are_pairs_of_equal_content_and_change_no_count(
     counts = told_counts(made.changes)
     assert counts["create"] + counts["rename"] == len(creates)
     assert counts["delete"] + counts["rename"] == len(deletes)
+
+
+@given(WANTED, lives(), st.booleans(), st.data())
+def test_a_paused_schedule_is_planned_like_any_other_and_marked(
+    wanted: list[ScheduledTask], found: Live, adopt: bool, data: st.DataObject
+) -> None:
+    paused = data.draw(st.sets(st.sampled_from(sorted(found.entries)))) if found.entries else set()
+    pause = Pause(1, "ann", "why")
+    entries = {name: replace(each, pause=pause if name in paused else None) for name, each in found.entries.items()}
+    plain, marked = make(wanted, found, adopt=adopt), make(wanted, replace(found, entries=entries), adopt=adopt)
+    assert [each.name for each in marked.changes if each.paused] == [
+        each.name for each in plain.changes if each.name in paused
+    ]
+    assert [*map(_as_active, marked.changes)] == [*map(_as_active, plain.changes)]
+    assert replace(marked, changes=(), paused=()) == replace(plain, changes=())
+    ours = {name for name, each in entries.items() if each.task is not None and each.task.owner == OWNER}
+    assert [name for name, _ in marked.paused] == sorted(paused & ours)
+
+
+def test_an_update_keeps_the_memory_of_pauses_which_no_plan_compares() -> None:
+    old = task("A", pauses=((1, 2),))
+    assert make([task("A")], live([old])).unchanged == 1
+    (change,) = make([task("A", queue="Q")], live([old])).changes
+    assert change.after is not None
+    assert change.after.pauses == ((1, 2),)
+
+
+def _as_active(change: Change) -> Change:
+    """A change as if nothing was paused or renamed."""
+    if isinstance(change, Create):
+        return replace(change, after=replace(change.after, created_at=0), renamed_from="")
+    change = replace(change, paused=False)
+    return replace(change, renamed_to="") if isinstance(change, Delete) else change
+
+
+def test_a_paused_schedule_with_a_new_name_is_no_rename_since_it_is_not_paused_under_that() -> None:
+    found = live([task("OLD", created_at=42)])
+    entries = {name: replace(each, pause=Pause(1, "ann", "why")) for name, each in found.entries.items()}
+    made = make([task("NEW")], replace(found, entries=entries))
+    assert [verb for verb, _ in with_verbs(made.changes)] == ["create", "delete"]
+    assert made.changes[0].after == task("NEW")

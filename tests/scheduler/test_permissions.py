@@ -14,11 +14,14 @@ import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.election import ELECTION_SUBJECT
 from ajsync.asyncjobs.model import Managed, ScheduledTask, encode_scheduled_task
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, ELECTIONS_STREAM, SCHEDULE_SUBJECT, TASKS_STREAM
-from ajsync.asyncjobs.streams import stream_configuration
+from ajsync.asyncjobs.streams import make_stream, stream_configuration
 from ajsync.errors import AjsyncError
+from ajsync.reconcile.apply.writing import KeyWrite, write_keys
+from ajsync.reconcile.pause import Owners, pause
 from ajsync.scheduler.scheduler import Scheduler, Settings
 from ajsync.transport import watch
 from ajsync.transport.connection import connect
@@ -49,6 +52,7 @@ SUBJECT_LINE = re.compile(r'^ +("[$C].*")$', re.MULTILINE)
 ALLOWED = SUBJECT_LINE.findall(BLOCK)
 SECTION = PAGE.read_text().partition("## A user for `scheduler`")[2].partition("\n## ")[0]
 MISSING = re.findall(rf'`("{re.escape(API)}STREAM\.CREATE\.\S+")`', SECTION)
+RESUMES = re.findall(r'`("[^`]+")`', SECTION.partition("### A scheduler that resumes")[2])
 STREAMS = (CONFIGURATION_STREAM, ELECTIONS_STREAM, TASKS_STREAM)
 DEADLINE_SECONDS = 30
 LARGE = 20
@@ -200,6 +204,7 @@ FORBIDDEN = [
     f"{KEYS}scheduled_tasks.TICK",
     f"{KEYS}ajsync.journal.team",
     f"{KEYS}ajsync.applied.team",
+    f"{KEYS}ajsync.paused.TICK",
     "$KV.CHORIA_AJ_ELECTIONS.other",
     "$KV.OTHER.key",
     "CHORIA_AJ.E.leader_election.other",
@@ -256,6 +261,49 @@ async def test_with_the_permissions_that_the_page_adds_it_makes_the_missing_stre
             await prepare(admin, TICK, streams=False)
             await asyncio.to_thread(wait_until, heard.fired, process)
     assert 'user:makes"' not in server.log
+
+
+async def test_with_the_permissions_that_the_page_adds_it_resumes_and_each_is_needed(
+    start_server: StartServer, home: Path
+) -> None:
+    assert len(RESUMES) == 3
+    less = {f"without-{number}": [line for line in RESUMES if line != RESUMES[number]] for number in range(3)}
+    users = {USER: BLOCK, "resumes": allowed_also(RESUMES)} | {name: allowed_also(more) for name, more in less.items()}
+    server = serve_accounts(start_server, home, users)
+    assert await problem_after_a_pause("resumes") == ""
+    assert refused_subjects(server, "resumes") == []
+    for name, told in ((USER, "CONSUMER.LIST"), *((f"without-{number}", "") for number in range(3))):
+        assert told in await problem_after_a_pause(name)
+        refused = refused_subjects(server, name)
+        assert refused
+        if name != USER:
+            line = RESUMES[int(name[-1])]
+            assert all(allows(line, subject) for subject in refused), (line, refused)
+
+
+async def problem_after_a_pause(name: str) -> str:
+    """Let a scheduler of this user see the end of a pause: its problem with the schedule; "" once it is resumed."""
+    async with connect(context(f"admin-{name}")) as admin, connect(context(name)) as connection:
+        for stream in STREAMS:
+            await make_stream(admin, stream)
+        bucket = await ConfigurationBucket.open(admin)
+        await write_keys(bucket, [KeyWrite("TICK", 0, task("TICK", schedule="@yearly", owner=None))])
+        (settled,) = await pause(bucket, ["TICK"], Owners((None,)), by="ann", reason="why", last=1)
+        assert settled.error is None
+        scheduler = Scheduler(connection, Settings(name))
+        stop = asyncio.Event()
+        running = asyncio.create_task(scheduler.run(stop))
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while not (found := scheduler.records.problems) and not resumed(scheduler):
+                await asyncio.sleep(0.02)
+        stop.set()
+        await running
+        await connection.client.flush()
+        return found[0].problem if found else ""
+
+
+def resumed(scheduler: Scheduler) -> bool:
+    return "TICK" in scheduler.agenda and not len(scheduler.pauses)
 
 
 async def test_with_the_permissions_of_both_users_it_follows_the_files_too(

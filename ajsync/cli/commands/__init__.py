@@ -17,6 +17,8 @@ COMMANDS = {
     "backfill": "Make the tasks of past due instants that are missing.",
     "add": "Add one schedule to the bucket.",
     "delete": "Delete one schedule from the bucket.",
+    "pause": "Stop schedules from firing, until a time or until they are resumed.",
+    "resume": "Let paused schedules fire again.",
     "export": "Write the schedules of the bucket as YAML.",
     "scheduler": "Turn what is due into tasks, as the elected one of several.",
     "dev": "Run a NATS server to try things out.",

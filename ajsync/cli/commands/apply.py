@@ -22,7 +22,7 @@ from ajsync.cli.options.shared import (
 )
 from ajsync.cli.options.times import Duration
 from ajsync.cli.options.values import Creation, FiringOptions, Scope, Selectors
-from ajsync.cli.output.terminal import confirm, say, stderr_paint
+from ajsync.cli.output.terminal import confirm, say, stderr_paint, warn
 from ajsync.errors import UsageError
 from ajsync.safety import Opened
 from ajsync.text import counted, visible
@@ -189,9 +189,16 @@ async def _prepare(
 ) -> Proposal:
     from ajsync.cli.session import proposal_of
     from ajsync.reconcile.apply.recreate import finish_interrupted
+    from ajsync.reconcile.pause import resume_due
 
     if finished := await finish_interrupted(bucket, configuration.owner):
         say(f"Restored {counted(len(finished), 'schedule')} that an interrupted apply had left deleted.")
+    settled = await resume_due(bucket, configuration.owner)
+    if resumed := [each for each in settled if each.error is None]:
+        say(f"Resumed {counted(len(resumed), 'schedule')} whose pause had ended.")
+    for each in settled:
+        if each.error is not None:
+            warn(f"The pause of {visible(each.name)} has ended, and it is still paused. {each.error}")
     return await proposal_of(bucket, scope, configuration, opened, selection)
 
 

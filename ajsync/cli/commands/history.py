@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import tzinfo
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from ajsync.timestamp import format_ajc
 
 if TYPE_CHECKING:
     from ajsync.asyncjobs.bucket import ConfigurationBucket
-    from ajsync.asyncjobs.model import ScheduledTask
+    from ajsync.asyncjobs.model import Pause, ScheduledTask
     from ajsync.inspect.history import PastFire
     from ajsync.selection import Selection
 
@@ -112,20 +113,25 @@ async def _read_selected(
     from ajsync.cli.source import selected, source_of
 
     found, without = [], {}
-    for task in selected(source_of(await bucket.read()), selection).tasks:
+    source = selected(source_of(await bucket.read()), selection)
+    for task in source.tasks:
         try:
-            found.append((task, await _past_fires(bucket, task, last)))
+            found.append((task, await _past_fires(bucket, task, source.paused.get(task.name), last)))
         except ScheduleError as error:
             without[task.name] = one_line(str(error))
     say_why("The schedules of these are not valid, so they were never due:", without)
     return found
 
 
-async def _past_fires(bucket: ConfigurationBucket, task: ScheduledTask, last: int) -> Sequence[PastFire]:
+async def _past_fires(
+    bucket: ConfigurationBucket, task: ScheduledTask, pause: Pause | None, last: int
+) -> Sequence[PastFire]:
     from ajsync.inspect.history import read_history
 
     message = await bucket.get(schedule_key(task.name))
     now = time.time_ns()
+    if pause is not None:  # while it is paused it is not due
+        task = replace(task, pauses=(*task.pauses, (pause.since, now)))
     stored_at = message.stored_at if message else now
     return await read_history(bucket.connection, task, stored_at=stored_at, now=now, last=last)
 
@@ -133,20 +139,20 @@ async def _past_fires(bucket: ConfigurationBucket, task: ScheduledTask, last: in
 async def _read(
     bucket: ConfigurationBucket, name: str, last: int, scope: Scope
 ) -> tuple[ScheduledTask, Sequence[PastFire]]:
-    from ajsync.cli.source import stored_task
+    from ajsync.cli.source import stored_entry
 
     try:
-        task = await stored_task(bucket, name)
+        task, pause = await stored_entry(bucket, name)
     except NotFoundError:
-        await _raise_if_paused(bucket, name, scope)
+        await _raise_if_suspended(bucket, name, scope)
         raise
     try:
-        return task, await _past_fires(bucket, task, last)
+        return task, await _past_fires(bucket, task, pause, last)
     except ScheduleError as error:
         raise InvalidError(f"{name} has a schedule that is not valid, so it was never due: {error}.") from None
 
 
-async def _raise_if_paused(bucket: ConfigurationBucket, name: str, scope: Scope) -> None:
+async def _raise_if_suspended(bucket: ConfigurationBucket, name: str, scope: Scope) -> None:
     """Raise NotFoundError if the files hold the schedule and say that it is suspended."""
     from ajsync.cli.project import load
 
@@ -158,6 +164,6 @@ async def _raise_if_paused(bucket: ConfigurationBucket, name: str, scope: Scope)
         marker = await bucket.get(schedule_key(name))
         since = f" since {format_ajc(marker.stored_at)}" if marker is not None and marker.deleted else ""
         raise NotFoundError(
-            f"{name} is paused: it is suspended in the files and out of the bucket{since}, so it is never due. "
+            f"{name} is suspended in the files and out of the bucket{since}, so it is never due. "
             "To bring it back, remove its 'suspend' and apply."
         ) from None

@@ -19,7 +19,7 @@ from ajsync.text import one_line
 @output_option("the stored values as an array")
 @click.option("--create-bucket", is_flag=True, hidden=True, help="Make the bucket if it is missing, as 'ajc' does.")
 def command(selectors: Selectors, scope: Scope, names: bool, output: str, create_bucket: bool) -> None:
-    """List the schedules in the bucket, of all owners or those that are selected.
+    """List the schedules in the bucket, of all owners or those that are selected, paused ones too.
 
     Schedules that cannot fire, and values in the bucket that are not scheduled tasks, are listed below the table, with
     the reason. On a narrow terminal some columns are omitted; a pipe and --output have all of them.
@@ -34,8 +34,9 @@ def command(selectors: Selectors, scope: Scope, names: bool, output: str, create
     """
     from ajsync.cli.output import schedules
     from ajsync.cli.source import read_source
-    from ajsync.reconcile.fields import stored_object
-    from ajsync.reconcile.render.fires import FireTimes
+    from ajsync.reconcile.fields import entry_object
+    from ajsync.reconcile.render.fires import PAUSED, FireTimes
+    from ajsync.reconcile.render.wording import pause_told
 
     source = read_source(scope, selectors, creation=Creation() if create_bucket else None)
     tasks = source.tasks
@@ -44,10 +45,18 @@ def command(selectors: Selectors, scope: Scope, names: bool, output: str, create
         show(output, lambda: listed, lambda: listed)
     else:
         times = FireTimes(datetime.now(UTC))
-        fires = [times.of(task) for task in tasks] if output == "table" else []
-        show(output, lambda: [stored_object(task) for task in tasks], lambda: schedules.schedules_table(tasks, fires))
+        fires = (
+            [PAUSED if task.name in source.paused else times.of(task) for task in tasks] if output == "table" else []
+        )
+        show(
+            output,
+            lambda: [entry_object(task, source.paused.get(task.name)) for task in tasks],
+            lambda: schedules.schedules_table(tasks, fires),
+        )
         if output == "table":
             amiss = {task.name: found.lines[0] for task, found in zip(tasks, fires, strict=True) if found.amiss}
             schedules.say_why("These schedules do not fire:", amiss)
+            paused = {name: pause_told(pause) for name, pause in source.paused.items()}
+            schedules.say_why("These schedules are paused, and 'ajsync resume' brings them back:", paused)
     unreadable = {name: one_line(problem) for name, problem in source.unreadable.items()}
     schedules.say_why("These values are not scheduled tasks, and are left alone:", unreadable)

@@ -69,6 +69,9 @@ def command(
         show(output, lambda: next_document(found, zone), lambda: next_table(found, first, zone))
     elif not selectors.given:
         say(f"There are no schedules in {source.place}.")
+    if not names and source.paused:
+        are = plural(len(source.paused), "is", "are")
+        say(f"{counted(len(source.paused), 'schedule')} {are} paused; 'ajsync list' shows why.")
     if not names and source.unreadable:
         values = counted(len(source.unreadable), "value")
         are = plural(len(source.unreadable), "is not a scheduled task", "are not scheduled tasks")

@@ -55,7 +55,7 @@ def command(
         first = slot_start(first, hours)
     source = read_source(scope, selectors, from_files=from_files)
     begin = to_nanoseconds(first)
-    tasks = [replace(task, created_at=begin) for task in source.tasks] if from_files else source.tasks
+    tasks = [replace(task, created_at=begin) for task in source.tasks] if from_files else source.firing
     found = timeline(tasks, first, hours, zone)
     found = replace(found, invalid={**found.invalid, **source.unreadable})
     show(output, lambda: timeline_document(found), lambda: timeline_lines(found, hours, source.place))

@@ -25,6 +25,8 @@ from ajsync.cli.output.data import output_option, show
 def command(name: str | None, selectors: Selectors, scope: Scope, show_payload: bool, output: str) -> None:
     """Show one schedule of the bucket, or those that are selected: when each fires next and who owns it.
 
+    Of a paused schedule it shows until when, by whom and why.
+
     \b
     Examples:
       ajsync view EMAIL_MONTHLY_UPDATE
@@ -33,23 +35,23 @@ def command(name: str | None, selectors: Selectors, scope: Scope, show_payload: 
     """
     from ajsync.cli.output.schedules import say_why, schedule_lines
     from ajsync.cli.session import configured_context, on_bucket
-    from ajsync.cli.source import one_named_or_selected, read_source, stored_task
-    from ajsync.reconcile.fields import stored_object
+    from ajsync.cli.source import one_named_or_selected, read_source, stored_entry
+    from ajsync.reconcile.fields import entry_object
     from ajsync.text import one_line
 
     one_named_or_selected(name, selectors)
     if name is not None:
         named = name
-        task = on_bucket(scope, configured_context(scope), lambda bucket: stored_task(bucket, named))
-        show(output, lambda: stored_object(task), lambda: schedule_lines(task, show_payload=show_payload))
+        task, pause = on_bucket(scope, configured_context(scope), lambda bucket: stored_entry(bucket, named))
+        show(output, lambda: entry_object(task, pause), lambda: schedule_lines(task, pause, show_payload=show_payload))
         return
     source = read_source(scope, selectors)
 
     def lines() -> Iterator[str]:
         for number, task in enumerate(source.tasks):
             yield from [""] if number else []
-            yield from schedule_lines(task, show_payload=show_payload)
+            yield from schedule_lines(task, source.paused.get(task.name), show_payload=show_payload)
 
-    show(output, lambda: [*map(stored_object, source.tasks)], lines)
+    show(output, lambda: [entry_object(task, source.paused.get(task.name)) for task in source.tasks], lines)
     unreadable = {name: one_line(problem) for name, problem in source.unreadable.items()}
     say_why("These values are not scheduled tasks, and are left alone:", unreadable)

@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 
 from rich.cells import cell_len
 
-from ajsync.asyncjobs.model import ScheduledTask, has_drifted
+from ajsync.asyncjobs.model import Pause, ScheduledTask, has_drifted
 from ajsync.cli.output.streams import in_plain_signs, speaks_utf8
 from ajsync.cli.output.table import framed, stdout_width
 from ajsync.cli.output.terminal import say, stdout_paint
-from ajsync.reconcile.render.fires import Fires, FireTimes
+from ajsync.reconcile.render.fires import PAUSED, Fires, FireTimes
 from ajsync.reconcile.render.rows import DRIFT
+from ajsync.reconcile.render.wording import pause_told
 from ajsync.schedule import format_duration
 from ajsync.text import escape, listed, pairs, visible
 from ajsync.timestamp import format_ajc
@@ -28,8 +29,8 @@ _DISPENSABLE = ("Created", "Owner", "Task Type", "Queue")
 """What a narrow terminal omits, the first of them first: a table of broken words is of no use."""
 
 
-def schedule_lines(task: ScheduledTask, *, show_payload: bool = False) -> Iterator[str]:
-    """Describe one schedule."""
+def schedule_lines(task: ScheduledTask, pause: Pause | None = None, *, show_payload: bool = False) -> Iterator[str]:
+    """Describe one schedule, and its pause if it is paused."""
     yield f"Scheduled Task {visible(task.name)} created at {format_ajc(task.created_at)}"
     yield ""
     rows = [
@@ -58,8 +59,11 @@ def schedule_lines(task: ScheduledTask, *, show_payload: bool = False) -> Iterat
             ("Labels", pairs(managed.labels)),
             ("Drift", DRIFT if has_drifted(task) else ""),
         ]
-    fires = FireTimes(datetime.now(UTC)).of(task).lines
-    rows += [("" if index else "Next", line) for index, line in enumerate(fires)]
+    if pause is not None:
+        rows.append(("Paused", pause_told(pause)))
+    else:
+        fires = FireTimes(datetime.now(UTC)).of(task).lines
+        rows += [("" if index else "Next", line) for index, line in enumerate(fires)]
     yield from (f"{label:>21}{':' if label else ' '} {text}" for label, text in rows if text)
     if show_payload and task.payload is not None:
         yield ""
@@ -87,7 +91,11 @@ def say_why(title: str, reasons: Mapping[str, str]) -> None:
 
 
 def _cells(task: ScheduledTask, upcoming: Fires) -> list[str]:
-    following = upcoming.times[0].isoformat(" ", "seconds") if upcoming.times else "error" if upcoming.amiss else "-"
+    if upcoming is PAUSED:
+        following = "paused"
+    else:
+        otherwise = "error" if upcoming.amiss else "-"
+        following = upcoming.times[0].isoformat(" ", "seconds") if upcoming.times else otherwise
     owner = task.managed.owner if task.managed else "-"
     texts = (task.name, task.schedule, task.queue, task.task_type, format_ajc(task.created_at), owner, following)
     return [*map(visible, texts)]

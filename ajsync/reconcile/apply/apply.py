@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.asyncjobs.pausing import change_paused
 from ajsync.asyncjobs.queue_store import make_queue
 from ajsync.asyncjobs.watchers import foreign_watchers, wait_until_delivered
 from ajsync.errors import (
@@ -138,6 +139,10 @@ class _Application:
         await self._write(changes, tasks)
 
     async def update(self, changes: list[Update | Adopt]) -> None:
+        await self._change_paused([change for change in changes if change.paused])
+        changes = [change for change in changes if not change.paused]
+        if not changes:
+            return
         if not await foreign_watchers(self.bucket.connection):
             await self._write(changes, [change.after for change in changes])
             return
@@ -145,7 +150,20 @@ class _Application:
             self._record(change, written)
 
     async def delete(self, changes: list[Delete]) -> None:
+        await self._change_paused([change for change in changes if change.paused])
+        changes = [change for change in changes if not change.paused]
         await self._write(changes, [None] * len(changes))
+
+    async def _change_paused(self, changes: Sequence[Update | Adopt | Delete]) -> None:
+        """Change the values of paused schedules where they are, in the keys of their pauses."""
+        if not changes:
+            return
+        settled = await change_paused(self.bucket, {each.name: (each.revision, each.after) for each in changes})
+        for change in changes:
+            error = settled[change.name].error
+            self._record(change, Written(error=error))
+            if error is None and self.on_done is not None:
+                self.on_done()
 
     async def _write(self, changes: Sequence[Change], tasks: Sequence[ScheduledTask | None]) -> None:
         writes = [KeyWrite(each.name, each.revision, task) for each, task in zip(changes, tasks, strict=True)]

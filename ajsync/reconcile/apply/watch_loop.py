@@ -15,9 +15,10 @@ from ajsync.errors import AjsyncError, InvalidError, UnreachableError
 from ajsync.reconcile.apply.apply import Result, apply
 from ajsync.reconcile.apply.record import not_recorded, record_apply
 from ajsync.reconcile.apply.recreate import finish_interrupted
+from ajsync.reconcile.pause import resume_due
 from ajsync.reconcile.plan import UNKNOWN, Change, Create, Delete, Destination, Plan
 from ajsync.reconcile.reconciler import Goal, propose
-from ajsync.text import counted, listed
+from ajsync.text import counted, listed, visible
 from ajsync.transport.connection import Connection
 from ajsync.waiting import first_of
 
@@ -113,6 +114,11 @@ class WatchLoop:
             finished = await finish_interrupted(bucket, goal.owner)
             if finished:
                 log.info("Restored %s that an interrupted apply had left deleted", counted(len(finished), "schedule"))
+            for each in await resume_due(bucket, goal.owner):
+                if each.error is None:
+                    log.info("Resumed %s: its pause has ended", visible(each.name))
+                else:
+                    log.warning("The pause of %s has ended, and it is still paused. %s", visible(each.name), each.error)
             proposal = await propose(bucket, goal, self._destination)
             plan = proposal.plan
             self._warn_of_go(plan)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.model import ScheduledTask, decode_scheduled_task, encode_scheduled_task
 from ajsync.asyncjobs.names import schedule_key
+from ajsync.asyncjobs.pause import pause_key
 from ajsync.asyncjobs.writes import compare_and_set, refusal
 from ajsync.errors import AjsyncError, ConflictError, StoredValueError, UnreachableError
 from ajsync.reconcile.fields import changed_fields
@@ -66,6 +67,11 @@ async def _judge(bucket: ConfigurationBucket, write: KeyWrite, answer: Answer) -
         return Written(error=refusal(write.name, answer), attempted=answer.sent)
     try:
         found = await bucket.get(schedule_key(write.name))
+        if write.task is None and found is not None and found.deleted:
+            # Who deletes a schedule to pause it has written its pause before.
+            pause = await bucket.get(pause_key(write.name))
+            if pause is not None and not pause.deleted:
+                return Written(error=ConflictError(f"{write.name}: it was paused after it was read; left alone"))
     except UnreachableError as error:
         return Written(error=error)
     if found is not None and _holds(write, found.data, found.deleted):

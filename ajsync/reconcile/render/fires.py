@@ -27,6 +27,10 @@ class Fires:
     """True if it has no fires although it should."""
 
 
+PAUSED = Fires((), ("paused",))
+"""Instead of the fires of a schedule that is paused."""
+
+
 class FireTimes:
     """The next fires after an instant, for many schedules."""
 

@@ -24,7 +24,7 @@ from ajsync.reconcile.render.wording import (
     queues_told,
     summary,
 )
-from ajsync.text import counted, one_line, plural, visible
+from ajsync.text import counted, listed, one_line, plural, visible
 
 Level = Literal["notice", "warning", "error"]
 
@@ -51,7 +51,7 @@ def render_github(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOp
         ignored, place = f"{IGNORED} {', '.join(members)}", options.locations.get(name)
         warnings.append(_command("warning", f"ajsync: {visible(name)} beside a Go scheduler", ignored, place))
     where = destination_told(plan.destination)
-    message, more = f"{where}. {summary(plan)}" if where else summary(plan), len(others) - (_MOST - 1)
+    message, more = f"{where}. {_summary(plan)}" if where else _summary(plan), len(others) - (_MOST - 1)
     if more > 0:
         message += f" {counted(more, 'more change')} {plural(more, 'is', 'are')} not annotated."
     if applied := last_applied(plan, options.now):
@@ -75,6 +75,11 @@ def render_findings(level: Level, findings: Sequence[tuple[str, Problem]]) -> st
     return "\n".join(_limited(level, commands))
 
 
+def _summary(plan: Plan) -> str:
+    paused = [visible(name) for name, _ in plan.paused]
+    return summary(plan) + (f" Paused: {listed(paused)}." if paused else "")
+
+
 def _errors(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOptions) -> Iterator[str]:
     for refusal in refusals:
         if not (plan.conflicts and isinstance(refusal, ConflictError)):  # each conflict is an error of its own below
@@ -95,7 +100,8 @@ def _limited(level: Level, commands: Sequence[str]) -> Sequence[str]:
 
 def _annotate(level: Level, verb: str, change: Change, fires: FireTimes, options: RenderOptions) -> str:
     why = ", suspended in the files" if is_suspended(change, options) else ""
-    title = f"ajsync: {verb} {visible(change.name)}{why}"
+    paused = " (paused)" if change.paused else ""
+    title = f"ajsync: {verb} {visible(change.name)}{why}{paused}"
     rows = [*change_rows(change, show_payload=options.show_payload), *next_rows(change, fires)]
     return _command(level, title, "\n".join(map(_line, rows)), options.locations.get(change.name))
 

@@ -12,7 +12,7 @@ from ajsync.asyncjobs.applied import VERBS, RecordedApply
 from ajsync.asyncjobs.model import ScheduledTask, has_drifted
 from ajsync.asyncjobs.queues import ALL_THERE
 from ajsync.errors import AjsyncError, ConflictError, Location
-from ajsync.reconcile.fields import changed_fields, stored_object
+from ajsync.reconcile.fields import changed_fields, pause_object, stored_object
 from ajsync.reconcile.plan import KINDS, Change, Conflict, Create, Delete, Plan, told_counts
 from ajsync.reconcile.render.fires import FireTimes
 from ajsync.reconcile.render.impact import impact_document
@@ -52,6 +52,8 @@ def render_json(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOpti
         "unreadable": [{"name": name, "reason": reason} for name, reason in plan.unreadable],
         **_ignored(plan, options),
     }
+    if plan.paused:
+        document["paused"] = [{"name": name, **pause_object(pause)} for name, pause in plan.paused]
     return json.dumps(document, indent=2)
 
 
@@ -140,13 +142,14 @@ def _change(change: Change, fires: FireTimes, options: RenderOptions) -> dict[st
     return {
         "action": change.verb,
         "name": change.name,
+        **({"paused": True} if change.paused else {}),
         "revision": change.revision,
         "rename": _rename(change),
         "drift": before is not None and has_drifted(before),
         "fields": [field.name for field in changed],
         "before": _task(before, options.show_payload),
         "after": _task(after, options.show_payload),
-        "next": [time.isoformat() for time in fires.of(after).times] if after is not None else [],
+        "next": [time.isoformat() for time in fires.of(after).times] if after is not None and not change.paused else [],
         "location": _location(options.locations.get(change.name)),
         **({"suspended": True} if is_suspended(change, options) else {}),
     }

@@ -18,6 +18,7 @@ from ajsync.reconcile.render.interface import RenderOptions
 from ajsync.reconcile.render.rows import LABEL, PlanRow, change_rows, next_rows
 from ajsync.reconcile.render.wording import (
     IGNORED,
+    PAUSED,
     REFUSED,
     REMEDIES,
     change_place,
@@ -26,12 +27,14 @@ from ajsync.reconcile.render.wording import (
     last_applied,
     left_alone,
     loosened_told,
+    paused_rows,
     place,
     queues_told,
     shown_counts,
     summary,
 )
 from ajsync.text import cut, one_line, visible
+from ajsync.timestamp import to_nanoseconds
 
 LIMIT = 65_536
 """UTF-16 units of a comment. GitHub counts characters and accepts 262,144 bytes at most: this satisfies both."""
@@ -115,6 +118,10 @@ def _head(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOptions) -
             f"> - {code(visible(name))}: {', '.join(map(code, members))}" for name, members in plan.ignored
         )
         yield ""
+    if plan.paused:
+        yield f"{PAUSED}\n"
+        yield from _some(f"- {prose(row)}" for row in paused_rows(plan, to_nanoseconds(options.now)))
+        yield ""
     phrase, unreadable = left_alone(plan)
     if phrase:
         yield f"Left alone: {phrase}.\n"
@@ -161,7 +168,8 @@ def _forms(verb: str, change: Change, fires: FireTimes, options: RenderOptions) 
     """A change in full, without its next fires, and by its name alone."""
     mark = _MARKS[verb]
     where = change_place(change, options)
-    name = f"{mark} {visible(change.name)}{f'  {where}' if where else ''}\n"
+    paused = "  paused" if change.paused else ""
+    name = f"{mark} {visible(change.name)}{paused}{f'  {where}' if where else ''}\n"
     rows = change_rows(change, show_payload=options.show_payload, most_content=_MOST_CONTENT)
     fields = name + "".join(_line(row, mark) for row in rows)
     return f"{fields}{''.join(_line(row, ' ') for row in next_rows(change, fires))}\n", f"{fields}\n", name

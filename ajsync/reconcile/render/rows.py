@@ -80,9 +80,13 @@ def change_rows(change: Change, *, show_payload: bool, most_content: int | None 
 
 
 def next_rows(change: Change, fires: FireTimes) -> list[PlanRow]:
-    """The next fires, if the change creates or moves them."""
+    """The next fires, if the change creates or moves them; a paused schedule has none."""
     before, after = change.before, change.after
-    if after is None or (before is not None and TIMING.isdisjoint(each.name for each in changed_fields(before, after))):
+    if (
+        after is None
+        or change.paused
+        or (before is not None and TIMING.isdisjoint(each.name for each in changed_fields(before, after)))
+    ):
         return []
     found = fires.of(after)
     tone: Tone = "amiss" if found.amiss else "note"

@@ -17,6 +17,7 @@ from ajsync.reconcile.render.interface import RenderOptions
 from ajsync.reconcile.render.rows import LABEL, PlanRow, change_rows, next_rows
 from ajsync.reconcile.render.wording import (
     IGNORED,
+    PAUSED,
     REFUSED,
     REMEDIES,
     change_place,
@@ -25,11 +26,13 @@ from ajsync.reconcile.render.wording import (
     last_applied,
     left_alone,
     loosened_told,
+    paused_rows,
     place,
     queues_told,
     summary,
 )
 from ajsync.text import Paint, one_line, visible
+from ajsync.timestamp import to_nanoseconds
 
 _SYMBOLS = {"create": "+", "update": "~", "adopt": "&", "rename": ">", "delete": "-"}
 _WIDEST = 40
@@ -38,6 +41,8 @@ _UNREADABLE = 10
 """How many unreadable entries are listed."""
 _MOST_IGNORED = 10
 """How many schedules are listed of which a Go scheduler ignores something."""
+_PAUSED = 10
+"""How many paused schedules are listed."""
 _GUTTER = "│ "
 """Precedes each line of a payload: GitHub would take one that begins with `::` for a command."""
 _STYLES = {"note": "faint", "amiss": "update", "content": "", "added": "new", "removed": "old"}
@@ -57,6 +62,7 @@ def render_text(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOpti
         lines += _impact(options.impact, paint)
     lines += _conflicts(plan, options, paint)
     lines += _ignored(plan, options, paint)
+    lines += _paused(plan, options, paint)
     lines += _left_alone(plan, paint)
     lines.append(paint("strong", summary(plan)))
     lines += _refusals(plan, refusals, paint)
@@ -83,6 +89,7 @@ def _heading(plan: Plan, options: RenderOptions, paint: Paint) -> Iterator[str]:
 def _change(verb: str, change: Change, fires: FireTimes, options: RenderOptions, paint: Paint) -> Iterator[str]:
     where = change_place(change, options)
     heading = f"{paint(verb, _SYMBOLS[verb])} {paint('strong', visible(change.name))}"
+    heading = f"{heading}  {paint('update', 'paused')}" if change.paused else heading
     yield f"{heading}  {paint('faint', where)}" if where else heading
     rows = change_rows(change, show_payload=options.show_payload)
     width = min(max((cell_len(row.before) for row in rows if row.before is not None), default=0), _WIDEST)
@@ -149,6 +156,17 @@ def _ignored(plan: Plan, options: RenderOptions, paint: Paint) -> Iterator[str]:
         yield f"{line}  {paint('faint', where)}" if where else line
     if len(plan.ignored) > _MOST_IGNORED:
         yield f"    and {len(plan.ignored) - _MOST_IGNORED:,} more"
+    yield ""
+
+
+def _paused(plan: Plan, options: RenderOptions, paint: Paint) -> Iterator[str]:
+    rows = paused_rows(plan, to_nanoseconds(options.now))
+    if not rows:
+        return
+    yield PAUSED
+    yield from (f"  {paint('update', '‖')} {row}" for row in rows[:_PAUSED])
+    if len(rows) > _PAUSED:
+        yield f"    and {len(rows) - _PAUSED:,} more"
     yield ""
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from ajsync.asyncjobs.applied import RecordedApply
+from ajsync.asyncjobs.model import Pause
 from ajsync.errors import AjsyncError, ConflictError, Location
 from ajsync.reconcile.gates import Loosened
 from ajsync.reconcile.plan import UNKNOWN, Change, Delete, Destination, Plan, told_counts
@@ -23,6 +24,8 @@ REMEDIES: Mapping[str, str] = {
 }
 """What to do about a conflict, by its kind."""
 
+PAUSED = "Paused, and not resumed by an apply:"
+"""The line above the paused schedules."""
 REFUSED = "This plan will not be applied:"
 """The line above the refusals."""
 
@@ -124,6 +127,26 @@ def left_alone(plan: Plan) -> tuple[str, Sequence[tuple[str, str]]]:
         (len(unreadable), "unreadable"),
     )
     return ", ".join(f"{count} {what}" for count, what in counts if count), unreadable
+
+
+def pause_told(pause: Pause) -> str:
+    """Until when, by whom and why, behind "paused": `until Sun 2026-11-29 18:00 UTC by ann@host (new disks)`."""
+    until = f"until {instant_told(pause.until)}" if pause.until else f"since {instant_told(pause.since)}"
+    by = f" by {visible(pause.by)}" if pause.by else ""
+    return f"{until}{by}" + (f" ({visible(pause.reason)})" if pause.reason else "")
+
+
+def instant_told(instant: int) -> str:
+    """An instant in UTC: `Sun 2026-11-29 18:00 UTC`."""
+    return f"{moment(to_datetime(instant), seconds=False, offset=False)} UTC"
+
+
+def paused_rows(plan: Plan, now: int) -> list[str]:
+    """The paused schedules of a plan, a sentence each."""
+    over = "; the pause has ended, so a scheduler or the next apply resumes it"
+    return [
+        f"{visible(name)}: {pause_told(pause)}{over if 0 < pause.until <= now else ''}" for name, pause in plan.paused
+    ]
 
 
 def gate_refusals(plan: Plan, refusals: Sequence[AjsyncError]) -> list[str]:

@@ -25,7 +25,7 @@ __all__ = ["FOREVER", "Agenda", "AgendaEntry", "Fire"]
 
 CAME_BACK_WITHIN = 60 * NANOSECONDS
 """An entry that is deleted and comes back within this time, with its old time of creation, goes on where it was: beside
-a Go scheduler, an update is a delete and a create."""
+a Go scheduler, an update is a delete and a create. One that comes back from a pause says so, and begins anew."""
 _EFFORT = 1000
 """Searches in one call, which take some milliseconds: one for each next instant of an interval, five for others."""
 _PAUSE_AFTER = 100
@@ -46,8 +46,8 @@ class Agenda:
         """Everything due at or before this instant has been given out."""
         self._look_back = look_back
         self._entries: dict[str, AgendaEntry] = {}
-        self._deleted: dict[str, tuple[int, int]] = {}
-        """Name → time of creation and time of deletion of an entry that may come back."""
+        self._deleted: dict[str, tuple[ScheduledTask, int]] = {}
+        """Name → value and time of deletion of an entry that may come back."""
         self._groups: dict[Times, Group] = {}
         self._heap: list[tuple[int, int, Group]] = []
         """Each group by when it is due next. If the position has passed that, the next instant is still to be found."""
@@ -100,11 +100,13 @@ class Agenda:
         After an error the name has no entry any more.
         """
         came_back = self._deleted.pop(task.name, None)
+        self._leave_out_pauses(task, stored_at)
         self._end(task.name, stored_at)
         since = stored_at
         if came_back is not None:
-            created_at, deleted_at = came_back
-            if created_at == task.created_at and stored_at - deleted_at <= CAME_BACK_WITHIN:
+            before, deleted_at = came_back
+            alike = (before.created_at, before.pauses) == (task.created_at, task.pauses)
+            if alike and stored_at - deleted_at <= CAME_BACK_WITHIN:
                 since = deleted_at
         entry = self._add(task, since)
         self._add_extra(entry, since, self.position)
@@ -114,7 +116,7 @@ class Agenda:
         entry = self._end(name, deleted_at)
         if entry is None:
             return False
-        self._deleted[name] = (entry.task.created_at, deleted_at)
+        self._deleted[name] = (entry.task, deleted_at)
         return True
 
     def between(self, after: int, until: int) -> Iterator[Fire | None]:
@@ -268,6 +270,20 @@ class Agenda:
             heapq.heappush(self._heap, (group.next(self.position), next(self._serial), group))
         group.members[task.name] = entry
         return entry
+
+    def _leave_out_pauses(self, task: ScheduledTask, stored_at: int) -> None:
+        """End the old value for each pause that the new one remembers and nobody has told of.
+
+        A scheduler that was cut off for a while, or for which the bucket no longer held the delete, learns of it here.
+        """
+        entry = self._entries.get(task.name)
+        if entry is None or task.pauses == entry.task.pauses:
+            return
+        for since, until in sorted({*task.pauses}.difference(entry.task.pauses)):
+            if entry.since < until and since < stored_at:
+                self._end(task.name, max(since, entry.since))
+                entry = self._add(entry.task, min(until, stored_at))
+                self._add_extra(entry, entry.since, self.position)
 
     def _end(self, name: str, at: int) -> AgendaEntry | None:
         """End the entry of a name. What it was due before and is not given out yet stays."""

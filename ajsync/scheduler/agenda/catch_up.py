@@ -6,7 +6,7 @@ the policy of its schedule, within its window. Nothing is listed before it is ne
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ajsync.asyncjobs.due import Times
@@ -78,10 +78,15 @@ def _between(entry: AgendaEntry, span: Span) -> Iterator[int]:
     return entry.times.between(*span) if span[0] < span[1] else iter(())
 
 
-def previous_dues(times: Times, due: int, since: int = 0) -> Iterator[int]:
-    """The instants before `due` and after `since` at which a schedule was due, newest first, if ids can hold them."""
+def previous_dues(times: Times, due: int, since: int = 0, pauses: Sequence[Span] = ()) -> Iterator[int]:
+    """The instants before `due` and after `since` at which a schedule was due, newest first, if ids can hold them.
+
+    In `pauses` nothing was due.
+    """
     since = max(since, KSUID_EPOCH * NANOSECONDS - 1)  # no id can hold an earlier one
     earlier = times.previous(due)
     while earlier is not None and earlier > since:
-        yield earlier
-        earlier = times.previous(earlier)
+        paused = min((began for began, ended in pauses if began < earlier <= ended), default=None)
+        if paused is None:
+            yield earlier
+        earlier = times.previous(earlier if paused is None else paused + 1)

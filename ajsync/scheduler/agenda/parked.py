@@ -51,6 +51,10 @@ class Parked:
         """The schedule was deleted by the update."""
         self._away.add(name)
 
+    def is_away(self, name: str) -> bool:
+        """Whether the schedule was deleted by the update, and counts with its old value."""
+        return name in self._away
+
     def come_back(self, name: str) -> None:
         """The schedule is there again, or was deleted for good."""
         self._away.discard(name)

@@ -7,9 +7,11 @@ import logging
 from ajsync.asyncjobs.journal import JOURNAL_SUBJECT
 from ajsync.asyncjobs.model import decode_scheduled_task, unfit
 from ajsync.asyncjobs.names import SCHEDULE_SUBJECT
+from ajsync.asyncjobs.pause import PAUSE_SUBJECT
 from ajsync.errors import ScheduleError, StoredValueError
 from ajsync.scheduler.agenda.agenda import Agenda
 from ajsync.scheduler.agenda.parked import Parked
+from ajsync.scheduler.agenda.paused import Pauses
 from ajsync.scheduler.monitor.records import Records
 from ajsync.text import cut, excerpt
 from ajsync.timestamp import NANOSECONDS
@@ -17,7 +19,7 @@ from ajsync.transport.watch import KeyChange
 
 log = logging.getLogger(__name__)
 
-WATCHED = (f"{SCHEDULE_SUBJECT}*", f"{JOURNAL_SUBJECT}*")
+WATCHED = (f"{SCHEDULE_SUBJECT}*", f"{JOURNAL_SUBJECT}*", f"{PAUSE_SUBJECT}*")
 """What of the bucket a scheduler follows."""
 _TOLD_AT_START = 100
 """The most schedules that are logged by name while the bucket is read for the first time."""
@@ -31,6 +33,7 @@ class Schedules:
     def __init__(self, agenda: Agenda, records: Records) -> None:
         self._agenda = agenda
         self._records = records
+        self.pauses = Pauses()
         self._parked = Parked()
         self._loading = True
         self._told = 0
@@ -40,6 +43,15 @@ class Schedules:
         if seen.subject.startswith(JOURNAL_SUBJECT):
             for name in self._parked.see(seen.subject.removeprefix(JOURNAL_SUBJECT), seen.data):
                 self._remove(name, seen.stored_at)
+        elif seen.subject.startswith(PAUSE_SUBJECT):
+            name = seen.subject.removeprefix(PAUSE_SUBJECT)
+            self.pauses.see(name, seen.data)
+            if name in self.pauses and self._parked.is_away(name):
+                self._parked.come_back(name)
+                self._remove(name, seen.stored_at)
+            elif name not in self._agenda and not self._records.is_invalid(name):
+                self._records.mended(name)
+            self._records.paused(len(self.pauses))
         else:
             name = seen.subject.removeprefix(SCHEDULE_SUBJECT)
             self._records.mended(name)
@@ -73,7 +85,7 @@ class Schedules:
     def _park(self, name: str) -> bool:
         """Keep a schedule whose value an update has deleted; False if something else has deleted it."""
         value = self._parked.value(name)
-        if value is None or self._agenda.task(name) != value:
+        if value is None or self._agenda.task(name) != value or name in self.pauses:
             return False
         self._parked.leave(name)
         fields = {"schedule": cut(name)}
@@ -83,10 +95,11 @@ class Schedules:
     def _load_parked(self) -> None:
         """Take in the values that an update had deleted before this process began."""
         for value in self._parked.values():
-            if value.name in self._agenda or self._records.is_invalid(value.name) or unfit(value):
+            known = value.name in self._agenda or value.name in self.pauses
+            if known or self._records.is_invalid(value.name) or unfit(value):
                 continue
             try:
-                self._agenda.load(value, value.created_at)
+                self._agenda.load(value, max(value.created_at, *(until for _, until in value.pauses), 0))
             except ScheduleError:
                 continue  # it never fired
             self._records.expect(value)

@@ -220,7 +220,7 @@ class Overlap:
         """When the previous fire may have been due, as far as is known."""
         known, key = self._known(), (fire.entry.times, fire.due)
         if known is None:
-            return islice(previous_dues(fire.entry.times, fire.due, fire.task.created_at), _LOOK_BACK)
+            return islice(previous_dues(fire.entry.times, fire.due, fire.task.created_at, fire.task.pauses), _LOOK_BACK)
         if not known:
             return iter(())
         dues = self._previous.get(key)

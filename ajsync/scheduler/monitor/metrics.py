@@ -106,6 +106,9 @@ OPEN_FIRES = _gauge("ajsync_scheduler_open_fires", "Fires that the watermark nam
 CLOCK_SKEW = _gauge("ajsync_scheduler_clock_skew_seconds", "Seconds by which this clock is ahead of the server's")
 IN_FLIGHT = _gauge("ajsync_scheduler_in_flight", "Fires that are being written and are not acknowledged yet")
 INVALID_SCHEDULES = _gauge("ajsync_scheduler_invalid_schedules", "Entries of the bucket that are not valid schedules")
+PAUSED_SCHEDULES = _gauge(
+    "ajsync_scheduler_paused_schedules", "Schedules that 'ajsync pause' has paused and that nothing fires meanwhile"
+)
 REFUSED = _counter(
     "ajsync_monitor_refused_total",
     f"Connections to the monitor without an answer, by reason: {', '.join(REFUSED_REASONS)}",

@@ -64,7 +64,8 @@ def page(status: Status, *, refresh: bool = True) -> str:
         f"<title>{role}: {escape(excerpt(status.name))} &ndash; ajsync scheduler</title>\n"
         f'<link rel="icon" href="{_ICON}">\n'
         f"<style>{_STYLE}</style>\n</head>\n<body>\n{_header(status)}\n<main>\n{_facts(status)}\n"
-        f'{_problems(status)}<div class="columns">\n{_upcoming(status)}{_recent(status)}</div>\n</main>\n'
+        f"{_problems(status)}{_paused(status)}"
+        f'<div class="columns">\n{_upcoming(status)}{_recent(status)}</div>\n</main>\n'
         f"{_footer(status, refresh)}\n</body>\n</html>\n"
     )
 
@@ -131,6 +132,26 @@ def _problems(status: Status) -> str:
 
 def _problem_count(status: Status) -> int:
     return len(status.problems) + status.more_problems
+
+
+def _paused(status: Status) -> str:
+    if not status.paused:
+        return ""
+    more = len(status.paused) + status.more_paused - SHOWN
+    return _section(
+        "Paused schedules",
+        (("Schedule", "name"), ("Until", "time"), ("Since", "since"), ("Reason", "wide")),
+        [
+            (
+                _text(each.name),
+                "resumed" if each.until is None else _time(each.until, status.now),
+                _time(each.since, status.now),
+                f"{_text(each.reason)}<small>{_text(each.by)}</small>",
+            )
+            for each in status.paused[:SHOWN]
+        ],
+        f"And {more:,} more." if more > 0 else "",
+    )
 
 
 def _upcoming(status: Status) -> str:

@@ -18,6 +18,7 @@ from ajsync.scheduler.monitor.metrics import (
     DUPLICATES,
     INVALID_SCHEDULES,
     MISSED,
+    PAUSED_SCHEDULES,
     REPAIRED,
     RESTORED,
     SCHEDULES,
@@ -107,6 +108,16 @@ class Records:
             self._metrics.set(INVALID_SCHEDULES, len(self._invalid))
         self._problems.pop(name, None)
         self._put_off.pop(name, None)
+
+    def paused(self, count: int) -> None:
+        """Record how many schedules are paused."""
+        self._metrics.set(PAUSED_SCHEDULES, count)
+
+    def not_resumed(self, name: str, reason: str) -> None:
+        """Record that a schedule whose pause has ended is not there again."""
+        self._add(name, f"its pause has ended, and it is not resumed: {reason}")
+        text = f"The schedule {name} is not resumed although its pause has ended: {reason}"
+        self._errors.tell(text, None, "resume", reason, schedule=name, reason=reason)
 
     def unfit(self, fire: Fire, problem: str) -> None:
         """Record that no task can be made of a fire."""

@@ -55,6 +55,18 @@ class ScheduleProblem:
 
 
 @dataclass(frozen=True, slots=True)
+class PauseStatus:
+    """A paused schedule: since when, until when (None until somebody resumes it), by whom and why."""
+
+    name: str
+    since: int
+    """Nanoseconds since 1970."""
+    until: int | None
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """The state of a scheduler at the instant `now`."""
 
@@ -88,9 +100,13 @@ class Status:
     """The next fires, soonest first; at most `SHOWN`."""
     recent: tuple[FireRecord, ...]
     """The last fires, newest first; at most `SHOWN`."""
+    paused: tuple[PauseStatus, ...] = ()
+    """The paused schedules, by name; at most `LISTED`."""
+    more_paused: int = 0
+    """How many paused schedules are not listed."""
 
 
-_INSTANTS = ("now", "since", "watermark", "due")
+_INSTANTS = ("now", "since", "until", "watermark", "due")
 _DURATIONS = ("watermark_age", "clock_skew", "lateness")
 
 

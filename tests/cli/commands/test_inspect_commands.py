@@ -220,14 +220,14 @@ def test_history_says_what_overlap_has_skipped(run: Run, server: NatsServer) -> 
     assert "no task" not in done.stdout
 
 
-def test_history_says_of_what_the_files_suspend_that_it_is_paused(run: Run, tmp_path: Path) -> None:
+def test_history_says_of_what_the_files_suspend_that_it_is_suspended(run: Run, tmp_path: Path) -> None:
     (tmp_path / "ajsync.yaml").write_text("owner: mine\nfiles: [a.yaml]\n")
     schedule = "schedules: {REST: {schedule: '@daily', task_type: t, suspend: %s}}\n"
     for suspended in ("false", "true"):
         (tmp_path / "a.yaml").write_text(schedule % suspended)
         run("apply", "--yes", "--allow-empty", "--allow-deletes", "1")
     told = run("history", "REST", code=1).stderr
-    assert "REST is paused: it is suspended in the files and out of the bucket since " in told
+    assert "REST is suspended in the files and out of the bucket since " in told
     assert "There is no schedule NOSUCH" in run("history", "NOSUCH", code=1).stderr
 
 

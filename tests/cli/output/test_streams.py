@@ -40,6 +40,8 @@ ONLINE = (
     "export",
     "run LOST",
     "backfill TICK --from 2026-11-01T00:00:00Z --to 2026-11-01T01:00:00Z --yes",
+    "pause TICK --reason why --owner nobody",
+    "resume NOSUCH",
     "add TICK @daily t",
     "delete TICK --force",
     "init --bucket",

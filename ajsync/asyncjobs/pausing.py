@@ -1,0 +1,310 @@
+"""Pause schedules and resume them: two keys each, in an order in which a kill or another client loses nothing.
+
+A pause writes the key of the pause first, and then deletes the schedule's key. A resume writes the schedule's key
+first, and then deletes the key of the pause. Every write is a compare-and-set. If one is refused, both keys are read
+anew and the work begins again. So at any time at least one of the keys holds the value
+(docs/decisions/0010-pause.md).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from ajsync.asyncjobs.bucket import ConfigurationBucket
+from ajsync.asyncjobs.model import Pause, ScheduledTask, decode_scheduled_task
+from ajsync.asyncjobs.names import CONFIGURATION_STREAM, CONFIGURATION_SUBJECT, schedule_key
+from ajsync.asyncjobs.pause import (
+    decode_pause,
+    encode_pause,
+    pause_key,
+    paused_schedule,
+    resumed_value,
+    with_task,
+)
+from ajsync.asyncjobs.watchers import wait_until_delivered
+from ajsync.asyncjobs.writes import compare_and_set, refusal
+from ajsync.errors import AjsyncError, ConflictError, NotFoundError, StoredValueError
+from ajsync.text import one_line, visible
+from ajsync.transport.leader import last_messages
+from ajsync.transport.messages import LastMessage
+from ajsync.transport.publisher import Write, publish_all
+
+log = logging.getLogger(__name__)
+
+WATCHER_SECONDS = 15.0
+"""How long to wait for foreign watchers; the server drops one that hangs after 5 s."""
+_BUSY = "somebody else changes it all the time; try again when that has ended"
+_ROUNDS = 10
+"""How often to begin again for a schedule that somebody else changes at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What both keys of a schedule held. The schedule's own key was read first."""
+
+    name: str
+    schedule: LastMessage | None
+    pause: LastMessage | None
+
+    @property
+    def value(self) -> bytes | None:
+        """What the schedule's key held."""
+        return None if self.schedule is None else self.schedule.value
+
+    @property
+    def pause_value(self) -> bytes | None:
+        """What the key of the pause held."""
+        return None if self.pause is None else self.pause.value
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the schedule is paused: while both keys hold a value, it is active."""
+        return self.value is None and self.pause_value is not None
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the schedule's key was deleted after the last write of the pause: no resume that read before can win.
+
+        While it is not, one may have come between the two reads.
+        """
+        marker = self.schedule.revision if self.schedule is not None else 0
+        return self.value is None and marker > (self.pause.revision if self.pause is not None else -1)
+
+    def task(self) -> ScheduledTask | None:
+        """The schedule, paused or not; None if there is none. Raises StoredValueError."""
+        if self.value is not None:
+            return decode_scheduled_task(self.name, self.value)
+        return None if self.pause_value is None else decode_pause(self.name, self.pause_value).task
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of one schedule that was to be paused, resumed or changed during its pause."""
+
+    name: str
+    error: AjsyncError | None = None
+    pause: Pause | None = None
+    """Its pause from now on; after a resume, the one that ended. None if it was not paused."""
+    task: ScheduledTask | None = None
+    changed: bool = True
+    """False if it already was as it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """Two writes, the second of which is made once the first is stored; `marker` must have been seen by watchers."""
+
+    first: Write | None
+    second: Write
+    settled: Settled | None
+    """What has become of the schedule after both; None if it has to be looked at again."""
+    marker: int = 0
+
+
+Decide = Callable[[Keys], _Move | Settled | None]
+"""What to write, what has become of a schedule, or None to look again."""
+Check = Callable[[Keys], AjsyncError | None]
+"""Looks at a schedule before it is changed; an error leaves it alone."""
+
+
+async def look(bucket: ConfigurationBucket, names: Iterable[str]) -> dict[str, Keys]:
+    """Read both keys of each schedule, in the order of which a resume must know."""
+    chosen = list(names)
+    found: list[dict[str, LastMessage]] = []
+    for key in (schedule_key, pause_key):
+        subjects = [CONFIGURATION_SUBJECT + key(name) for name in chosen]
+        found.append(await last_messages(bucket.connection, CONFIGURATION_STREAM, subjects))
+    schedules, pauses = found
+    return {
+        name: Keys(
+            name,
+            schedules.get(CONFIGURATION_SUBJECT + schedule_key(name)),
+            pauses.get(CONFIGURATION_SUBJECT + pause_key(name)),
+        )
+        for name in chosen
+    }
+
+
+async def pause(bucket: ConfigurationBucket, names: Iterable[str], wanted: Pause, check: Check) -> dict[str, Settled]:
+    """Pause schedules, or give the pauses that they have this reason and this end; `wanted.since` is now."""
+
+    def decide(keys: Keys) -> _Move | Settled | None:
+        if keys.value is None and keys.pause_value is None:
+            return Settled(keys.name, missing(keys.name)) if keys.is_closed else None
+        if error := check(keys):
+            return Settled(keys.name, error)
+        return _pausing(bucket, keys, wanted)
+
+    return await _settle(bucket, names, decide)
+
+
+async def resume(
+    bucket: ConfigurationBucket,
+    names: Iterable[str],
+    now: int,
+    check: Check,
+    *,
+    due: bool = False,
+) -> dict[str, Settled]:
+    """Bring schedules back at `now`, by the server's clock; with `due` only those whose pause ends by then.
+
+    Of a pause or resume that was interrupted the pause is finished first.
+    """
+    written: dict[str, tuple[bytes, int]] = {}
+    """Name → what was put back, from which revision of the pause."""
+
+    def decide(keys: Keys) -> _Move | Settled | None:
+        if keys.pause_value is None and keys.value is not None:
+            return Settled(keys.name, changed=False)
+        if keys.pause_value is None:
+            return Settled(keys.name, missing(keys.name)) if keys.is_closed else None
+        if error := check(keys):
+            return Settled(keys.name, error)
+        assert keys.pause is not None
+        try:
+            paused = decode_pause(keys.name, keys.pause_value)
+        except StoredValueError as error:
+            return Settled(keys.name, _unreadable(keys.name, error))
+        if due and not 0 < paused.pause.until <= now:
+            return Settled(keys.name, changed=False)
+        gone = compare_and_set(bucket, pause_key(keys.name), keys.pause.revision, None)
+        settled = Settled(keys.name, pause=paused.pause, task=paused.task)
+        if keys.value is not None:
+            if written.get(keys.name) == (keys.value, keys.pause.revision):  # only the answer to our write was lost
+                return _Move(None, gone, settled)
+            # The key of the pause must not go while a pause may be between its two writes: so it is finished.
+            move = _pausing(bucket, keys, replace(paused.pause, since=now))
+            return replace(move, settled=None) if isinstance(move, _Move) else move
+        value = resumed_value(paused, now)
+        written[keys.name] = value, keys.pause.revision
+        marker = keys.schedule.revision if keys.schedule is not None else 0
+        return _Move(compare_and_set(bucket, schedule_key(keys.name), marker, value), gone, settled, marker)
+
+    return await _settle(bucket, names, decide)
+
+
+async def change_paused(
+    bucket: ConfigurationBucket, changes: Mapping[str, tuple[int, ScheduledTask | None]]
+) -> dict[str, Settled]:
+    """Change the values of paused schedules whose pause is still at a revision; None deletes schedule and pause.
+
+    Then the schedule's delete marker is written again, so that a resume that read the old value before fails.
+    """
+    written: dict[str, bytes | None] = {}
+
+    def decide(keys: Keys) -> _Move | Settled:
+        name, value = keys.name, keys.pause_value
+        revision, task = changes[name]
+        marker = keys.schedule.revision if keys.schedule is not None else 0
+        touch = compare_and_set(bucket, schedule_key(name), marker, None)
+        settled = Settled(name, task=task)
+        if keys.value is None and name in written and written[name] == value:
+            return settled if keys.is_closed else _Move(None, touch, settled)
+        if value is None and task is None and keys.is_closed:  # somebody else has deleted it
+            return settled
+        if keys.value is not None or value is None or keys.pause is None or keys.pause.revision != revision:
+            return Settled(name, ConflictError(f"{name}: someone else changed it after it was read; left alone"))
+        try:
+            data = None if task is None else encode_pause(with_task(decode_pause(name, value), task))
+        except StoredValueError as error:
+            return Settled(name, _unreadable(name, error))
+        written[name] = data
+        return _Move(compare_and_set(bucket, pause_key(name), revision, data), touch, settled)
+
+    return await _settle(bucket, changes, decide)
+
+
+def _pausing(bucket: ConfigurationBucket, keys: Keys, wanted: Pause) -> _Move | Settled:
+    """Pause an active schedule, or give a paused one another reason and end.
+
+    The second write is made for a paused one too: after it a resume that read the old pause before fails.
+    """
+    try:
+        if keys.value is not None:
+            paused = paused_schedule(keys.name, keys.value, wanted)
+        else:
+            was = decode_pause(keys.name, keys.pause_value or b"")
+            paused = replace(was, pause=replace(wanted, since=was.pause.since))
+    except StoredValueError as error:
+        return Settled(keys.name, _unreadable(keys.name, error))
+    at, marker = (message.revision if message is not None else 0 for message in (keys.pause, keys.schedule))
+    data, settled = encode_pause(paused), Settled(keys.name, pause=paused.pause, task=paused.task)
+    is_written = keys.pause_value == data  # in an earlier round
+    if is_written and keys.is_closed:
+        return settled
+    return _Move(
+        None if is_written else compare_and_set(bucket, pause_key(keys.name), at, data),
+        compare_and_set(bucket, schedule_key(keys.name), marker, None),
+        settled,
+    )
+
+
+async def _settle(bucket: ConfigurationBucket, names: Iterable[str], decide: Decide) -> dict[str, Settled]:
+    """Look, decide and write, again and again for those of which a write was refused; never raises AjsyncError."""
+    settled: dict[str, Settled] = {}
+    gone: dict[str, AjsyncError] = {}
+    """What neither of two keys held when they were read last."""
+    pending = list(dict.fromkeys(names))
+    for _ in range(_ROUNDS):
+        if not pending:
+            break
+        try:
+            moves: dict[str, _Move] = {}
+            for keys in (await look(bucket, pending)).values():
+                decided = decide(keys)
+                gone.pop(keys.name, None)
+                if isinstance(decided, _Move):
+                    moves[keys.name] = decided
+                elif decided is not None:
+                    settled[keys.name] = decided
+                else:
+                    gone[keys.name] = missing(keys.name)
+            await _until_seen(bucket, [move.marker for move in moves.values() if move.marker])
+            moves = await _write(bucket, moves, settled, lambda move: move.first)
+            moves = await _write(bucket, moves, settled, lambda move: move.second)
+        except AjsyncError as error:
+            settled.update((name, Settled(name, error)) for name in pending if name not in settled)
+            return settled
+        settled.update((name, move.settled) for name, move in moves.items() if move.settled is not None)
+        pending = [name for name in pending if name not in settled]
+    return settled | {name: Settled(name, gone.get(name) or ConflictError(f"{name}: {_BUSY}")) for name in pending}
+
+
+async def _write(
+    bucket: ConfigurationBucket,
+    moves: Mapping[str, _Move],
+    settled: dict[str, Settled],
+    part: Callable[[_Move], Write | None],
+) -> dict[str, _Move]:
+    """Make one write of each move; returns the moves of which it was made. Errors go into `settled`."""
+    writes = {name: write for name, move in moves.items() if (write := part(move)) is not None}
+    answers = dict(zip(writes, await publish_all(bucket.connection, writes.values()), strict=True))
+    refused = {name for name, answer in answers.items() if answer.error}
+    for name in refused:
+        if not answers[name].conflict:
+            settled[name] = Settled(name, refusal(name, answers[name]))
+    return {name: move for name, move in moves.items() if name not in refused}
+
+
+async def _until_seen(bucket: ConfigurationBucket, markers: Collection[int]) -> None:
+    """Wait until foreign watchers have seen delete markers: a Go scheduler that misses one keeps the old timer."""
+    if not markers:
+        return
+    for watcher in await wait_until_delivered(bucket.connection, max(markers), WATCHER_SECONDS):
+        log.warning(
+            "The consumer %s did not receive the deletes within %g s. If it is a Go scheduler, it may fire resumed "
+            "schedules twice until it is restarted.",
+            watcher.consumer,
+            WATCHER_SECONDS,
+        )
+
+
+def missing(name: str) -> NotFoundError:
+    """The error for a name without a schedule."""
+    return NotFoundError(f"There is no schedule {visible(name)} in the bucket. 'ajsync list' shows what there is.")
+
+
+def _unreadable(name: str, error: StoredValueError) -> ConflictError:
+    return ConflictError(f"The value of {visible(name)} in the bucket is unreadable: {one_line(str(error))}.")

@@ -1,0 +1,49 @@
+"""The pauses of a bucket, as its watch tells of them: which schedules are paused, and until when. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from ajsync.asyncjobs.model import Pause
+from ajsync.asyncjobs.pause import decode_pause
+from ajsync.errors import StoredValueError
+
+_UNREADABLE = Pause(0, "", "")
+"""What the key of a newer ajsync holds, or of a stranger. Its schedule is not there, so it does not fire."""
+
+
+class Pauses:
+    """What the keys of pauses hold; a schedule whose own key holds a value is active all the same."""
+
+    def __init__(self) -> None:
+        self._pauses: dict[str, Pause] = {}
+        self.on_change: Callable[[], None] = lambda: None
+        """Called after each change."""
+
+    def __len__(self) -> int:
+        return len(self._pauses)
+
+    def see(self, name: str, data: bytes | None) -> None:
+        """Take in what the key of a pause holds now; None if it is gone."""
+        if data is None:
+            self._pauses.pop(name, None)
+        else:
+            try:
+                self._pauses[name] = decode_pause(name, data).pause
+            except StoredValueError:
+                self._pauses[name] = _UNREADABLE
+        self.on_change()
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._pauses
+
+    def __iter__(self) -> Iterator[tuple[str, Pause]]:
+        return iter(self._pauses.items())
+
+    def next_end(self, after: int) -> int | None:
+        """When the next pause ends after an instant, in nanoseconds since 1970; None if none does."""
+        return min((pause.until for pause in self._pauses.values() if pause.until > after), default=None)
+
+    def ended(self, now: int) -> list[str]:
+        """The schedules whose pause has ended by now."""
+        return [name for name, pause in self._pauses.items() if 0 < pause.until <= now]
