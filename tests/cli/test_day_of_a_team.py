@@ -181,5 +181,5 @@ def test_a_day_of_a_team_of_two(project: Path, run: Run, server: NatsServer) -> 
 
     # In the evening the log says who did what.
     log = json.loads(run("log", "--owner", "shop-prod", "-o", "json").stdout)
-    told = [(each["by"], each["commit"], {verb: n for verb, n in each["counts"].items() if n}) for each in log]
-    assert told == [("ravi", second, {"update": 1}), ("ravi", second, {"update": 2}), ("jane", first, {"create": 2})]
+    done = [(each["by"], each["commit"], {verb: n for verb, n in each["counts"].items() if n}) for each in log]
+    assert done == [("ravi", second, {"update": 1}), ("ravi", second, {"update": 2}), ("jane", first, {"create": 2})]
