@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ajsync.cli.options.shared import schedules_argument, scope_options, signing_options
+from ajsync.cli.options.shared import schedules_argument, scope_options, selection_options, signing_options
 from ajsync.cli.options.times import Zone, read_past
-from ajsync.cli.options.values import Scope
+from ajsync.cli.options.values import Scope, Selectors
 from ajsync.cli.output.data import output_option, show
 from ajsync.cli.output.terminal import confirm, progress
 from ajsync.errors import AjsyncError, InvalidError, ScheduleError, StoredValueError, UsageError
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 )
 @click.option("--dry-run", is_flag=True, help="Show what is missing, and make nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Make the tasks without asking.")
+@selection_options
 @signing_options[0]
 @signing_options[1]
 @output_option("an object")
@@ -46,6 +47,7 @@ def command(
     zone: tzinfo | None,
     dry_run: bool,
     yes: bool,
+    selectors: Selectors,
     sign: Path | None,
     ajc_payloads: bool,
     output: str,
@@ -63,22 +65,24 @@ def command(
     Examples:
       ajsync backfill REPORT_DAILY --from 2026-11-27 --dry-run
       ajsync backfill REPORT_DAILY BILLING_EU --from 2026-11-27 --to 2026-11-28
-      ajsync backfill REPORT_DAILY --from 2026-11-27T02:00:00Z --yes
+      ajsync backfill -l team=payments --from 2026-11-27T02:00:00Z --yes
     """
     from ajsync.asyncjobs.backfill import find_missing
     from ajsync.asyncjobs.signing import load_signer
     from ajsync.cli.output import backfill as output_of
     from ajsync.cli.session import configured_context, on_bucket
+    from ajsync.cli.source import named_or_selected
 
-    if not names:
-        raise UsageError("Name the schedules whose tasks are to be made.")
+    named_or_selected(names, selectors)
+    if not names and not selectors.given:
+        raise UsageError("Name the schedules, or select some with options, such as --name 'EMAIL_*'.")
     if not (dry_run or yes or sys.stdin.isatty()):
         raise UsageError("There is no terminal to ask on: pass --yes, or --dry-run to see what would be made.")
     signer = load_signer(sign) if sign else None
     context = configured_context(scope)
 
     async def survey(bucket: ConfigurationBucket) -> tuple[list[PastDue], list[MissingTask]]:
-        dues = _past_dues(await _tasks(bucket, names), start, end, zone)
+        dues = _past_dues(await _tasks(bucket, names, scope, selectors), start, end, zone)
         return dues, await find_missing(bucket.connection, dues)
 
     dues, missing = on_bucket(scope, context, survey)
@@ -97,9 +101,14 @@ def command(
     output_of.raise_unless_complete(result)
 
 
-async def _tasks(bucket: ConfigurationBucket, names: Sequence[str]) -> list[ScheduledTask]:
-    from ajsync.cli.source import stored_task
+async def _tasks(
+    bucket: ConfigurationBucket, names: Sequence[str], scope: Scope, selectors: Selectors
+) -> Sequence[ScheduledTask]:
+    from ajsync.cli.project import selection_of
+    from ajsync.cli.source import selected, source_of, stored_task
 
+    if not names:
+        return selected(source_of(await bucket.read()), selection_of(scope, selectors)).tasks
     return [await stored_task(bucket, name) for name in dict.fromkeys(names)]
 
 

@@ -83,6 +83,15 @@ def test_days_are_those_of_the_schedule_and_a_dry_run_makes_nothing(run: Run, se
     }
 
 
+def test_schedules_are_selected_as_in_other_commands(run: Run, server: NatsServer) -> None:
+    days = ("--from", "2026-10-24T00:00:00Z", "--to", "2026-10-24T02:00:00Z", "--yes")
+    assert run("--queue", "EMAIL", "--name", "BER*", *days).stdout.endswith("Made 1 task.\n")
+    nothing = run("--queue", "REPORTS", *days)
+    assert (nothing.returncode, nothing.stdout) == (0, "Nothing was due then.\n")
+    assert "no schedule" in nothing.stderr.lower()
+    assert made(server) == (1, 1)
+
+
 def test_the_document_names_what_is_missing(run: Run) -> None:
     first = to_nanoseconds(datetime(2026, 10, 25, 0, 30, tzinfo=UTC))
     [one] = past_dues(BERLIN, first, first)
@@ -96,7 +105,8 @@ def test_the_document_names_what_is_missing(run: Run) -> None:
     ("arguments", "code", "told"),
     [
         (("BERLIN", "--from", "2026-10-24"), 64, "pass --yes, or --dry-run"),
-        (("--from", "2026-10-24", "--yes"), 64, "Name the schedules"),
+        (("--from", "2026-10-24", "--yes"), 64, "Name the schedules, or select some"),
+        (("BERLIN", "--queue", "EMAIL", "--from", "2026-10-24", "--yes"), 64, "but not both"),
         (("BERLIN", "--from", "2026-10-24", "--to", "2100-01-01", "--yes"), 64, "--to is in the future"),
         (("BERLIN", "--from", "2026-10-24", "--to", "2026-10-23", "--yes"), 64, "--from is later than --to"),
         (("BERLIN", "--from", "2100-10-24", "--yes"), 64, "--from is later than now"),
