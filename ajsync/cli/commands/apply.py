@@ -7,7 +7,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,6 +22,7 @@ from ajsync.cli.options.shared import (
 )
 from ajsync.cli.options.times import Duration
 from ajsync.cli.options.values import Creation, FiringOptions, Scope, Selectors
+from ajsync.cli.output.data import output_option
 from ajsync.cli.output.terminal import confirm, say, stderr_paint, warn
 from ajsync.errors import UsageError
 from ajsync.safety import Opened
@@ -44,6 +45,7 @@ _RESYNC_SECONDS = 300.0
 @project_selection_options
 @gate_options
 @show_payload_option
+@output_option("the plan and what became of it")
 @click.option("-y", "--yes", is_flag=True, help="Apply without asking.")
 @click.option("--dry-run", is_flag=True, help="Show what would be applied, and change nothing, as 'ajsync plan' does.")
 @click.option("--create-bucket", is_flag=True, help="Make the bucket if it is missing.")
@@ -68,6 +70,7 @@ def command(
     scope: Scope,
     opened: Opened,
     show_payload: bool,
+    output: str,
     yes: bool,
     dry_run: bool,
     create_bucket: bool,
@@ -101,6 +104,8 @@ def command(
         raise UsageError(
             "--watch follows all schedules of the files: it cannot be combined with options that select some."
         )
+    if output != "table" and (watch or not (yes or dry_run or plan_file)):
+        raise UsageError(f"-o {output} shows no plan to people: pass --yes or --dry-run too, and no --watch.")
     if dry_run and (watch or create_bucket):
         raise UsageError("--dry-run changes nothing: it cannot be combined with --watch or --create-bucket.")
     if plan_file and selectors.given:
@@ -124,7 +129,7 @@ def command(
         start_logging(log_format)
         run(follow_files(scope, opened, creation, resync or _RESYNC_SECONDS, scheduler, firing))
         return
-    _apply_once(plan_file, selectors, scope, opened, show_payload, yes, dry_run, creation)
+    _apply_once(plan_file, selectors, scope, opened, show_payload, output, yes, dry_run, creation)
 
 
 def _apply_once(
@@ -133,11 +138,13 @@ def _apply_once(
     scope: Scope,
     opened: Opened,
     show_payload: bool,
+    output: str,
     yes: bool,
     dry_run: bool,
     creation: Creation | None,
 ) -> None:
-    from ajsync.cli.output.plan import print_plan, print_result
+    from ajsync.cli.output.data import echo_data, encoded
+    from ajsync.cli.output.plan import apply_document, plan_document, print_plan, print_result
     from ajsync.cli.project import load_and_warn, selection_of
     from ajsync.cli.session import on_bucket, proposal_of, run, warn_if_elsewhere
     from ajsync.cli.source import warn_if_nothing_selected
@@ -169,19 +176,30 @@ def _apply_once(
     if saved is not None:
         check_plan(saved.plan, plan)  # the new plan is applied, so that nothing of the saved one has to be trusted
     warn_if_nothing_selected(plan, configuration)
-    print_plan(proposal, configuration, style="text", show_payload=show_payload)
+    document: Any = None
+    if output == "table":
+        print_plan(proposal, configuration, style="text", show_payload=show_payload)
+    else:
+        document = plan_document(proposal, configuration, show_payload=show_payload)
+    result: Result | None = None
+    if plan.pending and not (dry_run or proposal.refusals):
+        if not yes and saved is None:
+            _ask(plan)
+        result = run(_carry_out(plan, configuration, scope, opened))
+    elif not (dry_run or proposal.refusals):
+        _record_unchanged(plan, configuration, scope)
+    if document is not None:
+        echo_data(encoded(output, apply_document(document, plan, result)))
     if proposal.refusals:
         raise click.exceptions.Exit(proposal.refusals[0].exit_code)
-    if dry_run:
-        return
-    if not plan.pending:
-        _record_unchanged(plan, configuration, scope)
-        return
-    if not yes and saved is None:
-        if not sys.stdin.isatty():
-            raise UsageError("There is no terminal to ask on: pass --yes, or apply a plan saved by 'plan --out'.")
-        confirm(_question(plan), "Nothing was applied.")
-    print_result(plan, run(_carry_out(plan, configuration, scope, opened)))
+    if result is not None:
+        print_result(plan, result, quiet=document is not None)
+
+
+def _ask(plan: Plan) -> None:
+    if not sys.stdin.isatty():
+        raise UsageError("There is no terminal to ask on: pass --yes, or apply a plan saved by 'plan --out'.")
+    confirm(_question(plan), "Nothing was applied.")
 
 
 async def _prepare(

@@ -8,6 +8,7 @@ import click
 
 from ajsync.cli.options.shared import schedule_argument, scope_options
 from ajsync.cli.options.values import Scope
+from ajsync.cli.output.data import echo_data, encoded, output_option
 from ajsync.cli.output.terminal import conclude, confirm
 from ajsync.errors import UsageError
 from ajsync.text import visible
@@ -18,7 +19,8 @@ from ajsync.text import visible
 @scope_options
 @click.option("-f", "--force", is_flag=True, help="Delete without asking.")
 @click.option("--owner", metavar="NAME", help="Delete it although it belongs to this owner.")
-def command(name: str, scope: Scope, force: bool, owner: str | None) -> None:
+@output_option("an object")
+def command(name: str, scope: Scope, force: bool, owner: str | None, output: str) -> None:
     """Delete one schedule from the bucket.
 
     On a terminal you are asked first; elsewhere --force is needed. A schedule that has an owner is refused: remove it
@@ -43,4 +45,7 @@ def command(name: str, scope: Scope, force: bool, owner: str | None) -> None:
         what = f"{visible(task.schedule)}, {visible(task.task_type)}" if task else "not a scheduled task"
         confirm(f"Delete {visible(name)} ({what})?", "Nothing was deleted.")
     on_bucket(scope, context, lambda bucket: remove(bucket, found))
-    conclude(f"Removed Scheduled Task {visible(name)}")
+    if output == "table":
+        conclude(f"Removed Scheduled Task {visible(name)}")
+    else:
+        echo_data(encoded(output, {"name": name, "deleted": True}))

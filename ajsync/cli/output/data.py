@@ -47,8 +47,17 @@ def output_option(what: str, *short: str) -> Callable[[F], F]:
 
 def format_option(*formats: str, help: str) -> Callable[[F], F]:
     """Give a command the argument `style`, one of `formats`, if there are more than a table and a document."""
-    names = ("-o", "--output", "--format", "style")
-    return click.option(*names, type=_Format(formats), default=formats[0], show_default=True, help=help)
+
+    def decorate(function: F) -> F:
+        with_json = click.option("--json", "as_json", is_flag=True, is_eager=True, help="As -o json.")(function)
+        return click.option(
+            *("-o", "--output", "--format", "style"),
+            type=_Format(formats),
+            callback=lambda ctx, param, style: _chosen(ctx, param, style, formats[0]),
+            help=f"{help} [default: {formats[0]}]",
+        )(with_json)
+
+    return decorate
 
 
 class _Format(click.Choice[str]):
@@ -84,12 +93,12 @@ def echo_data(text: str, *, nl: bool = True) -> None:
     click.echo(text if speaks_utf8(sys.stdout) else text.encode(), nl=nl)
 
 
-def _chosen(ctx: click.Context, _param: click.Parameter, output: str | None) -> str:
+def _chosen(ctx: click.Context, _param: click.Parameter, output: str | None, default: str = "table") -> str:
     if ctx.params.pop("as_json"):  # it is eager, so it is here before --output
         if output not in (None, "json"):
             raise click.UsageError(f"--json means -o json: it cannot be combined with -o {output}.", ctx)
         return "json"
-    return output or "table"
+    return output or default
 
 
 def page(lines: Iterable[str]) -> None:

@@ -70,19 +70,34 @@ def _rendered(style: str, proposal: Proposal, configuration: Configuration, show
     return RENDERERS[style](proposal.plan, proposal.refusals, options)
 
 
-def print_result(plan: Plan, result: Result) -> None:
-    """Print what an apply did and what failed. Raises the error of an apply that is not complete."""
-    if made := plan.queues.missing:
+def print_result(plan: Plan, result: Result, *, quiet: bool = False) -> None:
+    """Print what an apply did, unless `quiet`, and what failed. Raises the error of an apply that is not complete."""
+    if (made := plan.queues.missing) and not quiet:
         conclude(f"Made {plural(len(made), 'the queue', 'the queues')} {listed([queue.name for queue in made])}.")
     failed = result.with_status("failed")
     for outcome in failed[:_FAILURES_SHOWN]:
         label("Failed:", "alarm", str(outcome.error))
     if len(failed) > _FAILURES_SHOWN:
         click.echo(f"… and {len(failed) - _FAILURES_SHOWN:,} more failed.", err=True)
-    if done := [outcome.change for outcome in result.with_status("done")]:
+    done = [outcome.change for outcome in result.with_status("done")]
+    if done and not quiet:
         conclude(f"Applied: {_counts(done)}.")
     if result.error is not None:
         raise result.error
+
+
+def apply_document(plan: Any, made: Plan, result: Result | None) -> dict[str, Any]:
+    """What programs get of an apply: its plan, and what became of it; `result` is None if nothing was to be applied."""
+    outcomes = result.outcomes if result else ()
+    failed = [each for each in outcomes if each.status == "failed"]
+    done = [each.change for each in outcomes if each.status == "done"]
+    return {
+        "plan": plan,
+        "applied": {verb: count for verb, count in told_counts(done).items() if count},
+        "queues": [queue.name for queue in made.queues.missing] if result else [],
+        "failed": [{"name": each.change.name, "error": str(each.error)} for each in failed],
+        "not_attempted": sum(each.status == "not attempted" for each in outcomes),
+    }
 
 
 def _counts(changes: Sequence[Change]) -> str:

@@ -435,3 +435,19 @@ def test_a_dry_run_shows_the_plan_and_changes_nothing(run: Run, project: Path) -
     assert (stale.returncode, "is stale" in stale.stderr) == (5, True)
     for option in ("--watch", "--create-bucket"):
         assert run("apply", "--dry-run", "--yes", option).returncode == 64
+
+
+def test_an_apply_tells_programs_its_plan_and_what_became_of_it(run: Run, project: Path) -> None:
+    assert run("init", "--bucket").returncode == 0
+    dry = json.loads(run("apply", "--dry-run", "-o", "json").stdout)
+    assert dry["plan"] | {"now": ""} == json.loads(run("plan", "--json").stdout) | {"now": ""}
+    assert (dry["applied"], dry["failed"], dry["not_attempted"]) == ({}, [], 0)
+    done = run("apply", "--yes", "--json")
+    assert (done.returncode, json.loads(done.stdout)["applied"]) == (0, {"create": 2})
+    again = json.loads(run("apply", "--yes", "--json").stdout)
+    assert (again["plan"]["summary"]["unchanged"], again["applied"]) == (2, {})
+    write(project, "schedules: {}\n")
+    refused = run("apply", "--yes", "--json")
+    assert (refused.returncode, json.loads(refused.stdout)["plan"]["refusals"] != []) == (4, True)
+    for line in (("apply", "--json"), ("apply", "--yes", "--watch", "-o", "yaml"), ("plan", "--json", "-o", "text")):
+        assert run(*line).returncode == 64

@@ -224,3 +224,9 @@ def test_help_and_aliases_import_no_command(tmp_path: Path) -> None:
         *("ajsync.cli.output", "ajsync.cli.output.terminal"),
         *("ajsync.errors", "ajsync.safety", "ajsync.text", "ajsync.version"),
     }
+
+
+def test_a_delete_tells_programs_what_it_deleted(run: Run) -> None:
+    run("add", "A", "@daily", "a")
+    done = run("delete", "A", "--force", "--json")
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"name": "A", "deleted": True})
