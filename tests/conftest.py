@@ -87,7 +87,10 @@ def project(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def log_level() -> None:
     """Logs as Python has them at first, whatever a command that a test called in this process has set."""
-    logging.getLogger().setLevel(logging.WARNING)
+    root = logging.getLogger()
+    root.setLevel(logging.WARNING)
+    for handler in [each for each in root.handlers if type(each) is logging.StreamHandler]:
+        root.removeHandler(handler)  # it writes to what was standard error in that test, and is closed now
 
 
 @pytest.fixture(autouse=True)
