@@ -127,7 +127,7 @@ def load_context(
     if project is None and environment is None and find_project(start) is None:
         return None
     with _gathering() as problems:
-        _, _, found = _project(start, project, environment, MemberChecks(), problems, Inputs(), variables)
+        _, _, found = _project(start, project, environment, MemberChecks(), problems, Inputs(), variables, head=True)
     return found.context
 
 
@@ -143,7 +143,7 @@ def load_owner(
     Raises ConfigurationError.
     """
     with _gathering() as problems:
-        _, _, found = _project(start, project, environment, MemberChecks(), problems, Inputs(), variables)
+        _, _, found = _project(start, project, environment, MemberChecks(), problems, Inputs(), variables, head=True)
     return found.owner
 
 
@@ -164,6 +164,8 @@ def _project(
     problems: list[Problem],
     inputs: Inputs,
     variables: Given,
+    *,
+    head: bool = False,
 ) -> tuple[Path, Folder, Project]:
     start = Path(os.path.normpath(start.absolute()))
     path = find_project(start) if project is None else Path(os.path.normpath(start / project))
@@ -174,7 +176,7 @@ def _project(
     folder = Folder(path.parent, start)
     inputs.folder = folder
     inputs.files.add(path)
-    found = read_project(path, folder, environment, checks, problems, variables)
+    found = read_project(path, folder, environment, checks, problems, variables, head=head)
     if found is None:
         raise ConfigurationError(set(problems))
     inputs.patterns = tuple(pattern.match for pattern in found.patterns)

@@ -75,8 +75,14 @@ def read_project(
     checks: MemberChecks,
     problems: list[Problem],
     given: Given = NO_VARIABLES,
+    *,
+    head: bool = False,
 ) -> Project | None:
-    """Read `ajsync.yaml` and add what is wrong to `problems`; None if there is nothing to go on with."""
+    """Read `ajsync.yaml` and add what is wrong to `problems`; None if there is nothing to go on with.
+
+    With `head` only owner, context and safety are wanted. What schedules get is not read then, since that may have
+    variables of an environment that is not chosen.
+    """
     file = folder.shown(path)
     refused = folder.refuses(path, spelled=True)
     if refused is not None:
@@ -92,7 +98,8 @@ def read_project(
         problems += (each.problem(document, ()) for each in wrong if each.of_key or not each.path)
         return None
     problems += (each.problem(document, ()) for each in wrong)
-    return _Reader(document, environment, checks, problems, given).project()
+    reader = _Reader(document, environment, checks, problems, given)
+    return reader.head() if head else reader.project()
 
 
 def _of_project(problem: ValueProblem) -> ValueProblem:
@@ -134,6 +141,16 @@ class _Reader:
         self._given = given
         self._used: set[str] = set()
         self._calendars: Calendars = {}
+
+    def head(self) -> Project:
+        """The project without what its schedules get."""
+        schedules = ("defaults", "queues", "files", "calendars")
+        self._value = {name: value for name, value in self._value.items() if name not in schedules}
+        self._environments = {
+            name: {member: each for member, each in value.items() if member != "defaults"}
+            for name, value in self._environments.items()
+        }
+        return self.project()
 
     def project(self) -> Project:
         chosen = self._environments.get(self._chosen or "", {})

@@ -73,7 +73,7 @@ def test_what_only_looks_at_a_bucket_warns_too(place: Place, command: list[str])
 )
 def test_the_question_says_where_and_how_much(place: Place, arguments: list[str], question: str) -> None:
     assert place.run("apply", "--yes", "-e", "prod").returncode == 0
-    (place.folder / "schedules" / "a.yaml").write_text(SCHEDULES.replace("A:", "B:"))
+    (place.folder / "schedules" / "a.yaml").write_text(SCHEDULES.replace("A:", "B:").replace("@daily", "@hourly"))
     given = [each.format(prod=place.prod.url) for each in arguments]
     terminal = Terminal(sys.executable, "-m", "ajsync", "apply", *given, folder=place.folder)
     terminal.wait_for(question.format(prod=place.prod.url))

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ajsync.asyncjobs.model import ScheduledTask
-from ajsync.config import Configuration, load_configuration, load_context
+from ajsync.config import Configuration, load_configuration, load_context, load_owner
 from ajsync.errors import ConfigurationError, Location
 from tests.config.projects import HEAD, OWNER, load, problems, write
 
@@ -259,3 +259,20 @@ def test_what_a_load_leaves_to_the_garbage_collector_does_not_grow_with_the_file
 
     left(1)  # what is made only once
     assert left(1) == left(200)
+
+
+def test_what_schedules_get_is_not_looked_at_where_only_context_and_owner_are_wanted(tmp_path: Path) -> None:
+    """A command that looks at the bucket needs no environment, though the defaults have its variables."""
+    write(
+        tmp_path,
+        {
+            "ajsync.yaml": "owner: us\ncontext: ours\ndefaults: {queue: 'Q_${stage}'}\nqueues: {'Q_${stage}': {}}\n"
+            "environments: {prod: {context: theirs, owner: them, variables: {stage: PROD}}}\n"
+        },
+    )
+    assert (load_context(tmp_path), load_owner(tmp_path)) == ("ours", "us")
+    assert (load_context(tmp_path, environment="prod"), load_owner(tmp_path, environment="prod")) == ("theirs", "them")
+    with pytest.raises(ConfigurationError, match="there is no environment"):
+        load_context(tmp_path, environment="test")
+    with pytest.raises(ConfigurationError, match='"stage" is not defined'):
+        load_configuration(tmp_path, empty=True)

@@ -144,11 +144,10 @@ def test_variables_that_are_used_nowhere_are_known(tmp_path: Path) -> None:
     assert unused(tmp_path, in_for_each, {"list": "EU", "more": "m", "r": "EU"}) == ("r",)
 
 
-def test_the_context_can_be_found_with_given_variables_too(tmp_path: Path) -> None:
+def test_the_context_can_be_found_with_given_variables_and_without_them(tmp_path: Path) -> None:
     write(tmp_path, {"ajsync.yaml": PROJECT + "defaults: {queue: '${q}'}\n"})
     assert load_context(tmp_path, environment="dev", variables={"q": "Q"}) == "nats-dev"
-    with pytest.raises(ConfigurationError):
-        load_context(tmp_path, environment="dev")
+    assert load_context(tmp_path, environment="dev") == "nats-dev"
 
 
 def test_what_is_ignored_may_have_any_placeholder(tmp_path: Path) -> None:
