@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from ajsync.asyncjobs.foreign import decode_object, instant_member, member
@@ -56,6 +56,11 @@ def paused_schedule(name: str, data: bytes, pause: Pause) -> PausedSchedule:
     return PausedSchedule(pause, decode_scheduled_task(name, data), decode_object(data))
 
 
+def new_pause(task: ScheduledTask, pause: Pause) -> PausedSchedule:
+    """What the key of a pause holds of a schedule that an apply stores there."""
+    return PausedSchedule(pause, task, decode_object(encode_scheduled_task(task, stamp=True)))
+
+
 def encode_pause(paused: PausedSchedule) -> bytes:
     """The value of the key while the schedule is paused."""
     pause = paused.pause
@@ -98,7 +103,7 @@ def decode_paused_entry(name: str, revision: int, data: bytes) -> LiveSchedule:
 
 def with_task(paused: PausedSchedule, task: ScheduledTask) -> PausedSchedule:
     """The same pause of a schedule that was changed to `task` meanwhile."""
-    return replace(paused, task=task, value=decode_object(encode_scheduled_task(task, stamp=True)))
+    return new_pause(task, paused.pause)
 
 
 def resumed_value(paused: PausedSchedule, now: int) -> bytes:

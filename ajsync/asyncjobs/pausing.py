@@ -18,6 +18,7 @@ from ajsync.asyncjobs.names import CONFIGURATION_STREAM, CONFIGURATION_SUBJECT, 
 from ajsync.asyncjobs.pause import (
     decode_pause,
     encode_pause,
+    new_pause,
     pause_key,
     paused_schedule,
     resumed_value,
@@ -214,6 +215,31 @@ async def change_paused(
         return _Move(compare_and_set(bucket, pause_key(name), revision, data), touch, settled)
 
     return await _settle(bucket, changes, decide)
+
+
+async def create_paused(
+    bucket: ConfigurationBucket, schedules: Mapping[str, tuple[ScheduledTask, Pause]]
+) -> dict[str, Settled]:
+    """Store schedules that are paused from the beginning, if there is nothing under their names."""
+    written: dict[str, bytes] = {}
+
+    def decide(keys: Keys) -> _Move | Settled:
+        name, marker = keys.name, keys.schedule.revision if keys.schedule is not None else 0
+        task, paused = schedules[name]
+        data = encode_pause(new_pause(task, paused))
+        settled = Settled(name, pause=paused, task=task)
+        at = keys.pause.revision if keys.pause is not None else 0
+        ours = keys.pause_value is not None and keys.pause_value == written.get(name)
+        if keys.value is not None or (keys.pause_value is not None and not ours):
+            taken = Settled(name, ConflictError(f"{name}: someone else created it after it was read; left alone"))
+            return _Move(None, compare_and_set(bucket, pause_key(name), at, None), taken) if ours else taken
+        if ours and keys.is_closed:
+            return settled
+        first = compare_and_set(bucket, pause_key(name), at, data) if keys.pause_value is None else None
+        written[name] = data
+        return _Move(first, compare_and_set(bucket, schedule_key(name), marker, None), settled)
+
+    return await _settle(bucket, schedules, decide)
 
 
 def _pausing(bucket: ConfigurationBucket, keys: Keys, wanted: Pause) -> _Move | Settled:

@@ -66,7 +66,13 @@ class Create:
     before: None = None
     renamed_from: str = ""
     """The name of a schedule with the same content that the plan deletes; `after` has the time of its creation."""
-    paused: ClassVar[bool] = False
+    pause: Pause | None = None
+    """The pause of the schedule that is renamed: under its new name it stays paused. None if it is not paused."""
+
+    @property
+    def paused(self) -> bool:
+        """Whether it is created paused: then `revision` does not count, because its key is not written."""
+        return self.pause is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +266,7 @@ def plan(
         target=live.target,
         owner=owner,
         digest=digest,
-        changes=tuple(sorted(_with_renames(changes), key=lambda change: change.name)),
+        changes=tuple(sorted(_with_renames(changes, dict(paused)), key=lambda change: change.name)),
         conflicts=tuple(conflicts),
         desired=len(desired),
         owned=owned,
@@ -280,11 +286,14 @@ def _selected(selection: Selection, name: str, desired: Mapping[str, ScheduledTa
     return selection.matches(desired.get(name)) or (entry is not None and selection.matches(entry.task))
 
 
-def _with_renames(changes: Sequence[Change]) -> Iterator[Change]:
-    """Changes in which each delete and a create with equal content are a rename, in the order of their names."""
+def _with_renames(changes: Sequence[Change], pauses: Mapping[str, Pause]) -> Iterator[Change]:
+    """Changes in which each delete and a create with equal content are a rename, in the order of their names.
+
+    `pauses` are those of the paused schedules by name.
+    """
     gone: defaultdict[tuple[object, ...], list[Delete]] = defaultdict(list)
     for change in changes:
-        if isinstance(change, Delete) and not change.paused:  # under its new name it is not paused
+        if isinstance(change, Delete):
             gone[content(change.before)].append(change)
     renamed: dict[str, str] = {}
     for change in changes:
@@ -292,7 +301,7 @@ def _with_renames(changes: Sequence[Change]) -> Iterator[Change]:
             before = alike.pop(0)
             renamed[before.name] = change.name
             after = replace(change.after, created_at=before.before.created_at)
-            yield replace(change, after=after, renamed_from=before.name)
+            yield replace(change, after=after, renamed_from=before.name, pause=pauses.get(before.name))
         elif not isinstance(change, Delete):
             yield change
     for change in changes:

@@ -28,7 +28,7 @@ from ajsync.reconcile.apply import recreate
 from ajsync.reconcile.apply.apply import Result, apply
 from ajsync.reconcile.apply.recreate import finish_interrupted
 from ajsync.reconcile.pause import Owners, failure, pause, resume, resume_due
-from ajsync.reconcile.plan import Adopt, Delete, Plan, Update
+from ajsync.reconcile.plan import Adopt, Create, Delete, Plan, Update
 from ajsync.reconcile.reconciler import Goal, propose
 from ajsync.reconcile.single import add, find, find_removable, remove
 from ajsync.safety import Opened
@@ -267,6 +267,40 @@ async def test_an_apply_adopts_a_paused_schedule_without_resuming_it(bucket: Con
     assert found is not None
     assert found.task is not None
     assert (found.task.owner, found.pause is not None) == (OWNER, True)
+
+
+async def test_a_paused_schedule_that_gets_a_new_name_stays_paused(bucket: ConfigurationBucket) -> None:
+    await paused(bucket)
+    before = await entry(bucket)
+    plan = await planned(bucket, task("NEW"))
+    assert [(type(change), change.paused) for change in plan.changes] == [(Delete, True), (Create, True)]
+    assert (await applied(bucket, plan)).error is None
+    assert await holds(bucket) == (False, False)
+    assert await holds(bucket, "NEW") == (False, True)
+    after = await entry(bucket, "NEW")
+    assert before is not None
+    assert after is not None
+    assert after.task is not None
+    assert (after.pause, after.task.created_at) == (before.pause, CREATED)
+    assert (await planned(bucket, task("NEW"))).changes == ()
+
+
+async def test_a_name_that_somebody_takes_meanwhile_is_left_to_him(bucket: ConfigurationBucket, gate: Gate) -> None:
+    for step, name in ((1, "X"), (2, "Y"), (FIRST_WRITE, "Z")):
+        await paused(bucket)
+
+        async def take(name: str = name) -> None:
+            await put(bucket, task(name, owner="other"))
+
+        plan = await planned(bucket, task(name))
+        gate.before(step, take)
+        assert isinstance((await applied(bucket, plan)).error, AjsyncError)
+        found = await entry(bucket, name)
+        assert found is not None
+        assert found.task is not None
+        assert found.task.owner == "other"
+        assert await holds(bucket, name) == (True, False)
+        assert await holds(bucket) == (False, True)
 
 
 async def test_an_update_after_a_pause_keeps_its_memory(bucket: ConfigurationBucket) -> None:

@@ -335,9 +335,11 @@ def test_a_paused_schedule_is_planned_like_any_other_and_marked(
     pause = Pause(1, "ann", "why")
     entries = {name: replace(each, pause=pause if name in paused else None) for name, each in found.entries.items()}
     plain, marked = make(wanted, found, adopt=adopt), make(wanted, replace(found, entries=entries), adopt=adopt)
-    assert [each.name for each in marked.changes if each.paused] == [
+    assert [each.name for each in marked.changes if each.paused and not isinstance(each, Create)] == [
         each.name for each in plain.changes if each.name in paused
     ]
+    created = [each for each in marked.changes if isinstance(each, Create)]
+    assert [each.paused for each in created] == [each.renamed_from in paused for each in created]
     assert [*map(_as_active, marked.changes)] == [*map(_as_active, plain.changes)]
     assert replace(marked, changes=(), paused=()) == replace(plain, changes=())
     ours = {name for name, each in entries.items() if each.task is not None and each.task.owner == OWNER}
@@ -355,14 +357,17 @@ def test_an_update_keeps_the_memory_of_pauses_which_no_plan_compares() -> None:
 def _as_active(change: Change) -> Change:
     """A change as if nothing was paused or renamed."""
     if isinstance(change, Create):
-        return replace(change, after=replace(change.after, created_at=0), renamed_from="")
+        return replace(change, after=replace(change.after, created_at=0), renamed_from="", pause=None)
     change = replace(change, paused=False)
     return replace(change, renamed_to="") if isinstance(change, Delete) else change
 
 
-def test_a_paused_schedule_with_a_new_name_is_no_rename_since_it_is_not_paused_under_that() -> None:
+def test_a_paused_schedule_that_is_renamed_stays_paused() -> None:
     found = live([task("OLD", created_at=42)])
-    entries = {name: replace(each, pause=Pause(1, "ann", "why")) for name, each in found.entries.items()}
+    pause = Pause(1, "ann", "why")
+    entries = {name: replace(each, pause=pause) for name, each in found.entries.items()}
     made = make([task("NEW")], replace(found, entries=entries))
-    assert [verb for verb, _ in with_verbs(made.changes)] == ["create", "delete"]
-    assert made.changes[0].after == task("NEW")
+    assert [verb for verb, _ in with_verbs(made.changes)] == ["rename"]
+    created = made.changes[0]
+    assert isinstance(created, Create)
+    assert (created.paused, created.pause, created.after.created_at) == (True, pause, 42)

@@ -42,7 +42,10 @@ def test_any_plan_comes_back_as_it_was_with_the_gates_that_were_open(
         save_plan(saved, path)
         # What was applied last, what Go ignores and what is paused is not saved: it says how things are now, and the
         # plan is made anew. Of a schedule that was paused meanwhile the revision is another one.
-        changes = tuple(each if isinstance(each, Create) else replace(each, paused=False) for each in plan.changes)
+        changes = tuple(
+            replace(each, pause=None) if isinstance(each, Create) else replace(each, paused=False)
+            for each in plan.changes
+        )
         kept = replace(plan, changes=changes, last=None, ignored=(), paused=())
         assert load_plan(path) == replace(saved, plan=kept)
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.model import ScheduledTask
-from ajsync.asyncjobs.pausing import change_paused
+from ajsync.asyncjobs.pausing import Settled, change_paused, create_paused
 from ajsync.asyncjobs.queue_store import make_queue
 from ajsync.asyncjobs.watchers import foreign_watchers, wait_until_delivered
 from ajsync.errors import (
@@ -131,12 +131,20 @@ class _Application:
                 self.outcomes.setdefault(change.name, Outcome(change, "failed", error))
 
     async def create(self, changes: list[Create]) -> None:
+        await self._create_paused([change for change in changes if change.paused])
+        changes = [change for change in changes if not change.paused]
+        if not changes:
+            return
         newest = max(change.revision for change in changes)
         if newest:  # over a delete marker, which foreign watchers must have seen before
             await wait_until_delivered(self.bucket.connection, newest, WATCHER_SECONDS)
         # A renamed schedule keeps the time of its creation, from which its intervals count.
         tasks = [each.after if each.renamed_from else replace(each.after, created_at=self.now) for each in changes]
         await self._write(changes, tasks)
+
+    async def _create_paused(self, changes: Sequence[Create]) -> None:
+        schedules = {each.name: (each.after, each.pause) for each in changes if each.pause is not None}
+        self._record_settled(changes, await create_paused(self.bucket, schedules))
 
     async def update(self, changes: list[Update | Adopt]) -> None:
         await self._change_paused([change for change in changes if change.paused])
@@ -156,9 +164,10 @@ class _Application:
 
     async def _change_paused(self, changes: Sequence[Update | Adopt | Delete]) -> None:
         """Change the values of paused schedules where they are, in the keys of their pauses."""
-        if not changes:
-            return
-        settled = await change_paused(self.bucket, {each.name: (each.revision, each.after) for each in changes})
+        wanted = {each.name: (each.revision, each.after) for each in changes}
+        self._record_settled(changes, await change_paused(self.bucket, wanted))
+
+    def _record_settled(self, changes: Sequence[Change], settled: Mapping[str, Settled]) -> None:
         for change in changes:
             error = settled[change.name].error
             self._record(change, Written(error=error))
