@@ -13,6 +13,7 @@ import stat
 import tempfile
 from collections import deque
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from ajsync.errors import WriteError
@@ -86,6 +87,40 @@ def write_private(path: Path, data: bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def rewrite(path: Path, before: bytes, data: bytes, folder: Path) -> None:
+    """Replace the content of a file below a folder, which keeps its mode; it is there as a whole, before or after.
+
+    Nothing is written if the file is not as it was read, or if it or a folder on the way is a link.
+    """
+    check_unlinked(path, folder)
+    check_regular(path)
+    with path.open("r+b") as file:  # refused if it must not be written, although it could be replaced
+        if file.read(len(before) + 1) != before:
+            raise UnfitFileError(errno.EBUSY, "it has changed since it was read", str(path))
+        status = os.fstat(file.fileno())
+    descriptor, name = tempfile.mkstemp(prefix=".ajsync-", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as copy:
+            copy.write(data)
+            copy.flush()
+            os.fchmod(descriptor, stat.S_IMODE(status.st_mode))
+            with suppress(PermissionError):  # only root can give a file to somebody else
+                os.fchown(descriptor, status.st_uid, status.st_gid)
+            os.fsync(descriptor)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def check_unlinked(path: Path, folder: Path) -> None:
+    """See that a file is below a folder, and that neither it nor a folder on the way to it is a link."""
+    place = os.path.relpath(path.absolute(), folder.absolute())
+    if os.path.realpath(path) != os.path.normpath(Path(os.path.realpath(folder), place)):
+        told = "there is a symbolic link in its path, and nothing is written through one"
+        raise OSError(errno.ELOOP, told, str(path))
 
 
 def write_new(texts: Mapping[Path, str]) -> None:

@@ -26,6 +26,7 @@ _OTHER_COMMANDS = {
     **dict.fromkeys(("server", "serve"), "dev"),
     **dict.fromkeys(("daemon", "start"), "scheduler"),
     **dict.fromkeys(("check", "test"), "validate"),
+    **dict.fromkeys(("format", "tidy"), "fmt"),
     "watch": "apply --yes --watch",
 }
 """What other tools call a command, and what it is here."""
@@ -39,6 +40,8 @@ _OTHER_OPTIONS = {
     **dict.fromkeys(("--since", "--start", "--after"), "--from"),
     **dict.fromkeys(("--until", "--end", "--before"), "--to"),
     **dict.fromkeys(("-out", "--plan", "--save"), "--out"),
+    "-check": "--check",
+    "-diff": "--diff",
     **dict.fromkeys(("--check", "-detailed-exitcode"), "--detailed-exitcode"),
 }
 """What other tools call an option, and what it is here; for the commands that have it."""

@@ -33,7 +33,7 @@ def _members_of(part: ScheduledTask | Managed) -> dict[str, Any]:
     return {member_name(each.name): getattr(part, each.name) for each in fields(part)}
 
 
-_MEMBERS = (
+MEMBERS = (
     *("schedule", "timezone", "queue", "task_type", "description", "deadline", "max_tries"),
     *("catchup", "catchup_window", "overlap", "jitter", "from", "until", "except", "labels"),
 )
@@ -95,7 +95,7 @@ def _members(task: ScheduledTask, checks: MemberChecks) -> dict[str, Any]:
     schedule, timezone = _split_schedule(task.schedule)
     values = _members_of(task) | _members_of(task.settings)
     values |= {"schedule": schedule, "timezone": timezone, "labels": task.labels}
-    stored = {name: values[name] for name in _MEMBERS if name not in _ABSENT or values[name] != _ABSENT[name]}
+    stored = {name: values[name] for name in MEMBERS if name not in _ABSENT or values[name] != _ABSENT[name]}
     members = {name: _written(name, value) for name, value in stored.items()}
     if reason := _difference(members, stored, checks) or no_season(task):
         raise _NotExpressible(reason)

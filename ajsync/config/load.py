@@ -147,6 +147,17 @@ def load_owner(
     return found.owner
 
 
+def list_files(start: Path, *, project: Path | None = None) -> tuple[Folder, list[Path]]:
+    """The folder of a project, and its files: `ajsync.yaml`, and the schedules files that its patterns match.
+
+    Whether the files are valid is not looked at, and a pattern may match nothing. Raises ConfigurationError.
+    """
+    with _gathering() as problems:
+        path, folder, found = _project(start, project, None, MemberChecks(), [], Inputs(), NO_VARIABLES)
+        files = _schedules_files(found, folder, path, problems, empty=True)
+    return folder, [path, *files]
+
+
 @contextmanager
 def _gathering() -> Iterator[Problems]:
     """Collect problems in a block, and raise them at its end."""

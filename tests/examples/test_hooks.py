@@ -40,8 +40,8 @@ def project(tmp_path: Path) -> Path:
     return Path(shutil.copytree(EXAMPLES / "quickstart", tmp_path / "repository"))
 
 
-def test_there_are_two_hooks_which_read_the_whole_project() -> None:
-    assert [*HOOKS] == ["ajsync-validate", "ajsync-lint"]
+def test_there_are_three_hooks_which_read_the_whole_project() -> None:
+    assert [*HOOKS] == ["ajsync-validate", "ajsync-lint", "ajsync-fmt"]
     for hook in HOOKS.values():
         assert (hook["language"], hook["pass_filenames"]) == ("python", False)
         assert {"yaml", "json"} == {*hook["types_or"]}
@@ -60,13 +60,22 @@ def test_a_hook_passes_what_is_right(hook: str, project: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("hook", HOOKS)
+@pytest.mark.parametrize("hook", ["ajsync-validate", "ajsync-lint"])
 def test_a_hook_fails_on_a_mistake_and_says_where(hook: str, project: Path) -> None:
     file = project / "schedules" / "email.yaml"
     file.write_text(file.read_text().replace("@monthly", "@montly"))
     done = run(hook, project)
     assert done.returncode != 0
     assert "schedules/email.yaml:9" in done.stdout + done.stderr
+
+
+def test_the_hook_that_formats_changes_a_file_which_is_not_formatted(project: Path) -> None:
+    """It passes, and pre-commit fails because a file has changed."""
+    file = project / "schedules" / "email.yaml"
+    before = file.read_text()
+    file.write_text(before.replace("    ", "      "))
+    assert run("ajsync-fmt", project).stdout == "Formatted schedules/email.yaml.\n"
+    assert file.read_text() == before
 
 
 def test_the_example_uses_hooks_that_there_are() -> None:

@@ -4,6 +4,7 @@ COMMANDS = {
     "init": "Write ajsync.yaml and a first schedules file.",
     "validate": "Check the files, without a server.",
     "lint": "Find schedules that are valid and still wrong.",
+    "fmt": "Order and indent the files, and keep their comments.",
     "plan": "Show how the files differ from the bucket.",
     "apply": "Make the bucket equal to the files.",
     "list": "List the schedules in the bucket.",

@@ -27,11 +27,11 @@ _PROJECT = """\
 # The owner of these schedules. ajsync changes and deletes only what this owner has, so others can share the bucket.
 owner: {owner}
 
-# The NATS context of their server; --context overrides it.
-{context}
-
 # Where the schedules are. Each pattern must match a file, unless it is like {{match: local/*.yaml, optional: true}}.
 files: [schedules/**/*.yaml]
+
+# The NATS context of their server; --context overrides it.
+{context}
 
 # What applies to every schedule that does not say otherwise.
 # defaults:
@@ -51,8 +51,8 @@ _EXAMPLE = """\
 
 # What applies to every schedule of this file that does not say otherwise.
 defaults:
-  queue: DEFAULT
   timezone: UTC
+  queue: DEFAULT
 
 schedules:
   EXAMPLE_REPORT:

@@ -71,18 +71,15 @@ environment_option = click.option(
     shell_complete=_suggested("environments"),
     help="The environment of the project file to use.",
 )
-_FILES_OPTIONS = (
-    click.option(
-        "-c",
-        "--config",
-        type=click.Path(path_type=Path),
-        envvar=VARIABLES["config"],
-        show_envvar=True,
-        help="The project file. [default: ajsync.yaml here or in a folder above]",
-    ),
-    environment_option,
-    var_option,
+config_option = click.option(
+    "-c",
+    "--config",
+    type=click.Path(path_type=Path),
+    envvar=VARIABLES["config"],
+    show_envvar=True,
+    help="The project file. [default: ajsync.yaml here or in a folder above]",
 )
+_FILES_OPTIONS = (config_option, environment_option, var_option)
 _OWNER_OPTION = click.option(
     "--owner", "expected_owner", metavar="NAME", help="End with 3 unless the files belong to this owner."
 )

@@ -23,7 +23,17 @@ from tests.values import put
 
 TEXT = "é → \U0001f600 ≤ ─"
 FILE = f"schedules: {{ODD: {{schedule: '@daily', task_type: 't:t', queue: EMAIL, description: '{TEXT}'}}}}\n"
-OFFLINE = ("validate", "lint", "completion bash", "--help", "next --files", "timeline --files", "validate --nosuch")
+OFFLINE = (
+    "validate",
+    "lint",
+    "fmt --check",
+    "fmt --diff",
+    "completion bash",
+    "--help",
+    "next --files",
+    "timeline --files",
+    "validate --nosuch",
+)
 ONLINE = (
     "plan",
     "plan --format markdown",
@@ -48,7 +58,7 @@ ONLINE = (
     "task cron ls",
 )
 STAYING = {"scheduler", "dev"}
-NEED_FOLDER = ("validate", "lint", "next --files", "timeline --files", "plan", "apply", "export", "init", "dev")
+NEED_FOLDER = ("validate", "lint", "fmt", "next --files", "timeline --files", "plan", "apply", "export", "init", "dev")
 
 
 @dataclass(frozen=True, slots=True)
