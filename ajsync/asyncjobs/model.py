@@ -311,7 +311,7 @@ def _decode_managed(value: dict[str, Any]) -> Managed:
         catchup_window=span_member(value, "catchup_window"),
         overlap=choice_member(value, "overlap", DEFAULT_OVERLAP, _OVERLAPS),
         jitter=span_member(value, "jitter"),
-        labels=sorted_labels(strings_member(value, "labels")),
+        labels=sorted_labels(strings_member(value, "labels")) if "labels" in value else (),
         from_=_bound_member(value, "from"),
         until=_bound_member(value, "until"),
         except_=_days_member(value, "except"),
