@@ -14,7 +14,9 @@ from ajsync.cli.output.terminal import warn
 from ajsync.cli.runs import Runs
 from ajsync.config import Configuration, load_configuration, load_owner
 from ajsync.config.inputs import Inputs
+from ajsync.config.project import list_environments
 from ajsync.config.variables import Given, Spelled
+from ajsync.config.wording import choice
 from ajsync.errors import ConfigurationError, Location, UsageError
 from ajsync.selection import Selection
 from ajsync.text import counted, listed, plural, visible
@@ -51,6 +53,16 @@ def load(
     read = counted(len(configuration.tasks), "schedule"), counted(len(configuration.sources), "file")
     log.info("read %s from %s in %.0f ms", *read, milliseconds)
     return configuration
+
+
+def warn_if_none_chosen(scope: Scope) -> None:
+    """Warn if environments have owners or contexts of their own, and none of them is chosen."""
+    names = list_environments(Path.cwd(), scope.config, apart=True) if scope.environment is None else ()
+    if names:
+        warn(
+            "No environment is chosen, so this is the project without one. If that is not intended, choose "
+            f"{choice(map(visible, names))} with --environment."
+        )
 
 
 def load_and_warn(scope: Scope, *, annotate: bool = False, runs: Runs | None = None) -> Configuration:

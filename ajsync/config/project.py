@@ -23,6 +23,7 @@ from ajsync.errors import Location, Problem
 from ajsync.safety import Safety
 
 PROJECT_FILE = "ajsync.yaml"
+_APART = ("owner", "context")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +59,18 @@ def find_project(start: Path) -> Path | None:
     return next((path for folder in (start, *start.parents) if os.path.lexists(path := folder / PROJECT_FILE)), None)
 
 
-def list_environments(start: Path, project: Path | None = None) -> tuple[str, ...]:
-    """The environments in `ajsync.yaml`, whether or not the rest of it is valid; none if it cannot be read."""
+def list_environments(start: Path, project: Path | None = None, *, apart: bool = False) -> tuple[str, ...]:
+    """The environments in `ajsync.yaml`, whether or not the rest of it is valid; none if it cannot be read.
+
+    With `apart` only those that have an owner or a context of their own.
+    """
     path = find_project(start) if project is None else start / project
     if path is None:
         return ()
     document = read_document(path, path.name, "", [])
     value = document.value if document is not None else None
-    return tuple(_mapping(_mapping(value).get("environments")))
+    found = _mapping(_mapping(value).get("environments"))
+    return tuple(name for name, own in found.items() if not apart or not _mapping(own).keys().isdisjoint(_APART))
 
 
 def read_project(

@@ -92,6 +92,8 @@ def syntax_problem(text: str, file: str, error: yaml.MarkedYAMLError) -> Problem
         return Problem(place_of(file, begin), message, quote)
     if "cannot start any token" in problem:
         return Problem(place_of(file, mark), f"an unquoted value cannot begin with {character}", quote)
+    if "expected ','" in problem and "${" in marked:
+        quote, template = "within { } and [ ], put what contains ${…} in quotes", "${"
     known = next((hint for part, hint in _HINTS if part in problem), _LAST_HINT)
     message = "not valid YAML: " + _QUOTED.sub("'…'", problem)
     if context:

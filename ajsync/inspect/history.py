@@ -98,10 +98,14 @@ async def read_history(
 
     skips = task.settings.overlap == "skip"
     dues = past_dues(task, now, last + LOOK_BACK if skips else last)
+    # Before it was stored it was not due, and yet a backfill may have made tasks of that time.
+    before = islice(previous_dues(times_of(task), task.created_at + 1), max(last - len(dues), 0))
+    looked_at = [*dues, *before]
     async with asyncio.TaskGroup() as group:
-        looks = [group.create_task(look_up(due)) for due in dues]
-    messages = dict(zip(dues, (look.result() for look in looks), strict=True))
-    fires = [past_fire(task.name, due, messages[due], stored_at) for due in dues]
+        looks = [group.create_task(look_up(due)) for due in looked_at]
+    messages = dict(zip(looked_at, (look.result() for look in looks), strict=True))
+    shown = [due for due in looked_at if due > task.created_at or messages[due] is not None]
+    fires = [past_fire(task.name, due, messages[due], stored_at) for due in shown]
     return (with_skipped(fires, messages) if skips else fires)[:last]
 
 

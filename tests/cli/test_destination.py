@@ -135,3 +135,11 @@ def test_a_plan_that_somebody_has_edited_is_not_applied_though_its_checksum_fits
     assert done.returncode == 5
     assert "its changes of these are not those of the files and the bucket: A." in done.stderr
     assert place.run("list", "--names", "-e", "prod").stdout == ""
+
+
+def test_a_plan_without_an_environment_warns_if_one_has_a_context_or_an_owner_of_its_own(place: Place) -> None:
+    (place.folder / "schedules" / "a.yaml").write_text("schedules: {A: {schedule: '@daily', task_type: x}}\n")
+    told = "No environment is chosen, so this is the project without one. If that is not intended, choose"
+    done = place.run("plan", "--context", "nats-stage")
+    assert f"{told} prod or stage with --environment." in done.stderr
+    assert told not in place.run("plan", "-e", "stage").stderr

@@ -145,7 +145,7 @@ def _apply_once(
 ) -> None:
     from ajsync.cli.output.data import echo_data, encoded
     from ajsync.cli.output.plan import apply_document, plan_document, print_plan, print_result
-    from ajsync.cli.project import load_and_warn, selection_of
+    from ajsync.cli.project import load_and_warn, selection_of, warn_if_none_chosen
     from ajsync.cli.session import on_bucket, proposal_of, run, warn_if_elsewhere
     from ajsync.cli.source import warn_if_nothing_selected
     from ajsync.reconcile.saved import check_environment, check_plan, check_variables, load_plan
@@ -164,6 +164,7 @@ def _apply_once(
             variables=saved.variables,
         )
     configuration = load_and_warn(scope)
+    warn_if_none_chosen(scope)
     warn_if_elsewhere(scope, configuration.context)
     selection = selection_of(scope, selectors, owner=configuration.owner) if saved is None else saved.plan.selection
     proposal = on_bucket(

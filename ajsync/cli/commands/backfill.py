@@ -15,7 +15,7 @@ from ajsync.cli.options.shared import schedules_argument, scope_options, selecti
 from ajsync.cli.options.times import Zone, read_past
 from ajsync.cli.options.values import Scope, Selectors
 from ajsync.cli.output.data import output_option, show
-from ajsync.cli.output.terminal import confirm, progress
+from ajsync.cli.output.terminal import confirm, progress, say
 from ajsync.errors import AjsyncError, InvalidError, ScheduleError, StoredValueError, UsageError
 from ajsync.text import counted, one_line, visible
 
@@ -59,7 +59,8 @@ def command(
     can be repeated. A task that is stored and in no queue is made whole. Deadlines count from now, and 'overlap: skip'
     does not apply. A Go scheduler gives random ids, so what it has fired is not found, and would be made again.
 
-    On a terminal you are asked first; elsewhere --yes is needed.
+    Options that select schedules leave alone those of other owners, unless --owner names one. On a terminal you are
+    asked first; elsewhere --yes is needed.
 
     \b
     Examples:
@@ -72,6 +73,7 @@ def command(
     from ajsync.cli.output import backfill as output_of
     from ajsync.cli.session import configured_context, on_bucket
     from ajsync.cli.source import named_or_selected
+    from ajsync.reconcile.reconciler import destination_of
 
     named_or_selected(names, selectors)
     if not names and not selectors.given:
@@ -81,18 +83,22 @@ def command(
     signer = load_signer(sign) if sign else None
     context = configured_context(scope)
 
-    async def survey(bucket: ConfigurationBucket) -> tuple[list[PastDue], list[MissingTask]]:
+    async def survey(bucket: ConfigurationBucket) -> tuple[str, list[PastDue], list[MissingTask]]:
         dues = _past_dues(await _tasks(bucket, names, scope, selectors), start, end, zone)
-        return dues, await find_missing(bucket.connection, dues)
+        where = destination_of(bucket.connection, scope.environment)
+        return str(where), dues, await find_missing(bucket.connection, dues)
 
-    dues, missing = on_bucket(scope, context, survey)
+    where, dues, missing = on_bucket(scope, context, survey)
+    if early := sum(each.past.due <= each.past.task.created_at for each in missing):
+        say(f"Of what is missing, {counted(early, 'task')} would be of a time before the schedule was stored.")
     if output == "table" and dues:
         show(output, dict, lambda: output_of.backfill_table(dues, missing, zone))
     result: Backfilled | None = None
     if missing and not dry_run:
         if not yes:
             schedules = counted(len({each.past.task.name for each in missing}), "schedule")
-            confirm(f"Make {counted(len(missing), 'task')} of {schedules}?", "Nothing was made.")
+            text = f"Make {counted(len(missing), 'task')} of {schedules} on {visible(where)}?"
+            confirm(text, "Nothing was made.")
         result = on_bucket(scope, context, lambda bucket: _make(bucket, missing, signer, ajc_payloads))
     if output == "table":
         output_of.conclude_backfill(dues, missing, result)
@@ -104,11 +110,10 @@ def command(
 async def _tasks(
     bucket: ConfigurationBucket, names: Sequence[str], scope: Scope, selectors: Selectors
 ) -> Sequence[ScheduledTask]:
-    from ajsync.cli.project import selection_of
-    from ajsync.cli.source import selected, source_of, stored_task
+    from ajsync.cli.pausing import allowed_owners, chosen_names
+    from ajsync.cli.source import stored_task
 
-    if not names:
-        return selected(source_of(await bucket.read()), selection_of(scope, selectors)).tasks
+    names = names or await chosen_names(bucket, names, scope, selectors, allowed_owners(scope, selectors))
     return [await stored_task(bucket, name) for name in dict.fromkeys(names)]
 
 

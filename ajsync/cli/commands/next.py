@@ -66,7 +66,11 @@ def command(
     upcoming = Upcoming(to_nanoseconds(first), count or (_OF_NAMED if names else _OF_ALL))
     found = [upcoming.of(task) for task in chosen(source, names)]
     if output != "table" or found:
-        show(output, lambda: next_document(found, zone), lambda: next_table(found, first, zone))
+        show(
+            output,
+            lambda: next_document(found, zone),
+            lambda: next_table(found, first if start is None else None, zone),
+        )
     elif not selectors.given:
         say(f"There are no schedules in {source.place}.")
     if not names and source.paused:

@@ -94,11 +94,12 @@ def _plan(
 ) -> Ended:
     from ajsync.cli.environments import place_of
     from ajsync.cli.output.plan import plan_document, print_plan
-    from ajsync.cli.project import load_and_warn, selection_of
+    from ajsync.cli.project import load_and_warn, selection_of, warn_if_none_chosen
     from ajsync.cli.session import on_bucket, proposal_of, warn_if_elsewhere
     from ajsync.cli.source import warn_if_nothing_selected
 
     configuration = load_and_warn(scope, annotate=style == "github", runs=runs)
+    warn_if_none_chosen(scope)
     warn_if_elsewhere(scope, configuration.context)
     selection = selection_of(scope, selectors, owner=configuration.owner)
     proposal = on_bucket(

@@ -20,8 +20,11 @@ _LONGEST_STATE = 20
 """Characters; a task in the stream may have any other state."""
 
 
-def next_table(found: Sequence[NextFires], start: datetime, zone: tzinfo | None) -> Iterator[str]:
-    """Lay out the next fires in their order, and below them the schedules that have none."""
+def next_table(found: Sequence[NextFires], now: datetime | None, zone: tzinfo | None) -> Iterator[str]:
+    """Lay out the next fires in their order, and below them the schedules that have none.
+
+    Without `now` it is left out in how much time they are.
+    """
     columns = (
         Column("Due"),
         Column("In", right=True),
@@ -32,7 +35,7 @@ def next_table(found: Sequence[NextFires], start: datetime, zone: tzinfo | None)
     )
     fires = sorted((due, each.task.name, number) for number, each in enumerate(found) for due in each.dues)
     if fires:
-        yield from table(columns, [_next_row(due, found[number], start, zone) for due, _, number in fires])
+        yield from table(columns, [_next_row(due, found[number], now, zone) for due, _, number in fires])
     without = [each for each in found if not each.dues]
     if fires and without:
         yield ""
@@ -56,12 +59,12 @@ def next_document(found: Sequence[NextFires], zone: tzinfo | None) -> list[dict[
     ]
 
 
-def _next_row(due: int, each: NextFires, start: datetime, zone: tzinfo | None) -> Row:
+def _next_row(due: int, each: NextFires, now: datetime | None, zone: tzinfo | None) -> Row:
     when = to_datetime(due, zone or _next_zone(each))
     own, schedule = split_zone(each.task.schedule)
     return (
         moment(when),
-        Cell(f"in {span((when - start).total_seconds())}", "faint"),
+        Cell("" if now is None else f"in {span((when - now).total_seconds())}", "faint"),
         visible(each.task.name),
         visible(schedule),
         visible(own) if own else "",

@@ -8,6 +8,7 @@ from typing import Any
 from ajsync.asyncjobs.pausing import Settled
 from ajsync.cli.output.data import show
 from ajsync.cli.output.terminal import conclude, label, say
+from ajsync.errors import NotFoundError
 from ajsync.reconcile.fields import pause_object
 from ajsync.reconcile.pause import failure
 from ajsync.reconcile.render.wording import instant_told
@@ -29,6 +30,8 @@ def show_paused(settled: Sequence[Settled], output: str) -> None:
             until = f" until {instant_told(pause.until)}" if pause.until else ""
             conclude(f"Paused {visible(each.name)}{until}.")
         _count_others("Paused", done)
+    if not settled:
+        raise NotFoundError("Nothing was paused.")
     _raise_for(settled, "paused")
 
 

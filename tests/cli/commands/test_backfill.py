@@ -7,7 +7,9 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -85,7 +87,11 @@ def test_days_are_those_of_the_schedule_and_a_dry_run_makes_nothing(run: Run, se
 
 def test_schedules_are_selected_as_in_other_commands(run: Run, server: NatsServer) -> None:
     days = ("--from", "2026-10-24T00:00:00Z", "--to", "2026-10-24T02:00:00Z", "--yes")
-    assert run("--queue", "EMAIL", "--name", "BER*", *days).stdout.endswith("Made 1 task.\n")
+    chosen = ("--queue", "EMAIL", "--name", "BER*")
+    left = run(*chosen, *days)
+    assert (left.returncode, left.stdout) == (0, "Nothing was due then.\n")
+    assert "Left alone: 1 schedule of other owners; --owner selects those of one." in left.stderr
+    assert run(*chosen, "--owner", "team", *days).stdout.endswith("Made 1 task.\n")
     nothing = run("--queue", "REPORTS", *days)
     assert (nothing.returncode, nothing.stdout) == (0, "Nothing was due then.\n")
     assert "no schedule" in nothing.stderr.lower()
@@ -128,7 +134,7 @@ def test_it_asks_on_a_terminal(run: Run, server: NatsServer, tmp_path: Path) -> 
     command = ("backfill", "BERLIN", "--from", "2026-10-24", "--to", "2026-10-25", "--server", server.url)
     for answer, code, count in (("n\r", 1, 0), ("y\r", 0, 3)):
         terminal = Terminal(sys.executable, "-m", "ajsync", *command, folder=tmp_path)
-        terminal.wait_for("Make 3 tasks of 1 schedule?")
+        terminal.wait_for("Make 3 tasks of 1 schedule on nats://127.0.0.1:")
         assert terminal.end(answer) == code
         assert made(server) == (count, count)
 
@@ -142,3 +148,14 @@ def test_after_it_was_killed_the_next_one_makes_the_rest_once(run: Run, server: 
     done = run("MINUTES", "--from", "2026-11-20", "--to", "2026-11-24", "--yes")
     assert done.returncode == 0, done.stderr
     assert made(server) == (5 * 1440, 5 * 1440)
+
+
+def test_history_shows_what_was_made_of_a_time_before_the_schedule_was_stored(
+    run: Run, server: NatsServer, tmp_path: Path
+) -> None:
+    made_now = replace(BERLIN, created_at=time.time_ns())
+    put_values(server.url, {"BERLIN": encode_scheduled_task(made_now)})
+    days = ("--from", "2026-10-24", "--to", "2026-10-24", "--yes")
+    assert "would be of a time before the schedule was stored" in run("BERLIN", *days).stderr
+    shown = json.loads(ajsync(tmp_path, "history", "BERLIN", "--last", "200", "--json", "--server", server.url).stdout)
+    assert [(each["due"], each["state"]) for each in shown["fires"]] == [("2026-10-24T02:30:00+02:00", "new")]
