@@ -287,7 +287,7 @@ class Client:
 
         Without `end`, up to now. Their deadlines count from now; a task that exists is not made again. What it returns
         may name tasks that are left: call it again to go on. Raises as `load_scheduled_task_by_name`, ScheduleError,
-        NotFoundError if its queue does not exist, and UsageError for too many instants.
+        NotFoundError if its queue does not exist, and UsageError for too many instants or a `start` before May 2014.
         """
         task = await self.load_scheduled_task_by_name(name)
         last = min(to_nanoseconds(end), time.time_ns()) if end else time.time_ns()

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from ajsync.asyncjobs.due import times_of
-from ajsync.asyncjobs.ids import fire_task_id
+from ajsync.asyncjobs.ids import KSUID_EPOCH, fire_task_id
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.names import QUEUE_NAME, QUEUE_STREAM_PREFIX, TASKS_STREAM, WORK_ITEM_SUBJECT
 from ajsync.asyncjobs.task_store import item_write, task_write, tell_state
@@ -30,6 +30,7 @@ from ajsync.asyncjobs.tasks import (
     work_item_subject,
 )
 from ajsync.errors import NotFoundError, StoredValueError, UnreachableError, UsageError
+from ajsync.timestamp import NANOSECONDS, format_timestamp
 from ajsync.transport.connection import Connection
 from ajsync.transport.errors import StreamNotFoundError
 from ajsync.transport.leader import last_messages
@@ -84,9 +85,13 @@ class Backfilled:
 def past_dues(task: ScheduledTask, first: int, last: int) -> list[PastDue]:
     """The instants from `first` to `last`, both in nanoseconds since 1970, at which a schedule was due.
 
-    Raises ScheduleError, StoredValueError if no task can be made of it, and UsageError for more than MOST_DUES.
+    Raises ScheduleError, StoredValueError if no task can be made of it, and UsageError for more than MOST_DUES, or for
+    an instant that the id of a task cannot hold.
     """
     times = times_of(task)
+    if first < KSUID_EPOCH * NANOSECONDS:
+        earliest = format_timestamp(KSUID_EPOCH * NANOSECONDS)
+        raise UsageError(f"The id of a task cannot hold a time before {earliest}: choose a later start.")
     task_for_fire(task, last)
     if (count := times.count(first - 1, last)) > MOST_DUES:
         raise UsageError(

@@ -238,6 +238,13 @@ def test_both_ends_count_and_there_is_a_limit() -> None:
         past_dues(EACH_MINUTE, NIGHT, NIGHT + 100_000 * MINUTE)
 
 
+def test_a_time_that_no_id_can_hold_is_refused() -> None:
+    first = 1_400_000_000 * NANOSECONDS
+    assert past_dues(EACH_MINUTE, first, first + MINUTE)[0].task_id.startswith("0000")
+    with pytest.raises(UsageError, match="before 2014-05-13T16:53:20Z: choose a later start"):
+        past_dues(EACH_MINUTE, first - 1, first + MINUTE)
+
+
 def test_of_an_hour_that_the_clocks_repeat_each_fire_is_there() -> None:
     """Berlin went from 03:00 to 02:00 on 25 October 2026, and a scheduler fires at both 02:30."""
     scheduled = task("A", schedule="CRON_TZ=Europe/Berlin 30 2 * * *")

@@ -116,6 +116,7 @@ def test_the_document_names_what_is_missing(run: Run) -> None:
         (("BERLIN", "--from", "2026-10-24", "--to", "2100-01-01", "--yes"), 64, "--to is in the future"),
         (("BERLIN", "--from", "2026-10-24", "--to", "2026-10-23", "--yes"), 64, "--from is later than --to"),
         (("BERLIN", "--from", "2100-10-24", "--yes"), 64, "--from is later than now"),
+        (("BERLIN", "--from", "2014-05-13", "--yes"), 64, "before 2014-05-13T16:53:20Z: choose a later start"),
         (("BERLIN", "--from", "noon", "--yes"), 64, "write for example 2026-03-29"),
         (("MINUTES", "--from", "2020-01-01", "--yes"), 64, "choose a shorter time"),
         (("BERLINN", "--from", "2026-10-24", "--yes"), 1, "Did you mean BERLIN?"),
