@@ -16,6 +16,7 @@ from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.model import Pause, ScheduledTask, decode_scheduled_task
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, CONFIGURATION_SUBJECT, schedule_key
 from ajsync.asyncjobs.pause import (
+    PAUSE_SUBJECT,
     decode_pause,
     encode_pause,
     new_pause,
@@ -28,7 +29,7 @@ from ajsync.asyncjobs.watchers import wait_until_delivered
 from ajsync.asyncjobs.writes import compare_and_set, refusal
 from ajsync.errors import AjsyncError, ConflictError, NotFoundError, StoredValueError
 from ajsync.text import one_line, visible
-from ajsync.transport.leader import last_messages
+from ajsync.transport.leader import last_messages, list_subjects
 from ajsync.transport.messages import LastMessage
 from ajsync.transport.publisher import Write, publish_all
 
@@ -240,6 +241,21 @@ async def create_paused(
         return _Move(first, compare_and_set(bucket, schedule_key(name), marker, None), settled)
 
     return await _settle(bucket, schedules, decide)
+
+
+async def drop_leftovers(bucket: ConfigurationBucket, deleted: Mapping[str, int]) -> dict[str, Settled]:
+    """Delete the pauses of active schedules that have just been deleted, by name and revision of the delete marker.
+
+    An interrupted pause or resume leaves one. With it the schedule would be paused, and come back at its end.
+    """
+    listing = await list_subjects(bucket.connection, CONFIGURATION_STREAM, f"{PAUSE_SUBJECT}*")
+    subjects = [subject for name in deleted if (subject := PAUSE_SUBJECT + name) in listing.subjects]
+    left: dict[str, tuple[int, None]] = {}
+    for subject, pause in (await last_messages(bucket.connection, CONFIGURATION_STREAM, subjects)).items():
+        name = subject.removeprefix(PAUSE_SUBJECT)
+        if not pause.deleted and pause.revision < deleted[name]:  # else it was created and paused since
+            left[name] = pause.revision, None
+    return await change_paused(bucket, left)
 
 
 def _pausing(bucket: ConfigurationBucket, keys: Keys, wanted: Pause) -> _Move | Settled:

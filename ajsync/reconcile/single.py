@@ -33,7 +33,7 @@ from ajsync.asyncjobs.names import (
     schedule_key,
 )
 from ajsync.asyncjobs.pause import decode_paused_entry, pause_key
-from ajsync.asyncjobs.pausing import change_paused
+from ajsync.asyncjobs.pausing import change_paused, drop_leftovers
 from ajsync.errors import (
     AlreadyExistsError,
     ConflictError,
@@ -202,6 +202,9 @@ async def remove(bucket: ConfigurationBucket, found: Found) -> None:
     (written,) = await write_keys(bucket, [KeyWrite(entry.name, entry.revision, None)])
     if written.error is not None:
         raise written.error
+    for leftover in (await drop_leftovers(bucket, {entry.name: written.revision})).values():
+        if leftover.error is not None:
+            raise leftover.error
 
 
 async def _look(bucket: ConfigurationBucket, name: str) -> Found:

@@ -46,4 +46,11 @@ def test_the_commands_print_what_the_page_shows(project: Path) -> None:
 
 def test_the_page_has_a_row_for_each_change_of_a_paused_schedule() -> None:
     found = [row[0] for row in rows(PAGE, "What is written, and in which order")]
-    assert found == ["pause", "pause again", "resume", "an apply changes it", "an apply deletes it"]
+    assert found == [
+        "pause",
+        "pause again",
+        "resume",
+        "an apply changes it",
+        "an apply or `delete` deletes it",
+        "a delete while both are there",
+    ]

@@ -256,6 +256,25 @@ async def test_an_apply_deletes_a_paused_schedule_where_it_is(bucket: Configurat
     assert await entry(bucket) is None
 
 
+@pytest.mark.parametrize("value", [encode_scheduled_task(A), b"no JSON"], ids=["schedule", "unreadable"])
+async def test_a_delete_leaves_no_pause_of_what_another_tool_has_put(bucket: ConfigurationBucket, value: bytes) -> None:
+    await paused(bucket)
+    await strange(bucket, schedule_key("A"), value)
+    found = await find(bucket, "A")
+    await remove(bucket, found)
+    assert await holds(bucket) == (False, False)
+
+
+async def test_a_pause_that_was_written_after_the_delete_stays(bucket: ConfigurationBucket) -> None:
+    await ajc_delete(bucket)
+    marker = await bucket.get(schedule_key("A"))
+    assert marker is not None
+    await put(bucket, A)
+    await paused(bucket)
+    assert await pausing.drop_leftovers(bucket, {"A": marker.revision, "B": marker.revision}) == {}
+    assert await holds(bucket) == (False, True)
+
+
 async def test_an_apply_adopts_a_paused_schedule_without_resuming_it(bucket: ConfigurationBucket) -> None:
     await put(bucket, task("U", owner=None))
     await paused(bucket, "U")
@@ -479,6 +498,26 @@ async def test_a_resume_finishes_what_a_kill_has_left(
     assert await holds(bucket) == (True, True)
     assert await _resume(bucket) is None
     assert await holds(bucket) == (True, False)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS[:1] + OPERATIONS[2:3], ids=str)
+@pytest.mark.parametrize("single", [False, True], ids=["apply", "delete"])
+async def test_a_delete_leaves_no_pause_that_a_kill_has_left(
+    bucket: ConfigurationBucket, gate: Gate, operation: Operation, single: bool
+) -> None:
+    if operation.paused:
+        await paused(bucket, last=3600 * SECOND)
+    gate.before(SECOND_WRITE, kill)
+    with pytest.raises(Killed):
+        await operation.run(bucket)
+    assert await holds(bucket) == (True, True)
+    if single:
+        await remove(bucket, await find_removable(bucket, "A", owner=OWNER))
+    else:
+        assert await _delete(bucket) is None
+    assert await holds(bucket) == (False, False)
+    # A resume that read the pause before must fail.
+    assert (await pausing.look(bucket, ["A"]))["A"].is_closed
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.model import ScheduledTask
-from ajsync.asyncjobs.pausing import Settled, change_paused, create_paused
+from ajsync.asyncjobs.pausing import Settled, change_paused, create_paused, drop_leftovers
 from ajsync.asyncjobs.queue_store import make_queue
 from ajsync.asyncjobs.watchers import foreign_watchers, wait_until_delivered
 from ajsync.errors import (
@@ -160,7 +160,12 @@ class _Application:
     async def delete(self, changes: list[Delete]) -> None:
         await self._change_paused([change for change in changes if change.paused])
         changes = [change for change in changes if not change.paused]
-        await self._write(changes, [None] * len(changes))
+        written = await self._write(changes, [None] * len(changes))
+        if not written:
+            return
+        for name, settled in (await drop_leftovers(self.bucket, written)).items():
+            if settled.error is not None:
+                self.outcomes[name] = replace(self.outcomes[name], status="failed", error=settled.error)
 
     async def _change_paused(self, changes: Sequence[Update | Adopt | Delete]) -> None:
         """Change the values of paused schedules where they are, in the keys of their pauses."""
@@ -174,10 +179,15 @@ class _Application:
             if error is None and self.on_done is not None:
                 self.on_done()
 
-    async def _write(self, changes: Sequence[Change], tasks: Sequence[ScheduledTask | None]) -> None:
+    async def _write(self, changes: Sequence[Change], tasks: Sequence[ScheduledTask | None]) -> dict[str, int]:
+        """Write schedules to their keys, and return the revisions of those that are written, by name."""
         writes = [KeyWrite(each.name, each.revision, task) for each, task in zip(changes, tasks, strict=True)]
+        revisions: dict[str, int] = {}
         for change, written in zip(changes, await write_keys(self.bucket, writes, self.on_done), strict=True):
             self._record(change, written)
+            if written.error is None:
+                revisions[change.name] = written.revision
+        return revisions
 
     def _record(self, change: Change, written: Written) -> None:
         status: ChangeStatus = "done" if written.error is None else "failed" if written.attempted else "not attempted"
