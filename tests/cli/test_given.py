@@ -43,6 +43,7 @@ def test_variables_go_from_the_command_line_to_the_bucket(place: Place) -> None:
         (["tries"], "'tries' has no value: write NAME=VALUE"),
         (["=3"], "'' is not a valid name of a variable; use letters, digits, _ and -"),
         (["a b=3"], "'a b' is not a valid name of a variable; use letters, digits, _ and -"),
+        (["stage=A\udcff"], "the value of 'stage' is not UTF-8 text"),
         (["tries=3", "tries=4"], "the variable 'tries' is given twice"),
         (["tries=3", "stgae=X"], "--var gives the variable stgae, which no file uses and no environment declares."),
     ],

@@ -23,6 +23,10 @@ class _Assignment(click.ParamType[tuple[str, str]]):
             self.fail(f"{name!r} has no value: write NAME=VALUE", param, ctx)
         if not _NAME.fullmatch(name):
             self.fail(f"{name!r} is not a valid name of a variable; use letters, digits, _ and -", param, ctx)
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            self.fail(f"the value of {name!r} is not UTF-8 text", param, ctx)
         return name, text
 
 
