@@ -37,8 +37,13 @@ def scheduler_settings(name: str | None, firing: FiringOptions, replicas: int) -
         raise UsageError(
             f"--takeover-after must be at least {_LEAST_TAKEOVER_SECONDS:g}s: a leader is heard from once a second."
         )
+    name = name or socket.gethostname()
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # no server takes it
+        raise UsageError(f"The name of the scheduler, {name!r}, is not UTF-8 text.") from None
     return Settings(
-        name=name or socket.gethostname(),
+        name=name,
         takeover_after=firing.takeover_after,
         grace=int(firing.grace * NANOSECONDS),
         catchup_window=int(firing.catchup_window * NANOSECONDS),
