@@ -49,7 +49,7 @@ ONLINE = (
     "info",
     "export",
     "run LOST",
-    "backfill TICK --from 2026-11-01T00:00:00Z --to 2026-11-01T01:00:00Z --yes",
+    "backfill TICK --from 2026-11-01T00:00:00Z --to 2026-11-01T01:00:00Z --dry-run",
     "pause TICK --reason why --owner nobody",
     "resume NOSUCH",
     "add TICK @daily t",
