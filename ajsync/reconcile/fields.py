@@ -71,8 +71,9 @@ FIELDS = (
 )
 """In the order in which they are shown."""
 
-_compared = attrgetter(*dict.fromkeys(field.attribute for field in (*FIELDS, OWNER)))
-"""All that is compared; most schedules of a plan are equal, and that is found at once."""
+_attributes = dict.fromkeys(field.attribute for field in (*FIELDS, OWNER))
+_of_task = attrgetter(*(each for each in _attributes if "." not in each))
+_of_settings = attrgetter(*(each.removeprefix("settings.") for each in _attributes if "." in each))
 
 TIMING = frozenset({"schedule", "timezone", "jitter", "from", "until", "except"})
 """The names of the fields that say when a schedule fires."""
@@ -80,8 +81,8 @@ TIMING = frozenset({"schedule", "timezone", "jitter", "from", "until", "except"}
 
 _UNKNOWN_TO_GO = ("catchup", "catchup_window", "overlap", "jitter", "from", "until", "except")
 _IGNORED = tuple(field for field in FIELDS if field.name in _UNKNOWN_TO_GO)
-_ignored = attrgetter(*(field.attribute for field in _IGNORED))
-_NOTHING_IGNORED = _ignored(ScheduledTask("", "", "", ""))
+_ignored = attrgetter(*(field.attribute.removeprefix("settings.") for field in _IGNORED))
+_NOTHING_IGNORED = _ignored(ScheduledTask("", "", "", "").settings)
 
 
 def ignored_by_go(task: ScheduledTask) -> tuple[str, ...]:
@@ -89,7 +90,7 @@ def ignored_by_go(task: ScheduledTask) -> tuple[str, ...]:
 
     It catches up with nothing, which is what `catchup: none` asks for.
     """
-    if _ignored(task) == _NOTHING_IGNORED:  # true of nearly all
+    if _ignored(task.settings) == _NOTHING_IGNORED:  # true of nearly all
         return ()
     values = ((field.name, field.read(task), field.default) for field in _IGNORED)
     return tuple(name for name, value, default in values if value not in (default, "none"))
@@ -107,13 +108,12 @@ def split_schedule(stored: str) -> tuple[str, str | None]:
 
 def content(task: ScheduledTask) -> tuple[object, ...]:
     """All of a task that is compared. It has no name, so a schedule that got another one has the same content."""
-    found: tuple[object, ...] = _compared(task)
-    return found
+    return _of_task(task), _of_settings(task.settings)
 
 
 def changed_fields(before: ScheduledTask, after: ScheduledTask) -> tuple[Field, ...]:
     """The fields in which two values of a schedule differ; its creation and its source file are none of them."""
-    if _compared(before) == _compared(after):
+    if content(before) == content(after):  # true of most, and found at once
         return ()
     return tuple(field for field in (*FIELDS, OWNER) if field.read(before) != field.read(after))
 
