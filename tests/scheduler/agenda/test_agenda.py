@@ -676,3 +676,30 @@ def test_while_not_all_is_searched_the_next_instant_is_just_after_the_position()
     made = agenda(*(task(f"S{number}", schedule=f"{number % 60} {number // 60} * * *") for number in range(600)))
     made.skip(at(48 * 3600))
     assert made.next_due() == at(48 * 3600) + 1
+
+
+def test_what_was_given_back_is_overdue_until_it_is_given_out_again() -> None:
+    made = agenda(task("A", schedule="* * * * *"))
+    made.give_back(made.advance(at(120)))
+    assert seconds([*made.overdue(at(60))]) == [("A", 60)]
+    assert seconds([*made.overdue(at(300))]) == [("A", 60), ("A", 120)]
+    made.advance(at(120))
+    assert [*made.overdue(at(300))] == []
+
+
+@pytest.mark.parametrize("due", [40, 80, 120])
+def test_to_leave_out_an_open_fire_keeps_the_first_of_late_news_that_was_looked_for(due: float) -> None:
+    made = agenda(position=120)
+    made.follow(at(120), [("LATE", at(due))])
+    made.put(task("LATE", schedule="@every 40s", created_at=START), at(0))
+    assert made.next_due() == at(40)
+    assert seconds(made.take_open()) == [("LATE", due)]
+    assert seconds(made.advance(at(120))) == [("LATE", each) for each in (40, 80, 120) if each != due]
+
+
+def test_after_a_part_of_what_is_due_the_position_is_just_before_the_next() -> None:
+    made = agenda(*(task(f"S{n}", schedule="@every 1s", created_at=START) for n in range(100)))
+    last = max(fire.due for fire in made.advance(at(600)))
+    assert last < at(600)
+    assert made.position == last + SECOND - 1
+    assert made.next_due() == last + SECOND
