@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Collection, Iterable, Iterator
-from itertools import count, islice
+from itertools import chain, count, islice
 
 from ajsync.asyncjobs.due import Times, times_of
 from ajsync.asyncjobs.model import ScheduledTask
-from ajsync.scheduler.agenda.sources import FOREVER, AgendaEntry, Fire, Group, Stretch
+from ajsync.scheduler.agenda.runs import AgendaRuns
+from ajsync.scheduler.agenda.sources import EFFORT, FOREVER, AgendaEntry, Fire, Group, Stretch
 from ajsync.timestamp import NANOSECONDS
 
 __all__ = ["FOREVER", "Agenda", "AgendaEntry", "Fire"]
@@ -26,8 +27,6 @@ __all__ = ["FOREVER", "Agenda", "AgendaEntry", "Fire"]
 CAME_BACK_WITHIN = 60 * NANOSECONDS
 """An entry that is deleted and comes back within this time, with its old time of creation, goes on where it was: beside
 a Go scheduler, an update is a delete and a create. One that comes back from a pause says so, and begins anew."""
-_EFFORT = 1000
-"""Searches in one call, which take some milliseconds: one for each next instant of an interval, five for others."""
 _PAUSE_AFTER = 100
 """Groups searched between two pauses."""
 _GIVEN_AT_ONCE = 2000
@@ -51,8 +50,6 @@ class Agenda:
         self._groups: dict[Times, Group] = {}
         self._heap: list[tuple[int, int, Group]] = []
         """Each group by when it is due next. If the position has passed that, the next instant is still to be found."""
-        self._extra: list[tuple[int, int, Stretch]] = []
-        """Runs, which are fires outside of groups, each by an instant before which it has none."""
         self._kept: list[AgendaEntry] = []
         """Entries that ended, and were due at a time of which a leader may not have made everything good."""
         self._open: dict[str, dict[int, Fire | None]] = {}
@@ -60,6 +57,8 @@ class Agenda:
         self._open_after: int | None = None
         """After this instant there may be more fires that the leader has not settled."""
         self._serial = count()
+        self._runs = AgendaRuns(self._serial)
+        """The fires outside of groups."""
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -82,9 +81,7 @@ class Agenda:
 
     def _ended(self, until: int = FOREVER) -> Iterable[AgendaEntry]:
         """The entries that were replaced or deleted with something still to fire by then."""
-        ended = {id(run.entry): run.entry for due, _, run in self._extra if due <= until and run.entry.ended}
-        ended.update((id(entry), entry) for entry in self._kept)
-        return ended.values()
+        return {id(entry): entry for entry in chain(self._runs.ended(until), self._kept)}.values()
 
     def load(self, task: ScheduledTask, stored_at: int) -> None:
         """Take in a value that was there before this agenda, which gives out none of its fires up to the position.
@@ -109,7 +106,7 @@ class Agenda:
             if alike and stored_at - deleted_at <= CAME_BACK_WITHIN:
                 since = deleted_at
         entry = self._add(task, since)
-        self._add_extra(entry, since, self.position)
+        self._runs.add(entry, since, self.position)
 
     def remove(self, name: str, deleted_at: int) -> bool:
         """Take out a name that was deleted at this instant; False if there is none."""
@@ -134,14 +131,10 @@ class Agenda:
     def next_due(self) -> int | None:
         """An instant before which nothing is due; None if nothing ever is."""
         self._drop_empty()
-        effort = 0
-        while self._extra and effort < _EFFORT:
-            effort += self._extra[0][2].effort
-            if self._find_next(0) == 0:
-                break
-        instants = [first for first, *_ in self._extra[:1]] + [
-            max(due, self.position + 1) for due, *_ in self._heap[:1]
-        ]
+        instants = [max(due, self.position + 1) for due, *_ in self._heap[:1]]
+        first = self._runs.next_due()
+        if first is not None:
+            instants.append(first)
         return min(instants, default=None)
 
     def upcoming(self, count: int) -> list[Fire]:
@@ -150,9 +143,7 @@ class Agenda:
         After a long gap it takes a few calls until all are seen.
         """
         self._search_some()
-        heap: list[tuple[int, int, Group | Stretch]] = [
-            (run.next(first - 1), serial, run) for first, serial, run in heapq.nsmallest(count, self._extra)
-        ]
+        heap: list[tuple[int, int, Group | Stretch]] = [*self._runs.upcoming(count)]
         # Each of the first groups has at least one fire, so no more groups are needed.
         heap += [item for item in heapq.nsmallest(count, self._heap) if item[0] > self.position]
         heapq.heapify(heap)
@@ -170,7 +161,7 @@ class Agenda:
 
         If that is very much, it is only the first part, and the position moves less far; call it again.
         """
-        fires = self._advance_runs(until)
+        fires = self._runs.take(until)
         if self._search_some():
             self._advance_groups(until, fires)
         self._forget_deleted()
@@ -179,17 +170,11 @@ class Agenda:
 
     def overdue(self, until: int) -> Iterator[Fire]:
         """What is due up to `until` and was not given out although the position has passed it: late news brought it."""
-        if self._extra and self._extra[0][0] <= min(until, self.position):
-            for first, _, run in self._extra:
-                due = run.next(first - 1)
-                while due <= min(until, self.position):
-                    yield Fire(due, run.entry)
-                    due = run.next(due)
+        return self._runs.peek(min(until, self.position))
 
     def give_back(self, fires: Iterable[Fire]) -> None:
         """Take back fires that were given out and not fired. They are due again, whatever the position is."""
-        for fire in fires:
-            heapq.heappush(self._extra, (fire.due, next(self._serial), Stretch(fire.entry, fire.due, single=True)))
+        self._runs.give_back(fires)
 
     def skip(self, until: int, *, after: int = -1, but_after: int | None = None) -> None:
         """Give out none of what is due after `after` and at or before `until`.
@@ -197,18 +182,10 @@ class Agenda:
         Entries that ended after `but_after` are kept for `entries_until`.
         """
         if but_after is not None:
-            self.keep(run.entry for _, _, run in self._extra)
+            self.keep(self._runs.entries())
         kept_after = until if but_after is None else but_after
         self._kept = [entry for entry in self._kept if entry.until > kept_after]
-        runs, self._extra = self._extra, []
-        for first, serial, run in runs:
-            if first <= after and run.until <= after:
-                self._extra.append((first, serial, run))
-            elif first <= after and not run.single:
-                self._extra.append((first, next(self._serial), Stretch(run.entry, after)))
-            if run.until > until:
-                self._extra.append((max(first, until + 1), serial, run))
-        heapq.heapify(self._extra)
+        self._runs.skip(after, until)
         self.position = max(self.position, until)
         self._search_some()
         self._forget_deleted()
@@ -242,21 +219,14 @@ class Agenda:
         fires = [fire for dues in self._open.values() for fire in dues.values() if fire is not None]
         self._open, self._open_after = {}, None
         fires.sort(key=lambda fire: (fire.due, fire.task.name))
-        names = {run.entry.task.name for _, _, run in self._extra}
-        for fire in fires:  # late news of their values may have brought them again
-            if fire.task.name in names:
-                self._leave_out(fire)
+        self._runs.leave_out(fires)
         return fires
 
     def rewind(self, to: int) -> None:
         """Give out once more what is due after `to`."""
         for name, dues in self._open.items():
             self._open[name] = {due: fire for due, fire in dues.items() if fire is not None or due <= to}
-        for _, _, run in self._extra:
-            if not run.entry.ended:
-                run.until = min(run.until, to)
-        self._extra = [item for item in self._extra if item[0] <= item[2].until]
-        heapq.heapify(self._extra)
+        self._runs.rewind(to)
         self._heap = [(to, serial, group) for _, serial, group in self._heap]
         self.position = to
         self._search_some()
@@ -283,7 +253,7 @@ class Agenda:
             if entry.since < until and since < stored_at:
                 self._end(task.name, max(since, entry.since))
                 entry = self._add(entry.task, min(until, stored_at))
-                self._add_extra(entry, entry.since, self.position)
+                self._runs.add(entry, entry.since, self.position)
 
     def _end(self, name: str, at: int) -> AgendaEntry | None:
         """End the entry of a name. What it was due before and is not given out yet stays."""
@@ -294,7 +264,7 @@ class Agenda:
         self._keep_open(entry)
         del self._groups[entry.times].members[name]
         asked_for = at - self._look_back - entry.task.settings.catchup_window
-        self._add_extra(entry, max(self.position, entry.since, asked_for), at)
+        self._runs.add(entry, max(self.position, entry.since, asked_for), at)
         if self._open_after is not None and at > self._open_after:
             self.keep([entry])
         return entry
@@ -306,39 +276,13 @@ class Agenda:
             if fire is None and entry.is_due(due):
                 dues[due] = Fire(due, entry)
 
-    def _add_extra(self, entry: AgendaEntry, after: int, until: int) -> None:
-        if after < until:
-            heapq.heappush(self._extra, (after + 1, next(self._serial), Stretch(entry, until)))
-
-    def _advance_runs(self, until: int) -> list[Fire]:
-        """What runs have up to `until`, or the first part of it."""
-        fires: list[Fire] = []
-        effort = 0
-        while self._extra and self._extra[0][0] <= until and effort < _EFFORT:
-            first, _, run = self._extra[0]
-            effort += run.effort
-            if not self._find_next(0):
-                fires.append(Fire(first, run.entry))
-                self._find_next(1)
-        return fires
-
-    def _find_next(self, beyond: int) -> int:
-        """Move the first run to its next instant, or drop it if there is none; returns how far it was moved."""
-        first, serial, run = self._extra[0]
-        due = run.next(first - 1 + beyond)
-        if due <= run.until:
-            heapq.heapreplace(self._extra, (due, serial, run))
-        else:
-            heapq.heappop(self._extra)
-        return due - first
-
     def _advance_groups(self, until: int, fires: list[Fire]) -> None:
         """Add what groups have up to `until`, or the first part of it, and move the position there."""
         effort, last = 0, -1
         given: list[tuple[int, int, Group]] = []
         while self._heap and self._heap[0][0] <= until:
             due = self._heap[0][0]
-            enough = effort >= _EFFORT or len(fires) >= _GIVEN_AT_ONCE
+            enough = effort >= EFFORT or len(fires) >= _GIVEN_AT_ONCE
             if enough and due != last:
                 until = due - 1
                 break
@@ -357,22 +301,12 @@ class Agenda:
             heapq.heappush(self._heap, item)
         self.position = max(self.position, until)
 
-    def _leave_out(self, fire: Fire) -> None:
-        """Take a fire out of the runs."""
-        for item in [item for item in self._extra if item[2].entry.task.name == fire.task.name]:
-            first, _, run = item
-            if first <= fire.due <= run.until:
-                self._extra.remove(item)
-                heapq.heapify(self._extra)
-                self._add_extra(run.entry, first - 1, fire.due - 1)
-                self._add_extra(run.entry, fire.due, run.until)
-
     def _search_some(self) -> bool:
         """Search when the groups that the position has passed are due next; False if some are left."""
         effort = 0
         self._drop_empty()
         while self._heap and self._heap[0][0] <= self.position:
-            if effort >= _EFFORT:
+            if effort >= EFFORT:
                 return False
             _, serial, group = self._heap[0]
             effort += group.effort

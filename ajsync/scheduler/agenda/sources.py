@@ -9,6 +9,8 @@ from ajsync.asyncjobs.due import Times
 from ajsync.asyncjobs.model import ScheduledTask
 
 FOREVER = 2**63 - 1
+EFFORT = 1000
+"""Searches in one call, which take some milliseconds: one for each next instant of an interval, five for others."""
 _TURNS = 10
 """A search rarely meets more than one of the turns of a season; at worst it meets half of them."""
 
