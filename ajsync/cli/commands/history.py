@@ -21,8 +21,8 @@ from ajsync.timestamp import format_ajc
 
 if TYPE_CHECKING:
     from ajsync.asyncjobs.bucket import ConfigurationBucket
+    from ajsync.asyncjobs.history import PastFire
     from ajsync.asyncjobs.model import Pause, ScheduledTask
-    from ajsync.inspect.history import PastFire
     from ajsync.selection import Selection
 
 _OF_ONE = 20
@@ -126,7 +126,7 @@ async def _read_selected(
 async def _past_fires(
     bucket: ConfigurationBucket, task: ScheduledTask, pause: Pause | None, last: int
 ) -> Sequence[PastFire]:
-    from ajsync.inspect.history import read_history
+    from ajsync.asyncjobs.history import read_history
 
     message = await bucket.get(schedule_key(task.name))
     now = time.time_ns()

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, tzinfo
 
 from ajsync.asyncjobs.due import NextFires
+from ajsync.asyncjobs.history import PastFire
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.cli.output.table import Cell, Column, Row, stdout_width, table
 from ajsync.cli.output.terminal import say, stdout_paint
-from ajsync.inspect.history import PastFire
 from ajsync.schedule import parse, split_zone
 from ajsync.text import moment, one_line, plural, span, visible
 from ajsync.timestamp import to_datetime

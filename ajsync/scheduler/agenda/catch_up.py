@@ -6,14 +6,11 @@ the policy of its schedule, within its window. Nothing is listed before it is ne
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ajsync.asyncjobs.due import Times
-from ajsync.asyncjobs.ids import KSUID_EPOCH
 from ajsync.scheduler.agenda.agenda import AgendaEntry
 from ajsync.scheduler.election.watermark import Span
-from ajsync.timestamp import NANOSECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +73,3 @@ def catch_up(entry: AgendaEntry, gap: Gap, window: int) -> Missed:
 
 def _between(entry: AgendaEntry, span: Span) -> Iterator[int]:
     return entry.times.between(*span) if span[0] < span[1] else iter(())
-
-
-def previous_dues(times: Times, due: int, since: int = 0, pauses: Sequence[Span] = ()) -> Iterator[int]:
-    """The instants before `due` and after `since` at which a schedule was due, newest first, if ids can hold them.
-
-    In `pauses` nothing was due.
-    """
-    since = max(since, KSUID_EPOCH * NANOSECONDS - 1)  # no id can hold an earlier one
-    earlier = times.previous(due)
-    while earlier is not None and earlier > since:
-        paused = min((began for began, ended in pauses if began < earlier <= ended), default=None)
-        if paused is None:
-            yield earlier
-        earlier = times.previous(earlier if paused is None else paused + 1)

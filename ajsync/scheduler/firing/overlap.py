@@ -20,10 +20,10 @@ from itertools import islice
 from typing import NamedTuple
 
 from ajsync.asyncjobs.due import Times
+from ajsync.asyncjobs.history import previous_dues
 from ajsync.asyncjobs.ids import fire_task_id
 from ajsync.asyncjobs.tasks import UNFINISHED, StoredTask
 from ajsync.scheduler.agenda.agenda import Fire
-from ajsync.scheduler.agenda.catch_up import previous_dues
 from ajsync.scheduler.firing.in_flight import InFlightFire
 from ajsync.scheduler.firing.known_tasks import TOO_MANY, KnownTasks, list_tasks
 from ajsync.scheduler.firing.ledger import Ledger

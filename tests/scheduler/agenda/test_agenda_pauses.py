@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ajsync.asyncjobs.history import previous_dues
 from ajsync.asyncjobs.journal import JOURNAL_SUBJECT, Step, encode_journal
 from ajsync.asyncjobs.model import Pause, ScheduledTask, decode_scheduled_task, encode_scheduled_task
 from ajsync.asyncjobs.names import SCHEDULE_SUBJECT
 from ajsync.asyncjobs.pause import PAUSE_SUBJECT, encode_pause, paused_schedule, resumed_value
 from ajsync.scheduler.agenda.agenda import Agenda
-from ajsync.scheduler.agenda.catch_up import Gap, catch_up, previous_dues
+from ajsync.scheduler.agenda.catch_up import Gap, catch_up
 from ajsync.scheduler.agenda.schedules import Schedules
 from ajsync.scheduler.monitor.metrics import Metrics
 from ajsync.scheduler.monitor.records import Records

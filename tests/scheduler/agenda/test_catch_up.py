@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ajsync.asyncjobs.due import jitter_offset, times_of
+from ajsync.asyncjobs.history import previous_dues
 from ajsync.asyncjobs.ids import fire_task_id
 from ajsync.asyncjobs.model import Catchup, Managed, ScheduledTask
 from ajsync.scheduler.agenda.agenda import FOREVER, AgendaEntry
-from ajsync.scheduler.agenda.catch_up import Gap, catch_up, previous_dues
+from ajsync.scheduler.agenda.catch_up import Gap, catch_up
 from ajsync.timestamp import NANOSECONDS as SECOND
 from ajsync.timestamp import format_timestamp, parse_timestamp
 from tests.scheduler.firing.searches import Searches

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
+from ajsync.asyncjobs.history import PastFire, past_dues, past_fire, with_skipped
 from ajsync.asyncjobs.ids import fire_task_id
 from ajsync.asyncjobs.tasks import encode_task, task_for_fire
-from ajsync.inspect.history import PastFire, past_dues, past_fire, with_skipped
 from ajsync.timestamp import format_timestamp, parse_timestamp
 from ajsync.transport.messages import LastMessage
 from tests.tasks import task

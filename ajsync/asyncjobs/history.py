@@ -11,14 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from ajsync.asyncjobs.due import times_of
+from ajsync.asyncjobs.due import Times, times_of
 from ajsync.asyncjobs.foreign import MOST_INT, decode_object, instant_member
-from ajsync.asyncjobs.ids import fire_task_id
+from ajsync.asyncjobs.ids import KSUID_EPOCH, fire_task_id
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.names import TASKS_STREAM
 from ajsync.asyncjobs.tasks import NEW, UNFINISHED, decode_task, task_subject
 from ajsync.errors import StoredValueError
-from ajsync.scheduler.agenda.catch_up import previous_dues
+from ajsync.timestamp import NANOSECONDS
 from ajsync.transport.connection import Connection
 from ajsync.transport.errors import StreamNotFoundError
 from ajsync.transport.messages import LastMessage, last_message
@@ -48,6 +48,20 @@ class PastFire:
     """The id of the unfinished task because of which `overlap: skip` made none."""
     earlier_value: bool = False
     """It was due before the entry got its current value, so another schedule may have applied."""
+
+
+def previous_dues(times: Times, due: int, since: int = 0, pauses: Sequence[tuple[int, int]] = ()) -> Iterator[int]:
+    """The instants before `due` and after `since` at which a schedule was due, newest first, if ids can hold them.
+
+    In `pauses` nothing was due.
+    """
+    since = max(since, KSUID_EPOCH * NANOSECONDS - 1)  # no id can hold an earlier one
+    earlier = times.previous(due)
+    while earlier is not None and earlier > since:
+        paused = min((began for began, ended in pauses if began < earlier <= ended), default=None)
+        if paused is None:
+            yield earlier
+        earlier = times.previous(earlier if paused is None else paused + 1)
 
 
 def past_dues(task: ScheduledTask, now: int, last: int) -> list[int]:
