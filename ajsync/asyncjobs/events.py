@@ -2,16 +2,63 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from ajsync.asyncjobs.foreign import decode_object, member
 from ajsync.asyncjobs.ids import nearest_second, new_id
 from ajsync.asyncjobs.model import encode_string
 from ajsync.asyncjobs.names import EVENT_SUBJECT, SCHEDULER_ELECTION
-from ajsync.asyncjobs.tasks import StoredTask
+from ajsync.asyncjobs.outcome import WorkOutcome
+from ajsync.asyncjobs.tasks import NEW, StoredTask
+from ajsync.errors import StoredValueError
+from ajsync.text import cut, quote
 from ajsync.timestamp import NANOSECONDS, format_timestamp
+
+TASK_STATE_SUBJECT = f"{EVENT_SUBJECT}task_state."
+"""The id of the task follows."""
+_TASK_STATE = "io.choria.asyncjobs.v1.task_state"
 
 
 def task_state_subject(task_id: str) -> str:
     """The subject of the events of a task."""
-    return f"{EVENT_SUBJECT}task_state.{task_id}"
+    return TASK_STATE_SUBJECT + task_id
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStateEvent:
+    """What an event says of the state that a task has come into."""
+
+    task_id: str
+    state: str
+    tries: int
+    queue: str
+    task_type: str
+    last_error: str
+    age: int
+    """Nanoseconds since the task was created, by the clock of the program that wrote the event."""
+
+    def outcome(self, due: int, now: int) -> WorkOutcome:
+        """What it says of the fire that was due at `due`; it is heard at `now`. Both in nanoseconds since 1970."""
+        at = max(min(due + self.age, now), due)  # the task of a fire was created when it was due
+        lateness = at - due if self.state == NEW and self.tries == 0 else None
+        return WorkOutcome(due, self.task_id, cut(self.state), at, max(self.tries, 0), cut(self.last_error), lateness)
+
+
+def decode_task_state(data: bytes) -> TaskStateEvent:
+    """Read an event of a task; an unknown state is kept as it is. Raises StoredValueError if it is not one."""
+    value = decode_object(data)
+    kind = member(value, "type", str)
+    if kind != _TASK_STATE:
+        raise StoredValueError(f"an event of the type {quote(kind)}, not {_TASK_STATE}")
+    return TaskStateEvent(
+        task_id=member(value, "task_id", str),
+        state=member(value, "state", str),
+        tries=member(value, "tries", int, 0),
+        queue=member(value, "queue", str, ""),
+        task_type=member(value, "task_type", str, ""),
+        last_error=member(value, "last_error", str, ""),
+        age=member(value, "task_age", int, 0),
+    )
 
 
 def task_state_event(task: StoredTask, seconds: int, age: int) -> bytes:

@@ -11,7 +11,9 @@ from ajsync.asyncjobs.foreign import bytes_member, decode_object, instant_member
 from ajsync.asyncjobs.ids import fire_task_id
 from ajsync.asyncjobs.model import DEFAULT_MAX_TRIES, ScheduledTask, encode_bytes, encode_string, unfit
 from ajsync.asyncjobs.names import TASK_SUBJECT, WORK_ITEM_SUBJECT
+from ajsync.asyncjobs.outcome import WorkOutcome
 from ajsync.errors import StoredValueError
+from ajsync.text import cut
 from ajsync.timestamp import format_timestamp
 
 NEW = "new"
@@ -48,6 +50,12 @@ class StoredTask:
     last_err: str = ""
     signature: str = ""
     """Ed25519 in hex; empty means none."""
+
+    def outcome(self, due: int, stored_at: int) -> WorkOutcome:
+        """What it says of the fire that was due at `due`; it was stored at `stored_at`, by the server's clock."""
+        lateness = max(stored_at - due, 0) if self.state == NEW and self.tries == 0 else None
+        tries = max(self.tries, 0)
+        return WorkOutcome(due, self.id, cut(self.state), stored_at, tries, cut(self.last_err), lateness)
 
 
 def task_for_fire(scheduled: ScheduledTask, due: int, *, ajc_payloads: bool = False) -> StoredTask:

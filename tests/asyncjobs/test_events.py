@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 from typing import Any
 
 import pytest
@@ -12,13 +14,17 @@ from hypothesis import strategies as st
 from ajsync.asyncjobs import events
 from ajsync.asyncjobs.events import (
     LEADER_ELECTION_SUBJECT,
+    TaskStateEvent,
+    decode_task_state,
     leader_elected_event,
     task_state_event,
     task_state_event_prefix,
     task_state_subject,
 )
 from ajsync.asyncjobs.ids import nearest_second
+from ajsync.asyncjobs.outcome import WorkOutcome
 from ajsync.asyncjobs.tasks import QUEUE_ERROR, StoredTask
+from ajsync.errors import StoredValueError
 from ajsync.timestamp import NANOSECONDS, parse_timestamp
 from tests.recorded import recorded
 from tests.tasks import INT64, TEXTS, id_seconds
@@ -105,3 +111,79 @@ def test_an_event_has_the_time_of_its_id_whatever_the_clock_says(seconds: int) -
     for event in (task_state_event(TASK, seconds, 1), leader_elected_event("name", seconds)):
         told = json.loads(event)
         assert id_seconds(told["event_id"]) == seconds_of(told) == nearest_second(seconds)
+
+
+@pytest.mark.parametrize(("subject", "data"), golden("task_state"))
+def test_an_event_of_ajc_is_read(subject: str, data: bytes) -> None:
+    found = decode_task_state(data)
+    assert task_state_subject(found.task_id) == subject
+    task = StoredTask(found.task_id, found.task_type, found.queue, 0, state=found.state, tries=found.tries)
+    told = json.loads(task_state_event(task, seconds_of(json.loads(data)), found.age))
+    assert {**told, "event_id": ""} == {**json.loads(data), "event_id": ""}
+
+
+@given(TEXTS, TEXTS, TEXTS, st.integers(-INT64, INT64), st.integers(0, INT64))
+def test_what_an_event_tells_is_read_again(one: str, other: str, third: str, age: int, tries: int) -> None:
+    task = StoredTask(one, other, third, 0, state=one, tries=tries, last_err=third)
+    event = task_state_event(task, SECONDS, age)
+    assert decode_task_state(event) == TaskStateEvent(one, one, tries, third, other, third, age)
+
+
+VALID: dict[str, Any] = {
+    "type": "io.choria.asyncjobs.v1.task_state",
+    "task_id": TASK.id,
+    "state": "new",
+    "tries": 0,
+    "task_type": "email:new",
+    "task_age": 5,
+}
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "not JSON: "),
+        (b"[" * 100_000, "JSON that is nested too deeply"),
+        (b"[]", "not a JSON object but an array"),
+        (b"{}", 'it has no member "type"'),
+        (leader_elected_event("x", SECONDS), 'an event of the type "io.choria.asyncjobs.v1.leader_elected", not io.'),
+        (json.dumps({**VALID, "task_id": 5}).encode(), 'its member "task_id" is a whole number, not a string'),
+        (json.dumps({**VALID, "state": None}).encode(), 'its member "state" is null, not a string'),
+        (json.dumps({**VALID, "tries": "1"}).encode(), 'its member "tries" is a string, not a whole number'),
+        (json.dumps({**VALID, "task_age": 2**64}).encode(), 'its member "task_age" is a number that does not fit'),
+        (json.dumps({**VALID, "last_error": []}).encode(), 'its member "last_error" is an array, not a string'),
+    ],
+)
+def test_what_is_not_an_event_of_a_task_is_refused_with_the_reason(data: bytes, reason: str) -> None:
+    with pytest.raises(StoredValueError, match=f"^{re.escape(reason)}"):
+        decode_task_state(data)
+
+
+@given(st.binary())
+def test_any_bytes_are_an_event_or_refused(data: bytes) -> None:
+    with contextlib.suppress(StoredValueError):
+        decode_task_state(data)
+
+
+DUE = SECONDS * NANOSECONDS
+
+
+@pytest.mark.parametrize(
+    ("age", "at"), [(5, 5), (-5, 0), (-INT64, 0), (100, 50), (INT64, 50)], ids=["past", "early", "old", "ahead", "far"]
+)
+def test_an_event_was_neither_before_its_fire_nor_after_it_was_heard(age: int, at: int) -> None:
+    event = decode_task_state(json.dumps({**VALID, "task_age": age}).encode())
+    assert event.outcome(DUE, DUE + 50) == WorkOutcome(DUE, TASK.id, "new", DUE + at, lateness=at)
+
+
+def test_only_the_first_event_of_a_task_tells_how_late_it_was_made() -> None:
+    for more in ({"tries": 1}, {"state": "active"}):
+        event = decode_task_state(json.dumps({**VALID, **more}).encode())
+        assert event.outcome(DUE, DUE + 50).lateness is None
+
+
+def test_long_texts_of_others_are_kept_in_part() -> None:
+    event = decode_task_state(json.dumps({**VALID, "state": "x" * 10_000, "last_error": "y" * 10**6}).encode())
+    found = event.outcome(DUE, DUE)
+    assert found.state.endswith("… (9,700 characters more)")
+    assert found.last_error.endswith("… (999,700 characters more)")

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ajsync.asyncjobs.ids import KSUID_END, KSUID_EPOCH, fire_task_id
 from ajsync.asyncjobs.model import ScheduledTask, decode_scheduled_task
+from ajsync.asyncjobs.outcome import WorkOutcome
 from ajsync.asyncjobs.tasks import (
     NEW,
     QUEUE_ERROR,
@@ -252,3 +253,12 @@ def test_what_is_not_a_task_is_refused_with_the_reason(data: bytes, reason: str)
 def test_any_bytes_are_a_task_or_refused(data: bytes) -> None:
     with contextlib.suppress(StoredValueError):
         decode_task(data)
+
+
+def test_a_task_says_what_became_of_its_fire() -> None:
+    new = task_for_fire(task("A"), DUE)
+    assert new.outcome(DUE, DUE + 7) == WorkOutcome(DUE, new.id, "new", DUE + 7, lateness=7)
+    failed = replace(new, state="retry", tries=2, last_err="y" * 1000)
+    found = failed.outcome(DUE, DUE + 9)
+    assert (found.state, found.at, found.tries, found.lateness) == ("retry", DUE + 9, 2, None)
+    assert found.last_error.endswith("… (700 characters more)")

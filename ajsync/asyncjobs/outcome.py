@@ -1,0 +1,179 @@
+"""What became of the work behind the fires of a schedule: of one fire, and of the last ones in a row. Pure.
+
+The states are those of a task (docs/reference/wire.md, "A task"), and three of fires without one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from ajsync.asyncjobs.due import Times
+from ajsync.text import excerpt
+from ajsync.timestamp import NANOSECONDS
+
+Tone = Literal["good", "calm", "warn", "bad"]
+
+COMPLETE = "complete"
+RETRY = "retry"
+ACTIVE = "active"
+SKIPPED = "skipped"
+"""No task was made, because the previous one was not finished."""
+MISSED = "missed"
+"""No task was made, and none will be."""
+UNKNOWN = "unknown"
+"""No task is found, and nobody says why."""
+
+LEAST_WAIT = 60 * NANOSECONDS
+"""However often a schedule is due, a success may come so many nanoseconds after its fire."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateWords:
+    """A state as people see it."""
+
+    word: str
+    tone: Tone
+    meaning: str
+    """A sentence."""
+
+
+STATES: Mapping[str, StateWords] = {
+    "new": StateWords("new", "calm", "No worker has taken it yet."),
+    ACTIVE: StateWords("active", "calm", "A worker has it."),
+    RETRY: StateWords("retry", "warn", "It has failed, and is tried again."),
+    COMPLETE: StateWords("complete", "good", "It has succeeded."),
+    "expired": StateWords("expired", "bad", "It has used up its tries, or its deadline has passed."),
+    "terminated": StateWords("terminated", "bad", "Its handler has given it up for good."),
+    "blocked": StateWords("blocked", "calm", "It waits for other tasks."),
+    "unreachable": StateWords("unreachable", "bad", "A task that it waits for has failed."),
+    "queue_error": StateWords("queue error", "bad", "Its queue did not take it, so no worker gets it."),
+    SKIPPED: StateWords("skipped", "warn", "Its previous task was not finished, so none was made."),
+    MISSED: StateWords("missed", "bad", "No task was made."),
+    UNKNOWN: StateWords(
+        "unknown", "calm", "No task is found: it is gone, or was made by a Go scheduler, whose ids are random."
+    ),
+}
+"""Every state of the work behind a fire."""
+_BAD = frozenset(state for state, words in STATES.items() if words.tone == "bad")
+_RANKS = {"new": 0, "blocked": 0, RETRY: 0, ACTIVE: 1}
+"""How far a task has come within one try; what is not named has ended."""
+_WITHOUT_TASK = {UNKNOWN: -2, SKIPPED: -1, MISSED: -1}
+
+
+def words_of(state: str) -> StateWords:
+    """How to show a state; others may have made it up."""
+    return STATES.get(state) or StateWords(excerpt(state), "warn", "This version does not know the state.")
+
+
+@dataclass(frozen=True, slots=True)
+class WorkOutcome:
+    """What is known of the work behind one fire."""
+
+    due: int
+    """Nanoseconds since 1970; with the schedule's name it says which fire."""
+    task_id: str
+    """Empty if it made no task."""
+    state: str
+    """One of `STATES`, or what others have made up."""
+    at: int
+    """When it came into that state, as far as that is known, in nanoseconds since 1970."""
+    tries: int = 0
+    last_error: str = ""
+    lateness: int | None = None
+    """Nanoseconds from the due instant until the task was stored; None if that is not known."""
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether a worker may still handle it."""
+        return self.state in _RANKS
+
+
+def is_failure(outcome: WorkOutcome) -> bool:
+    """Whether it ended badly, or has failed and is tried again."""
+    return outcome.state in _BAD or (outcome.state == RETRY and bool(outcome.last_error))
+
+
+def newer(held: WorkOutcome, seen: WorkOutcome) -> WorkOutcome:
+    """Which of two outcomes of one fire is the later one, whatever the order in which they were heard of.
+
+    A task goes through its states in one direction, so what has come further is later, even if the clocks of two
+    workers differ. Only a task that is tried again by hand goes back after its end, with its tries as they were: then
+    the clocks decide.
+    """
+    ahead, behind = (seen, held) if _progress(seen) > _progress(held) else (held, seen)
+    by_hand = _has_ended(ahead) and bool(behind.task_id) and behind.tries == ahead.tries
+    by_clock = by_hand or _progress(ahead) == _progress(behind)
+    last = behind if by_clock and behind.at > ahead.at else ahead
+    lateness = min((each.lateness for each in (held, seen) if each.lateness is not None), default=None)
+    return last if last.lateness == lateness else replace(last, lateness=lateness)
+
+
+def _progress(outcome: WorkOutcome) -> tuple[int, int]:
+    if outcome.state in _WITHOUT_TASK:
+        return -1, _WITHOUT_TASK[outcome.state]
+    return outcome.tries, _RANKS.get(outcome.state, 2)
+
+
+def _has_ended(outcome: WorkOutcome) -> bool:
+    return outcome.state not in _RANKS and outcome.state not in _WITHOUT_TASK
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleOutcome:
+    """What became of the last fires of one schedule. Instants are due instants, in nanoseconds since 1970."""
+
+    last: WorkOutcome
+    """Of the last fire that was due."""
+    last_success: int = 0
+    """0 if none is known."""
+    last_failure: int = 0
+    """0 if none is known, or if it was before the last success."""
+    failing_since: int = 0
+    """The first of the fires that failed in a row; 0 if none has since the last success."""
+    failures: int = 0
+    """How many failed in a row. Fires that have no result yet, were skipped or are unknown are not counted."""
+
+    @property
+    def tone(self) -> Tone:
+        """How bad it is: a single failure that is tried again is a warning."""
+        if not self.failures:
+            return words_of(self.last.state).tone
+        return "warn" if self.failures == 1 and self.last.state == RETRY else "bad"
+
+
+def schedule_outcome(outcomes: Iterable[WorkOutcome], before: ScheduleOutcome | None = None) -> ScheduleOutcome | None:
+    """What some fires of one schedule come to, in any order; `before` is what earlier ones came to. None for none."""
+    found = [*outcomes]
+    success = max((each.due for each in found if each.state == COMPLETE), default=0)
+    last = max(found, key=lambda each: each.due, default=None)
+    since, latest, count = 0, 0, 0
+    if before is not None:
+        success = max(success, before.last_success)
+        if last is None or before.last.due > last.due:
+            last = before.last
+        if before.last_failure > success:
+            latest = before.last_failure
+            # Of those before a success in between only the last is surely after it.
+            since, count = (before.failing_since, before.failures) if before.failing_since > success else (latest, 1)
+    for each in found:
+        if each.due > success and is_failure(each):
+            since, latest, count = min(since or each.due, each.due), max(latest, each.due), count + 1
+    return None if last is None else ScheduleOutcome(last, success, latest, since, count)
+
+
+def success_due_by(times: Times, deadline: int, after: int, *, active: bool = False) -> int | None:
+    """The instant by which the first fire after `after` must have succeeded; None if nothing is due after it.
+
+    A task that no worker has taken must begin within its deadline (nanoseconds; 0 for none). One that a worker has
+    (`active`), or that has no deadline, must be complete when the schedule is due again. It never has less than
+    `LEAST_WAIT`. A schedule that is not due again, and has no deadline, may take for ever.
+    """
+    due = times.next(after)
+    if due is None:
+        return None
+    if deadline > 0 and not active:
+        return due + max(deadline, LEAST_WAIT)
+    following = times.next(due)
+    return None if following is None else max(following, due + max(deadline, LEAST_WAIT))
