@@ -15,7 +15,8 @@ help:
 	@echo "make mutants   change the pure modules, and see which changes no test notices"
 	@echo "make soak      break leaders, servers and applies, and read beside writers, for forty-five minutes"
 	@echo "make bench     measure against the floors"
-	@echo "make docs      write the reference pages from the schemas and the commands' help"
+	@echo "make docs      write the reference pages from the schemas and the commands' help, and make the pictures"
+	@echo "make site      build the pages of docs/ as a web site into site/"
 	@echo "make dist      build the wheel and the source archive into dist/"
 	@echo "make lock      write down which versions a development environment gets"
 
@@ -74,6 +75,12 @@ bench: $(VENV)/.installed
 .PHONY: docs
 docs: $(VENV)/.installed
 	$(BIN)/python docs/generate.py
+	$(BIN)/python -m docs.draw.pictures
+
+# The variable silences a notice about the next MkDocs. With --quiet MkDocs would not count warnings, so a broken link would pass.
+.PHONY: site
+site: $(VENV)/.installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
 
 .PHONY: dist
 dist: $(VENV)/.installed
