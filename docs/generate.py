@@ -1,4 +1,5 @@
-"""Writes the parts of the reference pages that are made from something else: JSON Schemas, the commands' help, metrics.
+"""Writes the parts of the reference pages that are made from something else: JSON Schemas, the commands' help,
+metrics, alerts.
 
 A page holds each such part between two comments, and prose around it. `make docs` brings the pages up to date, and a
 test fails while one is not.
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import yaml
 
 from ajsync.cli.commands import COMMANDS
 from ajsync.cli.main import cli
@@ -21,6 +23,7 @@ from ajsync.config.wording import choice, flow
 from ajsync.scheduler.monitor.metrics import METRICS
 
 _FOLDER = Path(__file__).parent
+_MONITORING = _FOLDER.parent / "examples" / "monitoring"
 _PART = re.compile(r"(<!-- generated: ([a-z]+); `make docs` writes it -->\n).*?(<!-- end -->)", re.DOTALL)
 _HELP_COLUMNS = 78
 """What click makes of a terminal with 80."""
@@ -36,6 +39,7 @@ def pages() -> Mapping[Path, str]:
         "schedules": _schedules(),
         "commands": _commands(),
         "metrics": _metrics(),
+        "alerts": _alerts(),
     }
 
     def part(match: re.Match[str]) -> str:
@@ -100,6 +104,16 @@ def _metrics() -> str:
     for metric in METRICS:
         labels = " ".join(f"`{label}`" for label in metric.labels)
         lines.append(_line((f"`{metric.name}`", metric.kind, labels or _NOTHING, f"{metric.help.rstrip('.')}.")))
+    return "\n".join(lines)
+
+
+def _alerts() -> str:
+    lines = ["| Alert | Severity | After | When |", "|---|---|---|---|"]
+    for group in yaml.safe_load((_MONITORING / "alerts.yaml").read_text(encoding="utf-8"))["groups"]:
+        for rule in group["rules"]:
+            name = f"[{rule['alert']}](#{rule['alert'].lower()})"
+            when = f"`{' '.join(rule['expr'].split())}`"
+            lines.append(_line((name, rule["labels"]["severity"], rule.get("for", _NOTHING), when)))
     return "\n".join(lines)
 
 

@@ -21,7 +21,6 @@ from ajsync.asyncjobs.streams import stream_configuration
 from ajsync.scheduler import feed
 from ajsync.scheduler.election import leadership
 from ajsync.scheduler.election.role import RoleState
-from ajsync.scheduler.monitor.metrics import METRICS, MISSED_REASONS, Metrics
 from ajsync.scheduler.monitor.status import FireState
 from ajsync.scheduler.scheduler import Settings
 from ajsync.timestamp import NANOSECONDS
@@ -106,37 +105,6 @@ def test_the_page_knows_each_member_role_and_state() -> None:
     assert set(re.findall(r"`([a-z-]+)`", table["role"])) == {*RoleState}
     (states,) = (told for name, told in table.items() if name.startswith("state"))
     assert set(re.findall(r"`([a-z_]+)`", states)) == {*get_args(FireState)}
-
-
-def expressions() -> list[str]:
-    return [line for block in blocks(MONITORING, "promql") for line in block.text.splitlines()]
-
-
-@pytest.mark.parametrize("expression", expressions())
-def test_an_alert_names_metrics_and_labels_that_there_are(expression: str) -> None:
-    known = {metric.name: metric for metric in METRICS}
-    found = re.findall(r"\b((?:ajsync|choria)_\w+|up\b)(?:\{([^}]*)\})?", expression)
-    assert found
-    for name, labels in found:
-        metric = known.get(name) or known.get(name.removesuffix("_bucket"))
-        allowed = {"job"} if metric is None else {*metric.labels}
-        assert metric is not None or name == "up", name
-        assert metric is None or (metric.kind == "histogram") == name.endswith("_bucket")
-        assert set(re.findall(r"(\w+)=", labels)) <= allowed
-    for reasons in re.findall(r'reason=~"([^"]+)"', expression):
-        assert {*reasons.split("|")} <= {*MISSED_REASONS}
-    for grouped in re.findall(r"by \(([^)]*)\)", expression):
-        names = {label.strip() for label in grouped.split(",")} - {"le"}
-        assert any(names <= {*metric.labels} for metric in METRICS if metric.name in expression.replace("_bucket", ""))
-
-
-def test_counters_of_an_alert_are_there_before_anything_is_counted() -> None:
-    metrics = Metrics("a")
-    metrics.expect("EMAIL", "email:tick")
-    text = metrics.exposition().decode()
-    for expression in expressions():
-        for name in re.findall(r"increase\((\w+)", expression):
-            assert f"\n{name}{{" in text, name
 
 
 FIGURES = {

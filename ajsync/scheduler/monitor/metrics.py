@@ -95,6 +95,7 @@ RESTORED = _counter(
     "Acknowledged messages that a stream lost and that were stored again: task, item",
     "what",
 )
+READY = _gauge("ajsync_scheduler_ready", "Whether this scheduler could lead now, as /readyz says: 1 if so, else 0")
 WATERMARK_AGE = _gauge(
     "ajsync_scheduler_watermark_age_seconds", "Seconds since the instant up to which all fires are acknowledged"
 )

@@ -23,7 +23,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, generate_late
 
 from ajsync.errors import UsageError
 from ajsync.scheduler.monitor.http import HttpLimits, HttpServer, listen
-from ajsync.scheduler.monitor.metrics import REFUSED, Metrics
+from ajsync.scheduler.monitor.metrics import READY, REFUSED, Metrics
 from ajsync.scheduler.monitor.page import page
 from ajsync.scheduler.monitor.request import Request, Response, answer, json_answer, text_answer
 from ajsync.scheduler.monitor.series import CONTENT_TYPE, Counts, exposition
@@ -173,7 +173,11 @@ def _paths(
     async def show_readiness() -> Response:
         return _verdict("ready", ready())
 
-    now, counts = _once_a_second(status, clock), _once_a_second(metrics.counts, clock)
+    def counted() -> Counts:
+        metrics.set(READY, int(ready() is None))
+        return metrics.counts()
+
+    now, counts = _once_a_second(status, clock), _once_a_second(counted, clock)
     return {
         "/": _encoded(now, lambda status: _html(page(status)), encoder),
         _STILL: _encoded(now, lambda status: _html(page(status, refresh=False)), encoder),

@@ -111,6 +111,14 @@ async def test_a_scheduler_that_is_not_ready_says_why() -> None:
         assert (response.status, json.loads(text)) == (503, {"ready": False, "reason": "not connected"})
 
 
+@pytest.mark.parametrize("ready", [True, False])
+async def test_readiness_is_a_metric_too(ready: bool) -> None:
+    async with running() as scheduler:
+        scheduler.status = replace(status(), ready=ready, reason="" if ready else "not connected")
+        _, text = await scheduler.ask("/metrics")
+        assert f"\najsync_scheduler_ready {int(ready)}\n" in text
+
+
 async def test_the_page_and_the_json_show_the_same_status() -> None:
     async with running() as scheduler:
         scheduler.status = status(upcoming=2, recent=2, problems=2)
