@@ -9,7 +9,7 @@ from ajsync.scheduler.monitor.metrics import METRICS, MISSED_REASONS, TAKEOVER_K
 TARGET = {"job", "namespace", "instance"}
 """Labels that Prometheus adds to every series of a target."""
 OF_PROMETHEUS = {"up"}
-OF_THE_PROCESS = {"process_cpu_seconds_total", "process_resident_memory_bytes", "process_open_fds"}
+OF_THE_PROCESS = {"process_cpu_seconds_total", "process_resident_memory_bytes"}
 VALUES: dict[str, set[str]] = {"reason": {*MISSED_REASONS}, "kind": {*TAKEOVER_KINDS}, "election": {"task_scheduler"}}
 """The values that the labels of our metrics can have, where they are known."""
 
