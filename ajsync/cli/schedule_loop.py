@@ -23,8 +23,8 @@ from ajsync.waiting import unless
 
 log = logging.getLogger(__name__)
 
-_LEAST_TAKEOVER_SECONDS = 2.0
-"""A leader is heard from once a second."""
+_LEAST_TAKEOVER_SECONDS = 0.5
+"""A leader is heard from five times a second."""
 _LOOK_SECONDS = 0.5
 _NEW_OBJECTS = 20_000
 """This many new objects are worth a look, which takes some milliseconds then."""
@@ -35,7 +35,8 @@ def scheduler_settings(name: str | None, firing: FiringOptions, replicas: int) -
     """Make the settings of a scheduler from the options."""
     if firing.takeover_after < _LEAST_TAKEOVER_SECONDS:
         raise UsageError(
-            f"--takeover-after must be at least {_LEAST_TAKEOVER_SECONDS:g}s: a leader is heard from once a second."
+            f"--takeover-after must be at least {_LEAST_TAKEOVER_SECONDS:g}s: a leader is heard from five times a "
+            "second."
         )
     name = name or socket.gethostname()
     try:

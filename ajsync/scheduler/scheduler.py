@@ -32,6 +32,7 @@ from ajsync.scheduler.monitor.metrics import (
     CLOCK_SKEW,
     IN_FLIGHT,
     OPEN_FIRES,
+    REPLACED,
     RETRIES,
     TAKEOVERS,
     WATERMARK_AHEAD,
@@ -60,7 +61,7 @@ class Settings:
 
     name: str
     """The name in logs and in the election; it should be unique."""
-    takeover_after: float = 3.0
+    takeover_after: float = 1.0
     """Seconds of silence after which a stand-by replaces a leader of ours."""
     grace: int = 30 * NANOSECONDS
     """Nanoseconds: what is late by no more than this is fired, whatever the policy."""
@@ -138,6 +139,7 @@ class Scheduler:
             on_campaign=self.metrics.campaigned,
             on_watermark=self._follow_watermark,
             on_go_leader=self._follow_go_leader,
+            on_replaced=partial(self.metrics.count, REPLACED),
         )
         log.info("Starting leader election as %s", settings.name, extra={"scheduler": settings.name})
         stored = await unless(stop, reader.read())

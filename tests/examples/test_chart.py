@@ -175,7 +175,7 @@ def test_the_command_follows_the_files_and_schedules_under_the_name_of_its_pod(v
     assert (options["watch"], options["yes"], options["scheduler"]) == (True, True, "$(POD_NAME)")
     assert options["create_bucket"] == (variant == "everything")
     assert options["environment"] == ("prod" if variant == "everything" else None)
-    assert options["takeover_after"] == (5.0 if variant == "everything" else 3.0)
+    assert options["takeover_after"] == (5.0 if variant == "everything" else 1.0)
 
 
 def test_the_files_of_the_config_map_are_valid(tmp_path: Path) -> None:

@@ -237,8 +237,8 @@ scheduler_options = _grouped(
     click.option(
         "--takeover-after",
         type=Duration(),
-        default=3.0,
-        help="Take over from a leader that has been silent for this long. [default: 3s]",
+        default=1.0,
+        help="Take over from a leader that has been silent for this long. [default: 1s]",
     ),
     click.option(
         "--grace",

@@ -21,6 +21,7 @@ from ajsync.errors import UnreachableError
 from ajsync.scheduler.clock import Clock, unfit
 from ajsync.scheduler.election.lease_history import LeaseHistory, covers, is_close
 from ajsync.scheduler.election.role import TakeoverKind
+from ajsync.scheduler.election.silence import PATIENT_SECONDS, TAKEOVERS_IN_A_ROW, Silence
 from ajsync.scheduler.election.watermark import StoredWatermark, Watermark
 from ajsync.scheduler.throttled_log import ThrottledLog
 from ajsync.text import cut, excerpt
@@ -30,7 +31,7 @@ from ajsync.waiting import set_within
 log = logging.getLogger(__name__)
 
 REFRESH_SECONDS = 2.5
-POLL_SECONDS = 0.25
+POLL_SECONDS = 0.1
 """How often a stand-by reads key and watermark. A watch would be faster, but can stall for seconds after a restart of
 the server, and a living leader would look silent."""
 _ANSWER_SECONDS = 2.0
@@ -74,12 +75,13 @@ class Leadership:
         on_campaign: Callable[[Literal["candidate", "leader"]], None],
         on_watermark: Callable[[StoredWatermark], None],
         on_go_leader: Callable[[], None],
+        on_replaced: Callable[[], None] = lambda: None,
     ) -> None:
         """`takeover_after` is the silence, in seconds, after which an ajsync leader is replaced.
 
         `make_stream` makes the stream of the election if it is missing. `on_campaign` is called for each campaign;
         `on_watermark`, while another leads, for each watermark that was not read before; `on_go_leader` for each look
-        that finds a Go scheduler leading.
+        that finds a Go scheduler leading; `on_replaced` when another took over although this one led and was alive.
         """
         self.name = name
         self.revision = 0
@@ -90,13 +92,13 @@ class Leadership:
         """Why this scheduler cannot take part in the election; empty while it can."""
         self._election = election
         self._read_watermark = read_watermark
-        self._takeover_after = takeover_after
         self._clock = clock
         self._is_connected = is_connected
         self._make_stream = make_stream
         self._on_campaign = on_campaign
         self._on_watermark = on_watermark
         self._on_go_leader = on_go_leader
+        self._on_replaced = on_replaced
         self._history = LeaseHistory(name, clock)
         self._errors = ThrottledLog(log, clock.monotonic)
         self._make_again_at = 0.0
@@ -106,14 +108,16 @@ class Leadership:
         """When the write was sent that was last confirmed: the server counts the lease from a later moment."""
         self._unanswered = False
         """Whether the last refresh had no answer, so that it may have been stored or not."""
+        self._refused = False
+        """Whether our key was found to be another's, and it is not known yet whose."""
         self._refreshing = asyncio.Lock()
         self._watermark_revision = 0
-        self._alive_at = clock.monotonic()
-        """When the leader last wrote the watermark, or was first seen."""
+        self._silence = Silence(takeover_after, clock.monotonic)
+        """Of the leader, since it last wrote the watermark or was first seen."""
 
     async def campaign(self, stop: asyncio.Event) -> Term | None:
         """Try until we hold the key; None once stopped."""
-        self._alive_at = self._clock.monotonic()
+        self._silence.end()
         while not stop.is_set():
             try:
                 if reason := unfit(self._clock.wall()):
@@ -171,7 +175,7 @@ class Leadership:
         if reason != self.trouble:
             log.warning("Cannot take part in the election: %s", reason, extra={"reason": reason})
         self.trouble = reason
-        self._alive_at = self._clock.monotonic()  # a leader that was not listened to is not silent
+        self._silence.end()  # a leader that was not listened to is not silent
 
     async def _make_again(self) -> None:
         """Make the election's stream, which was deleted, or was in memory when the server restarted."""
@@ -190,8 +194,13 @@ class Leadership:
         stored = await self._read_and_follow()
         watermark = stored.watermark
         if lease.holder != self.holder:  # a leader that has just begun has not written a watermark yet
-            self.holder, self._alive_at = lease.holder, self._clock.monotonic()
+            self.holder = lease.holder
+            self._silence.end()
         self._history.see(lease, watermark, self.revision)
+        if self._refused and lease.holder not in (None, self.name) and lease.since is not None:
+            self._on_replaced()
+            self._took_over()
+        self._refused = False
         kind: TakeoverKind
         if lease.holder is None:
             kind = "handover" if lease.given_back else "vacant"
@@ -206,6 +215,8 @@ class Leadership:
         self._on_campaign("candidate")
         if not await self._take(lease, since):
             return None
+        if kind == "silent" and lease.holder != self.name:
+            self._took_over()
         if goes_on:
             return Term(kind, watermark.instant if watermark else None, 0.0, stored)
         return Term(kind, None, GO_CAMPAIGN_SECONDS, stored)
@@ -218,19 +229,29 @@ class Leadership:
         # key and cannot write the watermark is alive.
         if watermark is None or not covers(since, watermark) or not is_close(watermark, revision):
             return False
-        silent = self._clock.monotonic() - self._alive_at
-        if silent < self._takeover_after:
+        if not self._silence.is_over:
             return False
+        silent = self._silence.seconds
         fields = {"leader": cut(holder), "seconds": round(silent, 3)}
         log.warning("The leader %s has been silent for %.1f s, taking over", excerpt(holder), silent, extra=fields)
         return True
 
+    def _took_over(self) -> None:
+        """Take in that one of ours has replaced another that was silent."""
+        if self._silence.took_over():
+            patience, minutes = self._silence.patience, PATIENT_SECONDS / 60
+            text = "%d takeovers from silent leaders within a minute: for %.0f minutes one is replaced after %.1f s"
+            fields = {"seconds": patience}
+            log.warning(text, TAKEOVERS_IN_A_ROW, minutes, patience, extra=fields)
+
     async def _read_and_follow(self) -> StoredWatermark:
         stored = await self._read_watermark()
         # A living leader may write the same watermark again and again, so what counts is the revision.
-        if stored.revision != self._watermark_revision:
+        if stored.revision == self._watermark_revision:
+            self._silence.go_on()
+        else:
             self._watermark_revision = stored.revision
-            self._alive_at = self._clock.monotonic()
+            self._silence.end()
             if stored.watermark is not None:
                 self._on_watermark(stored)
         return stored
@@ -266,6 +287,7 @@ class Leadership:
                 self._unanswered = True
                 return None
             if revision is None:
+                self._refused = True
                 return False
             self.revision, self._confirmed_at, self._unanswered = revision, asked_at, False
             return True

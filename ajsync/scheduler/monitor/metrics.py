@@ -88,6 +88,9 @@ TAKEOVERS = _counter(
     f"Terms of this scheduler, by how it came to lead: {', '.join(TAKEOVER_KINDS)}",
     "kind",
 )
+REPLACED = _counter(
+    "ajsync_scheduler_replaced_total", "Terms of this scheduler that another ended by taking over while this one ran"
+)
 RETRIES = _counter("ajsync_scheduler_retries_total", "Fires that were tried again after an error of the server")
 REPAIRED = _counter("ajsync_scheduler_repaired_total", "Fires whose task existed and whose work item was sent again")
 RESTORED = _counter(

@@ -118,7 +118,7 @@ def test_an_invalid_edit_keeps_firing_what_was_valid(project: Path, server: Nats
 def test_scheduler_options_without_a_scheduler_are_a_wrong_call(project: Path) -> None:
     assert ajsync(project, "apply", "--yes", "--scheduler", "one").returncode == 64
     assert ajsync(project, "apply", "--yes", "--watch", "--monitor", "8080").returncode == 64
-    assert ajsync(project, "scheduler", "--takeover-after", "1s").returncode == 64
+    assert ajsync(project, "scheduler", "--takeover-after", "499ms").returncode == 64
     refused = ajsync(project, "scheduler", "one\udcff")
     assert refused.returncode == 64
     assert "The name of the scheduler, 'one\\udcff', is not UTF-8 text." in refused.stderr

@@ -213,6 +213,8 @@ class Candidate:
         """The watermarks of other leaders that it followed."""
         self.go_leaders = 0
         """How often it heard that a Go scheduler leads."""
+        self.replaced = 0
+        """How often it was told that another has replaced it."""
         self.campaigns: list[str] = []
         self.made: list[float] = []
         """When it made the stream again."""
@@ -230,6 +232,7 @@ class Candidate:
             on_campaign=self.campaigns.append,
             on_watermark=self.seen.append,
             on_go_leader=self._hear_of_go_leader,
+            on_replaced=self._be_replaced,
         )
 
     async def wins(self) -> Term:
@@ -239,7 +242,7 @@ class Candidate:
         return term
 
     async def live(self, stop: asyncio.Event) -> None:
-        """Lead again and again, as a scheduler does: wait, fire, and write the watermark once a second."""
+        """Lead again and again, as a scheduler does: wait, fire, and write the watermark five times a second."""
         while (term := await self.leadership.campaign(stop)) is not None:
             lost, ended = asyncio.Event(), asyncio.Event()
             holding = asyncio.create_task(self.leadership.hold(lost, ended))
@@ -251,7 +254,7 @@ class Candidate:
                     with suppress(UnreachableError):
                         write = functools.partial(self.world.mark, self.name, self.leadership.revision)
                         await self.election.ask("mark", write, 1.0)
-                    await first_of(lost, stop, timeout=1.0)
+                    await first_of(lost, stop, timeout=0.2)
             finally:
                 self.fires = False
                 ended.set()
@@ -267,6 +270,9 @@ class Candidate:
         self.made.append(now())
         if self.refuses_to_make is not None:
             raise self.refuses_to_make
+
+    def _be_replaced(self) -> None:
+        self.replaced += 1
 
     def _hear_of_go_leader(self) -> None:
         self.go_leaders += 1

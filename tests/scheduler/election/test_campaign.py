@@ -183,11 +183,11 @@ async def test_a_leader_is_replaced_after_the_silence_and_not_before(caplog: pyt
     assert term is not None
     assert term.kind == "silent"
     assert goes_on(term)
-    assert term.after == STARTED + int(last * NANOSECONDS)
+    assert term.after == pytest.approx(STARTED + last * NANOSECONDS, abs=1000)
     assert last + 3.0 <= now() <= last + 3.0 + 2 * LOOK
-    silent = now() - last
-    text = f"The leader one has been silent for {silent:.1f} s, taking over"
-    assert logged(caplog) == [(text, {"leader": "one", "seconds": round(silent, 3)})]
+    (line,) = logged(caplog)
+    assert line[0] == "The leader one has been silent for 3.0 s, taking over"
+    assert line[1] == {"leader": "one", "seconds": pytest.approx(3.0, abs=LOOK)}
 
 
 @simulated
@@ -196,7 +196,7 @@ async def test_the_silence_is_as_long_as_the_scheduler_is_told() -> None:
     scene.take("one")
     scene.world.mark("one", 1)
     await scene.world.candidate("patient", takeover_after=7.0).wins()
-    assert now() == 7.0
+    assert 7.0 - LOOK <= now() <= 7.0 + LOOK
 
 
 @simulated
@@ -284,6 +284,65 @@ async def test_silence_that_was_not_listened_to_does_not_count() -> None:
 
 
 @simulated
+async def test_a_stand_by_that_stood_still_has_heard_nothing_and_looks_again() -> None:
+    scene = Scene()
+    scene.take("one")
+    scene.world.mark("one", 1)
+    campaign = scene.campaign()
+    await asyncio.sleep(LOOK)
+    scene.ours.election.back = 10.0  # as long as the answers of one look take
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(1.9):
+            await asyncio.shield(campaign)
+    scene.ours.election.back = 0.0
+    assert not campaign.done()
+
+
+@simulated
+async def test_three_takeovers_within_a_minute_make_a_scheduler_patient_for_ten_minutes(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    scene = Scene()
+    scene.take("one")
+    waits = []
+    for number in range(5):
+        scene.take("one")
+        scene.world.mark("one", scene.key.revision)
+        if number == 4:
+            await asyncio.sleep(600)
+            scene.take("one")
+            scene.world.mark("one", scene.key.revision)
+        began = now()
+        term = await scene.ours.wins()
+        assert term.kind == "silent"
+        waits.append(now() - began)
+    assert waits == pytest.approx([3, 3, 3, 6, 3], abs=2 * LOOK)
+    said = "3 takeovers from silent leaders within a minute: for 10 minutes one is replaced after 6.0 s"
+    assert [text for text in caplog.messages if "within a minute" in text] == [said]
+
+
+@simulated
+async def test_a_leader_that_lives_and_is_replaced_counts_that_as_a_takeover_too() -> None:
+    scene = Scene()
+    for taken_by, since in (("one", 0), ("one", 0), ("go", None), ("one", 0)):
+        await scene.ours.wins()
+        scene.world.mark("ours", scene.key.revision)
+        scene.take(taken_by, since=since)
+        assert not await scene.ours.leadership.check()
+        campaign = scene.campaign()
+        await asyncio.sleep(LOOK)
+        campaign.cancel()
+        await asyncio.gather(campaign, return_exceptions=True)
+        scene.key.expire()
+    assert scene.ours.replaced == 3, "a Go scheduler has never replaced one of ours"
+    scene.take("one")
+    scene.world.mark("one", scene.key.revision)
+    began = now()
+    await scene.ours.wins()
+    assert now() - began == pytest.approx(6.0, abs=2 * LOOK)
+
+
+@simulated
 async def test_silence_of_before_the_campaign_does_not_count() -> None:
     scene = Scene()
     scene.take("one")
@@ -335,7 +394,8 @@ async def test_a_silent_leader_is_replaced_though_a_go_scheduler_led_long_before
     scene.take("one", since=1)
     scene.world.mark("one", 2)
     term = await scene.ours.wins()
-    assert (now(), term.kind, goes_on(term)) == (3.0, "silent", True)
+    assert 3.0 - LOOK <= now() <= 3.0 + LOOK
+    assert (term.kind, goes_on(term)) == ("silent", True)
 
 
 @simulated
@@ -457,12 +517,12 @@ async def test_it_stops_when_it_is_told_to() -> None:
 
 
 @simulated
-async def test_it_looks_four_times_a_second() -> None:
+async def test_it_looks_ten_times_a_second() -> None:
     scene = Scene()
     scene.take("one")
     scene.campaign()
-    await asyncio.sleep(5.1)
-    assert scene.ours.election.times("read") == [number * POLL_SECONDS for number in range(21)]
+    await asyncio.sleep(5.05)
+    assert scene.ours.election.times("read") == pytest.approx([number / 10 for number in range(51)])
 
 
 @simulated
@@ -525,7 +585,7 @@ async def test_a_stream_that_is_missing_is_made_again_now_and_then(
     scene.ours.refuses_to_make = UnreachableError("no room")
     campaign = scene.campaign()
     await asyncio.sleep(11)
-    assert scene.ours.made == ([0, 5, 10] if makes else [])
+    assert scene.ours.made == pytest.approx([0, 5, 10] if makes else [], abs=3 * LOOK)
     refusal = ("The election's stream cannot be made again: no room", {"reason": "no room"})
     assert logged(caplog)[1:] == [refusal] * (2 if makes else 0), "once in ten seconds"
     assert not campaign.done()

@@ -112,8 +112,8 @@ async def _steps_down(leader: Member) -> None:
     await until(lambda: leader.said("Lost leadership"), f"{leader.name} steps down", lambda: leader.log)
 
 
-KILLED = Blow("killed", _kill, _start, takeover_after=3, gap=4)
-STOPPED = Blow("stopped", _stop, _start, takeover_after=3, gap=1)
-PAUSED = Blow("paused", _pause, _go_on, takeover_after=2, gap=5)
-CUT_OFF = Blow("cut off", _cut, _rejoin, takeover_after=2, gap=5)
+KILLED = Blow("killed", _kill, _start, takeover_after=1, gap=2.5)
+STOPPED = Blow("stopped", _stop, _start, takeover_after=1, gap=1)
+PAUSED = Blow("paused", _pause, _go_on, takeover_after=1, gap=4)
+CUT_OFF = Blow("cut off", _cut, _rejoin, takeover_after=1, gap=4)
 BLOWS = (KILLED, STOPPED, PAUSED, CUT_OFF)
