@@ -103,7 +103,7 @@ def _decode(message: LastMessage) -> Watermark | None:
 
 
 class WatermarkWriter:
-    """Writes the watermark of a term: as it begins, soon after fires are settled, five times a second, and at its end."""
+    """Writes the watermark of a term: as it begins, after fires are settled, five times a second, and at its end."""
 
     def __init__(
         self,
