@@ -25,6 +25,9 @@ from ajsync.waiting import first_of
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_MOMENT_SECONDS = 1e-6
+"""A wait ends a moment later than what takes just as long: in a world without delays both would be at one instant."""
+
 STARTED = 1_800_000_000 * NANOSECONDS
 """The wall clock at the beginning, when the monotonic one is at 0."""
 
@@ -248,6 +251,7 @@ class Candidate:
             holding = asyncio.create_task(self.leadership.hold(lost, ended))
             try:
                 await first_of(lost, stop, timeout=term.wait)
+                await asyncio.sleep(_MOMENT_SECONDS)
                 while not lost.is_set() and not stop.is_set():
                     self.fires = True
                     self.world.look()

@@ -79,6 +79,15 @@ DELETED = Happening(18, 4, "delete the key")
 @given(st.lists(HAPPENINGS, max_size=25), st.lists(st.integers(0, 3), max_size=4))
 @example([Happening(0.5, 0, "start"), DELETED], [2])
 @example([Happening(8, 0, "cut off"), Happening(3, 2, "start"), Happening(19, 2, "kill")], [0])
+@example(
+    [
+        Happening(0, 0, "start"),
+        Happening(7.5, 4, "delete the key"),
+        Happening(0, 2, "start"),
+        Happening(7.5, 4, "delete the key"),
+    ],
+    [],
+)
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow], phases=PHASES)
 @simulated
 async def test_both_kinds_never_fire_at_once(happenings: list[Happening], started: list[int]) -> None:
