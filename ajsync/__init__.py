@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ajsync.asyncjobs.applied import Commit, Origin, RecordedApply
     from ajsync.asyncjobs.backfill import Backfilled
     from ajsync.asyncjobs.model import Managed, Pause, ScheduledTask
+    from ajsync.asyncjobs.outcome import ScheduleOutcome, WorkOutcome
     from ajsync.asyncjobs.signing import Signer, load_signer
     from ajsync.asyncjobs.tasks import StoredTask
     from ajsync.config.load import Configuration
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
         UsageError,
         WriteError,
     )
+    from ajsync.inspect.duty import Duty
+    from ajsync.inspect.status import BucketStatus, ScheduleStatus
     from ajsync.reconcile.apply.apply import Outcome, Result
     from ajsync.reconcile.impact import Impact, Peak, QueueImpact
     from ajsync.reconcile.plan import Adopt, Conflict, Create, Delete, Plan, Update
@@ -52,6 +55,7 @@ __all__ = [
     "AlreadyExistsError",
     "Backfilled",
     "BucketNotFoundError",
+    "BucketStatus",
     "Client",
     "Commit",
     "Configuration",
@@ -60,6 +64,7 @@ __all__ = [
     "ConflictError",
     "Create",
     "Delete",
+    "Duty",
     "EnqueueError",
     "GateError",
     "Impact",
@@ -81,6 +86,8 @@ __all__ = [
     "Safety",
     "ScheduleChange",
     "ScheduleError",
+    "ScheduleOutcome",
+    "ScheduleStatus",
     "ScheduledTask",
     "Scheduler",
     "SchedulerSettings",
@@ -93,6 +100,7 @@ __all__ = [
     "UnreachableError",
     "Update",
     "UsageError",
+    "WorkOutcome",
     "WriteError",
     "apply",
     "connect",
@@ -109,9 +117,12 @@ _PLACES = {
     "ajsync.asyncjobs.applied": ("Commit", "Origin", "RecordedApply"),
     "ajsync.asyncjobs.backfill": ("Backfilled",),
     "ajsync.asyncjobs.model": ("Managed", "Pause", "ScheduledTask"),
+    "ajsync.asyncjobs.outcome": ("ScheduleOutcome", "WorkOutcome"),
     "ajsync.asyncjobs.signing": ("Signer", "load_signer"),
     "ajsync.asyncjobs.tasks": ("StoredTask",),
     "ajsync.config.load": ("Configuration",),
+    "ajsync.inspect.duty": ("Duty",),
+    "ajsync.inspect.status": ("BucketStatus", "ScheduleStatus"),
     "ajsync.reconcile.apply.apply": ("Outcome", "Result"),
     "ajsync.reconcile.impact": ("Impact", "Peak", "QueueImpact"),
     "ajsync.reconcile.plan": ("Adopt", "Conflict", "Create", "Delete", "Plan", "Update"),

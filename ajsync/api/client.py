@@ -22,6 +22,8 @@ from ajsync.asyncjobs.streams import make_stream
 from ajsync.asyncjobs.task_store import enqueue, load_task
 from ajsync.asyncjobs.tasks import StoredTask
 from ajsync.errors import InvalidError, NotFoundError, StoredValueError, UnreachableError, UsageError
+from ajsync.inspect.duty import read_duty
+from ajsync.inspect.status import BucketStatus, read_status
 from ajsync.reconcile.apply.record import read_record
 from ajsync.reconcile.pause import Owners, failure, pause, resume
 from ajsync.reconcile.single import add, find, find_removable, new_schedule, remove
@@ -208,6 +210,14 @@ class Client:
                 log.warning("The value of %r is not a scheduled task: %s", name, entry.problem)
         tasks = (entry.task for _, entry in sorted(live.entries.items()) if entry.task is not None)
         return tuple(filter(selection.matches, tasks))
+
+    async def status(self, selection: Selection = EVERYTHING) -> BucketStatus:
+        """How the schedules do, all or those selected, and who fires them, as `ajsync status` shows it."""
+        bucket = await self.bucket()
+        live = await bucket.read()
+        tasks = [entry.task for entry in live.entries.values() if selection.matches(entry.task) and entry.task]
+        pauses = {name: entry.pause for name, entry in live.entries.items() if entry.pause is not None}
+        return await read_status(self.connection, tasks, pauses, await read_duty(bucket))
 
     async def applies(self, owner: str) -> tuple[RecordedApply, ...]:
         """The last applies of an owner, the newest first. Raises InvalidError if the record cannot be understood."""

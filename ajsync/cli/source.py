@@ -120,6 +120,13 @@ def chosen(source: Source, names: Collection[str]) -> Sequence[ScheduledTask]:
     return [by_name[name] for name in dict.fromkeys(names)]
 
 
+def named(source: Source, names: Collection[str]) -> Source:
+    """Return the named schedules, paused or not, and nothing else. Raises as `chosen` does."""
+    tasks = chosen(replace(source, paused={}), names)
+    paused = {task.name: source.paused[task.name] for task in tasks if task.name in source.paused}
+    return replace(source, tasks=tasks, unreadable={}, paused=paused)
+
+
 async def stored_task(bucket: ConfigurationBucket, name: str) -> ScheduledTask:
     """Read one schedule of the bucket, paused or not. Raises as `chosen` does."""
     return (await stored_entry(bucket, name))[0]

@@ -16,7 +16,8 @@ from tests.cli.processes import ajsync
     ("line", "meant"),
     [
         ("diff", "ajsync plan"),
-        ("status", "ajsync history"),
+        ("logs", "ajsync history"),
+        ("health", "ajsync status"),
         ("remove A", "ajsync delete"),
         ("watch", "ajsync apply --yes --watch"),
         ("aply", "ajsync apply"),

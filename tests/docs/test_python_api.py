@@ -47,7 +47,7 @@ def test_each_example_prints_what_stands_below_it(server: NatsServer, home: Path
     )
     asyncio.run(prepare(server.url))
     examples, outputs = blocks(PAGE, "python"), blocks(PAGE, "text")
-    assert len(examples) == len(outputs) == 9
+    assert len(examples) == len(outputs) == 10
     for example, output in zip(examples, outputs, strict=True):
         with subprocess.Popen(
             [sys.executable, "-W", "error", "-c", example.text],

@@ -12,6 +12,7 @@ COMMANDS = {
     "log": "Show who applied what, when and from which commit.",
     "next": "Show when schedules fire next.",
     "timeline": "Show how many fires are due when.",
+    "status": "Show whether the work of schedules succeeds, and what to do.",
     "history": "Show what became of the fires of a schedule.",
     "info": "Show the stores, who leads, and the backlog of each queue.",
     "run": "Make one task of a schedule now.",

@@ -1,0 +1,40 @@
+"""Remedies: the command with which somebody begins to mend what is wrong with the work of a schedule. Pure."""
+
+from __future__ import annotations
+
+import shlex
+
+from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.asyncjobs.outcome import MISSED, ScheduleOutcome
+from ajsync.text import visible
+from ajsync.timestamp import format_timestamp
+
+_NEW, _QUEUE_ERROR = "new", "queue_error"
+_NO_QUEUE = "no responders"
+"""What the error says if there is no such queue; otherwise the queue has refused it, because it is full."""
+BACKLOG = "ajsync info"
+"""Shows how many work items of each queue wait for a worker."""
+
+
+def remedy(task: ScheduledTask, outcome: ScheduleOutcome) -> str:
+    """The command for a schedule whose work has failed or is overdue.
+
+    Where a backfill makes what is missing, it is that. Otherwise a single failure is looked at by its task, and several
+    by their history.
+    """
+    last = outcome.last
+    since = f"--from {format_timestamp(outcome.failing_since or last.due)}"
+    if last.state == _QUEUE_ERROR and _NO_QUEUE in last.last_error:
+        return f"ajc queues add {visible(shlex.quote(task.queue))} && {about('backfill', task.name, since)}"
+    if last.state in (MISSED, _QUEUE_ERROR):
+        return about("backfill", task.name, since)
+    if last.state == _NEW and not outcome.failures:
+        return BACKLOG
+    is_single = not outcome.failures or (outcome.failures == 1 and outcome.last_failure == last.due)
+    return f"ajc task view {last.task_id}" if is_single and last.task_id else about("history", task.name)
+
+
+def about(command: str, name: str, options: str = "") -> str:
+    """A command of ajsync about a schedule, whose name may begin like an option."""
+    words = [command, options, "--", name] if name.startswith("-") else [command, name, options]
+    return " ".join(filter(None, ["ajsync", *words]))

@@ -1,0 +1,94 @@
+"""`ajsync status`: show whether the work of schedules succeeds, and what to do where it does not."""
+
+from __future__ import annotations
+
+from datetime import UTC, tzinfo
+from typing import TYPE_CHECKING
+
+import click
+
+from ajsync.cli.options.shared import schedules_argument, scope_options, selection_options
+from ajsync.cli.options.times import Zone
+from ajsync.cli.options.values import Scope, Selectors
+from ajsync.cli.output.data import echo_data, output_option, show
+from ajsync.text import one_line
+
+if TYPE_CHECKING:
+    from ajsync.asyncjobs.bucket import ConfigurationBucket
+    from ajsync.cli.source import Source
+    from ajsync.inspect.status import BucketStatus
+    from ajsync.selection import Selection
+
+_NEEDS_SOMEBODY = 2
+"""The exit code of --check, which monitors of services take for critical."""
+
+
+@click.command()
+@schedules_argument
+@selection_options
+@click.option("--failed", is_flag=True, help="Show only what needs somebody.")
+@click.option("--check", is_flag=True, help="Print one line for a monitor, and end with 2 if anything needs somebody.")
+@click.option("--timezone", "zone", type=Zone(), metavar="ZONE", help="Show times in this zone. [default: UTC]")
+@output_option("an object")
+@scope_options
+def command(
+    names: tuple[str, ...],
+    selectors: Selectors,
+    failed: bool,
+    check: bool,
+    zone: tzinfo | None,
+    output: str,
+    scope: Scope,
+) -> int:
+    """Show whether the work of schedules succeeds: what became of the last fire of each, and when it is due next.
+
+    What needs somebody comes first, with what is wrong and the command to begin with. A schedule is 'failing' if the
+    work of a fire has failed since the last success, and 'late' if it should have succeeded again by now, or if it is
+    due and was not fired. It asks no scheduler: the ids of tasks follow from the names of schedules and their due
+    instants. The tasks of a Go scheduler have random ids, so what became of them is 'unknown'.
+
+    With --check it ends with 2 if a schedule needs somebody, or if nothing fires.
+
+    \b
+    Examples:
+      ajsync status
+      ajsync status --failed --queue EMAIL
+      ajsync status --check -l team=payments
+      ajsync status --json | jq -r '.schedules[] | select(.failures > 2) | .name'
+    """
+    from ajsync.cli.output import status as output_of
+    from ajsync.cli.output.schedules import say_why
+    from ajsync.cli.project import selection_of
+    from ajsync.cli.session import configured_context, on_bucket
+    from ajsync.cli.source import named_or_selected
+
+    named_or_selected(names, selectors)
+    selection = selection_of(scope, selectors)
+    source, found = on_bucket(scope, configured_context(scope), lambda bucket: _read(bucket, names, selection))
+    shown = [each for each in found.schedules if each.needs_somebody] if failed else found.schedules
+    where = zone or UTC
+    if check and output == "table":
+        echo_data(output_of.check_line(found))
+    else:
+        show(
+            output,
+            lambda: output_of.status_document(found, shown, where),
+            lambda: output_of.status_lines(found, shown, where),
+        )
+        if output == "table":
+            unreadable = {name: one_line(problem) for name, problem in source.unreadable.items()}
+            say_why("These values are not scheduled tasks, and are left alone:", unreadable)
+    return _NEEDS_SOMEBODY if check and found.needs_somebody else 0
+
+
+async def _read(
+    bucket: ConfigurationBucket, names: tuple[str, ...], selection: Selection
+) -> tuple[Source, BucketStatus]:
+    from ajsync.cli.source import named, selected, source_of
+    from ajsync.inspect.duty import read_duty
+    from ajsync.inspect.status import read_status
+
+    source = source_of(await bucket.read())
+    source = named(source, names) if names else selected(source, selection)
+    duty = await read_duty(bucket)
+    return source, await read_status(bucket.connection, source.tasks, source.paused, duty)

@@ -1,0 +1,269 @@
+"""How the schedules of a bucket do: as a table, as a document, and as a line for a monitor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import tzinfo
+
+from ajsync.asyncjobs.outcome import Tone, WorkOutcome, words_of
+from ajsync.asyncjobs.remedy import about, remedy
+from ajsync.asyncjobs.tasks import NEW
+from ajsync.cli.output.fires import common_offset
+from ajsync.cli.output.table import Cell, Column, Row, stdout_width, table
+from ajsync.cli.output.terminal import stdout_paint
+from ajsync.inspect.duty import Duty
+from ajsync.inspect.status import BucketStatus, ScheduleStatus
+from ajsync.reconcile.render.wording import pause_told
+from ajsync.text import counted, cut, listed, moment, one_line, span, visible
+from ajsync.timestamp import NANOSECONDS, to_datetime
+
+_STYLES: dict[Tone, str] = {"good": "create", "calm": "", "warn": "update", "bad": "alarm"}
+_WORDS: dict[str, str] = {"invalid": "not valid"}
+"""How a verdict is said, if not by its own word."""
+_LONGEST_STATE = 20
+_LONGEST_ERROR = 300
+_NAMED = 5
+"""Schedules that a line for a monitor names."""
+
+
+def status_lines(found: BucketStatus, shown: Sequence[ScheduleStatus], zone: tzinfo) -> Iterator[str]:
+    """Lay out the counts of all schedules, who leads, and a table of those that are shown.
+
+    On a terminal, what is wrong and what to do about it have lines of their own below a schedule that needs somebody.
+    """
+    paint, piped = stdout_paint(), stdout_width() is None
+    troubled = any(each.needs_somebody for each in found.schedules)
+    yield paint("alarm" if troubled else "create", summary(found))
+    yield paint("alarm" if found.duty.is_trouble else "faint", duty_told(found.duty))
+    if not shown:
+        return
+    yield ""
+    moments = [to_datetime(instant, zone) for each in shown for instant in (each.last_due, each.next_due) if instant]
+    offset = common_offset(moments)
+    note = f" ({offset})" if offset else ""
+    columns = (
+        Column("Schedule"),
+        Column("Outcome"),
+        Column(f"Last due{note}"),
+        Column(f"Next due{note}", flexible=True),
+        Column("Lateness", right=True, flexible=True),
+        Column("Tries", right=True, flexible=True),
+        Column("Before", flexible=True),
+        *((Column("Failing"),) if piped else ()),
+        *((Column("Problem"), Column("To do")) if piped else ()),
+    )
+
+    def when(instant: int) -> str:
+        return moment(to_datetime(instant, zone), seconds=False, offset=not offset) if instant else ""
+
+    head, *lines = table(columns, [_row(each, when, found.duty, piped) for each in shown])
+    yield head
+    for line, each in zip(lines, shown, strict=True):
+        yield line
+        if each.needs_somebody and not piped:
+            failing = _failing(each, when)
+            text = f"{failing}. {problem(each)}" if failing else problem(each)
+            yield f"    {paint(_STYLES[tone(each)], text)}"
+            yield f"    {paint('faint', 'To do:')} {to_do(each, found.duty)}"
+
+
+def summary(found: BucketStatus) -> str:
+    """Count the schedules in a sentence without an end: `412 schedules: 3 failing, 1 late, 2 paused, 406 fine`."""
+    parts = [f"{number:,} {_WORDS.get(verdict, verdict)}" for verdict, number in found.counts.items() if number]
+    total = counted(len(found.schedules), "schedule")
+    return f"{total}: {', '.join(parts)}" if parts else total
+
+
+def duty_told(duty: Duty) -> str:
+    """Say who fires, and whether everything is fired."""
+    age = duty.watermark_age
+    ago = "" if age is None else span(age / NANOSECONDS)
+    if duty.leader is None:
+        since = f" Everything is settled that was due until {ago} ago." if ago else ""
+        return f"No scheduler leads, so nothing fires.{since} To do: ajsync scheduler"
+    leader = visible(duty.leader)
+    if duty.is_go:
+        return f"The Go scheduler {leader} leads. Its tasks have random ids, so what became of them is not known."
+    if age is None:
+        return f"The scheduler {leader} leads, and has not said yet up to when everything is fired."
+    if duty.is_behind:
+        return f"The scheduler {leader} leads, and is behind: everything is settled that was due until {ago} ago."
+    return f"The scheduler {leader} leads, and everything is settled that was due until {ago} ago."
+
+
+def tone(status: ScheduleStatus) -> Tone:
+    """How bad it is."""
+    if status.verdict == "invalid":
+        return "bad"
+    if status.verdict == "late":
+        return "warn"
+    return status.outcome.tone if status.outcome and status.verdict != "paused" else "calm"
+
+
+def problem(status: ScheduleStatus) -> str:
+    """Say what is wrong with a schedule that needs somebody: on one line, whatever others wrote."""
+    if status.verdict == "invalid":
+        return one_line(status.reason)
+    if status.verdict == "late" and status.open_since:
+        return "It is due, and its task is not stored."
+    if status.outcome is None:
+        return ""
+    shown = status.failed or status.outcome.last
+    meaning = words_of(shown.state).meaning
+    if status.verdict == "late":
+        meaning = f"It should have succeeded again by now. {meaning}"
+    return f"{meaning} {visible(cut(shown.last_error, _LONGEST_ERROR))}" if shown.last_error else meaning
+
+
+def to_do(status: ScheduleStatus, duty: Duty) -> str:
+    """Return the command for a schedule that needs somebody; "" for others."""
+    if not status.needs_somebody:
+        return ""
+    if status.verdict == "invalid":
+        return about("view", status.task.name)
+    if status.outcome is None or (status.verdict == "late" and status.open_since):
+        return "ajsync scheduler" if duty.leader is None else about("history", status.task.name)
+    return remedy(status.task, status.outcome)
+
+
+def status_document(found: BucketStatus, shown: Sequence[ScheduleStatus], zone: tzinfo) -> dict[str, object]:
+    """Describe how the schedules do that are shown, count all of them, and say who fires."""
+    duty = found.duty
+    age = duty.watermark_age
+    return {
+        "now": _instant(duty.now, zone),
+        "scheduler": {
+            "leader": duty.leader,
+            "is_go": duty.is_go,
+            "watermark": _instant(duty.watermark.instant, zone) if duty.watermark else None,
+            "watermark_age_seconds": None if age is None else age / NANOSECONDS,
+            "is_trouble": duty.is_trouble,
+        },
+        "counts": {"schedules": len(found.schedules), **found.counts},
+        "schedules": [_object(each, duty, zone) for each in shown],
+    }
+
+
+def check_line(found: BucketStatus) -> str:
+    """Describe all of it in one line as monitors of services read it: a state, a sentence, and numbers behind a `|`."""
+    parts = [summary(found)]
+    if found.duty.is_trouble:
+        parts.insert(0, duty_told(found.duty).partition(" To do:")[0].rstrip("."))
+    bad = [
+        f"{each.task.name} ({_WORDS.get(each.verdict, each.verdict)})"
+        for each in found.schedules
+        if each.needs_somebody
+    ]
+    if bad:
+        parts.append(listed(bad, _NAMED))
+    age = found.duty.watermark_age
+    numbers = {"schedules": len(found.schedules), **found.counts}
+    values = [f"{name}={number}" for name, number in numbers.items()]
+    values += [] if age is None else [f"watermark_age={age / NANOSECONDS:.3f}s"]
+    state = "CRITICAL" if found.needs_somebody else "OK"
+    return f"AJSYNC {state} - {'; '.join(parts).replace('|', '/')} | {' '.join(values)}"
+
+
+def _row(status: ScheduleStatus, when: Callable[[int], str], duty: Duty, piped: bool) -> Row:
+    outcome = status.outcome
+    last = outcome.last if outcome else None
+    before = status.ended if last and last.is_unfinished else None
+    return (
+        visible(status.task.name),
+        _outcome_cell(status),
+        when(status.last_due),
+        when(status.next_due) or Cell(_why_not_due(status), "faint"),
+        "" if last is None or status.open_since else lateness(last),
+        str(last.tries) if last and last.task_id and not status.open_since else "",
+        words_of(before.state).word if before else "",
+        *(
+            (_failing(status, when), problem(status) if status.needs_somebody else "", to_do(status, duty))
+            if piped
+            else ()
+        ),
+    )
+
+
+def _outcome_cell(status: ScheduleStatus) -> Cell:
+    if status.pause is not None:
+        return Cell("paused", "faint")
+    if status.verdict == "invalid":
+        return Cell("not valid", "alarm")
+    if status.open_since:
+        return Cell("not fired", "update" if status.verdict == "late" else "")
+    if status.outcome is None:
+        return Cell("not due yet", "faint")
+    last = status.outcome.last
+    late = ", late" if status.verdict == "late" else ""
+    return Cell(visible(words_of(last.state).word, _LONGEST_STATE) + late, _STYLES[tone(status)])
+
+
+def lateness(outcome: WorkOutcome) -> str:
+    """Write how late a task was stored; once a worker has written it, only a bound is known."""
+    if outcome.lateness is None:
+        return ""
+    return ("" if outcome.state == NEW else "≤ ") + span(outcome.lateness / NANOSECONDS)
+
+
+def _failing(status: ScheduleStatus, when: Callable[[int], str]) -> str:
+    outcome = status.outcome
+    if outcome is None or not outcome.failures:
+        return ""
+    if outcome.failures == 1 and status.is_whole:
+        return f"Failed {when(outcome.failing_since)}"
+    or_more = "" if status.is_whole else " or more"
+    return f"{outcome.failures:,}{or_more} failed since {when(outcome.failing_since)}"
+
+
+def _why_not_due(status: ScheduleStatus) -> str:
+    if status.pause is None:
+        return one_line(status.reason) if status.verdict != "invalid" else ""
+    return f"paused {pause_told(status.pause)}"
+
+
+def _object(status: ScheduleStatus, duty: Duty, zone: tzinfo) -> dict[str, object]:
+    task, outcome, pause = status.task, status.outcome, status.pause
+    last = outcome.last if outcome else None
+    return {
+        "name": task.name,
+        "owner": task.owner,
+        "labels": task.labels,
+        "queue": task.queue,
+        "verdict": status.verdict,
+        "last_due": _instant(status.last_due, zone),
+        "last": last and _work(last, zone),
+        "last_ended": status.ended and _work(status.ended, zone),
+        "open_since": _instant(status.open_since, zone),
+        "failures": outcome.failures if outcome else 0,
+        "failures_is_whole": status.is_whole,
+        "failing_since": _instant(outcome.failing_since if outcome else 0, zone),
+        "last_success": _instant(outcome.last_success if outcome else 0, zone),
+        "next_due": _instant(status.next_due, zone),
+        "reason": status.reason or None,
+        "problem": problem(status) or None if status.needs_somebody else None,
+        "to_do": to_do(status, duty) or None,
+        "paused": pause
+        and {
+            "since": _instant(pause.since, zone),
+            "until": _instant(pause.until, zone),
+            "by": pause.by,
+            "reason": pause.reason,
+        },
+    }
+
+
+def _work(outcome: WorkOutcome, zone: tzinfo) -> dict[str, object]:
+    return {
+        "due": _instant(outcome.due, zone),
+        "state": outcome.state,
+        "at": _instant(outcome.at, zone),
+        "task_id": outcome.task_id or None,
+        "tries": outcome.tries,
+        "last_error": outcome.last_error or None,
+        "lateness_seconds": None if outcome.lateness is None else outcome.lateness / NANOSECONDS,
+        "lateness_is_bound": outcome.lateness is not None and outcome.state != NEW,
+    }
+
+
+def _instant(instant: int, zone: tzinfo) -> str | None:
+    return to_datetime(instant, zone).isoformat() if instant else None

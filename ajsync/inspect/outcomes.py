@@ -1,0 +1,146 @@
+"""The outcomes of schedules: what became of the last fires of each, by computed ids, without asking a scheduler.
+
+Cost follows the trouble: of a schedule whose last task is complete, nothing but that task is looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from ajsync.asyncjobs.due import Times
+from ajsync.asyncjobs.history import LOOK_BACK, PastFire, past_fire, previous_dues, with_skipped
+from ajsync.asyncjobs.ids import fire_task_id
+from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.asyncjobs.names import CONFIGURATION_STREAM, SCHEDULE_SUBJECT, TASKS_STREAM
+from ajsync.asyncjobs.outcome import COMPLETE, MISSED, SKIPPED, UNKNOWN, WorkOutcome
+from ajsync.asyncjobs.tasks import task_subject
+from ajsync.inspect.duty import Duty
+from ajsync.transport.connection import Connection
+from ajsync.transport.errors import StreamNotFoundError
+from ajsync.transport.leader import last_messages
+from ajsync.transport.messages import LastMessage
+
+_STEPS = (1, 3, 12, LOOK_BACK - 16)
+"""How many fires of one schedule are looked at in each step, the newest first."""
+_MOST_FURTHER = 20_000
+"""Looks after the first step, for all schedules together: about two seconds."""
+_NONE_FOUND = 16
+"""After so many fires without a task, earlier ones are looked at only for `overlap: skip`."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastFires:
+    """The last fires of one schedule."""
+
+    found: tuple[WorkOutcome, ...]
+    """Newest first, up to the last success as far as that was looked for."""
+    open_since: int = 0
+    """The first due instant whose fire has made no task and still may; 0 if there is none. It is not in `found`."""
+    is_whole: bool = True
+    """Whether there is nothing before these, or a success is among them."""
+
+
+NEVER_DUE = LastFires(())
+"""Those of a schedule that has not been due yet."""
+
+
+@dataclass(slots=True)
+class _Search:
+    """The search for the last success of one schedule."""
+
+    task: ScheduledTask
+    dues: Iterator[int]
+    """What was not looked at, newest first."""
+    messages: dict[int, LastMessage | None] = field(default_factory=dict)
+    """The tasks' messages by the due instants that were looked at, newest first."""
+    fires: list[PastFire] = field(default_factory=list)
+    is_over: bool = False
+
+    def take(self, most: int) -> list[int]:
+        """The next instants to look at."""
+        dues = [*islice(self.dues, most)]
+        self.is_over = len(dues) < most
+        return dues
+
+    def add(self, due: int, message: LastMessage | None) -> None:
+        """Add what was found at an instant."""
+        self.messages[due] = message
+        self.fires.append(past_fire(self.task.name, due, message, 0))
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether a task that was looked at is complete."""
+        return any(fire.state == COMPLETE for fire in self.fires)
+
+    def goes_on(self, duty: Duty) -> bool:
+        """Whether earlier fires may say more: when it succeeded last, or why no task was made."""
+        if self.is_over or self.succeeded:
+            return False
+        if any(self.messages.values()) or self.task.settings.overlap == "skip":
+            return True
+        return len(self.fires) < _NONE_FOUND and duty.is_ours(next(iter(self.messages)))
+
+
+async def read_outcomes(
+    connection: Connection, schedules: Sequence[tuple[ScheduledTask, Times]], duty: Duty
+) -> dict[str, LastFires]:
+    """The last fires of each schedule by its name, up to the moment of `duty`; in its pauses it was not due.
+
+    Raises as `Connection.jetstream_request`.
+    """
+    searches = [
+        _Search(task, previous_dues(times, duty.now + 1, task.created_at, task.pauses)) for task, times in schedules
+    ]
+    going, left = searches, _MOST_FURTHER
+    for number, step in enumerate(_STEPS):
+        if number:
+            going = [each for each in going if each.goes_on(duty)][: left // step]
+            left -= len(going) * step
+        asked = [(each, due) for each in going for due in each.take(step)]
+        subjects = [task_subject(fire_task_id(each.task.name, due)) for each, due in asked]
+        found = await _messages(connection, TASKS_STREAM, subjects)
+        for (each, due), subject in zip(asked, subjects, strict=True):
+            each.add(due, found.get(subject))
+    without = [each.task.name for each in searches if not all(each.messages.values())]
+    keys = await _messages(connection, CONFIGURATION_STREAM, [SCHEDULE_SUBJECT + name for name in without])
+    stored = {name: keys.get(SCHEDULE_SUBJECT + name) for name in without}
+    return {each.task.name: _outcomes(each, duty, stored.get(each.task.name)) for each in searches}
+
+
+def _outcomes(search: _Search, duty: Duty, entry: LastMessage | None) -> LastFires:
+    """What was found; `entry` is the message of the schedule's key if some fire has no task."""
+    task, messages = search.task, search.messages
+    fires = with_skipped(search.fires, messages) if task.settings.overlap == "skip" else search.fires
+    stored_at = duty.now if entry is None or entry.deleted else entry.stored_at
+    found: list[WorkOutcome] = []
+    open_since = 0
+    # Some workers delete the tasks that succeed. Where a success is kept, a task that is not there was not made.
+    kept = min((fire.due for fire in fires if fire.state == COMPLETE), default=duty.now)
+    for fire in fires:
+        message = messages[fire.due]
+        if message is not None:
+            found.append(
+                WorkOutcome(
+                    fire.due, fire.task_id, fire.state, message.stored_at, fire.tries, fire.last_error, fire.lateness
+                )
+            )
+        elif fire.skipped_for:
+            found.append(WorkOutcome(fire.due, "", SKIPPED, fire.due))
+        elif fire.due <= stored_at:
+            pass  # it got its value later, so it may not have been due then
+        elif duty.may_come(task.name, fire.due):
+            open_since = fire.due
+        else:
+            sure = fire.due > kept and duty.is_ours(fire.due)
+            found.append(WorkOutcome(fire.due, "", MISSED if sure else UNKNOWN, fire.due))
+    return LastFires(tuple(found), open_since, search.is_over or search.succeeded)
+
+
+async def _messages(connection: Connection, stream: str, subjects: Sequence[str]) -> Mapping[str, LastMessage]:
+    """The last message of each subject; none if there is no such stream."""
+    try:
+        return await last_messages(connection, stream, subjects) if subjects else {}
+    except StreamNotFoundError:
+        return {}

@@ -1,0 +1,171 @@
+"""The status of schedules: which need somebody, since when, and what to do about it. Pure, but for the reading."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+from ajsync.asyncjobs.due import NextFires, Times, Upcoming, times_of
+from ajsync.asyncjobs.model import Pause, ScheduledTask
+from ajsync.asyncjobs.outcome import (
+    ACTIVE,
+    COMPLETE,
+    UNKNOWN,
+    ScheduleOutcome,
+    WorkOutcome,
+    schedule_outcome,
+    success_due_by,
+)
+from ajsync.errors import ScheduleError
+from ajsync.inspect.duty import LATE_AFTER, Duty
+from ajsync.inspect.outcomes import NEVER_DUE, LastFires, read_outcomes
+from ajsync.transport.connection import Connection
+
+Verdict = Literal["invalid", "failing", "late", "unknown", "paused", "fine"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+"""The worst first."""
+NEED_SOMEBODY: frozenset[Verdict] = frozenset(("invalid", "failing", "late"))
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleStatus:
+    """How one schedule does. Instants are nanoseconds since 1970; 0 means none."""
+
+    task: ScheduledTask
+    verdict: Verdict
+    outcome: ScheduleOutcome | None = None
+    """None if it has not been due yet."""
+    ended: WorkOutcome | None = None
+    """The last fire whose work has ended, or None."""
+    failed: WorkOutcome | None = None
+    """The last fire that failed, if none has succeeded since."""
+    open_since: int = 0
+    """The first due instant whose fire has made no task yet, and still may."""
+    is_whole: bool = True
+    """Whether the failures were counted back to a success; otherwise there may be more."""
+    next_due: int = 0
+    reason: str = ""
+    """Why it is not due again; if it is not valid, what is wrong."""
+    pause: Pause | None = None
+
+    @property
+    def needs_somebody(self) -> bool:
+        """Whether somebody has to look at it."""
+        return self.verdict in NEED_SOMEBODY
+
+    @property
+    def last_due(self) -> int:
+        """The last instant at which it was due."""
+        return max(self.open_since, self.outcome.last.due if self.outcome else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class BucketStatus:
+    """How the schedules of a bucket do, and who fires them."""
+
+    duty: Duty
+    schedules: Sequence[ScheduleStatus]
+    """Those that need somebody first, the worst before the others, then by name."""
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How many schedules there are of each verdict."""
+        counted = Counter(each.verdict for each in self.schedules)
+        return {verdict: counted[verdict] for verdict in VERDICTS}
+
+    @property
+    def needs_somebody(self) -> bool:
+        """Whether anything needs somebody: a schedule, or that nothing is fired."""
+        return self.duty.is_trouble or any(each.needs_somebody for each in self.schedules)
+
+
+async def read_status(
+    connection: Connection, tasks: Iterable[ScheduledTask], paused: Mapping[str, Pause], duty: Duty
+) -> BucketStatus:
+    """How schedules do at the moment of `duty`, some of which are paused. Raises as `Connection.jetstream_request`."""
+    valid: list[tuple[ScheduledTask, Times]] = []
+    upcoming, following = Upcoming(duty.now + 1, 1), dict[str, NextFires]()
+    for task in tasks:
+        following[task.name] = upcoming.of(task)
+        if task.name in paused:  # meanwhile it is not due
+            task = replace(task, pauses=(*task.pauses, (paused[task.name].since, duty.now)))
+        with suppress(ScheduleError):  # `following` has the reason
+            valid.append((task, times_of(task)))
+    outcomes = await read_outcomes(connection, valid, duty)
+    times = {task.name: found for task, found in valid}
+    found = [
+        schedule_status(fires.task, times.get(name), outcomes.get(name, NEVER_DUE), fires, paused.get(name), duty.now)
+        for name, fires in following.items()
+    ]
+    found.sort(
+        key=lambda each: (VERDICTS.index(each.verdict) if each.needs_somebody else len(VERDICTS), each.task.name)
+    )
+    return BucketStatus(duty, found)
+
+
+def schedule_status(
+    task: ScheduledTask,
+    times: Times | None,
+    outcomes: LastFires,
+    following: NextFires,
+    pause: Pause | None,
+    now: int,
+) -> ScheduleStatus:
+    """How one schedule does; without `times` its schedule is not valid."""
+    outcome = schedule_outcome(outcomes.found)
+    ended = next((each for each in outcomes.found if not each.is_unfinished), None)
+    failed_at = outcome.last_failure if outcome else 0
+    failed = next((each for each in outcomes.found if each.due == failed_at), None)
+    return ScheduleStatus(
+        task,
+        _verdict(task, times, outcome, outcomes, pause, now),
+        outcome,
+        ended,
+        failed,
+        outcomes.open_since,
+        outcomes.is_whole,
+        following.dues[0] if following.dues and pause is None else 0,
+        "" if pause else following.reason,
+        pause,
+    )
+
+
+def _verdict(
+    task: ScheduledTask,
+    times: Times | None,
+    outcome: ScheduleOutcome | None,
+    outcomes: LastFires,
+    pause: Pause | None,
+    now: int,
+) -> Verdict:
+    if pause is not None:
+        return "paused"
+    if times is None:
+        return "invalid"
+    if outcome is not None and outcome.failures:
+        return "failing"
+    if outcomes.open_since and now - outcomes.open_since > LATE_AFTER:
+        return "late"
+    if outcome is None:
+        return "fine"
+    waiting = _waiting(outcomes.found)
+    if waiting is not None:
+        active = waiting.state == ACTIVE
+        by = success_due_by(times, task.deadline, max(outcome.last_success, waiting.due - 1), active=active)
+        if by is not None and now > by:
+            return "late"
+    return "unknown" if outcome.last.state == UNKNOWN else "fine"
+
+
+def _waiting(found: Sequence[WorkOutcome]) -> WorkOutcome | None:
+    """The oldest fire since the last success whose work has not ended."""
+    waiting = None
+    for each in found:
+        if each.state == COMPLETE:
+            break
+        if each.is_unfinished:
+            waiting = each
+    return waiting
