@@ -1,4 +1,4 @@
-"""Runs: fires of single entries, apart from their groups and in the order in which they are due. Pure, as the agenda is.
+"""Runs: fires of single entries, apart from their groups and in order of their due instants. Pure, as the agenda is.
 
 An entry has one if it ended, if the news of it came late, or if a fire of it was given back.
 """
