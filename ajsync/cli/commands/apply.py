@@ -13,15 +13,15 @@ import click
 
 from ajsync.cli.options.environ import spelled
 from ajsync.cli.options.shared import (
+    detail_options,
     gate_options,
     log_format_option,
     owned_scope_options,
     project_selection_options,
     scheduler_options,
-    show_payload_option,
 )
 from ajsync.cli.options.times import Duration
-from ajsync.cli.options.values import Creation, FiringOptions, Scope, Selectors
+from ajsync.cli.options.values import Creation, Detail, FiringOptions, Scope, Selectors
 from ajsync.cli.output.data import output_option
 from ajsync.cli.output.terminal import confirm, say, stderr_paint, warn
 from ajsync.errors import UsageError
@@ -44,7 +44,7 @@ _RESYNC_SECONDS = 300.0
 @owned_scope_options
 @project_selection_options
 @gate_options
-@show_payload_option
+@detail_options
 @output_option("the plan and what became of it")
 @click.option("-y", "--yes", is_flag=True, help="Apply without asking.")
 @click.option("--dry-run", is_flag=True, help="Show what would be applied, and change nothing, as 'ajsync plan' does.")
@@ -69,7 +69,7 @@ def command(
     selectors: Selectors,
     scope: Scope,
     opened: Opened,
-    show_payload: bool,
+    detail: Detail,
     output: str,
     yes: bool,
     dry_run: bool,
@@ -129,7 +129,7 @@ def command(
         start_logging(log_format)
         run(follow_files(scope, opened, creation, resync or _RESYNC_SECONDS, scheduler, firing))
         return
-    _apply_once(plan_file, selectors, scope, opened, show_payload, output, yes, dry_run, creation)
+    _apply_once(plan_file, selectors, scope, opened, detail, output, yes, dry_run, creation)
 
 
 def _apply_once(
@@ -137,7 +137,7 @@ def _apply_once(
     selectors: Selectors,
     scope: Scope,
     opened: Opened,
-    show_payload: bool,
+    detail: Detail,
     output: str,
     yes: bool,
     dry_run: bool,
@@ -179,9 +179,9 @@ def _apply_once(
     warn_if_nothing_selected(plan, configuration)
     document: Any = None
     if output == "table":
-        print_plan(proposal, configuration, style="text", show_payload=show_payload)
+        print_plan(proposal, configuration, style="text", detail=detail)
     else:
-        document = plan_document(proposal, configuration, show_payload=show_payload)
+        document = plan_document(proposal, configuration, detail=detail)
     result: Result | None = None
     if plan.pending and not (dry_run or proposal.refusals):
         if not yes and saved is None:

@@ -8,12 +8,12 @@ import click
 
 from ajsync.cli.options.shared import (
     all_environments_option,
+    detail_options,
     gate_options,
     owned_scope_options,
     project_selection_options,
-    show_payload_option,
 )
-from ajsync.cli.options.values import Scope, Selectors
+from ajsync.cli.options.values import Detail, Scope, Selectors
 from ajsync.cli.output.data import format_option
 from ajsync.cli.output.terminal import warn
 from ajsync.cli.runs import Ended, Runs
@@ -28,7 +28,7 @@ _CHANGES_PENDING = 2
 @owned_scope_options
 @project_selection_options
 @gate_options
-@show_payload_option
+@detail_options
 @format_option(
     "text",
     "json",
@@ -48,7 +48,7 @@ def command(
     selectors: Selectors,
     scope: Scope,
     opened: Opened,
-    show_payload: bool,
+    detail: Detail,
     style: str,
     out: Path | None,
     detailed_exitcode: bool,
@@ -77,7 +77,7 @@ def command(
         raise UsageError("--out saves the plan for one environment: it cannot be combined with --all-environments.")
 
     def once(scope: Scope, runs: Runs) -> Ended:
-        return _plan(selectors, scope, runs, opened, show_payload, style, out, detailed_exitcode)
+        return _plan(selectors, scope, runs, opened, detail, style, out, detailed_exitcode)
 
     run_in(scope, once, style, each=all_environments)
 
@@ -87,7 +87,7 @@ def _plan(
     scope: Scope,
     runs: Runs,
     opened: Opened,
-    show_payload: bool,
+    detail: Detail,
     style: str,
     out: Path | None,
     detailed_exitcode: bool,
@@ -111,12 +111,12 @@ def _plan(
             "'ajsync apply' restores them first; this plan is made as if it had."
         )
     warn_if_nothing_selected(proposal.plan, configuration)
-    document = plan_document(proposal, configuration, show_payload=show_payload) if runs.documents else None
+    document = plan_document(proposal, configuration, detail=detail) if runs.documents else None
     if not runs.documents:
         if runs.codes and style in ("text", "markdown"):
             click.echo()  # below the plan of another environment
         paged = not runs.several
-        print_plan(proposal, configuration, style=style, show_payload=show_payload, paged=paged)
+        print_plan(proposal, configuration, style=style, detail=detail, paged=paged)
     if out is not None:
         from ajsync.reconcile.saved import SavedPlan, save_plan
 

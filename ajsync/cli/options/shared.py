@@ -11,7 +11,7 @@ import click
 
 from ajsync.cli.options.environ import OUTER_CONTEXT, VARIABLES, WayOption
 from ajsync.cli.options.times import Duration
-from ajsync.cli.options.values import FiringOptions, Scope, Selectors
+from ajsync.cli.options.values import Detail, FiringOptions, Scope, Selectors
 from ajsync.cli.options.var import var_option
 from ajsync.cli.output.terminal import verbosity
 from ajsync.safety import Opened
@@ -210,6 +210,12 @@ gate_options = _grouped(
 )
 
 show_payload_option = click.option("--show-payload", is_flag=True, help="Show payloads in full.")
+detail_options = _grouped(
+    Detail,
+    "detail",
+    show_payload_option,
+    click.option("--full", is_flag=True, help="Show every change on a terminal, too, and not only some of very many."),
+)
 
 signing_options = (
     click.option(

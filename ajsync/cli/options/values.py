@@ -44,6 +44,15 @@ ALL = Selectors()
 
 
 @dataclass(frozen=True, slots=True)
+class Detail:
+    """How much of a plan is shown to people."""
+
+    show_payload: bool = False
+    full: bool = False
+    """Every change on a terminal too, however many there are."""
+
+
+@dataclass(frozen=True, slots=True)
 class Creation:
     """How to make the bucket if it is missing."""
 

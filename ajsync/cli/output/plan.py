@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from ajsync.cli.options.values import Detail
 from ajsync.cli.output.build_machine import print_commands
 from ajsync.cli.output.data import echo_data, encoded, page
 from ajsync.cli.output.terminal import conclude, has_colour, label, warn
@@ -28,15 +29,16 @@ _FAILURES_SHOWN = 20
 
 
 def print_plan(
-    proposal: Proposal, configuration: Configuration, *, style: str, show_payload: bool, paged: bool = False
+    proposal: Proposal, configuration: Configuration, *, style: str, detail: Detail, paged: bool = False
 ) -> None:
     """Print a plan, and why the gates do not let it be applied, on standard output; warn of a record of no use.
 
-    A plan for people that is too long for the terminal goes through the pager if it is `paged`.
+    On a terminal, a plan of very many changes is shortened, unless `detail` says otherwise. One that is too long for it
+    goes through the pager if it is `paged`.
     """
     if proposal.record_problem:
         warn(proposal.record_problem)
-    text = _rendered("json" if style == "yaml" else style, proposal, configuration, show_payload)
+    text = _rendered("json" if style == "yaml" else style, proposal, configuration, detail)
     if style == "yaml":
         echo_data(encoded(style, loads(text)))
     elif style == "github":
@@ -49,22 +51,23 @@ def print_plan(
         click.echo(text, color=True)
 
 
-def plan_document(proposal: Proposal, configuration: Configuration, *, show_payload: bool) -> Any:
+def plan_document(proposal: Proposal, configuration: Configuration, *, detail: Detail) -> Any:
     """What programs get of a plan; warns as `print_plan` does."""
     if proposal.record_problem:
         warn(proposal.record_problem)
-    return loads(_rendered("json", proposal, configuration, show_payload))
+    return loads(_rendered("json", proposal, configuration, detail))
 
 
-def _rendered(style: str, proposal: Proposal, configuration: Configuration, show_payload: bool) -> str:
+def _rendered(style: str, proposal: Proposal, configuration: Configuration, detail: Detail) -> str:
     now = datetime.now(UTC)
     options = RenderOptions(
         now=now,
-        show_payload=show_payload,
+        show_payload=detail.show_payload,
         locations=configuration.locations,
         suspended=configuration.suspended,
         loosened=loosened(configuration.safety),
         impact=impact(proposal.plan.changes, proposal.entries, to_nanoseconds(now)),
+        short=sys.stdout.isatty() and not detail.full,
         colour=has_colour(sys.stdout),
     )
     return RENDERERS[style](proposal.plan, proposal.refusals, options)

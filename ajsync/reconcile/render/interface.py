@@ -28,6 +28,8 @@ class RenderOptions:
     """The limits that the files set looser than the defaults."""
     impact: Impact | None = None
     """What the plan does to the number of fires; None if that is nothing, or not known."""
+    short: bool = False
+    """Show only some of very many changes, and all deletes that a person can read; only `text` is ever shortened."""
     colour: bool = False
     """For a terminal that shows colours; only `text` uses any."""
 

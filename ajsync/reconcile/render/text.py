@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
 
@@ -10,7 +11,7 @@ from rich.cells import cell_len
 from ajsync.asyncjobs.queues import stated
 from ajsync.errors import AjsyncError
 from ajsync.reconcile.impact import Impact
-from ajsync.reconcile.plan import Change, Plan, told_counts, with_verbs
+from ajsync.reconcile.plan import TOLD, Change, Plan, told_counts, with_verbs
 from ajsync.reconcile.render.fires import FireTimes
 from ajsync.reconcile.render.impact import IMPACT, impact_rows, payload_hint
 from ajsync.reconcile.render.interface import RenderOptions
@@ -34,6 +35,11 @@ from ajsync.reconcile.render.wording import (
 from ajsync.text import Paint, one_line, visible
 from ajsync.timestamp import to_nanoseconds
 
+MANY_CHANGES = 200
+"""A plan of more changes is shortened where that is asked for."""
+_SHOWN = 5
+"""How many changes of each kind a shortened plan shows, beside deletes."""
+_DELETES_SHOWN = 100
 _SYMBOLS = {"create": "+", "update": "~", "adopt": "&", "rename": ">", "delete": "-"}
 _WIDEST = 40
 """Old values are padded up to this column, which lines up their arrows."""
@@ -49,12 +55,15 @@ _STYLES = {"note": "faint", "amiss": "update", "content": "", "added": "new", "r
 
 
 def render_text(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOptions) -> str:
-    """Show a plan in full; nothing is wrapped, and no line ends in a space."""
+    """Show a plan; nothing is wrapped, and no line ends in a space."""
     paint = Paint(options.colour)
     lines = [*_heading(plan, options, paint)]
     fires = FireTimes(options.now)
-    for verb, change in with_verbs(plan.changes):
+    shown, left_out = _shortened(plan) if options.short else ([*with_verbs(plan.changes)], "")
+    for verb, change in shown:
         lines += _change(verb, change, fires, options, paint)
+    if left_out:
+        lines += [paint("warning", left_out), ""]
     lines += _queues(plan, paint)
     if hint := payload_hint(plan, show_payload=options.show_payload):
         lines += [hint, ""]
@@ -84,6 +93,26 @@ def _heading(plan: Plan, options: RenderOptions, paint: Paint) -> Iterator[str]:
     yield ""
     if options.loosened:
         yield from (paint("update", loosened_told(options.loosened)), "")
+
+
+def _shortened(plan: Plan) -> tuple[list[tuple[str, Change]], str]:
+    """The changes to show, with their verbs, and a line about the others; that is empty if there are none."""
+    changes = [*with_verbs(plan.changes)]
+    if len(changes) <= MANY_CHANGES:
+        return changes, ""
+    shown: list[tuple[str, Change]] = []
+    seen: Counter[str] = Counter()
+    for verb, change in changes:
+        seen[verb] += 1
+        if seen[verb] <= _most_shown(verb):
+            shown.append((verb, change))
+    rest = {verb: seen[verb] - _most_shown(verb) for verb in TOLD}
+    told = ", ".join(f"{count:,} to {verb}" for verb, count in rest.items() if count > 0)
+    return shown, f"Not shown: {told}. To see every change, pass --full." if told else ""
+
+
+def _most_shown(verb: str) -> int:
+    return _DELETES_SHOWN if verb == "delete" else _SHOWN
 
 
 def _change(verb: str, change: Change, fires: FireTimes, options: RenderOptions, paint: Paint) -> Iterator[str]:

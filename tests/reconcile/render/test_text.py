@@ -324,6 +324,34 @@ def test_a_large_plan_is_shown_in_full() -> None:
     assert shown.count("\n+ JOB_") == 2_000
 
 
+def test_a_shortened_plan_shows_the_first_changes_of_each_kind_and_the_deletes_and_counts_the_others() -> None:
+    numbers = [f"{number:03}" for number in range(150)]
+    updates = [update(task(f"update_{number}"), queue="OTHER") for number in numbers]
+    others = [kind(f"{kind.__name__}_{number}") for kind in (create, delete) for number in numbers]
+    large = make_plan(*others[:150], *updates, *others[150:], desired=300)
+    shown = text(large, short=True)
+    names = [line.split()[1] for line in shown.splitlines() if re.match(r"[+~-] \w+_\d", line)]
+    some = [f"{kind}_{number:03}" for kind in ("create", "update") for number in range(5)]
+    assert names == some + [f"delete_{number:03}" for number in range(100)]
+    assert "\nNot shown: 145 to create, 145 to update, 50 to delete. To see every change, pass --full.\n" in shown
+    assert shown.splitlines()[-1] == text(large).splitlines()[-1]
+
+
+def test_a_plan_with_few_changes_is_never_shortened_and_one_of_deletes_alone_only_beyond_a_hundred() -> None:
+    assert text(large_plan(200), short=True) == text(large_plan(200))
+    assert "Not shown: 196 to create. To see" in text(large_plan(201), short=True)
+    assert "Not shown" not in text(make_plan(*(delete(f"D{number:03}") for number in range(200))), short=True)
+    shown = text(make_plan(*(delete(f"D{number:03}") for number in range(201))), short=True)
+    assert "\nNot shown: 101 to delete. To see" in shown
+
+
+def test_only_text_is_shortened() -> None:
+    plan = large_plan(201)
+    for style, render in RENDERERS.items():
+        if style != "text":
+            assert render(plan, (), RenderOptions(NOW, short=True)) == render(plan, (), RenderOptions(NOW))
+
+
 def test_what_is_selected_follows_the_bucket() -> None:
     selection = Selection.of(names=["MAIL*", "\x1b[2J"], labels=["tier!=gold"])
     lines = text(make_plan(selection=selection, not_selected=2)).splitlines()
