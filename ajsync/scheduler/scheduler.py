@@ -38,6 +38,7 @@ from ajsync.scheduler.monitor.metrics import (
     WATERMARK_AHEAD,
     Metrics,
 )
+from ajsync.scheduler.monitor.outcomes import Outcomes
 from ajsync.scheduler.monitor.records import Records
 from ajsync.scheduler.term import TermRunner
 from ajsync.text import cut
@@ -94,6 +95,7 @@ class Scheduler:
         self.settings = settings
         self.metrics = metrics or Metrics(settings.name, clock=clock)
         self.records = Records(self.metrics, clock=clock, knows=lambda name: name in self.agenda)
+        self.outcomes = Outcomes(lambda name: name in self.agenda)
         self.connection = connection
         self.clock = clock
         self.agenda = self._make_agenda(clock())

@@ -1,0 +1,219 @@
+"""What is kept of the outcomes of schedules is what all that was heard of them comes to, and is bounded."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ajsync.asyncjobs.ids import fire_task_id
+from ajsync.asyncjobs.outcome import MISSED, SKIPPED, STATES, UNKNOWN, WorkOutcome, newer, schedule_outcome
+from ajsync.scheduler.monitor.outcomes import MOST_EXPECTED, MOST_OPEN, Outcomes
+from ajsync.timestamp import NANOSECONDS as SECOND
+
+DUE = 1_795_443_006 * SECOND
+WITHOUT_TASK = (SKIPPED, MISSED, UNKNOWN)
+
+
+def work(state: str, number: int = 0, *, name: str = "A", **fields: Any) -> WorkOutcome:
+    """An outcome of the fire with this number of a schedule that is due each second."""
+    due = DUE + number * SECOND
+    fields.setdefault("at", due)
+    return WorkOutcome(due, "" if state in WITHOUT_TASK else fire_task_id(name, due), state, **fields)
+
+
+def expect(outcomes: Outcomes, number: int, name: str = "A", queue: str = "EMAIL") -> str:
+    """Follow a fire; returns the id of its task."""
+    due = DUE + number * SECOND
+    task_id = fire_task_id(name, due)
+    outcomes.expect(name, queue, due, task_id)
+    return task_id
+
+
+def see(outcomes: Outcomes, *seen: WorkOutcome, name: str = "A", queue: str = "EMAIL") -> list[bool]:
+    """Hear of fires; returns which of them were news."""
+    return [outcomes.see(name, queue, each) for each in seen]
+
+
+ENDED = [state for state in STATES if not work(state).is_unfinished]
+
+
+@st.composite
+def fires(draw: st.DrawFn) -> list[list[WorkOutcome]]:
+    """The lives of fires in the order of their due instants, none of which ends before the one before it."""
+    found = []
+    for number in range(draw(st.integers(1, 12))):
+        life = [work("new", number, lateness=3)]
+        tries = draw(st.integers(0, 2))
+        for tried in range(1, tries + 1):
+            life += [
+                work("active", number, tries=tried - 1),
+                work("retry", number, tries=tried, last_error="no such host"),
+            ]
+        end = draw(st.sampled_from(ENDED))
+        found.append([work(end, number)] if end in WITHOUT_TASK else [*life, work(end, number, tries=tries + 1)])
+    return found
+
+
+@given(fires())
+def test_what_is_kept_is_what_all_fires_come_to_that_end_in_their_order(lives: list[list[WorkOutcome]]) -> None:
+    outcomes = Outcomes()
+    heard: list[WorkOutcome] = []
+    for life in lives:
+        before = [*heard]
+        for each in life:
+            assert see(outcomes, each) == [True]
+            heard = [*before, replace(each, lateness=None if each.state in WITHOUT_TASK else 3)]
+            expected = schedule_outcome(heard)
+            assert outcomes.of("A") == expected
+            assert expected is not None
+            assert outcomes.failing() == ([("A", expected)] if expected.failures else [])
+            assert outcomes.failing_count == bool(expected.failures)
+            assert outcomes.counts() == {("EMAIL", each.state): 1}
+            assert [*outcomes.states()] == [("A", each.state)]
+
+
+@given(fires(), st.randoms(use_true_random=False))
+def test_fires_that_run_at_once_may_end_in_any_order(lives: list[list[WorkOutcome]], random: Any) -> None:
+    lives = lives[: MOST_OPEN + 1]
+    outcomes = Outcomes()
+    for number in range(len(lives)):
+        expect(outcomes, number)
+    left = [[*life] for life in lives]
+    last: dict[int, WorkOutcome] = {}
+    while any(left):
+        life = random.choice([each for each in left if each])
+        seen = life.pop(0)
+        see(outcomes, seen)
+        last[seen.due] = newer(last[seen.due], seen) if seen.due in last else seen
+        kept, exact = outcomes.of("A"), schedule_outcome(last.values())
+        assert kept is not None
+        assert exact is not None
+        assert (kept.last, kept.last_success) == (exact.last, exact.last_success)
+        assert kept.last_failure == exact.last_failure
+        assert bool(kept.failures) == bool(exact.failures) == bool(outcomes.failing_count)
+        # A success between failures that ended before it leaves one of them.
+        assert kept.failures <= exact.failures
+
+
+def test_a_task_is_known_by_its_id_from_before_it_is_made_until_a_later_one_has_taken_its_place() -> None:
+    outcomes = Outcomes()
+    first, second = expect(outcomes, 1), expect(outcomes, 2)
+    assert outcomes.of("A") is None
+    assert outcomes.fire_of(first) == ("A", "EMAIL", DUE + SECOND)
+    see(outcomes, work("new", 1), work("new", 2))
+    assert outcomes.fire_of(first) is not None
+    see(outcomes, work("complete", 1))
+    assert outcomes.fire_of(first) is None
+    see(outcomes, work("complete", 2))
+    assert outcomes.fire_of(second) is not None
+    assert outcomes.fire_of(fire_task_id("B", DUE)) is None
+
+
+def test_a_fire_that_made_no_task_is_known_by_the_id_that_a_backfill_gives_it() -> None:
+    outcomes = Outcomes()
+    see(outcomes, work(MISSED, 1))
+    assert outcomes.failing_count == 1
+    assert outcomes.fire_of(fire_task_id("A", DUE + SECOND)) is not None
+    see(outcomes, work("complete", 1))
+    assert outcomes.failing_count == 0
+
+
+def test_what_is_old_or_known_is_no_news() -> None:
+    outcomes = Outcomes()
+    assert see(outcomes, work("active", 2), work("active", 2), work("new", 2)) == [True, False, False]
+    assert see(outcomes, work("expired", 1)) == [False]
+    expect(outcomes, 1)
+    assert see(outcomes, work("expired", 1)) == [True]
+    kept = outcomes.of("A")
+    assert kept is not None
+    assert (kept.last.state, kept.last_failure) == ("active", DUE + SECOND)
+
+
+def test_what_is_kept_of_a_schedule_does_not_grow_with_its_fires() -> None:
+    outcomes = Outcomes()
+    for number in range(500):
+        expect(outcomes, number)
+    assert sum(outcomes.fire_of(fire_task_id("A", DUE + number * SECOND)) is not None for number in range(500)) == 8
+    for number in range(500, 1000):
+        expect(outcomes, number)
+        see(outcomes, work("active", number))
+    followed = [number for number in range(1000) if outcomes.fire_of(fire_task_id("A", DUE + number * SECOND))]
+    assert len(followed) <= MOST_OPEN + 1 + MOST_EXPECTED
+    assert len([number for number in followed if number >= 500]) == MOST_OPEN + 1
+    assert outcomes.counts() == {("EMAIL", "active"): 1}
+
+
+def test_fires_that_are_found_replace_what_was_known() -> None:
+    outcomes = Outcomes()
+    see(outcomes, *(work("expired", number) for number in range(5)))
+    found = [work("expired", 9), work("complete", 8)]
+    outcomes.found("A", "EMAIL", found, is_whole=True)
+    assert outcomes.of("A") == schedule_outcome(found)
+    assert outcomes.fire_of(fire_task_id("A", DUE + 9 * SECOND)) is not None
+    outcomes.found("A", "EMAIL", [], is_whole=True)
+    assert outcomes.of("A") == schedule_outcome(found)
+
+
+def test_what_was_heard_while_fires_were_looked_for_is_not_lost() -> None:
+    outcomes = Outcomes()
+    see(outcomes, work("complete", 5, tries=1), work("new", 6))
+    outcomes.found("A", "EMAIL", [work("active", 5), work("complete", 4)], is_whole=True)
+    kept = outcomes.of("A")
+    assert kept is not None
+    assert (kept.last, kept.last_success) == (work("new", 6), DUE + 5 * SECOND)
+
+
+def test_a_success_of_which_the_task_is_deleted_is_not_forgotten() -> None:
+    outcomes = Outcomes()
+    see(outcomes, work("complete", 5), work("complete", 6))
+    outcomes.found("A", "EMAIL", [work(UNKNOWN, 7), work(UNKNOWN, 6), work(UNKNOWN, 5)], is_whole=False)
+    kept = outcomes.of("A")
+    assert kept is not None
+    assert (kept.last.state, kept.last_success) == (UNKNOWN, DUE + 6 * SECOND)
+
+
+def test_failures_from_before_those_that_are_found_still_count() -> None:
+    outcomes = Outcomes()
+    see(outcomes, *(work("expired", number) for number in range(100)))
+    outcomes.found("A", "EMAIL", [work("expired", number) for number in range(40, 101)], is_whole=False)
+    kept = outcomes.of("A")
+    assert kept is not None
+    assert (kept.failures, kept.failing_since) == (100, DUE)
+    outcomes.found("A", "EMAIL", [work("expired", number) for number in range(100, 102)], is_whole=True)
+    kept = outcomes.of("A")
+    assert kept is not None
+    assert (kept.failures, kept.failing_since) == (2, DUE + 100 * SECOND)
+
+
+def test_those_that_have_failed_for_longest_come_first() -> None:
+    outcomes = Outcomes()
+    for number in range(10):
+        see(outcomes, work("expired", 10 - number, name=f"S{number}"), name=f"S{number}")
+    assert [name for name, _ in outcomes.failing(3)] == ["S9", "S8", "S7"]
+    assert outcomes.failing_count == 10
+
+
+def test_a_schedule_that_is_gone_does_not_fail_and_is_forgotten() -> None:
+    there = {"A", "B"}
+    outcomes = Outcomes(there.__contains__)
+    for name in ("A", "B"):
+        expect(outcomes, 2, name)
+        see(outcomes, work("expired", 1, name=name), name=name)
+    there.remove("A")
+    assert [name for name, _ in outcomes.failing()] == ["B"]
+    assert outcomes.failing_count == 1
+    outcomes.keep(there)
+    assert outcomes.of("A") is None
+    assert len(outcomes) == 1
+    assert outcomes.fire_of(fire_task_id("A", DUE + 2 * SECOND)) is None
+    assert outcomes.counts() == {("EMAIL", "expired"): 1}
+
+
+def test_a_schedule_counts_in_the_queue_that_it_has_now() -> None:
+    outcomes = Outcomes()
+    see(outcomes, work("complete", 1))
+    expect(outcomes, 2, queue="REPORTS")
+    assert outcomes.counts() == {("REPORTS", "complete"): 1}
