@@ -15,17 +15,19 @@ from ajsync.asyncjobs.ids import fire_task_id
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, SCHEDULE_SUBJECT, TASKS_STREAM
 from ajsync.asyncjobs.outcome import COMPLETE, MISSED, SKIPPED, UNKNOWN, WorkOutcome
-from ajsync.asyncjobs.tasks import task_subject
+from ajsync.asyncjobs.tasks import UNFINISHED, task_subject
 from ajsync.inspect.duty import Duty
 from ajsync.transport.connection import Connection
 from ajsync.transport.errors import StreamNotFoundError
 from ajsync.transport.leader import last_messages
 from ajsync.transport.messages import LastMessage
 
-_STEPS = (1, 3, 12, LOOK_BACK - 16)
+_STEPS = (1, 1, 2, 12, LOOK_BACK - 16)
 """How many fires of one schedule are looked at in each step, the newest first."""
-_MOST_FURTHER = 20_000
-"""Looks after the first step, for all schedules together: about two seconds."""
+_FOR_ALL = 2
+"""Steps that each schedule has whose last task is not complete: only the fire before tells what is late now."""
+_MOST_FURTHER = 5_000
+"""Looks after these steps, for all schedules together: about half a second."""
 _NONE_FOUND = 16
 """After so many fires without a task, earlier ones are looked at only for `overlap: skip`."""
 
@@ -70,6 +72,11 @@ class _Search:
         self.fires.append(past_fire(self.task.name, due, message, 0))
 
     @property
+    def is_failing(self) -> bool:
+        """Whether the last task that was looked at has failed: earlier ones only tell since when."""
+        return self.fires[0].state not in ("", *UNFINISHED)
+
+    @property
     def succeeded(self) -> bool:
         """Whether a task that was looked at is complete."""
         return any(fire.state == COMPLETE for fire in self.fires)
@@ -96,7 +103,9 @@ async def read_outcomes(
     going, left = searches, _MOST_FURTHER
     for number, step in enumerate(_STEPS):
         if number:
-            going = [each for each in going if each.goes_on(duty)][: left // step]
+            going = [each for each in going if each.goes_on(duty)]
+        if number >= _FOR_ALL:
+            going = sorted(going, key=lambda each: each.is_failing)[: left // step]
             left -= len(going) * step
         asked = [(each, due) for each in going for due in each.take(step)]
         subjects = [task_subject(fire_task_id(each.task.name, due)) for each, due in asked]

@@ -247,6 +247,14 @@ async def test_ten_thousand_schedules_have_the_outcomes_of_their_last_fires(conn
     }
 
 
+async def test_each_of_ten_thousand_schedules_whose_work_waits_is_late(connection: Connection) -> None:
+    tasks = [hourly(f"S{number:05}", schedule=f"{number % 20} * * * *") for number in range(10_000)]
+    works = [each for every in tasks for each in made(every, "new", "new")]
+    await publish_all(connection, [task_write(each, 0) for each in works])
+    found = await read_status(connection, tasks, {}, duty())
+    assert found.counts["late"] == len(tasks)
+
+
 async def test_without_any_stream_of_tasks_nothing_was_fired(server: NatsServer) -> None:
     async with connect(context_for_server(server.url)) as connection:
         await ConfigurationBucket.create(connection)
