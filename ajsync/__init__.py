@@ -39,12 +39,12 @@ if TYPE_CHECKING:
         UsageError,
         WriteError,
     )
-    from ajsync.inspect.duty import Duty
     from ajsync.inspect.status import BucketStatus, ScheduleStatus
     from ajsync.reconcile.apply.apply import Outcome, Result
     from ajsync.reconcile.impact import Impact, Peak, QueueImpact
     from ajsync.reconcile.plan import Adopt, Conflict, Create, Delete, Plan, Update
     from ajsync.safety import Safety
+    from ajsync.scheduler.election.duty import Duty
     from ajsync.scheduler.scheduler import Scheduler
     from ajsync.scheduler.scheduler import Settings as SchedulerSettings
     from ajsync.selection import Selection
@@ -121,7 +121,7 @@ _PLACES = {
     "ajsync.asyncjobs.signing": ("Signer", "load_signer"),
     "ajsync.asyncjobs.tasks": ("StoredTask",),
     "ajsync.config.load": ("Configuration",),
-    "ajsync.inspect.duty": ("Duty",),
+    "ajsync.scheduler.election.duty": ("Duty",),
     "ajsync.inspect.status": ("BucketStatus", "ScheduleStatus"),
     "ajsync.reconcile.apply.apply": ("Outcome", "Result"),
     "ajsync.reconcile.impact": ("Impact", "Peak", "QueueImpact"),

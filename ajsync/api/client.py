@@ -22,11 +22,11 @@ from ajsync.asyncjobs.streams import make_stream
 from ajsync.asyncjobs.task_store import enqueue, load_task
 from ajsync.asyncjobs.tasks import StoredTask
 from ajsync.errors import InvalidError, NotFoundError, StoredValueError, UnreachableError, UsageError
-from ajsync.inspect.duty import read_duty
 from ajsync.inspect.status import BucketStatus, read_status
 from ajsync.reconcile.apply.record import read_record
 from ajsync.reconcile.pause import Owners, failure, pause, resume
 from ajsync.reconcile.single import add, find, find_removable, new_schedule, remove
+from ajsync.scheduler.election.duty import read_duty
 from ajsync.selection import EVERYTHING, Selection
 from ajsync.timestamp import NANOSECONDS, to_nanoseconds
 from ajsync.transport.connection import CONNECT_SECONDS, RECONNECT_SECONDS, Connection

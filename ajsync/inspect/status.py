@@ -20,8 +20,8 @@ from ajsync.asyncjobs.outcome import (
     success_due_by,
 )
 from ajsync.errors import ScheduleError
-from ajsync.inspect.duty import LATE_AFTER, Duty
-from ajsync.inspect.outcomes import NEVER_DUE, LastFires, read_outcomes
+from ajsync.scheduler.election.duty import LATE_AFTER, Duty
+from ajsync.scheduler.last_fires import NEVER_DUE, LastFires, read_outcomes
 from ajsync.transport.connection import Connection
 
 Verdict = Literal["invalid", "failing", "late", "unknown", "paused", "fine"]

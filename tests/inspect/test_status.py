@@ -20,10 +20,10 @@ from ajsync.asyncjobs.streams import make_stream
 from ajsync.asyncjobs.task_store import task_write
 from ajsync.asyncjobs.tasks import NO_RESPONDERS, StoredTask, task_for_fire
 from ajsync.cli.output.status import check_line, to_do
-from ajsync.inspect.duty import Duty
-from ajsync.inspect.outcomes import read_outcomes
 from ajsync.inspect.status import BucketStatus, ScheduleStatus, read_status
+from ajsync.scheduler.election.duty import Duty
 from ajsync.scheduler.election.watermark import Watermark
+from ajsync.scheduler.last_fires import read_outcomes
 from ajsync.timestamp import NANOSECONDS as SECOND
 from ajsync.timestamp import format_timestamp
 from ajsync.transport.connection import Connection, connect

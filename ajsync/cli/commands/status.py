@@ -85,8 +85,8 @@ async def _read(
     bucket: ConfigurationBucket, names: tuple[str, ...], selection: Selection
 ) -> tuple[Source, BucketStatus]:
     from ajsync.cli.source import named, selected, source_of
-    from ajsync.inspect.duty import read_duty
     from ajsync.inspect.status import read_status
+    from ajsync.scheduler.election.duty import read_duty
 
     source = source_of(await bucket.read())
     source = named(source, names) if names else selected(source, selection)

@@ -11,9 +11,9 @@ from ajsync.asyncjobs.tasks import NEW
 from ajsync.cli.output.fires import common_offset
 from ajsync.cli.output.table import Cell, Column, Row, stdout_width, table
 from ajsync.cli.output.terminal import stdout_paint
-from ajsync.inspect.duty import Duty
 from ajsync.inspect.status import BucketStatus, ScheduleStatus
 from ajsync.reconcile.render.wording import pause_told
+from ajsync.scheduler.election.duty import Duty
 from ajsync.text import counted, cut, listed, moment, one_line, span, visible
 from ajsync.timestamp import NANOSECONDS, to_datetime
 

@@ -16,7 +16,7 @@ from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, SCHEDULE_SUBJECT, TASKS_STREAM
 from ajsync.asyncjobs.outcome import COMPLETE, MISSED, SKIPPED, UNKNOWN, WorkOutcome
 from ajsync.asyncjobs.tasks import UNFINISHED, task_subject
-from ajsync.inspect.duty import Duty
+from ajsync.scheduler.election.duty import Duty
 from ajsync.transport.connection import Connection
 from ajsync.transport.errors import StreamNotFoundError
 from ajsync.transport.leader import last_messages
