@@ -13,7 +13,7 @@ calls do the rest.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import chain, count, islice
 
 from ajsync.asyncjobs.due import Times, times_of
@@ -36,14 +36,22 @@ _GIVEN_AT_ONCE = 2000
 class Agenda:
     """Gives out each fire once, in the order in which they are due, unless it is told to go back."""
 
-    def __init__(self, position: int, *, look_back: int = FOREVER) -> None:
+    def __init__(
+        self,
+        position: int,
+        *,
+        look_back: int = FOREVER,
+        on_next: Callable[[Iterable[AgendaEntry], int], None] = lambda _entries, _due: None,
+    ) -> None:
         """`look_back` (nanoseconds) is how long before a value ended its fires still matter.
 
-        The catch-up window of a value, if it has one, is added to that.
+        The catch-up window of a value, if it has one, is added to that. `on_next` is called with entries that are due
+        together, and when they are due next, once that is found; the entries may change until it looks at them.
         """
         self.position = position
         """Everything due at or before this instant has been given out."""
         self._look_back = look_back
+        self._on_next = on_next
         self._entries: dict[str, AgendaEntry] = {}
         self._deleted: dict[str, tuple[ScheduledTask, int]] = {}
         """Name → value and time of deletion of an entry that may come back."""
@@ -106,7 +114,9 @@ class Agenda:
             if alike and stored_at - deleted_at <= CAME_BACK_WITHIN:
                 since = deleted_at
         entry = self._add(task, since)
-        self._runs.add(entry, since, self.position)
+        if since < self.position:
+            self._runs.add(entry, since, self.position)
+            self._on_next((entry,), entry.times.next(since) or FOREVER)
 
     def remove(self, name: str, deleted_at: int) -> bool:
         """Take out a name that was deleted at this instant; False if there is none."""
@@ -237,8 +247,10 @@ class Agenda:
         group = self._groups.get(times)
         if group is None:
             group = self._groups[times] = Group(times)
-            heapq.heappush(self._heap, (group.next(self.position), next(self._serial), group))
+            group.due = group.next(self.position)
+            heapq.heappush(self._heap, (group.due, next(self._serial), group))
         group.members[task.name] = entry
+        self._on_next((entry,), group.due)
         return entry
 
     def _leave_out_pauses(self, task: ScheduledTask, stored_at: int) -> None:
@@ -293,7 +305,7 @@ class Agenda:
             if enough:
                 given.append((due, serial, group))
             elif group.members:
-                heapq.heappush(self._heap, (group.next(due) if found else group.following(due), serial, group))
+                heapq.heappush(self._heap, (self._next(group, due, bool(found)), serial, group))
                 effort += group.effort
             else:
                 del self._groups[group.times]
@@ -310,9 +322,15 @@ class Agenda:
                 return False
             _, serial, group = self._heap[0]
             effort += group.effort
-            heapq.heapreplace(self._heap, (group.next(self.position), serial, group))
+            heapq.heapreplace(self._heap, (self._next(group, self.position), serial, group))
             self._drop_empty()
         return True
+
+    def _next(self, group: Group, after: int, fires: bool = True) -> int:
+        """Find when a group is due next; if it had no `fires` at `after`, when it may have some."""
+        group.due = group.next(after) if fires else group.following(after)
+        self._on_next(group.members.values(), group.due)
+        return group.due
 
     def _forget_deleted(self) -> None:
         if self._deleted:

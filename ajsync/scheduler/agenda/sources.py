@@ -66,6 +66,8 @@ class Group:
 
     times: Times
     members: dict[str, AgendaEntry] = field(default_factory=dict)
+    due: int = FOREVER
+    """When it is due next, as it was searched last."""
 
     @property
     def effort(self) -> int:

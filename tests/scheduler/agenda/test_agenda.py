@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ajsync.asyncjobs.due import jitter_offset, times_of
 from ajsync.asyncjobs.model import Managed, ScheduledTask
 from ajsync.errors import ScheduleError
-from ajsync.scheduler.agenda.agenda import FOREVER, Agenda, Fire
+from ajsync.scheduler.agenda.agenda import FOREVER, Agenda, AgendaEntry, Fire
 from ajsync.scheduler.election.progress import progress
 from ajsync.timestamp import NANOSECONDS as SECOND
 from tests.scheduler.firing.searches import Searches
@@ -272,6 +272,34 @@ def test_whatever_terms_leaders_have_together_they_fire_what_one_leader_would(
                 rest.pop(0).happen(made)
         began = end + 1
     assert described(fired) == one_leader(steps, until)
+
+
+@given(STEPS, st.booleans())
+def test_each_fire_is_foretold_to_who_fires_it_and_to_who_follows(steps: list[Step], leads: bool) -> None:
+    told: set[tuple[int, str, str]] = set()
+
+    def tell(entries: Iterable[AgendaEntry], due: int) -> None:
+        told.update(described([Fire(due, entry) for entry in entries if entry.since < due]))
+
+    made = Agenda(START - 1, on_next=tell)
+    rest = [*steps]
+    for second in range(700):
+        if leads:
+            made.advance(at(second))
+        else:
+            made.follow(at(second), ())
+        while rest and rest[0].second == second:
+            rest.pop(0).happen(made)
+        made.next_due()
+    assert set(one_leader(steps, 699)) <= told
+
+
+def test_the_first_fire_is_foretold_of_a_value_that_is_seen_after_it_was_due() -> None:
+    told: list[tuple[str, int]] = []
+    made = Agenda(START, on_next=lambda entries, due: told.extend((each.task.name, due) for each in entries))
+    made.advance(at(200))
+    made.put(task("A", schedule="* * * * *"), at(30))
+    assert told == [("A", at(240)), ("A", at(60))]
 
 
 @given(STEPS, st.lists(st.integers(0, 700), max_size=6))
