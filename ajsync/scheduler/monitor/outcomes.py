@@ -22,7 +22,7 @@ _NOT_KEPT = WorkOutcome(0, "", "", 0)
 
 
 @dataclass(slots=True, eq=False)
-class _Followed:
+class _Tracked:
     """What is kept of one schedule."""
 
     name: str
@@ -44,8 +44,8 @@ class Outcomes:
     def __init__(self, knows: Callable[[str], bool] = lambda _name: True) -> None:
         """`knows` says whether a schedule of a name exists: one that is gone does not fail."""
         self._knows = knows
-        self._schedules: dict[str, _Followed] = {}
-        self._tasks: dict[str, tuple[_Followed, int]] = {}
+        self._schedules: dict[str, _Tracked] = {}
+        self._tasks: dict[str, tuple[_Tracked, int]] = {}
         """By the ids of their tasks, the fires that are followed: the schedule, and the due instant."""
         self._failing: dict[str, int] = {}
         """Name → since when it fails."""
@@ -159,10 +159,10 @@ class Outcomes:
             for due in (*followed.expected, *(each.due for each in followed.fires)):
                 self._unfollow(followed, due)
 
-    def _follow(self, name: str, queue: str) -> _Followed:
+    def _follow(self, name: str, queue: str) -> _Tracked:
         followed = self._schedules.get(name)
         if followed is None:
-            followed = self._schedules[name] = _Followed(name, queue)
+            followed = self._schedules[name] = _Tracked(name, queue)
         elif followed.queue != queue:
             if followed.fires:
                 self._counts[followed.queue, followed.fires[-1].state] -= 1
@@ -170,10 +170,10 @@ class Outcomes:
             followed.queue = queue
         return followed
 
-    def _unfollow(self, followed: _Followed, due: int) -> None:
+    def _unfollow(self, followed: _Tracked, due: int) -> None:
         self._tasks.pop(fire_task_id(followed.name, due), None)
 
-    def _refresh(self, followed: _Followed, newest: WorkOutcome | None) -> None:
+    def _refresh(self, followed: _Tracked, newest: WorkOutcome | None) -> None:
         """Fold what need not be followed any more, and count; `newest` was the newest fire before."""
         fires = followed.fires
         if newest is not None:
@@ -187,7 +187,7 @@ class Outcomes:
         elif self._failing:
             self._failing.pop(followed.name, None)
 
-    def _fold(self, followed: _Followed) -> None:
+    def _fold(self, followed: _Tracked) -> None:
         *earlier, newest = followed.fires
         still_open = [each for each in earlier if each.is_unfinished][-MOST_OPEN:]
         if len(still_open) == len(earlier):
