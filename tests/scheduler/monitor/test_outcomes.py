@@ -77,7 +77,7 @@ def test_what_is_kept_is_what_all_fires_come_to_that_end_in_their_order(lives: l
 
 @given(fires(), st.randoms(use_true_random=False))
 def test_fires_that_run_at_once_may_end_in_any_order(lives: list[list[WorkOutcome]], random: Any) -> None:
-    lives = lives[: MOST_OPEN + 1]
+    lives = lives[:MOST_EXPECTED]
     outcomes = Outcomes()
     for number in range(len(lives)):
         expect(outcomes, number)
