@@ -78,14 +78,19 @@ async def monitored(connection: Connection, settings: Settings, firing: FiringOp
                 from ajsync.scheduler.monitor.monitor import monitor, parse_host, parse_monitor
             except ModuleNotFoundError as error:
                 raise UsageError(f"--monitor needs {error.name}: pip install 'ajsync[monitor]'.") from None
+            from ajsync.cli.output.source import source_text
+            from ajsync.scheduler.display import Display
             from ajsync.scheduler.overview import not_ready, status_of, unhealthy, warning
 
+            display = Display(scheduler, source_text)
+            await stack.enter_async_context(display.sampling())
             url = await stack.enter_async_context(
                 monitor(
                     parse_monitor(firing.monitor),
                     scheduler.metrics,
                     partial(status_of, scheduler),
                     partial(unhealthy, scheduler),
+                    source=display,
                     ready=partial(not_ready, scheduler),
                     warning=partial(warning, scheduler),
                     hosts=[*map(parse_host, firing.monitor_host)],

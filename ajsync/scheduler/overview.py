@@ -51,6 +51,9 @@ def status_of(scheduler: Scheduler) -> Status:
             for name, pause in paused[:LISTED]
         ),
         more_paused=max(len(paused) - LISTED, 0),
+        started=scheduler.started,
+        leader_is_go=scheduler.leadership is not None and scheduler.leadership.is_go,
+        moves=tuple(reversed(scheduler.leadership.moves)) if scheduler.leadership else (),
     )
 
 

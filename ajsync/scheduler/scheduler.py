@@ -103,7 +103,9 @@ class Scheduler:
         self.leadership: Leadership | None = None
         self.term: TermRunner | None = None
         """While we lead."""
-        self.role = Role(RoleState.STARTING, clock())
+        self.started = clock()
+        """Nanoseconds since 1970."""
+        self.role = Role(RoleState.STARTING, self.started)
         self._server_clock: int | None = None
         """Nanoseconds by which the server's clock is ahead of our monotonic clock, which cannot be set."""
         self.watermark: Watermark | None = None

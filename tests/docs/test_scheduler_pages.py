@@ -69,7 +69,7 @@ def shape(value: object) -> object:
     if isinstance(value, dict):
         return [(name, shape(member)) for name, member in value.items()]
     if isinstance(value, list):
-        return [shape(value[0])]
+        return [shape(each) for each in value[:1]]
     if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\dT", value):
         return "instant"
     return type(value).__name__

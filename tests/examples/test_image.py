@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,7 @@ from ajsync.scheduler.monitor.monitor import monitor
 from ajsync.scheduler.monitor.status import Status
 from tests.examples.chart import render, values
 from tests.examples.commands import EXAMPLES, ROOT, parse
+from tests.scheduler.monitor.views import FixedSource, view_of
 
 
 def instructions() -> list[tuple[str, str]]:
@@ -99,7 +101,8 @@ async def test_the_health_check_fails_once_the_loop_stands_still(reason: str | N
     def nobody() -> Status:
         raise AssertionError("health needs no status")
 
-    async with monitor(("127.0.0.1", 0), Metrics("one"), nobody, lambda: reason, ready=lambda: None) as url:
+    options: dict[str, Any] = {"source": FixedSource(view_of()), "ready": lambda: None}
+    async with monitor(("127.0.0.1", 0), Metrics("one"), nobody, lambda: reason, **options) as url:
         command = health_check(int(url.rstrip("/").rpartition(":")[2]))
         process = await asyncio.create_subprocess_exec(*command, stderr=subprocess.DEVNULL)
         assert await process.wait() == status

@@ -22,8 +22,11 @@ from ajsync.asyncjobs.streams import make_stream
 from ajsync.errors import NotPermittedError
 from ajsync.reconcile.pause import Owners, pause, resume
 from ajsync.scheduler import resuming
-from ajsync.scheduler.monitor.page import page
+from ajsync.scheduler.display import Display
+from ajsync.scheduler.monitor.page.query import Query
+from ajsync.scheduler.monitor.page.schedule import schedule_page
 from ajsync.scheduler.monitor.status import status_json
+from ajsync.scheduler.monitor.view import Past
 from ajsync.scheduler.overview import status_of
 from ajsync.scheduler.scheduler import Scheduler
 from ajsync.timestamp import NANOSECONDS as SECOND
@@ -244,13 +247,17 @@ async def test_status_page_json_and_metrics_show_what_is_paused(bucket: Configur
         (found,) = status_json(status)["paused"]
         assert (found["name"], found["by"], found["reason"]) == ("TICK", "ann", reason)
         assert (found["until"], status_json(status)["more_paused"]) == ("2100-01-01T00:00:00Z", 0)
-        text = page(status)
-        assert "Paused schedules" in text
-        assert "<script>" not in text
-        assert "1 Jan 2100" in text
+        display = Display(scheduler, lambda _task: "")
+
+        def page() -> str:
+            return schedule_page(display.view(), Query(name="TICK"), None, Past(), display.yaml).decode()
+
+        assert "until <time" in page()
+        assert "<script>" not in page()
+        assert "1 Jan 2100" in page()
         await resumed(bucket)
         await until(lambda: "ajsync_scheduler_paused_schedules 0" in shown(scheduler))
-        assert "Paused schedules" not in page(status_of(scheduler))
+        assert "Paused" not in page()
         assert status_json(status_of(scheduler))["paused"] == []
 
 

@@ -78,10 +78,18 @@ class Agenda:
         """The entries that count now."""
         return iter(self._entries.values())
 
+    def entry(self, name: str) -> AgendaEntry | None:
+        """The entry that counts now for a name; None if there is none."""
+        return self._entries.get(name)
+
     def task(self, name: str) -> ScheduledTask | None:
         """The value that counts now for a name; None if there is none."""
         entry = self._entries.get(name)
         return None if entry is None else entry.task
+
+    def tasks(self) -> dict[str, ScheduledTask]:
+        """The values that count now, by name."""
+        return {name: entry.task for name, entry in self._entries.items()}
 
     def entries_until(self, until: int) -> list[AgendaEntry]:
         """The entries that count now, and those that were replaced or deleted with something still to fire by then."""

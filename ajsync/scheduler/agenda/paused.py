@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from ajsync.asyncjobs.model import Pause
+from ajsync.asyncjobs.model import Pause, ScheduledTask
 from ajsync.asyncjobs.pause import decode_pause
 from ajsync.errors import StoredValueError
 
@@ -17,6 +17,8 @@ class Pauses:
 
     def __init__(self) -> None:
         self._pauses: dict[str, Pause] = {}
+        self._tasks: dict[str, ScheduledTask] = {}
+        """The schedules of those that can be read."""
         self.on_change: Callable[[], None] = lambda: None
         """Called after each change."""
 
@@ -25,11 +27,13 @@ class Pauses:
 
     def see(self, name: str, data: bytes | None) -> None:
         """Take in what the key of a pause holds now; None if it is gone."""
+        self._tasks.pop(name, None)
         if data is None:
             self._pauses.pop(name, None)
         else:
             try:
-                self._pauses[name] = decode_pause(name, data).pause
+                found = decode_pause(name, data)
+                self._pauses[name], self._tasks[name] = found.pause, found.task
             except StoredValueError:
                 self._pauses[name] = _UNREADABLE
         self.on_change()
@@ -39,6 +43,10 @@ class Pauses:
 
     def __iter__(self) -> Iterator[tuple[str, Pause]]:
         return iter(self._pauses.items())
+
+    def schedules(self) -> dict[str, tuple[Pause, ScheduledTask | None]]:
+        """Each pause with its schedule, by name; None for a schedule that cannot be read."""
+        return {name: (pause, self._tasks.get(name)) for name, pause in self._pauses.items()}
 
     def next_end(self, after: int) -> int | None:
         """When the next pause ends after an instant, in nanoseconds since 1970; None if none does."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -41,6 +42,8 @@ _RETRY_SECONDS = 0.5
 STEP_DOWN_SECONDS = TTL_SECONDS - REFRESH_SECONDS
 """After this long without a refresh another may soon take the key."""
 _GIVE_BACK_SECONDS = 1.0
+MOST_MOVES = 100
+"""How many moves of the leadership are remembered."""
 _MAKE_AGAIN_SECONDS = 5.0
 """Between two attempts to make the stream that is missing, in case the server refuses."""
 
@@ -88,6 +91,9 @@ class Leadership:
         """The revision of our last write of the key."""
         self.holder: str | None = None
         """The scheduler that holds the key, as far as is known."""
+        self.moves: deque[int] = deque(maxlen=MOST_MOVES)
+        """When the leadership was seen to go from one scheduler to another, in nanoseconds since 1970."""
+        self._last_holder: str | None = None
         self.trouble = ""
         """Why this scheduler cannot take part in the election; empty while it can."""
         self._election = election
@@ -168,6 +174,11 @@ class Leadership:
         log.warning("The leadership was not given back and expires in %d s: %s", TTL_SECONDS, reason, extra=fields)
 
     @property
+    def is_go(self) -> bool:
+        """Whether a Go scheduler leads, as far as is known."""
+        return self.holder is not None and self._history.is_go
+
+    @property
     def _step_down_at(self) -> float:
         return self._confirmed_at + STEP_DOWN_SECONDS
 
@@ -194,7 +205,7 @@ class Leadership:
         stored = await self._read_and_follow()
         watermark = stored.watermark
         if lease.holder != self.holder:  # a leader that has just begun has not written a watermark yet
-            self.holder = lease.holder
+            self._see_holder(lease.holder)
             self._silence.end()
         self._history.see(lease, watermark, self.revision)
         if self._refused and lease.holder not in (None, self.name) and lease.since is not None:
@@ -262,8 +273,16 @@ class Leadership:
         if revision is None:
             return False
         self.revision, self._since, self._confirmed_at, self._unanswered = revision, since, asked_at, False
-        self.holder, self._history.is_go = self.name, False
+        self._see_holder(self.name)
+        self._history.is_go = False
         return True
+
+    def _see_holder(self, holder: str | None) -> None:
+        self.holder = holder
+        if holder is not None and holder != self._last_holder:
+            if self._last_holder is not None:
+                self.moves.append(self._clock.wall())
+            self._last_holder = holder
 
     async def _refresh(self, deadline: float) -> bool | None:
         """Refresh the key. True if it is ours, False if it is not, None if there was no answer by the deadline."""

@@ -202,6 +202,11 @@ class Metrics:
             self._late[bisect_left(LATENESS_BUCKETS, late)] += 1
             self._lateness_sum += late
 
+    def fires(self) -> tuple[int, int]:
+        """How many tasks this scheduler has made, and how many fires it has missed, but for those of `overlap`."""
+        missed = self._series[MISSED]
+        return sum(self._late), int(sum(missed.values()) - missed[("overlap",)])
+
     def watermark(self, instant: int | None) -> None:
         """Set up to when all fires are acknowledged, in nanoseconds since 1970."""
         self._watermark = instant

@@ -11,6 +11,7 @@ import ipaddress
 import os
 import re
 import socket
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
@@ -24,10 +25,12 @@ from prometheus_client import CollectorRegistry, ProcessCollector, generate_late
 from ajsync.errors import UsageError
 from ajsync.scheduler.monitor.http import HttpLimits, HttpServer, listen
 from ajsync.scheduler.monitor.metrics import READY, REFUSED, Metrics
-from ajsync.scheduler.monitor.page import page
+from ajsync.scheduler.monitor.page.query import Query, read_query
+from ajsync.scheduler.monitor.pages import BusyError, Pages
 from ajsync.scheduler.monitor.request import Request, Response, answer, json_answer, text_answer
 from ajsync.scheduler.monitor.series import CONTENT_TYPE, Counts, exposition
 from ajsync.scheduler.monitor.status import Status, status_json
+from ajsync.scheduler.monitor.view import ViewSource
 
 _LOOPBACK = "127.0.0.1"
 _ADDRESS = re.compile(r"(?:(?:\[(?P<six>[^\[\]]*)\]|(?P<host>[^\[\]:]*)):)?(?P<port>[0-9]+)", re.ASCII)
@@ -36,13 +39,16 @@ _HOST_HEADER = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.%a-z]+)\]|(?P<host>[A-Za-z0
 _PRIVATE_ENDINGS = (".localhost", ".local", ".internal", ".svc", ".home.arpa")
 """Endings of names that cannot be registered: they are reserved for a host, a network or a cluster of one's own."""
 _FRESH_SECONDS = 1.0
+_GIVE_WAY_SECONDS = 0.0005
+"""How long the loop that fires waits for a thread that makes an answer. Python's own 5 ms would come once for each call
+of the system that the loop makes meanwhile."""
 _METHODS = ("GET", "HEAD")
-_STILL = "/?still"
-"""The page that a browser does not load again by itself."""
 _NOT_OURS = "The monitor does not go by the name in the Host header. To allow that name, pass --monitor-host NAME."
+_BUSY = "Too many pages are being made. Try again in a few seconds."
 
 T = TypeVar("T")
 Show: TypeAlias = Callable[[], Awaitable[Response]]
+MakePage: TypeAlias = Callable[[Query], Awaitable[bytes]]
 
 
 def parse_monitor(text: str) -> tuple[str, int]:
@@ -106,6 +112,7 @@ async def monitor(
     status: Callable[[], Status],
     healthy: Callable[[], str | None],
     *,
+    source: ViewSource,
     ready: Callable[[], str | None],
     warning: Callable[[], str] = str,
     hosts: Collection[str] = (),
@@ -115,8 +122,9 @@ async def monitor(
     """Serve while the block runs, and give the URL.
 
     `healthy` and `ready` are called for each request. They return None, or why the loop has stood still, or why this
-    scheduler could not lead. `warning` returns what is wrong although a new process would not mend it. Everything else
-    is taken at most once a second of `clock`. `hosts` are more names that requests may use for the monitor.
+    scheduler could not lead. `warning` returns what is wrong although a new process would not mend it. All else, with
+    what the pages show of `source`, is taken at most once a second of `clock`. `hosts` are more names that requests may
+    use for the monitor.
     Raises UsageError if `address` cannot be listened on.
     """
     host, port = address
@@ -126,29 +134,40 @@ async def monitor(
         problem = f"The monitor cannot listen on {_shown_address(host, port)}: {_why_not(error)}"
         raise UsageError(f"{problem}. Choose another address with --monitor.") from None
     encoder = ThreadPoolExecutor(1, "ajsync-monitor")
+    pages = Pages(source, clock)
+    switching = sys.getswitchinterval()
+    sys.setswitchinterval(_GIVE_WAY_SECONDS)
     try:
         names = HostNames(host, *hosts)
         paths = _paths(metrics, status, healthy, ready, warning, clock, encoder)
+        page_paths: dict[str, MakePage] = {
+            "/": pages.overview,
+            "/schedules": pages.schedules,
+            "/schedule": pages.schedule,
+        }
 
         async def respond(request: Request) -> Response:
             if request.host is not None and not names.allow(request.host):
                 server.refusals.add("host")
                 return text_answer(HTTPStatus.MISDIRECTED_REQUEST, _NOT_OURS)
-            still = request.path == "/" and "still" in request.query
-            show = paths.get(_STILL if still else request.path)
-            if show is None:
+            show, show_page = paths.get(request.path), page_paths.get(request.path)
+            if show is None and show_page is None:
                 return text_answer(HTTPStatus.NOT_FOUND)
             if request.method not in _METHODS:
                 return text_answer(HTTPStatus.METHOD_NOT_ALLOWED, more={"Allow": ",".join(_METHODS)})
+            if show_page is not None:
+                return await _page(show_page, request)
+            assert show is not None
             return await show()
 
         server = HttpServer(listening, respond, partial(metrics.count, REFUSED), limits or HttpLimits())
-        async with server.serving():
+        async with pages.open(), server.serving():
             yield f"http://{_shown_address(host, listening[0].getsockname()[1])}/"
     finally:
         for each in listening:
             each.close()
         encoder.shutdown(wait=False, cancel_futures=True)
+        sys.setswitchinterval(switching)
 
 
 def _paths(
@@ -179,8 +198,6 @@ def _paths(
 
     now, counts = _once_a_second(status, clock), _once_a_second(counted, clock)
     return {
-        "/": _encoded(now, lambda status: _html(page(status)), encoder),
-        _STILL: _encoded(now, lambda status: _html(page(status, refresh=False)), encoder),
         "/metrics": _encoded(counts, show_metrics, encoder),
         "/healthz": show_health,
         "/readyz": show_readiness,
@@ -217,15 +234,18 @@ def _encoded(get: Callable[[], T], encode: Callable[[T], Response], encoder: Thr
     return show
 
 
+async def _page(make: MakePage, request: Request) -> Response:
+    try:
+        return answer(HTTPStatus.OK, await make(read_query(request.query)), "text/html; charset=utf-8")
+    except BusyError:
+        return text_answer(HTTPStatus.SERVICE_UNAVAILABLE, _BUSY, {"Retry-After": "5"})
+
+
 def _verdict(name: str, reason: str | None, warning: str = "") -> Response:
     content: dict[str, Any] = {name: reason is None, "reason": reason or ""}
     if warning:
         content["warning"] = warning
     return json_answer(content, HTTPStatus.OK if reason is None else HTTPStatus.SERVICE_UNAVAILABLE)
-
-
-def _html(text: str) -> Response:
-    return answer(HTTPStatus.OK, text.encode(), "text/html; charset=utf-8")
 
 
 def _shown_address(host: str, port: int) -> str:

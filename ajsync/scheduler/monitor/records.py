@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
@@ -11,6 +12,7 @@ from itertools import chain, islice
 from typing import Literal
 
 from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.asyncjobs.remedy import about
 from ajsync.scheduler.agenda.agenda import Fire
 from ajsync.scheduler.election.watermark import WATERMARK_KEY
 from ajsync.scheduler.firing.in_flight import InFlightFire
@@ -29,10 +31,14 @@ from ajsync.scheduler.monitor.metrics import (
 from ajsync.scheduler.monitor.status import LISTED, SHOWN, FireRecord, FireState, ScheduleProblem
 from ajsync.scheduler.throttled_log import ThrottledLog, fire_fields
 from ajsync.text import cut, excerpt
-from ajsync.timestamp import NANOSECONDS
+from ajsync.timestamp import NANOSECONDS, format_timestamp
 
 log = logging.getLogger(__name__)
 
+STREAMS = "ajsync info"
+"""Shows the streams and queues, and how full they are."""
+_LATELY = 2000
+"""How many fires say how late fires are."""
 _TOLD_AT_ONCE = 20
 """If more tasks than this are made at once, only their number is logged: a log line costs more than a fire."""
 
@@ -48,6 +54,7 @@ class Records:
     ) -> None:
         """`knows` says whether a schedule of a name exists: schedules that are gone have no problems."""
         self._history: deque[FireRecord] = deque(maxlen=SHOWN)
+        self._lately: deque[tuple[str, float]] = deque(maxlen=_LATELY)
         self._metrics = metrics
         self._clock = clock
         self._knows = knows
@@ -67,6 +74,18 @@ class Records:
         put_off = (problem for name, problem in self._put_off.items() if name not in self._problems)
         listed = list(islice(chain(self._problems.values(), put_off), LISTED))
         return tuple(sorted(listed, key=lambda problem: problem.name))
+
+    def all_problems(self) -> dict[str, ScheduleProblem]:
+        """Every problem by the name of its schedule."""
+        return self._put_off | self._problems
+
+    def invalid_names(self) -> frozenset[str]:
+        """The names of the entries that are no schedules."""
+        return frozenset(self._invalid)
+
+    def lately(self) -> tuple[tuple[str, float], ...]:
+        """Of the last tasks that were made, the queue and how many seconds late each was; the newest last."""
+        return tuple(self._lately)
 
     @property
     def problem_count(self) -> int:
@@ -95,7 +114,7 @@ class Records:
         """Record that an entry is not a schedule."""
         self._invalid.add(name)
         self._metrics.set(INVALID_SCHEDULES, len(self._invalid))
-        self._add(name, problem)
+        self._add(name, problem, about("view", shlex.quote(cut(name))))
 
     def is_invalid(self, name: str) -> bool:
         """Whether the entry of this name is not a schedule."""
@@ -115,15 +134,15 @@ class Records:
 
     def not_resumed(self, name: str, reason: str) -> None:
         """Record that a schedule whose pause has ended is not there again."""
-        self._add(name, f"its pause has ended, and it is not resumed: {reason}")
+        self._add(name, f"its pause has ended, and it is not resumed: {reason}", about("resume", name))
         text = f"The schedule {name} is not resumed although its pause has ended: {reason}"
         self._errors.tell(text, None, "resume", reason, schedule=name, reason=reason)
 
     def unfit(self, fire: Fire, problem: str) -> None:
         """Record that no task can be made of a fire."""
         self._metrics.failed(fire.task.queue, fire.task.task_type)
-        self._complain(fire.task.name, problem)
         name = fire.task.name
+        self._complain(name, problem, about("view", name))
         text = f"No task can be made for the schedule {name}: {problem}"
         self._errors.tell(text, fire, "unfit", name, problem, reason=problem)
 
@@ -132,17 +151,17 @@ class Records:
         name, problem = fire.task.name, f"not stored yet: {cut(reason)}"
         if not self._knows(name):
             return
-        known = self._put_off.get(name) or ScheduleProblem(cut(name), problem, int(again), self._clock())
+        known = self._put_off.get(name) or ScheduleProblem(cut(name), problem, int(again), self._clock(), STREAMS)
         self._put_off[name] = replace(known, problem=problem, count=known.count + (not again))
 
     def watermark_failed(self, reason: str) -> None:
         """Record that the watermark was not written, as a problem of its key, which cannot be a schedule's name."""
-        self._add(WATERMARK_KEY, f"the watermark is not written: {reason}")
+        self._add(WATERMARK_KEY, f"the watermark is not written: {reason}", STREAMS)
 
     def watermark_written(self, problem: str = "") -> None:
         """Record that the leader has written the watermark; `problem` is what is wrong with it, empty if nothing is."""
         if problem:
-            self._add(WATERMARK_KEY, problem)
+            self._add(WATERMARK_KEY, problem, STREAMS)
         else:
             self._problems.pop(WATERMARK_KEY, None)
 
@@ -177,6 +196,9 @@ class Records:
         lateness = [fire.lateness / NANOSECONDS for fire in fires if fire.made]
         metrics.count(TASK_UPDATES, "new", by=len(lateness))
         metrics.lateness(lateness)
+        self._lately.extend(
+            (fire.prepared.task.queue, fire.lateness / NANOSECONDS) for fire in fires[-_LATELY:] if fire.made
+        )
         for fire in fires:
             if fire.outcome != "created":
                 self._count(fire)
@@ -209,27 +231,34 @@ class Records:
                 metrics.failed(task.queue, task.type)
                 metrics.enqueue_failed(task.queue)
                 metrics.count(TASK_UPDATES, "queue_error")
-                self._complain(fire.name, f"the queue {task.queue} does not exist")
+                make = f"ajc queues add {task.queue} && {_backfill(fire)}"
+                self._complain(fire.name, f"the queue {task.queue} does not exist", make)
             case "missed":
                 metrics.failed(task.queue, task.type)
                 metrics.count(MISSED, "unstored")
-                self._complain(fire.name, fire.detail)
+                self._complain(fire.name, fire.detail, _backfill(fire))
 
     def _overcome(self, name: str, state: FireState) -> None:
         self._put_off.pop(name, None)
         if state == "created" and name not in self._invalid:  # a fire of an earlier value mends nothing
             self._problems.pop(name, None)
 
-    def _complain(self, name: str, problem: str) -> None:
+    def _complain(self, name: str, problem: str, remedy: str) -> None:
         if self._knows(name):
-            self._add(name, problem)
+            self._add(name, problem, remedy)
 
-    def _add(self, name: str, problem: str) -> None:
+    def _add(self, name: str, problem: str, remedy: str) -> None:
+        """Add a problem; while it stays the same, the first remedy counts, which makes good all that came since."""
         problem = cut(problem)
         known = self._problems.get(name)
         if known is None or known.problem != problem:
-            known = ScheduleProblem(cut(name), problem, 0, self._clock())
+            known = ScheduleProblem(cut(name), problem, 0, self._clock(), remedy)
         self._problems[name] = replace(known, count=known.count + 1)
+
+
+def _backfill(fire: InFlightFire) -> str:
+    """The command that makes the task of a fire, and of all later ones, where it is missing."""
+    return about("backfill", fire.name, f"--from {format_timestamp(fire.fire.due)}")
 
 
 def _tell(created: list[InFlightFire]) -> None:

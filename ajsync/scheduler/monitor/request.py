@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import h11
 
-from ajsync.scheduler.monitor.page import CONTENT_SECURITY_POLICY
+from ajsync.scheduler.monitor.page.document import CONTENT_SECURITY_POLICY
 
 LONGEST_HEAD = 8192
 """Bytes; browsers send about a thousand."""
@@ -40,8 +40,8 @@ class Request:
 
     method: str
     path: str
-    query: frozenset[str]
-    """The names of its parameters."""
+    query: tuple[tuple[str, str], ...]
+    """Its parameters: names and values."""
     host: str | None
     """As the client wrote it; None if HTTP 1.0 left it out."""
 
@@ -98,8 +98,8 @@ def _request(event: h11.Request) -> Request:
             raise h11.RemoteProtocolError("not a URL") from None
         if url.scheme in ("http", "https"):  # a request as a proxy gets it, whose host counts more than the header's
             host, path, query = url.netloc, url.path or "/", url.query
-    names = frozenset(name for name, _ in parse_qsl(query, keep_blank_values=True)) if query else frozenset()
-    return Request(event.method.decode("ascii"), path, names, host)
+    pairs = tuple(parse_qsl(query, keep_blank_values=True)) if query else ()
+    return Request(event.method.decode("ascii"), path, pairs, host)
 
 
 def answer(status: HTTPStatus, body: bytes, content_type: str, more: Mapping[str, str] | None = None) -> Response:

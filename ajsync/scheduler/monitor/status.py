@@ -52,6 +52,8 @@ class ScheduleProblem:
     problem: str
     count: int
     since: int
+    remedy: str = ""
+    """The command to begin with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +106,16 @@ class Status:
     """The paused schedules, by name; at most `LISTED`."""
     more_paused: int = 0
     """How many paused schedules are not listed."""
+    started: int = 0
+    """When this scheduler began, in nanoseconds since 1970."""
+    leader_is_go: bool = False
+    """A Go scheduler leads, which writes no watermark."""
+    moves: tuple[int, ...] = ()
+    """When the leadership went from one scheduler to another since then, newest first, in nanoseconds since 1970; at
+    most 100."""
 
 
-_INSTANTS = ("now", "since", "until", "watermark", "due")
+_INSTANTS = ("now", "since", "until", "watermark", "due", "started")
 _DURATIONS = ("watermark_age", "clock_skew", "lateness")
 
 
@@ -122,4 +131,6 @@ def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
 def _value(name: str, value: Any) -> Any:
     if name in _INSTANTS and value is not None:
         return format_timestamp(value)
+    if name == "moves":
+        return [format_timestamp(each) for each in value]
     return list(value) if isinstance(value, tuple) else value

@@ -24,6 +24,7 @@ from ajsync.scheduler.monitor.monitor import HostNames, monitor, parse_host
 from ajsync.scheduler.monitor.request import Incoming, Request, Response, answer
 from ajsync.scheduler.monitor.status import Status
 from tests.scheduler.monitor.test_status import status
+from tests.scheduler.monitor.views import FixedSource, scheduled, view_of
 from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
@@ -41,6 +42,7 @@ class Counting:
         self.asked = 0
         self.seconds = 100.0
         self.port = 0
+        self.source = FixedSource(view_of(scheduled()))
 
     def status(self) -> Status:
         self.asked += 1
@@ -67,7 +69,12 @@ class Counting:
 @asynccontextmanager
 async def running(limits: HttpLimits = QUICK) -> AsyncIterator[Counting]:
     it = Counting()
-    options: dict[str, Any] = {"ready": lambda: None, "limits": limits, "clock": lambda: it.seconds}
+    options: dict[str, Any] = {
+        "source": it.source,
+        "ready": lambda: None,
+        "limits": limits,
+        "clock": lambda: it.seconds,
+    }
     async with monitor(("127.0.0.1", 0), it.metrics, it.status, lambda: None, **options) as url:
         it.port = int(url.rstrip("/").rpartition(":")[2])
         yield it
@@ -141,7 +148,7 @@ async def test_a_client_that_does_not_take_its_answer_is_closed() -> None:
 
 
 async def test_two_hundred_clients_in_a_closed_loop_cost_one_computation_a_second() -> None:
-    paths = (b"/metrics", b"/api/status", b"/", b"/?still")
+    paths = (b"/metrics", b"/api/status", b"/", b"/schedules")
     async with running(HttpLimits(connections=256, a_second=10_000)) as it:
 
         async def ask_again_and_again(client: int) -> None:
@@ -150,7 +157,7 @@ async def test_two_hundred_clients_in_a_closed_loop_cost_one_computation_a_secon
 
         for second in range(1, 3):
             await asyncio.gather(*map(ask_again_and_again, range(200)))
-            assert it.asked == second
+            assert it.asked == it.source.views == second
             it.seconds += 1
 
 
@@ -161,7 +168,7 @@ async def test_clients_that_ask_together_get_one_answer_though_the_first_of_them
         gone.transport.abort()
         pages = await asyncio.gather(*(it.ask(b"/") for _ in range(5)))
         assert len(set(pages)) == 1
-        assert it.asked == 1
+        assert it.source.views == 1
 
 
 async def test_connections_are_taken_at_a_pace() -> None:
@@ -334,7 +341,13 @@ async def test_a_page_of_the_web_that_lets_its_name_lead_here_reads_nothing(path
 
 async def test_the_user_can_add_a_name() -> None:
     async with monitor(
-        ("127.0.0.1", 0), Metrics("a"), status, lambda: None, ready=lambda: None, hosts=("jobs.example.com",)
+        ("127.0.0.1", 0),
+        Metrics("a"),
+        status,
+        lambda: None,
+        source=FixedSource(view_of()),
+        ready=lambda: None,
+        hosts=("jobs.example.com",),
     ) as url:
         it = Counting()
         it.port = int(url.rstrip("/").rpartition(":")[2])
@@ -352,7 +365,8 @@ async def test_what_goes_wrong_in_an_answer_is_told_once_and_ends_nothing(caplog
     def broken() -> Status:
         raise RuntimeError("a mistake of ours")
 
-    async with monitor(("127.0.0.1", 0), Metrics("a"), broken, lambda: None, ready=lambda: None) as url:
+    source = FixedSource(view_of())
+    async with monitor(("127.0.0.1", 0), Metrics("a"), broken, lambda: None, source=source, ready=lambda: None) as url:
         it = Counting()
         it.port = int(url.rstrip("/").rpartition(":")[2])
         for _ in range(3):

@@ -1,0 +1,98 @@
+"""What the pages of the monitor show of a scheduler, and what they ask the server for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+from ajsync.asyncjobs.history import PastFire, read_history
+from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.asyncjobs.outcome import ScheduleOutcome
+from ajsync.errors import ScheduleError, UnreachableError
+from ajsync.scheduler.monitor.day import LastDay
+from ajsync.scheduler.monitor.queues import MOST_QUEUES, Queues
+from ajsync.scheduler.monitor.view import Past, View
+from ajsync.scheduler.overview import status_of
+from ajsync.scheduler.scheduler import Scheduler
+from ajsync.text import cut
+
+_PAST = 20
+"""How many past fires of one schedule are looked up."""
+_PAST_SECONDS = 3.0
+_SAMPLE_SECONDS = 10.0
+"""How often the counters are read for the last day."""
+
+
+class Display:
+    """The `ViewSource` of the pages."""
+
+    def __init__(self, scheduler: Scheduler, yaml: Callable[[ScheduledTask], str]) -> None:
+        """`yaml` writes a schedule as a file has it, without its payload."""
+        self.yaml = yaml
+        self._scheduler = scheduler
+        self._queues = Queues(scheduler.connection)
+        self._day = LastDay(scheduler.clock())
+
+    @asynccontextmanager
+    async def sampling(self) -> AsyncIterator[None]:
+        """Count what happens while the block runs."""
+        job = asyncio.create_task(self._sample())
+        try:
+            yield
+        finally:
+            job.cancel()
+
+    def view(self) -> View:
+        """What is shown now."""
+        scheduler = self._scheduler
+        self._count()
+        return View(
+            status=status_of(scheduler),
+            tasks=scheduler.agenda.tasks(),
+            paused=scheduler.pauses.schedules(),
+            problems=scheduler.records.all_problems(),
+            invalid=scheduler.records.invalid_names(),
+            queues=self._queues.known,
+            last_day=self._day.spans(scheduler.clock()),
+            lateness=scheduler.records.lately(),
+        )
+
+    def outcomes(self, names: Sequence[str]) -> Mapping[str, ScheduleOutcome]:
+        """What became of the last fires of some schedules."""
+        return {}
+
+    async def refresh(self) -> None:
+        """Ask for the queues."""
+        await self._queues.refresh(self._most_used)
+
+    async def past(self, name: str) -> Past:
+        """Look up the last fires of one schedule."""
+        entry = self._scheduler.agenda.entry(name)
+        if entry is None:
+            return Past()
+        now, found, trouble = self._scheduler.clock(), list[PastFire](), ""
+        try:
+            async with asyncio.timeout(_PAST_SECONDS):
+                found = await read_history(
+                    self._scheduler.connection, entry.task, stored_at=entry.since, now=now, last=_PAST
+                )
+        except* TimeoutError:
+            trouble = "the server has not answered in time"
+        except* (UnreachableError, ScheduleError) as errors:
+            trouble = cut(str(errors.exceptions[0]))
+        return Past(found, trouble)
+
+    def _most_used(self) -> list[str]:
+        counts = Counter(task.queue for task in self._scheduler.agenda.tasks().values())
+        return [name for name, _ in counts.most_common(MOST_QUEUES)]
+
+    async def _sample(self) -> None:
+        while True:
+            self._count()
+            await asyncio.sleep(_SAMPLE_SECONDS)
+
+    def _count(self) -> None:
+        made, missed = self._scheduler.metrics.fires()
+        self._day.see(self._scheduler.clock(), made, missed, 0)

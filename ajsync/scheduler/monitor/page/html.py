@@ -1,0 +1,127 @@
+"""Pieces of HTML: texts of others, instants, badges, commands and tables.
+
+Names, queues, types and details come from the bucket, where others write them: they are escaped, cut, and kept from
+reordering the text beside them. Colour is never the only sign, and the tables stay tables for a screen reader even if a
+narrow screen shows their rows as cards.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from html import escape
+from typing import Literal
+
+from ajsync.asyncjobs.outcome import Tone
+from ajsync.text import excerpt, span
+from ajsync.timestamp import MONTHS, NANOSECONDS, format_timestamp, to_datetime
+
+DASH = "&ndash;"
+_PIECES = re.compile(r"[^\s_.:/-]{1,16}[\s_.:/-]?|[\s_.:/-]")
+"""A line may break after a separator between the words of a name, or after 16 characters without one."""
+
+
+def text(value: str) -> str:
+    """Text of others as HTML: it keeps its writing direction to itself, and long names can break at their parts."""
+    return "<bdi>" + "<wbr>".join(map(escape, _PIECES.findall(excerpt(value)))) + "</bdi>"
+
+
+def badge(tone: Tone, words: str) -> str:
+    """A word of ours with a mark whose form and colour say how bad it is."""
+    return f'<span class="badge {tone}">{words}</span>'
+
+
+def command(line: str) -> str:
+    """A command to type; it may have names of others in it."""
+    return f"<code>{escape(excerpt(line))}</code>"
+
+
+@dataclass(frozen=True, slots=True)
+class TimeWriter:
+    """How a page writes instants: in one zone, with the date unless that is today."""
+
+    now: int
+    """Nanoseconds since 1970."""
+    zone: tzinfo = UTC
+
+    @property
+    def name(self) -> str:
+        """The name of the zone."""
+        return str(self.zone)
+
+    def time(self, instant: int, *, seconds: bool = True) -> str:
+        """An instant, to the second or to the minute."""
+        stamp = to_datetime(instant, self.zone).isoformat(" ", "seconds")
+        today = to_datetime(self.now, self.zone).isoformat()[:10]
+        year, month, day = stamp[:10].split("-")
+        date = f"{int(day)} {MONTHS[int(month) - 1]} {'' if today.startswith(year) else f'{year} '}"
+        shown = stamp[11:19] if seconds or stamp[17:19] != "00" else stamp[11:16]
+        return f'<time datetime="{format_timestamp(instant)}">{"" if stamp.startswith(today) else date}{shown}</time>'
+
+    def plain(self, instant: int) -> str:
+        """The hour and the minute of an instant, without an element around them."""
+        return to_datetime(instant, self.zone).strftime("%H:%M")
+
+    def ago(self, instant: int) -> str:
+        """How long ago an instant was."""
+        return f"{span(max(self.now - instant, 0) / NANOSECONDS)} ago"
+
+    def until(self, instant: int) -> str:
+        """In how long an instant will be."""
+        return f"in {span((instant - self.now) / NANOSECONDS)}" if instant > self.now else "now"
+
+
+Kind = Literal["name", "state", "number", "time", "wide", "plain"]
+"""What a column holds: it decides how its cells are aligned, and where they are on a narrow screen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """The heading of a column of a table; on a narrow screen it stands before each of the cells."""
+
+    title: str
+    kind: Kind = "plain"
+    link: str = ""
+    """Where its heading leads, which sorts by it; escaped already. Empty for a heading that does not."""
+    order: Literal["", "ascending", "descending"] = ""
+    """How the rows are sorted by it, if they are."""
+
+
+def table(title: str, columns: Sequence[Heading], rows: Iterable[Sequence[str]], note: str = "") -> str:
+    """A section with a table, whose title is the only one of its kind on a page.
+
+    Cells are HTML, and the first of each row is its heading. The roles stay when CSS turns the rows into cards.
+    """
+    head = "".join(map(_heading, columns))
+    body = "".join(_row(columns, cells) for cells in rows)
+    if not body:
+        return section(title, f"<p>{note}</p>\n" if note else "")
+    name = title.lower().replace(" ", "-")
+    below = f"<p>{note}</p>\n" if note else ""
+    return (
+        f'<section>\n<h2 id="{name}">{title}</h2>\n<table role="table" aria-labelledby="{name}">\n'
+        f'<thead role="rowgroup"><tr role="row">{head}</tr></thead>\n'
+        f'<tbody role="rowgroup">\n{body}</tbody>\n</table>\n{below}</section>\n'
+    )
+
+
+def section(title: str, content: str) -> str:
+    """A part of the page with a heading."""
+    return f"<section>\n<h2>{title}</h2>\n{content}</section>\n"
+
+
+def _heading(column: Heading) -> str:
+    order = f' aria-sort="{column.order}"' if column.order else ""
+    title = f'<a href="{column.link}">{column.title}</a>' if column.link else column.title
+    return f'<th role="columnheader" scope="col" class="{column.kind}"{order}>{title}</th>'
+
+
+def _row(columns: Sequence[Heading], cells: Sequence[str]) -> str:
+    first, *others = cells
+    body = "".join(
+        f'<td role="cell" class="{column.kind}" data-label="{column.title}">{cell}</td>'
+        for column, cell in zip(columns[1:], others, strict=True)
+    )
+    return f'<tr role="row"><th role="rowheader" scope="row">{first}</th>{body}</tr>\n'

@@ -1,0 +1,122 @@
+"""Troubles: what is wrong with the scheduling and with the work, since when, how often, and the command to begin with.
+
+Pure. The worst come first, and those of the schedulers before those of schedules, which may follow from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from ajsync.asyncjobs.outcome import ScheduleOutcome, words_of
+from ajsync.asyncjobs.remedy import BACKLOG, about, remedy
+from ajsync.scheduler.election.role import RoleState
+from ajsync.scheduler.election.watermark import WATERMARK_KEY
+from ajsync.scheduler.monitor.view import View
+from ajsync.text import counted, span
+from ajsync.timestamp import NANOSECONDS
+
+_MOST_SKEW_SECONDS = 1.0
+_MOST_WATERMARK_SECONDS = 10.0
+"""A leader writes the watermark five times a second, and a change of leaders takes less than this."""
+_RECENT_MOVES = 900 * NANOSECONDS
+_MANY_MOVES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One thing that is wrong."""
+
+    tone: Literal["bad", "warn"]
+    what: str
+    """A sentence; it may have texts of others in it."""
+    remedy: str
+    """The command to begin with."""
+    schedule: str = ""
+    """The schedule that it is about; empty if it is about no schedule."""
+    since: int = 0
+    """Nanoseconds since 1970; 0 if that is not known."""
+    count: int = 0
+    """How often it happened; 0 if that cannot be counted."""
+    about: str = "This scheduler"
+    """What it is about, if it is about no schedule."""
+
+
+def troubles(view: View) -> tuple[Trouble, ...]:
+    """Everything that is wrong and listed; `trouble_count` knows how many things there are."""
+    found = [*_of_schedulers(view), *_of_queues(view), *_of_schedules(view)]
+    return tuple(sorted(found, key=lambda each: (each.tone != "bad", bool(each.schedule))))
+
+
+def trouble_count(view: View, listed: tuple[Trouble, ...]) -> int:
+    """How many things are wrong, listed or not."""
+    work = view.work
+    more = 0 if work is None else work.failing_count - len(work.failing) + work.overdue_count - len(work.overdue)
+    return len(listed) + max(more, 0)
+
+
+def _of_schedulers(view: View) -> Iterator[Trouble]:
+    status = view.status
+    if not status.connected:
+        yield Trouble("bad", f"There is no connection to {status.server}.", BACKLOG, since=status.since)
+    elif status.leader is None and status.role is not RoleState.STARTING:
+        yield Trouble("bad", "No scheduler leads, so nothing is fired.", "ajsync scheduler", about="Leadership")
+    if status.connected and status.reason and status.role is not RoleState.STARTING:
+        yield Trouble("bad", f"This scheduler could not lead: {status.reason}.", BACKLOG)
+    elif WATERMARK_KEY in view.problems:
+        found = view.problems[WATERMARK_KEY]
+        text = _sentence(found.problem)
+        yield Trouble("bad", text, found.remedy, since=found.since, count=found.count, about="Watermark")
+    age = status.watermark_age
+    if status.leader is not None and not status.leader_is_go and age is not None and age > _MOST_WATERMARK_SECONDS:
+        text = f"It is not known that anything was fired that was due in the last {span(age)}."
+        yield Trouble("bad", text, BACKLOG, since=status.watermark or 0, about="Leadership")
+    skew = status.clock_skew
+    if skew is not None and abs(skew) > _MOST_SKEW_SECONDS:
+        where, when = ("ahead of", "early") if skew > 0 else ("behind", "late")
+        text = f"The clock of this scheduler is {span(abs(skew))} {where} the server's, so tasks are fired {when}."
+        yield Trouble("warn", text, "timedatectl")
+    recent = [each for each in status.moves if status.now - each < _RECENT_MOVES]
+    if len(recent) > _MANY_MOVES:
+        text = "The leadership moves often: the log of each scheduler says why its term ended."
+        yield Trouble("warn", text, BACKLOG, since=recent[-1], count=len(recent), about="Leadership")
+
+
+def _of_queues(view: View) -> Iterator[Trouble]:
+    for queue in view.queues:
+        if queue.is_full:
+            text = f"It is full: {counted(queue.items, 'work item')} wait or are being handled."
+            yield Trouble("bad", text, BACKLOG, since=queue.oldest, about=f"Queue {queue.name}")
+
+
+def _of_schedules(view: View) -> Iterator[Trouble]:
+    for name, problem in view.problems.items():
+        if name != WATERMARK_KEY:
+            yield Trouble("bad", _sentence(problem.problem), problem.remedy, name, problem.since, problem.count)
+    work = view.work
+    if work is None:
+        return
+    for name, outcome in work.failing.items():
+        if name not in view.problems and name in view.tasks:
+            yield failure(view, name, outcome)
+    for name, since in work.overdue.items():
+        if name not in view.problems and name not in work.failing and name in view.tasks:
+            state = work.states.get(name, "")
+            meaning = words_of(state).meaning if state else "Nothing is known of its last task."
+            todo = BACKLOG if state in ("", "new") else about("history", name)
+            yield Trouble("warn", f"It should have succeeded by now. {meaning}", todo, name, since)
+
+
+def failure(view: View, name: str, outcome: ScheduleOutcome) -> Trouble:
+    """That the work of a schedule fails."""
+    last = outcome.last
+    meaning = words_of(last.state).meaning
+    text = f"{meaning} {last.last_error}" if last.last_error else meaning
+    tone: Literal["bad", "warn"] = "warn" if outcome.tone == "warn" else "bad"
+    todo = remedy(view.tasks[name], outcome)
+    return Trouble(tone, text, todo, name, outcome.failing_since or last.due, outcome.failures)
+
+
+def _sentence(problem: str) -> str:
+    return f"{problem[:1].upper()}{problem[1:]}."

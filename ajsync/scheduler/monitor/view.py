@@ -1,0 +1,90 @@
+"""A view: what the pages show of a scheduler at one moment, as values that do not change while a thread reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, get_args
+
+from ajsync.asyncjobs.history import PastFire
+from ajsync.asyncjobs.model import Pause, ScheduledTask
+from ajsync.asyncjobs.outcome import ScheduleOutcome
+from ajsync.scheduler.monitor.day import Span
+from ajsync.scheduler.monitor.queues import QueueStatus
+from ajsync.scheduler.monitor.status import ScheduleProblem, Status
+
+Verdict = Literal["invalid", "failing", "late", "unknown", "paused", "fine"]
+"""How a schedule does, as `ajsync status` says it, the worst first. `failing`: its work fails, or its fire came to
+nothing or is not stored yet; `late`: it should have succeeded by now; `unknown`: nothing is known of its work."""
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+NEED_SOMEBODY: frozenset[Verdict] = frozenset(("invalid", "failing", "late"))
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is known of the work behind the fires. Instants are nanoseconds since 1970."""
+
+    failing: Mapping[str, ScheduleOutcome] = field(default_factory=dict)
+    """Schedules whose work fails, by name, those that fail for longest first; if there are very many, only a part."""
+    failing_count: int = 0
+    overdue: Mapping[str, int] = field(default_factory=dict)
+    """Schedules that should have succeeded by an instant, and have not; if there are very many, only a part."""
+    overdue_count: int = 0
+    states: Mapping[str, str] = field(default_factory=dict)
+    """The state of the last fire of each schedule of which any is known."""
+    counts: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """By queue and state, how many schedules have a last fire in that state."""
+    complete: bool = True
+    """Whether everything was looked up that happened before this scheduler listened."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the pages show of a scheduler at one moment."""
+
+    status: Status
+    tasks: Mapping[str, ScheduledTask] = field(default_factory=dict)
+    """The schedules that count, by name."""
+    paused: Mapping[str, tuple[Pause, ScheduledTask | None]] = field(default_factory=dict)
+    """The paused ones; None for one whose value cannot be read."""
+    problems: Mapping[str, ScheduleProblem] = field(default_factory=dict)
+    """By name, why schedules cannot be fired, or could not: all of them."""
+    invalid: frozenset[str] = frozenset()
+    """The names of entries that are no schedules; the reasons are in `problems`."""
+    work: Work | None = None
+    """None if nothing follows the work."""
+    queues: tuple[QueueStatus, ...] = ()
+    """By name; none until the server was asked for them."""
+    last_day: tuple[Span, ...] = ()
+    """What was fired, missed and failed, the oldest first; it ends now."""
+    lateness: tuple[tuple[str, float], ...] = ()
+    """Of the last tasks that this scheduler made, the queue and how many seconds late it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """The last fires of one schedule."""
+
+    fires: Sequence[PastFire] = ()
+    """Newest first."""
+    trouble: str = ""
+    """Why they are not known; empty if they are."""
+
+
+class ViewSource(Protocol):
+    """What the pages ask of a scheduler. Every method is called by its loop."""
+
+    def view(self) -> View:
+        """What is shown now."""
+
+    def outcomes(self, names: Sequence[str]) -> Mapping[str, ScheduleOutcome]:
+        """What became of the last fires of some schedules; those of which nothing is known are left out."""
+
+    async def refresh(self) -> None:
+        """Ask the server for what the next view should have, unless that was done a moment ago. Raises nothing."""
+
+    async def past(self, name: str) -> Past:
+        """Look up the last fires of one schedule. Raises nothing."""
+
+    def yaml(self, task: ScheduledTask) -> str:
+        """The schedule as a file would have it, without its payload; called by a thread."""

@@ -1,0 +1,132 @@
+"""What the pages show of a real scheduler on a real server, also if it is gone or a queue is missing."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import pytest
+
+from ajsync.asyncjobs.bucket import ConfigurationBucket
+from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.asyncjobs.names import TASKS_STREAM
+from ajsync.asyncjobs.queue_store import make_queue
+from ajsync.asyncjobs.queues import QueueSettings
+from ajsync.asyncjobs.streams import make_stream
+from ajsync.scheduler import display as display_module
+from ajsync.scheduler.display import Display
+from ajsync.scheduler.monitor import queues as queues_module
+from ajsync.scheduler.monitor.page.overview import overview
+from ajsync.scheduler.monitor.page.query import Query
+from ajsync.scheduler.monitor.view import View
+from ajsync.scheduler.scheduler import Scheduler
+from ajsync.transport.connection import connect
+from ajsync.transport.context import context_for_server
+from tests.nats_server import NatsServer
+from tests.scheduler.monitor.page.parsed import Document
+from tests.scheduler.running import leading, put, put_data, running, wait_for_tasks
+from tests.waiting import until
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def bucket(server: NatsServer) -> AsyncIterator[ConfigurationBucket]:
+    """A bucket, and a queue that holds two work items."""
+    async with connect(context_for_server(server.url)) as connection:
+        made, _ = await ConfigurationBucket.create(connection)
+        await make_stream(connection, TASKS_STREAM)
+        await make_queue(connection, QueueSettings("EMAIL", max_entries=2, discard_old=False))
+        yield made
+
+
+def shown_by(scheduler: Scheduler) -> Display:
+    return Display(scheduler, name_of)
+
+
+def name_of(task: ScheduledTask) -> str:
+    return task.name
+
+
+def page(view: View) -> Document:
+    return Document(overview(view, Query()))
+
+
+async def test_what_was_fired_is_counted_and_looked_up(bucket: ConfigurationBucket) -> None:
+    await put(bucket.connection, "TICK")
+    async with leading(bucket.connection.url) as scheduler:
+        display = shown_by(scheduler)
+        await wait_for_tasks(bucket.connection, 1)
+        await until(lambda: display.view().last_day[-1].fired >= 1)
+        view = display.view()
+        assert [*view.tasks] == ["TICK"]
+        assert {queue for queue, _ in view.lateness} == {"EMAIL"}
+        past = await display.past("TICK")
+        assert (past.fires[0].state, past.trouble) == ("new", "")
+        assert (await display.past("NOBODY")).fires == ()
+
+
+async def test_a_full_queue_and_a_missing_one_are_found_with_what_to_do(bucket: ConfigurationBucket) -> None:
+    await put(bucket.connection, "TICK")
+    await put(bucket.connection, "LOST", queue="NOWHERE")
+    async with leading(bucket.connection.url) as scheduler:
+        display = shown_by(scheduler)
+        await until(lambda: {"TICK", "LOST"} <= scheduler.records.all_problems().keys())
+        await display.refresh()
+        view = display.view()
+        email, nowhere = view.queues
+        assert (email.name, email.items, email.is_full) == ("EMAIL", 2, True)
+        assert email.oldest > 0
+        assert nowhere.missing
+        document = page(view)
+        assert document.headings[0].endswith("problems")
+        found = dict(
+            zip(document.column("What is wrong", "Problem"), document.column("What is wrong", "To do"), strict=True)
+        )
+        (lost,) = (todo for what, todo in found.items() if what.startswith("LOST"))
+        assert lost.startswith("ajc queues add NOWHERE && ajsync backfill LOST --from 20")
+        assert any(what.startswith("Queue EMAIL") for what in found)
+        assert any(what.startswith("TICK Not stored yet") for what in found)
+
+
+async def test_the_name_of_an_entry_cannot_become_a_command(bucket: ConfigurationBucket) -> None:
+    await put_data(bucket.connection, "$(reboot)", b"no JSON")
+    async with leading(bucket.connection.url) as scheduler:
+        (found,) = scheduler.records.problems
+        assert found.remedy == "ajsync view '$(reboot)'"
+        assert shown_by(scheduler).view().invalid == {"$(reboot)"}
+
+
+async def test_while_the_server_is_gone_the_page_says_so_and_nothing_waits_for_long(
+    bucket: ConfigurationBucket, server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queues_module, "_ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr(display_module, "_PAST_SECONDS", 0.1)
+    await put(bucket.connection, "TICK", schedule="@yearly")
+    async with leading(bucket.connection.url) as scheduler:
+        display = shown_by(scheduler)
+        server.stop()
+        await until(lambda: not scheduler.connection.is_connected)
+        await display.refresh()
+        (queue,) = display.view().queues
+        assert queue.trouble
+        assert (await display.past("TICK")).trouble
+        document = page(display.view())
+        assert "There is no connection" in document.column("What is wrong", "Problem")[0]
+        server.start()
+        await until(lambda: scheduler.connection.is_connected)
+
+
+async def test_who_leads_and_that_the_leadership_has_moved_is_seen_by_a_stand_by(bucket: ConfigurationBucket) -> None:
+    async with AsyncExitStack() as first:
+        await first.enter_async_context(leading(bucket.connection.url, "one"))
+        async with running(bucket.connection.url, "two") as scheduler:
+            display = shown_by(scheduler)
+            await until(lambda: display.view().status.leader == "one")
+            view = display.view()
+            assert view.status.moves == ()
+            assert "The scheduler one leads. two, which shows this page, is ready" in page(view).text
+            await first.aclose()
+            await until(lambda: scheduler.leads)
+            assert len(display.view().status.moves) == 1
+            assert "The leadership has moved 1 time since" in page(display.view()).text
