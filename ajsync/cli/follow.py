@@ -17,6 +17,7 @@ from ajsync.cli.options.values import Creation, FiringOptions, Scope
 from ajsync.cli.project import load, unmatched_text
 from ajsync.cli.session import chosen_context, destination, elsewhere, goal, open_bucket, stop_on_signals
 from ajsync.config import Configuration
+from ajsync.config.content import FileCache
 from ajsync.config.file_watcher import FileWatcher
 from ajsync.config.inputs import Inputs
 from ajsync.reconcile.apply.watch_loop import WatchLoop
@@ -33,17 +34,20 @@ class _Followed:
 
     def __init__(self, scope: Scope) -> None:
         self._folder = working_folder()
+        self._cache = FileCache()
         self.inputs = Inputs()
-        self.configuration = load(scope, folder=self._folder, inputs=self.inputs)
+        self.configuration = load(scope, folder=self._folder, inputs=self.inputs, cache=self._cache)
         # From now on by its path: while a release is swapped the file is missing, and one in a folder above belongs to
         # another project.
         self._scope = replace(scope, config=self.configuration.project)
 
-    def reload(self) -> Configuration:
-        """Load the configuration again. Raises as `load` does, and keeps what was there."""
+    def reload(self, *, whole: bool) -> Configuration:
+        """Load again, the `whole` or what has changed. Raises as `load` does, and keeps what was there."""
         known, inputs = self.configuration.unmatched, Inputs()
+        if whole:
+            self._cache.forget()
         try:
-            self.configuration = load(self._scope, folder=self._folder, inputs=inputs, again=True)
+            self.configuration = load(self._scope, folder=self._folder, inputs=inputs, cache=self._cache, again=True)
         finally:
             self.inputs = inputs  # for files that are not valid too: the change that repairs them may be elsewhere
         if self.configuration.unmatched != known:
@@ -78,7 +82,7 @@ async def follow_files(
 
         loop = WatchLoop(
             goal(followed.configuration, opened),
-            lambda: goal(followed.reload(), opened),
+            lambda whole: goal(followed.reload(whole=whole), opened),
             connection,
             partial(open_bucket, connection, creation),
             stop,

@@ -13,6 +13,7 @@ from ajsync.cli.output.build_machine import print_commands
 from ajsync.cli.output.terminal import warn
 from ajsync.cli.runs import Runs
 from ajsync.config import Configuration, load_configuration, load_owner
+from ajsync.config.content import FileCache
 from ajsync.config.inputs import Inputs
 from ajsync.config.project import list_environments
 from ajsync.config.variables import Given, Spelled
@@ -30,11 +31,13 @@ def load(
     empty: bool = False,
     folder: Path | None = None,
     inputs: Inputs | None = None,
+    cache: FileCache | None = None,
     again: bool = False,
 ) -> Configuration:
     """Load the configuration that the options name; with `empty` there may be no schedules file yet.
 
     The names of the options are relative to `folder`, or to the working directory. `inputs` gets what was looked at.
+    With a `cache` only what has changed since its last load is read.
     Raises UsageError if --var gives a variable that occurs nowhere, but not `again`: later the files may use it or not.
     """
     start = time.perf_counter()
@@ -46,6 +49,7 @@ def load(
         empty=empty,
         inputs=inputs,
         variables=given(scope),
+        cache=cache,
     )
     if configuration.unused and not again:
         raise UsageError(_unused_text(configuration.unused[0]))

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 from ajsync.config.files import Folder, Unlistable
+from ajsync.config.versions import FileStatus, file_status
 from ajsync.files import way
 
-FileState: TypeAlias = tuple[list[str], dict[Path, tuple[int, ...]]]
+FileState: TypeAlias = tuple[list[str], dict[Path, FileStatus]]
 """The errors of patterns, and the state of each file."""
 
 
@@ -33,7 +34,7 @@ class Inputs:
         Links are followed, so a change is seen however the content was replaced.
         """
         paths, problems = self._look()
-        return problems, {path: _status(path) for path in paths}
+        return problems, {path: file_status(path) for path in paths}
 
     def watched(self) -> Watched:
         """The folders in which something changes when one of the files changes, or a link on the way to it."""
@@ -76,15 +77,6 @@ class Watched:
                 status = folder.stat()
                 found.add((str(folder), status.st_dev, status.st_ino))
         return frozenset(found)
-
-
-def _status(path: Path) -> tuple[int, ...]:
-    """What identifies the content of a file. Its time of change says too that it became readable."""
-    try:
-        found = path.stat()
-    except (OSError, ValueError) as error:  # ValueError: not a possible name
-        return (getattr(error, "errno", None) or 0,)
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _way(path: Path) -> Iterator[Path]:

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.queues import QueueSettings
 from ajsync.config.calendars import read_calendar_files
+from ajsync.config.content import FileCache, FileContent, LoadedSchedule
+from ajsync.config.digest import digest_of, digest_of_rows
 from ajsync.config.files import Folder, Pattern, Unlistable, unmatched_problem
 from ajsync.config.for_each import told
 from ajsync.config.inputs import Inputs
 from ajsync.config.members import MemberChecks
 from ajsync.config.problems import Problems
 from ajsync.config.project import PROJECT_FILE, Project, find_project, read_project
-from ajsync.config.schedules import LoadedSchedule, SchedulesReader
+from ajsync.config.schedules import SchedulesReader
 from ajsync.config.variables import NO_VARIABLES, Given
 from ajsync.config.wording import shown
 from ajsync.errors import ConfigurationError, Location, Problem
 from ajsync.safety import Safety
 from ajsync.text import shorten
+
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +72,14 @@ def load_configuration(
     empty: bool = False,
     inputs: Inputs | None = None,
     variables: Given = NO_VARIABLES,
+    cache: FileCache | None = None,
 ) -> Configuration:
     """Read `ajsync.yaml` and the files that it names, for one environment, whose variables `variables` replaces.
 
     `project` is the path of `ajsync.yaml`, relative to the folder `start`; without it the file is searched from `start`
     upwards. With `owner` the files must belong to that owner. With `empty` there may be no schedules files yet.
     Messages name files relative to `start`. `inputs` is filled with what was looked at, also if there are problems.
+    With a `cache` only those files are read that have changed since its last load, which had the same arguments.
 
     Raises ConfigurationError with every problem of every file.
     """
@@ -90,9 +94,15 @@ def load_configuration(
         found = replace(found, calendars={**found.calendars, **days})
         files = _schedules_files(found, folder, path, problems, empty=empty)
         reader = SchedulesReader(found, folder, checks, inputs.files)
-        entries = [entry for file, defaults in files.items() for entry in reader.read(file, defaults, problems)]
-        locations = _locations(entries, problems)
-    tasks = {entry.name: entry.task for entry in entries if entry.task is not None and not entry.suspended}
+        contents = (cache or FileCache()).contents(found, reader.read, files, inputs.files, problems)
+        locations = _locations(contents, problems)
+    tasks = _united(content.tasks for content in contents)
+    queues = found.queues.values()
+    if cache is None:
+        digest = digest_of(found.owner, tasks, queues)
+    else:
+        digest = digest_of_rows(found.owner, _united(content.rows for content in contents), queues)
+    used = found.variables.used.union(*(content.used for content in contents))
     sources = (path, *files, *sorted(inputs.files - {path}))
     return Configuration(
         project=path,
@@ -103,13 +113,13 @@ def load_configuration(
         tasks=tasks,
         queues=tuple(queue for _, queue in sorted(found.queues.items())),
         locations=locations,
-        suspended=frozenset(entry.name for entry in entries if entry.suspended),
-        without_queue=frozenset(entry.name for entry in entries if not entry.queue_named),
+        suspended=frozenset().union(*(content.suspended for content in contents)),
+        without_queue=frozenset().union(*(content.without_queue for content in contents)),
         sources=sources,
         patterns=inputs.patterns,
         unmatched=tuple(map(folder.shown, folder.unmatched(inputs.patterns, sources))),
-        unused=tuple(sorted(variables.keys() - found.declared - found.variables.used)),
-        digest=_digest(found.owner, tasks, found.queues.values()),
+        unused=tuple(sorted(variables.keys() - found.declared - used)),
+        digest=digest,
     )
 
 
@@ -236,15 +246,26 @@ def _doubly_matched(pattern: Pattern, first: Pattern, path: str) -> Problem:
     return Problem(pattern.location, message, "make one of them narrower, or give defaults in only one of them")
 
 
-def _locations(entries: list[LoadedSchedule], problems: list[Problem]) -> Mapping[str, Location]:
+def _locations(contents: Sequence[FileContent], problems: list[Problem]) -> Mapping[str, Location]:
+    """Where each name is; a name that is there twice is a problem."""
+    locations = _united(content.locations for content in contents)
+    if len(locations) == sum(len(content.entries) for content in contents):
+        return locations
     by_name: dict[str, LoadedSchedule] = {}
     told: set[tuple[str, Location, Location]] = set()  # a name may be made a thousand times in one place
-    for entry in entries:
+    for entry in chain.from_iterable(content.entries for content in contents):
         first = by_name.setdefault(entry.name, entry)
         if first is not entry and (where := (entry.name, first.location, entry.location)) not in told:
             told.add(where)
             problems.append(_defined_twice(entry, first))
-    return {name: entry.location for name, entry in by_name.items()}
+    return locations
+
+
+def _united(parts: Iterable[Mapping[str, V]]) -> dict[str, V]:
+    united: dict[str, V] = {}
+    for part in parts:
+        united.update(part)
+    return united
 
 
 def _defined_twice(entry: LoadedSchedule, first: LoadedSchedule) -> Problem:
@@ -261,23 +282,3 @@ def _defined_twice(entry: LoadedSchedule, first: LoadedSchedule) -> Problem:
     differing = " or ".join(f"${{{key}}}" for key in other if one[key] != other[key] and f"${{{key}}}" not in entry.key)
     hint = f"put {shorten(differing)} into the name" if differing else "remove one of the values"
     return Problem(entry.location, message, hint)
-
-
-def _digest(owner: str, tasks: Mapping[str, ScheduledTask], queues: Iterable[QueueSettings]) -> str:
-    rows: list[list[object]] = []
-    for name, task in sorted(tasks.items()):
-        managed = task.settings
-        payload = None if task.payload is None else base64.b64encode(task.payload).decode()
-        row: list[object] = [name, task.schedule, task.queue, task.task_type, payload, task.deadline, task.max_tries]
-        row += [managed.description, managed.catchup, managed.catchup_window, managed.overlap, managed.jitter]
-        # What was added later is left out while it has its default, so that the plans that users have saved stay valid.
-        later = {
-            "labels": managed.labels,
-            "from": managed.from_,
-            "until": managed.until,
-            "except": managed.except_,
-        }
-        added = {name: value for name, value in later.items() if value}
-        rows.append([*row, added] if added else row)
-    declared = sorted(map(astuple, queues))
-    return hashlib.sha256(json.dumps([owner, rows, *([declared] if declared else [])]).encode()).hexdigest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +13,22 @@ from ajsync.asyncjobs.model import Managed, ScheduledTask, member_name, sorted_l
 from ajsync.asyncjobs.names import DEFAULT_QUEUE
 from ajsync.asyncjobs.size import MAX_PAYLOAD, too_large
 from ajsync.config.calendars import excepted_days, no_season, unknown_problems
-from ajsync.config.document import MAX_EXPANDED_SIZE, Document, read_document
+from ajsync.config.content import FileContent, LoadedSchedule
+from ajsync.config.document import MAX_EXPANDED_SIZE, Document, parse_document
 from ajsync.config.explain import explain
 from ajsync.config.files import Folder
-from ajsync.config.for_each import Combination, Gathered, apart, combinations, misfits, told
+from ajsync.config.for_each import Combination, Gathered, apart, combinations, misfits
 from ajsync.config.members import MemberChecks, Members, merged
 from ajsync.config.misshapen import misplaced, misshapen
 from ajsync.config.names import wrong_name
-from ajsync.config.nodes import MAX_NODES
+from ajsync.config.nodes import MAX_FILE_SIZE, MAX_NODES
 from ajsync.config.problems import Problems
 from ajsync.config.project import PROJECT_FILE, Project
 from ajsync.config.schema import SCHEDULES_SCHEMA, strict_schema, validator
 from ajsync.config.variables import Room, Variables, unless_unresolved
+from ajsync.config.versions import FileVersion, read_version
 from ajsync.config.wording import shown
 from ajsync.errors import Location, Problem, ScheduleError
-from ajsync.files import read_regular
 from ajsync.schedule import split_zone, stored_schedule
 from ajsync.text import nearest, quote
 
@@ -37,29 +38,6 @@ _SETTINGS = {
 }
 """Members that are stored as they are, apart from Go's fields, and their attributes."""
 _SEASON = frozenset(("from", "until", "except"))
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedSchedule:
-    """One schedule of a file."""
-
-    name: str
-    location: Location
-    """The place of its name."""
-    task: ScheduledTask | None
-    """None if something in it is wrong."""
-    suspended: bool
-    queue_named: bool
-    """Whether the schedule or its defaults name a queue."""
-    key: str
-    """Its name as the file has it, with placeholders."""
-    combination: Combination | None
-    """The values that made it, if it has `for_each`."""
-
-    @property
-    def origin(self) -> str:
-        """What it comes from, in words."""
-        return shown(self.key) if self.combination is None else f"{shown(self.key)} for {told(self.combination)}"
 
 
 class SchedulesReader:
@@ -74,25 +52,33 @@ class SchedulesReader:
         self._named = named
         self._days: dict[tuple[str, ...], tuple[str, ...]] = {}
 
-    def read(self, path: Path, defaults: Members, problems: list[Problem]) -> list[LoadedSchedule]:
-        """The schedules of a file, for which `files` has these defaults. What is wrong is added to `problems`."""
-        file, known = self._folder.shown(path), len(problems)
-        document = read_document(path, file, "let `files` match only readable files", problems)
+    def read(self, path: Path, defaults: Members, problems: list[Problem]) -> FileContent:
+        """What a file comes to, for which `files` has these defaults. What is wrong is added to `problems`."""
+        shown_as, known = self._folder.shown(path), len(problems)
+        try:
+            data, version = read_version(path, MAX_FILE_SIZE)
+        except OSError as error:
+            hint = "let `files` match only readable files"
+            problems.append(Problem(Location(shown_as), f"cannot be read: {error.strerror}", hint))
+            return FileContent()
+        versions = {path: version}
+        document = parse_document(data, shown_as, problems)
         if document is None:
-            return []
+            return FileContent(versions=versions)
         value, repeated = apart(document.value)
-        room = Room()
-        value, unresolved = self._project.variables.replace(document, value, (), room)
+        variables, room = replace(self._project.variables, used=set()), Room()
+        value, unresolved = variables.replace(document, value, (), room)
         wrong = [*misshapen(value)]
         found = Problems()
         found += (each.problem(document, ()) for each in wrong or explain(self._structure, value))
         # Without schedules it is another kind of file, so none of its values is checked or shown.
         ours = isinstance(value, dict) and "schedules" in value
         source, defaults = self._folder.source(path), merged(self._project.defaults, defaults)
-        entries = self._entries(value, repeated, _File(document, path, source, defaults, room), found) if ours else []
+        file = _File(document, path, source, defaults, variables, room, versions)
+        entries = self._entries(value, repeated, file, found) if ours else []
         # Nothing more is known of a value that cannot be read, or whose placeholder cannot be replaced.
         problems += unresolved + unless_unresolved(found, problems[known:] + unresolved)
-        return entries
+        return FileContent(entries, frozenset(variables.used), versions)
 
     def _entries(
         self, value: dict[str, Any], repeated: Mapping[str, dict[str, Any]], file: _File, problems: list[Problem]
@@ -110,7 +96,7 @@ class SchedulesReader:
             if key in repeated:
                 entries += self._repeated(key, repeated[key], file, problems)
             elif key not in skipped:
-                name, misnamed = self._name(key, file, self._project.variables)
+                name, misnamed = self._name(key, file, file.variables)
                 found = Problems()
                 entry = self._entry(key, name, schedules[key], file, found)
                 entries += [] if misnamed else [entry]
@@ -122,7 +108,7 @@ class SchedulesReader:
         self, key: str, written: dict[str, Any], file: _File, problems: list[Problem]
     ) -> Iterator[LoadedSchedule]:
         """The schedules that come out of one with `for_each`."""
-        document, place, variables = file.document, ("schedules", key), self._project.variables
+        document, place, variables = file.document, ("schedules", key), file.variables
         for_each, unresolved = variables.replace(document, written["for_each"], (*place, "for_each"), file.room)
         found = Problems()
         self._checks.check_one("for_each", for_each, document, place, found)
@@ -173,7 +159,7 @@ class SchedulesReader:
         task = None
         if isinstance(schedule, dict):
             draft = _Draft(key, name, own, merged(file.defaults, own), document, problems)
-            task = self._task(draft, file.source, file.path.parent)
+            task = self._task(draft, file)
         return LoadedSchedule(
             name=name,
             location=document.location(place, of_key=True),
@@ -184,13 +170,13 @@ class SchedulesReader:
             combination=combination,
         )
 
-    def _task(self, draft: _Draft, source: str, folder: Path) -> ScheduledTask:
+    def _task(self, draft: _Draft, file: _File) -> ScheduledTask:
         own, members = draft.own, draft.members
         if "task_type" not in members:
             draft.problem("task_type is missing", "set it here or in defaults")
         payload = own.get("payload", own.get("payload_base64"))
         if own.get("payload_file") is not None:
-            payload = self._payload_file(draft, folder)
+            payload = self._payload_file(draft, file)
         settings = {attribute: members[name] for name, attribute in _SETTINGS.items() if name in members}
         if "except" in members:
             settings["except_"] = self._excepted(draft)
@@ -203,7 +189,7 @@ class SchedulesReader:
             task_type=members.get("task_type", ""),
             payload=payload,
             **{name: members[name] for name in ("deadline", "max_tries") if name in members},
-            managed=Managed(self._project.owner, source, own.get("description", ""), **settings),
+            managed=Managed(self._project.owner, file.source, own.get("description", ""), **settings),
         )
         if self._project.queues_given and task.queue is not None and task.queue not in self._project.queues:
             meant = nearest(task.queue, self._project.queues)
@@ -231,8 +217,8 @@ class SchedulesReader:
                 return None
         return self._days[items]
 
-    def _payload_file(self, draft: _Draft, folder: Path) -> bytes:
-        named = draft.own["payload_file"]
+    def _payload_file(self, draft: _Draft, file: _File) -> bytes:
+        named, folder = draft.own["payload_file"], file.path.parent
         path = folder / named
         self._named.add(path)
         refused = self._folder.refuses(path, besides=folder)
@@ -241,11 +227,13 @@ class SchedulesReader:
             draft.problem(message, "put the file beside the schedules files", "payload_file")
             return b""
         try:
-            return read_regular(path, MAX_PAYLOAD)
+            data, version = read_version(path, MAX_PAYLOAD)
         except OSError as error:
             message = f"payload_file: {shown(named)} cannot be read: {self._folder.shown(path)}: {error.strerror}"
             draft.problem(message, self._payload_hint(named, folder), "payload_file")
             return b""
+        file.versions.setdefault(path, version)  # the first one, if it changes while several schedules read it
+        return data
 
     def _payload_hint(self, named: str, folder: Path) -> str:
         """What to write instead of a path that leads to no payload. It may be relative to the project's folder."""
@@ -268,7 +256,10 @@ class _File:
     """Its name in the bucket."""
     defaults: Members
     """What applies to its schedules."""
+    variables: Variables
     room: Room
+    versions: dict[Path, FileVersion]
+    """What was read for it."""
 
 
 @dataclass(frozen=True, slots=True)

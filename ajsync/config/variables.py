@@ -70,7 +70,7 @@ class Variables:
     values: Mapping[str, Scalar] = field(default_factory=dict)
     absence: str = ""
     """The hint about a variable that is not defined, if the environment defines none or is not chosen."""
-    used: set[str] = field(default_factory=set)
+    used: set[str] = field(default_factory=set, compare=False)
     """Gets the name of each variable that replaces a placeholder."""
 
     def replace(

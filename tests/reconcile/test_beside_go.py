@@ -79,7 +79,7 @@ async def test_a_follower_warns_once_of_what_a_go_scheduler_ignores_and_again_of
         async def open_bucket() -> ConfigurationBucket:
             return await ConfigurationBucket.open(connection)
 
-        follower = WatchLoop(goals[0], lambda: goals[0], connection, open_bucket, stop)
+        follower = WatchLoop(goals[0], lambda _: goals[0], connection, open_bucket, stop)
         running = asyncio.create_task(follower.run(changed, 0.05))
         steps: list[dict[str, dict[str, Any]]] = [{}, {"B": {"jitter": 1}}, {"C": {}}]
         for more in steps:

@@ -42,12 +42,15 @@ def _has_to_wait(change: Change) -> bool:
 
 
 class WatchLoop:
-    """Keeps the bucket equal to the goal that `load` returns; while the files are invalid, the last good one counts."""
+    """Keeps the bucket equal to the goal that `load` returns; while the files are invalid, the last good one counts.
+
+    `load` gets whether it is to read all files, and not only those that have changed.
+    """
 
     def __init__(
         self,
         goal: Goal,
-        load: Callable[[], Goal],
+        load: Callable[[bool], Goal],
         connection: Connection,
         open_bucket: Callable[[], Awaitable[ConfigurationBucket]],
         stop: asyncio.Event,
@@ -76,15 +79,19 @@ class WatchLoop:
     async def run(self, changed: asyncio.Event, resync: float) -> None:
         """Reconcile now, whenever `changed` is set, and every `resync` seconds, until stopped.
 
-        The files are read each time, because watching can miss a change; on network file systems it misses all.
+        At those intervals all files are read, because watching can miss a change.
         """
+        resync_at = time.monotonic() + resync
         while not self._stop.is_set():
-            whole = await self._reconcile_unless_stopped()
-            await first_of(changed, self._stop, timeout=resync if whole else min(resync, RETRY_SECONDS))
-            seen = changed.is_set()
+            done = await self._reconcile_unless_stopped()
+            left = max(resync_at - time.monotonic(), 0.0)
+            await first_of(changed, self._stop, timeout=left if done else min(left, RETRY_SECONDS))
+            seen, whole = changed.is_set(), time.monotonic() >= resync_at
             changed.clear()
-            if seen or (whole and not self._stop.is_set()):
-                await self._reload()
+            if whole:
+                resync_at = time.monotonic() + resync
+            if (seen or whole) and not self._stop.is_set():
+                await self._reload(whole=whole)
 
     async def _reconcile_unless_stopped(self) -> bool:
         """Reconcile; after a stop it may still finish, as long as the server is reachable."""
@@ -157,10 +164,10 @@ class WatchLoop:
                 log.warning("%s", not_recorded(error))
             self._unrecorded = str(error)
 
-    async def _reload(self) -> None:
+    async def _reload(self, *, whole: bool) -> None:
         try:
             # In a thread, so that a scheduler in this process keeps firing while thousands of schedules are read.
-            goal = await asyncio.to_thread(self._load)
+            goal = await asyncio.to_thread(self._load, whole)
         except InvalidError as error:
             self._keep("The files are not valid; the last good configuration stays in force:\n%s", str(error))
             return

@@ -50,7 +50,7 @@ async def applying(server: NatsServer) -> AsyncIterator[tuple[asyncio.Task[None]
         async def open_bucket() -> ConfigurationBucket:
             return await ConfigurationBucket.open(connection)
 
-        follower = WatchLoop(files, lambda: files, connection, open_bucket, stop)
+        follower = WatchLoop(files, lambda _: files, connection, open_bucket, stop)
         running = asyncio.create_task(follower.run(asyncio.Event(), 60))
         try:
             while not await stored(other):  # a read of the bucket would wait until nobody writes
@@ -109,7 +109,7 @@ async def test_what_nobody_saw_change_is_found_at_the_next_resync_and_told_once(
     caplog.set_level("INFO", "ajsync.reconcile.apply.watch_loop")
     files: list[Goal | InvalidError] = [wanted("A")]
 
-    def load() -> Goal:
+    def load(_whole: bool = True) -> Goal:
         if isinstance(files[0], InvalidError):
             raise files[0]
         return files[0]
@@ -136,6 +136,30 @@ async def test_what_nobody_saw_change_is_found_at_the_next_resync_and_told_once(
         await running
         assert {*await bucket.names()} == {"A", "B"}
     assert told("it is broken") == told("Read the files") == 1
+
+
+async def test_files_that_never_stop_changing_are_still_read_as_a_whole_at_each_resync(server: NatsServer) -> None:
+    changed, stop = asyncio.Event(), asyncio.Event()
+    reads: list[bool] = []
+
+    def load(whole: bool) -> Goal:
+        reads.append(whole)
+        loop.call_soon_threadsafe(changed.set)
+        return wanted("A")
+
+    loop = asyncio.get_running_loop()
+    async with connect(context_for_server(server.url)) as connection:
+        bucket, _ = await ConfigurationBucket.create(connection)
+
+        async def open_bucket() -> ConfigurationBucket:
+            return bucket
+
+        follower = WatchLoop(wanted("A"), load, connection, open_bucket, stop)
+        running = asyncio.create_task(follower.run(changed, 0.2))
+        changed.set()
+        await until(lambda: reads.count(True) >= 2)
+        stop.set()
+        await running
 
 
 class Known:
@@ -170,7 +194,7 @@ async def test_a_follower_records_what_it_applies_and_says_once_that_it_cannot(
                     await asyncio.sleep(0.01)
 
         where = Destination("prod")
-        follower = WatchLoop(goals[0], lambda: goals[0], connection, open_bucket, stop, where)
+        follower = WatchLoop(goals[0], lambda _: goals[0], connection, open_bucket, stop, where)
         running = asyncio.create_task(follower.run(changed, 0.05))
         await recorded(1)
         known.commit = Commit("2" * 40)  # nothing to do, and another commit

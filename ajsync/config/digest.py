@@ -1,0 +1,54 @@
+"""The digest of a configuration: SHA-256 over the owner, the desired schedules and the queues.
+
+It is that of a JSON text, whose part for a schedule is the same however the text is put together. So the parts of files
+that have not changed can be kept.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple
+
+from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.asyncjobs.queues import QueueSettings
+
+
+def digest_of(owner: str, tasks: Mapping[str, ScheduledTask], queues: Iterable[QueueSettings]) -> str:
+    """The digest in hex, whatever the order of the schedules and queues."""
+    return _digest(owner, json.dumps([_row(name, task) for name, task in sorted(tasks.items())]), queues)
+
+
+def digest_of_rows(owner: str, rows: Mapping[str, str], queues: Iterable[QueueSettings]) -> str:
+    """The same from the rows of all schedules by name."""
+    return _digest(owner, f"[{', '.join([row for _, row in sorted(rows.items())])}]", queues)
+
+
+def row_text(task: ScheduledTask) -> str:
+    """The part of the text that is of one schedule."""
+    return json.dumps(_row(task.name, task))
+
+
+def _digest(owner: str, rows: str, queues: Iterable[QueueSettings]) -> str:
+    declared = sorted(map(astuple, queues))
+    of_queues = f", {json.dumps(declared)}" if declared else ""
+    return hashlib.sha256(f"[{json.dumps(owner)}, {rows}{of_queues}]".encode()).hexdigest()
+
+
+def _row(name: str, task: ScheduledTask) -> list[object]:
+    managed = task.settings
+    payload = None if task.payload is None else base64.b64encode(task.payload).decode()
+    row: list[object] = [name, task.schedule, task.queue, task.task_type, payload, task.deadline, task.max_tries]
+    row += [managed.description, managed.catchup, managed.catchup_window, managed.overlap, managed.jitter]
+    if managed.labels or managed.from_ or managed.until or managed.except_:
+        # What was added later is left out while it has its default, so that the plans that users have saved stay valid.
+        later = {
+            "labels": managed.labels,
+            "from": managed.from_,
+            "until": managed.until,
+            "except": managed.except_,
+        }
+        row.append({name: value for name, value in later.items() if value})
+    return row

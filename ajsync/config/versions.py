@@ -1,0 +1,53 @@
+"""Which version of a file was read, and whether the file still is as it was then."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from ajsync.files import read_regular
+from ajsync.timestamp import NANOSECONDS
+
+FileStatus: TypeAlias = tuple[int, ...]
+
+_STEP = 2 * NANOSECONDS
+"""Some file systems count time in steps of so many nanoseconds. Within a step a file can change without a trace."""
+
+
+def file_status(path: Path) -> FileStatus:
+    """What identifies the content of a file, links followed. Its time of change says too that it became readable."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError) as error:  # ValueError: not a possible name
+        return (getattr(error, "errno", None) or 0,)
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+@dataclass(frozen=True, slots=True)
+class FileVersion:
+    """The version of a file that was read."""
+
+    status: FileStatus
+    digest: bytes
+    """SHA-256 of its bytes."""
+    settled: bool
+    """Whether every later change shows in its status, because it had not changed for a while when it was read."""
+
+    def is_current(self, path: Path, limit: int) -> bool:
+        """Whether the file still is as it was read. Its bytes are read only if the status cannot tell."""
+        if file_status(path) != self.status:
+            return False
+        try:
+            return self.settled or hashlib.sha256(read_regular(path, limit)).digest() == self.digest
+        except OSError:
+            return False
+
+
+def read_version(path: Path, limit: int) -> tuple[bytes, FileVersion]:
+    """The bytes of a file, and their version. Raises as `read_regular`."""
+    now, status = time.time_ns(), file_status(path)  # before the bytes, so that it is never that of a later version
+    data = read_regular(path, limit)
+    return data, FileVersion(status, hashlib.sha256(data).digest(), max(status[-2:]) < now - _STEP)
