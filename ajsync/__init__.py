@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         UsageError,
         WriteError,
     )
+    from ajsync.inspect.live import LeaderNews, NotHeard, TaskNews
     from ajsync.inspect.status import BucketStatus, ScheduleStatus
     from ajsync.reconcile.apply.apply import Outcome, Result
     from ajsync.reconcile.impact import Impact, Peak, QueueImpact
@@ -69,9 +70,11 @@ __all__ = [
     "GateError",
     "Impact",
     "InvalidError",
+    "LeaderNews",
     "Location",
     "Managed",
     "NotFoundError",
+    "NotHeard",
     "NotPermittedError",
     "Origin",
     "Outcome",
@@ -97,6 +100,7 @@ __all__ = [
     "StoredTask",
     "StoredValueError",
     "Task",
+    "TaskNews",
     "UnreachableError",
     "Update",
     "UsageError",
@@ -122,6 +126,7 @@ _PLACES = {
     "ajsync.asyncjobs.tasks": ("StoredTask",),
     "ajsync.config.load": ("Configuration",),
     "ajsync.scheduler.election.duty": ("Duty",),
+    "ajsync.inspect.live": ("LeaderNews", "NotHeard", "TaskNews"),
     "ajsync.inspect.status": ("BucketStatus", "ScheduleStatus"),
     "ajsync.reconcile.apply.apply": ("Outcome", "Result"),
     "ajsync.reconcile.impact": ("Impact", "Peak", "QueueImpact"),

@@ -22,6 +22,7 @@ from ajsync.asyncjobs.streams import make_stream
 from ajsync.asyncjobs.task_store import enqueue, load_task
 from ajsync.asyncjobs.tasks import StoredTask
 from ajsync.errors import InvalidError, NotFoundError, StoredValueError, UnreachableError, UsageError
+from ajsync.inspect.live import Follower, News
 from ajsync.inspect.status import BucketStatus, read_status
 from ajsync.reconcile.apply.record import read_record
 from ajsync.reconcile.pause import Owners, failure, pause, resume
@@ -255,8 +256,28 @@ class Client:
             await asyncio.wait((running,))
             self._watches.discard(running)
 
+    async def tail(self, selection: Selection = EVERYTHING) -> AsyncGenerator[News, None]:
+        """What happens to the work of the schedules, all or those selected, as `ajsync tail` shows it.
+
+        Ends with the client. Raises UnreachableError once the connection is given up, or if the client has ended, and
+        NotPermittedError if the server does not let it listen.
+        """
+        await self.bucket()
+        if self._ended:
+            raise UnreachableError("The client has ended, so it follows nothing. Connect again.")
+        follower = Follower(self.connection, selection.matches)
+        self._watches.add(follower.job)
+        try:
+            await follower.start()
+            while news := await follower.take():
+                for each in news:
+                    yield each
+        finally:
+            await follower.end()
+            self._watches.discard(follower.job)
+
     async def end_watches(self) -> None:
-        """End every `watch`, and begin no other; `connect` calls this when its block ends."""
+        """End every `watch` and `tail`, and begin no other; `connect` calls this when its block ends."""
         self._ended = True
         for running in self._watches:
             running.cancel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from ajsync.asyncjobs.foreign import decode_object, member
 from ajsync.asyncjobs.ids import nearest_second, new_id
@@ -17,6 +18,7 @@ from ajsync.timestamp import NANOSECONDS, format_timestamp
 TASK_STATE_SUBJECT = f"{EVENT_SUBJECT}task_state."
 """The id of the task follows."""
 _TASK_STATE = "io.choria.asyncjobs.v1.task_state"
+_LEADER_ELECTED = "io.choria.asyncjobs.v1.leader_elected"
 
 
 def task_state_subject(task_id: str) -> str:
@@ -46,10 +48,7 @@ class TaskStateEvent:
 
 def decode_task_state(data: bytes) -> TaskStateEvent:
     """Read an event of a task; an unknown state is kept as it is. Raises StoredValueError if it is not one."""
-    value = decode_object(data)
-    kind = member(value, "type", str)
-    if kind != _TASK_STATE:
-        raise StoredValueError(f"an event of the type {quote(kind)}, not {_TASK_STATE}")
+    value = _decode(data, _TASK_STATE)
     return TaskStateEvent(
         task_id=member(value, "task_id", str),
         state=member(value, "state", str),
@@ -88,6 +87,18 @@ def leader_elected_event(name: str, seconds: int) -> bytes:
     return (
         f'{_head("leader_elected", seconds)}"name":{encode_string(name)},"component":"{SCHEDULER_ELECTION}"}}'
     ).encode()
+
+
+def decode_leader_elected(data: bytes) -> str:
+    """Read the event that a scheduler has won the election: its name. Raises StoredValueError if it is not one."""
+    return member(_decode(data, _LEADER_ELECTED), "name", str)
+
+
+def _decode(data: bytes, kind: str) -> dict[str, Any]:
+    value = decode_object(data)
+    if (found := member(value, "type", str)) != kind:
+        raise StoredValueError(f"an event of the type {quote(found)}, not {kind}")
+    return value
 
 
 def _head(kind: str, seconds: int) -> str:

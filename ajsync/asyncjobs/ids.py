@@ -19,6 +19,8 @@ KSUID_END = KSUID_EPOCH + 2**32
 
 _PAYLOAD_BITS = 128
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_VALUES = {digit: value for value, digit in enumerate(_DIGITS)}
+_LENGTH = 27
 _PAIRS = [high + low for high in _DIGITS for low in _DIGITS]
 """A fire takes two ids, and four digits at a time are written three times as fast as one by one."""
 
@@ -48,6 +50,20 @@ def nearest_second(seconds: int) -> int:
 def first_id(seconds: int) -> str:
     """The first id, in the order of ids, of a second since 1970. Raises ValueError if a KSUID cannot hold it."""
     return _encode(seconds, bytes(16))
+
+
+def second_of(task_id: str) -> int | None:
+    """The second since 1970 that an id holds; None if it is not a KSUID, since a task may have any id."""
+    if len(task_id) != _LENGTH:
+        return None
+    number = 0
+    try:
+        for digit in task_id:
+            number = number * 62 + _VALUES[digit]
+    except KeyError:
+        return None
+    seconds = KSUID_EPOCH + (number >> _PAYLOAD_BITS)
+    return seconds if seconds < KSUID_END else None
 
 
 def _encode(seconds: int, payload: bytes) -> str:

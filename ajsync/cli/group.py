@@ -20,6 +20,7 @@ _OTHER_COMMANDS = {
     **dict.fromkeys(("describe", "cat"), "view"),
     **dict.fromkeys(("health", "state"), "status"),
     "logs": "history",
+    **dict.fromkeys(("follow", "events", "stream"), "tail"),
     **dict.fromkeys(("trigger", "fire", "enqueue"), "run"),
     **dict.fromkeys(("remove", "destroy"), "delete"),
     **dict.fromkeys(("create", "put"), "add"),

@@ -2,7 +2,7 @@
 
 A watch reads the stream to its end and then has an ordered consumer send what comes after. When the consumer may have
 missed a message, the connection was lost or the stream was made again, it reads everything again and compares that with
-what is known. If the server lets it have no consumer, it reads on from where it is, twice a second.
+what is known. If the server lets it have no consumer, or it wants none, it reads on from where it is, twice a second.
 """
 
 from __future__ import annotations
@@ -127,10 +127,18 @@ class Watch:
     """Calls `on_seen` for each key that matches one of `subjects`, and for each change of it, once."""
 
     def __init__(
-        self, connection: Connection, stream: str, subjects: Sequence[str], on_seen: Callable[[KeyChange], None]
+        self,
+        connection: Connection,
+        stream: str,
+        subjects: Sequence[str],
+        on_seen: Callable[[KeyChange], None],
+        *,
+        consumer: bool = True,
     ) -> None:
+        """With `consumer` false it asks for none: it needs no permission to, and takes none of those there may be."""
         self._connection = connection
         self._stream = stream
+        self._wants_consumer = consumer
         self._subjects = list(subjects)
         self._known = Known(on_seen)
         self._created = ""
@@ -183,15 +191,16 @@ class Watch:
 
     async def _follow(self, tail: Tail) -> bool:
         """Follow until it is time for another try, or False if everything has to be read again before."""
-        consumer = Consumer(self._connection, self._stream, self._subjects, tail.position, self._known.take)
-        try:
-            await consumer.run(self._is_whole)
-            self._without = None
-            return False
-        except NoConsumerError as error:
-            if error.code != self._without:
-                log.warning("%s", error)
-            self._without = error.code
+        if self._wants_consumer:
+            consumer = Consumer(self._connection, self._stream, self._subjects, tail.position, self._known.take)
+            try:
+                await consumer.run(self._is_whole)
+                self._without = None
+                return False
+            except NoConsumerError as error:
+                if error.code != self._without:
+                    log.warning("%s", error)
+                self._without = error.code
         until = time.monotonic() + _POLLING_SECONDS
         while await self._is_whole():
             if time.monotonic() > until:

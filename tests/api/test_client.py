@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,8 +14,10 @@ import pytest
 from nats.aio.msg import Msg
 
 import ajsync
+from ajsync.asyncjobs.due import times_of
 from ajsync.asyncjobs.model import encode_scheduled_task
 from ajsync.asyncjobs.names import SCHEDULE_SUBJECT
+from ajsync.asyncjobs.tasks import task_for_fire
 from tests.conftest import StartServer
 from tests.messages import hear
 from tests.nats_server import NatsServer
@@ -22,6 +25,7 @@ from tests.recorded import normal, recorded
 from tests.scheduler.fires import make_queue
 from tests.tasks import is_signed, task
 from tests.waiting import until
+from tests.worker import tell
 
 pytestmark = pytest.mark.anyio
 
@@ -178,6 +182,37 @@ async def test_a_client_that_has_ended_follows_nothing(server: NatsServer) -> No
         await client.scheduled_tasks()
     with pytest.raises(ajsync.UnreachableError, match="has ended"):
         await asyncio.wait_for(anext(client.watch()), 5)
+
+
+async def test_tail_gives_what_happens_to_the_work_of_the_selected_schedules(client: ajsync.Client) -> None:
+    for name in "AB":
+        await client.new_scheduled_task(name, "@hourly", "EMAIL", MONTHLY)
+    selection = ajsync.Selection.of(names=["B"])
+    async with asyncio.timeout(20), aclosing(client.tail(selection)) as news:
+        hearing = asyncio.ensure_future(anext(news))
+        while not hearing.done():  # once it listens
+            for name in "AB":
+                scheduled = await client.load_scheduled_task_by_name(name)
+                due = times_of(scheduled).previous(time.time_ns())
+                assert due is not None
+                await tell(client.connection, task_for_fire(scheduled, due))
+            await asyncio.sleep(0.01)
+        found = hearing.result()
+        assert isinstance(found, ajsync.TaskNews)
+        assert found.schedule is not None
+        assert (found.schedule.name, found.outcome.state) == ("B", "new")
+
+
+async def test_a_tail_ends_with_its_client(server: NatsServer) -> None:
+    async with ajsync.connect(server=server.url) as client:
+        await client.prepare()
+        hearing = asyncio.ensure_future(anext(client.tail()))
+        while not client._watches:
+            await asyncio.sleep(0)
+    with pytest.raises(StopAsyncIteration):
+        await asyncio.wait_for(hearing, 5)
+    with pytest.raises(ajsync.UnreachableError, match="has ended"):
+        await asyncio.wait_for(anext(client.tail()), 5)
 
 
 async def test_an_enqueue_writes_the_task_the_event_and_the_work_item_in_this_order(client: ajsync.Client) -> None:

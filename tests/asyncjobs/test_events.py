@@ -15,6 +15,7 @@ from ajsync.asyncjobs import events
 from ajsync.asyncjobs.events import (
     LEADER_ELECTION_SUBJECT,
     TaskStateEvent,
+    decode_leader_elected,
     decode_task_state,
     leader_elected_event,
     task_state_event,
@@ -74,6 +75,13 @@ def test_a_leader_elected_event_is_ajcs_byte_for_byte(subject: str, data: bytes,
     event_ids.append(event["event_id"])
     assert leader_elected_event(event["name"], seconds_of(event)) == data
     assert subject == LEADER_ELECTION_SUBJECT
+    assert decode_leader_elected(data) == event["name"]
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", task_state_event(TASK, SECONDS, 1)])
+def test_what_does_not_say_who_leads_is_refused(data: bytes) -> None:
+    with pytest.raises(StoredValueError):
+        decode_leader_elected(data)
 
 
 def test_an_error_is_told_and_an_empty_queue_is_not_as_go_does(event_ids: list[str]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ajsync.asyncjobs.ids import KSUID_END, KSUID_EPOCH, fire_task_id, first_id, new_id
+from ajsync.asyncjobs.ids import KSUID_END, KSUID_EPOCH, fire_task_id, first_id, new_id, second_of
 from ajsync.timestamp import NANOSECONDS, parse_timestamp
 from tests.recorded import recorded
 from tests.tasks import TEXTS, id_seconds
@@ -82,6 +82,16 @@ def test_a_new_id_holds_the_second_it_is_given(seconds: int) -> None:
     first, second = new_id(seconds), new_id(seconds)
     assert id_seconds(first) == id_seconds(second) == seconds
     assert first != second
+
+
+@given(NAMES, DUES)
+def test_the_second_that_an_id_holds_is_read(name: str, due: int) -> None:
+    assert second_of(fire_task_id(name, due)) == due // NANOSECONDS
+
+
+@pytest.mark.parametrize("text", ["", "0" * 26, "0" * 28, "-" * 27, "é" * 27, "z" * 27])
+def test_what_is_no_ksuid_holds_no_second(text: str) -> None:
+    assert second_of(text) is None
 
 
 def test_the_first_ids_of_the_ends_of_the_range_are_written_as_go_writes_them() -> None:

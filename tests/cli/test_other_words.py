@@ -18,6 +18,7 @@ from tests.cli.processes import ajsync
         ("diff", "ajsync plan"),
         ("logs", "ajsync history"),
         ("health", "ajsync status"),
+        ("events", "ajsync tail"),
         ("remove A", "ajsync delete"),
         ("watch", "ajsync apply --yes --watch"),
         ("aply", "ajsync apply"),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
+import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -17,6 +19,7 @@ from ajsync.asyncjobs.names import ELECTIONS_STREAM
 from ajsync.asyncjobs.streams import make_stream
 from ajsync.errors import NotPermittedError
 from ajsync.reconcile.apply.writing import KeyWrite, write_keys
+from tests.cli.processes import DEADLINE_SECONDS, background
 from tests.cli.processes import ajsync as run_ajsync
 from tests.conftest import StartServer
 from tests.docs.pages import rows
@@ -36,13 +39,24 @@ WITH_QUEUES = {
 }
 QUEUES_ONE_LESS = [(command, subject) for command, subjects in WITH_QUEUES.items() for subject in subjects]
 ONE_LESS = [(command, subject) for command, subjects in NEEDS.items() for subject in subjects]
+LISTENS = {
+    command.strip("`"): re.findall("`([^`]+)`", subjects) for command, subjects in rows(PAGE, "Listening to events")
+}
+LISTENS_ONE_LESS = [(command, subject) for command, subjects in LISTENS.items() for subject in subjects]
 AN_HOUR = 3600 * 10**9
 
 
-def serve(start_server: StartServer, home: Path, subjects: list[str], name: str = "ajsync-plan") -> NatsServer:
-    """A server with a user of the page who may publish to these subjects also, and all that the commands look at."""
+def serve(
+    start_server: StartServer,
+    home: Path,
+    subjects: list[str],
+    name: str = "ajsync-plan",
+    *,
+    operation: Literal["publish", "subscribe"] = "publish",
+) -> NatsServer:
+    """A server with a user of the page who may use these subjects also, and all that the commands look at."""
     listed = "\n".join(f'"{subject}"' for subject in subjects)
-    user = SHOWN[name].replace("publish: [", f"publish: [\n{listed}\n")
+    user = SHOWN[name].replace(f"{operation}: [", f"{operation}: [\n{listed}\n")
     server = start_server(f"authorization {{ users: [ {{ user: admin, password: {PASSWORD} }}, {user} ] }}")
     write_contexts(home, server, {"admin": "_INBOX.>", name: user})
     asyncio.run(fill())
@@ -89,6 +103,31 @@ def test_each_permission_of_a_command_is_needed(
     server = serve(start_server, home, [each for each in NEEDS[command] if each != subject])
     run(tmp_path, command)
     assert refused(server)
+
+
+@pytest.mark.parametrize("command", LISTENS)
+def test_a_command_listens_with_what_the_page_says(
+    start_server: StartServer, home: Path, tmp_path: Path, command: str
+) -> None:
+    server = serve(start_server, home, LISTENS[command], operation="subscribe")
+    with background(tmp_path, command, "--context", "ajsync-plan") as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("Following 1 schedule")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(DEADLINE_SECONDS) == 0
+    assert "Violation" not in server.log
+
+
+@pytest.mark.parametrize(("command", "subject"), LISTENS_ONE_LESS)
+def test_each_subject_that_a_command_listens_to_is_needed(
+    start_server: StartServer, home: Path, tmp_path: Path, command: str, subject: str
+) -> None:
+    others = [each for each in LISTENS[command] if each != subject]
+    server = serve(start_server, home, others, operation="subscribe")
+    done = run_ajsync(tmp_path, command, "--context", "ajsync-plan")
+    assert done.returncode == NotPermittedError.exit_code
+    assert f"does not let us listen to {subject}" in done.stderr
+    assert "Subscription Violation" in server.log
 
 
 def run_with_queues(folder: Path, command: str, user: str) -> subprocess.CompletedProcess[str]:

@@ -13,6 +13,7 @@ COMMANDS = {
     "next": "Show when schedules fire next.",
     "timeline": "Show how many fires are due when.",
     "status": "Show whether the work of schedules succeeds, and what to do.",
+    "tail": "Show fires and outcomes as they happen.",
     "history": "Show what became of the fires of a schedule.",
     "info": "Show the stores, who leads, and the backlog of each queue.",
     "run": "Make one task of a schedule now.",

@@ -1,0 +1,178 @@
+"""What happens to the work of schedules, a line each: for people, or an object each for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import tzinfo
+from json import dumps
+
+from rich.cells import cell_len, set_cell_size
+
+from ajsync.asyncjobs.outcome import Tone, WorkOutcome, words_of
+from ajsync.cli.output.table import stdout_width
+from ajsync.cli.output.terminal import say, stdout_paint
+from ajsync.inspect.live import LeaderNews, News, NotHeard, TaskNews
+from ajsync.text import counted, moment, span, visible
+from ajsync.timestamp import NANOSECONDS, to_datetime
+
+_STYLES: dict[Tone, str] = {"good": "create", "calm": "", "warn": "update", "bad": "alarm"}
+_GAP = "  "
+_LONGEST_STATE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _LiveColumn:
+    title: str
+    width: int
+    """Of a terminal; what is longer is shortened. In a pipe it is the least width."""
+    least: int = 0
+    """A terminal with fewer columns than this has no place for it."""
+    right: bool = False
+
+
+_COLUMNS = (
+    _LiveColumn("Outcome", 11),
+    _LiveColumn("Schedule", 32),
+    _LiveColumn("Due", 8, least=60),
+    _LiveColumn("After", 10, least=50, right=True),
+    _LiveColumn("Queue", 16, least=90),
+)
+_NARROW_NAME = 16
+"""The width of the name where there is no place for the queue."""
+
+
+class LiveLines:
+    """Writes news for people, with times in one zone; on a terminal a new day has a line of its own."""
+
+    def __init__(self, zone: tzinfo) -> None:
+        self._zone = zone
+        self._paint = stdout_paint()
+        self._width = stdout_width()
+        self._day = ""
+        self._columns = [each for each in _COLUMNS if self._width is None or self._width >= each.least]
+
+    def head(self) -> Iterator[str]:
+        """Write the titles of the columns."""
+        width = len(moment(to_datetime(0, self._zone))) if self._width is None else 8
+        titles = [self._cell(each.title, each) for each in self._columns]
+        yield self._paint("strong", _GAP.join(["Time".ljust(width), *titles]).rstrip())
+
+    def __call__(self, news: News) -> Iterator[str]:
+        """Write one piece of news: on one line, whatever others wrote."""
+        if isinstance(news, NotHeard):
+            say(not_heard_told(news, self._zone))
+            return
+        at = to_datetime(news.at if isinstance(news, LeaderNews) else news.outcome.at, self._zone)
+        time = moment(at)
+        if self._width is not None:
+            day, time = moment(at)[:14], at.strftime("%H:%M:%S")
+            if day != self._day:
+                self._day = day
+                yield self._paint("faint", f"{day} ({at.tzname()})")
+        if isinstance(news, LeaderNews):
+            yield f"{time}{_GAP}{self._paint('adopt', f'{visible(news.leader)} leads now')}"
+        else:
+            yield f"{time}{_GAP}{self._task(news)}".rstrip()
+
+    def _task(self, news: TaskNews) -> str:
+        outcome = news.outcome
+        words = words_of(outcome.state)
+        cells = {
+            "Outcome": visible(words.word, _LONGEST_STATE),
+            "Schedule": _names(news),
+            "Due": self._due(outcome),
+            "After": f"+{span((outcome.at - outcome.due) / NANOSECONDS)}" if outcome.due else "",
+            "Queue": visible(news.queue),
+        }
+        styles = {"Outcome": _STYLES[words.tone], "Due": "faint", "After": "faint", "Queue": "faint"}
+        parts = [self._paint(styles.get(each.title, ""), self._cell(cells[each.title], each)) for each in self._columns]
+        if outcome.tries > 1:
+            parts.append(f"try {outcome.tries:,}")
+        if outcome.last_error:
+            parts.append(self._paint(_STYLES[words.tone], visible(outcome.last_error)))
+        return _GAP.join(parts)
+
+    def _due(self, outcome: WorkOutcome) -> str:
+        if not outcome.due:
+            return ""
+        due, at = to_datetime(outcome.due, self._zone), to_datetime(outcome.at, self._zone)
+        if self._width is None:
+            return moment(due)
+        return due.strftime("%H:%M:%S" if due.date() == at.date() else "%m-%d %H:%M")
+
+    def _cell(self, text: str, column: _LiveColumn) -> str:
+        width = column.width
+        if self._width is not None and column.title == "Schedule" and self._width < _COLUMNS[-1].least:
+            width = _NARROW_NAME
+        if self._width is not None and cell_len(text) > width:
+            text = set_cell_size(text, width - 1).rstrip() + "…"
+        space = " " * (width - cell_len(text))
+        return space + text if column.right else text + space
+
+
+def not_heard_told(news: NotHeard, zone: tzinfo) -> str:
+    """Say that something may have happened that is not shown."""
+    since, until = (moment(to_datetime(each, zone)) for each in (news.since, news.until))
+    if news.count is None:
+        return (
+            f"What happened from {since} to {until} is not shown, since the connection was lost. "
+            "'ajsync status' shows what has become of it."
+        )
+    were = "was" if news.count == 1 else "were"
+    return (
+        f"{counted(news.count, 'event')} from {since} to {until} {were} left out: they came faster than they are read."
+    )
+
+
+class LiveObjects:
+    """Writes news for programs, each as a JSON object on one line; its member `event` says what it is."""
+
+    def __init__(self, zone: tzinfo) -> None:
+        self._zone = zone
+
+    def head(self) -> Iterator[str]:
+        """Write nothing: every line is an object."""
+        yield from ()
+
+    def __call__(self, news: News) -> Iterator[str]:
+        """Write one piece of news."""
+        text = dumps(_members(news, self._zone), ensure_ascii=False)
+        yield text if text.isprintable() else dumps(_members(news, self._zone))
+
+
+def _members(news: News, zone: tzinfo) -> dict[str, object]:
+    if isinstance(news, LeaderNews):
+        return {"event": "leader", "at": _instant(news.at, zone), "leader": news.leader}
+    if isinstance(news, NotHeard):
+        since, until = _instant(news.since, zone), _instant(news.until, zone)
+        return {"event": "not_heard", "since": since, "until": until, "count": news.count}
+    schedule, outcome = news.schedule, news.outcome
+    return {
+        "event": "task",
+        "at": _instant(outcome.at, zone),
+        "name": schedule and schedule.name,
+        "may_be": [*news.guess.names],
+        "owner": schedule and schedule.owner,
+        "labels": schedule and schedule.labels,
+        "queue": news.queue,
+        "task_type": news.task_type,
+        "task_id": outcome.task_id,
+        "due": _instant(outcome.due, zone),
+        "state": outcome.state,
+        "tries": outcome.tries,
+        "last_error": outcome.last_error or None,
+        "lateness_seconds": None if outcome.lateness is None else outcome.lateness / NANOSECONDS,
+    }
+
+
+def _names(news: TaskNews) -> str:
+    """The name of the schedule; those that it may be have a question mark behind them."""
+    if news.schedule is not None:
+        return visible(news.schedule.name)
+    first, more = visible(news.guess.names[0]), news.guess.count - 1
+    return f"{first}?" if not more else f"{first}? or {counted(more, 'other')}"
+
+
+def _instant(instant: int, zone: tzinfo) -> str | None:
+    return to_datetime(instant, zone).isoformat() if instant else None

@@ -1,0 +1,280 @@
+"""What happens to the work of schedules, as it happens: by the events of tasks and of the election.
+
+No scheduler has to run, and no consumer is made. An event says which task has come into which state, and the id of the
+task says which schedule made it, and when it was due (`ajsync.asyncjobs.fire_index`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+
+from ajsync.asyncjobs.events import (
+    LEADER_ELECTION_SUBJECT,
+    TASK_STATE_SUBJECT,
+    TaskStateEvent,
+    decode_leader_elected,
+    decode_task_state,
+)
+from ajsync.asyncjobs.fire_index import FireIndex, Guess
+from ajsync.asyncjobs.ids import second_of
+from ajsync.asyncjobs.model import ScheduledTask, decode_scheduled_task, unfit
+from ajsync.asyncjobs.names import CONFIGURATION_STREAM, LONGEST_NAME, SCHEDULE_SUBJECT
+from ajsync.asyncjobs.outcome import WorkOutcome
+from ajsync.asyncjobs.pause import PAUSE_SUBJECT, decode_pause
+from ajsync.errors import NotPermittedError, ScheduleError, StoredValueError, UnreachableError
+from ajsync.text import cut
+from ajsync.timestamp import NANOSECONDS
+from ajsync.transport.connection import Connection
+from ajsync.transport.watch import KeyChange, Watch
+
+log = logging.getLogger(__name__)
+
+_FOLLOWED = (f"{TASK_STATE_SUBJECT}*", LEADER_ELECTION_SUBJECT)
+_MOST_WAITING = 20_000
+"""News that wait to be taken; more are left out, and counted."""
+_MOST_UNKNOWN = 1_000
+"""Events of tasks of which no schedule is known, and which may be told once the bucket has been read on."""
+_UNKNOWN_SECONDS = 5
+"""How old such a task may be: a new schedule is read within a second, and its first fire may come before."""
+_LOOK_SECONDS = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class TaskNews:
+    """A task of a schedule has come into a state."""
+
+    schedule: ScheduledTask | None
+    """None if its id is random: `guess` has the schedules that may have made it."""
+    guess: Guess
+    queue: str
+    task_type: str
+    outcome: WorkOutcome
+    """Its `due` is 0 if the id is random."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaderNews:
+    """A scheduler says that it leads now."""
+
+    leader: str
+    at: int
+    """When it was heard, in nanoseconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotHeard:
+    """A span in which things may have happened that are not told. Instants are nanoseconds since 1970."""
+
+    since: int
+    until: int
+    count: int | None
+    """How many events came faster than they were taken; None if the connection was lost, so that nobody knows."""
+
+
+News = TaskNews | LeaderNews | NotHeard
+
+
+@asynccontextmanager
+async def following(
+    connection: Connection, wanted: Callable[[ScheduledTask], bool], *, most: int = _MOST_WAITING
+) -> AsyncIterator[Follower]:
+    """Follow the schedules for which `wanted` holds, also those that come later, while the block runs.
+
+    Raises as `Follower.start`.
+    """
+    follower = Follower(connection, wanted, most=most)
+    try:
+        await follower.start()
+        yield follower
+    finally:
+        await follower.end()
+
+
+class Follower:
+    """Hears what happens to the work of schedules, from its making until `end`."""
+
+    def __init__(
+        self, connection: Connection, wanted: Callable[[ScheduledTask], bool], *, most: int = _MOST_WAITING
+    ) -> None:
+        """Follow the schedules for which `wanted` holds; `most` news wait to be taken, and others are left out."""
+        self._ready = asyncio.Event()
+        """Set once everything that happens is heard."""
+        self._connection = connection
+        self._wanted = wanted
+        self._most = most
+        self._index = FireIndex(wanted)
+        self._paused: dict[str, ScheduledTask] = {}
+        self._unknown: deque[tuple[TaskStateEvent, int]] = deque(maxlen=_MOST_UNKNOWN)
+        self._waiting: list[News] = []
+        self._left_out: NotHeard | None = None
+        self._arrived = asyncio.Event()
+        self.job = asyncio.create_task(self._run())
+        """Whoever cancels it ends this."""
+        self.job.add_done_callback(lambda _job: self._arrived.set())
+
+    def __len__(self) -> int:
+        """How many schedules it follows."""
+        return len(self._index.wanted)
+
+    async def start(self) -> None:
+        """Wait until everything that happens is heard.
+
+        Raises NotPermittedError if the server does not let us listen, and UnreachableError.
+        """
+        ready = asyncio.create_task(self._ready.wait())
+        await asyncio.wait((self.job, ready), return_when=asyncio.FIRST_COMPLETED)
+        ready.cancel()
+        if self.job.done() and not self.job.cancelled():
+            self.job.result()
+
+    async def end(self) -> None:
+        """Listen no more."""
+        self.job.cancel()
+        await asyncio.wait((self.job,))
+
+    async def take(self) -> list[News]:
+        """Wait for news, and take all there are; none once its job was cancelled.
+
+        Raises as `start`, once the connection is given up.
+        """
+        await self._arrived.wait()
+        found, self._waiting = self._waiting, []
+        if self._left_out is not None:
+            found.append(self._left_out)
+            self._left_out = None
+        if not self.job.done():
+            self._arrived.clear()
+        elif not found and not self.job.cancelled():
+            self.job.result()
+        return found
+
+    async def _run(self) -> None:
+        """Follow until cancelled."""
+        subjects = [f"{SCHEDULE_SUBJECT}*", f"{PAUSE_SUBJECT}*"]
+        watch = Watch(self._connection, CONFIGURATION_STREAM, subjects, self._see, consumer=False)
+        watching = asyncio.create_task(watch.run())
+        try:
+            await watch.loaded.wait()
+            await self._listen()
+        finally:
+            watching.cancel()
+            await asyncio.wait((watching,))
+
+    async def _listen(self) -> None:
+        client = self._connection.client
+        takers = (self._hear_task, self._hear_leader)
+        subscriptions = [await client.subscribe_raw(*each) for each in zip(_FOLLOWED, takers, strict=True)]
+        generation, heard_at = self._connection.generation, time.time_ns()
+        with suppress(UnreachableError):  # the connection was lost meanwhile, and comes back
+            # Once any question is answered, the server has taken the subscriptions, or said that it refuses them.
+            await self._connection.jetstream_request(f"STREAM.INFO.{CONFIGURATION_STREAM}")
+        try:
+            while not self._connection.lost.done():
+                self._check_permissions()
+                now = time.time_ns()
+                if self._connection.generation != generation:
+                    self._put(NotHeard(heard_at, now, None))
+                    generation = self._connection.generation
+                if self._connection.is_connected:
+                    heard_at = now
+                self._ready.set()
+                await asyncio.sleep(_LOOK_SECONDS)
+            raise self._connection.lost.result()
+        finally:
+            if not client.is_closed:
+                for each in subscriptions:
+                    await each.unsubscribe()
+
+    def _check_permissions(self) -> None:
+        for subject in _FOLLOWED:
+            if reason := self._connection.permission_reason(subject):
+                raise NotPermittedError(
+                    f"The server {self._connection.url} does not let us listen to {subject}: {reason}. The page "
+                    "'Permissions' of the documentation lists what a user of ajsync needs."
+                )
+
+    def _see(self, seen: KeyChange) -> None:
+        """Take in a change of the bucket."""
+        of_pause = seen.subject.startswith(PAUSE_SUBJECT)
+        name = seen.subject.removeprefix(PAUSE_SUBJECT if of_pause else SCHEDULE_SUBJECT)
+        task: ScheduledTask | None = None
+        try:
+            if seen.data is not None:
+                task = decode_pause(name, seen.data).task if of_pause else decode_scheduled_task(name, seen.data)
+        except StoredValueError as error:
+            log.info("the value of %r is not a scheduled task: %s", name, error)
+        if of_pause:
+            self._paused.pop(name, None)
+            if task is not None:
+                self._paused[name] = task
+            if name in self._index:
+                return  # its own key counts, until that is gone
+        elif task is None:
+            task = self._paused.get(name)
+        self._follow(name, task)
+        if not seen.initial:
+            self._tell_unknown()
+
+    def _follow(self, name: str, task: ScheduledTask | None) -> None:
+        self._index.remove(name)
+        if task is None or unfit(task):
+            return
+        try:
+            self._index.put(task)
+        except ScheduleError as error:
+            log.info("the schedule %r is never due: %s", name, error)
+
+    def _hear_task(self, _subject: bytes, _headers: bytes, data: bytes) -> None:
+        try:
+            event = decode_task_state(data)
+        except StoredValueError as error:
+            log.info("left out an event: %s", error)
+            return
+        now = time.time_ns()
+        if self._tell(event, now):
+            return
+        second = second_of(event.task_id)
+        if second is not None and second >= now // NANOSECONDS - _UNKNOWN_SECONDS:
+            self._unknown.append((event, now))
+
+    def _hear_leader(self, _subject: bytes, _headers: bytes, data: bytes) -> None:
+        try:
+            self._put(LeaderNews(cut(decode_leader_elected(data), LONGEST_NAME), time.time_ns()))
+        except StoredValueError as error:
+            log.info("left out an event: %s", error)
+
+    def _tell_unknown(self) -> None:
+        """Tell of the tasks of a schedule that has become known only now."""
+        for _ in range(len(self._unknown)):
+            event, heard_at = self._unknown.popleft()
+            if not self._tell(event, heard_at):
+                self._unknown.append((event, heard_at))
+
+    def _tell(self, event: TaskStateEvent, now: int) -> bool:
+        """Tell of an event if a schedule that is wanted has, or may have, made its task; False if none at all has."""
+        of = event.task_id, event.queue, event.task_type
+        fire = self._index.find(*of)
+        if fire is not None:
+            if self._wanted(fire.task):
+                outcome = event.outcome(fire.due, now)
+                self._put(TaskNews(fire.task, Guess(), event.queue, event.task_type, outcome))
+            return True
+        guess = self._index.guess(*of)
+        if guess.count and guess.names[0] in self._index.wanted:
+            outcome = replace(event.outcome(0, now), at=now, lateness=None)
+            self._put(TaskNews(None, guess, event.queue, event.task_type, outcome))
+        return guess.count > 0
+
+    def _put(self, news: News) -> None:
+        if len(self._waiting) < self._most:
+            self._waiting.append(news)
+        else:
+            now, before = time.time_ns(), self._left_out
+            self._left_out = NotHeard(before.since if before else now, now, ((before and before.count) or 0) + 1)
+        self._arrived.set()
