@@ -25,4 +25,4 @@ EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/healthz', timeout=4)"]
 ENTRYPOINT ["ajsync"]
-CMD ["scheduler", "--monitor", "0.0.0.0:8080"]
+CMD ["scheduler", "--monitor", "*:8080"]

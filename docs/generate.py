@@ -1,5 +1,5 @@
 """Writes the parts of the reference pages that are made from something else: JSON Schemas, the commands' help,
-metrics, alerts.
+metrics, alerts. Also the copies that the Helm chart has of other examples.
 
 A page holds each such part between two comments, and prose around it. `make docs` brings the pages up to date, and a
 test fails while one is not.
@@ -23,7 +23,8 @@ from ajsync.config.wording import choice, flow
 from ajsync.scheduler.monitor.metrics import METRICS
 
 _FOLDER = Path(__file__).parent
-_MONITORING = _FOLDER.parent / "examples" / "monitoring"
+_EXAMPLES = _FOLDER.parent / "examples"
+_MONITORING = _EXAMPLES / "monitoring"
 _PART = re.compile(r"(<!-- generated: ([a-z]+); `make docs` writes it -->\n).*?(<!-- end -->)", re.DOTALL)
 _HELP_COLUMNS = 78
 """What click makes of a terminal with 80."""
@@ -47,6 +48,16 @@ def pages() -> Mapping[Path, str]:
 
     texts = {path: path.read_text(encoding="utf-8") for path in sorted(_FOLDER.glob("*.md"))}
     return {path: _PART.sub(part, text) for path, text in texts.items() if _PART.search(text)}
+
+
+def copies() -> Mapping[Path, str]:
+    """The files of the chart that are those for every Prometheus and Grafana, and their texts.
+
+    They are copies because Helm reads only what is in the folder of the chart.
+    """
+    folder = _EXAMPLES / "kubernetes" / "files"
+    names = ("alerts.yaml", "dashboard.json")
+    return {folder / name: (_MONITORING / name).read_text(encoding="utf-8") for name in names}
 
 
 def _project() -> str:
@@ -189,5 +200,5 @@ def flow_yaml(value: object) -> str:
 
 
 if __name__ == "__main__":
-    for path, text in pages().items():
+    for path, text in {**pages(), **copies()}.items():
         path.write_text(text, encoding="utf-8")

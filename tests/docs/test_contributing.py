@@ -151,12 +151,17 @@ def test_a_tag_that_the_tree_is_not_ready_for_is_refused(
     assert (done.returncode, done.stdout, done.stderr.strip()) == (1, "", message)
 
 
-def test_the_package_names_the_repository_that_the_release_workflow_replaces() -> None:
-    (sed,) = {
-        step["run"] for step in steps(GITHUB / "workflows" / "release.yml") if "OWNER/REPO" in step.get("run", "")
+def test_package_and_alerts_name_the_repository_that_the_release_workflow_replaces() -> None:
+    replaced = {
+        file: program.split("#")[1]
+        for step in steps(GITHUB / "workflows" / "release.yml")
+        if "OWNER/REPO" in step.get("run", "")
+        for _, _, program, file in [shlex.split(step["run"])]
     }
-    placeholder = shlex.split(sed)[2].split("#")[1]
-    own = {name: url for name, url in PROJECT["urls"].items() if placeholder in url}
+    assert {*replaced} == {"pyproject.toml", "examples/kubernetes/files/alerts.yaml"}
+    for file, placeholder in replaced.items():
+        assert placeholder in (ROOT / file).read_text()
+    own = {name: url for name, url in PROJECT["urls"].items() if replaced["pyproject.toml"] in url}
     assert {"Repository", "Documentation", "Changelog", "Issues"} == {*own}
 
 

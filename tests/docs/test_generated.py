@@ -14,7 +14,7 @@ from ajsync.cli.main import cli
 from ajsync.config import load_configuration
 from ajsync.config.scalars import read_scalar
 from ajsync.errors import ConfigurationError
-from docs.generate import pages
+from docs.generate import copies, pages
 from tests.docs.pages import DOCS, ROOT, blocks, headings, rows
 
 COMMANDS_PAGE = DOCS / "commands.md"
@@ -24,6 +24,11 @@ FILES_PAGE = DOCS / "file-format.md"
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
 def test_a_page_with_generated_parts_is_up_to_date(page: Path) -> None:
     assert page.read_text() == pages()[page], "run `make docs`"
+
+
+@pytest.mark.parametrize("copy", copies(), ids=lambda copy: copy.name)
+def test_a_copy_in_the_chart_is_up_to_date(copy: Path) -> None:
+    assert copy.read_text() == copies()[copy], "run `make docs`"
 
 
 def test_the_reference_has_generated_parts() -> None:

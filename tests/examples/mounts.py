@@ -97,15 +97,15 @@ class Pod:
 
 @contextmanager
 def running(spec: Mapping[str, Any], name: str, mounts: Mapping[str, Path], log: Path) -> Iterator[Pod]:
-    """Run the only container of a pod's specification while the block runs, with what is mounted where."""
-    (container,) = spec["containers"]
+    """Run the container of ajsync of a pod's specification while the block runs, with what is mounted where."""
+    container = spec["containers"][0]
     blocked = read_only(log.parent / "read-only")
 
     def placed(text: str) -> str:
         """A text of the specification, with the folders of this machine and a port that is free."""
         for path, folder in mounts.items():
             text = text.replace(path, str(folder))
-        return text.replace("$(POD_NAME)", name).replace("0.0.0.0:8080", "127.0.0.1:0")
+        return text.replace("$(POD_NAME)", name).replace("*:8080", "127.0.0.1:0")
 
     environment = {each["name"]: placed(each.get("value", name)) for each in container["env"]}
     with (

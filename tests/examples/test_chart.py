@@ -1,52 +1,39 @@
-"""The Helm chart: its values, the objects it makes, and what helm says of it where there is a helm."""
+"""The Helm chart: the objects that it makes of its values."""
 
 from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from jsonschema import Draft7Validator
 
 from ajsync.config import load_configuration
 from ajsync.version import __version__
-from tests.examples.chart import CHART, RELEASE, render, render_texts, values
-from tests.examples.commands import parse
+from tests.examples.chart import CHART, RELEASE, RefusedValuesError, render, render_texts, values
+from tests.examples.chart_values import EVERYTHING, FILES, GIT_SYNC, VARIANTS
+from tests.examples.commands import EXAMPLES, parse
 
-HELM = shutil.which("helm")
-EVERYTHING = {
-    "environment": "prod",
-    "bucket": {"create": True, "replicas": 3},
-    "extraArgs": ["--takeover-after=5s"],
-    "extraEnv": [{"name": "NATS_PASSWORD", "value": "s3cret"}],
-    "extraVolumes": [{"name": "seed", "secret": {"secretName": "seed"}}],
-    "extraVolumeMounts": [{"name": "seed", "mountPath": "/seed"}],
-    "serviceMonitor": {"enabled": True, "interval": "15s", "labels": {"release": "prometheus"}},
-    "podAnnotations": {"example.net/note": "yes"},
-    "podLabels": {"team": "mail"},
-    "nodeSelector": {"disk": "ssd"},
-    "tolerations": [{"key": "spot", "operator": "Exists"}],
-    "priorityClassName": "high",
-    "image": {"repository": "registry/ajsync", "tag": "1", "pullPolicy": "Always", "pullSecrets": [{"name": "pull"}]},
+KINDS = {
+    "ConfigMap": "v1",
+    "Deployment": "apps/v1",
+    "NetworkPolicy": "networking.k8s.io/v1",
+    "Pod": "v1",
+    "PodDisruptionBudget": "policy/v1",
+    "PrometheusRule": "monitoring.coreos.com/v1",
+    "Service": "v1",
+    "ServiceAccount": "v1",
+    "ServiceMonitor": "monitoring.coreos.com/v1",
 }
-VARIANTS: dict[str, dict[str, Any]] = {
-    "default": {},
-    "everything": EVERYTHING,
-    "map-of-others": {"existingConfigMap": "other"},
-    "odd-text": {"schedules": {"odd": "  # <indented> & 'quoted' \"twice\"\n  schedules: {}\n"}},
-}
-VALIDATOR = Draft7Validator(json.loads((CHART / "values.schema.json").read_text()))
+ALWAYS = {"Deployment", "Pod", "PodDisruptionBudget", "Service"}
 
 
 def one(kind: str, **changes: Any) -> dict[str, Any]:
-    """The one object of a kind that the chart makes."""
-    (found,) = (each for each in render(values(**changes)) if each["kind"] == kind)
-    return found
+    """The first object of a kind that the chart makes; of the ConfigMaps that with the files."""
+    found = (each for each in render(values(**changes)) if each["kind"] == kind)
+    return next(each for each in found if not each["metadata"]["name"].endswith("-dashboard"))
 
 
 def pod(**changes: Any) -> dict[str, Any]:
@@ -56,33 +43,10 @@ def pod(**changes: Any) -> dict[str, Any]:
 
 
 def container(**changes: Any) -> dict[str, Any]:
-    (only,) = pod(**changes)["containers"]
-    assert isinstance(only, dict)
-    return only
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_the_schema_takes_the_values(variant: str) -> None:
-    Draft7Validator.check_schema(VALIDATOR.schema)
-    assert [*VALIDATOR.iter_errors(values(**VARIANTS[variant]))] == []
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"replica": 2},
-        {"replicas": 0},
-        {"logFormat": "xml"},
-        {"nats": {"existingSecret": "", "context": "AJC"}},
-        {"project": {"owner": "team", "files": ["*.yaml"]}},
-        {"schedules": {"ajsync": "schedules: {}"}},
-        {"schedules": {"email.yaml": "schedules: {}"}},
-        {"schedules": {"email": {"schedules": {}}}},
-    ],
-    ids=str,
-)
-def test_the_schema_refuses_a_mistake(changes: dict[str, Any]) -> None:
-    assert [*VALIDATOR.iter_errors(values(**changes))]
+    """The container of ajsync, which is the first, so that `kubectl logs` shows it."""
+    first: dict[str, Any] = pod(**changes)["containers"][0]
+    assert first["name"] == "ajsync"
+    return first
 
 
 def test_the_chart_is_of_this_release() -> None:
@@ -91,23 +55,54 @@ def test_the_chart_is_of_this_release() -> None:
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_every_object_is_named_labelled_and_of_a_known_kind(variant: str) -> None:
-    kinds = {
-        "ConfigMap": "v1",
-        "Deployment": "apps/v1",
-        "PodDisruptionBudget": "policy/v1",
-        "Service": "v1",
-        "ServiceAccount": "v1",
-        "ServiceMonitor": "monitoring.coreos.com/v1",
-    }
+def test_every_object_is_labelled_and_of_a_known_kind(variant: str) -> None:
     objects = render(values(**VARIANTS[variant]))
     for each in objects:
-        assert each["apiVersion"] == kinds[each["kind"]]
-        assert each["metadata"]["name"] == RELEASE
+        assert each["apiVersion"] == KINDS[each["kind"]]
         assert each["metadata"]["labels"]["app.kubernetes.io/instance"] == RELEASE
-    left_out = {"ServiceMonitor"} if variant != "everything" else set()
-    left_out |= {"ConfigMap"} if variant == "map-of-others" else set()
-    assert sorted(each["kind"] for each in objects) == sorted(kinds.keys() - left_out)
+    kinds = {each["kind"] for each in objects}
+    assert kinds == {*KINDS} if variant == "everything" else kinds >= ALWAYS
+    assert len({(each["kind"], each["metadata"]["name"]) for each in objects}) == len(objects)
+
+
+def test_what_is_for_few_is_off_until_it_is_wanted() -> None:
+    assert {each["kind"] for each in render(values())} == {*ALWAYS, "ServiceAccount"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({}, f"{RELEASE}-ajsync"),
+        ({"nameOverride": "cron"}, f"{RELEASE}-cron"),
+        ({"nameOverride": "emo"}, RELEASE),
+        ({"fullnameOverride": "night-shift"}, "night-shift"),
+        ({"nameOverride": "a" * 57 + "-" + "b" * 5}, f"{RELEASE}-" + "a" * 57),
+    ],
+)
+def test_objects_have_the_name_of_the_release_and_of_the_chart(changes: dict[str, Any], name: str) -> None:
+    everything = {**EVERYTHING, "serviceAccount": {}, **changes}
+    names = {each["metadata"]["name"] for each in render(values(**everything))}
+    assert names == {name, f"{name}-dashboard", f"{name}-test"}
+    assert pod(**everything)["serviceAccountName"] == name
+
+
+@pytest.mark.parametrize(
+    ("account", "made", "name"),
+    [
+        ({}, True, f"{RELEASE}-ajsync"),
+        ({"name": "mine"}, True, "mine"),
+        ({"create": False}, False, "default"),
+        ({"create": False, "name": "other"}, False, "other"),
+    ],
+)
+def test_the_pods_have_the_service_account_that_is_asked_for(account: dict[str, Any], made: bool, name: str) -> None:
+    objects = {each["kind"]: each for each in render(values(serviceAccount=account))}
+    assert objects["Deployment"]["spec"]["template"]["spec"]["serviceAccountName"] == name
+    assert objects["Pod"]["spec"]["serviceAccountName"] == name
+    assert ("ServiceAccount" in objects) == made
+    if made:
+        assert objects["ServiceAccount"]["metadata"]["name"] == name
+        assert objects["ServiceAccount"]["automountServiceAccountToken"] is False
 
 
 def test_everything_selects_the_pods_and_nothing_else() -> None:
@@ -117,16 +112,17 @@ def test_everything_selects_the_pods_and_nothing_else() -> None:
     assert selector.items() <= labels.items()
     spread = pod()["topologySpreadConstraints"][0]
     affinity = pod()["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"][0]
-    monitor = one("ServiceMonitor", **EVERYTHING)
     assert [
         deployment["spec"]["selector"]["matchLabels"],
         one("PodDisruptionBudget")["spec"]["selector"]["matchLabels"],
         one("Service")["spec"]["selector"],
         spread["labelSelector"]["matchLabels"],
         affinity["podAffinityTerm"]["labelSelector"]["matchLabels"],
-        monitor["spec"]["selector"]["matchLabels"],
-    ] == [selector] * 6
+        one("ServiceMonitor", **EVERYTHING)["spec"]["selector"]["matchLabels"],
+        one("NetworkPolicy", **EVERYTHING)["spec"]["podSelector"]["matchLabels"],
+    ] == [selector] * 7
     assert selector.items() <= one("Service")["metadata"]["labels"].items()
+    assert not selector.items() <= one("Pod")["metadata"]["labels"].items()
 
 
 def test_two_pods_are_kept_apart_and_one_of_them_running() -> None:
@@ -134,55 +130,126 @@ def test_two_pods_are_kept_apart_and_one_of_them_running() -> None:
     assert deployment["replicas"] == 2
     assert deployment["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
     assert one("PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
+    assert pod(**EVERYTHING)["affinity"] == EVERYTHING["affinity"]
 
 
-def test_a_pod_has_no_rights_that_it_does_not_need() -> None:
-    assert one("ServiceAccount")["automountServiceAccountToken"] is False
-    assert pod()["automountServiceAccountToken"] is False
-    assert pod()["securityContext"]["runAsNonRoot"] is True
-    assert pod()["securityContext"]["runAsUser"] == pod()["securityContext"]["fsGroup"] == 65532
-    own = container()["securityContext"]
-    assert (own["readOnlyRootFilesystem"], own["allowPrivilegeEscalation"]) == (True, False)
-    assert own["capabilities"] == {"drop": ["ALL"]}
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_container_has_no_rights_that_it_does_not_need(variant: str) -> None:
+    scheduler, test = pod(**VARIANTS[variant]), one("Pod", **VARIANTS[variant])["spec"]
+    assert test["securityContext"] == scheduler["securityContext"]
+    for spec in (scheduler, test):
+        assert spec["automountServiceAccountToken"] is False
+        assert spec["securityContext"]["runAsNonRoot"] is True
+        assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    ours = [scheduler["containers"][0], test["containers"][0]]
+    theirs = [*scheduler["initContainers"], scheduler["containers"][1]] if variant == "git-sync" else []
+    for each in (*ours, *theirs):
+        own = each["securityContext"]
+        assert (own["readOnlyRootFilesystem"], own["allowPrivilegeEscalation"]) == (True, False)
+        assert own["capabilities"] == {"drop": ["ALL"]}
 
 
-def test_every_mount_has_its_volume_and_no_file_is_mounted_alone() -> None:
-    for changes in VARIANTS.values():
-        mounts = container(**changes)["volumeMounts"]
-        assert {each["name"] for each in mounts} == {each["name"] for each in pod(**changes)["volumes"]}
-        assert not any("subPath" in each for each in mounts)
-    files = pod(existingConfigMap="other")["volumes"][0]
-    assert files["configMap"]["name"] == "other"
+def test_the_user_is_fixed_except_on_openshift() -> None:
+    fixed = {"runAsUser": 65532, "runAsGroup": 65532, "fsGroup": 65532}
+    assert fixed.items() <= pod()["securityContext"].items()
+    assert not fixed.keys() & pod(openshift=True)["securityContext"].keys()
+    assert pod(podSecurityContext={"fsGroup": 7})["securityContext"]["fsGroup"] == 7
 
 
-def test_context_files_and_ports_are_where_the_command_looks() -> None:
+def test_the_image_is_that_of_the_release_another_tag_or_a_digest() -> None:
+    digest = f"sha256:{'0a' * 32}"
+    for changes, image in (
+        ({}, f"ajsync:{__version__}"),
+        ({"repository": "registry/ajsync", "tag": "1"}, "registry/ajsync:1"),
+        ({"tag": "1", "digest": digest}, f"ajsync@{digest}"),
+    ):
+        assert container(image=changes)["image"] == image
+        assert one("Pod", image=changes)["spec"]["containers"][0]["image"] == image
+
+
+def test_the_pages_name_the_image_and_the_chart_of_this_release() -> None:
+    for page in (CHART / "README.md", EXAMPLES.parent / "docs" / "deployment.md"):
+        tags = re.findall(r"docker build --tag (?:REGISTRY/)?(\S+) \.", page.read_text())
+        assert tags == [container()["image"]], page
+    assert re.findall(r"version: (\S+)", (CHART / "README.md").read_text()) == [__version__, __version__]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_mount_has_its_volume_and_no_file_is_mounted_alone(variant: str) -> None:
+    spec = pod(**VARIANTS[variant])
+    mounts = [
+        mount
+        for each in (*spec["containers"], *spec.get("initContainers", ()))
+        for mount in each.get("volumeMounts", ())
+    ]
+    assert {each["name"] for each in mounts} == {each["name"] for each in spec["volumes"]}
+    assert not any("subPath" in each for each in mounts)
+
+
+def test_context_and_ports_are_where_the_command_looks() -> None:
     mounts = {each["name"]: each["mountPath"] for each in container()["volumeMounts"]}
     environment = {each["name"]: each.get("value") for each in container()["env"]}
     assert mounts["contexts"] == f"{environment['XDG_CONFIG_HOME']}/nats/context"
     options = parse(container()["args"])
-    assert str(options["config"]) == f"{mounts['files']}/ajsync.yaml"
     assert options["context"] == "AJC"
     host, _, port = options["monitor"].rpartition(":")
-    assert (host, int(port)) == ("0.0.0.0", container()["ports"][0]["containerPort"])
+    assert (host, int(port)) == ("*", container()["ports"][0]["containerPort"])
+    name = container()["ports"][0]["name"]
     for probe, path in (("livenessProbe", "/healthz"), ("readinessProbe", "/readyz")):
-        assert container()[probe]["httpGet"] == {"path": path, "port": container()["ports"][0]["name"]}
-    assert one("Service")["spec"]["ports"][0]["targetPort"] == container()["ports"][0]["name"]
+        assert container()[probe]["httpGet"] == {"path": path, "port": name}
+    (service,) = one("Service")["spec"]["ports"]
+    assert service["targetPort"] == name
+    assert one("ServiceMonitor", **EVERYTHING)["spec"]["endpoints"][0]["port"] == service["name"]
+    assert one("NetworkPolicy", **EVERYTHING)["spec"]["ingress"][0]["ports"] == [{"port": name}]
+    url = f"http://{one('Service')['metadata']['name']}:{service['port']}/readyz"
+    assert one("Pod")["spec"]["containers"][0]["command"][-1] == url
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_the_command_follows_the_files_and_schedules_under_the_name_of_its_pod(variant: str) -> None:
-    options = parse(container(**VARIANTS[variant])["args"])
-    assert (options["watch"], options["yes"], options["scheduler"]) == (True, True, "$(POD_NAME)")
-    assert options["create_bucket"] == (variant == "everything")
-    assert options["environment"] == ("prod" if variant == "everything" else None)
-    assert options["takeover_after"] == (5.0 if variant == "everything" else 1.0)
+def test_the_command_schedules_under_the_name_of_its_pod_and_follows_the_files_if_there_are_any(variant: str) -> None:
+    name, *_ = arguments = container(**VARIANTS[variant])["args"]
+    options, everything = parse(arguments), variant == "everything"
+    assert options["takeover_after"] == (5.0 if everything else 1.0)
+    assert ("--replicas=3" in arguments) == everything
+    if name == "scheduler":
+        assert options["name"] == "$(POD_NAME)"
+        return
+    assert variant in ("files", "everything", "map-of-others", "git-sync", "odd-text")
+    assert (name, options["scheduler"]) == ("apply", "$(POD_NAME)")
+    assert (options["watch"], options["yes"]) == (True, True)
+    assert options["create_bucket"] == everything
+    assert options["environment"] == ("prod" if everything else None)
+
+
+def test_the_files_are_those_of_one_place() -> None:
+    mount = {"name": "files", "mountPath": "/etc/ajsync", "readOnly": True}
+    for changes, volume in (
+        (FILES, {"name": "files", "configMap": {"name": f"{RELEASE}-ajsync"}}),
+        ({"existingConfigMap": "other"}, {"name": "files", "configMap": {"name": "other"}}),
+    ):
+        assert mount in container(**changes)["volumeMounts"]
+        assert volume in pod(**changes)["volumes"]
+        assert str(parse(container(**changes)["args"])["config"]) == "/etc/ajsync/ajsync.yaml"
+    assert "files" not in {each["name"] for changes in ({}, GIT_SYNC) for each in pod(**changes)["volumes"]}
+    for changes in (
+        {**FILES, "existingConfigMap": "other"},
+        {**FILES, "configFile": "/git/current/ajsync.yaml"},
+        {"existingConfigMap": "other", "configFile": "/git/current/ajsync.yaml"},
+    ):
+        with pytest.raises(RefusedValuesError, match="three places for the files"):
+            render(values(**changes))
+
+
+def test_who_owns_the_schedules_has_to_be_said() -> None:
+    with pytest.raises(RefusedValuesError, match=r"project\.owner is missing"):
+        render(values(schedules=FILES["schedules"]))
 
 
 def test_the_files_of_the_config_map_are_valid(tmp_path: Path) -> None:
-    for name, text in one("ConfigMap")["data"].items():
+    for name, text in one("ConfigMap", **FILES)["data"].items():
         (tmp_path / name).write_text(text)
     configuration = load_configuration(tmp_path)
-    assert (configuration.owner, configuration.context) == ("kubernetes", "AJC")
+    assert (configuration.owner, configuration.context) == ("my-team", "AJC")
     assert [*configuration.tasks] == ["EXAMPLE_REPORT"]
 
 
@@ -191,45 +258,37 @@ def test_a_schedules_file_reaches_the_pod_byte_by_byte() -> None:
     assert one("ConfigMap", **odd)["data"]["odd.yaml"] == odd["schedules"]["odd"]
 
 
+def test_alerts_and_dashboard_are_those_for_every_prometheus_and_grafana() -> None:
+    monitoring = EXAMPLES / "monitoring"
+    assert one("PrometheusRule", **EVERYTHING)["spec"] == yaml.safe_load((monitoring / "alerts.yaml").read_text())
+    (board,) = (each for each in render(values(**EVERYTHING)) if each["metadata"]["name"].endswith("-dashboard"))
+    assert json.loads(board["data"]["ajsync.json"]) == json.loads((monitoring / "dashboard.json").read_text())
+    assert board["metadata"]["labels"]["grafana_dashboard"] == "1"
+
+
+def test_a_network_policy_lets_in_who_may_read_the_monitor_and_out_to_nats() -> None:
+    everybody = one("NetworkPolicy", networkPolicy={"enabled": True})["spec"]
+    assert "from" not in everybody["ingress"][0]
+    assert everybody["egress"][1] == {"ports": [{"port": 4222}]}
+    few = one("NetworkPolicy", **EVERYTHING)["spec"]
+    *peers, tester = few["ingress"][0]["from"]
+    assert peers == EVERYTHING["networkPolicy"]["monitorFrom"]
+    labels = one("Pod", **EVERYTHING)["metadata"]["labels"]
+    assert tester["podSelector"]["matchLabels"].items() <= labels.items()
+    assert few["egress"][1:] == [
+        {"ports": [{"port": 4222}, {"port": 443}], "to": EVERYTHING["networkPolicy"]["natsTo"]},
+        *EVERYTHING["networkPolicy"]["extraEgress"],
+    ]
+
+
 def test_the_notes_say_what_has_to_be_there() -> None:
     notes = render_texts(values())["NOTES.txt"]
+    assert notes.startswith("2 schedulers fire what is in the bucket.")
     assert "They need the Secret ajsync-nats with the file AJC.json." in notes
-    assert "streams of asyncjobs must exist" in notes
-    assert (
-        "streams of asyncjobs must exist"
-        not in render_texts(values(bucket={"create": True, "replicas": 1}))["NOTES.txt"]
-    )
-
-
-def test_the_page_sets_values_that_the_chart_has() -> None:
-    page = (CHART / "README.md").read_text()
-    paths = re.findall(r"--set(?:-file)? ([a-zA-Z.]+)=", page)
-    assert len(paths) == 7
-    for path in paths:
-        top, _, below = path.partition(".")
-        assert top in values()
-        assert top == "schedules" or below in values()[top]
-    assert re.findall(r"--from-file=(\S+)", page) == [f"{values()['nats']['context']}.json", "nats.creds"]
-
-
-def helm(*arguments: str) -> str:
-    assert HELM is not None
-    return subprocess.run([HELM, *arguments], capture_output=True, text=True, check=True, timeout=60).stdout
-
-
-@pytest.mark.skipif(HELM is None, reason="there is no helm on this machine")
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_helm_makes_the_same_objects(variant: str, tmp_path: Path) -> None:
-    file = tmp_path / "values.yaml"
-    file.write_text(yaml.safe_dump(VARIANTS[variant]))
-    if variant == "odd-text":  # helm merges maps: the example of the default values would stay
-        file.write_text(yaml.safe_dump({"schedules": {**VARIANTS[variant]["schedules"], "example": None}}))
-    # The version of Kubernetes that a helm without a cluster takes may be older than the chart allows.
-    text = helm("template", RELEASE, str(CHART), "--kube-version", "1.30.0", "--values", str(file))
-    made = sorted((each for each in yaml.safe_load_all(text) if each), key=lambda each: str(each["kind"]))
-    assert made == sorted(render(values(**VARIANTS[variant])), key=lambda each: str(each["kind"]))
-
-
-@pytest.mark.skipif(HELM is None, reason="there is no helm on this machine")
-def test_helm_finds_nothing_wrong() -> None:
-    assert "0 chart(s) failed" in helm("lint", "--strict", str(CHART))
+    assert "They apply no files." in notes
+    assert "streams of asyncjobs should exist" in notes
+    assert f"service/{RELEASE}-ajsync 8080" in notes
+    notes = render_texts(values(**EVERYTHING))["NOTES.txt"]
+    assert notes.startswith("2 schedulers follow /etc/ajsync/ajsync.yaml and the bucket.")
+    assert "They apply no files." not in notes
+    assert "should exist" not in notes

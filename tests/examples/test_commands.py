@@ -37,6 +37,9 @@ def test_no_file_names_a_machine_or_an_organisation(path: Path) -> None:
     for host in re.findall(r"\w+://([^\s/:\"'`]+)", text):
         assert host in {
             "nats.example.net",
+            "git.example.net",
+            "{{",
+            "..",
             "127.0.0.1",
             "nats",
             "github.com",

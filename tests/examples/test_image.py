@@ -83,7 +83,7 @@ def test_what_the_wheel_is_made_of_is_copied_and_not_ignored() -> None:
 def test_the_image_starts_a_scheduler_with_the_monitor_that_its_health_check_asks() -> None:
     assert json.loads(last("ENTRYPOINT")) == ["ajsync"]
     host, _, port = parse(json.loads(last("CMD")))["monitor"].rpartition(":")
-    assert host == "0.0.0.0"
+    assert host == "*"
     assert last("EXPOSE") == port
     assert f"http://127.0.0.1:{port}/healthz" in health_check(int(port))[-1]
 

@@ -232,7 +232,7 @@ scheduler_options = _grouped(
     click.option(
         "--monitor",
         metavar="[HOST:]PORT",
-        help="Serve metrics, health and a status page there; a bare port is on loopback.",
+        help="Serve metrics, health and a status page there; a bare port is on loopback, the host * everywhere.",
     ),
     click.option(
         "--monitor-host",

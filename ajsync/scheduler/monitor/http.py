@@ -26,6 +26,8 @@ from ajsync.scheduler.monitor.request import LONGEST_HEAD, Incoming, Request, Re
 
 log = logging.getLogger(__name__)
 
+EVERY_ADDRESS = "*"
+"""The host that stands for every interface, with each family of addresses that the machine has."""
 _BACKLOG = 256
 """Connections that wait in the kernel: about one second of them."""
 _CLOSING_SECONDS = 0.5
@@ -73,7 +75,8 @@ class HttpLimits:
 async def listen(host: str, port: int) -> list[socket.socket]:
     """Listen on each address of a host; with port 0 on the same free port of all. Raises OSError or UnicodeError."""
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    name = None if host == EVERY_ADDRESS else host
+    found = await loop.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     sockets: list[socket.socket] = []
     missing: OSError | None = None
     for family, _, _, _, address in dict.fromkeys(found):

@@ -23,7 +23,7 @@ from typing import Any, TypeAlias, TypeVar
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
 from ajsync.errors import UsageError
-from ajsync.scheduler.monitor.http import HttpLimits, HttpServer, listen
+from ajsync.scheduler.monitor.http import EVERY_ADDRESS, HttpLimits, HttpServer, listen
 from ajsync.scheduler.monitor.metrics import READY, REFUSED, Metrics
 from ajsync.scheduler.monitor.page.query import Query, read_query
 from ajsync.scheduler.monitor.pages import BusyError, Pages
@@ -54,12 +54,14 @@ MakePage: TypeAlias = Callable[[Query], Awaitable[bytes]]
 def parse_monitor(text: str) -> tuple[str, int]:
     """Read `[HOST:]PORT`, the value of `--monitor`. A bare port is one of the loopback interface, and 0 a free one.
 
+    The host `*` stands for every interface, with IPv4 and IPv6.
+
     Raises UsageError.
     """
     match = _ADDRESS.fullmatch(text)
     if match is None:
         hint = "; write an IPv6 address in brackets, [::1]:9090" if text.count(":") > 1 else ""
-        raise UsageError(f"--monitor: {text!r} is not [HOST:]PORT, such as 9090 or 0.0.0.0:9090{hint}.")
+        raise UsageError(f"--monitor: {text!r} is not [HOST:]PORT, such as 9090 or *:9090{hint}.")
     port = int(match["port"]) if len(match["port"]) <= 5 else -1
     if not 0 <= port <= 65535:
         raise UsageError(f"--monitor: {match['port']} is not a port, 0 to 65535.")
@@ -69,8 +71,8 @@ def parse_monitor(text: str) -> tuple[str, int]:
         except ValueError:
             raise UsageError(f"--monitor: {match['six']!r} in brackets is not an IPv6 address.") from None
     if match["host"] == "":
-        raise UsageError(f"--monitor: {text!r} names no host. For every interface write 0.0.0.0:{port} or [::]:{port}.")
-    if match["host"] is not None and not _HOST.fullmatch(match["host"]):
+        raise UsageError(f"--monitor: {text!r} names no host. For every interface write *:{port}.")
+    if match["host"] not in (None, EVERY_ADDRESS) and not _HOST.fullmatch(match["host"]):
         raise UsageError(f"--monitor: {match['host']!r} is not a host.")
     return match["host"] or _LOOPBACK, port
 

@@ -203,6 +203,15 @@ async def test_it_serves_on_ipv6_too() -> None:
         assert response.status == 200
 
 
+async def test_a_star_serves_on_ipv4_and_on_ipv6_where_there_is_one() -> None:
+    async with running("*") as scheduler:
+        port = scheduler.url.rstrip("/").rpartition(":")[2]
+        assert scheduler.url == f"http://*:{port}/"
+        for host in ("127.0.0.1", *(["[::1]"] if socket.has_dualstack_ipv6() else [])):
+            response, _ = await ask(f"http://{host}:{port}/readyz")
+            assert response.status == 200
+
+
 async def test_a_port_in_use_is_an_error_that_names_it(taken: int) -> None:
     with pytest.raises(UsageError) as caught:
         async with monitor(("127.0.0.1", taken), Metrics("a"), status, lambda: None, **NOTHING):
@@ -247,6 +256,7 @@ def test_a_scheduler_without_a_monitor_does_not_need_its_packages() -> None:
         ("localhost:65535", ("localhost", 65535)),
         ("[::1]:9090", ("::1", 9090)),
         ("[::]:9090", ("::", 9090)),
+        ("*:9090", ("*", 9090)),
         ("[fe80::1%eth0]:80", ("fe80::1%eth0", 80)),
     ],
 )
@@ -257,7 +267,7 @@ def test_an_address_is_a_port_or_a_host_and_a_port(text: str, address: tuple[str
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", r"^--monitor: '' is not \[HOST:\]PORT, such as 9090 or 0\.0\.0\.0:9090\.$"),
+        ("", r"^--monitor: '' is not \[HOST:\]PORT, such as 9090 or \*:9090\.$"),
         ("localhost", r"'localhost' is not \[HOST:\]PORT"),
         ("localhost:", r"is not \[HOST:\]PORT"),
         ("-1", r"is not \[HOST:\]PORT"),
@@ -266,7 +276,8 @@ def test_an_address_is_a_port_or_a_host_and_a_port(text: str, address: tuple[str
         ("[::1]", r"is not \[HOST:\]PORT"),
         ("65536", "65536 is not a port, 0 to 65535"),
         ("1" * 5000, "is not a port"),
-        (":9090", r"For every interface write 0\.0\.0\.0:9090 or \[::\]:9090"),
+        (":9090", r"For every interface write \*:9090\."),
+        ("**:9090", r"'\*\*' is not a host"),
         ("[::x]:9090", "'::x' in brackets is not an IPv6 address"),
         ("[127.0.0.1]:9090", "is not an IPv6 address"),
         ("http://localhost:9090", r"is not \[HOST:\]PORT"),
