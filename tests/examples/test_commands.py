@@ -38,6 +38,7 @@ def test_no_file_names_a_machine_or_an_organisation(path: Path) -> None:
         assert host in {
             "nats.example.net",
             "git.example.net",
+            "ghcr.io",
             "{{",
             "..",
             "127.0.0.1",

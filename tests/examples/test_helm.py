@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,8 +15,10 @@ from typing import Any
 import pytest
 import yaml
 
+from ajsync.version import __version__
 from tests.examples.chart import CHART, RELEASE, render, values
 from tests.examples.chart_values import EVERYTHING, FILES, VARIANTS
+from tests.examples.commands import ROOT
 
 HELM = shutil.which("helm")
 PROMTOOL = shutil.which("promtool")
@@ -84,6 +88,28 @@ def test_the_chart_is_packaged_with_its_alerts_and_dashboard(tmp_path: Path) -> 
     (package,) = tmp_path.glob("ajsync-*.tgz")
     made = template(package, RELEASE, EVERYTHING, tmp_path)
     assert sorted(made, key=key) == sorted(render(values(**EVERYTHING)), key=key)
+
+
+@needs_helm
+@pytest.mark.skipif(sys.platform != "linux", reason="the release workflow runs on Linux, with its sed")
+def test_a_release_publishes_a_chart_that_runs_its_image_where_the_page_says(tmp_path: Path) -> None:
+    steps = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text())["jobs"]["chart"]["steps"]
+    *scripts, push = (step["run"] for step in steps if "run" in step)
+    shutil.copytree(CHART, tmp_path / "examples" / "kubernetes")
+    environment = {**os.environ, "GITHUB_REPOSITORY": "Team/Ajsync"}
+    for script in scripts:
+        subprocess.run(["bash", "-ec", script], cwd=tmp_path, env=environment, check=True, capture_output=True)
+    (package,) = tmp_path.glob("ajsync-*.tgz")
+    assert package.name == f"ajsync-{__version__}.tgz"
+    made = {each["kind"]: each for each in template(package, RELEASE, {"prometheusRule": {"enabled": True}}, tmp_path)}
+    image = made["Deployment"]["spec"]["template"]["spec"]["containers"][0]["image"]
+    assert image == f"ghcr.io/team/ajsync:{__version__}"
+    rules = made["PrometheusRule"]["spec"]["groups"][0]["rules"]
+    assert all(each["annotations"]["runbook_url"].startswith("https://github.com/Team/Ajsync/") for each in rules)
+    page = (CHART / "README.md").read_text()
+    (shown,) = re.findall(r"oci://(\S+)/ajsync --version (\S+)", page)
+    assert shown == ("ghcr.io/OWNER/REPO/charts", __version__)
+    assert shown[0].replace("OWNER/REPO", "${GITHUB_REPOSITORY,,}") in push
 
 
 @pytest.fixture
