@@ -25,8 +25,8 @@ from ajsync.cli.options.values import FiringOptions, Scope
 def command(name: str | None, scope: Scope, firing: FiringOptions, replicas: int, log_format: str) -> None:
     """Take part in the election, and turn what is due into tasks while leading.
 
-    Run two or more: one leads, and another takes over within seconds. Go schedulers can take part too. NAME is shown in
-    logs and in the election, and should be unique; it defaults to $AJC_SCHEDULER_NAME, then the host name.
+    Run two or more: one leads, and if it dies another takes over after a second. Go schedulers can take part too. NAME
+    is shown in logs and in the election, and should be unique; it defaults to $AJC_SCHEDULER_NAME, then the host name.
 
     \b
     Examples:

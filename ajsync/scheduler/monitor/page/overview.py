@@ -157,9 +157,9 @@ def _facts(view: View, when: TimeWriter, query: Query) -> str:
         ("Schedules", f"{status.schedules:,}", f'<a href="{paused}">{len(view.paused):,} paused</a>'),
         ("Everything is fired until", age, at),
         ("Lateness", half, f"p99 {most}" if view.lateness else "no task made yet"),
-        ("TimeWriter", DASH, "not compared yet")
+        ("Clock", DASH, "not compared yet")
         if skew is None
-        else ("TimeWriter", span(abs(skew)), f"{'ahead of' if skew >= 0 else 'behind'} the server's"),
+        else ("Clock", span(abs(skew)), f"{'ahead of' if skew >= 0 else 'behind'} the server's"),
     ]
     rows = "".join(f"<div><dt>{name}</dt><dd>{value}<small>{note}</small></dd></div>\n" for name, value, note in facts)
     return f'<dl class="facts">\n{rows}</dl>\n'
