@@ -230,7 +230,7 @@ class Follower:
         except ScheduleError as error:
             log.info("the schedule %r is never due: %s", name, error)
 
-    def _hear_task(self, _subject: bytes, _headers: bytes, data: bytes) -> None:
+    def _hear_task(self, _subject: bytes, _reply: bytes, _headers: bytes, data: bytes) -> None:
         try:
             event = decode_task_state(data)
         except StoredValueError as error:
@@ -243,7 +243,7 @@ class Follower:
         if second is not None and second >= now // NANOSECONDS - _UNKNOWN_SECONDS:
             self._unknown.append((event, now))
 
-    def _hear_leader(self, _subject: bytes, _headers: bytes, data: bytes) -> None:
+    def _hear_leader(self, _subject: bytes, _reply: bytes, _headers: bytes, data: bytes) -> None:
         try:
             self._put(LeaderNews(cut(decode_leader_elected(data), LONGEST_NAME), time.time_ns()))
         except StoredValueError as error:

@@ -146,7 +146,7 @@ class Violations:
                 return f'Permissions Violation for {kind} to "{subject if each == subject else each.lower()}"'
         for kind, pattern in reversed(self._patterns):
             if any(matches(pattern, each.lower()) for each in (subject, also)):
-                return f'Permissions Violation for {kind} to "{pattern}"'
+                return f'Permissions Violation for {kind} to "{subject if pattern == subject.lower() else pattern}"'
         return None
 
     def inbox_reason(self, prefix: str) -> str | None:

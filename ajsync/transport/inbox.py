@@ -45,7 +45,7 @@ class Inbox:
         """The reply subject of a message whose answer is to come with this token, which is any text of a subject."""
         return f"{self.inbox}.{token}"
 
-    def _hear(self, subject: bytes, headers: bytes, data: bytes) -> None:
+    def _hear(self, subject: bytes, _reply: bytes, headers: bytes, data: bytes) -> None:
         self._take(subject[self._cut :].decode(), headers, data)
 
     def _take(self, token: str, headers: bytes, data: bytes) -> None:

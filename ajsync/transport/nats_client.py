@@ -9,6 +9,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import nats.errors
@@ -29,8 +30,8 @@ _CANCELLED_SECONDS = 0.05
 _IN_A_ROW = 100
 """Messages given to takers before others have a turn: a full window of answers may come in one go."""
 
-Taker = Callable[[bytes, bytes, bytes], None]
-"""Takes the subject, the headers and the data of a message."""
+Taker = Callable[[bytes, bytes, bytes, bytes], None]
+"""Takes the subject, the reply subject, the headers and the data of a message; what it does not have is empty."""
 
 _log = logging.getLogger(__name__)
 
@@ -90,7 +91,8 @@ class NatsClient(Client):
         if closing.done() and not closing.cancelled() and (error := closing.exception()):
             _log.debug("closed with what could not be sent: %r", error)
         if isinstance(self._transport, TcpTransport) and self._transport._io_writer is not None:
-            self._transport._io_writer.transport.abort()
+            with suppress(AttributeError):  # of asyncio, which forgets its loop once all that was left is sent
+                self._transport._io_writer.transport.abort()
 
     async def write(self, data: bytes) -> bool:
         """Send messages in the form of the wire, and wait while a lot is waiting for the socket.
@@ -120,7 +122,7 @@ class NatsClient(Client):
         self.stats["in_msgs"] += 1
         self.stats["in_bytes"] += len(data)
         try:
-            take(bytes(subject), headers or b"", data)
+            take(bytes(subject), bytes(reply or b""), headers or b"", data)
         except Exception:  # noqa: BLE001 - nats-py would stop reading from the connection without a word
             _log.exception("failed to take a message on %s", _readable(bytes(subject)).decode())
         self._taken += 1

@@ -7,12 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from ajsync.errors import UnreachableError
 from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import Context
 from tests.nats_server import NatsServer
+from tests.waiting import until
 
 SECRET = "s3cret"
 USERS = f"authorization {{ users: [ {{ user: me, password: {SECRET} }} ] }}"
@@ -41,6 +43,12 @@ async def answering(connection: Connection, subject: str, answer: bytes) -> None
         await message.respond(answer)
 
     await connection.client.subscribe(subject, cb=respond)
+
+
+async def sent(client: Client) -> None:
+    """Wait until the server knows what was sent, subscriptions too: nats-py's flush overtakes what is pending."""
+    await until(lambda: not client._pending)
+    await client.flush()
 
 
 async def failure(context: Context, kind: type[UnreachableError] = UnreachableError, timeout: float = FOREVER) -> str:

@@ -142,7 +142,7 @@ async def test_many_messages_that_come_at_once_leave_others_their_turn(server: N
             await asyncio.sleep(0)
 
     async with connect(context_of(server)) as connection:
-        await connection.client.subscribe_raw("x", lambda _subject, _headers, data: taken.append(data))
+        await connection.client.subscribe_raw("x", lambda _subject, _reply, _headers, data: taken.append(data))
         looking = asyncio.create_task(look())
         await connection.client.write(b"".join([publish_frame("x", b"%d" % number) for number in range(1000)]))
         await looking
