@@ -30,9 +30,11 @@ _log = logging.getLogger(__name__)
 class ConfigurationBucket:
     """The bucket of the scheduled tasks, on one connection."""
 
-    def __init__(self, connection: Connection, target: BucketIdentity) -> None:
+    def __init__(self, connection: Connection, target: BucketIdentity, domain: str = "") -> None:
         self.connection = connection
         self.target = target
+        self.domain = domain
+        """The JetStream domain that it is in; empty if the server has none."""
 
     @classmethod
     async def open(cls, connection: Connection) -> ConfigurationBucket:
@@ -44,7 +46,7 @@ class ConfigurationBucket:
                 f"The bucket {CONFIGURATION_BUCKET} does not exist on this server and account. "
                 "Make it with 'ajsync init --bucket' or 'ajsync apply --create-bucket'."
             ) from None
-        return cls(connection, BucketIdentity(CONFIGURATION_BUCKET, info["created"]))
+        return cls(connection, BucketIdentity(CONFIGURATION_BUCKET, info["created"]), info.get("domain", ""))
 
     @classmethod
     async def create(

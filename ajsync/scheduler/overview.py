@@ -54,6 +54,7 @@ def status_of(scheduler: Scheduler) -> Status:
         started=scheduler.started,
         leader_is_go=scheduler.leadership is not None and scheduler.leadership.is_go,
         moves=tuple(reversed(scheduler.leadership.moves)) if scheduler.leadership else (),
+        presence=scheduler.presence.presence,
     )
 
 

@@ -13,6 +13,7 @@ from functools import partial
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.election import Election
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, ELECTIONS_STREAM, LONGEST_NAME, TASKS_STREAM
+from ajsync.asyncjobs.presence import SchedulerPresence
 from ajsync.asyncjobs.signing import Signer
 from ajsync.asyncjobs.streams import make_stream
 from ajsync.errors import InvalidError, UnreachableError
@@ -40,11 +41,13 @@ from ajsync.scheduler.monitor.metrics import (
 )
 from ajsync.scheduler.monitor.outcomes import Outcomes
 from ajsync.scheduler.monitor.records import Records
+from ajsync.scheduler.presence import PresenceKeeper
 from ajsync.scheduler.term import TermRunner
 from ajsync.text import cut
 from ajsync.timestamp import NANOSECONDS, parse_timestamp
 from ajsync.transport.connection import Connection
 from ajsync.transport.watch import Watch
+from ajsync.version import __version__
 from ajsync.waiting import first_of, unless
 
 log = logging.getLogger(__name__)
@@ -106,6 +109,7 @@ class Scheduler:
         self.started = clock()
         """Nanoseconds since 1970."""
         self.role = Role(RoleState.STARTING, self.started)
+        self.presence = PresenceKeeper(connection, self._describe, self.metrics.schedulers)
         self._server_clock: int | None = None
         """Nanoseconds by which the server's clock is ahead of our monotonic clock, which cannot be set."""
         self.watermark: Watermark | None = None
@@ -166,7 +170,8 @@ class Scheduler:
             clock=self.clock,
         )
         async with asyncio.TaskGroup() as group:  # if one of them fails, all end, and the scheduler is started again
-            helpers = [group.create_task(each) for each in (watch.run(), dispatcher.run(), self._measure_skew())]
+            work = (watch.run(), dispatcher.run(), self._measure_skew(), self.presence.run(bucket.domain))
+            helpers = [group.create_task(each) for each in work]
             await first_of(watch.loaded, stop)
             if not stop.is_set():
                 schedules.all_loaded()
@@ -263,6 +268,11 @@ class Scheduler:
         if state is not self.role.state:
             self.role = Role(state, self.clock())
             self.metrics.role(state)
+            self.presence.look_soon()
+
+    def _describe(self, id: str) -> SchedulerPresence:
+        role = self.role
+        return SchedulerPresence(id, self.settings.name, role.state.value, role.since, __version__, len(self.agenda))
 
     def _watermark_written(self, watermark: Watermark, problem: str) -> None:
         """Take in a watermark that our term has stored; `problem` is what is wrong with it, empty if nothing is."""

@@ -38,7 +38,7 @@ from tests.tasks import task
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("passwords")]
 
 LINE = re.compile(r'^ +("[$C].*")$', re.MULTILINE)
-INBOX = re.compile(r'subscribe: \["(_INBOX\w+)\.>"\]')
+INBOX = re.compile(r'(?<=subscribe: \[)(\s*")(_INBOX\w+)(?=\.>")')
 NOBODY = "allowed.to.nobody"
 FASTER_WITH = "DIRECT.GET"
 """What the page says to do without it: the same, more slowly."""
@@ -166,11 +166,11 @@ async def test_each_line_is_used_and_needed(start_server: StartServer, home: Pat
 async def test_each_user_gets_answers_at_its_own_inbox_alone(start_server: StartServer, home: Path) -> None:
     """The line `subscribe`: with it another inbox is refused, and with another line this one is."""
     server = serve_accounts(start_server, home, SHOWN)
-    moved = {f"{name}-moved": INBOX.sub('subscribe: ["_INBOX_elsewhere.>"]', block) for name, block in SHOWN.items()}
+    moved = {f"{name}-moved": INBOX.sub(r"\1_INBOX_elsewhere", block) for name, block in SHOWN.items()}
     other = serve_accounts(start_server, home / "other", moved)
     assert len(SHOWN) == 4
     for name, block in SHOWN.items():
-        (own,) = INBOX.findall(block)
+        ((_, own),) = INBOX.findall(block)
         assert await violations(server, name, [f"{own}.x"]) == []
         denied = [">", "_INBOX.>", "_INBOX_elsewhere.>", "$KV.>", "$JS.>", "$JS.API.>", "$SYS.>", "CHORIA_AJ.>"]
         assert len(await violations(server, name, denied)) == len(denied), name

@@ -65,7 +65,11 @@ def write_contexts(home: Path, server: NatsServer, users: Mapping[str, str], **m
     folder = home / ".config" / "nats" / "context"
     folder.mkdir(parents=True, exist_ok=True)
     for name, user in users.items():
-        own = {"url": server.url, "user": name, "inbox_prefix": _INBOX.findall(user)[0]}
+        own = {
+            "url": server.url,
+            "user": name,
+            "inbox_prefix": _INBOX.findall(user.partition("subscribe:")[2] or user)[0],
+        }
         (folder / f"{name}.json").write_text(json.dumps({**json.loads(shown.text), **own, **members}))
 
 
@@ -88,8 +92,8 @@ def serve_accounts(start_server: StartServer, home: Path, users: Mapping[str, st
 
 
 def refused_subjects(server: NatsServer, name: str) -> list[str]:
-    """The subjects to which the server has refused a user to publish."""
-    return re.findall(rf'user:{name}".*Publish Violation.*Subject "([^"]+)"', server.log)
+    """The subjects to which the server has refused a user to publish or to subscribe."""
+    return re.findall(rf'user:{name}".*(?:Publish|Subscription) Violation.*Subject "([^"]+)"', server.log)
 
 
 def allows(line: str, subject: str) -> bool:

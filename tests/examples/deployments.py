@@ -12,6 +12,7 @@ SECONDS = 30
 ALWAYS = f"x{SCRAPES}"
 LEADER, STAND_BY = "one:8080", "two:8080"
 ELECTED = 'choria_asyncjobs_election_leader{election="task_scheduler"}'
+STANDING_BY = 'ajsync_schedulers{role="stand-by"}'
 LATE = "ajsync_scheduler_lateness_seconds_bucket"
 ERRORS = 'choria_asyncjobs_task_scheduler_schedule_error_count{queue="EMAIL",type="email:new"}'
 GONE = "1x9 stale"
@@ -22,6 +23,7 @@ HEALTHY: Mapping[str, tuple[str, str]] = {
     'ajsync_build_info{version="0.1.0"}': ("1+0", "1+0"),
     "ajsync_scheduler_ready": ("1+0", "1+0"),
     ELECTED: ("1+0", "0+0"),
+    STANDING_BY: ("1+0", "1+0"),
     'ajsync_scheduler_takeovers_total{kind="vacant"}': ("1+0", "0+0"),
     'ajsync_scheduler_takeovers_total{kind="silent"}': ("0+0", "0+0"),
     "ajsync_scheduler_watermark_age_seconds": ("0.4+0", "0.6+0"),

@@ -24,6 +24,7 @@ from tests.examples.deployments import (
     LATE,
     LEADER,
     STAND_BY,
+    STANDING_BY,
     Deployment,
     promtool_test,
 )
@@ -54,7 +55,7 @@ def all_of(first: str, second: str) -> dict[str, tuple[str, str]]:
     return {name: (first or both[0], second or both[1]) for name, both in HEALTHY.items()}
 
 
-DOWN = {**all_of("", GONE), "up": ("1+0", "1x9 0x70")}
+DOWN = {**all_of("", GONE), "up": ("1+0", "1x9 0x70"), STANDING_BY: ("1x9 0x70", GONE)}
 ALL_DOWN = {**all_of(GONE, GONE), "up": ("1x9 0x70", "1x9 0x70")}
 DIES = {**all_of(GONE, ""), "up": ("1x9 stale", "1+0"), ELECTED: (GONE, "0x10 1x70")}
 TROUBLES = [
@@ -65,7 +66,16 @@ TROUBLES = [
         ALL_DOWN,
         [("AjsyncGone", {}), *(("AjsyncSchedulerDown", {"instance": each}) for each in (LEADER, STAND_BY))],
     ),
-    Trouble("the stand-by has ended", DOWN, [("AjsyncSchedulerDown", {"instance": STAND_BY})]),
+    Trouble(
+        "the stand-by has ended",
+        DOWN,
+        [("AjsyncSchedulerDown", {"instance": STAND_BY}), ("AjsyncNoStandBy", {})],
+    ),
+    Trouble(
+        "the stand-by was never started", {**all_of("", "_"), STANDING_BY: ("0+0", "_")}, [("AjsyncNoStandBy", {})]
+    ),
+    Trouble("the stand-by is replaced within four minutes", {STANDING_BY: ("1x60 0x8 1x12", "1x60 0x8 1x12")}),
+    Trouble("schedulers may not see one another", {STANDING_BY: ("_", "_")}),
     Trouble("the stand-by is started again within a minute", {"up": ("1+0", "1x66 0x2 1x20")}),
     Trouble("the leader is deleted, and the stand-by takes over", DIES),
     Trouble("another program of the same job is down", {'up{instance="other:9100"}': ("0+0", "")}),

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Literal, get_args
 
 from ajsync.asyncjobs.names import SCHEDULER_ELECTION
+from ajsync.asyncjobs.presence import ROLES, Presence
 from ajsync.scheduler.election.role import RoleState, TakeoverKind
 from ajsync.scheduler.monitor.series import Counts, Histogram, LabelSets, Metric, MetricKind, Names, exposition
 from ajsync.timestamp import NANOSECONDS
@@ -98,6 +99,9 @@ RESTORED = _counter(
     "Acknowledged messages that a stream lost and that were stored again: task, item",
     "what",
 )
+SCHEDULERS = _gauge(
+    "ajsync_schedulers", f"Schedulers of ajsync in the account that this one sees, by role: {', '.join(ROLES)}", "role"
+)
 READY = _gauge("ajsync_scheduler_ready", "Whether this scheduler could lead now, as /readyz says: 1 if so, else 0")
 WATERMARK_AGE = _gauge(
     "ajsync_scheduler_watermark_age_seconds", "Seconds since the instant up to which all fires are acknowledged"
@@ -158,6 +162,10 @@ class Metrics:
         leads = state is RoleState.LEADING
         self._series[PAUSED][()] = int(not leads)
         self._series[LEADER][self._candidate] = int(leads)
+
+    def schedulers(self, presence: Presence) -> None:
+        """Take in which schedulers there are; nothing is shown while that is not known."""
+        self._series[SCHEDULERS] = {} if presence.trouble else {(role,): presence.count(role) for role in ROLES}
 
     def campaigned(self, state: Literal["candidate", "leader"]) -> None:
         """Count a campaign by the state in which it began; a leader's refresh is one, too."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from ajsync.asyncjobs.presence import NOT_ASKED, Presence
 from ajsync.scheduler.election.role import RoleState
 from ajsync.timestamp import format_timestamp
 
@@ -113,6 +114,8 @@ class Status:
     moves: tuple[int, ...] = ()
     """When the leadership went from one scheduler to another since then, newest first, in nanoseconds since 1970; at
     most 100."""
+    presence: Presence = NOT_ASKED
+    """The schedulers of ajsync in the account, this one among them."""
 
 
 _INSTANTS = ("now", "since", "until", "watermark", "due", "started")

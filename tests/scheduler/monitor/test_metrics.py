@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
+from ajsync.asyncjobs.presence import NOT_ASKED, Presence, SchedulerPresence
 from ajsync.scheduler.election.role import RoleState
 from ajsync.scheduler.monitor.metrics import (
     CLOCK_SKEW,
@@ -92,6 +94,7 @@ def test_every_name_is_in_the_table_and_every_name_of_the_table_appears() -> Non
     metrics = as_recorded()
     metrics.watermark(0)
     metrics.set(CLOCK_SKEW, 0.002)
+    metrics.schedulers(Presence())
     metrics.failed("EMAIL", "email:tick")
     metrics.enqueue_failed("EMAIL")
     typed = [tuple(line.split()[2:]) for line in lines(metrics) if line.startswith("# TYPE ")]
@@ -111,6 +114,17 @@ def test_a_scheduler_that_does_not_lead_is_paused() -> None:
     assert (values(metrics, paused), values(metrics, leader)) == ({(): 1}, {("task_scheduler", "a"): 0})
     metrics.role(RoleState.LEADING)
     assert (values(metrics, paused), values(metrics, leader)) == ({(): 0}, {("task_scheduler", "a"): 1})
+
+
+def test_schedulers_are_counted_by_role_and_not_at_all_while_they_are_not_known() -> None:
+    metrics = Metrics("a")
+    assert values(metrics, "ajsync_schedulers") == {}
+    one = SchedulerPresence("1", "a", "leader", 0, "1.2.3", 0)
+    metrics.schedulers(Presence((one, replace(one, id="2", role="stand-by"), replace(one, id="3", role="stand-by"))))
+    counted = {("leader",): 1, ("waiting",): 0, ("stand-by",): 2, ("starting",): 0}
+    assert values(metrics, "ajsync_schedulers") == counted
+    metrics.schedulers(NOT_ASKED)
+    assert values(metrics, "ajsync_schedulers") == {}
 
 
 def test_fires_are_counted_by_the_batch() -> None:

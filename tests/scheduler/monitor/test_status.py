@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from ajsync.asyncjobs.presence import Presence, SchedulerPresence
 from ajsync.scheduler.election.role import RoleState
 from ajsync.scheduler.monitor.status import (
     FireRecord,
@@ -67,6 +68,25 @@ def test_the_json_holds_everything_that_the_status_does() -> None:
     assert {name.removesuffix("_seconds") for name in shown["recent"][0]} == {*type(full.recent[0]).__slots__}
     assert {*shown["problems"][0]} == {*type(full.problems[0]).__slots__}
     assert json.loads(json.dumps(shown)) == shown
+
+
+def test_the_json_lists_the_schedulers() -> None:
+    one = SchedulerPresence("a1", "one", "stand-by", NOW, "1.2.3", 7)
+    shown = status_json(status(presence=Presence((one,), 2, "why")))["presence"]
+    assert shown == {
+        "schedulers": [
+            {
+                "id": "a1",
+                "name": "one",
+                "role": "stand-by",
+                "since": "2026-10-07T09:30:04.25Z",
+                "version": "1.2.3",
+                "schedules": 7,
+            }
+        ],
+        "more": 2,
+        "trouble": "why",
+    }
 
 
 def test_what_is_not_known_is_null() -> None:
