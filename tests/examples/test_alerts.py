@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import yaml
 
 from ajsync.scheduler.monitor.metrics import Metrics
 from tests.docs.pages import DOCS, headings
+from tests.examples.chart import render, values
 from tests.examples.commands import EXAMPLES
 from tests.examples.deployments import (
     ELECTED,
@@ -216,6 +217,34 @@ def test_a_prometheus_that_never_saw_a_scheduler_says_so(tmp_path: Path) -> None
     expected["AjsyncAbsent"] = [{"severity": "critical"}]
     test = promtool_test([{"series": 'up{job="other"}', "values": "1x80"}], END, expected, "nobody")
     done = run_promtool(tmp_path, [test], silent())
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def by_name() -> Iterator[tuple[Deployment, dict[str, Any]]]:
+    """Deployments, each with the group that names it: as the chart makes it of a release, and as the page shows it."""
+    chosen = values(prometheusRule={"enabled": True}, serviceMonitor={"enabled": True})
+    objects = {each["kind"]: each for each in render(chosen)}
+    release = Deployment(objects["Service"]["metadata"]["name"], "default")
+    yield release, objects["PrometheusRule"]["spec"]["groups"][1]
+    page = (EXAMPLES / "monitoring" / "README.md").read_text()
+    (shown,) = re.findall(r"^```yaml\n(groups:.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    yield Deployment("ajsync-mail"), yaml.safe_load(shown)["groups"][0]
+
+
+@needs_promtool
+@pytest.mark.parametrize(("named", "group"), [*by_name()], ids=["release", "page"])
+def test_a_rule_with_its_name_misses_a_deployment_that_was_never_scraped(
+    named: Deployment, group: dict[str, Any], tmp_path: Path
+) -> None:
+    (rule,) = group["rules"]
+    silenced = yaml.safe_dump({"groups": [{**group, "rules": [{**rule, "annotations": {}}]}]})
+    others = [each for other in DEPLOYMENTS for each in other.series({})]
+    absent = {rule["alert"]: [{**rule["labels"], **named.labels}]}
+    tests = [
+        promtool_test(others, END, absent, "it was never scraped"),
+        promtool_test([*others, *named.series({})], END, {rule["alert"]: []}, "it is scraped"),
+    ]
+    done = run_promtool(tmp_path, tests, silenced)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

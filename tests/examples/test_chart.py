@@ -260,7 +260,11 @@ def test_a_schedules_file_reaches_the_pod_byte_by_byte() -> None:
 
 def test_alerts_and_dashboard_are_those_for_every_prometheus_and_grafana() -> None:
     monitoring = EXAMPLES / "monitoring"
-    assert one("PrometheusRule", **EVERYTHING)["spec"] == yaml.safe_load((monitoring / "alerts.yaml").read_text())
+    (group,) = yaml.safe_load((monitoring / "alerts.yaml").read_text())["groups"]
+    groups = one("PrometheusRule", **EVERYTHING)["spec"]["groups"]
+    assert groups[0] == group
+    assert [each["name"] for each in groups[1:]] == [f"{RELEASE}-ajsync"]
+    assert one("PrometheusRule", prometheusRule={"enabled": True})["spec"]["groups"] == [group]
     (board,) = (each for each in render(values(**EVERYTHING)) if each["metadata"]["name"].endswith("-dashboard"))
     assert json.loads(board["data"]["ajsync.json"]) == json.loads((monitoring / "dashboard.json").read_text())
     assert board["metadata"]["labels"]["grafana_dashboard"] == "1"
