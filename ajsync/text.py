@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 _LONGEST_QUOTE = 60
 """Characters; more than a sound schedule has, and few enough for a line of a terminal."""
@@ -139,9 +139,14 @@ def span(seconds: float) -> str:
 
 
 def moment(time: datetime, *, seconds: bool = True, offset: bool = True) -> str:
-    """Write an aware instant: `Sun 2026-03-29 03:30:00 +02:00`; seconds that are not zero are always shown."""
-    stamp = time.isoformat(" ", "seconds" if seconds or time.second else "minutes")
-    return f"{_WEEKDAYS[time.weekday()]} {stamp[:-6]}" + (f" {stamp[-6:]}" if offset else "")
+    """Write an aware instant: `Sun 2026-03-29 03:30:00 +02:00`, or `… UTC`; seconds that are not zero are always shown.
+
+    Without `offset` it ends with the time, for where the zone is said apart.
+    """
+    precision = "seconds" if seconds or time.second else "minutes"
+    wall = time.replace(tzinfo=None).isoformat(" ", precision)
+    after = "UTC" if time.tzinfo is UTC else time.isoformat(" ", precision)[len(wall) :]
+    return f"{_WEEKDAYS[time.weekday()]} {wall}" + (f" {after}" if offset else "")
 
 
 def byte_size(count: int) -> str:

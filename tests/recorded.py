@@ -16,6 +16,7 @@ GOLDEN = Path(__file__).parent / "golden"
 _DIFFERENT_EACH_TIME = (
     (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "MOMENT"),
     (r"\d\d [A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d UTC", "MOMENT"),
+    (r"[A-Z][a-z]{2} \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "MOMENT"),
     (r"INFO\[\d\d:\d\d:\d\d\]", "INFO[TIME]"),
     (r"@ \d+ B", "@ SIZE"),
     (r'"task_age":-?\d+', '"task_age":0'),

@@ -6,19 +6,22 @@ import logging
 import os
 import time
 from dataclasses import replace
+from datetime import UTC, tzinfo
 from pathlib import Path
 
 from ajsync.cli.options.values import Scope, Selectors
 from ajsync.cli.output.build_machine import print_commands
+from ajsync.cli.output.streams import working_folder_is_gone
 from ajsync.cli.output.terminal import warn
 from ajsync.cli.runs import Runs
-from ajsync.config import Configuration, load_configuration, load_owner
+from ajsync.config import Configuration, load_configuration, load_owner, load_timezone
 from ajsync.config.content import FileCache
 from ajsync.config.inputs import Inputs
 from ajsync.config.project import list_environments
 from ajsync.config.variables import Given, Spelled
 from ajsync.config.wording import choice
 from ajsync.errors import ConfigurationError, Location, UsageError
+from ajsync.schedule import load_zone
 from ajsync.selection import Selection
 from ajsync.text import counted, listed, plural, visible
 
@@ -123,6 +126,16 @@ def selection_of(scope: Scope, selectors: Selectors, *, owner: str | None = None
 def owner_of(scope: Scope) -> str:
     """Return the owner that the project names for the environment, without reading the schedules files."""
     return load_owner(Path.cwd(), project=scope.config, environment=scope.environment, variables=given(scope))
+
+
+def zone_of(scope: Scope, chosen: tzinfo | None) -> tzinfo:
+    """Return the zone in which times are shown: the chosen one, or that of the project's defaults, or UTC."""
+    if chosen is not None:
+        return chosen
+    if working_folder_is_gone() and scope.config is None:
+        return UTC
+    name = load_timezone(Path.cwd(), project=scope.config, environment=scope.environment, variables=given(scope))
+    return load_zone(name)
 
 
 def unmatched_text(configuration: Configuration) -> str:

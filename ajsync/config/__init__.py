@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from ajsync.config.load import Configuration, list_files, load_configuration, load_context, load_owner
+from ajsync.config.load import (
+    Configuration,
+    list_files,
+    load_configuration,
+    load_context,
+    load_owner,
+    load_timezone,
+)
 from ajsync.config.schema import schema_file
 
-__all__ = ["Configuration", "list_files", "load_configuration", "load_context", "load_owner", "schema_file"]
+__all__ = [
+    "Configuration",
+    "list_files",
+    "load_configuration",
+    "load_context",
+    "load_owner",
+    "load_timezone",
+    "schema_file",
+]

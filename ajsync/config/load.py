@@ -134,11 +134,23 @@ def load_context(
 
     For commands that only read the bucket, so the schedules files are not read. Raises ConfigurationError.
     """
-    if project is None and environment is None and find_project(start) is None:
-        return None
-    with _gathering() as problems:
-        _, _, found = _project(start, project, environment, MemberChecks(), problems, Inputs(), variables, head=True)
-    return found.context
+    head = _head(start, project, environment, variables)
+    return head.context if head else None
+
+
+def load_timezone(
+    start: Path,
+    *,
+    project: Path | None = None,
+    environment: str | None = None,
+    variables: Given = NO_VARIABLES,
+) -> str:
+    """The time zone that `ajsync.yaml` gives to schedules for one environment; "" if it gives none, or does not exist.
+
+    A zone that is not known, or has variables of an environment that is not chosen, is none. Raises ConfigurationError.
+    """
+    head = _head(start, project, environment, variables)
+    return head.timezone if head else ""
 
 
 def load_owner(
@@ -152,9 +164,20 @@ def load_owner(
 
     Raises ConfigurationError.
     """
+    return _read_head(start, project, environment, variables).owner
+
+
+def _head(start: Path, project: Path | None, environment: str | None, variables: Given) -> Project | None:
+    """The project without what its schedules get; None if there is none, and none is named."""
+    if project is None and environment is None and find_project(start) is None:
+        return None
+    return _read_head(start, project, environment, variables)
+
+
+def _read_head(start: Path, project: Path | None, environment: str | None, variables: Given) -> Project:
     with _gathering() as problems:
         _, _, found = _project(start, project, environment, MemberChecks(), problems, Inputs(), variables, head=True)
-    return found.owner
+    return found
 
 
 def list_files(start: Path, *, project: Path | None = None) -> tuple[Folder, list[Path]]:

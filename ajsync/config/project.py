@@ -21,6 +21,7 @@ from ajsync.config.variables import NO_VARIABLES, Given, Scalar, Variables, give
 from ajsync.config.wording import choice, shown, suggestion
 from ajsync.errors import Location, Problem
 from ajsync.safety import Safety
+from ajsync.schedule.zones import is_zone
 
 PROJECT_FILE = "ajsync.yaml"
 _APART = ("owner", "context")
@@ -40,6 +41,8 @@ class Project:
     """Whether `files` is set; otherwise the pattern is the default."""
     defaults: Members
     """The defaults of the environment over those of the project."""
+    timezone: str
+    """The zone of the defaults; "" if they name none that is known."""
     variables: Variables
     declared: frozenset[str]
     """The names of the variables of all environments."""
@@ -178,6 +181,7 @@ class _Reader:
             patterns=tuple(self._patterns(variables)),
             patterns_given="files" in self._value,
             defaults=merged(defaults, by_environment.get(self._chosen or "", {})),
+            timezone=self._timezone(variables),
             variables=variables,
             declared=frozenset(name for one in self._environments.values() for name in _scalars(one)),
             queues=read_queues(self._document, self._value.get("queues", {}), variables, self._problems),
@@ -218,6 +222,17 @@ class _Reader:
         found += unknown_problems(members.get("except"), self._calendars, self._document, (*path, "except"))
         self._problems += unresolved + unless_unresolved(found, unresolved)
         return members
+
+    def _timezone(self, variables: Variables) -> str:
+        """The zone of the defaults, also where the rest of them is not wanted or not valid."""
+        project = _mapping(self._document.value)
+        environment = _mapping(_mapping(project.get("environments")).get(self._chosen or ""))
+        for value, path in ((environment, ("environments", self._chosen or "")), (project, ())):
+            named = _mapping(value.get("defaults")).get("timezone")
+            if named is not None:
+                name, unresolved = variables.replace(self._document, named, (*path, "defaults", "timezone"))
+                return name if isinstance(name, str) and not unresolved and is_zone(name) else ""
+        return ""
 
     def _patterns(self, variables: Variables) -> Iterator[Pattern]:
         given = self._value.get("files", read_schema(PROJECT_SCHEMA)["properties"]["files"]["default"])

@@ -6,6 +6,7 @@ The tests run over the fields of the classes that hold a schedule, so a new fiel
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ def test_a_field_is_stored_and_read(name: str) -> None:
 
 @pytest.mark.parametrize("name", CHANGED)
 def test_view_shows_a_field(name: str) -> None:
-    plain, changed = ("\n".join(schedule_lines(each)).partition("Next:")[0] for each in (BASE, CHANGED[name]))
+    plain, changed = ("\n".join(schedule_lines(each, UTC)).partition("Next:")[0] for each in (BASE, CHANGED[name]))
     assert plain != changed
 
 

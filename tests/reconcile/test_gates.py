@@ -91,8 +91,8 @@ def test_allowing_deletes_does_not_open_the_other_gates() -> None:
 
 OLD, NEW = Commit("1" * 40, 1_700_000_000 * 10**9), Commit("2" * 40, 1_700_000_060 * 10**9, "main")
 OLDER = (
-    "The files come from the commit 1111111111 (Tue 2023-11-14 22:13:20 +00:00), which is older than 2222222222 "
-    "(Tue 2023-11-14 22:14:20 +00:00), applied Wed 2023-11-15 00:00 +00:00 by octocat. "
+    "The files come from the commit 1111111111 (Tue 2023-11-14 22:13:20 UTC), which is older than 2222222222 "
+    "(Tue 2023-11-14 22:14:20 UTC), applied Wed 2023-11-15 00:00 UTC by octocat. "
     "Apply the newer commit instead. If going back is intended, pass --allow-older."
 )
 

@@ -103,6 +103,7 @@ def command(
     from ajsync.asyncjobs.model import DEFAULT_MAX_TRIES, encode_json
     from ajsync.asyncjobs.size import MAX_PAYLOAD
     from ajsync.cli.output.schedules import schedule_lines
+    from ajsync.cli.project import zone_of
     from ajsync.cli.session import configured_context, on_bucket
     from ajsync.reconcile.fields import stored_object
     from ajsync.reconcile.single import add, new_schedule, parse_deadline
@@ -133,4 +134,4 @@ def command(
     creation = Creation() if create_bucket else None
     context = configured_context(scope)
     stored = on_bucket(scope, context, lambda bucket: add(bucket, task, now=time.time_ns()), creation)
-    show(output, lambda: stored_object(stored), lambda: schedule_lines(stored))
+    show(output, lambda: stored_object(stored), lambda: schedule_lines(stored, zone_of(scope, None)))

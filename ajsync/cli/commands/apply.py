@@ -145,7 +145,7 @@ def _apply_once(
 ) -> None:
     from ajsync.cli.output.data import echo_data, encoded
     from ajsync.cli.output.plan import apply_document, plan_document, print_plan, print_result
-    from ajsync.cli.project import load_and_warn, selection_of, warn_if_none_chosen
+    from ajsync.cli.project import load_and_warn, selection_of, warn_if_none_chosen, zone_of
     from ajsync.cli.session import on_bucket, proposal_of, run, warn_if_elsewhere
     from ajsync.cli.source import warn_if_nothing_selected
     from ajsync.reconcile.saved import check_environment, check_plan, check_variables, load_plan
@@ -179,7 +179,7 @@ def _apply_once(
     warn_if_nothing_selected(plan, configuration)
     document: Any = None
     if output == "table":
-        print_plan(proposal, configuration, style="text", detail=detail)
+        print_plan(proposal, configuration, style="text", detail=detail, zone=zone_of(scope, detail.zone))
     else:
         document = plan_document(proposal, configuration, detail=detail)
     result: Result | None = None

@@ -31,7 +31,11 @@ if TYPE_CHECKING:
 @click.option("--from", "start", metavar="TIME", required=True, help="The first instant: an RFC 3339 time, or a date.")
 @click.option("--to", "end", metavar="TIME", help="The last instant; of a date, the whole day. [default: now]")
 @click.option(
-    "--timezone", "zone", type=Zone(), metavar="ZONE", help="The zone of dates. [default: each schedule's own]"
+    "--timezone",
+    "zone",
+    type=Zone(),
+    metavar="ZONE",
+    help="The zone of dates and times. [default: of dates each schedule's own, of times as in 'ajsync list']",
 )
 @click.option("--dry-run", is_flag=True, help="Show what is missing, and make nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Make the tasks without asking.")
@@ -71,6 +75,7 @@ def command(
     from ajsync.asyncjobs.backfill import find_missing
     from ajsync.asyncjobs.signing import load_signer
     from ajsync.cli.output import backfill as output_of
+    from ajsync.cli.project import zone_of
     from ajsync.cli.session import configured_context, on_bucket
     from ajsync.cli.source import named_or_selected
     from ajsync.reconcile.reconciler import destination_of
@@ -82,6 +87,7 @@ def command(
         raise UsageError("There is no terminal to ask on: pass --yes, or --dry-run to see what would be made.")
     signer = load_signer(sign) if sign else None
     context = configured_context(scope)
+    shown_in = zone_of(scope, zone)
 
     async def survey(bucket: ConfigurationBucket) -> tuple[str, list[PastDue], list[MissingTask]]:
         dues = _past_dues(await _tasks(bucket, names, scope, selectors), start, end, zone)
@@ -92,7 +98,7 @@ def command(
     if early := sum(each.past.due <= each.past.task.created_at for each in missing):
         say(f"Of what is missing, {counted(early, 'task')} would be of a time before the schedule was stored.")
     if output == "table" and dues:
-        show(output, dict, lambda: output_of.backfill_table(dues, missing, zone))
+        show(output, dict, lambda: output_of.backfill_table(dues, missing, shown_in))
     result: Backfilled | None = None
     if missing and not dry_run:
         if not yes:

@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING
 import click
 
 from ajsync.asyncjobs.names import schedule_key
-from ajsync.cli.options.shared import optional_schedule_argument, scope_options, selection_options
-from ajsync.cli.options.times import Zone
+from ajsync.cli.options.shared import optional_schedule_argument, scope_options, selection_options, timezone_option
 from ajsync.cli.options.values import Scope, Selectors
 from ajsync.cli.output.data import output_option, show
 from ajsync.errors import AjsyncError, InvalidError, NotFoundError, ScheduleError
 from ajsync.text import one_line
-from ajsync.timestamp import format_ajc
 
 if TYPE_CHECKING:
     from ajsync.asyncjobs.bucket import ConfigurationBucket
@@ -38,9 +36,7 @@ _OF_SELECTED = 5
     metavar="N",
     help=f"Due instants to look at. [default: {_OF_ONE}, or {_OF_SELECTED} of each that is selected]",
 )
-@click.option(
-    "--timezone", "zone", type=Zone(), metavar="ZONE", help="Show times in this zone. [default: the schedule's own]"
-)
+@timezone_option
 @output_option("an object; an array of them for a selection")
 @scope_options
 def command(
@@ -65,40 +61,38 @@ def command(
       ajsync history EMAIL_MONTHLY_UPDATE --last 100 --json | jq '.fires[] | select(.state == "expired")'
     """
     from ajsync.cli.output import fires as output_of
-    from ajsync.cli.project import selection_of
+    from ajsync.cli.project import selection_of, zone_of
     from ajsync.cli.session import configured_context, on_bucket
     from ajsync.cli.source import one_named_or_selected
 
     one_named_or_selected(name, selectors)
     selection = selection_of(scope, selectors)
     context = configured_context(scope)
+    where = zone_of(scope, zone)
     if name is None:
-        _show_selected(
-            on_bucket(scope, context, lambda bucket: _read_selected(bucket, selection, last or _OF_SELECTED)),
-            zone,
-            output,
-        )
+        histories = on_bucket(scope, context, lambda bucket: _read_selected(bucket, selection, last or _OF_SELECTED))
+        _show_selected(histories, zone, where, output)
         return
     named = name
-    task, fires = on_bucket(scope, context, lambda bucket: _read(bucket, named, last or _OF_ONE, scope))
+    task, fires = on_bucket(scope, context, lambda bucket: _read(bucket, named, last or _OF_ONE, scope, where))
     show(
         output,
         lambda: output_of.history_document(task, fires, zone),
-        lambda: output_of.history_table(task, fires, zone),
+        lambda: output_of.history_table(task, fires, where),
     )
     if output == "table":
         output_of.say_why_without_task(fires)
 
 
 def _show_selected(
-    histories: Sequence[tuple[ScheduledTask, Sequence[PastFire]]], zone: tzinfo | None, output: str
+    histories: Sequence[tuple[ScheduledTask, Sequence[PastFire]]], zone: tzinfo | None, where: tzinfo, output: str
 ) -> None:
     from ajsync.cli.output import fires as output_of
 
     def lines() -> Iterator[str]:
         for number, (task, fires) in enumerate(histories):
             yield from ["", ""] if number else []
-            yield from output_of.history_table(task, fires, zone)
+            yield from output_of.history_table(task, fires, where)
 
     show(output, lambda: [output_of.history_document(task, fires, zone) for task, fires in histories], lines)
     if output == "table":
@@ -137,14 +131,14 @@ async def _past_fires(
 
 
 async def _read(
-    bucket: ConfigurationBucket, name: str, last: int, scope: Scope
+    bucket: ConfigurationBucket, name: str, last: int, scope: Scope, zone: tzinfo
 ) -> tuple[ScheduledTask, Sequence[PastFire]]:
     from ajsync.cli.source import stored_entry
 
     try:
         task, pause = await stored_entry(bucket, name)
     except NotFoundError:
-        await _raise_if_suspended(bucket, name, scope)
+        await _raise_if_suspended(bucket, name, scope, zone)
         raise
     try:
         return task, await _past_fires(bucket, task, pause, last)
@@ -152,9 +146,10 @@ async def _read(
         raise InvalidError(f"{name} has a schedule that is not valid, so it was never due: {error}.") from None
 
 
-async def _raise_if_suspended(bucket: ConfigurationBucket, name: str, scope: Scope) -> None:
+async def _raise_if_suspended(bucket: ConfigurationBucket, name: str, scope: Scope, zone: tzinfo) -> None:
     """Raise NotFoundError if the files hold the schedule and say that it is suspended."""
     from ajsync.cli.project import load
+    from ajsync.reconcile.render.times import instant_told
 
     try:
         suspended = load(scope, empty=True).suspended
@@ -162,7 +157,7 @@ async def _raise_if_suspended(bucket: ConfigurationBucket, name: str, scope: Sco
         return
     if name in suspended:
         marker = await bucket.get(schedule_key(name))
-        since = f" since {format_ajc(marker.stored_at)}" if marker is not None and marker.deleted else ""
+        since = f" since {instant_told(marker.stored_at, zone)}" if marker is not None and marker.deleted else ""
         raise NotFoundError(
             f"{name} is suspended in the files and out of the bucket{since}, so it is never due. "
             "To bring it back, remove its 'suspend' and apply."

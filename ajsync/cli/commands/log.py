@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from ajsync.cli.options.shared import scope_options
+from ajsync.cli.options.shared import scope_options, timezone_option
 from ajsync.cli.options.values import Scope
 from ajsync.cli.output.data import output_option, show
 
@@ -25,8 +26,9 @@ _MOST = 20
     "--owner", metavar="NAME", help="The owner of the schedules. [default: the project's, or all without a project]"
 )
 @click.option("--last", type=click.IntRange(1, _MOST), default=_MOST, show_default=True, help="Applies to show.")
+@timezone_option
 @output_option("an array of applies")
-def command(scope: Scope, owner: str | None, last: int, output: str) -> None:
+def command(scope: Scope, owner: str | None, last: int, zone: tzinfo | None, output: str) -> None:
     """Show the last applies of an owner, newest first: when, by whom, from which commit, and what was changed.
 
     An apply is recorded in the bucket if it changed something, or came from another commit than the one before. The
@@ -40,7 +42,7 @@ def command(scope: Scope, owner: str | None, last: int, output: str) -> None:
       ajsync log --json | jq -r '.[0].commit'
     """
     from ajsync.cli.output.applies import applies_table
-    from ajsync.cli.project import owner_of
+    from ajsync.cli.project import owner_of, zone_of
     from ajsync.cli.session import configured_context, on_bucket
     from ajsync.config.project import find_project
     from ajsync.reconcile.render.json import applied_document
@@ -48,11 +50,12 @@ def command(scope: Scope, owner: str | None, last: int, output: str) -> None:
     context = configured_context(scope)
     if owner is None and (scope.config or scope.environment or find_project(Path.cwd())):
         owner = owner_of(scope)
+    where = zone_of(scope, zone)
     applies = on_bucket(scope, context, lambda bucket: _read(bucket, owner))[:last]
     show(
         output,
         lambda: [{"owner": each.owner, **applied_document(each.apply)} for each in applies],
-        lambda: applies_table(applies, owner),
+        lambda: applies_table(applies, owner, where),
     )
 
 

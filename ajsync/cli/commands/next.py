@@ -6,8 +6,14 @@ from datetime import tzinfo
 
 import click
 
-from ajsync.cli.options.shared import from_files_option, schedules_argument, scope_options, selection_options
-from ajsync.cli.options.times import Zone, from_option, read_start
+from ajsync.cli.options.shared import (
+    from_files_option,
+    schedules_argument,
+    scope_options,
+    selection_options,
+    timezone_option,
+)
+from ajsync.cli.options.times import from_option, read_start
 from ajsync.cli.options.values import Scope, Selectors
 from ajsync.cli.output.data import output_option, show
 from ajsync.cli.output.terminal import say
@@ -26,9 +32,7 @@ _OF_ALL = 1
     metavar="N",
     help=f"Fires of each schedule. [default: {_OF_NAMED} of those named, {_OF_ALL} of all]",
 )
-@click.option(
-    "--timezone", "zone", type=Zone(), metavar="ZONE", help="Show times in this zone. [default: each schedule's own]"
-)
+@timezone_option
 @from_files_option
 @selection_options
 @output_option("an array of an object for each schedule")
@@ -45,8 +49,9 @@ def command(
 ) -> None:
     """Show when schedules fire next, the soonest first: those of the bucket, or of the files.
 
-    Times include the jitter of a schedule; a schedule without a zone is read in UTC. An @every counts from the creation
-    of its entry, so it has no times while it is only in files.
+    Times include the jitter of a schedule. All are in one zone, whatever the schedules are read in; --output has those
+    of each schedule in its own. An @every counts from the creation of its entry, so it has no times while it is only in
+    files.
 
     \b
     Examples:
@@ -57,11 +62,13 @@ def command(
     """
     from ajsync.asyncjobs.due import Upcoming
     from ajsync.cli.output.fires import next_document, next_table
+    from ajsync.cli.project import zone_of
     from ajsync.cli.source import chosen, named_or_selected, read_source
     from ajsync.timestamp import to_nanoseconds
 
     named_or_selected(names, selectors)
-    first = read_start(start, zone)
+    where = zone_of(scope, zone)
+    first = read_start(start, where)
     source = read_source(scope, selectors, from_files=from_files)
     upcoming = Upcoming(to_nanoseconds(first), count or (_OF_NAMED if names else _OF_ALL))
     found = [upcoming.of(task) for task in chosen(source, names)]
@@ -69,7 +76,7 @@ def command(
         show(
             output,
             lambda: next_document(found, zone),
-            lambda: next_table(found, first if start is None else None, zone),
+            lambda: next_table(found, first if start is None else None, where),
         )
     elif not selectors.given:
         say(f"There are no schedules in {source.place}.")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import tzinfo
 from typing import TYPE_CHECKING
 
 import click
 
-from ajsync.cli.options.shared import schedules_argument, scope_options, selection_options
+from ajsync.cli.options.shared import schedules_argument, scope_options, selection_options, timezone_option
 from ajsync.cli.options.times import Duration, read_instant
 from ajsync.cli.options.values import Scope, Selectors
 from ajsync.cli.output.data import output_option
@@ -22,8 +23,11 @@ if TYPE_CHECKING:
 @click.command()
 @schedules_argument
 @click.option("--reason", metavar="TEXT", required=True, help="Why, for everybody who wonders meanwhile.")
-@click.option("--until", metavar="TIME", help="When it ends: an RFC 3339 time, or the first instant of a date in UTC.")
+@click.option(
+    "--until", metavar="TIME", help="When it ends: an RFC 3339 time, or the first instant of a date in the zone."
+)
 @click.option("--for", "last", type=Duration(), metavar="DURATION", help="How long it lasts, such as 2h or 30m.")
+@timezone_option
 @selection_options
 @output_option("an array of an object for each schedule")
 @scope_options
@@ -32,6 +36,7 @@ def command(
     reason: str,
     until: str | None,
     last: float | None,
+    zone: tzinfo | None,
     selectors: Selectors,
     output: str,
     scope: Scope,
@@ -52,6 +57,7 @@ def command(
     """
     from ajsync.cli.output.pauses import show_paused
     from ajsync.cli.pausing import allowed_owners, check_named, chosen_names, who
+    from ajsync.cli.project import zone_of
     from ajsync.cli.session import configured_context, on_bucket
     from ajsync.reconcile.pause import pause
     from ajsync.timestamp import to_nanoseconds
@@ -59,12 +65,13 @@ def command(
     check_named(names, selectors)
     if until is not None and last is not None:
         raise UsageError("--until and --for cannot be combined: both say when the pause ends.")
-    ends = 0 if until is None else to_nanoseconds(read_instant(until, None, "--until"))
     span = 0 if last is None else max(round(last * NANOSECONDS), 1)
+    where = zone_of(scope, zone)
+    ends = 0 if until is None else to_nanoseconds(read_instant(until, where, "--until"))
     context, owners, by = configured_context(scope), allowed_owners(scope, selectors), who()
 
     async def work(bucket: ConfigurationBucket) -> Sequence[Settled]:
         chosen = await chosen_names(bucket, names, scope, selectors, owners)
         return await pause(bucket, chosen, owners, by=by, reason=reason, until=ends, last=span)
 
-    show_paused(on_bucket(scope, context, work), output)
+    show_paused(on_bucket(scope, context, work), output, where)

@@ -94,7 +94,7 @@ def _plan(
 ) -> Ended:
     from ajsync.cli.environments import place_of
     from ajsync.cli.output.plan import plan_document, print_plan
-    from ajsync.cli.project import load_and_warn, selection_of, warn_if_none_chosen
+    from ajsync.cli.project import load_and_warn, selection_of, warn_if_none_chosen, zone_of
     from ajsync.cli.session import on_bucket, proposal_of, warn_if_elsewhere
     from ajsync.cli.source import warn_if_nothing_selected
 
@@ -116,7 +116,7 @@ def _plan(
         if runs.codes and style in ("text", "markdown"):
             click.echo()  # below the plan of another environment
         paged = not runs.several
-        print_plan(proposal, configuration, style=style, detail=detail, paged=paged)
+        print_plan(proposal, configuration, style=style, detail=detail, zone=zone_of(scope, detail.zone), paged=paged)
     if out is not None:
         from ajsync.reconcile.saved import SavedPlan, save_plan
 

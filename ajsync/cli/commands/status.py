@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ajsync.cli.options.shared import schedules_argument, scope_options, selection_options
-from ajsync.cli.options.times import Zone
+from ajsync.cli.options.shared import schedules_argument, scope_options, selection_options, timezone_option
 from ajsync.cli.options.values import Scope, Selectors
 from ajsync.cli.output.data import echo_data, output_option, show
 from ajsync.text import one_line
@@ -28,7 +27,7 @@ _NEEDS_SOMEBODY = 2
 @selection_options
 @click.option("--failed", is_flag=True, help="Show only what needs somebody.")
 @click.option("--check", is_flag=True, help="Print one line for a monitor, and end with 2 if anything needs somebody.")
-@click.option("--timezone", "zone", type=Zone(), metavar="ZONE", help="Show times in this zone. [default: UTC]")
+@timezone_option
 @output_option("an object")
 @scope_options
 def command(
@@ -58,21 +57,21 @@ def command(
     """
     from ajsync.cli.output import status as output_of
     from ajsync.cli.output.schedules import say_why
-    from ajsync.cli.project import selection_of
+    from ajsync.cli.project import selection_of, zone_of
     from ajsync.cli.session import configured_context, on_bucket
     from ajsync.cli.source import named_or_selected
 
     named_or_selected(names, selectors)
     selection = selection_of(scope, selectors)
+    where = zone_of(scope, zone)
     source, found = on_bucket(scope, configured_context(scope), lambda bucket: _read(bucket, names, selection))
     shown = [each for each in found.schedules if each.needs_somebody] if failed else found.schedules
-    where = zone or UTC
     if check and output == "table":
         echo_data(output_of.check_line(found))
     else:
         show(
             output,
-            lambda: output_of.status_document(found, shown, where),
+            lambda: output_of.status_document(found, shown, zone or UTC),
             lambda: output_of.status_lines(found, shown, where),
         )
         if output == "table":

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from ajsync.cli.options.environ import OUTER_CONTEXT, VARIABLES, WayOption
-from ajsync.cli.options.times import Duration
+from ajsync.cli.options.times import Duration, Zone
 from ajsync.cli.options.values import Detail, FiringOptions, Scope, Selectors
 from ajsync.cli.options.var import var_option
 from ajsync.cli.output.terminal import verbosity
@@ -209,11 +209,19 @@ gate_options = _grouped(
     click.option("--allow-older", is_flag=True, help="Let an older commit go over the newer one that was applied."),
 )
 
+timezone_option = click.option(
+    "--timezone",
+    "zone",
+    type=Zone(),
+    metavar="ZONE",
+    help="Show times in this zone. [default: that of the project's defaults, or UTC]",
+)
 show_payload_option = click.option("--show-payload", is_flag=True, help="Show payloads in full.")
 detail_options = _grouped(
     Detail,
     "detail",
     show_payload_option,
+    timezone_option,
     click.option("--full", is_flag=True, help="Show every change on a terminal, too, and not only some of very many."),
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from pathlib import Path
 
 
@@ -50,6 +51,8 @@ class Detail:
     show_payload: bool = False
     full: bool = False
     """Every change on a terminal too, however many there are."""
+    zone: tzinfo | None = None
+    """The zone of times, if it is not that of the project."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,42 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import tzinfo
 
-from ajsync.cli.output.table import Cell, Column, Row, table
+from ajsync.cli.output.columns import NAME, Column
+from ajsync.cli.output.table import Cell, Row, table
+from ajsync.cli.output.terminal import stdout_width
 from ajsync.reconcile.apply.record import OwnedApply
+from ajsync.reconcile.render.times import Times
 from ajsync.reconcile.render.wording import done_counts
-from ajsync.text import listed, moment, visible
-from ajsync.timestamp import to_datetime
+from ajsync.text import listed, visible
 
 _NAMES_SHOWN = 3
 
 
-def applies_table(applies: Sequence[OwnedApply], owner: str | None) -> list[str]:
+def applies_table(applies: Sequence[OwnedApply], owner: str | None, zone: tzinfo) -> list[str]:
     """Lay out applies, the newest first; with their owners if they are of all (`owner` is None)."""
     if not applies:
         return [f"No apply of {visible(owner)} is recorded" if owner else "No apply is recorded"]
     columns = (
-        Column("Applied (UTC)"),
-        Column("Owner"),
-        Column("By", flexible=True),
-        Column("Commit"),
-        Column("Ref", flexible=True),
-        Column("Environment", flexible=True),
-        Column("Changes"),
-        Column("Schedules", flexible=True),
+        Column("Applied", 1, times=True),
+        *((Column("Owner", 4, least=8),) if owner is None else ()),
+        Column("By", 2, least=8),
+        Column("Commit", 6, least=10),
+        Column("Ref", 8, least=8),
+        Column("Environment", 7, least=8),
+        Column("Changes", 5, least=9),
+        Column("Schedules", 3, least=NAME),
     )
-    return table(columns, [_row(each, with_owner=owner is None) for each in applies])
+    times = Times(zone, [each.apply.at for each in applies], whole=stdout_width() is None)
+    return table(columns, [_row(each, times, with_owner=owner is None) for each in applies], zone=str(zone))
 
 
-def _row(owned: OwnedApply, *, with_owner: bool) -> Row:
+def _row(owned: OwnedApply, times: Times, *, with_owner: bool) -> Row:
     apply = owned.apply
     commit = apply.commit
     changes = done_counts(apply.counts)
     names = [visible(name) for name in apply.names[:_NAMES_SHOWN]]
     more = sum(apply.counts.values()) - len(names)
     return (
-        moment(to_datetime(apply.at), offset=False),
-        visible(owned.owner) if with_owner else "",
+        times(apply.at),
+        *((visible(owned.owner),) if with_owner else ()),
         visible(apply.by),
         "" if commit is None else Cell(commit.short, "warning" if commit.dirty else ""),
         visible(commit.ref) if commit and commit.ref else "",

@@ -7,35 +7,37 @@ from collections.abc import Sequence
 from datetime import UTC, tzinfo
 
 from ajsync.asyncjobs.backfill import Backfilled, MissingTask, PastDue
-from ajsync.cli.output.table import Cell, Column, table
-from ajsync.cli.output.terminal import conclude, label
+from ajsync.cli.output.columns import NAME, Column
+from ajsync.cli.output.table import Cell, table
+from ajsync.cli.output.terminal import conclude, label, stdout_width
 from ajsync.errors import PartiallyAppliedError, UnreachableError
+from ajsync.reconcile.render.times import Times
 from ajsync.schedule import parse
-from ajsync.text import counted, moment, one_line, plural, visible
+from ajsync.text import counted, one_line, plural, visible
 from ajsync.timestamp import to_datetime
 
 _REASONS = 5
 """How many of the refused tasks are named."""
 
 
-def backfill_table(dues: Sequence[PastDue], missing: Sequence[MissingTask], zone: tzinfo | None) -> list[str]:
+def backfill_table(dues: Sequence[PastDue], missing: Sequence[MissingTask], zone: tzinfo) -> list[str]:
     """Lay out how many tasks of each schedule exist and are missing."""
     columns = (
-        Column("Name"),
-        Column("First"),
-        Column("Last"),
-        Column("Due", right=True),
-        Column("Exist", right=True),
-        Column("Missing", right=True),
+        Column("Name", 1, least=NAME, keep="ends"),
+        Column("First", 4, times=True),
+        Column("Last", 5, times=True),
+        Column("Due", 3, right=True),
+        Column("Exist", 6, right=True),
+        Column("Missing", 2, right=True),
     )
+    times = Times(zone, [each.due for each in dues], whole=stdout_width() is None)
     lacking = Counter(each.past.task.name for each in missing)
     rows = []
     for own in _by_schedule(dues):
-        first, last = (moment(to_datetime(each.due, zone or _own_zone(each))) for each in (own[0], own[-1]))
         count = lacking[own[0].task.name]
         numbers = (f"{len(own):,}", f"{len(own) - count:,}", Cell(f"{count:,}", "create" if count else ""))
-        rows.append((visible(own[0].task.name), first, last, *numbers))
-    return table(columns, rows)
+        rows.append((visible(own[0].task.name), times(own[0].due), times(own[-1].due), *numbers))
+    return table(columns, rows, zone=str(zone))
 
 
 def backfill_document(

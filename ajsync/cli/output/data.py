@@ -6,7 +6,6 @@ A table that is too long for the terminal is shown through $PAGER, as git does.
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import shutil
 import signal
@@ -20,10 +19,9 @@ import click
 
 from ajsync.cli.output.streams import speaks_utf8
 from ajsync.cli.output.terminal import verbosity
+from ajsync.fitting import cells
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-_STYLE = re.compile("\x1b\\[[0-9;]*m")
 
 
 def output_option(what: str, *short: str) -> Callable[[F], F]:
@@ -117,7 +115,7 @@ def _too_low(lines: Sequence[str]) -> bool:
     if verbosity.no_pager or not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
         return False
     width, height = shutil.get_terminal_size()
-    return sum(max(-(-len(_STYLE.sub("", line)) // max(width, 1)), 1) for line in lines) >= height
+    return sum(max(-(-cells(line) // max(width, 1)), 1) for line in lines) >= height
 
 
 def _shown_by_pager(text: str) -> bool:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from textwrap import wrap
 from typing import Any
 
 import click
 
 from ajsync.cli.output.build_machine import print_commands
 from ajsync.cli.output.data import echo_data, encoded
-from ajsync.cli.output.table import stdout_width
-from ajsync.cli.output.terminal import stdout_paint
+from ajsync.cli.output.terminal import stdout_paint, stdout_width
 from ajsync.errors import Location, Problem
+from ajsync.fitting import wrapped
 from ajsync.inspect.lint import SEVERITIES, Finding
 from ajsync.reconcile.render.github import render_findings
 from ajsync.text import Paint, counted, one_line, visible
@@ -74,7 +73,7 @@ def _line(finding: Finding, location: Location | None, paint: Paint) -> str:
     if width is None:
         return f"{place}{severity}: {name}: {message}{f'; {hint}' if hint else ''} {rule}"
     lines, hints = (
-        wrap(text, max(width, _LEAST_WIDTH), initial_indent=_INDENT, subsequent_indent=_INDENT)
+        wrapped(_INDENT + text, max(width, _LEAST_WIDTH), indent=len(_INDENT)) if text else []
         for text in (message, hint)
     )
     return "\n".join([f"{place}{severity}: {name} {rule}", *lines, *(paint("faint", line) for line in hints)])

@@ -8,10 +8,12 @@ from datetime import UTC, datetime, tzinfo
 from ajsync.asyncjobs.due import NextFires
 from ajsync.asyncjobs.history import PastFire
 from ajsync.asyncjobs.model import ScheduledTask
-from ajsync.cli.output.table import Cell, Column, Row, stdout_width, table
-from ajsync.cli.output.terminal import say, stdout_paint
+from ajsync.cli.output.columns import NAME, Column
+from ajsync.cli.output.table import Cell, Row, table
+from ajsync.cli.output.terminal import say, stdout_paint, stdout_width, told
+from ajsync.reconcile.render.times import Times
 from ajsync.schedule import parse, split_zone
-from ajsync.text import moment, one_line, plural, span, visible
+from ajsync.text import one_line, plural, span, visible
 from ajsync.timestamp import to_datetime
 
 _STATES = {"new": "update", "active": "update", "retry": "update", "blocked": "update", "complete": "create"}
@@ -20,28 +22,29 @@ _LONGEST_STATE = 20
 """Characters; a task in the stream may have any other state."""
 
 
-def next_table(found: Sequence[NextFires], now: datetime | None, zone: tzinfo | None) -> Iterator[str]:
+def next_table(found: Sequence[NextFires], now: datetime | None, zone: tzinfo) -> Iterator[str]:
     """Lay out the next fires in their order, and below them the schedules that have none.
 
     Without `now` it is left out in how much time they are.
     """
     columns = (
-        Column("Due"),
-        Column("In", right=True),
-        Column("Name"),
-        Column("Schedule", flexible=True),
-        Column("Zone", flexible=True),
-        Column("Queue", flexible=True),
+        Column("Due", 2, times=True),
+        Column("In", 3, right=True),
+        Column("Name", 1, least=NAME, keep="ends"),
+        Column("Schedule", 4, least=16),
+        Column("Zone", 6, least=8, keep="end"),
+        Column("Queue", 5, least=8),
     )
     fires = sorted((due, each.task.name, number) for number, each in enumerate(found) for due in each.dues)
     if fires:
-        yield from table(columns, [_next_row(due, found[number], now, zone) for due, _, number in fires])
+        times = Times(zone, [due for due, _, _ in fires], whole=stdout_width() is None)
+        rows = [_next_row(due, found[number], now, times) for due, _, number in fires]
+        yield from table(columns, rows, zone=str(zone))
     without = [each for each in found if not each.dues]
     if fires and without:
         yield ""
     for each in without:
-        text = f"{visible(each.task.name)}: {one_line(_reason(each))}"
-        yield stdout_paint()("alarm" if each.amiss else "", text)
+        yield from told(f"{visible(each.task.name)}: {one_line(_reason(each))}", "alarm" if each.amiss else "")
 
 
 def next_document(found: Sequence[NextFires], zone: tzinfo | None) -> list[dict[str, object]]:
@@ -59,12 +62,11 @@ def next_document(found: Sequence[NextFires], zone: tzinfo | None) -> list[dict[
     ]
 
 
-def _next_row(due: int, each: NextFires, now: datetime | None, zone: tzinfo | None) -> Row:
-    when = to_datetime(due, zone or _next_zone(each))
+def _next_row(due: int, each: NextFires, now: datetime | None, times: Times) -> Row:
     own, schedule = split_zone(each.task.schedule)
     return (
-        moment(when),
-        Cell("" if now is None else f"in {span((when - now).total_seconds())}", "faint"),
+        times(due),
+        Cell("" if now is None else f"in {span((to_datetime(due) - now).total_seconds())}", "faint"),
         visible(each.task.name),
         visible(schedule),
         visible(own) if own else "",
@@ -81,38 +83,30 @@ def _reason(each: NextFires) -> str:
     return each.reason if each.timetable else f"not valid: {each.reason}"
 
 
-def history_table(task: ScheduledTask, fires: Sequence[PastFire], zone: tzinfo | None) -> Iterator[str]:
+def history_table(task: ScheduledTask, fires: Sequence[PastFire], zone: tzinfo) -> Iterator[str]:
     """Lay out past fires, newest first; on a terminal the last error of a task has a line of its own."""
     name, schedule, queue = (visible(text) for text in (task.name, task.schedule, task.queue))
     paint, piped = stdout_paint(), stdout_width() is None
-    yield f"{paint('strong', name)}  {schedule}  in the queue {queue}"
+    yield from told(f"{paint('strong', name)}  {schedule}  in the queue {queue}")
     yield ""
     if not fires:
         yield "It has not been due yet."
         return
-    dues = [to_datetime(fire.due, zone or _own_zone(task)) for fire in fires]
-    offset = common_offset(dues)
     columns = (
-        Column(f"Due ({offset})" if offset else "Due"),
-        Column("Lateness", right=True),
-        Column("State"),
-        Column("Tries", right=True),
-        Column("Task"),
-        Column("Last error"),
+        Column("Due", 1, times=True),
+        Column("Lateness", 3, right=True),
+        Column("State", 2, least=8),
+        Column("Tries", 5, right=True),
+        Column("Task", 4),
+        *((Column("Last error", 6),) if piped else ()),
     )
-    rows = [_past_row(fire, moment(due, offset=not offset), piped) for due, fire in zip(dues, fires, strict=True)]
-    head, *lines = table(columns, rows)
+    times = Times(zone, [fire.due for fire in fires], whole=piped)
+    head, *lines = table(columns, [_past_row(fire, times(fire.due), piped) for fire in fires], zone=str(zone))
     yield head
     for line, fire in zip(lines, fires, strict=True):
         yield line
         if fire.last_error and not piped:
-            yield f"    {paint('alarm', visible(fire.last_error))}"
-
-
-def common_offset(moments: Sequence[datetime]) -> str:
-    """Return the offset from UTC that all moments have, such as `+02:00`; "" if they differ."""
-    offsets = {each.isoformat()[-6:] for each in moments}
-    return offsets.pop() if len(offsets) == 1 else ""
+            yield from told(visible(fire.last_error), "alarm", indent=4)
 
 
 def history_document(task: ScheduledTask, fires: Sequence[PastFire], zone: tzinfo | None) -> dict[str, object]:
@@ -159,12 +153,13 @@ def say_why_without_task(fires: Sequence[PastFire]) -> None:
 
 def _past_row(fire: PastFire, due: str, piped: bool) -> Row:
     lateness = "" if fire.lateness is None else ("≤ " if fire.at_most else "") + span(fire.lateness / 1e9)
-    if not fire.state:
-        return (due, lateness, Cell("skipped", "update") if fire.skipped_for else Cell("no task", "faint"), "", "", "")
-    state = Cell(visible(fire.state, _LONGEST_STATE), _STATES.get(fire.state, "alarm"))
+    if fire.state:
+        state = Cell(visible(fire.state, _LONGEST_STATE), _STATES.get(fire.state, "alarm"))
+        row: tuple[str | Cell, ...] = (due, lateness, state, str(fire.tries), fire.task_id)
+    else:
+        row = (due, lateness, Cell("skipped", "update") if fire.skipped_for else Cell("no task", "faint"), "", "")
     # In a pipe one line holds all of a fire.
-    error = visible(fire.last_error) if fire.last_error and piped else ""
-    return (due, lateness, state, str(fire.tries), fire.task_id, error)
+    return (*row, visible(fire.last_error) if fire.last_error else "") if piped else row
 
 
 def _own_zone(task: ScheduledTask) -> tzinfo:

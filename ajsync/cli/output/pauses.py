@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import tzinfo
 from typing import Any
 
 from ajsync.asyncjobs.pausing import Settled
@@ -11,15 +12,15 @@ from ajsync.cli.output.terminal import conclude, label, say
 from ajsync.errors import NotFoundError
 from ajsync.reconcile.fields import pause_object
 from ajsync.reconcile.pause import failure
-from ajsync.reconcile.render.wording import instant_told
+from ajsync.reconcile.render.times import instant_told
 from ajsync.text import counted, visible
 
 _NAMED = 20
 """How many schedules are named, and how many failures."""
 
 
-def show_paused(settled: Sequence[Settled], output: str) -> None:
-    """Print which schedules are paused now. Raises the error of those that are not."""
+def show_paused(settled: Sequence[Settled], output: str, zone: tzinfo) -> None:
+    """Print which schedules are paused now, and until when in `zone`. Raises the error of those that are not."""
     done = [each for each in settled if each.error is None]
     if output != "table":
         show(output, lambda: [_document(each, paused=True) for each in settled], list)
@@ -27,7 +28,7 @@ def show_paused(settled: Sequence[Settled], output: str) -> None:
         for each in done[:_NAMED]:
             pause = each.pause
             assert pause is not None  # it was paused
-            until = f" until {instant_told(pause.until)}" if pause.until else ""
+            until = f" until {instant_told(pause.until, zone)}" if pause.until else ""
             conclude(f"Paused {visible(each.name)}{until}.")
         _count_others("Paused", done)
     if not settled:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from json import loads
 from typing import Any
 
@@ -13,7 +13,7 @@ import click
 from ajsync.cli.options.values import Detail
 from ajsync.cli.output.build_machine import print_commands
 from ajsync.cli.output.data import echo_data, encoded, page
-from ajsync.cli.output.terminal import conclude, has_colour, label, warn
+from ajsync.cli.output.terminal import conclude, has_colour, label, stdout_width, warn
 from ajsync.config import Configuration
 from ajsync.reconcile.apply.apply import Result
 from ajsync.reconcile.gates import loosened
@@ -29,7 +29,13 @@ _FAILURES_SHOWN = 20
 
 
 def print_plan(
-    proposal: Proposal, configuration: Configuration, *, style: str, detail: Detail, paged: bool = False
+    proposal: Proposal,
+    configuration: Configuration,
+    *,
+    style: str,
+    detail: Detail,
+    zone: tzinfo,
+    paged: bool = False,
 ) -> None:
     """Print a plan, and why the gates do not let it be applied, on standard output; warn of a record of no use.
 
@@ -38,7 +44,7 @@ def print_plan(
     """
     if proposal.record_problem:
         warn(proposal.record_problem)
-    text = _rendered("json" if style == "yaml" else style, proposal, configuration, detail)
+    text = _rendered("json" if style == "yaml" else style, proposal, configuration, detail, zone)
     if style == "yaml":
         echo_data(encoded(style, loads(text)))
     elif style == "github":
@@ -55,10 +61,10 @@ def plan_document(proposal: Proposal, configuration: Configuration, *, detail: D
     """What programs get of a plan; warns as `print_plan` does."""
     if proposal.record_problem:
         warn(proposal.record_problem)
-    return loads(_rendered("json", proposal, configuration, detail))
+    return loads(_rendered("json", proposal, configuration, detail, UTC))
 
 
-def _rendered(style: str, proposal: Proposal, configuration: Configuration, detail: Detail) -> str:
+def _rendered(style: str, proposal: Proposal, configuration: Configuration, detail: Detail, zone: tzinfo) -> str:
     now = datetime.now(UTC)
     options = RenderOptions(
         now=now,
@@ -69,6 +75,8 @@ def _rendered(style: str, proposal: Proposal, configuration: Configuration, deta
         impact=impact(proposal.plan.changes, proposal.entries, to_nanoseconds(now)),
         short=sys.stdout.isatty() and not detail.full,
         colour=has_colour(sys.stdout),
+        zone=zone,
+        width=stdout_width(),
     )
     return RENDERERS[style](proposal.plan, proposal.refusals, options)
 

@@ -2,36 +2,42 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
-
-from rich.cells import cell_len
+from datetime import UTC, datetime, tzinfo
 
 from ajsync.asyncjobs.model import Pause, ScheduledTask, has_drifted
-from ajsync.cli.output.streams import in_plain_signs, speaks_utf8
-from ajsync.cli.output.table import framed, stdout_width
-from ajsync.cli.output.terminal import say, stdout_paint
+from ajsync.cli.output.columns import NAME, Column
+from ajsync.cli.output.table import framed_table
+from ajsync.cli.output.terminal import say, stdout_width, told
+from ajsync.fitting import wrapped
 from ajsync.reconcile.render.fires import PAUSED, Fires, FireTimes
 from ajsync.reconcile.render.rows import DRIFT
+from ajsync.reconcile.render.times import Times, in_zone
 from ajsync.reconcile.render.wording import pause_told
 from ajsync.schedule import format_duration
-from ajsync.text import escape, listed, pairs, visible
-from ajsync.timestamp import format_ajc
+from ajsync.text import escape, listed, moment, pairs, visible
+from ajsync.timestamp import to_nanoseconds
 
-_COLUMNS = ("Name", "Schedule", "Queue", "Task Type", "Created", "Owner", "Next")
-_LEAST_NAME = 20
-"""Columns that a narrow terminal leaves to a name."""
-_LEAST_TIME = 4
+_COLUMNS = (
+    Column("Name", 1, least=NAME, keep="ends"),
+    Column("Schedule", 3, least=20, keep="end"),  # the fields are behind the zone
+    Column("Queue", 4, least=8),
+    Column("Task Type", 6, least=8),
+    Column("Created", 7, times=True),
+    Column("Owner", 5, least=8),
+    Column("Next", 2, times=True),
+)
+_LABEL = 21
+"""Columns for the labels of one schedule, as `ajc` has them."""
 _MOST_DAYS = 8
 """Days and ranges that are listed of those on which a schedule is not due."""
-_DISPENSABLE = ("Created", "Owner", "Task Type", "Queue")
-"""What a narrow terminal omits, the first of them first: a table of broken words is of no use."""
 
 
-def schedule_lines(task: ScheduledTask, pause: Pause | None = None, *, show_payload: bool = False) -> Iterator[str]:
-    """Describe one schedule, and its pause if it is paused."""
-    yield f"Scheduled Task {visible(task.name)} created at {format_ajc(task.created_at)}"
+def schedule_lines(
+    task: ScheduledTask, zone: tzinfo, pause: Pause | None = None, *, show_payload: bool = False
+) -> Iterator[str]:
+    """Describe one schedule, and its pause if it is paused, with times in `zone`."""
+    yield from told(f"Scheduled Task {visible(task.name)} created at {moment(in_zone(task.created_at, zone))}")
     yield ""
     rows = [
         ("Schedule", visible(task.schedule)),
@@ -60,26 +66,45 @@ def schedule_lines(task: ScheduledTask, pause: Pause | None = None, *, show_payl
             ("Drift", DRIFT if has_drifted(task) else ""),
         ]
     if pause is not None:
-        rows.append(("Paused", pause_told(pause)))
+        rows.append(("Paused", pause_told(pause, zone)))
     else:
-        fires = FireTimes(datetime.now(UTC)).of(task).lines
+        fires = FireTimes(datetime.now(UTC), zone).of(task).lines
         rows += [("" if index else "Next", line) for index, line in enumerate(fires)]
-    yield from (f"{label:>21}{':' if label else ' '} {text}" for label, text in rows if text)
+    width = stdout_width()
+    for label, text in rows:
+        if text:
+            yield from wrapped(f"{label:>{_LABEL}}{':' if label else ' '} {text}", width, indent=_LABEL + 2)
     if show_payload and task.payload is not None:
         yield ""
         yield from map(escape, task.payload.decode("utf-8", "backslashreplace").splitlines())
 
 
-def schedules_table(tasks: Sequence[ScheduledTask], fires: Sequence[Fires]) -> list[str]:
+def schedules_table(tasks: Sequence[ScheduledTask], fires: Sequence[Fires], zone: tzinfo) -> list[str]:
     """Lay out a table of schedules with their next fires."""
     if not tasks:
         return ["No Scheduled Tasks found"]
-    rows = [_cells(task, found) for task, found in zip(tasks, fires, strict=True)]
-    widths = _fitting(rows, stdout_width())
-    heads = [_COLUMNS[index] for index in widths]
-    shown = ([row[index] for index in widths] for row in rows)
-    lines = framed(f"{len(tasks)} Scheduled Task(s)", heads, shown, [*widths.values()], stdout_paint())
-    return [*(lines if speaks_utf8(sys.stdout) else map(in_plain_signs, lines))]
+    nexts = [to_nanoseconds(found.times[0]) if found.times else 0 for found in fires]
+    whole = stdout_width() is None
+    created, following = (Times(zone, each, whole=whole) for each in ([task.created_at for task in tasks], nexts))
+    rows = [
+        (
+            visible(task.name),
+            visible(task.schedule),
+            visible(task.queue),
+            visible(task.task_type),
+            created(task.created_at),
+            visible(task.owner) if task.owner is not None else "-",
+            following(due) or _why_never(found),
+        )
+        for task, found, due in zip(tasks, fires, nexts, strict=True)
+    ]
+    return framed_table(f"{len(tasks)} Scheduled Task(s)", _COLUMNS, rows, zone=str(zone))
+
+
+def _why_never(found: Fires) -> str:
+    if found is PAUSED:
+        return "paused"
+    return "error" if found.amiss else "-"
 
 
 def say_why(title: str, reasons: Mapping[str, str]) -> None:
@@ -88,45 +113,3 @@ def say_why(title: str, reasons: Mapping[str, str]) -> None:
         say(title)
     for name, reason in reasons.items():
         say(f"  {visible(name)}: {reason}")
-
-
-def _cells(task: ScheduledTask, upcoming: Fires) -> list[str]:
-    if upcoming is PAUSED:
-        following = "paused"
-    else:
-        otherwise = "error" if upcoming.amiss else "-"
-        following = upcoming.times[0].isoformat(" ", "seconds") if upcoming.times else otherwise
-    owner = task.managed.owner if task.managed else "-"
-    texts = (task.name, task.schedule, task.queue, task.task_type, format_ajc(task.created_at), owner, following)
-    return [*map(visible, texts)]
-
-
-def _fitting(rows: Sequence[Sequence[str]], width: int | None) -> dict[int, int]:
-    """Choose the columns that have room in `width`, and how wide each is, by index; a pipe has room for all."""
-    columns = [*zip(_COLUMNS, *rows, strict=True)]
-    whole = [max(map(cell_len, column)) for column in columns]
-    if width is None or _framed_width(whole) <= width:
-        return dict(enumerate(whole))
-    least = [max(cell_len(word) for cell in column for word in cell.split() or [""]) for column in columns]
-    times = [_COLUMNS.index("Schedule"), _COLUMNS.index("Next")]
-    # A name is broken only if the times would have no room beside it, and then into as few lines as possible.
-    room = width - _framed_width([least[index] for index in times]) - 3
-    least[0] = whole[0] if whole[0] <= room else max(min(whole[0], room), _LEAST_NAME)
-    for count in range(len(_DISPENSABLE) + 1):
-        shown = [index for index, title in enumerate(_COLUMNS) if title not in _DISPENSABLE[:count]]
-        spare = width - _framed_width([least[index] for index in shown])
-        if spare >= 0:
-            break
-    else:
-        each = max((width - _framed_width([least[0]]) - 3 * len(times)) // len(times), _LEAST_TIME)
-        return {0: least[0]} | dict.fromkeys(times, each)
-    widths = {}
-    for index in shown:
-        widths[index] = least[index] + min(whole[index] - least[index], spare)
-        spare -= widths[index] - least[index]
-    return widths
-
-
-def _framed_width(widths: Sequence[int]) -> int:
-    """The width of a framed table: a line and two spaces for each column, and a last line."""
-    return sum(size + 3 for size in widths) + 1

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 
 from ajsync.asyncjobs.outcome import Tone, WorkOutcome, words_of
 from ajsync.asyncjobs.remedy import about, remedy
 from ajsync.asyncjobs.tasks import NEW
-from ajsync.cli.output.fires import common_offset
-from ajsync.cli.output.table import Cell, Column, Row, stdout_width, table
-from ajsync.cli.output.terminal import stdout_paint
+from ajsync.cli.output.columns import NAME, Column
+from ajsync.cli.output.table import Cell, Row, table
+from ajsync.cli.output.terminal import stdout_paint, stdout_width, told
 from ajsync.inspect.status import BucketStatus, ScheduleStatus
+from ajsync.reconcile.render.times import Times, instant_told
 from ajsync.reconcile.render.wording import pause_told
 from ajsync.scheduler.election.duty import Duty
-from ajsync.text import counted, cut, listed, moment, one_line, span, visible
+from ajsync.text import counted, cut, listed, one_line, span, visible
 from ajsync.timestamp import NANOSECONDS, to_datetime
 
 _STYLES: dict[Tone, str] = {"good": "create", "calm": "", "warn": "update", "bad": "alarm"}
@@ -31,40 +32,33 @@ def status_lines(found: BucketStatus, shown: Sequence[ScheduleStatus], zone: tzi
 
     On a terminal, what is wrong and what to do about it have lines of their own below a schedule that needs somebody.
     """
-    paint, piped = stdout_paint(), stdout_width() is None
+    piped = stdout_width() is None
     troubled = any(each.needs_somebody for each in found.schedules)
-    yield paint("alarm" if troubled else "create", summary(found))
-    yield paint("alarm" if found.duty.is_trouble else "faint", duty_told(found.duty))
+    yield from told(summary(found), "alarm" if troubled else "create")
+    yield from told(duty_told(found.duty), "alarm" if found.duty.is_trouble else "faint")
     if not shown:
         return
     yield ""
-    moments = [to_datetime(instant, zone) for each in shown for instant in (each.last_due, each.next_due) if instant]
-    offset = common_offset(moments)
-    note = f" ({offset})" if offset else ""
     columns = (
-        Column("Schedule"),
-        Column("Outcome"),
-        Column(f"Last due{note}"),
-        Column(f"Next due{note}", flexible=True),
-        Column("Lateness", right=True, flexible=True),
-        Column("Tries", right=True, flexible=True),
-        Column("Before", flexible=True),
-        *((Column("Failing"),) if piped else ()),
-        *((Column("Problem"), Column("To do")) if piped else ()),
+        Column("Schedule", 1, least=NAME, keep="ends"),
+        Column("Outcome", 2, least=10),
+        Column("Last due", 3, times=True),
+        Column("Next due", 4, least=16, times=True),
+        Column("Lateness", 5, right=True),
+        Column("Tries", 6, right=True),
+        Column("Before", 7, least=8),
+        *((Column("Failing", 8), Column("Problem", 9), Column("To do", 10)) if piped else ()),
     )
-
-    def when(instant: int) -> str:
-        return moment(to_datetime(instant, zone), seconds=False, offset=not offset) if instant else ""
-
-    head, *lines = table(columns, [_row(each, when, found.duty, piped) for each in shown])
+    when = Times(zone, [instant for each in shown for instant in (each.last_due, each.next_due)], whole=piped)
+    head, *lines = table(columns, [_row(each, when, found.duty, piped, zone) for each in shown], zone=str(zone))
     yield head
     for line, each in zip(lines, shown, strict=True):
         yield line
         if each.needs_somebody and not piped:
-            failing = _failing(each, when)
+            failing = _failing(each, zone)
             text = f"{failing}. {problem(each)}" if failing else problem(each)
-            yield f"    {paint(_STYLES[tone(each)], text)}"
-            yield f"    {paint('faint', 'To do:')} {to_do(each, found.duty)}"
+            yield from told(text, _STYLES[tone(each)], indent=4)
+            yield from told(f"{stdout_paint()('faint', 'To do:')} {to_do(each, found.duty)}", indent=4)
 
 
 def summary(found: BucketStatus) -> str:
@@ -164,7 +158,7 @@ def check_line(found: BucketStatus) -> str:
     return f"AJSYNC {state} - {'; '.join(parts).replace('|', '/')} | {' '.join(values)}"
 
 
-def _row(status: ScheduleStatus, when: Callable[[int], str], duty: Duty, piped: bool) -> Row:
+def _row(status: ScheduleStatus, when: Times, duty: Duty, piped: bool, zone: tzinfo) -> Row:
     outcome = status.outcome
     last = outcome.last if outcome else None
     before = status.ended if last and last.is_unfinished else None
@@ -172,12 +166,12 @@ def _row(status: ScheduleStatus, when: Callable[[int], str], duty: Duty, piped: 
         visible(status.task.name),
         _outcome_cell(status),
         when(status.last_due),
-        when(status.next_due) or Cell(_why_not_due(status), "faint"),
+        when(status.next_due) or Cell(_why_not_due(status, zone), "faint"),
         "" if last is None or status.open_since else lateness(last),
         str(last.tries) if last and last.task_id and not status.open_since else "",
         words_of(before.state).word if before else "",
         *(
-            (_failing(status, when), problem(status) if status.needs_somebody else "", to_do(status, duty))
+            (_failing(status, zone), problem(status) if status.needs_somebody else "", to_do(status, duty))
             if piped
             else ()
         ),
@@ -205,20 +199,20 @@ def lateness(outcome: WorkOutcome) -> str:
     return ("" if outcome.state == NEW else "≤ ") + span(outcome.lateness / NANOSECONDS)
 
 
-def _failing(status: ScheduleStatus, when: Callable[[int], str]) -> str:
+def _failing(status: ScheduleStatus, zone: tzinfo) -> str:
     outcome = status.outcome
     if outcome is None or not outcome.failures:
         return ""
     if outcome.failures == 1 and status.is_whole:
-        return f"Failed {when(outcome.failing_since)}"
+        return f"Failed {instant_told(outcome.failing_since, zone)}"
     or_more = "" if status.is_whole else " or more"
-    return f"{outcome.failures:,}{or_more} failed since {when(outcome.failing_since)}"
+    return f"{outcome.failures:,}{or_more} failed since {instant_told(outcome.failing_since, zone)}"
 
 
-def _why_not_due(status: ScheduleStatus) -> str:
+def _why_not_due(status: ScheduleStatus, zone: tzinfo) -> str:
     if status.pause is None:
         return one_line(status.reason) if status.verdict != "invalid" else ""
-    return f"paused {pause_told(status.pause)}"
+    return f"paused {pause_told(status.pause, zone)}"
 
 
 def _object(status: ScheduleStatus, duty: Duty, zone: tzinfo) -> dict[str, object]:

@@ -1,36 +1,23 @@
-"""Tables and bars of text: aligned columns that stay columns in a pipe, and fit the width of a terminal."""
+"""Tables of text: aligned columns that fit the width of a terminal, and are whole in a pipe.
+
+In a pipe a table has every column in every row, with a `-` for nothing, and columns stand two spaces apart.
+"""
 
 from __future__ import annotations
 
-import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 
-from rich.cells import cell_len, chop_cells, set_cell_size
-
-from ajsync.cli.output.streams import speaks_utf8
-from ajsync.cli.output.terminal import stdout_paint
+from ajsync.cli.output.columns import Column, fitted, titles
+from ajsync.cli.output.streams import in_plain_signs, speaks_utf8
+from ajsync.cli.output.terminal import stdout_paint, stdout_width
+from ajsync.fitting import cells, shortened
 from ajsync.text import Paint
 
 _GAP = "  "
-_LEAST_FLEXIBLE = 8
-"""Columns that even a narrow terminal leaves to a flexible column."""
-_EIGHTHS = " ▏▎▍▌▋▊▉"
-_LEVELS = " ▁▂▃▄▅▆▇█"
-_ASCII_LEVELS = " .:-=+*#%@"
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """How a column of a table looks."""
-
-    title: str
-    right: bool = False
-    """Whether it is right-aligned, as numbers are."""
-    flexible: bool = False
-    """Whether it is cut if a terminal is too narrow, and left out if that is not enough, the last one first."""
+_FRAME = " │ "
+_NOTHING = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,112 +31,102 @@ class Cell:
 Row = Sequence[str | Cell]
 
 
-def table(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:
-    """Lay out a table for standard output: titles, then rows; a column without content is left out."""
-    return aligned(columns, rows, width=stdout_width(), paint=stdout_paint())
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """What a table is laid out for."""
+
+    width: int | None
+    """The columns of a terminal; None for a pipe."""
+    paint: Paint
+    mark: str = "…"
+    """One character for what a text is shortened by."""
 
 
-def aligned(columns: Sequence[Column], rows: Sequence[Row], *, width: int | None, paint: Paint) -> list[str]:
-    """Lay out a table within `width` columns of a terminal, or without a limit."""
-    cells = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in rows]
-    widths = {
-        index: max([cell_len(column.title), *(cell_len(row[index].text) for row in cells)])
-        for index, column in enumerate(columns)
-        if any(row[index].text for row in cells)
-    }
-    if width is not None:
-        widths = _narrowed(columns, widths, width)
-    heads = [Cell(column.title, "strong") for column in columns]
-    return [_line(columns, widths, row, paint) for row in [heads, *cells]]
+def table(columns: Sequence[Column], rows: Sequence[Row], *, zone: str = "") -> list[str]:
+    """Lay out a table for standard output: titles, then rows. `zone` is that of its times.
+
+    On a terminal a column without content is left out.
+    """
+    return aligned(columns, rows, _stdout(), zone=zone)
+
+
+def framed_table(title: str, columns: Sequence[Column], rows: Sequence[Row], *, zone: str = "") -> list[str]:
+    """Lay out a table for standard output in a frame with a title, as `ajc` prints it."""
+    lines = framed(title, columns, rows, _stdout(), zone=zone)
+    return [*(lines if speaks_utf8(sys.stdout) else map(in_plain_signs, lines))]
+
+
+def aligned(columns: Sequence[Column], rows: Sequence[Row], surface: Surface, *, zone: str = "") -> list[str]:
+    """Lay out a table; no line is wider than the surface."""
+    grid = _Grid(columns, rows, surface, zone, len(_GAP), 0)
+    return [_GAP.join(line).rstrip() for line in (grid.heads(), *grid.lines())]
 
 
 def framed(
-    title: str, heads: Sequence[str], rows: Iterable[Sequence[str]], widths: Sequence[int], paint: Paint
+    title: str, columns: Sequence[Column], rows: Sequence[Row], surface: Surface, *, zone: str = ""
 ) -> Iterator[str]:
-    """Lay out a table in a frame, as `ajc` prints it; a cell that is wider than its column is broken into lines."""
+    """Lay out a table in a frame; no line is wider than the surface, if it has five columns for the frame."""
+    grid = _Grid(columns, rows, surface, zone, len(_FRAME), len("│  │"))
+    inner = sum(grid.widths) + len(_FRAME) * (len(grid.widths) - 1) + 2
+    title = shortened(title, inner, mark=surface.mark)
+    left = (inner - cells(title)) // 2
 
-    def rule(left: str, middle: str, right: str) -> str:
-        return left + middle.join("─" * (width + 2) for width in widths) + right
-
-    def line(cells: Sequence[str]) -> str:
-        return f"│ {' │ '.join(cells)} │"
-
-    def lines(row: Sequence[str]) -> Iterator[list[str]]:
-        broken = [_broken(cell, width) for cell, width in zip(row, widths, strict=True)]
-        for parts in zip_longest(*broken, fillvalue=""):
-            yield [set_cell_size(part, width) for part, width in zip(parts, widths, strict=True)]
+    def rule(begin: str, between: str, end: str) -> str:
+        return begin + between.join("─" * (width + 2) for width in grid.widths) + end
 
     yield rule("╭", "─", "╮")
-    yield f"│{title.center(sum(widths) + 3 * len(widths) - 1)}│"
+    yield f"│{' ' * left}{title}{' ' * (inner - left - cells(title))}│"
     yield rule("├", "┬", "┤")
-    yield from (line([paint("strong", cell) for cell in each]) for each in lines(heads))
+    yield f"│ {_FRAME.join(grid.heads())} │"
     yield rule("├", "┼", "┤")
-    yield from (line(each) for row in rows for each in lines(row))
+    yield from (f"│ {_FRAME.join(line)} │" for line in grid.lines())
     yield rule("╰", "┴", "╯")
 
 
-def bar(number: int, most: int, columns: int, *, blocks: bool) -> str:
-    """Draw a bar for a number up to `most`, which takes `columns` columns; only zero looks like nothing."""
-    if not number:
-        return ""
-    if not blocks:
-        return "#" * max(round(number * columns / most), 1)
-    eighths = max(round(number * columns * 8 / most), 1)
-    return "█" * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
+class _Grid:
+    """The cells of a table, each as wide as its column."""
+
+    def __init__(
+        self, columns: Sequence[Column], rows: Sequence[Row], surface: Surface, zone: str, gap: int, edges: int
+    ) -> None:
+        self._columns, self._surface = columns, surface
+        self._rows = [[_cell(cell, column, surface) for cell, column in zip(row, columns, strict=True)] for row in rows]
+        widths = [[cells(row[index].text) for row in self._rows] for index in range(len(columns))]
+        filled = {index: max(own, default=0) for index, own in enumerate(widths)}
+        if surface.width is not None:
+            filled = {index: width for index, width in filled.items() if width or columns[index].rank == 1}
+        self._titles = titles(columns, filled, zone)
+        whole = {index: max(width, cells(self._titles[index])) for index, width in filled.items()}
+        self._widths = fitted(columns, whole, surface.width, gap=gap, edges=edges)
+
+    @property
+    def widths(self) -> list[int]:
+        """The widths of the columns that are shown."""
+        return [*self._widths.values()]
+
+    def heads(self) -> list[str]:
+        """The cells of the titles."""
+        return self._line([Cell(title, "strong") for title in self._titles])
+
+    def lines(self) -> Iterator[list[str]]:
+        """The cells of each row."""
+        return map(self._line, self._rows)
+
+    def _line(self, row: Sequence[Cell]) -> list[str]:
+        return [self._fit(row[index], self._columns[index], width) for index, width in self._widths.items()]
+
+    def _fit(self, cell: Cell, column: Column, width: int) -> str:
+        text = shortened(cell.text, width, column.keep, self._surface.mark)
+        space = " " * (width - cells(text))
+        painted = self._surface.paint(cell.style, text)
+        return space + painted if column.right else painted + space
 
 
-def levels(numbers: Sequence[int], *, blocks: bool) -> str:
-    """Draw a character for each number, the taller the larger; only zero looks like nothing."""
-    marks = _LEVELS if blocks else _ASCII_LEVELS
-    most = max(numbers, default=0) or 1
-    return "".join(marks[-(-number * (len(marks) - 1) // most)] for number in numbers)
+def _cell(cell: str | Cell, column: Column, surface: Surface) -> Cell:
+    """A cell; in a pipe an empty one below a title is not empty, so that the columns of a row can be counted."""
+    known = cell if isinstance(cell, Cell) else Cell(cell)
+    return known if known.text or surface.width is not None or not column.title else Cell(_NOTHING)
 
 
-def has_blocks() -> bool:
-    """Whether standard output is a terminal that can show block characters; a pipe gets plain ASCII."""
-    return sys.stdout.isatty() and speaks_utf8(sys.stdout)
-
-
-def stdout_width() -> int | None:
-    """Return the columns of the terminal; None for a pipe, where nothing is cut."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-
-
-def _narrowed(columns: Sequence[Column], widths: Mapping[int, int], width: int) -> dict[int, int]:
-    """Widths that fit, if they can: flexible columns are cut, and if that is not enough, the last of them go."""
-    over = sum(widths.values()) + len(_GAP) * (len(widths) - 1) - width
-    cut = dict(widths)
-    flexible = [index for index in cut if columns[index].flexible]
-    for index in reversed(flexible):
-        less = min(max(over, 0), max(cut[index] - _LEAST_FLEXIBLE, 0))
-        cut[index] -= less
-        over -= less
-    if over > 0 and flexible:
-        return _narrowed(columns, {index: size for index, size in widths.items() if index != flexible[-1]}, width)
-    return cut
-
-
-def _line(columns: Sequence[Column], widths: Mapping[int, int], row: Sequence[Cell], paint: Paint) -> str:
-    parts = []
-    for index, width in widths.items():
-        text = row[index].text
-        if cell_len(text) > width:
-            text = set_cell_size(text, width - 1).rstrip() + "…"
-        space = " " * (width - cell_len(text))
-        painted = paint(row[index].style, text)
-        parts.append(space + painted if columns[index].right else painted + space)
-    return _GAP.join(parts).rstrip()
-
-
-def _broken(text: str, width: int) -> list[str]:
-    """Break a text into lines of at most `width` columns, at its spaces if that is possible."""
-    if cell_len(text) <= width:
-        return [text]
-    lines = [""]
-    for word in text.split(" "):
-        both = f"{lines[-1]} {word}" if lines[-1] else word
-        if cell_len(both) <= width:
-            lines[-1] = both
-        else:
-            lines += chop_cells(word, width)
-    return [line for line in lines if line] or [""]
+def _stdout() -> Surface:
+    return Surface(stdout_width(), stdout_paint(), "…" if speaks_utf8(sys.stdout) else "~")

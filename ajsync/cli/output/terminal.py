@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TextIO
 
 import click
 
 from ajsync.errors import AjsyncError, ConfigurationError, Problem
+from ajsync.fitting import cells, wrapped
 from ajsync.text import Paint, counted, escape, plural
+
+_USUAL_WIDTH = 80
+"""Columns of a terminal that does not tell how many it has."""
 
 
 @dataclass(slots=True)
@@ -49,8 +53,41 @@ def stderr_paint() -> Paint:
     return Paint(has_colour(sys.stderr))
 
 
+def stdout_width() -> int | None:
+    """Return the columns of the terminal; None for a pipe, where nothing is shortened or broken."""
+    return _width(sys.stdout)
+
+
+def _width(stream: TextIO) -> int | None:
+    if not stream.isatty():
+        return None
+    chosen = os.environ.get("COLUMNS", "")
+    if chosen.isascii() and chosen.isdigit() and int(chosen):
+        return int(chosen)
+    with suppress(OSError):
+        return os.get_terminal_size(stream.fileno()).columns or _USUAL_WIDTH
+    return _USUAL_WIDTH
+
+
+def told(text: str, style: str = "", *, indent: int = 0) -> Iterator[str]:
+    """Break a sentence for standard output into lines in a style of `Paint`, each behind an indent."""
+    paint, width = stdout_paint(), stdout_width()
+    room = None if width is None else max(width - indent, 1)
+    yield from (" " * indent + paint(style, line) for line in wrapped(text, room))
+
+
+def _on_stderr(text: str, used: int = 0) -> str:
+    """Break a message into the lines that the terminal has room for, `used` columns of the first being taken."""
+    lines: list[str] = []
+    for number, line in enumerate(text.split("\n")):
+        indent = len(line) - len(line.lstrip(" "))
+        lines += wrapped(line, _width(sys.stderr), used=0 if number else used, indent=2 * indent)
+    return "\n".join(lines)
+
+
 def label(text: str, style: str, message: str) -> None:
     """Print a message on standard error, behind a label in a style of `Paint`."""
+    message = _on_stderr(message, cells(text) + 1)
     click.echo(f"{stderr_paint()(style, text)} {message}", err=True, color=has_colour(sys.stderr))
 
 
@@ -81,7 +118,7 @@ def show_error(error: AjsyncError, *, where: str = "", told: set[Problem] | None
 def say(text: str) -> None:
     """Print what is not an error on standard error."""
     if not verbosity.quiet:
-        click.echo(text, err=True)
+        click.echo(_on_stderr(text), err=True)
 
 
 def warn(text: str) -> None:
@@ -93,12 +130,12 @@ def warn(text: str) -> None:
 def conclude(text: str) -> None:
     """Print on standard output what was done, in a sentence that is not data: --quiet leaves it out."""
     if not verbosity.quiet:
-        click.echo(text)
+        click.echo("\n".join(told(text)))
 
 
 def confirm(question: str, otherwise: str) -> None:
     """Ask on the terminal; unless the answer is yes, say `otherwise` and end the command with 1."""
-    if not click.confirm(question, err=True):
+    if not click.confirm(_on_stderr(question), err=True):
         say(otherwise)
         raise click.exceptions.Exit(1)
 

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC
 
-from ajsync.cli.output.table import Cell, Column, bar, has_blocks, levels, stdout_width, table
-from ajsync.cli.output.terminal import stdout_paint
+from ajsync.cli.output.charts import bar, has_blocks, levels
+from ajsync.cli.output.columns import NAME, Column
+from ajsync.cli.output.table import Cell, table
+from ajsync.cli.output.terminal import stdout_paint, stdout_width, told
 from ajsync.inspect.timeline import Affected, Timeline
-from ajsync.text import Paint, counted, listed, moment, one_line, plural, visible
+from ajsync.reconcile.render.times import Times
+from ajsync.text import Paint, counted, listed, one_line, plural, visible
+from ajsync.timestamp import to_nanoseconds
 
 _MOST_BAR = 60
 _LEAST_BAR = 10
-_BESIDE_BAR = 44
+_BESIDE_BAR = 36
 """Columns of the histogram beside its bars, at the most."""
+_STEPS = (1, 3, 5)
+"""Minutes of the hour that one sign stands for: as few as the width has room for."""
 _NAMES_SHOWN = 3
 _MOST_LISTED = 20
 """Lines of a list for people; the document holds all."""
@@ -24,50 +31,56 @@ def timeline_lines(found: Timeline, hours: int, place: str) -> Iterator[str]:
     """Lay out a timeline of the schedules in `place`."""
     paint = stdout_paint()
     fires, schedules = counted(found.fires, "fire"), counted(found.schedules, "schedule")
-    start = moment(found.start, seconds=False)
-    yield f"{paint('strong', fires)} of {schedules} in {place}, in {hours} h from {start}"
+    zone = found.start.tzinfo or UTC
+    instants = [to_nanoseconds(time) for time in (*(slot.start for slot in found.slots), found.start)]
+    times = Times(zone, instants, whole=stdout_width() is None)
+    start = times(instants[-1])
+    yield from told(f"{paint('strong', fires)} of {schedules} in {place}, in {hours} h from {start} ({zone})")
     if found.fires:
         yield ""
-        yield from _histogram(found)
+        yield from _histogram(found, times)
         yield ""
         yield from _minutes(found, paint)
     if found.busiest:
         yield ""
-        yield from _busiest(found)
+        yield from _busiest(found, times)
     yield from _list(paint("alarm", "Never fire"), [*found.never.items()])
     yield from _list(paint("update", "Clock changes"), [_affected(each) for each in found.affected])
     yield from _list(paint("alarm", "Not valid"), [*found.invalid.items()])
 
 
-def _histogram(found: Timeline) -> Iterator[str]:
+def _histogram(found: Timeline, times: Times) -> Iterator[str]:
     most = max(slot.fires for slot in found.slots)
     room = min(max((stdout_width() or 100) - _BESIDE_BAR, _LEAST_BAR), _MOST_BAR)
     blocks = has_blocks()
     rows = [
         (
-            moment(slot.start, seconds=False),
+            times(to_nanoseconds(slot.start)),
             f"{slot.fires:,}",
             Cell(bar(slot.fires, most, room, blocks=blocks), "adopt"),
         )
         for slot in found.slots
     ]
-    yield from table((Column("From"), Column("Fires", right=True), Column("")), rows)
+    yield from table((Column("From", 1), Column("Fires", 2, right=True), Column("", 3)), rows)
 
 
 def _minutes(found: Timeline, paint: Paint) -> Iterator[str]:
     share = found.minutes[0] / found.fires
     crowd = f": {share:.0%} in the first one" if share >= _HERD_SHARE else ""
     yield paint("strong", "By the minute of the hour") + paint("update", crowd)
-    yield paint("adopt", levels(found.minutes, blocks=has_blocks())).rstrip()
-    yield paint("faint", "".join(f":{minute:02}".ljust(15) for minute in range(0, 60, 15)).rstrip())
+    width = stdout_width() or 60
+    step = next((each for each in _STEPS if 60 // each <= width), _STEPS[-1])
+    counts = [sum(found.minutes[minute : minute + step]) for minute in range(0, 60, step)]
+    yield paint("adopt", levels(counts, blocks=has_blocks())).rstrip()
+    yield paint("faint", "".join(f":{minute:02}".ljust(15 // step) for minute in range(0, 60, 15)).rstrip())
 
 
-def _busiest(found: Timeline) -> Iterator[str]:
+def _busiest(found: Timeline, times: Times) -> Iterator[str]:
     rows = [
-        (moment(busy.start, seconds=False), f"{busy.fires:,}", listed([*map(visible, busy.names)], _NAMES_SHOWN))
+        (times(to_nanoseconds(busy.start)), f"{busy.fires:,}", listed([*map(visible, busy.names)], _NAMES_SHOWN))
         for busy in found.busiest
     ]
-    columns = (Column("Busiest minutes"), Column("Fires", right=True), Column("Schedules", flexible=True))
+    columns = (Column("Busiest minutes", 1), Column("Fires", 2, right=True), Column("Schedules", 3, least=NAME))
     yield from table(columns, rows)
 
 
@@ -77,7 +90,7 @@ def _list(title: str, items: Sequence[tuple[str, str]]) -> Iterator[str]:
     yield ""
     yield title
     for name, text in items[:_MOST_LISTED]:
-        yield f"  {visible(name)}: {one_line(text)}"
+        yield from told(f"{visible(name)}: {one_line(text)}", indent=2)
     if len(items) > _MOST_LISTED:
         yield f"  … and {len(items) - _MOST_LISTED:,} more"
 

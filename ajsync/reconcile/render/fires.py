@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 from ajsync.asyncjobs.due import Upcoming
 from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.reconcile.render.times import in_zone
 from ajsync.schedule import Timetable
 from ajsync.text import moment, one_line, span
 from ajsync.timestamp import to_datetime, to_nanoseconds
@@ -22,7 +23,7 @@ class Fires:
     times: tuple[datetime, ...]
     """In the schedule's zone; empty if it never fires or the times are unknown."""
     lines: tuple[str, ...]
-    """The same for people, with the time until then; or why there are none."""
+    """The same for people, in the zone of the output, with the time until then; or why there are none."""
     amiss: bool = False
     """True if it has no fires although it should."""
 
@@ -32,9 +33,10 @@ PAUSED = Fires((), ("paused",))
 
 
 class FireTimes:
-    """The next fires after an instant, for many schedules."""
+    """The next fires after an instant, for many schedules; their lines are in one zone."""
 
-    def __init__(self, now: datetime) -> None:
+    def __init__(self, now: datetime, zone: tzinfo = UTC) -> None:
+        self._zone = zone
         # In UTC, since Python subtracts two instants of one zone by their wall clocks.
         self._now = now.astimezone(UTC)
         self._upcoming = Upcoming(to_nanoseconds(self._now) + 1, _COUNT)
@@ -50,8 +52,9 @@ class FireTimes:
         key = found.timetable, found.dues
         if key not in self._known:
             times = tuple(to_datetime(due, found.timetable.zone_info) for due in found.dues)
-            seconds = any(time.second or time.microsecond for time in times)
-            self._known[key] = Fires(times, tuple(self._line(time, seconds) for time in times))
+            shown = [in_zone(due, self._zone) for due in found.dues]
+            seconds = any(time.second or time.microsecond for time in shown)
+            self._known[key] = Fires(times, tuple(self._line(time, seconds) for time in shown))
         return self._known[key]
 
     def _line(self, time: datetime, seconds: bool) -> str:

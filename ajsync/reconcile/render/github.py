@@ -39,7 +39,7 @@ _IN_PROPERTY = {**_IN_DATA, **str.maketrans({":": "%3A", ",": "%2C"})}
 
 def render_github(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOptions) -> str:
     """Show a plan as at most ten errors, ten warnings and ten notices, the last of which sums up."""
-    fires = FireTimes(options.now)
+    fires = FireTimes(options.now, options.zone)
     shown = [*with_verbs(plan.changes)]
     deletes = [each for each in shown if each[0] == "delete"]
     others = [each for verb in _IMPORTANCE for each in shown if each[0] == verb]
@@ -54,7 +54,7 @@ def render_github(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOp
     message, more = f"{where}. {_summary(plan)}" if where else _summary(plan), len(others) - (_MOST - 1)
     if more > 0:
         message += f" {counted(more, 'more change')} {plural(more, 'is', 'are')} not annotated."
-    if applied := last_applied(plan, options.now):
+    if applied := last_applied(plan, options.now, options.zone):
         message += f" {applied}"
     return "\n".join(
         [

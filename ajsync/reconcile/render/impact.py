@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, tzinfo
 from typing import Any
 
 from ajsync.reconcile.impact import Impact, Peak
 from ajsync.reconcile.plan import Plan
 from ajsync.reconcile.render.rows import PlanRow, payload_differs
-from ajsync.text import counted, moment, visible
+from ajsync.reconcile.render.times import instant_told
+from ajsync.text import counted, visible
 from ajsync.timestamp import to_datetime
 
 IMPACT = "Fires in the next 24 h, of all schedules in the bucket:"
@@ -15,7 +17,7 @@ IMPACT = "Fires in the next 24 h, of all schedules in the bucket:"
 _MOST_QUEUES = 20
 
 
-def impact_rows(impact: Impact) -> list[PlanRow]:
+def impact_rows(impact: Impact, zone: tzinfo = UTC) -> list[PlanRow]:
     """A row for each queue that gets more or fewer tasks, and one for the busiest minute if that changes."""
     rows = [
         PlanRow(visible(each.queue), f"{each.after:,}", f"{each.before:,}") for each in impact.queues[:_MOST_QUEUES]
@@ -23,7 +25,7 @@ def impact_rows(impact: Impact) -> list[PlanRow]:
     if len(impact.queues) > _MOST_QUEUES:
         rows.append(PlanRow("", f"and {counted(len(impact.queues) - _MOST_QUEUES, 'more queue')}", tone="note"))
     if impact.before != impact.after:
-        rows.append(PlanRow("busiest minute", _peak_told(impact.after), _peak_told(impact.before), "note"))
+        rows.append(PlanRow("busiest minute", _peak_told(impact.after, zone), _peak_told(impact.before, zone), "note"))
     return rows
 
 
@@ -48,5 +50,5 @@ def _peak(peak: Peak | None) -> dict[str, Any] | None:
     return None if peak is None else {"minute": to_datetime(peak.start).isoformat(), "fires": peak.fires}
 
 
-def _peak_told(peak: Peak | None) -> str:
-    return "none" if peak is None else f"{peak.fires:,} at {moment(to_datetime(peak.start), seconds=False)}"
+def _peak_told(peak: Peak | None, zone: tzinfo) -> str:
+    return "none" if peak is None else f"{peak.fires:,} at {instant_told(peak.start, zone)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 
 from ajsync.errors import AjsyncError, Location
 from ajsync.reconcile.gates import Loosened
@@ -32,6 +32,10 @@ class RenderOptions:
     """Show only some of very many changes, and all deletes that a person can read; only `text` is ever shortened."""
     colour: bool = False
     """For a terminal that shows colours; only `text` uses any."""
+    zone: tzinfo = UTC
+    """The zone of times in formats for people."""
+    width: int | None = None
+    """Columns of a terminal, at which `text` breaks its sentences; None if they stay whole."""
 
 
 Renderer = Callable[[Plan, Sequence[AjsyncError], RenderOptions], str]

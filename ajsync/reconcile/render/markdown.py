@@ -62,7 +62,7 @@ def render_markdown(plan: Plan, refusals: Sequence[AjsyncError], options: Render
     """Show a plan as a comment; a marker in its first line identifies the comment, so that it can be replaced."""
     head = "\n".join(_head(plan, refusals, options)) + "\n"
     tail = "\n".join(_tail(plan, options))
-    fires = FireTimes(options.now)
+    fires = FireTimes(options.now, options.zone)
     ordered = sorted(with_verbs(plan.changes), key=lambda each: _IMPORTANCE.index(each[0]))
     pieces = [_forms(verb, change, fires, options) for verb, change in ordered]
     ticks = fence("".join(forms[0] for forms in pieces))
@@ -84,7 +84,7 @@ def _head(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOptions) -
     if where := destination_told(plan.destination, plain=lambda text: code(visible(text))):
         yield f"{where}\n"
     yield f"Bucket {code(visible(plan.target.bucket))}. {prose(summary(plan))}\n"
-    if applied := last_applied(plan, options.now):
+    if applied := last_applied(plan, options.now, options.zone):
         yield f"{prose(applied)}\n"
     if plan.selection:
         yield f"Selected by {code(str(plan.selection))}\n"
@@ -120,7 +120,7 @@ def _head(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOptions) -
         yield ""
     if plan.paused:
         yield f"{PAUSED}\n"
-        yield from _some(f"- {prose(row)}" for row in paused_rows(plan, to_nanoseconds(options.now)))
+        yield from _some(f"- {prose(row)}" for row in paused_rows(plan, to_nanoseconds(options.now), options.zone))
         yield ""
     phrase, unreadable = left_alone(plan)
     if phrase:
@@ -134,7 +134,7 @@ def _tail(plan: Plan, options: RenderOptions) -> Iterator[str]:
         yield f"{prose(hint)}\n"
     if options.impact is not None:
         yield f"{IMPACT}\n"
-        yield from _some(map(_impact_line, impact_rows(options.impact)))
+        yield from _some(map(_impact_line, impact_rows(options.impact, options.zone)))
         yield ""
 
 

@@ -6,10 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from rich.cells import cell_len
-
 from ajsync.asyncjobs.queues import stated
 from ajsync.errors import AjsyncError
+from ajsync.fitting import cells, wrapped
 from ajsync.reconcile.impact import Impact
 from ajsync.reconcile.plan import TOLD, Change, Plan, told_counts, with_verbs
 from ajsync.reconcile.render.fires import FireTimes
@@ -55,44 +54,55 @@ _STYLES = {"note": "faint", "amiss": "update", "content": "", "added": "new", "r
 
 
 def render_text(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOptions) -> str:
-    """Show a plan; nothing is wrapped, and no line ends in a space."""
+    """Show a plan: sentences are broken to the width, fields are not. No line ends in a space."""
     paint = Paint(options.colour)
-    lines = [*_heading(plan, options, paint)]
-    fires = FireTimes(options.now)
+    prose = _Prose(paint, options.width)
+    lines = [*_heading(plan, options, paint, prose)]
+    fires = FireTimes(options.now, options.zone)
     shown, left_out = _shortened(plan) if options.short else ([*with_verbs(plan.changes)], "")
     for verb, change in shown:
         lines += _change(verb, change, fires, options, paint)
     if left_out:
-        lines += [paint("warning", left_out), ""]
-    lines += _queues(plan, paint)
+        lines += [*prose(left_out, "warning"), ""]
+    lines += _queues(plan, paint, prose)
     if hint := payload_hint(plan, show_payload=options.show_payload):
         lines += [hint, ""]
     if options.impact is not None:
-        lines += _impact(options.impact, paint)
-    lines += _conflicts(plan, options, paint)
-    lines += _ignored(plan, options, paint)
-    lines += _paused(plan, options, paint)
-    lines += _left_alone(plan, paint)
-    lines.append(paint("strong", summary(plan)))
-    lines += _refusals(plan, refusals, paint)
+        lines += _impact(options.impact, options, paint)
+    lines += _conflicts(plan, options, paint, prose)
+    lines += _ignored(plan, options, paint, prose)
+    lines += _paused(plan, options, paint, prose)
+    lines += _left_alone(plan, paint, prose)
+    lines += prose(summary(plan), "strong")
+    lines += _refusals(plan, refusals, paint, prose)
     return "\n".join(lines)
 
 
-def _heading(plan: Plan, options: RenderOptions, paint: Paint) -> Iterator[str]:
+class _Prose:
+    """Breaks sentences into lines that fit; all but the first begin with an indent."""
+
+    def __init__(self, paint: Paint, width: int | None) -> None:
+        self._paint, self._width = paint, width
+
+    def __call__(self, text: str, style: str = "", *, indent: int = 0) -> list[str]:
+        return [self._paint(style, line) for line in wrapped(text, self._width, indent=indent)]
+
+
+def _heading(plan: Plan, options: RenderOptions, paint: Paint, prose: _Prose) -> Iterator[str]:
     if where := destination_told(plan.destination, partial(paint, "strong"), partial(paint, "alarm")):
-        yield where
+        yield from prose(where)
     bucket, owner = visible(plan.target.bucket), visible(plan.owner)
-    yield f"Bucket {paint('strong', bucket)}, owner {paint('strong', owner)}"
-    if applied := last_applied(plan, options.now):
-        yield paint("faint", applied)
+    yield from prose(f"Bucket {paint('strong', bucket)}, owner {paint('strong', owner)}")
+    if applied := last_applied(plan, options.now, options.zone):
+        yield from prose(applied, "faint")
     if plan.selection:
-        yield f"Selected by {plan.selection}"
+        yield from prose(f"Selected by {plan.selection}")
     verbs = [verb for verb, count in told_counts(plan.changes).items() if count]
     if verbs:
         yield "   ".join(f"{paint(verb, _SYMBOLS[verb])} {verb}" for verb in verbs)
     yield ""
     if options.loosened:
-        yield from (paint("update", loosened_told(options.loosened)), "")
+        yield from (*prose(loosened_told(options.loosened), "update"), "")
 
 
 def _shortened(plan: Plan) -> tuple[list[tuple[str, Change]], str]:
@@ -121,16 +131,16 @@ def _change(verb: str, change: Change, fires: FireTimes, options: RenderOptions,
     heading = f"{heading}  {paint('update', 'paused')}" if change.paused else heading
     yield f"{heading}  {paint('faint', where)}" if where else heading
     rows = change_rows(change, show_payload=options.show_payload)
-    width = min(max((cell_len(row.before) for row in rows if row.before is not None), default=0), _WIDEST)
+    width = min(max((cells(row.before) for row in rows if row.before is not None), default=0), _WIDEST)
     for row in (*rows, *next_rows(change, fires)):
         yield _row(row, width, paint)
     yield ""
 
 
 def _row(row: PlanRow, width: int, paint: Paint, label_width: int = LABEL) -> str:
-    label = f"    {row.label}{' ' * (label_width - cell_len(row.label))}"
+    label = f"    {row.label}{' ' * (label_width - cells(row.label))}"
     if row.before is not None:
-        padding = " " * (width - cell_len(row.before))
+        padding = " " * (width - cells(row.before))
         return f"{label}{paint('old', row.before)}{padding} {paint('faint', '→')} {paint('new', row.text)}"
     if row.tone == "value":
         return label + row.text
@@ -140,81 +150,84 @@ def _row(row: PlanRow, width: int, paint: Paint, label_width: int = LABEL) -> st
     return f"{label}{paint('faint', _GUTTER)}{text}".rstrip()
 
 
-def _queues(plan: Plan, paint: Paint) -> Iterator[str]:
+def _queues(plan: Plan, paint: Paint, prose: _Prose) -> Iterator[str]:
     for queue in plan.queues.missing:
         heading = f"{paint('create', _SYMBOLS['create'])} queue {paint('strong', queue.name)}"
         yield f"{heading}  {paint('faint', settings)}" if (settings := stated(queue)) else heading
     if plan.queues.missing:
         yield ""
     for told in queues_told(plan):
-        yield from (paint("update", told), "")
+        yield from (*prose(told, "update"), "")
 
 
-def _impact(impact: Impact, paint: Paint) -> Iterator[str]:
+def _impact(impact: Impact, options: RenderOptions, paint: Paint) -> Iterator[str]:
     yield IMPACT
-    rows = impact_rows(impact)
-    label = max(cell_len(row.label) for row in rows) + 2
+    rows = impact_rows(impact, options.zone)
+    label = max(cells(row.label) for row in rows) + 2
     width = max((len(row.before or "") for row in rows if row.tone == "value"), default=0)
     for row in rows:
         yield _row(row, width, paint, label)
     yield ""
 
 
-def _conflicts(plan: Plan, options: RenderOptions, paint: Paint) -> Iterator[str]:
+def _conflicts(plan: Plan, options: RenderOptions, paint: Paint, prose: _Prose) -> Iterator[str]:
     if not plan.conflicts:
         return
-    yield paint("alarm", "Conflicts: nothing is applied until they are resolved.")
+    yield from prose("Conflicts: nothing is applied until they are resolved.", "alarm")
     for kind, remedy in REMEDIES.items():
         found = [conflict for conflict in plan.conflicts if conflict.kind == kind]
         for conflict in found:
             where = place(conflict.name, options.locations)
             line = f"  {paint('alarm', '!')} {one_line(str(conflict))}"
-            yield f"{line}  {paint('faint', where)}" if where else line
+            yield from prose(f"{line}  {paint('faint', where)}" if where else line, indent=4)
         if found:
-            yield f"    {remedy}"
+            yield from prose(f"    {remedy}", indent=4)
     yield ""
 
 
-def _ignored(plan: Plan, options: RenderOptions, paint: Paint) -> Iterator[str]:
+def _ignored(plan: Plan, options: RenderOptions, paint: Paint, prose: _Prose) -> Iterator[str]:
     if not plan.ignored:
         return
-    yield paint("warning", IGNORED)
+    yield from prose(IGNORED, "warning")
     for name, members in plan.ignored[:_MOST_IGNORED]:
         where = place(name, options.locations)
         line = f"  {paint('warning', '!')} {visible(name)}: {', '.join(members)}"
-        yield f"{line}  {paint('faint', where)}" if where else line
+        yield from prose(f"{line}  {paint('faint', where)}" if where else line, indent=4)
     if len(plan.ignored) > _MOST_IGNORED:
         yield f"    and {len(plan.ignored) - _MOST_IGNORED:,} more"
     yield ""
 
 
-def _paused(plan: Plan, options: RenderOptions, paint: Paint) -> Iterator[str]:
-    rows = paused_rows(plan, to_nanoseconds(options.now))
+def _paused(plan: Plan, options: RenderOptions, paint: Paint, prose: _Prose) -> Iterator[str]:
+    rows = paused_rows(plan, to_nanoseconds(options.now), options.zone)
     if not rows:
         return
-    yield PAUSED
-    yield from (f"  {paint('update', '‖')} {row}" for row in rows[:_PAUSED])
+    yield from prose(PAUSED)
+    for row in rows[:_PAUSED]:
+        yield from prose(f"  {paint('update', '‖')} {row}", indent=4)
     if len(rows) > _PAUSED:
         yield f"    and {len(rows) - _PAUSED:,} more"
     yield ""
 
 
-def _left_alone(plan: Plan, paint: Paint) -> Iterator[str]:
+def _left_alone(plan: Plan, paint: Paint, prose: _Prose) -> Iterator[str]:
     phrase, unreadable = left_alone(plan)
     if not phrase:
         return
-    yield f"Left alone: {phrase}."
+    yield from prose(f"Left alone: {phrase}.")
     for name, reason in unreadable[:_UNREADABLE]:
-        yield f"  {paint('faint', '·')} {visible(name)}: {paint('faint', one_line(reason))}".rstrip()
+        yield from prose(
+            f"  {paint('faint', '·')} {visible(name)}: {paint('faint', one_line(reason))}".rstrip(), indent=4
+        )
     if len(unreadable) > _UNREADABLE:
         yield f"    and {len(unreadable) - _UNREADABLE} more"
     yield ""
 
 
-def _refusals(plan: Plan, refusals: Sequence[AjsyncError], paint: Paint) -> Iterator[str]:
+def _refusals(plan: Plan, refusals: Sequence[AjsyncError], paint: Paint, prose: _Prose) -> Iterator[str]:
     if not refusals:
         return
     yield ""
-    yield paint("alarm", REFUSED)
+    yield from prose(REFUSED, "alarm")
     for refusal in gate_refusals(plan, refusals):
-        yield f"  {paint('alarm', '•')} {refusal}"
+        yield from prose(f"  {paint('alarm', '•')} {refusal}", indent=4)

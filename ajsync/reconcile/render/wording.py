@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 
 from ajsync.asyncjobs.applied import RecordedApply
 from ajsync.asyncjobs.model import Pause
@@ -11,7 +11,8 @@ from ajsync.errors import AjsyncError, ConflictError, Location
 from ajsync.reconcile.gates import Loosened
 from ajsync.reconcile.plan import UNKNOWN, Change, Delete, Destination, Plan, told_counts
 from ajsync.reconcile.render.interface import RenderOptions
-from ajsync.text import counted, moment, one_line, plural, span, visible
+from ajsync.reconcile.render.times import instant_told
+from ajsync.text import counted, one_line, plural, span, visible
 from ajsync.timestamp import to_datetime
 
 Style = Callable[[str], str]
@@ -72,14 +73,13 @@ def done_counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{counts[verb]} {word}" for verb, word in DONE.items() if counts.get(verb))
 
 
-def last_applied(plan: Plan, now: datetime) -> str:
+def last_applied(plan: Plan, now: datetime, zone: tzinfo = UTC) -> str:
     """When the schedules of this owner were applied last, by whom and from which commit; empty if unknown."""
     last = plan.last
     if last is None:
         return ""
-    at = to_datetime(last.at)
-    ago = (now - at).total_seconds()
-    when = f"{moment(at, seconds=False)} ({span(ago)} ago)" if ago >= 1 else moment(at, seconds=False)
+    ago = (now - to_datetime(last.at)).total_seconds()
+    when = instant_told(last.at, zone) + (f" ({span(ago)} ago)" if ago >= 1 else "")
     elsewhere = last.environment not in ("", plan.destination.environment)
     other = f" for {visible(last.environment)}" if elsewhere else ""
     return f"Last applied {when}{other} by {visible(last.by)}{_from(last)}."
@@ -129,23 +129,19 @@ def left_alone(plan: Plan) -> tuple[str, Sequence[tuple[str, str]]]:
     return ", ".join(f"{count} {what}" for count, what in counts if count), unreadable
 
 
-def pause_told(pause: Pause) -> str:
+def pause_told(pause: Pause, zone: tzinfo = UTC) -> str:
     """Until when, by whom and why, behind "paused": `until Sun 2026-11-29 18:00 UTC by ann@host (new disks)`."""
-    until = f"until {instant_told(pause.until)}" if pause.until else f"since {instant_told(pause.since)}"
+    until = f"until {instant_told(pause.until, zone)}" if pause.until else f"since {instant_told(pause.since, zone)}"
     by = f" by {visible(pause.by)}" if pause.by else ""
     return f"{until}{by}" + (f" ({visible(pause.reason)})" if pause.reason else "")
 
 
-def instant_told(instant: int) -> str:
-    """An instant in UTC: `Sun 2026-11-29 18:00 UTC`."""
-    return f"{moment(to_datetime(instant), seconds=False, offset=False)} UTC"
-
-
-def paused_rows(plan: Plan, now: int) -> list[str]:
+def paused_rows(plan: Plan, now: int, zone: tzinfo = UTC) -> list[str]:
     """The paused schedules of a plan, a sentence each."""
     over = "; the pause has ended, so a scheduler or the next apply resumes it"
     return [
-        f"{visible(name)}: {pause_told(pause)}{over if 0 < pause.until <= now else ''}" for name, pause in plan.paused
+        f"{visible(name)}: {pause_told(pause, zone)}{over if 0 < pause.until <= now else ''}"
+        for name, pause in plan.paused
     ]
 
 

@@ -67,9 +67,11 @@ def test_days_are_those_of_the_schedule_and_a_dry_run_makes_nothing(run: Run, se
     shown = run(*days, "--dry-run")
     assert (shown.returncode, made(server)) == (0, (0, 0))
     assert [" ".join(line.split()) for line in shown.stdout.splitlines()] == [
-        "Name First Last Due Exist Missing",
-        "BERLIN Sat 2026-10-24 02:30:00 +02:00 Sun 2026-10-25 02:30:00 +01:00 3 0 3",
+        "Name First (UTC) Last Due Exist Missing",
+        "BERLIN Sat 2026-10-24 00:30:00 UTC Sun 2026-10-25 01:30:00 UTC 3 0 3",
     ]
+    there = run(*days, "--dry-run", "--timezone", "Europe/Berlin").stdout
+    assert "Sat 2026-10-24 02:30:00 +02:00  Sun 2026-10-25 02:30:00 +01:00" in there
     assert run(*days, "--yes").stdout.endswith("Made 3 tasks.\n")
     assert made(server) == (3, 3)
     assert run(*days, "--yes").stdout.endswith("Nothing is missing.\n")

@@ -61,7 +61,7 @@ def stored(server: NatsServer, task_id: str) -> bytes:
 def test_next_shows_the_next_fires_in_their_order_and_what_has_none(run: Run) -> None:
     done = run("next")
     head, *rows = done.stdout.split("\n\n")[0].splitlines()
-    assert head.split() == ["Due", "In", "Name", "Schedule", "Zone", "Queue"]
+    assert head.split() == ["Due", "(UTC)", "In", "Name", "Schedule", "Zone", "Queue"]
     names = [name for row in rows for name in ("TICK", "NIGHTLY", "LOST", "EVIL") if f" {name} " in row]
     listed = [each for each in json.loads(run("next", "--json").stdout) if each["next"]]
     by_due = sorted(listed, key=lambda each: (datetime.fromisoformat(each["next"][0]), each["name"]))
@@ -92,7 +92,9 @@ def test_next_shows_the_next_fires_in_their_order_and_what_has_none(run: Run) ->
 def test_timeline_shows_every_fire_of_the_bucket_in_plain_text(run: Run) -> None:
     text = run("timeline", "--from", "2027-03-28", "--timezone", "Europe/Malta").stdout
     head, histogram, minutes, busiest, never, changes, invalid = text.split("\n\n")
-    assert head.endswith("fires of 5 schedules in the bucket, in 24 h from Sun 2027-03-28 00:00 +01:00")
+    assert head.endswith(
+        "fires of 5 schedules in the bucket, in 24 h from Sun 2027-03-28 00:00:00 +01:00 (Europe/Malta)"
+    )
     assert len(histogram.splitlines()) == 25
     assert histogram.split()[:2] == ["From", "Fires"]
     assert "#" in histogram

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -85,9 +86,9 @@ def test_an_apply_leaves_who_what_and_from_which_commit(project: Path, run: Run)
         "counts": {"create": 1, "update": 0, "adopt": 0, "delete": 0, "rename": 0},
         "names": ["A"],
     }
-    titles, row = run("log").stdout.splitlines()
-    assert titles.split() == ["Applied", "(UTC)", "By", "Commit", "Ref", "Environment", "Changes", "Schedules"]
-    assert row.split()[3:] == ["jane@example.net", head[:10], "main", "prod", "1", "created", "A"]
+    titles, row = (re.split("  +", line) for line in run("log").stdout.splitlines())
+    assert titles == ["Applied (UTC)", "By", "Commit", "Ref", "Environment", "Changes", "Schedules"]
+    assert row[1:] == ["jane@example.net", head[:10], "main", "prod", "1 created", "A"]
 
 
 def test_files_that_are_not_committed_are_dirty_and_other_files_are_not(project: Path, run: Run) -> None:

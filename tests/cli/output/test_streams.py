@@ -44,6 +44,7 @@ ONLINE = (
     "view TICK",
     "view NOSUCH",
     "next",
+    "status",
     "timeline",
     "history TICK",
     "info",

@@ -22,13 +22,19 @@ def test_the_next_three_are_in_the_zone_of_the_schedule() -> None:
         "2027-01-01T00:00:00+01:00",
         "2027-02-01T00:00:00+01:00",
     ]
-    assert fires.lines[0] == "Tue 2026-12-01 00:00 +01:00  in 6 d 17 h"
+
+
+def test_their_lines_are_in_the_zone_of_the_output() -> None:
+    monthly = task("A", schedule="CRON_TZ=Europe/Malta @monthly")
+    assert TIMES.of(monthly).lines[0] == "Mon 2026-11-30 23:00 UTC  in 6 d 17 h"
+    assert FireTimes(NOW, ZoneInfo("Europe/Malta")).of(monthly).lines[0] == "Tue 2026-12-01 00:00 +01:00  in 6 d 17 h"
+    assert FireTimes(NOW, ZoneInfo("Europe/Malta")).of(monthly).times == TIMES.of(monthly).times
 
 
 def test_the_time_until_then_is_right_across_a_change_of_the_clocks() -> None:
     evening = datetime(2026, 10, 24, 12, tzinfo=ZoneInfo("Europe/Malta"))
     fires = FireTimes(evening).of(task("A", schedule="CRON_TZ=Europe/Malta 0 12 25 10 *"))
-    assert fires.lines[0] == "Sun 2026-10-25 12:00 +01:00  in 1 d 1 h"
+    assert fires.lines[0] == "Sun 2026-10-25 11:00 UTC  in 1 d 1 h"
 
 
 def test_a_fire_at_this_very_instant_is_no_longer_next() -> None:
@@ -49,22 +55,22 @@ def test_a_new_every_has_no_phase_yet() -> None:
 
 def test_a_stored_every_counts_from_its_creation() -> None:
     fires = TIMES.of(task("A", schedule="@every 10m", created_at=CREATED_AT))
-    assert fires.lines[0] == "Tue 2026-11-24 05:49:53 +00:00  in 2 min 23 s"
+    assert fires.lines[0] == "Tue 2026-11-24 05:49:53 UTC  in 2 min 23 s"
 
 
 def test_seconds_are_shown_for_all_fires_of_a_schedule_or_for_none() -> None:
     midnight = parse_timestamp("2026-11-24T00:00:00Z")
     fires = TIMES.of(task("A", schedule="@every 90s", created_at=midnight))
     assert fires.lines == (
-        "Tue 2026-11-24 05:48:00 +00:00  in 30 s",
-        "Tue 2026-11-24 05:49:30 +00:00  in 2 min",
-        "Tue 2026-11-24 05:51:00 +00:00  in 3 min 30 s",
+        "Tue 2026-11-24 05:48:00 UTC  in 30 s",
+        "Tue 2026-11-24 05:49:30 UTC  in 2 min",
+        "Tue 2026-11-24 05:51:00 UTC  in 3 min 30 s",
     )
     fires = TIMES.of(task("A", schedule="@every 1m", created_at=midnight))
     assert [line.partition("  ")[0] for line in fires.lines] == [
-        "Tue 2026-11-24 05:48 +00:00",
-        "Tue 2026-11-24 05:49 +00:00",
-        "Tue 2026-11-24 05:50 +00:00",
+        "Tue 2026-11-24 05:48 UTC",
+        "Tue 2026-11-24 05:49 UTC",
+        "Tue 2026-11-24 05:50 UTC",
     ]
 
 
@@ -73,7 +79,7 @@ def test_jitter_moves_them_as_it_moves_the_tasks() -> None:
     fires = TIMES.of(jittered)
     midnight = datetime(2026, 11, 25, tzinfo=UTC)
     assert fires.times[0] - midnight == timedelta(microseconds=jitter_offset(jittered) / 1000)
-    assert fires.lines[0].startswith(f"Wed {fires.times[0].isoformat(' ', 'seconds')[:19]} +00:00")
+    assert fires.lines[0].startswith(f"Wed {fires.times[0].isoformat(' ', 'seconds')[:19]} UTC")
 
 
 def test_a_schedule_that_cannot_be_read_says_why_on_one_line() -> None:

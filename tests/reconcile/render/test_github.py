@@ -74,9 +74,9 @@ def test_a_change_is_annotated_where_it_stands_in_the_files_with_a_line_for_each
         "payload: 1 B, sha256 6b86b273ff34 → 1 B, sha256 d4735e3a265e\n"
         "  - 1\n"
         "  + 2\n"
-        "next: Wed 2026-11-25 00:00 +00:00  in 18 h 12 min\n"
-        "  Thu 2026-11-26 00:00 +00:00  in 1 d 18 h\n"
-        "  Fri 2026-11-27 00:00 +00:00  in 2 d 18 h",
+        "next: Wed 2026-11-25 00:00 UTC  in 18 h 12 min\n"
+        "  Thu 2026-11-26 00:00 UTC  in 1 d 18 h\n"
+        "  Fri 2026-11-27 00:00 UTC  in 2 d 18 h",
     )
     assert "  + 2" not in annotate(make_plan(change))[0].message
 

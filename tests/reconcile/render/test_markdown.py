@@ -149,9 +149,9 @@ Left alone: 2 without an owner, 2 unreadable.
                     │   one
 -                   │ - two
 +                   │ + three
-    next            Tue 2026-11-24 06:00 +00:00  in 12 min 30 s
-                    Wed 2026-11-25 06:00 +00:00  in 1 d
-                    Thu 2026-11-26 06:00 +00:00  in 2 d
+    next            Tue 2026-11-24 06:00 UTC  in 12 min 30 s
+                    Wed 2026-11-25 06:00 UTC  in 1 d
+                    Thu 2026-11-26 06:00 UTC  in 2 d
 
 ```
 
@@ -434,7 +434,7 @@ def test_the_impact_and_how_to_see_payloads_follow_the_changes() -> None:
         "Fires in the next 24 h, of all schedules in the bucket:\n\n"
         "- `EMAIL`: 1,200 → 1,344\n"
         '- ``"Q`\\x1b"``: 24 → 20\n'
-        "- busiest minute: 12 at Mon 2026-11-23 14:09 +00:00 → 15 at Mon 2026-11-23 15:39 +00:00"
+        "- busiest minute: 12 at Mon 2026-11-23 14:09 UTC → 15 at Mon 2026-11-23 15:39 UTC"
     )
     assert_contained(shown)
     many = replace(IMPACT, queues=tuple(QueueImpact("Q" * 300 + str(number), 0, 1) for number in range(25)))

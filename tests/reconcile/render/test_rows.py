@@ -146,9 +146,9 @@ def test_the_row_of_a_payload_has_its_size_and_the_beginning_of_its_digest() -> 
 
 def test_the_next_fires_of_a_new_schedule_follow_one_another_under_one_label() -> None:
     assert next_rows(create(schedule="0 6 * * *"), TIMES) == [
-        PlanRow("next", "Tue 2026-11-24 06:00 +00:00  in 12 min 30 s", tone="note"),
-        PlanRow("", "Wed 2026-11-25 06:00 +00:00  in 1 d", tone="note"),
-        PlanRow("", "Thu 2026-11-26 06:00 +00:00  in 2 d", tone="note"),
+        PlanRow("next", "Tue 2026-11-24 06:00 UTC  in 12 min 30 s", tone="note"),
+        PlanRow("", "Wed 2026-11-25 06:00 UTC  in 1 d", tone="note"),
+        PlanRow("", "Thu 2026-11-26 06:00 UTC  in 2 d", tone="note"),
     ]
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ajsync.asyncjobs.applied import Commit, RecordedApply
 from ajsync.errors import Location
 from ajsync.reconcile.gates import loosened
 from ajsync.reconcile.impact import Impact, QueueImpact
@@ -17,6 +19,7 @@ from ajsync.reconcile.render import RENDERERS, RenderOptions
 from ajsync.safety import Safety
 from ajsync.selection import Selection
 from tests.reconcile.samples import (
+    CREATED_AT,
     HOUR,
     IMPACT,
     NOW,
@@ -66,7 +69,7 @@ def heading(destination: Destination) -> str:
 
 
 def test_a_plan_of_every_kind_reads_like_this() -> None:
-    shown = text(full_plan(), refused=True, locations=full_locations())
+    shown = text(full_plan(), refused=True, locations=full_locations(), zone=ZoneInfo("Europe/Malta"))
     assert shown == (
         """\
 Bucket CHORIA_AJ_CONFIGURATION, owner team
@@ -374,6 +377,24 @@ def test_what_a_go_scheduler_ignores_is_named_above_the_summary() -> None:
     ]
 
 
+@given(st.integers(24, 120))
+def test_sentences_are_broken_at_their_spaces_where_the_terminal_ends(width: int) -> None:
+    whole = text(full_plan(), refused=True, locations=full_locations())
+    shown = text(full_plan(), refused=True, locations=full_locations(), width=width)
+    assert shown.split() == whole.split()
+    sentences = ("Applied", "Plan:", "Conflicts:", "Left alone", "This plan", "Bucket")
+    assert all(len(line) <= width for line in shown.splitlines() if line.startswith(sentences))
+
+
+def test_what_was_applied_last_is_broken_between_words() -> None:
+    last = RecordedApply(CREATED_AT, "jane@example.net", Commit("3f2a1b9c0d" * 4, ref="main"))
+    lines = coloured(make_plan(last=last), width=50).splitlines()
+    assert lines[1:3] == [
+        "<faint>Last applied Mon 2026-11-23 14:09:53 UTC (15 h 37</>",
+        "<faint>min ago) by jane@example.net from 3f2a1b9c0d of</>",
+    ]
+
+
 def test_the_impact_follows_the_changes_with_its_arrows_below_one_another() -> None:
     lines = text(make_plan(create()), impact=IMPACT).split("\n")
     start = lines.index("Fires in the next 24 h, of all schedules in the bucket:")
@@ -381,7 +402,7 @@ def test_the_impact_follows_the_changes_with_its_arrows_below_one_another() -> N
         "Fires in the next 24 h, of all schedules in the bucket:",
         "    EMAIL           1,200 → 1,344",
         '    "Q`\\x1b"        24    → 20',
-        "    busiest minute  12 at Mon 2026-11-23 14:09 +00:00 → 15 at Mon 2026-11-23 15:39 +00:00",
+        "    busiest minute  12 at Mon 2026-11-23 14:09 UTC → 15 at Mon 2026-11-23 15:39 UTC",
         "",
         "Plan: 1 to create, 0 to update, 0 to adopt, 0 to delete; 0 unchanged.",
     ]
@@ -392,7 +413,7 @@ def test_only_what_changes_of_the_impact_is_shown() -> None:
     same = replace(IMPACT, after=IMPACT.before)
     assert "busiest" not in text(make_plan(), impact=same)
     emptied = Impact(IMPACT.start, (), IMPACT.before, None)
-    assert "    busiest minute  12 at Mon 2026-11-23 14:09 +00:00 → none\n" in text(make_plan(), impact=emptied)
+    assert "    busiest minute  12 at Mon 2026-11-23 14:09 UTC → none\n" in text(make_plan(), impact=emptied)
     many = replace(same, queues=tuple(QueueImpact(f"Q{number}", 0, 1) for number in range(22)))
     assert [line.strip() for line in text(make_plan(), impact=many).split("\n")[-4:-1]] == [
         "Q19  0 → 1",
