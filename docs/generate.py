@@ -1,5 +1,5 @@
 """Writes the parts of the reference pages that are made from something else: JSON Schemas, the commands' help,
-metrics, alerts. Also the copies that the Helm chart has of other examples.
+metrics, alerts, columns of tables. Also the copies that the Helm chart has of other examples.
 
 A page holds each such part between two comments, and prose around it. `make docs` brings the pages up to date, and a
 test fails while one is not.
@@ -17,6 +17,11 @@ import yaml
 
 from ajsync.cli.commands import COMMANDS
 from ajsync.cli.main import cli
+from ajsync.cli.output.applies import APPLY_COLUMNS
+from ajsync.cli.output.backfill import BACKFILL_COLUMNS
+from ajsync.cli.output.fires import HISTORY_COLUMNS, NEXT_COLUMNS
+from ajsync.cli.output.schedules import SCHEDULE_COLUMNS
+from ajsync.cli.output.status import STATUS_COLUMNS
 from ajsync.config.emit import scalar
 from ajsync.config.schema import PROJECT_SCHEMA, SCHEDULES_SCHEMA, strict_schema
 from ajsync.config.wording import choice, flow
@@ -26,6 +31,15 @@ _FOLDER = Path(__file__).parent
 _EXAMPLES = _FOLDER.parent / "examples"
 _MONITORING = _EXAMPLES / "monitoring"
 _PART = re.compile(r"(<!-- generated: ([a-z]+); `make docs` writes it -->\n).*?(<!-- end -->)", re.DOTALL)
+_TABLES = {
+    "list": SCHEDULE_COLUMNS,
+    "next": NEXT_COLUMNS,
+    "status": STATUS_COLUMNS[:-3],
+    "history": HISTORY_COLUMNS[:-1],
+    "log": APPLY_COLUMNS,
+    "backfill": BACKFILL_COLUMNS,
+}
+"""The tables of commands as a terminal has them; a pipe has more columns."""
 _HELP_COLUMNS = 78
 """What click makes of a terminal with 80."""
 _NOTHING = "-"
@@ -41,6 +55,7 @@ def pages() -> Mapping[Path, str]:
         "commands": _commands(),
         "metrics": _metrics(),
         "alerts": _alerts(),
+        "tables": _tables(),
     }
 
     def part(match: re.Match[str]) -> str:
@@ -125,6 +140,14 @@ def _alerts() -> str:
             name = f"[{rule['alert']}](#{rule['alert'].lower()})"
             when = f"`{' '.join(rule['expr'].split())}`"
             lines.append(_line((name, rule["labels"]["severity"], rule.get("for", _NOTHING), when)))
+    return "\n".join(lines)
+
+
+def _tables() -> str:
+    lines = ["| Command | Columns, the most important first |", "|---|---|"]
+    for command, columns in _TABLES.items():
+        ranked = sorted(columns, key=lambda column: column.rank)
+        lines.append(_line((f"`{command}`", ", ".join(column.title for column in ranked))))
     return "\n".join(lines)
 
 

@@ -83,9 +83,11 @@ class Terminal:
         return bool(piece)
 
 
-def on_terminal(*arguments: str, code: int = 0, folder: Path | None = None, **environment: str) -> str:
-    """What `ajsync` prints on a terminal of 80 columns, without a pager."""
-    ours, theirs = _open_terminal(24)
+def on_terminal(
+    *arguments: str, code: int = 0, folder: Path | None = None, columns: int = 80, **environment: str
+) -> str:
+    """What `ajsync` prints on a terminal, without a pager."""
+    ours, theirs = _open_terminal(24, columns)
     name = os.ttyname(theirs)
     process = start_command(
         folder or Path.cwd(),
@@ -107,10 +109,10 @@ def on_terminal(*arguments: str, code: int = 0, folder: Path | None = None, **en
     return shown
 
 
-def _open_terminal(lines: int) -> tuple[int, int]:
+def _open_terminal(lines: int, columns: int = 80) -> tuple[int, int]:
     """Both ends of a terminal, the one to type at and to read from first."""
     ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, 80, 0, 0))
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
     return ours, theirs
 
 

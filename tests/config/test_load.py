@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ajsync.asyncjobs.model import ScheduledTask
-from ajsync.config import Configuration, load_configuration, load_context, load_owner
+from ajsync.config import Configuration, load_configuration, load_context, load_owner, load_timezone
 from ajsync.errors import ConfigurationError, Location
 from tests.config.projects import HEAD, OWNER, load, problems, write
 
@@ -276,3 +276,30 @@ def test_what_schedules_get_is_not_looked_at_where_only_context_and_owner_are_wa
         load_context(tmp_path, environment="test")
     with pytest.raises(ConfigurationError, match='"stage" is not defined'):
         load_configuration(tmp_path, empty=True)
+
+
+def test_the_zone_of_a_project_is_that_of_its_defaults_and_an_environment_has_its_own(tmp_path: Path) -> None:
+    environments = "{us: {defaults: {timezone: America/New_York}}, plain: {}}"
+    text = f"owner: us\ndefaults: {{timezone: Europe/Malta}}\nenvironments: {environments}\n"
+    write(tmp_path, {"ajsync.yaml": text})
+    assert load_timezone(tmp_path) == "Europe/Malta"
+    assert load_timezone(tmp_path, environment="us") == "America/New_York"
+    assert load_timezone(tmp_path, environment="plain") == "Europe/Malta"
+
+
+@pytest.mark.parametrize("timezone", ["'${zone}'", "Mars/Olympus", "[]", "3", "''"])
+def test_a_zone_that_is_not_known_is_none_for_commands_that_only_show(tmp_path: Path, timezone: str) -> None:
+    write(tmp_path, {"ajsync.yaml": f"owner: us\ndefaults: {{timezone: {timezone}}}\n"})
+    assert load_timezone(tmp_path) == ""
+
+
+def test_a_variable_of_the_chosen_environment_may_name_the_zone(tmp_path: Path) -> None:
+    text = "owner: us\ndefaults: {timezone: '${zone}'}\nenvironments: {eu: {variables: {zone: Europe/Malta}}}\n"
+    write(tmp_path, {"ajsync.yaml": text})
+    assert load_timezone(tmp_path, environment="eu") == "Europe/Malta"
+    assert load_timezone(tmp_path, environment="eu", variables={"zone": "Asia/Kolkata"}) == "Asia/Kolkata"
+    assert load_timezone(tmp_path) == ""
+
+
+def test_without_a_project_there_is_no_zone(tmp_path: Path) -> None:
+    assert load_timezone(tmp_path) == ""

@@ -11,33 +11,33 @@ from ajsync.cli.output.columns import NAME, Column
 from ajsync.cli.output.table import Cell, table
 from ajsync.cli.output.terminal import conclude, label, stdout_width
 from ajsync.errors import PartiallyAppliedError, UnreachableError
-from ajsync.reconcile.render.times import Times
+from ajsync.reconcile.render.times import TimeFormat
 from ajsync.schedule import parse
 from ajsync.text import counted, one_line, plural, visible
 from ajsync.timestamp import to_datetime
 
+BACKFILL_COLUMNS = (
+    Column("Name", 1, least=NAME, keep="ends"),
+    Column("First", 4, times=True),
+    Column("Last", 5, times=True),
+    Column("Due", 3, right=True),
+    Column("Exist", 6, right=True),
+    Column("Missing", 2, right=True),
+)
 _REASONS = 5
 """How many of the refused tasks are named."""
 
 
 def backfill_table(dues: Sequence[PastDue], missing: Sequence[MissingTask], zone: tzinfo) -> list[str]:
     """Lay out how many tasks of each schedule exist and are missing."""
-    columns = (
-        Column("Name", 1, least=NAME, keep="ends"),
-        Column("First", 4, times=True),
-        Column("Last", 5, times=True),
-        Column("Due", 3, right=True),
-        Column("Exist", 6, right=True),
-        Column("Missing", 2, right=True),
-    )
-    times = Times(zone, [each.due for each in dues], whole=stdout_width() is None)
+    times = TimeFormat(zone, [each.due for each in dues], whole=stdout_width() is None)
     lacking = Counter(each.past.task.name for each in missing)
     rows = []
     for own in _by_schedule(dues):
         count = lacking[own[0].task.name]
         numbers = (f"{len(own):,}", f"{len(own) - count:,}", Cell(f"{count:,}", "create" if count else ""))
         rows.append((visible(own[0].task.name), times(own[0].due), times(own[-1].due), *numbers))
-    return table(columns, rows, zone=str(zone))
+    return table(BACKFILL_COLUMNS, rows, zone=str(zone))
 
 
 def backfill_document(

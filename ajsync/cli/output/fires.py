@@ -11,11 +11,28 @@ from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.cli.output.columns import NAME, Column
 from ajsync.cli.output.table import Cell, Row, table
 from ajsync.cli.output.terminal import say, stdout_paint, stdout_width, told
-from ajsync.reconcile.render.times import Times
+from ajsync.reconcile.render.times import TimeFormat
 from ajsync.schedule import parse, split_zone
 from ajsync.text import one_line, plural, span, visible
 from ajsync.timestamp import to_datetime
 
+NEXT_COLUMNS = (
+    Column("Due", 2, times=True),
+    Column("In", 3, right=True),
+    Column("Name", 1, least=NAME, keep="ends"),
+    Column("Schedule", 4, least=16),
+    Column("Zone", 6, least=8, keep="end"),
+    Column("Queue", 5, least=8),
+)
+HISTORY_COLUMNS = (
+    Column("Due", 1, times=True),
+    Column("Lateness", 3, right=True),
+    Column("State", 2, least=8),
+    Column("Tries", 5, right=True),
+    Column("Task", 4),
+    Column("Last error", 6),
+)
+"""The last one is for a pipe, in which one line holds all of a fire."""
 _STATES = {"new": "update", "active": "update", "retry": "update", "blocked": "update", "complete": "create"}
 """The style of each state of a task that is not a failure."""
 _LONGEST_STATE = 20
@@ -27,19 +44,11 @@ def next_table(found: Sequence[NextFires], now: datetime | None, zone: tzinfo) -
 
     Without `now` it is left out in how much time they are.
     """
-    columns = (
-        Column("Due", 2, times=True),
-        Column("In", 3, right=True),
-        Column("Name", 1, least=NAME, keep="ends"),
-        Column("Schedule", 4, least=16),
-        Column("Zone", 6, least=8, keep="end"),
-        Column("Queue", 5, least=8),
-    )
     fires = sorted((due, each.task.name, number) for number, each in enumerate(found) for due in each.dues)
     if fires:
-        times = Times(zone, [due for due, _, _ in fires], whole=stdout_width() is None)
+        times = TimeFormat(zone, [due for due, _, _ in fires], whole=stdout_width() is None)
         rows = [_next_row(due, found[number], now, times) for due, _, number in fires]
-        yield from table(columns, rows, zone=str(zone))
+        yield from table(NEXT_COLUMNS, rows, zone=str(zone))
     without = [each for each in found if not each.dues]
     if fires and without:
         yield ""
@@ -62,7 +71,7 @@ def next_document(found: Sequence[NextFires], zone: tzinfo | None) -> list[dict[
     ]
 
 
-def _next_row(due: int, each: NextFires, now: datetime | None, times: Times) -> Row:
+def _next_row(due: int, each: NextFires, now: datetime | None, times: TimeFormat) -> Row:
     own, schedule = split_zone(each.task.schedule)
     return (
         times(due),
@@ -92,15 +101,8 @@ def history_table(task: ScheduledTask, fires: Sequence[PastFire], zone: tzinfo) 
     if not fires:
         yield "It has not been due yet."
         return
-    columns = (
-        Column("Due", 1, times=True),
-        Column("Lateness", 3, right=True),
-        Column("State", 2, least=8),
-        Column("Tries", 5, right=True),
-        Column("Task", 4),
-        *((Column("Last error", 6),) if piped else ()),
-    )
-    times = Times(zone, [fire.due for fire in fires], whole=piped)
+    columns = HISTORY_COLUMNS if piped else HISTORY_COLUMNS[:-1]
+    times = TimeFormat(zone, [fire.due for fire in fires], whole=piped)
     head, *lines = table(columns, [_past_row(fire, times(fire.due), piped) for fire in fires], zone=str(zone))
     yield head
     for line, fire in zip(lines, fires, strict=True):

@@ -12,13 +12,13 @@ from ajsync.cli.output.terminal import say, stdout_width, told
 from ajsync.fitting import wrapped
 from ajsync.reconcile.render.fires import PAUSED, Fires, FireTimes
 from ajsync.reconcile.render.rows import DRIFT
-from ajsync.reconcile.render.times import Times, in_zone
+from ajsync.reconcile.render.times import TimeFormat, in_zone
 from ajsync.reconcile.render.wording import pause_told
 from ajsync.schedule import format_duration
 from ajsync.text import escape, listed, moment, pairs, visible
 from ajsync.timestamp import to_nanoseconds
 
-_COLUMNS = (
+SCHEDULE_COLUMNS = (
     Column("Name", 1, least=NAME, keep="ends"),
     Column("Schedule", 3, least=20, keep="end"),  # the fields are behind the zone
     Column("Queue", 4, least=8),
@@ -85,7 +85,7 @@ def schedules_table(tasks: Sequence[ScheduledTask], fires: Sequence[Fires], zone
         return ["No Scheduled Tasks found"]
     nexts = [to_nanoseconds(found.times[0]) if found.times else 0 for found in fires]
     whole = stdout_width() is None
-    created, following = (Times(zone, each, whole=whole) for each in ([task.created_at for task in tasks], nexts))
+    created, following = (TimeFormat(zone, each, whole=whole) for each in ([task.created_at for task in tasks], nexts))
     rows = [
         (
             visible(task.name),
@@ -98,7 +98,7 @@ def schedules_table(tasks: Sequence[ScheduledTask], fires: Sequence[Fires], zone
         )
         for task, found, due in zip(tasks, fires, nexts, strict=True)
     ]
-    return framed_table(f"{len(tasks)} Scheduled Task(s)", _COLUMNS, rows, zone=str(zone))
+    return framed_table(f"{len(tasks)} Scheduled Task(s)", SCHEDULE_COLUMNS, rows, zone=str(zone))
 
 
 def _why_never(found: Fires) -> str:

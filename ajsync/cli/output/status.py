@@ -12,12 +12,25 @@ from ajsync.cli.output.columns import NAME, Column
 from ajsync.cli.output.table import Cell, Row, table
 from ajsync.cli.output.terminal import stdout_paint, stdout_width, told
 from ajsync.inspect.status import BucketStatus, ScheduleStatus
-from ajsync.reconcile.render.times import Times, instant_told
+from ajsync.reconcile.render.times import TimeFormat, instant_told
 from ajsync.reconcile.render.wording import pause_told
 from ajsync.scheduler.election.duty import Duty
 from ajsync.text import counted, cut, listed, one_line, span, visible
 from ajsync.timestamp import NANOSECONDS, to_datetime
 
+STATUS_COLUMNS = (
+    Column("Schedule", 1, least=NAME, keep="ends"),
+    Column("Outcome", 2, least=10),
+    Column("Last due", 3, times=True),
+    Column("Next due", 4, least=16, times=True),
+    Column("Lateness", 5, right=True),
+    Column("Tries", 6, right=True),
+    Column("Before", 7, least=8),
+    Column("Failing", 8),
+    Column("Problem", 9),
+    Column("To do", 10),
+)
+"""The last three are for a pipe; a terminal has them in lines of their own."""
 _STYLES: dict[Tone, str] = {"good": "create", "calm": "", "warn": "update", "bad": "alarm"}
 _WORDS: dict[str, str] = {"invalid": "not valid"}
 """How a verdict is said, if not by its own word."""
@@ -39,17 +52,8 @@ def status_lines(found: BucketStatus, shown: Sequence[ScheduleStatus], zone: tzi
     if not shown:
         return
     yield ""
-    columns = (
-        Column("Schedule", 1, least=NAME, keep="ends"),
-        Column("Outcome", 2, least=10),
-        Column("Last due", 3, times=True),
-        Column("Next due", 4, least=16, times=True),
-        Column("Lateness", 5, right=True),
-        Column("Tries", 6, right=True),
-        Column("Before", 7, least=8),
-        *((Column("Failing", 8), Column("Problem", 9), Column("To do", 10)) if piped else ()),
-    )
-    when = Times(zone, [instant for each in shown for instant in (each.last_due, each.next_due)], whole=piped)
+    columns = STATUS_COLUMNS if piped else STATUS_COLUMNS[:-3]
+    when = TimeFormat(zone, [instant for each in shown for instant in (each.last_due, each.next_due)], whole=piped)
     head, *lines = table(columns, [_row(each, when, found.duty, piped, zone) for each in shown], zone=str(zone))
     yield head
     for line, each in zip(lines, shown, strict=True):
@@ -158,7 +162,7 @@ def check_line(found: BucketStatus) -> str:
     return f"AJSYNC {state} - {'; '.join(parts).replace('|', '/')} | {' '.join(values)}"
 
 
-def _row(status: ScheduleStatus, when: Times, duty: Duty, piped: bool, zone: tzinfo) -> Row:
+def _row(status: ScheduleStatus, when: TimeFormat, duty: Duty, piped: bool, zone: tzinfo) -> Row:
     outcome = status.outcome
     last = outcome.last if outcome else None
     before = status.ended if last and last.is_unfinished else None

@@ -95,9 +95,12 @@ class _Grid:
         filled = {index: max(own, default=0) for index, own in enumerate(widths)}
         if surface.width is not None:
             filled = {index: width for index, width in filled.items() if width or columns[index].rank == 1}
-        self._titles = titles(columns, filled, zone)
-        whole = {index: max(width, cells(self._titles[index])) for index, width in filled.items()}
-        self._widths = fitted(columns, whole, surface.width, gap=gap, edges=edges)
+        for name in (zone, f"{surface.mark}{zone.rpartition('/')[2]}" if "/" in zone else zone):
+            self._titles = titles(columns, filled, name)
+            whole = {index: max(width, cells(self._titles[index])) for index, width in filled.items()}
+            self._widths = fitted(columns, whole, surface.width, gap=gap, edges=edges)
+            if self._widths == whole:  # otherwise the place of the zone has to do, without its continent
+                break
 
     @property
     def widths(self) -> list[int]:

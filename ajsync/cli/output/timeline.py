@@ -10,7 +10,7 @@ from ajsync.cli.output.columns import NAME, Column
 from ajsync.cli.output.table import Cell, table
 from ajsync.cli.output.terminal import stdout_paint, stdout_width, told
 from ajsync.inspect.timeline import Affected, Timeline
-from ajsync.reconcile.render.times import Times
+from ajsync.reconcile.render.times import TimeFormat
 from ajsync.text import Paint, counted, listed, one_line, plural, visible
 from ajsync.timestamp import to_nanoseconds
 
@@ -33,7 +33,7 @@ def timeline_lines(found: Timeline, hours: int, place: str) -> Iterator[str]:
     fires, schedules = counted(found.fires, "fire"), counted(found.schedules, "schedule")
     zone = found.start.tzinfo or UTC
     instants = [to_nanoseconds(time) for time in (*(slot.start for slot in found.slots), found.start)]
-    times = Times(zone, instants, whole=stdout_width() is None)
+    times = TimeFormat(zone, instants, whole=stdout_width() is None)
     start = times(instants[-1])
     yield from told(f"{paint('strong', fires)} of {schedules} in {place}, in {hours} h from {start} ({zone})")
     if found.fires:
@@ -49,7 +49,7 @@ def timeline_lines(found: Timeline, hours: int, place: str) -> Iterator[str]:
     yield from _list(paint("alarm", "Not valid"), [*found.invalid.items()])
 
 
-def _histogram(found: Timeline, times: Times) -> Iterator[str]:
+def _histogram(found: Timeline, times: TimeFormat) -> Iterator[str]:
     most = max(slot.fires for slot in found.slots)
     room = min(max((stdout_width() or 100) - _BESIDE_BAR, _LEAST_BAR), _MOST_BAR)
     blocks = has_blocks()
@@ -75,7 +75,7 @@ def _minutes(found: Timeline, paint: Paint) -> Iterator[str]:
     yield paint("faint", "".join(f":{minute:02}".ljust(15 // step) for minute in range(0, 60, 15)).rstrip())
 
 
-def _busiest(found: Timeline, times: Times) -> Iterator[str]:
+def _busiest(found: Timeline, times: TimeFormat) -> Iterator[str]:
     rows = [
         (times(to_nanoseconds(busy.start)), f"{busy.fires:,}", listed([*map(visible, busy.names)], _NAMES_SHOWN))
         for busy in found.busiest

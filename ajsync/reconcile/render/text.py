@@ -41,7 +41,7 @@ _SHOWN = 5
 _DELETES_SHOWN = 100
 _SYMBOLS = {"create": "+", "update": "~", "adopt": "&", "rename": ">", "delete": "-"}
 _WIDEST = 40
-"""Old values are padded up to this column, which lines up their arrows."""
+"""Columns up to which old values and names of queues are padded, to line up what follows them."""
 _UNREADABLE = 10
 """How many unreadable entries are listed."""
 _MOST_IGNORED = 10
@@ -54,21 +54,21 @@ _STYLES = {"note": "faint", "amiss": "update", "content": "", "added": "new", "r
 
 
 def render_text(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOptions) -> str:
-    """Show a plan: sentences are broken to the width, fields are not. No line ends in a space."""
+    """Show a plan: sentences and fields are broken to the width, payloads are not. No line ends in a space."""
     paint = Paint(options.colour)
     prose = _Prose(paint, options.width)
     lines = [*_heading(plan, options, paint, prose)]
     fires = FireTimes(options.now, options.zone)
     shown, left_out = _shortened(plan) if options.short else ([*with_verbs(plan.changes)], "")
     for verb, change in shown:
-        lines += _change(verb, change, fires, options, paint)
+        lines += _change(verb, change, fires, options, paint, prose)
     if left_out:
         lines += [*prose(left_out, "warning"), ""]
     lines += _queues(plan, paint, prose)
     if hint := payload_hint(plan, show_payload=options.show_payload):
         lines += [hint, ""]
     if options.impact is not None:
-        lines += _impact(options.impact, options, paint)
+        lines += _impact(options.impact, options, paint, prose)
     lines += _conflicts(plan, options, paint, prose)
     lines += _ignored(plan, options, paint, prose)
     lines += _paused(plan, options, paint, prose)
@@ -125,7 +125,9 @@ def _most_shown(verb: str) -> int:
     return _DELETES_SHOWN if verb == "delete" else _SHOWN
 
 
-def _change(verb: str, change: Change, fires: FireTimes, options: RenderOptions, paint: Paint) -> Iterator[str]:
+def _change(
+    verb: str, change: Change, fires: FireTimes, options: RenderOptions, paint: Paint, prose: _Prose
+) -> Iterator[str]:
     where = change_place(change, options)
     heading = f"{paint(verb, _SYMBOLS[verb])} {paint('strong', visible(change.name))}"
     heading = f"{heading}  {paint('update', 'paused')}" if change.paused else heading
@@ -133,21 +135,23 @@ def _change(verb: str, change: Change, fires: FireTimes, options: RenderOptions,
     rows = change_rows(change, show_payload=options.show_payload)
     width = min(max((cells(row.before) for row in rows if row.before is not None), default=0), _WIDEST)
     for row in (*rows, *next_rows(change, fires)):
-        yield _row(row, width, paint)
+        yield from _row(row, width, paint, prose)
     yield ""
 
 
-def _row(row: PlanRow, width: int, paint: Paint, label_width: int = LABEL) -> str:
-    label = f"    {row.label}{' ' * (label_width - cells(row.label))}"
+def _row(row: PlanRow, width: int, paint: Paint, prose: _Prose, label_width: int = LABEL) -> list[str]:
+    indent = 4 + label_width
+    label = f"    {row.label}{' ' * max(label_width - cells(row.label), 2)}"
     if row.before is not None:
         padding = " " * (width - cells(row.before))
-        return f"{label}{paint('old', row.before)}{padding} {paint('faint', '→')} {paint('new', row.text)}"
+        arrow = paint("faint", "→")
+        return prose(f"{label}{paint('old', row.before)}{padding} {arrow} {paint('new', row.text)}", indent=indent)
     if row.tone == "value":
-        return label + row.text
+        return prose(label + row.text, indent=indent)
     text = paint(_STYLES[row.tone], row.text)
     if row.tone in ("note", "amiss"):
-        return label + text
-    return f"{label}{paint('faint', _GUTTER)}{text}".rstrip()
+        return prose(label + text, indent=indent)
+    return [f"{label}{paint('faint', _GUTTER)}{text}".rstrip()]
 
 
 def _queues(plan: Plan, paint: Paint, prose: _Prose) -> Iterator[str]:
@@ -160,13 +164,13 @@ def _queues(plan: Plan, paint: Paint, prose: _Prose) -> Iterator[str]:
         yield from (*prose(told, "update"), "")
 
 
-def _impact(impact: Impact, options: RenderOptions, paint: Paint) -> Iterator[str]:
-    yield IMPACT
+def _impact(impact: Impact, options: RenderOptions, paint: Paint, prose: _Prose) -> Iterator[str]:
+    yield from prose(IMPACT)
     rows = impact_rows(impact, options.zone)
-    label = max(cells(row.label) for row in rows) + 2
+    label = min(max(cells(row.label) for row in rows), _WIDEST) + 2
     width = max((len(row.before or "") for row in rows if row.tone == "value"), default=0)
     for row in rows:
-        yield _row(row, width, paint, label)
+        yield from _row(row, width, paint, prose, label)
     yield ""
 
 

@@ -9,7 +9,7 @@ from ajsync.text import moment
 from ajsync.timestamp import to_datetime
 
 
-class Times:
+class TimeFormat:
     """How a table writes its instants, in nanoseconds since 1970: `Sun 2026-03-29 03:30`, in a zone that it names.
 
     Seconds are written if any of them has some, and offsets from UTC if the clocks of the zone show any of them twice.

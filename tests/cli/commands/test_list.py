@@ -39,7 +39,7 @@ def test_a_terminal_that_is_too_narrow_does_without_columns_and_breaks_no_word(
 
 
 def test_a_wide_terminal_and_a_pipe_have_every_column_on_one_line(tmp_path: Path, at: tuple[str, str]) -> None:
-    wide = on_terminal("list", *at, folder=tmp_path, COLUMNS="200")
+    wide = on_terminal("list", *at, folder=tmp_path, columns=200)
     for table in (wide, ajsync(tmp_path, "list", *at).stdout):
         (row,) = [line for line in table.splitlines() if NAME in line]
         assert f"{ZONE} 30 7 * * mon-fri" in row
@@ -48,7 +48,7 @@ def test_a_wide_terminal_and_a_pipe_have_every_column_on_one_line(tmp_path: Path
 
 
 def test_a_terminal_that_is_far_too_narrow_still_has_the_names(tmp_path: Path, at: tuple[str, str]) -> None:
-    shown = on_terminal("list", *at, folder=tmp_path, COLUMNS="40")
+    shown = on_terminal("list", *at, folder=tmp_path, columns=40)
     assert "EMAIL_…UPDATE" in shown
     assert "Next" in shown
 
@@ -61,7 +61,7 @@ def test_names_of_ninety_five_characters_leave_room_for_the_times(
     assert len(name) == 95
     assert ajsync(tmp_path, "init", "--bucket", "--server", server.url).returncode == 0
     put(server.url, [task(name, schedule=f"{ZONE} 30 7 * * mon-fri"), task("SHORT", schedule="@daily")])
-    shown = on_terminal("list", "--server", server.url, folder=tmp_path, COLUMNS=str(columns))
+    shown = on_terminal("list", "--server", server.url, folder=tmp_path, columns=columns)
     lines = re.sub("\x1b\\[[0-9;]*m", "", shown).splitlines()
     assert {len(line) for line in lines} == {columns}
     cells = [[cell.strip() for cell in line.strip("│").split("│")] for line in lines if line.startswith("│")]
@@ -89,7 +89,7 @@ def test_hundreds_of_schedules_have_a_line_each_in_their_order(tmp_path: Path, s
     assert ajsync(tmp_path, "init", "--bucket", "--server", server.url).returncode == 0
     put(server.url, [task(name, task_type=f"type:{name}", schedule="@daily") for name in names])
     at = ("list", "--server", server.url)
-    for table in (ajsync(tmp_path, *at).stdout, on_terminal(*at, folder=tmp_path, COLUMNS="200")):
+    for table in (ajsync(tmp_path, *at).stdout, on_terminal(*at, folder=tmp_path, columns=200)):
         rows = [line.split() for line in table.splitlines() if "@daily" in line]
         assert [row[1] for row in rows] == names
         assert all(f"type:{row[1]}" in row for row in rows)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ajsync.reconcile.render.times import Times, instant_told
+from ajsync.reconcile.render.times import TimeFormat, instant_told
 from ajsync.timestamp import to_nanoseconds
 
 MALTA = ZoneInfo("Europe/Malta")
@@ -22,44 +22,44 @@ YEAR_1 = -62_135_596_800_000_000_000
 
 
 def test_the_times_of_a_table_are_in_its_zone() -> None:
-    assert Times(MALTA, [NOON])(NOON) == "Sun 2026-11-29 13:00"
-    assert Times(UTC, [NOON])(NOON) == "Sun 2026-11-29 12:00"
+    assert TimeFormat(MALTA, [NOON])(NOON) == "Sun 2026-11-29 13:00"
+    assert TimeFormat(UTC, [NOON])(NOON) == "Sun 2026-11-29 12:00"
 
 
 def test_all_have_seconds_if_one_has_some() -> None:
-    times = Times(UTC, [NOON, NOON + 1_000_000_000])
+    times = TimeFormat(UTC, [NOON, NOON + 1_000_000_000])
     assert [times(NOON), times(NOON + 1_000_000_000)] == ["Sun 2026-11-29 12:00:00", "Sun 2026-11-29 12:00:01"]
 
 
 def test_all_have_their_offset_if_the_clocks_show_one_of_them_twice() -> None:
     first = to_nanoseconds(datetime(2026, 10, 25, 0, 30, tzinfo=UTC))
     instants = [first - 180 * MINUTE, first, first + 60 * MINUTE]
-    times = Times(MALTA, instants)
+    times = TimeFormat(MALTA, instants)
     assert [*map(times, instants)] == [
         "Sat 2026-10-24 23:30 +02:00",
         "Sun 2026-10-25 02:30 +02:00",
         "Sun 2026-10-25 02:30 +01:00",
     ]
-    assert Times(MALTA, instants[:1])(instants[0]) == "Sat 2026-10-24 23:30"
+    assert TimeFormat(MALTA, instants[:1])(instants[0]) == "Sat 2026-10-24 23:30"
 
 
 @given(ZONES, st.lists(st.integers(0, 4_000_000).map(lambda minute: NOON + minute * MINUTE), min_size=1), st.booleans())
 def test_different_minutes_are_written_differently_and_alike_long(
     zone: ZoneInfo, instants: list[int], whole: bool
 ) -> None:
-    times = Times(zone, instants, whole=whole)
+    times = TimeFormat(zone, instants, whole=whole)
     shown = {instant: times(instant) for instant in instants}
     assert len(set(shown.values())) == len(shown)
     assert len({*map(len, shown.values())}) == 1
 
 
 def test_for_a_program_every_table_has_the_same_format() -> None:
-    assert Times(MALTA, [NOON], whole=True)(NOON) == "Sun 2026-11-29 13:00:00 +01:00"
-    assert Times(UTC, [NOON], whole=True)(NOON) == "Sun 2026-11-29 12:00:00 UTC"
+    assert TimeFormat(MALTA, [NOON], whole=True)(NOON) == "Sun 2026-11-29 13:00:00 +01:00"
+    assert TimeFormat(UTC, [NOON], whole=True)(NOON) == "Sun 2026-11-29 12:00:00 UTC"
 
 
 def test_nothing_is_written_for_no_instant() -> None:
-    assert Times(UTC, [0])(0) == ""
+    assert TimeFormat(UTC, [0])(0) == ""
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_nothing_is_written_for_no_instant() -> None:
     ],
 )
 def test_the_zero_time_of_go_is_a_time_too(zone: ZoneInfo, shown: str) -> None:
-    assert Times(zone, [YEAR_1])(YEAR_1) == shown
+    assert TimeFormat(zone, [YEAR_1])(YEAR_1) == shown
 
 
 def test_in_a_sentence_the_zone_stands_behind_the_time() -> None:
