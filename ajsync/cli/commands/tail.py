@@ -6,8 +6,7 @@ from datetime import UTC, tzinfo
 
 import click
 
-from ajsync.cli.options.shared import schedules_argument, scope_options, selection_options
-from ajsync.cli.options.times import Zone
+from ajsync.cli.options.shared import schedules_argument, scope_options, selection_options, timezone_option
 from ajsync.cli.options.values import Scope, Selectors
 from ajsync.cli.output.data import format_option
 
@@ -15,7 +14,7 @@ from ajsync.cli.output.data import format_option
 @click.command()
 @schedules_argument
 @selection_options
-@click.option("--timezone", "zone", type=Zone(), metavar="ZONE", help="Show times in this zone. [default: UTC]")
+@timezone_option
 @format_option("text", "json", help="For people, or an object a line.")
 @scope_options
 def command(names: tuple[str, ...], selectors: Selectors, zone: tzinfo | None, style: str, scope: Scope) -> None:
@@ -37,11 +36,13 @@ def command(names: tuple[str, ...], selectors: Selectors, zone: tzinfo | None, s
       ajsync tail -l team=payments
       ajsync tail --queue EMAIL -o json | jq -r 'select(.state == "terminated") | .name'
     """
-    from ajsync.cli.project import selection_of
+    from ajsync.cli.project import selection_of, zone_of
     from ajsync.cli.session import configured_context, run
     from ajsync.cli.source import named_or_selected
     from ajsync.cli.tailing import tail
 
     named_or_selected(names, selectors)
     selection = selection_of(scope, selectors)
-    run(tail(scope, configured_context(scope), names, selection, zone or UTC, style))
+    context = configured_context(scope)
+    where = zone_of(scope, zone) if style == "text" else zone or UTC
+    run(tail(scope, context, names, selection, where, style))

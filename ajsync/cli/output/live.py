@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from json import dumps
 
-from rich.cells import cell_len, set_cell_size
-
 from ajsync.asyncjobs.outcome import Tone, WorkOutcome, words_of
-from ajsync.cli.output.table import stdout_width
-from ajsync.cli.output.terminal import say, stdout_paint
+from ajsync.cli.output.terminal import say, stdout_paint, stdout_width
+from ajsync.fitting import Keep, cells, shortened
 from ajsync.inspect.live import LeaderNews, News, NotHeard, TaskNews
 from ajsync.text import counted, moment, span, visible
 from ajsync.timestamp import NANOSECONDS, to_datetime
@@ -29,11 +27,13 @@ class _LiveColumn:
     least: int = 0
     """A terminal with fewer columns than this has no place for it."""
     right: bool = False
+    keep: Keep = "start"
+    """What is left of a text that is shortened."""
 
 
 _COLUMNS = (
     _LiveColumn("Outcome", 11),
-    _LiveColumn("Schedule", 32),
+    _LiveColumn("Schedule", 32, keep="ends"),
     _LiveColumn("Due", 8, least=60),
     _LiveColumn("After", 10, least=50, right=True),
     _LiveColumn("Queue", 16, least=90),
@@ -78,7 +78,7 @@ class LiveLines:
     def _task(self, news: TaskNews) -> str:
         outcome = news.outcome
         words = words_of(outcome.state)
-        cells = {
+        texts = {
             "Outcome": visible(words.word, _LONGEST_STATE),
             "Schedule": _names(news),
             "Due": self._due(outcome),
@@ -86,7 +86,7 @@ class LiveLines:
             "Queue": visible(news.queue),
         }
         styles = {"Outcome": _STYLES[words.tone], "Due": "faint", "After": "faint", "Queue": "faint"}
-        parts = [self._paint(styles.get(each.title, ""), self._cell(cells[each.title], each)) for each in self._columns]
+        parts = [self._paint(styles.get(each.title, ""), self._cell(texts[each.title], each)) for each in self._columns]
         if outcome.tries > 1:
             parts.append(f"try {outcome.tries:,}")
         if outcome.last_error:
@@ -105,9 +105,9 @@ class LiveLines:
         width = column.width
         if self._width is not None and column.title == "Schedule" and self._width < _COLUMNS[-1].least:
             width = _NARROW_NAME
-        if self._width is not None and cell_len(text) > width:
-            text = set_cell_size(text, width - 1).rstrip() + "…"
-        space = " " * (width - cell_len(text))
+        if self._width is not None:
+            text = shortened(text, width, column.keep)
+        space = " " * (width - cells(text))
         return space + text if column.right else text + space
 
 

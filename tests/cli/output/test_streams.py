@@ -58,7 +58,7 @@ ONLINE = (
     "init --bucket",
     "task cron ls",
 )
-STAYING = {"scheduler", "dev"}
+STAYING = {"scheduler", "dev", "tail"}
 NEED_FOLDER = ("validate", "lint", "fmt", "next --files", "timeline --files", "plan", "apply", "export", "init", "dev")
 
 
