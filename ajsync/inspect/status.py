@@ -19,6 +19,7 @@ from ajsync.asyncjobs.outcome import (
     schedule_outcome,
     success_due_by,
 )
+from ajsync.asyncjobs.tasks import NEW
 from ajsync.errors import ScheduleError
 from ajsync.scheduler.election.duty import LATE_AFTER, Duty
 from ajsync.scheduler.last_fires import NEVER_DUE, LastFires, read_outcomes
@@ -44,6 +45,8 @@ class ScheduleStatus:
     """The last fire that failed, if none has succeeded since."""
     open_since: int = 0
     """The first due instant whose fire has made no task yet, and still may."""
+    unqueued_since: int = 0
+    """The first due instant whose task is stored, and has not got into its queue for a while; 0 if there is none."""
     is_whole: bool = True
     """Whether the failures were counted back to a success; otherwise there may be more."""
     next_due: int = 0
@@ -97,7 +100,7 @@ async def read_status(
     outcomes = await read_outcomes(connection, valid, duty)
     times = {task.name: found for task, found in valid}
     found = [
-        schedule_status(fires.task, times.get(name), outcomes.get(name, NEVER_DUE), fires, paused.get(name), duty.now)
+        schedule_status(fires.task, times.get(name), outcomes.get(name, NEVER_DUE), fires, paused.get(name), duty)
         for name, fires in following.items()
     ]
     found.sort(
@@ -112,25 +115,34 @@ def schedule_status(
     outcomes: LastFires,
     following: NextFires,
     pause: Pause | None,
-    now: int,
+    duty: Duty,
 ) -> ScheduleStatus:
-    """How one schedule does; without `times` its schedule is not valid."""
+    """How one schedule does at the moment of `duty`; without `times` its schedule is not valid."""
     outcome = schedule_outcome(outcomes.found)
+    unqueued_since = _unqueued_since(task, outcomes, duty)
     ended = next((each for each in outcomes.found if not each.is_unfinished), None)
     failed_at = outcome.last_failure if outcome else 0
     failed = next((each for each in outcomes.found if each.due == failed_at), None)
     return ScheduleStatus(
         task,
-        _verdict(task, times, outcome, outcomes, pause, now),
+        _verdict(task, times, outcome, outcomes, pause, duty.now, unqueued_since),
         outcome,
         ended,
         failed,
         outcomes.open_since,
+        unqueued_since,
         outcomes.is_whole,
         following.dues[0] if following.dues and pause is None else 0,
         "" if pause else following.reason,
         pause,
     )
+
+
+def _unqueued_since(task: ScheduledTask, outcomes: LastFires, duty: Duty) -> int:
+    """The first of the fires that the leader still tries to put into the queue, which is full or refuses them."""
+    open_fires = duty.watermark.open if duty.watermark else frozenset()
+    late = (each.due for each in outcomes.found if each.state == NEW and duty.now - each.due > LATE_AFTER)
+    return min((due for due in late if (task.name, due) in open_fires), default=0)
 
 
 def _verdict(
@@ -140,6 +152,7 @@ def _verdict(
     outcomes: LastFires,
     pause: Pause | None,
     now: int,
+    unqueued_since: int,
 ) -> Verdict:
     if pause is not None:
         return "paused"
@@ -147,7 +160,7 @@ def _verdict(
         return "invalid"
     if outcome is not None and outcome.failures:
         return "failing"
-    if outcomes.open_since and now - outcomes.open_since > LATE_AFTER:
+    if unqueued_since or (outcomes.open_since and now - outcomes.open_since > LATE_AFTER):
         return "late"
     if outcome is None:
         return "fine"

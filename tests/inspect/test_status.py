@@ -19,7 +19,7 @@ from ajsync.asyncjobs.remedy import BACKLOG
 from ajsync.asyncjobs.streams import make_stream
 from ajsync.asyncjobs.task_store import task_write
 from ajsync.asyncjobs.tasks import NO_RESPONDERS, StoredTask, task_for_fire
-from ajsync.cli.output.status import check_line, to_do
+from ajsync.cli.output.status import check_line, problem, to_do
 from ajsync.inspect.status import BucketStatus, ScheduleStatus, read_status
 from ajsync.scheduler.election.duty import Duty
 from ajsync.scheduler.election.watermark import Watermark
@@ -195,6 +195,23 @@ async def test_a_fire_that_may_still_come_is_late_and_not_missed(connection: Con
     soon = replace(duty(watermark=Watermark("one", due - 1, 7)), now=due + 2 * SECOND)
     found = await read_status(connection, [*works], {}, soon)
     assert [each.verdict for each in found.schedules] == ["fine"], "it is being fired"
+
+
+async def test_a_task_that_does_not_get_into_its_queue_is_late(connection: Connection) -> None:
+    due = NOW // HOUR * HOUR
+    works: Works = {hourly("A"): ["new", "new", "complete"], hourly("B"): ["new", "complete"]}
+    mark = Watermark("one", NOW - SECOND, 7, open=frozenset({("A", due), ("A", due - HOUR), ("B", due - HOUR)}))
+    found = by_name(await status(connection, works, duty(watermark=mark)))
+    assert {name: (each.verdict, each.unqueued_since) for name, each in found.items()} == {
+        "A": ("late", due - HOUR),
+        "B": ("fine", 0),
+    }
+    assert to_do(found["A"], duty()) == BACKLOG
+    assert to_do(found["A"], duty(leader=None)) == "ajsync scheduler"
+    assert problem(found["A"]).endswith("the queue is full, or refuses it.")
+    soon = replace(duty(watermark=mark), now=due + 2 * SECOND)
+    (only,) = (await read_status(connection, [hourly("B")], {}, soon)).schedules
+    assert only.verdict == "fine", "it is being put there"
 
 
 async def test_a_schedule_that_was_changed_after_its_last_due_instant_has_not_missed_it(connection: Connection) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 
 from ajsync.asyncjobs.outcome import Tone, WorkOutcome, words_of
-from ajsync.asyncjobs.remedy import about, remedy
+from ajsync.asyncjobs.remedy import BACKLOG, about, remedy
 from ajsync.asyncjobs.tasks import NEW
 from ajsync.cli.output.columns import NAME, Column
 from ajsync.cli.output.table import Cell, Row, table
@@ -104,6 +104,8 @@ def problem(status: ScheduleStatus) -> str:
         return one_line(status.reason)
     if status.verdict == "late" and status.open_since:
         return "It is due, and its task is not stored."
+    if status.verdict == "late" and status.unqueued_since:
+        return "Its task is stored, and is not in its queue: the queue is full, or refuses it."
     if status.outcome is None:
         return ""
     shown = status.failed or status.outcome.last
@@ -121,6 +123,8 @@ def to_do(status: ScheduleStatus, duty: Duty) -> str:
         return about("view", status.task.name)
     if status.outcome is None or (status.verdict == "late" and status.open_since):
         return "ajsync scheduler" if duty.leader is None else about("history", status.task.name)
+    if status.verdict == "late" and status.unqueued_since:
+        return "ajsync scheduler" if duty.leader is None else BACKLOG
     return remedy(status.task, status.outcome)
 
 
@@ -192,6 +196,8 @@ def _outcome_cell(status: ScheduleStatus) -> Cell:
     if status.outcome is None:
         return Cell("not due yet", "faint")
     last = status.outcome.last
+    if status.verdict == "late" and status.unqueued_since:
+        return Cell("not queued", "update")
     late = ", late" if status.verdict == "late" else ""
     return Cell(visible(words_of(last.state).word, _LONGEST_STATE) + late, _STYLES[tone(status)])
 
@@ -232,6 +238,7 @@ def _object(status: ScheduleStatus, duty: Duty, zone: tzinfo) -> dict[str, objec
         "last": last and _work(last, zone),
         "last_ended": status.ended and _work(status.ended, zone),
         "open_since": _instant(status.open_since, zone),
+        "unqueued_since": _instant(status.unqueued_since, zone),
         "failures": outcome.failures if outcome else 0,
         "failures_is_whole": status.is_whole,
         "failing_since": _instant(outcome.failing_since if outcome else 0, zone),
