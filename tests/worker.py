@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
-import nats.errors
 from nats.js.api import ConsumerConfig
 from nats.js.errors import BadRequestError
 
@@ -20,6 +19,9 @@ from ajsync.asyncjobs.task_store import load_task
 from ajsync.asyncjobs.tasks import StoredTask, encode_task, task_subject
 from ajsync.timestamp import NANOSECONDS
 from ajsync.transport.connection import Connection
+
+_ACK_SECONDS = 1
+"""An item that comes in the moment in which nats-py gives a fetch up is lost, and comes again after this time."""
 
 Handled = tuple[str, str]
 """The state in which a handler leaves a task, and its error."""
@@ -48,12 +50,12 @@ async def working(
     jetstream = connection.client.jetstream(timeout=30)
     stream = f"CHORIA_AJ_Q_{queue}"
     with suppress(BadRequestError):  # it is there
-        await jetstream.add_consumer(stream, ConsumerConfig(durable_name="WORKERS", ack_wait=60))
+        await jetstream.add_consumer(stream, ConsumerConfig(durable_name="WORKERS", ack_wait=_ACK_SECONDS))
     items = await jetstream.pull_subscribe_bind("WORKERS", stream)
 
     async def work() -> None:
         while True:
-            with suppress(nats.errors.TimeoutError):
+            with suppress(TimeoutError):
                 for item in await items.fetch(100, timeout=1):
                     await handle(connection, item.subject.rpartition(".")[2], handler)
                     await item.ack()
@@ -63,7 +65,9 @@ async def working(
         yield
     finally:
         job.cancel()
-        await asyncio.gather(job, return_exceptions=True)
+        await asyncio.wait((job,))
+        if not job.cancelled():
+            job.result()
 
 
 async def handle(connection: Connection, task_id: str, handler: Callable[[StoredTask], Handled | None]) -> None:

@@ -1,0 +1,91 @@
+"""What goes wrong in a night is found wherever an operator looks: in `status`, in `tail`, and in the metrics."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ajsync.asyncjobs.ids import fire_task_id
+from tests.nats_server import NatsServer
+from tests.scheduler.monitor.bad_night import BadNight, bad_night
+from tests.waiting import until
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_failing_slow_and_missing_workers_a_full_queue_and_a_killed_leader_are_found(
+    server: NatsServer, tmp_path: Path
+) -> None:
+    async with bad_night(tmp_path / "night", server) as night:
+        await find_what_workers_and_queues_do(night)
+        await find_that_the_leader_was_killed(night)
+        await find_that_nobody_leads(night)
+
+
+async def find_what_workers_and_queues_do(night: BadNight) -> None:
+    """The schedules fire in time, and only one of them does well."""
+    ends = {
+        "GOOD": ["new", "active", "complete"],
+        "FAILS": ["new", "active", "terminated"],
+        "HANGS": ["new", "active"],
+        "WAITS": ["new"],
+        "FULL": ["new"],
+    }
+    await until(lambda: all(night.told(name) == states for name, states in ends.items()), lambda: night.news)
+    (failed,) = [each for each in night.news if each.get("state") == "terminated"]
+    assert failed["last_error"] == "no such host"
+
+    # The leader says that the queue is full once it has tried for ten seconds.
+    await until(lambda: night.schedules()["FULL"]["unqueued_since"] is not None, lambda: night.status().stdout)
+    found = night.schedules()
+    assert {name: each["verdict"] for name, each in found.items()} == {
+        "GOOD": "fine",
+        "FAILS": "failing",
+        "HANGS": "late",
+        "WAITS": "late",
+        "FULL": "late",
+    }
+    assert [*found][-1] == "GOOD", "what needs somebody comes first"
+    assert (found["FAILS"]["failures"], found["FAILS"]["last"]["last_error"]) == (4, "no such host")
+    assert {name: each["problem"] for name, each in found.items()} == {
+        "GOOD": None,
+        "FAILS": "Its handler has given it up for good. no such host",
+        "HANGS": "It should have succeeded again by now. A worker has it.",
+        "WAITS": "It should have succeeded again by now. No worker has taken it yet.",
+        "FULL": "Its task is stored, and is not in its queue: the queue is full, or refuses it.",
+    }
+    assert {name: each["to_do"] for name, each in found.items()} == {
+        "GOOD": None,
+        "FAILS": "ajsync history FAILS",
+        "HANGS": f"ajc task view {fire_task_id('HANGS', night.due)}",
+        "WAITS": "ajsync info",
+        "FULL": "ajsync info",
+    }
+    check = night.status("--check")
+    assert (check.returncode, "1 failing, 3 late, 1 fine" in check.stdout) == (2, True)
+
+    assert await night.metric("one", "ajsync_scheduler_lateness_seconds_count") == len(found) - 1
+    assert await night.metric("one", "ajsync_scheduler_open_fires") == 1
+
+
+async def find_that_the_leader_was_killed(night: BadNight) -> None:
+    """The stand-by takes over, goes on with what is open, and says so."""
+    assert json.loads(night.status("-o", "json").stdout)["scheduler"]["leader"] == "one"
+    night.kill("one")
+    await until(lambda: [each["leader"] for each in night.news if each["event"] == "leader"] == ["one", "two"])
+    scheduler = json.loads(night.status("-o", "json").stdout)["scheduler"]
+    assert scheduler["leader"] == "two"
+    assert await night.metric("two", 'ajsync_scheduler_takeovers_total{kind="silent"}') == 1
+    with pytest.raises(ConnectionRefusedError):  # for Prometheus it is down
+        await night.metric("one", "ajsync_build_info")
+
+
+async def find_that_nobody_leads(night: BadNight) -> None:
+    """Nothing is fired any more, and that is what a monitor says first."""
+    night.kill("two")
+    await until(lambda: "No scheduler leads" in night.status("GOOD").stdout)
+    check = night.status("GOOD", "--check")
+    assert check.returncode == 2
+    assert check.stdout.startswith("AJSYNC CRITICAL - No scheduler leads, so nothing fires.")
