@@ -52,8 +52,8 @@ def member(value: dict[str, Any], name: str, kind: type[_T], default: _T = _REQU
 
 
 def span_member(value: dict[str, Any], name: str) -> int:
-    """The nanoseconds of the member `name`, 0 if it is missing. Raises StoredValueError if they are negative."""
-    found = member(value, name, int, 0)
+    """The nanoseconds of the member `name`. Raises StoredValueError if they are negative."""
+    found = member(value, name, int)
     if found < 0:
         raise StoredValueError(f'its member "{name}" is less than zero: {found} ns')
     return found
@@ -68,9 +68,7 @@ def choice_member(value: dict[str, Any], name: str, default: Any, allowed: tuple
 
 
 def strings_member(value: dict[str, Any], name: str) -> dict[str, str]:
-    """The strings by name that the member `name` holds; none if it is missing. Raises StoredValueError."""
-    if name not in value:
-        return {}
+    """The strings by name that the member `name` holds. Raises StoredValueError."""
     found = member(value, name, dict)
     for key, each in found.items():
         if not isinstance(each, str):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from hashlib import sha256
@@ -95,6 +95,7 @@ class Managed:
 
 _UNMANAGED = Managed("")
 _MANAGED = tuple((field.name, member_name(field.name), field.default) for field in fields(Managed))
+_ATTRIBUTES = {name: attribute for attribute, name, _ in _MANAGED}
 _NOT_COMPARED = frozenset(("source", "applied"))
 
 
@@ -303,26 +304,13 @@ def _decode_managed(value: dict[str, Any]) -> Managed:
     owner = member(value, "owner", str)
     if not OWNER_NAME.fullmatch(owner) or len(owner) > LONGEST_NAME:
         raise StoredValueError(f"its owner {quote(owner)} is not a valid owner")
-    return Managed(
-        owner=sys.intern(owner),
-        source=sys.intern(member(value, "source", str, "")),
-        description=member(value, "description", str, ""),
-        catchup=choice_member(value, "catchup", DEFAULT_CATCHUP, _CATCHUPS),
-        catchup_window=span_member(value, "catchup_window"),
-        overlap=choice_member(value, "overlap", DEFAULT_OVERLAP, _OVERLAPS),
-        jitter=span_member(value, "jitter"),
-        labels=sorted_labels(strings_member(value, "labels")) if "labels" in value else (),
-        from_=_bound_member(value, "from"),
-        until=_bound_member(value, "until"),
-        except_=_days_member(value, "except"),
-        applied=member(value, "applied", str, ""),
-    )
+    # Most values have few of the members.
+    settings = {_ATTRIBUTES[name]: _READ[name](value, name) for name in value if name in _READ}
+    return Managed(sys.intern(owner), **settings)
 
 
 def _bound_member(value: dict[str, Any], name: str) -> str:
-    """The date or the instant of the member `name`, "" if it is missing. Raises StoredValueError."""
-    if name not in value:
-        return ""
+    """The date or the instant of a member. Raises StoredValueError."""
     try:
         return canonical_bound(member(value, name, str))
     except ScheduleError as error:
@@ -330,9 +318,7 @@ def _bound_member(value: dict[str, Any], name: str) -> str:
 
 
 def _days_member(value: dict[str, Any], name: str) -> tuple[str, ...]:
-    """The dates and ranges of the member `name`, none if it is missing. Raises StoredValueError."""
-    if name not in value:
-        return ()
+    """The dates and ranges of a member. Raises StoredValueError."""
     found = member(value, name, list)
     if not all(isinstance(each, str) for each in found):
         raise StoredValueError(f'its member "{name}" has an item that is not a string')
@@ -347,9 +333,26 @@ def _shared(days: tuple[str, ...]) -> tuple[str, ...]:
     return canonical_days(days)
 
 
+_READ: Mapping[str, Callable[[dict[str, Any], str], Any]] = {
+    "source": lambda value, name: sys.intern(member(value, name, str)),
+    "description": lambda value, name: member(value, name, str),
+    "catchup": lambda value, name: choice_member(value, name, DEFAULT_CATCHUP, _CATCHUPS),
+    "catchup_window": span_member,
+    "overlap": lambda value, name: choice_member(value, name, DEFAULT_OVERLAP, _OVERLAPS),
+    "jitter": span_member,
+    "labels": lambda value, name: sorted_labels(strings_member(value, name)),
+    "from": _bound_member,
+    "until": _bound_member,
+    "except": _days_member,
+    "applied": lambda value, name: member(value, name, str),
+}
+"""How each member of the `ajsync` object but the owner is read, if it is there."""
+
+
 _GO_ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 """What Go's encoder escapes for HTML and for JavaScript. It writes all others beyond ASCII as they are."""
 _encode = json.JSONEncoder(ensure_ascii=False).encode
+_encode_sorted = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True).encode
 
 
 def encode_string(text: str) -> str:
@@ -363,8 +366,7 @@ def encode_json(value: object) -> bytes:
     Raises ValueError for what JSON cannot hold (infinity, NaN, half a surrogate pair, a value that contains itself),
     and TypeError for other types.
     """
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True)
-    return _escaped(text).encode()
+    return _escaped(_encode_sorted(value)).encode()
 
 
 def encode_bytes(data: bytes | None) -> str:
