@@ -166,12 +166,14 @@ def _days(items: list[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
+_encode = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+
+
 def _payload(value: object) -> bytes | None:
     if value is None:
         return None
     try:
-        text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-        return _not_too_large(text.encode())
+        return _not_too_large(_encode(value).encode())
     except UnicodeEncodeError:
         raise _NotAllowed("a string has half of a surrogate pair", "write the whole character") from None
     except ValueError:

@@ -28,8 +28,9 @@ _FOREIGN = (
     r"\$([A-Za-z_][A-Za-z0-9_]*)",
     r"\{([A-Za-z_][A-Za-z0-9_]*)\}",
 )
-_ANY = re.compile("|".join(f"(?:{pattern})" for pattern in _FOREIGN))
-_SURE = re.compile("|".join(f"(?:{pattern})" for pattern in _BRACKETED))
+# Compiled by `re` once a text is looked at: few files have such a text, and it takes milliseconds.
+_ANY = "|".join(f"(?:{pattern})" for pattern in _FOREIGN)
+_SURE = "|".join(f"(?:{pattern})" for pattern in _BRACKETED)
 _OURS = re.compile(r"\$\{[A-Za-z0-9_-]+\}")
 _LONGEST = 200
 """Characters. A longer text is not searched."""
@@ -41,7 +42,7 @@ def with_our_placeholders(text: str) -> str:
     """The text with the placeholders of other tools replaced by ours."""
     if len(text) > _LONGEST:
         return text
-    return _ANY.sub(lambda match: f"${{{next(filter(None, match.groups()))}}}", text)
+    return re.sub(_ANY, lambda match: f"${{{next(filter(None, match.groups()))}}}", text)
 
 
 def placeholder_hint(text: str, fits: Callable[[str], object] = lambda _: True) -> str:
@@ -66,6 +67,6 @@ def bare_placeholder_hint(text: str) -> str:
     """
     if with_our_placeholders(text) == text:
         return ""
-    names = [next(filter(None, match.groups())) for match in _SURE.finditer(text)]
+    names = [next(filter(None, match.groups())) for match in re.finditer(_SURE, text)]
     variables = [shorten(f"${{{name}}}") for name in dict.fromkeys(names)]
     return f"for a variable write {' and '.join(variables[:_MOST_SHOWN]) or '${name}'}"
