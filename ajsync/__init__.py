@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     )
     from ajsync.inspect.live import LeaderNews, NotHeard, TaskNews
     from ajsync.inspect.status import BucketStatus, ScheduleStatus
-    from ajsync.reconcile.apply.apply import Outcome, Result
+    from ajsync.reconcile.apply.result import Outcome, Result
     from ajsync.reconcile.impact import Impact, Peak, QueueImpact
     from ajsync.reconcile.plan import Adopt, Conflict, Create, Delete, Plan, Update
     from ajsync.safety import Safety
@@ -128,7 +128,7 @@ _PLACES = {
     "ajsync.scheduler.election.duty": ("Duty",),
     "ajsync.inspect.live": ("LeaderNews", "NotHeard", "TaskNews"),
     "ajsync.inspect.status": ("BucketStatus", "ScheduleStatus"),
-    "ajsync.reconcile.apply.apply": ("Outcome", "Result"),
+    "ajsync.reconcile.apply.result": ("Outcome", "Result"),
     "ajsync.reconcile.impact": ("Impact", "Peak", "QueueImpact"),
     "ajsync.reconcile.plan": ("Adopt", "Conflict", "Create", "Delete", "Plan", "Update"),
     "ajsync.safety": ("Safety",),

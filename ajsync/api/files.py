@@ -14,10 +14,10 @@ from ajsync.config import Configuration, load_configuration
 from ajsync.errors import AjsyncError, StalePlanError
 from ajsync.git.checkout import Checkout
 from ajsync.git.origin import origin_of, user_and_host
-from ajsync.reconcile.apply.apply import Result
 from ajsync.reconcile.apply.apply import apply as carry_out
 from ajsync.reconcile.apply.record import not_recorded, record_apply
 from ajsync.reconcile.apply.recreate import finish_interrupted
+from ajsync.reconcile.apply.result import Result
 from ajsync.reconcile.gates import refusals
 from ajsync.reconcile.impact import Impact
 from ajsync.reconcile.impact import impact as impact_of

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import copy
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
 
 from ajsync.cli.options.shared import verbosity_options
 from ajsync.text import nearest
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 _OTHER_COMMANDS = {
     **dict.fromkeys(("diff", "preview", "drift"), "plan"),
@@ -120,6 +122,8 @@ class LazyGroup(click.Group):
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Offer sub-commands from the table, without importing them, and options as click does."""
+        from click.shell_completion import CompletionItem  # only a shell that completes needs it
+
         names = [CompletionItem(name, help=text) for name, text in self.table.items() if name.startswith(incomplete)]
         return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 

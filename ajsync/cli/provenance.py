@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ajsync.asyncjobs.applied import Origin, RecordedApply
     from ajsync.asyncjobs.bucket import ConfigurationBucket
     from ajsync.config import Configuration
-    from ajsync.reconcile.apply.apply import Result
+    from ajsync.reconcile.apply.result import Result
     from ajsync.reconcile.plan import Lineage, Plan
 
 

@@ -11,9 +11,7 @@ from ajsync.cli.options.values import ALL, Creation, Scope, Selectors
 from ajsync.cli.output import terminal
 from ajsync.cli.project import load, selection_of
 from ajsync.cli.session import configured_context, on_bucket
-from ajsync.config import Configuration
 from ajsync.errors import AjsyncError, NotFoundError, UsageError
-from ajsync.reconcile.plan import Plan
 from ajsync.reconcile.render.wording import pause_told
 from ajsync.reconcile.single import find
 from ajsync.selection import Selection, nothing_selected
@@ -59,12 +57,6 @@ def selected(source: Source, selection: Selection) -> Source:
         terminal.say(nothing_selected(selection, source.tasks, source.place))
     paused = {task.name: source.paused[task.name] for task in tasks if task.name in source.paused}
     return replace(source, tasks=tasks, unreadable=unreadable, paused=paused)
-
-
-def warn_if_nothing_selected(plan: Plan, configuration: Configuration) -> None:
-    """Print a warning if no schedule is selected, neither in the files nor of their owner in the bucket."""
-    if plan.selection and plan.empty and not plan.unchanged:
-        terminal.warn(nothing_selected(plan.selection, [*configuration.tasks.values()], "the files"))
 
 
 def named_or_selected(names: Collection[str], selectors: Selectors) -> None:

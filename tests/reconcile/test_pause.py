@@ -25,8 +25,9 @@ from ajsync.errors import (
     PartiallyAppliedError,
 )
 from ajsync.reconcile.apply import recreate
-from ajsync.reconcile.apply.apply import Result, apply
+from ajsync.reconcile.apply.apply import apply
 from ajsync.reconcile.apply.recreate import finish_interrupted
+from ajsync.reconcile.apply.result import Result
 from ajsync.reconcile.pause import Owners, failure, pause, resume, resume_due
 from ajsync.reconcile.plan import Adopt, Create, Delete, Plan, Update
 from ajsync.reconcile.reconciler import Goal, propose

@@ -31,7 +31,7 @@ from ajsync.text import counted, visible
 if TYPE_CHECKING:
     from ajsync.asyncjobs.bucket import ConfigurationBucket
     from ajsync.config import Configuration
-    from ajsync.reconcile.apply.apply import Result
+    from ajsync.reconcile.apply.result import Result
     from ajsync.reconcile.plan import Plan
     from ajsync.reconcile.reconciler import Proposal
     from ajsync.selection import Selection
@@ -144,10 +144,9 @@ def _apply_once(
     creation: Creation | None,
 ) -> None:
     from ajsync.cli.output.data import echo_data, encoded
-    from ajsync.cli.output.plan import apply_document, plan_document, print_plan, print_result
+    from ajsync.cli.output.plan import apply_document, plan_document, print_plan, print_result, warn_if_nothing_selected
     from ajsync.cli.project import load_and_warn, selection_of, warn_if_none_chosen, zone_of
     from ajsync.cli.session import on_bucket, proposal_of, run, warn_if_elsewhere
-    from ajsync.cli.source import warn_if_nothing_selected
     from ajsync.reconcile.saved import check_environment, check_plan, check_variables, load_plan
 
     saved = None if plan_file is None else load_plan(plan_file)
@@ -237,8 +236,8 @@ def _record_unchanged(plan: Plan, configuration: Configuration, scope: Scope) ->
     """Record an apply that found nothing to do, if it came from another commit than the last one."""
     from ajsync.cli.provenance import FilesProvenance, record_or_warn
     from ajsync.cli.session import on_bucket
-    from ajsync.reconcile.apply.apply import Result
     from ajsync.reconcile.apply.record import is_worth_recording
+    from ajsync.reconcile.apply.result import Result
 
     result, origin = Result(()), FilesProvenance(configuration).origin()
     if is_worth_recording(plan, result, origin):

@@ -93,10 +93,9 @@ def _plan(
     detailed_exitcode: bool,
 ) -> Ended:
     from ajsync.cli.environments import place_of
-    from ajsync.cli.output.plan import plan_document, print_plan
+    from ajsync.cli.output.plan import plan_document, print_plan, warn_if_nothing_selected
     from ajsync.cli.project import load_and_warn, selection_of, warn_if_none_chosen, zone_of
     from ajsync.cli.session import on_bucket, proposal_of, warn_if_elsewhere
-    from ajsync.cli.source import warn_if_nothing_selected
 
     configuration = load_and_warn(scope, annotate=style == "github", runs=runs)
     warn_if_none_chosen(scope)

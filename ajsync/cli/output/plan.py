@@ -15,13 +15,14 @@ from ajsync.cli.output.build_machine import print_commands
 from ajsync.cli.output.data import echo_data, encoded, page
 from ajsync.cli.output.terminal import conclude, has_colour, label, stdout_width, warn
 from ajsync.config import Configuration
-from ajsync.reconcile.apply.apply import Result
+from ajsync.reconcile.apply.result import Result
 from ajsync.reconcile.gates import loosened
 from ajsync.reconcile.impact import impact
 from ajsync.reconcile.plan import Change, Plan, told_counts
 from ajsync.reconcile.reconciler import Proposal
 from ajsync.reconcile.render import RENDERERS, RenderOptions
 from ajsync.reconcile.render.wording import done_counts
+from ajsync.selection import nothing_selected
 from ajsync.text import listed, plural
 from ajsync.timestamp import to_nanoseconds
 
@@ -79,6 +80,12 @@ def _rendered(style: str, proposal: Proposal, configuration: Configuration, deta
         width=stdout_width(),
     )
     return RENDERERS[style](proposal.plan, proposal.refusals, options)
+
+
+def warn_if_nothing_selected(plan: Plan, configuration: Configuration) -> None:
+    """Print a warning if no schedule is selected, neither in the files nor of their owner in the bucket."""
+    if plan.selection and plan.empty and not plan.unchanged:
+        warn(nothing_selected(plan.selection, [*configuration.tasks.values()], "the files"))
 
 
 def print_result(plan: Plan, result: Result, *, quiet: bool = False) -> None:

@@ -10,67 +10,20 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.pausing import Settled, change_paused, create_paused, drop_leftovers
 from ajsync.asyncjobs.queue_store import make_queue
 from ajsync.asyncjobs.watchers import foreign_watchers, wait_until_delivered
-from ajsync.errors import (
-    AjsyncError,
-    ConflictError,
-    InvalidError,
-    NotPermittedError,
-    PartiallyAppliedError,
-    StalePlanError,
-    UnreachableError,
-)
+from ajsync.errors import AjsyncError, StalePlanError, UnreachableError
 from ajsync.reconcile.apply.recreate import WATCHER_SECONDS, recreate
+from ajsync.reconcile.apply.result import ChangeStatus, Outcome, Result
 from ajsync.reconcile.apply.writing import KeyWrite, Written, write_keys
 from ajsync.reconcile.plan import Adopt, Change, Create, Delete, Plan, Update
 
 _log = logging.getLogger(__name__)
-
-ChangeStatus = Literal["done", "failed", "not attempted"]
-
-_REASONS = (NotPermittedError, UnreachableError, ConflictError, InvalidError)
-"""Why a whole apply can fail, the narrower first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one change."""
-
-    change: Change
-    status: ChangeStatus
-    error: AjsyncError | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What became of a plan: one outcome for each of its changes, in the plan's order."""
-
-    outcomes: tuple[Outcome, ...]
-
-    def with_status(self, status: ChangeStatus) -> tuple[Outcome, ...]:
-        """The outcomes of this status."""
-        return tuple(outcome for outcome in self.outcomes if outcome.status == status)
-
-    @property
-    def error(self) -> AjsyncError | None:
-        """Why the plan is not fully applied: the common reason if nothing was done, else PartiallyAppliedError."""
-        done, failed = len(self.with_status("done")), len(self.with_status("failed"))
-        left = len(self.with_status("not attempted"))
-        if not failed and not left:
-            return None
-        away = any(outcome.status == "not attempted" and outcome.error for outcome in self.outcomes)
-        counts = f"{done} done, {failed} failed, {left} not attempted{' while the server was away' if away else ''}"
-        errors = [outcome.error for outcome in self.outcomes if outcome.error is not None]
-        for kind in _REASONS:
-            if not done and errors and all(isinstance(error, kind) for error in errors):
-                return kind(f"Nothing was applied: {counts}. Run 'ajsync plan' to see the current state.")
-        return PartiallyAppliedError(f"Partially applied: {counts}. Run 'ajsync plan' to see what is left to do.")
 
 
 async def apply(

@@ -23,7 +23,7 @@ from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.names import CONFIGURATION_BUCKET, CONFIGURATION_STREAM
 from ajsync.asyncjobs.writes import compare_and_set
 from ajsync.errors import AjsyncError, ConflictError, InvalidError, StoredValueError
-from ajsync.reconcile.apply.apply import Result
+from ajsync.reconcile.apply.result import Result
 from ajsync.reconcile.gates import is_older
 from ajsync.reconcile.plan import Plan, told_counts, with_verbs
 from ajsync.text import one_line

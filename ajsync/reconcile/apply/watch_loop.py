@@ -12,9 +12,10 @@ from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.model import has_drifted
 from ajsync.asyncjobs.queues import ALL_THERE, QueueSurvey
 from ajsync.errors import AjsyncError, InvalidError, UnreachableError
-from ajsync.reconcile.apply.apply import Result, apply
+from ajsync.reconcile.apply.apply import apply
 from ajsync.reconcile.apply.record import not_recorded, record_apply
 from ajsync.reconcile.apply.recreate import finish_interrupted
+from ajsync.reconcile.apply.result import Result
 from ajsync.reconcile.pause import resume_due
 from ajsync.reconcile.plan import UNKNOWN, Change, Create, Delete, Destination, Plan
 from ajsync.reconcile.reconciler import Goal, propose

@@ -29,8 +29,9 @@ from ajsync.errors import (
     UnreachableError,
 )
 from ajsync.reconcile.apply import recreate
-from ajsync.reconcile.apply.apply import Result, apply
+from ajsync.reconcile.apply.apply import apply
 from ajsync.reconcile.apply.recreate import finish_interrupted
+from ajsync.reconcile.apply.result import Result
 from ajsync.reconcile.apply.writing import KeyWrite, write_keys
 from ajsync.reconcile.plan import Plan, plan
 from ajsync.reconcile.reconciler import Goal, propose

@@ -12,7 +12,7 @@ import pytest
 from ajsync.asyncjobs.applied import MOST_APPLIES, RECORD_SUBJECT, Commit, Origin, RecordedApply
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.errors import ConflictError, InvalidError
-from ajsync.reconcile.apply.apply import Outcome, Result, apply
+from ajsync.reconcile.apply.apply import apply
 from ajsync.reconcile.apply.record import (
     OwnedApply,
     Record,
@@ -22,6 +22,7 @@ from ajsync.reconcile.apply.record import (
     read_record,
     record_apply,
 )
+from ajsync.reconcile.apply.result import Outcome, Result
 from ajsync.reconcile.plan import Create, Delete, Destination, Lineage, Plan, Update
 from ajsync.reconcile.reconciler import Goal, propose
 from ajsync.selection import Selection
