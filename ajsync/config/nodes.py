@@ -45,8 +45,12 @@ class _Refused(Exception):
 class _Rules:
     """Called by the composer for each node: to give it a tag, and to check limits on the way in and out."""
 
-    _depth = 0
     _nodes = 0
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)  # type: ignore[call-arg]  # that of a loader
+        self._parents: list[Node] = []
+        self.ascend_resolver = self._parents.pop  # a file has ten thousands of nodes, and this is no call in Python
 
     def resolve(self, kind: type, value: str, implicit: tuple[bool, bool]) -> str:
         if kind is yaml.ScalarNode:
@@ -54,15 +58,12 @@ class _Rules:
         return COLLECTION
 
     def descend_resolver(self, parent: Node, index: Node) -> None:
-        self._depth += 1
+        self._parents.append(parent)
         self._nodes += 1
-        if self._depth > MAX_DEPTH:
+        if len(self._parents) > MAX_DEPTH:
             raise _Refused(parent, *_TOO_DEEP)
         if self._nodes > MAX_NODES:
             raise _Refused(parent, TOO_MANY_NODES, "use several files")
-
-    def ascend_resolver(self) -> None:
-        self._depth -= 1
 
 
 class _PurePythonComposer(_Rules, yaml.SafeLoader):
