@@ -77,7 +77,7 @@ def schedule_hint(text: str, accepts: Accepts) -> str:
 
 
 def _hints(text: str, accepts: Accepts) -> Iterator[str]:
-    plain = _LABEL.sub("", text.translate(_LOOK_ALIKES), count=1).strip(_WRAPPING)
+    plain = _without_comma(_LABEL.sub("", text.translate(_LOOK_ALIKES), count=1).strip(_WRAPPING))
     plain = re.sub(r"\s*,\s+(?=[0-9A-Za-z*])", ",", plain) if not plain.lower().startswith("every") else plain
     plain = re.sub(r"^@\s+", "@", _HOUR_OF_DAY.sub(r"\1:00", plain) if _HOUR_OF_DAY.fullmatch(plain) else plain)
     if plain != text and accepts(plain):
@@ -92,6 +92,14 @@ def _hints(text: str, accepts: Accepts) -> Iterator[str]:
         yield _with_zone(zone, rest, accepts)
         return
     yield from _without_zone(plain, accepts)
+
+
+def _without_comma(plain: str) -> str:
+    """A schedule and the zone after it, without the comma between them; any other text as it is."""
+    before, comma, last = plain.rpartition(",")
+    zone = _ZONE_LABEL.sub("", last.strip(), count=1).strip("()[]")
+    is_zone = zone and not may_be_field(zone) and (_may_be_zone(zone) or zone_in_words(zone))
+    return f"{before.rstrip()} {zone}" if comma and is_zone else plain
 
 
 def _zone_apart(plain: str) -> tuple[str, str]:
@@ -171,16 +179,17 @@ def _schedule_in(hint: str) -> str:
 
 
 def _without_zone(plain: str, accepts: Accepts) -> Iterator[str]:
-    tokens = split_fields(plain)
     yield _named(plain, accepts)
     yield _call(plain, accepts)
     yield _interval(plain)
     yield _ONE_INSTANT if _DATE.fullmatch(plain) else ""
     yield spoken_schedule(plain, accepts)
-    if len(tokens) == 5:
-        yield field_hint(tokens, accepts)
-    else:
-        yield fields_hint(tokens, accepts)
+    yield _in_fields(plain, accepts)
+
+
+def _in_fields(text: str, accepts: Accepts, *, aws: bool = False) -> str:
+    tokens = split_fields(text)
+    return field_hint(tokens, accepts) if len(tokens) == 5 else fields_hint(tokens, accepts, aws=aws)
 
 
 def _named(plain: str, accepts: Accepts) -> str:
@@ -206,8 +215,7 @@ def _call(plain: str, accepts: Accepts) -> str:
         return _interval(f"every {inner}")
     if kind == "at":
         return _ONE_INSTANT
-    tokens = split_fields(inner)
-    return f"write {quote(inner)}" if accepts(inner) else fields_hint(tokens, accepts, aws=len(tokens) == 6)
+    return f"write {quote(inner)}" if accepts(inner) else _in_fields(inner, accepts, aws=len(split_fields(inner)) == 6)
 
 
 def _interval(plain: str) -> str:

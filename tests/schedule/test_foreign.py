@@ -41,6 +41,10 @@ CASES = {
     'timezone="" 0 6 * * *': "CRON_TZ=UTC 0 6 * * *",
     "0 6 * * * tz=PST": "CRON_TZ=America/Los_Angeles 0 6 * * *",
     "0 6 * * * (PST)": "CRON_TZ=America/Los_Angeles 0 6 * * *",
+    "0 6 * * *, Europe/Berlin": "CRON_TZ=Europe/Berlin 0 6 * * *",
+    "0 6 * * * , (UTC)": "CRON_TZ=UTC 0 6 * * *",
+    "0 6 * * *,New York": "CRON_TZ=America/New_York 0 6 * * *",
+    "0 6 * * *, tz=Berlin": "CRON_TZ=Europe/Berlin 0 6 * * *",
     "every day at 6am Europe/Berlin": "CRON_TZ=Europe/Berlin 0 6 * * *",
     "TZ=Europe/Malta": "CRON_TZ=Europe/Malta 0 6 * * *",
     # a zone in words
@@ -90,6 +94,7 @@ CASES = {
     "cron(0 10 * * ? *)": "0 10 * * *",
     "cron(0 18 ? * 2-6 *)": "0 18 * * MON-FRI",
     "cron(0 6 * * 1-5)": "0 6 * * 1-5",
+    "cron(0 6 * * monday)": "0 6 * * MON",
     "cron(0 6 * * 2-6 *)": "0 6 * * MON-FRI",
     "0 10 * * ? *": "0 10 * * *",
     "cron('0 6 * * *')": "0 6 * * *",
