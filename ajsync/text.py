@@ -63,7 +63,7 @@ def escape(text: str) -> str:
 
 def cut(text: str, most: int = _LONGEST_EXCERPT) -> str:
     """Return `text`, or its first `most` characters and how many more there are."""
-    return text if len(text) <= most else f"{text[:most]}… ({len(text) - most:,} characters more)"
+    return text if len(text) <= most else f"{text[:most]}… ({counted(len(text) - most, 'character')} more)"
 
 
 def one_line(text: str, most: int = _LONGEST_LINE) -> str:

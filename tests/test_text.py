@@ -65,7 +65,7 @@ def test_a_long_value_is_cut_and_its_digest_tells_it_from_another() -> None:
 def test_a_long_text_says_how_much_more_there_is() -> None:
     assert cut("x" * 300) == "x" * 300
     assert excerpt("\n" + "x" * 1_299) == r"\n" + "x" * 299 + "… (1,000 characters more)"
-    assert one_line("  " + "x" * 1_001) == "x" * 1_000 + "… (1 characters more)"
+    assert one_line("  " + "x" * 1_001) == "x" * 1_000 + "… (1 character more)"
 
 
 def test_a_piece_of_a_file_is_quoted_and_ends_in_dots_where_it_is_long() -> None:

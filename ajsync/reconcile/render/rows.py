@@ -155,8 +155,15 @@ def _difference(before: bytes | None, after: bytes | None) -> Iterator[PlanRow]:
 
 
 def _changed(old: Sequence[str], new: Sequence[str]) -> Iterator[PlanRow]:
-    yield from (PlanRow("", f"- {escape(line)}", tone="removed") for line in old)
-    yield from (PlanRow("", f"+ {escape(line)}", tone="added") for line in new)
+    yield from (PlanRow("", f"- {_with_end(line)}", tone="removed") for line in old)
+    yield from (PlanRow("", f"+ {_with_end(line)}", tone="added") for line in new)
+
+
+def _with_end(line: str) -> str:
+    """A line in which the spaces at its end can be seen, since they may be all that differs."""
+    text = escape(line)
+    body = text.rstrip(" ")
+    return body + "\\x20" * (len(text) - len(body))
 
 
 def _pretty_lines(payload: bytes | None) -> list[str]:

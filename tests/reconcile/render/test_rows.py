@@ -126,6 +126,10 @@ def test_json_that_is_only_spelt_differently_is_shown_as_it_is_spelt() -> None:
     ]
 
 
+def test_spaces_at_the_end_of_a_line_can_be_seen_where_they_differ() -> None:
+    assert [row.text for row in difference(b"same  \nend", b"same  \nend  ")] == ["  same  ", "- end", r"+ end\x20\x20"]
+
+
 @pytest.mark.parametrize(("before", "after", "shown"), [(None, b"new", "+ new"), (b"old", None, "- old")])
 def test_a_payload_that_comes_or_goes_is_shown_whole(before: bytes | None, after: bytes | None, shown: str) -> None:
     assert [row.text for row in difference(before, after)] == [shown]
