@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from itertools import islice, pairwise
@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 
 from ajsync.asyncjobs.due import Times, times_of
 from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.asyncjobs.queues import QueueSettings
 from ajsync.errors import ScheduleError
 from ajsync.inspect.clock_changes import ClockEffect, effects_of_clocks
 from ajsync.schedule.fields import CronFields
@@ -137,6 +138,8 @@ class Material:
     herd: int
     without_queue: Collection[str] = ()
     """The names of schedules in files for which no queue is set."""
+    declared: Mapping[str, QueueSettings] = field(default_factory=dict)
+    """The queues that the files declare, by name."""
 
 
 Words: TypeAlias = tuple[str, str]
@@ -165,6 +168,7 @@ def material(
     queues: Collection[str] | None = None,
     herd: int = HERD,
     without_queue: Collection[str] = (),
+    declared: Iterable[QueueSettings] = (),
 ) -> Material:
     """Collect what rules look at. Tasks whose schedule is not valid count as unreadable."""
     start = now // NANOSECONDS * NANOSECONDS
@@ -178,7 +182,7 @@ def material(
             reasons[task.name] = str(error)
             continue
         subjects.append(Subject(task, facts.setdefault(times, Facts(times, start))))
-    return Material(subjects, reasons, queues, now, herd, without_queue)
+    return Material(subjects, reasons, queues, now, herd, without_queue, {queue.name: queue for queue in declared})
 
 
 def lint(found: Material, rules: Iterable[Rule]) -> list[Finding]:

@@ -99,6 +99,21 @@ def _no_queue(found: Material) -> Iterator[Remark]:
         yield names, message, f"name the queue here or in defaults, even if it is {DEFAULT_QUEUE}"
 
 
+def _tries_over_queue(found: Material) -> Iterator[Remark]:
+    of_queue: dict[str, list[str]] = defaultdict(list)
+    for subject in found.subjects:
+        queue = found.declared.get(subject.task.queue)
+        if queue is not None and 0 < queue.max_tries < subject.task.max_tries:
+            of_queue[queue.name].append(subject.task.name)
+    for name, names in of_queue.items():
+        tries, own = (
+            found.declared[name].max_tries,
+            plural(len(names), "its max_tries exceeds", "their max_tries exceed"),
+        )
+        message = f"{own} the {tries} of the queue {name}, which gives a task to a worker no more often"
+        yield names, message, f"set max_tries: {tries} in defaults or in the schedule, or raise that of the queue"
+
+
 def _deadline_over_interval(subject: Subject) -> Iterator[Words]:
     task = subject.task
     interval = subject.facts.shortest_interval
@@ -237,6 +252,7 @@ RULES = (
     Rule("star-in-list", "warning", "a list with a star matches everything", each(field_rules.star_in_list)),
     Rule("minute-star", "warning", "it fires in every minute of one hour", each(field_rules.minute_star)),
     Rule("no-queue", "warning", "no queue is set, so it is DEFAULT; in files", _no_queue),
+    Rule("tries-over-queue", "warning", "its queue gives up before its tries are used", _tries_over_queue),
     Rule("deadline-over-interval", "warning", "tasks can outlive the next fire", each(_deadline_over_interval)),
     Rule("jitter-over-interval", "warning", "jitter is not shorter than the interval", each(_jitter_over_interval)),
     Rule("overlap-without-deadline", "warning", "one stuck task stops it for good", each(_overlap_without_deadline)),

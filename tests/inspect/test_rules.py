@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ajsync.asyncjobs.model import Managed, ScheduledTask
+from ajsync.asyncjobs.queues import QueueSettings
 from ajsync.inspect.lint import SEVERITIES, Finding, lint, material
 from ajsync.inspect.rules import RULES
 from ajsync.timestamp import parse_timestamp
@@ -192,7 +193,7 @@ def test_a_rule_finds_what_it_is_there_for_and_nothing_else(rule: str) -> None:
 
 
 def test_every_rule_has_a_test_and_a_name_of_its_own() -> None:
-    apart = {"unreadable", "unknown-queue", "no-queue", "herd", "same-task"}
+    apart = {"unreadable", "unknown-queue", "no-queue", "tries-over-queue", "herd", "same-task"}
     assert sorted(rule.name for rule in RULES) == sorted({*CASES, *apart})
     assert [rule.severity for rule in RULES] == sorted([rule.severity for rule in RULES], key=SEVERITIES.index)
 
@@ -202,6 +203,17 @@ def test_a_queue_is_unknown_only_to_whoever_asked_the_server() -> None:
     assert findings(tasks, "unknown-queue") == []
     assert findings(tasks, "unknown-queue", queues={"EMIAL", "EMAIL"}) == []
     assert "ajc queues add EMIAL" in findings(tasks[:1], "unknown-queue", queues=set())[0].hint
+
+
+def test_tries_that_a_declared_queue_does_not_give_are_one_finding_for_each_queue() -> None:
+    declared = [QueueSettings("EMAIL", max_tries=3), QueueSettings("REPORTS")]
+    few = [task("A", queue="EMAIL", max_tries=3), task("B", queue="REPORTS"), task("C", queue="OTHER")]
+    assert findings(few, "tries-over-queue", declared=declared) == []
+    tasks = [task(name, queue="EMAIL", max_tries=4) for name in "DE"]
+    (found,) = findings([*few, *tasks], "tries-over-queue", declared=declared)
+    assert (found.name, found.others) == ("D", ("E",))
+    assert "their max_tries exceed the 3 of the queue EMAIL" in found.message
+    assert findings(tasks, "tries-over-queue") == []
 
 
 def test_a_queue_that_is_unknown_is_one_finding_however_many_schedules_name_it() -> None:

@@ -17,6 +17,7 @@ from ajsync.cli.runs import Ended, Runs
 from ajsync.errors import InvalidError, Location, UsageError
 
 if TYPE_CHECKING:
+    from ajsync.asyncjobs.queues import QueueSettings
     from ajsync.cli.output.findings import Linted
     from ajsync.inspect.lint import Rule
 
@@ -158,6 +159,7 @@ def _lint(
 
     locations: Mapping[str, Location] = {}
     without_queue: frozenset[str] = frozenset()
+    declared: tuple[QueueSettings, ...] = ()
     if bucket:
         selection = selection_of(scope, replace(selectors, of_owner=scope.expected_owner))
         source = read_source(scope)
@@ -167,6 +169,7 @@ def _lint(
         selection = selection_of(scope, selectors, owner=configuration.owner)
         source, context = Source("the files", "", [*configuration.tasks.values()], {}), configuration.context
         without_queue, locations = configuration.without_queue, configuration.locations
+        declared = configuration.queues
     about = selected(source, selection)
 
     found = material(
@@ -176,6 +179,7 @@ def _lint(
         queues=on_server(scope, context, queue_names) if online else None,
         herd=herd,
         without_queue=without_queue,
+        declared=declared,
     )
     findings = lint(found, rules)
     if selection:
