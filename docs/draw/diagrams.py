@@ -25,7 +25,8 @@ _MERMAID = "mermaid@11.17.2"
 _PAGE = """<!doctype html><meta charset="utf-8"><body></body><script src="mermaid.min.js"></script><script>
 mermaid.initialize({
   startOnLoad: false, deterministicIds: true, theme: "neutral", fontFamily: "sans-serif",
-  htmlLabels: false, flowchart: {htmlLabels: false}, sequence: {mirrorActors: false}
+  htmlLabels: false, flowchart: {htmlLabels: false}, sequence: {mirrorActors: false},
+  gantt: {fontSize: 14, sectionFontSize: 14, barHeight: 26, barGap: 8, topPadding: 55, useWidth: 800}
 });
 mermaid.render("diagram", TEXT).then(
   drawn => { document.body.textContent = drawn.svg; },

@@ -71,7 +71,7 @@ def _failure(stage: Stage) -> Iterator[Scene]:
     with stage.running("scheduler", "dev1", until=lambda: '"leader": "dev1"' in stage.call("status", "--json")):
         asyncio.run(_put_past(json.loads(stage.context.read_text(encoding="utf-8"))["url"]))
         yield _scene(stage, "status", "status", columns=96)
-        yield _scene(stage, "history", "history", "INVOICES_SEND", "--last", "5")
+        yield _scene(stage, "history", "history", "INVOICES_SEND", "--last", "5", columns=84)
 
 
 def _scene(stage: Stage, name: str, *arguments: str, columns: int = 80, answer: str = "") -> Scene:

@@ -81,24 +81,26 @@ def _read(terminal: int) -> bytes:
         return b""
 
 
-def digest_of(shown: str) -> str:
+def digest_of(shown: str, columns: int) -> str:
     """What tells two screens apart that differ in more than times."""
-    return hashlib.sha256(steady(Text.from_ansi(shown).plain).encode()).hexdigest()[:12]
+    return hashlib.sha256(f"{columns} {steady(Text.from_ansi(shown).plain)}".encode()).hexdigest()[:12]
 
 
-def is_current(file: Path, shown: str) -> bool:
+def is_current(file: Path, shown: str, columns: int) -> bool:
     """Whether the picture in a file shows this, whatever the times in it."""
     found = _DIGEST.search(file.read_text(encoding="utf-8")) if file.exists() else None
-    return found is not None and found[1] == digest_of(shown)
+    return found is not None and found[1] == digest_of(shown, columns)
 
 
 def draw_terminal(file: Path, shown: str, columns: int) -> None:
     """Write the picture of a terminal, unless the one that is there shows the same."""
-    if is_current(file, shown):
+    if is_current(file, shown, columns):
         return
     console = Console(record=True, width=columns, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     for line in Text.from_ansi(shown).split("\n"):
         for row in line.divide(range(columns, len(line), columns)):  # where a terminal breaks it
             console.print(row)
-    drawn = console.export_svg(title="", unique_id=file.stem, code_format=_FORMAT.format(digest=digest_of(shown)))
+    drawn = console.export_svg(
+        title="", unique_id=file.stem, code_format=_FORMAT.format(digest=digest_of(shown, columns))
+    )
     file.write_text(re.sub(r"[ \t]+$", "", drawn, flags=re.MULTILINE), encoding="utf-8")

@@ -24,6 +24,7 @@ _FENCED = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(((?:\.\./)+[^)\s#]+)(#[^)\s]*)?\)")
 _NAMED = re.compile(r"\[([\w/-]+\.md)\](?=\(\1)")
 _TITLE = re.compile(r"^# (.+)$", re.MULTILINE)
+_WIDTH = re.compile(r'viewBox="\S+ \S+ (\d+)')
 _CONTENTS = re.compile(r"^(?:- \[[^\]]+\]\(#[^)]+\)\n)+", re.MULTILINE)
 
 
@@ -47,10 +48,13 @@ def _title(page: Path) -> str:
 def _picture(diagram: str, page: Path) -> str:
     """The picture of a diagram, which leads to itself, because some are larger than a page is wide.
 
-    Where nobody has drawn it yet, the build notices that there is no such file.
+    A small one keeps its size. Where nobody has drawn it yet, the build notices that there is no such file.
     """
-    picture = Path(os.path.relpath(picture_of(page.stem, diagram), page.parent)).as_posix()
-    return f"[![{title_of(diagram)}]({picture}){{ .diagram }}]({picture})\n"
+    file = picture_of(page.stem, diagram)
+    found = _WIDTH.search(file.read_text(encoding="utf-8")) if file.exists() else None
+    width = f" width={found[1]}" if found else ""
+    picture = Path(os.path.relpath(file, page.parent)).as_posix()
+    return f"[![{title_of(diagram)}]({picture}){{ .diagram{width} }}]({picture})\n"
 
 
 def _in_repository(link: re.Match[str], folder: Path, repository: str) -> str:

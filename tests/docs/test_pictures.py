@@ -25,7 +25,9 @@ def shown() -> Sequence[Scene]:
 
 
 def test_every_picture_of_a_terminal_is_up_to_date(shown: Sequence[Scene]) -> None:
-    assert [each.name for each in shown if not is_current(TERMINALS / f"{each.name}.svg", each.shown)] == []
+    assert [
+        each.name for each in shown if not is_current(TERMINALS / f"{each.name}.svg", each.shown, each.columns)
+    ] == []
     assert {*TERMINALS.glob("*.svg")} == {TERMINALS / f"{each.name}.svg" for each in shown}
 
 
@@ -67,8 +69,10 @@ def test_every_picture_of_a_page_is_there_and_is_described() -> None:
 )
 def test_what_differs_from_run_to_run_is_not_compared(one: str, other: str) -> None:
     assert steady(one) == steady(other)
-    assert digest_of(one) == digest_of(other)
+    assert digest_of(one, 80) == digest_of(other, 80)
 
 
 def test_what_a_command_says_is_compared() -> None:
-    assert digest_of("2 failed since Sun 2026-11-29 15:34") != digest_of("3 failed since Sun 2026-11-29 15:34")
+    shown = "2 failed since Sun 2026-11-29 15:34"
+    assert digest_of(shown, 80) != digest_of(shown.replace("2 failed", "3 failed"), 80)
+    assert digest_of(shown, 80) != digest_of(shown, 100)
