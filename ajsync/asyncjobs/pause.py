@@ -32,7 +32,7 @@ LONGEST_REASON = 1000
 """Characters."""
 LONGEST_BY = 255
 _FORMAT = 1
-_MOST_PAUSES = 10
+MOST_PAUSES = 10
 """How many of its last pauses a schedule remembers. A scheduler must have missed them all to need them."""
 
 
@@ -111,7 +111,7 @@ def resumed_value(paused: PausedSchedule, now: int) -> bytes:
     pauses = paused.task.pauses
     if paused.pause.since != now:  # else it was paused only to end a pause that had been interrupted
         since, until = sorted((paused.pause.since, now))  # the server's clock may have been set back
-        pauses = (*pauses, (since, until))[-_MOST_PAUSES:]
+        pauses = (*pauses, (since, until))[-MOST_PAUSES:]
     return _encode({**paused.value, PAUSES_MEMBER: pauses_value(pauses)} if pauses else paused.value)
 
 

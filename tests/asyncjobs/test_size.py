@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ajsync.asyncjobs.model import Managed, ScheduledTask, encode_scheduled_task
+from ajsync.asyncjobs.pause import MOST_PAUSES
 from ajsync.asyncjobs.size import DEFAULT_MAX_PAYLOAD, MAX_PAYLOAD, encoded_twice, too_large
 from ajsync.asyncjobs.tasks import QUEUE_ERROR, encode_task, task_for_fire
 from ajsync.transport.frames import header_block
@@ -24,7 +25,7 @@ def largest(scheduled: ScheduledTask) -> int:
     """Bytes of the largest message that comes of a schedule."""
     made = task_for_fire(scheduled, DUE, ajc_payloads=True)
     made = replace(made, signature="f" * 128, state=QUEUE_ERROR, last_err="nats: no responders available for request")
-    stored = replace(scheduled, created_at=DUE)
+    stored = replace(scheduled, created_at=DUE, pauses=((DUE, DUE + 1),) * MOST_PAUSES)
     return len(HEADERS) + max(len(encode_task(made)), len(encode_scheduled_task(stored)))
 
 
@@ -50,7 +51,7 @@ def test_the_largest_payload_fits_beside_the_longest_names() -> None:
     ("large", "reason"),
     [
         ({"payload": b"x" * 650_000}, "its tasks are larger than the server takes: 1,156,"),
-        ({"managed": Managed("team", "", "x" * 1_050_000)}, "its value is larger than the server takes: 1,050,"),
+        ({"managed": Managed("team", "", "x" * 1_050_000)}, "its value is larger than the server takes: 1,051,"),
         (
             {"managed": Managed("team", labels=tuple((f"{number:05}", "x") for number in range(90_000)))},
             "its value is larger than the server takes: 1,08",
