@@ -27,7 +27,7 @@ from ajsync.asyncjobs.pause import (
 )
 from ajsync.asyncjobs.watchers import wait_until_delivered
 from ajsync.asyncjobs.writes import compare_and_set, refusal
-from ajsync.errors import AjsyncError, ConflictError, NotFoundError, StoredValueError
+from ajsync.errors import AjsyncError, ConflictError, NotFoundError, PartiallyAppliedError, StoredValueError
 from ajsync.text import one_line, visible
 from ajsync.transport.leader import last_messages, list_subjects
 from ajsync.transport.messages import LastMessage
@@ -103,6 +103,8 @@ class _Move:
     settled: Settled | None
     """What has become of the schedule after both; None if it has to be looked at again."""
     marker: int = 0
+    after_first: str = ""
+    """What to say of the schedule if only the second write is refused; "" if it is as if none had been made."""
 
 
 Decide = Callable[[Keys], _Move | Settled | None]
@@ -175,14 +177,15 @@ async def resume(
         settled = Settled(keys.name, pause=paused.pause, task=paused.task)
         if keys.value is not None:
             if written.get(keys.name) == (keys.value, keys.pause.revision):  # only the answer to our write was lost
-                return _Move(None, gone, settled)
+                return _Move(None, gone, settled, after_first=_active(keys.name))
             # The key of the pause must not go while a pause may be between its two writes: so it is finished.
             move = _pausing(bucket, keys, replace(paused.pause, since=now))
             return replace(move, settled=None) if isinstance(move, _Move) else move
         value = resumed_value(paused, now)
         written[keys.name] = value, keys.pause.revision
         marker = keys.schedule.revision if keys.schedule is not None else 0
-        return _Move(compare_and_set(bucket, schedule_key(keys.name), marker, value), gone, settled, marker)
+        back = compare_and_set(bucket, schedule_key(keys.name), marker, value)
+        return _Move(back, gone, settled, marker, _active(keys.name))
 
     return await _settle(bucket, names, decide)
 
@@ -326,7 +329,9 @@ async def _write(
     refused = {name for name, answer in answers.items() if answer.error}
     for name in refused:
         if not answers[name].conflict:
-            settled[name] = Settled(name, refusal(name, answers[name]))
+            told = moves[name].after_first if writes[name] is moves[name].second else ""
+            error = refusal(name, answers[name])
+            settled[name] = Settled(name, PartiallyAppliedError(f"{told}: {error}") if told else error)
     return {name: move for name, move in moves.items() if name not in refused}
 
 
@@ -341,6 +346,11 @@ async def _until_seen(bucket: ConfigurationBucket, markers: Collection[int]) -> 
             watcher.consumer,
             WATCHER_SECONDS,
         )
+
+
+def _active(name: str) -> str:
+    command = f"'ajsync resume {visible(name)}' tries that again"
+    return f"{visible(name)} is active again, but its pause could not be removed ({command})"
 
 
 def missing(name: str) -> NotFoundError:

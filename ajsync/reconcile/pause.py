@@ -134,7 +134,7 @@ def failure(settled: Sequence[Settled], verb: str) -> AjsyncError | None:
     if len(settled) == 1:
         return errors[0]
     told = f"{len(settled) - len(errors)} done, {len(errors)} failed"
-    if len(errors) < len(settled):
+    if len(errors) < len(settled) or any(isinstance(error, PartiallyAppliedError) for error in errors):
         return PartiallyAppliedError(f"Not all were {verb}: {told}.")
     kind = type(errors[0]) if len({type(error) for error in errors}) == 1 else AjsyncError
     return kind(f"None was {verb}: {told}.")

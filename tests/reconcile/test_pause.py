@@ -39,6 +39,7 @@ from ajsync.transport.leader import last_messages
 from ajsync.transport.messages import LastMessage
 from ajsync.transport.publisher import publish_all
 from ajsync.transport.window import Answer
+from tests.conftest import StartServer
 from tests.go_watcher import STUCK, go_watcher
 from tests.nats_server import NatsServer
 from tests.tasks import OWNER, task
@@ -125,6 +126,27 @@ async def test_to_pause_again_changes_reason_and_end_and_not_since_when(bucket: 
     assert (after.pause.since, after.pause.reason, after.pause.by) == (before.pause.since, "longer", "bob")
     assert after.pause.until > after.pause.since
     assert after.task == A
+
+
+async def test_a_resume_that_may_not_remove_the_pause_says_that_the_schedule_is_active(
+    start_server: StartServer,
+) -> None:
+    denied = 'permissions: { publish: { deny: "$KV.CHORIA_AJ_CONFIGURATION.ajsync.paused.>" } }'
+    server = start_server(
+        f"authorization {{ users: [ {{user: a, password: a}}, {{user: r, password: r, {denied}}} ] }}"
+    )
+    able, unable = (context_for_server(server.url.replace("://", f"://{user}@")) for user in ("a:a", "r:r"))
+    async with connect(able) as first, connect(unable) as second:
+        bucket, _ = await ConfigurationBucket.create(first)
+        await put(bucket, A)
+        await paused(bucket)
+        (settled,) = found = await resume(await ConfigurationBucket.open(second), ["A"], BOTH)
+        assert isinstance(failure(found, "resumed"), PartiallyAppliedError)
+        assert str(settled.error).startswith("A is active again, but its pause could not be removed")
+        assert await holds(bucket) == (True, True)
+        (settled,) = await resume(bucket, ["A"], BOTH)
+        assert settled.error is None
+        assert await holds(bucket) == (True, False)
 
 
 async def test_to_resume_what_is_not_paused_changes_nothing(bucket: ConfigurationBucket) -> None:
