@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Collection, Mapping
+from typing import Any
 
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM
 from ajsync.asyncjobs.queues import (
@@ -14,10 +14,15 @@ from ajsync.asyncjobs.queues import (
     differences,
     queue_consumer,
     queue_stream,
+    queue_subjects,
     settings_of,
 )
+from ajsync.asyncjobs.streams import taken
+from ajsync.errors import ConflictError
+from ajsync.text import listed, visible
 from ajsync.transport.connection import Connection
-from ajsync.transport.errors import ConsumerNotFoundError, StreamExistsError, StreamNotFoundError
+from ajsync.transport.errors import ConsumerNotFoundError, StreamExistsError, StreamNotFoundError, SubjectsTakenError
+from ajsync.transport.subjects import overlap
 
 _AT_ONCE = 50
 """Queues that are looked at at once."""
@@ -26,6 +31,7 @@ _AT_ONCE = 50
 async def survey_queues(connection: Connection, declared: Collection[QueueSettings]) -> QueueSurvey:
     """Look at each queue. Raises as `Connection.jetstream_request`."""
     limit = asyncio.Semaphore(_AT_ONCE)
+    strange: dict[str, str] = {}
 
     async def look_up(queue: QueueSettings) -> QueueSettings | None:
         """The queue as it is; None if it is missing, or has no consumer for workers."""
@@ -35,12 +41,14 @@ async def survey_queues(connection: Connection, declared: Collection[QueueSettin
                 consumer = await connection.jetstream_request(f"CONSUMER.INFO.{queue.stream}.{WORKERS}")
             except (StreamNotFoundError, ConsumerNotFoundError):
                 return None
+        if reason := _strange_stream(queue, stream["config"]):
+            strange[queue.name] = reason
         return settings_of(queue.name, stream["config"], consumer["config"])
 
     queues = sorted(declared, key=lambda queue: queue.name)
     found = await asyncio.gather(*map(look_up, queues))
     different = {
-        queue.name: "; ".join(differences(queue, there))
+        queue.name: strange.get(queue.name) or "; ".join(differences(queue, there))
         for queue, there in zip(queues, found, strict=True)
         if there is not None
     }
@@ -53,14 +61,32 @@ async def survey_queues(connection: Connection, declared: Collection[QueueSettin
 async def make_queue(connection: Connection, queue: QueueSettings) -> None:
     """Make a queue, or what is missing of it, with as many replicas as the bucket of schedules has.
 
-    What exists is not changed. Raises as `Connection.jetstream_request`.
+    What exists is not changed. Raises as `Connection.jetstream_request`, and ConflictError if a stream is in the way.
     """
     bucket = await connection.jetstream_request(f"STREAM.INFO.{CONFIGURATION_STREAM}")
-    with suppress(StreamExistsError):  # it has no consumer yet, or another client was faster
+    try:
         config = queue_stream(queue, bucket["config"]["num_replicas"])
         await connection.jetstream_request(f"STREAM.CREATE.{queue.stream}", config)
+    except StreamExistsError:  # it has no consumer yet, another client was faster, or it is no queue
+        found = await connection.jetstream_request(f"STREAM.INFO.{queue.stream}")
+        if reason := _strange_stream(queue, found["config"]):
+            raise ConflictError(f"The queue {queue.name} cannot be made: {reason}.") from None
+    except SubjectsTakenError:
+        raise taken(f"The queue {queue.name}", config["subjects"]) from None
     try:
         await connection.jetstream_request(f"CONSUMER.INFO.{queue.stream}.{WORKERS}")
     except ConsumerNotFoundError:
         body = {"stream_name": queue.stream, "config": queue_consumer(queue), "action": "create"}
         await connection.jetstream_request(f"CONSUMER.CREATE.{queue.stream}.{WORKERS}", body)
+
+
+def _strange_stream(queue: QueueSettings, stream: Mapping[str, Any]) -> str:
+    """Why a stream with the name of a queue's takes none of its tasks, and what to do about that; "" if it does."""
+    (wanted,), found = queue_subjects(queue), stream.get("subjects") or []
+    if any(overlap(each, wanted) for each in found):
+        return ""
+    takes = listed([*map(visible, found)]) or "no subject"
+    return (
+        f"its stream {queue.stream} takes {takes} and not {wanted}, so no task reaches it; delete that stream if "
+        "nothing needs it, or declare a queue of another name"
+    )

@@ -54,12 +54,17 @@ class QueueSurvey:
 ALL_THERE = QueueSurvey()
 
 
+def queue_subjects(queue: QueueSettings) -> list[str]:
+    """The subjects of the stream of a queue."""
+    return [f"{WORK_ITEM_SUBJECT}{queue.name}.>"]
+
+
 def queue_stream(queue: QueueSettings, replicas: int = 1) -> dict[str, Any]:
     """The configuration of the stream of a queue (tests/golden/streams.json)."""
     return {
         "name": queue.stream,
         "description": "Choria Async Jobs Work Queue",
-        "subjects": [f"{WORK_ITEM_SUBJECT}{queue.name}.>"],
+        "subjects": queue_subjects(queue),
         "retention": "workqueue",
         "max_consumers": -1,
         "max_msgs": queue.max_entries or _UNLIMITED,

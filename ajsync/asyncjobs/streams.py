@@ -5,6 +5,7 @@ The configurations are those of the Go tool, recorded in tests/golden/streams.js
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -16,9 +17,10 @@ from ajsync.asyncjobs.names import (
     TASK_SUBJECT,
     TASKS_STREAM,
 )
+from ajsync.errors import ConflictError
 from ajsync.timestamp import NANOSECONDS
 from ajsync.transport.connection import Connection
-from ajsync.transport.errors import StreamExistsError, StreamNotFoundError
+from ajsync.transport.errors import StreamExistsError, StreamNotFoundError, SubjectsTakenError
 
 _TWO_MINUTES = 120 * NANOSECONDS
 
@@ -75,4 +77,15 @@ async def make_stream(connection: Connection, stream: str, *, replicas: int = 1,
         await connection.jetstream_request(f"STREAM.CREATE.{stream}", config)
     except StreamExistsError:  # another client was faster
         return False
+    except SubjectsTakenError:
+        raise taken(f"The stream {stream}", config["subjects"]) from None
     return True
+
+
+def taken(what: str, subjects: Sequence[str]) -> ConflictError:
+    """The error for a stream, named by `what`, that cannot be made because another one has its subjects."""
+    subject = " and ".join(subjects)
+    return ConflictError(
+        f"{what} cannot be made, because another stream takes {subject}. 'nats stream ls --subject \"{subjects[0]}\"' "
+        "shows which one: delete it, or take that subject from it."
+    )

@@ -64,6 +64,10 @@ class StreamNotFoundError(JetStreamError, err_code=10059):
     """There is no such stream."""
 
 
+class SubjectsTakenError(JetStreamError, err_code=10065):
+    """Another stream takes some of the subjects that a stream was to have."""
+
+
 class NoClusterError(JetStreamError, err_code=10074):
     """The server is in no cluster, and a stream was to have replicas."""
 

@@ -22,6 +22,7 @@ from ajsync.asyncjobs.queues import (
     stated,
 )
 from ajsync.asyncjobs.streams import make_stream
+from ajsync.errors import ConflictError
 from ajsync.timestamp import NANOSECONDS
 from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import context_for_server
@@ -131,3 +132,27 @@ async def test_two_can_make_it_at_once(connection: Connection, server: NatsServe
     async with connect(context_for_server(server.url)) as other:
         await asyncio.gather(*(make_queue(each, LIMITED) for each in (connection, other) for _ in range(5)))
     assert await survey_queues(connection, [LIMITED]) == QueueSurvey()
+
+
+async def test_a_stream_of_its_name_with_other_subjects_is_no_queue_and_it_is_said_what_to_do(
+    connection: Connection,
+) -> None:
+    await connection.jetstream_request(f"STREAM.CREATE.{EMAIL.stream}", {"name": EMAIL.stream, "subjects": ["mail.>"]})
+    with pytest.raises(ConflictError, match=r"takes mail\.> and not CHORIA_AJ\.Q\.EMAIL\.>.*delete that stream"):
+        await make_queue(connection, EMAIL)
+    body = {"stream_name": EMAIL.stream, "config": queue_consumer(EMAIL), "action": "create"}
+    await connection.jetstream_request(f"CONSUMER.CREATE.{EMAIL.stream}.WORKERS", body)
+    ((name, told),) = (await survey_queues(connection, [EMAIL])).different
+    assert name == "EMAIL"
+    assert "takes mail.> and not CHORIA_AJ.Q.EMAIL.>" in told
+
+
+async def test_subjects_that_another_stream_has_are_named(connection: Connection) -> None:
+    other = {"name": "OTHER", "subjects": ["CHORIA_AJ.Q.EMAIL.new"]}
+    await connection.jetstream_request("STREAM.CREATE.OTHER", other)
+    with pytest.raises(ConflictError, match=r'nats stream ls --subject "CHORIA_AJ\.Q\.EMAIL\.>"'):
+        await make_queue(connection, EMAIL)
+    other = {"name": "ELSE", "subjects": ["$KV.CHORIA_AJ_ELECTIONS.x"]}
+    await connection.jetstream_request("STREAM.CREATE.ELSE", other)
+    with pytest.raises(ConflictError, match="another stream takes"):
+        await make_stream(connection, "KV_CHORIA_AJ_ELECTIONS")

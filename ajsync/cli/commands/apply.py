@@ -216,7 +216,7 @@ async def _prepare(
         say(f"Resumed {counted(len(resumed), 'schedule')} whose pause had ended.")
     for each in settled:
         if each.error is not None:
-            warn(f"The pause of {visible(each.name)} has ended, and it is still paused. {each.error}")
+            warn(f"The pause of {visible(each.name)} has ended, and to resume it failed. {each.error}")
     return await proposal_of(bucket, scope, configuration, opened, selection)
 
 

@@ -39,7 +39,7 @@ async def apply(
     `on_done` is called once for each change that is done. Once `stop` is set, nothing new is begun. A change that fails
     leaves its key alone and does not stop the others, except that nothing is deleted after a failure: a renamed
     schedule would be gone under both names. Raises StalePlanError if the plan was made for another bucket, and
-    UnreachableError if a missing queue cannot be made; then nothing else has been changed.
+    UnreachableError or ConflictError if a missing queue cannot be made; then nothing else has been changed.
     """
     if bucket.target != plan.target:
         raise StalePlanError(

@@ -126,7 +126,9 @@ class WatchLoop:
                 if each.error is None:
                     log.info("Resumed %s: its pause has ended", visible(each.name))
                 else:
-                    log.warning("The pause of %s has ended, and it is still paused. %s", visible(each.name), each.error)
+                    log.warning(
+                        "The pause of %s has ended, and to resume it failed. %s", visible(each.name), each.error
+                    )
             proposal = await propose(bucket, goal, self._destination)
             plan = proposal.plan
             self._warn_of_go(plan)

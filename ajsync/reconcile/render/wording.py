@@ -63,7 +63,7 @@ def queues_told(plan: Plan) -> list[str]:
     """What is amiss with the declared queues that exist, in sentences."""
     return [
         f"The queue {name} is not as the files declare it: {text}. ajsync leaves it as it is; 'ajc queues configure "
-        f"{name}' changes it."
+        f"{name}' changes its settings."
         for name, text in plan.queues.different
     ]
 

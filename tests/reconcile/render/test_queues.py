@@ -16,7 +16,7 @@ PLAN = make_plan(
     ),
 )
 DIFFERENT = "The queue OLD is not as the files declare it: max_tries is -1 and not 10."
-REMEDY = "'ajc queues configure OLD' changes it."
+REMEDY = "'ajc queues configure OLD' changes its settings."
 
 
 def test_the_summary_counts_them() -> None:
