@@ -10,15 +10,19 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from typing import Any
 
 from nats.js.api import ConsumerConfig
 from nats.js.errors import BadRequestError
 
 from ajsync.asyncjobs.events import task_state_event, task_state_subject
-from ajsync.asyncjobs.task_store import load_task
-from ajsync.asyncjobs.tasks import StoredTask, encode_task, task_subject
+from ajsync.asyncjobs.names import TASKS_STREAM
+from ajsync.asyncjobs.task_store import load_task, task_write
+from ajsync.asyncjobs.tasks import StoredTask, decode_task, encode_task, task_subject
 from ajsync.timestamp import NANOSECONDS
 from ajsync.transport.connection import Connection
+from ajsync.transport.messages import last_message
+from ajsync.transport.publisher import publish_one
 
 _ACK_SECONDS = 1
 """An item that comes in the moment in which nats-py gives a fetch up is lost, and comes again after this time."""
@@ -90,3 +94,14 @@ async def tell(connection: Connection, task: StoredTask) -> None:
     now = time.time_ns()
     event = task_state_event(task, now // NANOSECONDS, now - task.created)
     await connection.client.publish(task_state_subject(task.id), event)
+
+
+async def bring(connection: Connection, task_id: str, state: str, *, told: bool = True, **fields: Any) -> None:
+    """Store a task in another state, and publish its event if it is to be `told`."""
+    message = await last_message(connection, TASKS_STREAM, task_subject(task_id))
+    assert message is not None, task_id
+    task = replace(decode_task(message.data), state=state, **fields)
+    await publish_one(connection, task_write(task, message.revision), timeout=10)
+    if told:
+        await tell(connection, task)
+        await connection.client.flush()

@@ -51,6 +51,7 @@ def scheduler_settings(name: str | None, firing: FiringOptions, replicas: int) -
         ajc_payloads=firing.ajc_payloads,
         signer=load_signer(firing.sign) if firing.sign else None,
         replicas=replicas,
+        metrics_per_schedule=firing.metrics_per_schedule,
     )
 
 

@@ -5,7 +5,8 @@ Cost follows the trouble: of a schedule whose last task is complete, nothing but
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -28,6 +29,9 @@ _FOR_ALL = 2
 """Steps that each schedule has whose last task is not complete: only the fire before tells what is late now."""
 _MOST_FURTHER = 5_000
 """Looks after these steps, for all schedules together: about half a second."""
+_AT_ONCE = 50
+"""Looks between two rests, for those who have other work that must not wait."""
+Rest = Callable[[], Awaitable[None]]
 _NONE_FOUND = 16
 """After so many fires without a task, earlier ones are looked at only for `overlap: skip`."""
 
@@ -91,11 +95,17 @@ class _Search:
 
 
 async def read_outcomes(
-    connection: Connection, schedules: Sequence[tuple[ScheduledTask, Times]], duty: Duty
+    connection: Connection,
+    schedules: Sequence[tuple[ScheduledTask, Times]],
+    duty: Duty,
+    *,
+    stored: Mapping[str, int] | None = None,
+    rest: Rest | None = None,
 ) -> dict[str, LastFires]:
     """The last fires of each schedule by its name, up to the moment of `duty`; in its pauses it was not due.
 
-    Raises as `Connection.jetstream_request`.
+    `stored` says since when each has had its value, if that is known already. With a `rest` only some looks
+    are made before it is waited for. Raises as `Connection.jetstream_request`.
     """
     searches = [
         _Search(task, previous_dues(times, duty.now + 1, task.created_at, task.pauses)) for task, times in schedules
@@ -107,22 +117,30 @@ async def read_outcomes(
         if number >= _FOR_ALL:
             going = sorted(going, key=lambda each: each.is_failing)[: left // step]
             left -= len(going) * step
-        asked = [(each, due) for each in going for due in each.take(step)]
-        subjects = [task_subject(fire_task_id(each.task.name, due)) for each, due in asked]
-        found = await _messages(connection, TASKS_STREAM, subjects)
-        for (each, due), subject in zip(asked, subjects, strict=True):
-            each.add(due, found.get(subject))
-    without = [each.task.name for each in searches if not all(each.messages.values())]
-    keys = await _messages(connection, CONFIGURATION_STREAM, [SCHEDULE_SUBJECT + name for name in without])
-    stored = {name: keys.get(SCHEDULE_SUBJECT + name) for name in without}
-    return {each.task.name: _outcomes(each, duty, stored.get(each.task.name)) for each in searches}
+        asked: list[tuple[_Search, int]] = []
+        for each in going:
+            asked += [(each, due) for due in each.take(step)]
+            if rest is not None:
+                await asyncio.sleep(0)
+        for some in _parts(asked, rest):
+            subjects = [task_subject(fire_task_id(each.task.name, due)) for each, due in some]
+            found = await _messages(connection, TASKS_STREAM, subjects)
+            for (each, due), subject in zip(some, subjects, strict=True):
+                each.add(due, found.get(subject))
+            if rest is not None:
+                await rest()
+    if stored is None:
+        without = [each.task.name for each in searches if not all(each.messages.values())]
+        keys = await _messages(connection, CONFIGURATION_STREAM, [SCHEDULE_SUBJECT + name for name in without])
+        entries = {name: keys.get(SCHEDULE_SUBJECT + name) for name in without}
+        stored = {name: each.stored_at for name, each in entries.items() if each is not None and not each.deleted}
+    return {each.task.name: _outcomes(each, duty, stored.get(each.task.name, duty.now)) for each in searches}
 
 
-def _outcomes(search: _Search, duty: Duty, entry: LastMessage | None) -> LastFires:
-    """What was found; `entry` is the message of the schedule's key if some fire has no task."""
+def _outcomes(search: _Search, duty: Duty, stored_at: int) -> LastFires:
+    """What was found; the schedule has had its value since `stored_at`, which counts if some fire has no task."""
     task, messages = search.task, search.messages
     fires = with_skipped(search.fires, messages) if task.settings.overlap == "skip" else search.fires
-    stored_at = duty.now if entry is None or entry.deleted else entry.stored_at
     found: list[WorkOutcome] = []
     open_since = 0
     # Some workers delete the tasks that succeed. Where a success is kept, a task that is not there was not made.
@@ -145,6 +163,12 @@ def _outcomes(search: _Search, duty: Duty, entry: LastMessage | None) -> LastFir
             sure = fire.due > kept and duty.is_ours(fire.due)
             found.append(WorkOutcome(fire.due, "", MISSED if sure else UNKNOWN, fire.due))
     return LastFires(tuple(found), open_since, search.is_over or search.succeeded)
+
+
+def _parts(asked: list[tuple[_Search, int]], rest: Rest | None) -> Iterator[list[tuple[_Search, int]]]:
+    """All that is asked, or with a rest in between, some at a time."""
+    most = len(asked) if rest is None else _AT_ONCE
+    return (asked[start : start + most] for start in range(0, len(asked), most or 1))
 
 
 async def _messages(connection: Connection, stream: str, subjects: Sequence[str]) -> Mapping[str, LastMessage]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from ajsync.scheduler.monitor.status import LISTED, SHOWN, PauseStatus, Status, UpcomingFire
+from ajsync.scheduler.monitor.work import work_status
 from ajsync.scheduler.scheduler import Scheduler
 from ajsync.text import cut
 from ajsync.timestamp import NANOSECONDS
@@ -55,6 +56,7 @@ def status_of(scheduler: Scheduler) -> Status:
         leader_is_go=scheduler.leadership is not None and scheduler.leadership.is_go,
         moves=tuple(reversed(scheduler.leadership.moves)) if scheduler.leadership else (),
         presence=scheduler.presence.presence,
+        work=work_status(scheduler.outcomes, scheduler.agenda.task),
     )
 
 

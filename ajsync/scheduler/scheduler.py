@@ -31,8 +31,10 @@ from ajsync.scheduler.firing.ledger import Ledger
 from ajsync.scheduler.firing.prepare import Preparer
 from ajsync.scheduler.monitor.metrics import (
     CLOCK_SKEW,
+    FAILING_SCHEDULES,
     IN_FLIGHT,
     OPEN_FIRES,
+    OVERDUE_SCHEDULES,
     REPLACED,
     RETRIES,
     TAKEOVERS,
@@ -41,6 +43,7 @@ from ajsync.scheduler.monitor.metrics import (
 )
 from ajsync.scheduler.monitor.outcomes import Outcomes
 from ajsync.scheduler.monitor.records import Records
+from ajsync.scheduler.outcome_keeper import OutcomeKeeper
 from ajsync.scheduler.presence import PresenceKeeper
 from ajsync.scheduler.term import TermRunner
 from ajsync.text import cut
@@ -76,6 +79,8 @@ class Settings:
     signer: Signer | None = None
     replicas: int = 1
     """Replicas of streams that the scheduler makes."""
+    metrics_per_schedule: bool = False
+    """Have metrics of each schedule, too."""
 
     def __post_init__(self) -> None:
         """Raises InvalidError if the name is too long."""
@@ -97,8 +102,23 @@ class Scheduler:
         """`clock` gives nanoseconds since 1970."""
         self.settings = settings
         self.metrics = metrics or Metrics(settings.name, clock=clock)
-        self.records = Records(self.metrics, clock=clock, knows=lambda name: name in self.agenda)
         self.outcomes = Outcomes(lambda name: name in self.agenda)
+        self._outcome_keeper = OutcomeKeeper(
+            connection,
+            self.outcomes,
+            self.metrics,
+            agenda=lambda: self.agenda,
+            writing=lambda: self.term.writing if self.term is not None else 0,
+            clock=clock,
+            per_schedule=settings.metrics_per_schedule,
+        )
+        self.records = Records(
+            self.metrics,
+            clock=clock,
+            knows=lambda name: name in self.agenda,
+            on_missed=self._outcome_keeper.missed,
+        )
+        self.metrics.on_counts = self._count_schedules
         self.connection = connection
         self.clock = clock
         self.agenda = self._make_agenda(clock())
@@ -170,7 +190,13 @@ class Scheduler:
             clock=self.clock,
         )
         async with asyncio.TaskGroup() as group:  # if one of them fails, all end, and the scheduler is started again
-            work = (watch.run(), dispatcher.run(), self._measure_skew(), self.presence.run(bucket.domain))
+            work = (
+                watch.run(),
+                dispatcher.run(),
+                self._measure_skew(),
+                self.presence.run(bucket.domain),
+                self._outcome_keeper.run(bucket, watch.loaded),
+            )
             helpers = [group.create_task(each) for each in work]
             await first_of(watch.loaded, stop)
             if not stop.is_set():
@@ -181,7 +207,8 @@ class Scheduler:
                 each.cancel()
 
     def _make_agenda(self, position: int) -> Agenda:
-        return Agenda(position, look_back=self.settings.grace + self.settings.catchup_window)
+        look_back = self.settings.grace + self.settings.catchup_window
+        return Agenda(position, look_back=look_back, on_next=self._outcome_keeper.foretell)
 
     async def _open(self) -> ConfigurationBucket:
         """The bucket, after making the streams that are missing, as the Go tool does."""
@@ -269,6 +296,7 @@ class Scheduler:
             self.role = Role(state, self.clock())
             self.metrics.role(state)
             self.presence.look_soon()
+            self._outcome_keeper.look_soon()
 
     def _describe(self, id: str) -> SchedulerPresence:
         role = self.role
@@ -283,8 +311,13 @@ class Scheduler:
 
     def _settled(self, fires: list[InFlightFire]) -> None:
         self.records.settled(fires)
+        self._outcome_keeper.settled(fires)
         if self.term is not None:
             self.term.watermark_writer.settled()
+
+    def _count_schedules(self) -> None:
+        self.metrics.set(FAILING_SCHEDULES, self.outcomes.failing_count)
+        self.metrics.set(OVERDUE_SCHEDULES, self.outcomes.overdue_count)
 
     def _follow_watermark(self, stored: StoredWatermark) -> None:
         """Take in what another leader has fired."""

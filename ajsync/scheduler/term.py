@@ -20,6 +20,7 @@ from ajsync.scheduler.election.watermark import MOST_OPEN_BYTES, Watermark
 from ajsync.scheduler.election.watermark_store import WatermarkWriter
 from ajsync.scheduler.feed import Feed
 from ajsync.scheduler.firing.dispatcher import Dispatcher
+from ajsync.scheduler.firing.lifecycle import IN_WINDOW, State
 from ajsync.scheduler.firing.overlap import Overlap
 from ajsync.scheduler.firing.prepare import Preparer
 from ajsync.scheduler.firing.recheck import Recheck
@@ -140,6 +141,11 @@ class TermRunner:
     def __len__(self) -> int:
         """How many fires are under way."""
         return len(self._ledger)
+
+    @property
+    def writing(self) -> int:
+        """How many fires are being written, or are to be as soon as there is room."""
+        return self._ledger.count(State.QUEUED, *IN_WINDOW)
 
     def upcoming(self, count: int) -> list[Fire]:
         """The next fires, of those that this term has already taken off the agenda."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import os
 import signal
 import statistics
 import subprocess
@@ -45,6 +46,9 @@ class Settled(list[tuple[int, int, int]]):
         self.log = ""
         self.stopped_after = 0.0
         """Seconds from SIGTERM to the end."""
+        self.pid = 0
+        self.log_file = Path()
+        """The log while it runs."""
 
 
 async def bench_burst(count: int, rounds: int) -> None:
@@ -117,14 +121,17 @@ def _report_lateness(
 
 
 @asynccontextmanager
-async def running_scheduler(url: str, *options: str) -> AsyncIterator[Settled]:
+async def running_scheduler(url: str, *options: str, **environment: str) -> AsyncIterator[Settled]:
     """A scheduler in a process of its own; at the end the list holds what it has settled."""
     settled = Settled()
     with TemporaryDirectory() as folder:
         fires, log = Path(folder) / "fires", Path(folder) / "log"
         command = [sys.executable, "-m", "tests.bench.observed", str(fires), "scheduler", "bench"]
         with log.open("wb") as output:
-            process = subprocess.Popen([*command, "--server", url, *options], stderr=output)
+            process = subprocess.Popen(
+                [*command, "--server", url, *options], stderr=output, env={**os.environ, **environment}
+            )
+        settled.pid, settled.log_file = process.pid, log
         try:
             yield settled
         except AssertionError as error:

@@ -38,14 +38,15 @@ def bench_idle(ajsync: str, count: int, seconds: float, aims: tuple[str, str, st
         scheduler = _load(ajsync, "scheduler", "bench", "--server", server.url)
         floor = _load(sys.executable, "-m", "tests.bench.floors", "hold", server.url)
         try:
+            _wait_for(scheduler, "Looked up")
             time.sleep(_SETTLE_SECONDS)
             both = (scheduler.process.pid, floor.process.pid)
-            before = [_processor_seconds(pid) for pid in both]
+            before = [processor_seconds(pid) for pid in both]
             time.sleep(seconds)
             cpu, cpu_floor = [
-                (_processor_seconds(pid) - since) / seconds * 100 for pid, since in zip(both, before, strict=True)
+                (processor_seconds(pid) - since) / seconds * 100 for pid, since in zip(both, before, strict=True)
             ]
-            memory, memory_floor = map(_resident, both)
+            memory, memory_floor = map(resident, both)
         finally:
             for each in (scheduler, floor):
                 each.process.kill()
@@ -74,12 +75,20 @@ def _load(*command: str) -> Loaded:
     raise AssertionError(f"{command} ended with {process.wait()}")
 
 
-def _processor_seconds(pid: int) -> float:
+def _wait_for(loaded: Loaded, said: str) -> None:
+    assert loaded.process.stdout is not None
+    for text in loaded.process.stdout:
+        if said in text:
+            return
+    raise AssertionError(f"the scheduler ended with {loaded.process.wait()}")
+
+
+def processor_seconds(pid: int) -> float:
     """Seconds of one core that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _resident(pid: int) -> float:
+def resident(pid: int) -> float:
     """MiB that a process has in memory."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / _MIB

@@ -2,7 +2,8 @@
 
 What the scheduler records of a fire is kept, and at the end written to FILE as JSON: for each fire in the order in
 which they were settled when it was due, how late its task was acked, and when its work item was (all nanoseconds).
-FILE.loop gets what the loop went through: see `Loop`. With $BENCH_LEAP="AT SECONDS" the clock leaps so far ahead.
+FILE.loop gets what the loop went through: see `Loop`. With $BENCH_LEAP="AT SECONDS" the clock leaps so far ahead, and
+with $BENCH_OUTCOMES=no nothing is kept of what becomes of tasks.
 """
 
 from __future__ import annotations
@@ -13,13 +14,17 @@ import os
 import sys
 import time
 from array import array
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.cli.main import main
+from ajsync.scheduler.agenda.agenda import AgendaEntry
 from ajsync.scheduler.firing.in_flight import InFlightFire
 from ajsync.scheduler.monitor.records import Records
+from ajsync.scheduler.outcome_keeper import OutcomeKeeper
 from ajsync.scheduler.scheduler import Scheduler
 
 _fires = array("q")
@@ -91,12 +96,29 @@ class ObservedScheduler(Scheduler):
         self.on_lead = on_lead
 
 
+class IdleKeeper(OutcomeKeeper):
+    """A keeper that keeps nothing."""
+
+    def foretell(self, entries: Iterable[AgendaEntry], due: int) -> None:
+        """Nobody wants to know."""
+
+    def settled(self, fires: list[InFlightFire]) -> None:
+        """Nobody wants to know."""
+
+    async def run(self, bucket: ConfigurationBucket, loaded: asyncio.Event) -> None:
+        """Do nothing."""
+
+
 if __name__ == "__main__":
     file = Path(sys.argv.pop(1))
     try:
         with (  # the command makes its own
             patch("ajsync.scheduler.scheduler.Records", ObservedRecords),
             patch("ajsync.scheduler.scheduler.Scheduler", ObservedScheduler),
+            patch(
+                "ajsync.scheduler.scheduler.OutcomeKeeper",
+                IdleKeeper if os.environ.get("BENCH_OUTCOMES") == "no" else OutcomeKeeper,
+            ),
         ):
             main()
     finally:

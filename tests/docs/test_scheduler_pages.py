@@ -59,7 +59,8 @@ async def until_fired(url: str) -> dict[str, Any]:
     async with asyncio.timeout(DEADLINE_SECONDS):
         while True:
             status: dict[str, Any] = json.loads((await ask(f"{url}api/status"))[1])
-            if {fire["name"] for fire in status["recent"]} == {each.name for each in SCHEDULES}:
+            fired = {fire["name"] for fire in status["recent"]} == {each.name for each in SCHEDULES}
+            if fired and status["work"]["failing"]:
                 return status
             await asyncio.sleep(0.05)
 

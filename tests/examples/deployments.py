@@ -39,6 +39,8 @@ HEALTHY: Mapping[str, tuple[str, str]] = {
     'ajsync_scheduler_missed_total{reason="overlap"}': ("0+1", "0+0"),
     ERRORS: ("2+0", "0+0"),
     "ajsync_scheduler_invalid_schedules": ("0+0", "0+0"),
+    "ajsync_schedules_failing": ("0+0", "0+0"),
+    "ajsync_schedules_overdue": ("0+0", "0+0"),
 }
 """The values of the leader and of its stand-by. What a schedule asks for, such as to let fires go, is no trouble."""
 

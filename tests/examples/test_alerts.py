@@ -156,6 +156,30 @@ TROUBLES = [
         {"ajsync_scheduler_invalid_schedules": ("2+0", "2+0")},
         [("AjsyncInvalidSchedules", {})],
     ),
+    Trouble(
+        "the tasks of two schedules fail",
+        {"ajsync_schedules_failing": ("0x40 2x40", "0x40 2x40")},
+        [("AjsyncSchedulesFailing", {})],
+    ),
+    Trouble(
+        "a task fails and succeeds when it is tried again some minutes later",
+        {"ajsync_schedules_failing": ("0x60 1x15 0x40", "0x60 1x15 0x40")},
+        at="34m",
+    ),
+    Trouble(
+        "no worker takes the tasks of a schedule",
+        {"ajsync_schedules_overdue": ("0x60 1x20", "0x60 1x20")},
+        [("AjsyncSchedulesOverdue", {})],
+    ),
+    Trouble(
+        "the stand-by is cut off while schedules fail, and they recover",
+        {
+            "ajsync_scheduler_ready": ("1+0", "0+0"),
+            "ajsync_schedules_failing": ("2x20 0x60", "2+0"),
+            "ajsync_schedules_overdue": ("1x20 0x60", "1+0"),
+        },
+        [("AjsyncNotReady", {"instance": STAND_BY})],
+    ),
 ]
 
 

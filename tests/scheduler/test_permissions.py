@@ -6,7 +6,9 @@ import asyncio
 import json
 import re
 import signal
+import time
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +18,20 @@ from nats.aio.msg import Msg
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.election import ELECTION_SUBJECT
+from ajsync.asyncjobs.history import past_dues
 from ajsync.asyncjobs.model import Managed, ScheduledTask, encode_scheduled_task
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, ELECTIONS_STREAM, SCHEDULE_SUBJECT, TASKS_STREAM
 from ajsync.asyncjobs.streams import make_stream, stream_configuration
+from ajsync.asyncjobs.task_store import task_write
+from ajsync.asyncjobs.tasks import task_for_fire
 from ajsync.errors import AjsyncError
 from ajsync.reconcile.apply.writing import KeyWrite, write_keys
 from ajsync.reconcile.pause import Owners, pause
+from ajsync.scheduler import outcome_keeper
 from ajsync.scheduler.scheduler import Scheduler, Settings
 from ajsync.transport import watch
 from ajsync.transport.connection import connect
+from ajsync.transport.publisher import publish_all
 from tests.cli.processes import background, wait_until
 from tests.conftest import StartServer
 from tests.docs.pages import blocks
@@ -43,6 +50,7 @@ from tests.docs.users import (
 from tests.nats_server import NatsServer
 from tests.tasks import task
 from tests.transport.watched import watching
+from tests.waiting import until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("passwords")]
 
@@ -200,6 +208,58 @@ async def test_each_permission_of_the_user_is_needed(
         found = refused_subjects(server, f"without-{number}")
         assert found, line
         assert all(allows(line, subject) for subject in found), (line, found)
+
+
+HEARS = '"CHORIA_AJ.E.task_state.*"'
+DEAF = (
+    BLOCK.partition("subscribe:")[0]
+    + BLOCK.partition("subscribe:")[1]
+    + BLOCK.partition("subscribe:")[2].replace(HEARS, "")
+)
+BLIND = BLOCK.replace(f'"{API}STREAM.MSG.GET.{TASKS_STREAM}"', "")
+
+
+@pytest.mark.parametrize(
+    ("block", "told", "knows"),
+    [
+        (DEAF, "The events of tasks are not heard", {"expired"}),
+        (BLIND, "What became of tasks cannot be looked up", {"new", "active"}),
+    ],
+    ids=["deaf", "blind"],
+)
+async def test_who_may_not_see_what_becomes_of_tasks_says_so_once_and_fires(
+    start_server: StartServer,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    block: str,
+    told: str,
+    knows: set[str],
+) -> None:
+    """Who does not hear of tasks looks at them, and who may not look hears of them."""
+    assert block != BLOCK
+    monkeypatch.setattr(outcome_keeper, "_LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(outcome_keeper, "_UNHEARD", 0)
+    server = serve_accounts(start_server, home, {USER: block})
+    once = task("ONCE", schedule="@yearly", created_at=time.time_ns() - 10**18, owner=None)
+    async with connect(context(f"admin-{USER}")) as admin, connect(context(USER)) as connection:
+        await prepare(admin.client, TICK, once)
+        made = task_for_fire(once, past_dues(once, time.time_ns(), 1)[0])
+        await publish_all(admin, [task_write(replace(made, state="expired"), 0)])
+        scheduler = Scheduler(connection, Settings("one"))
+        stop = asyncio.Event()
+        running = asyncio.create_task(scheduler.run(stop))
+        await until(lambda: told in caplog.text)
+        await until(lambda: len(scheduler.records.recent()) >= 3)
+        await until(lambda: {state for _, state in scheduler.outcomes.states()} & knows)
+        assert "Permissions Violation" in scheduler.outcomes.trouble
+        before = len(scheduler.records.recent())
+        await until(lambda: len(scheduler.records.recent()) > before)
+        stop.set()
+        await running
+    assert caplog.text.count(told) == 1
+    refused = len(re.findall(rf'user:{USER}".*Subscription Violation', server.log))
+    assert refused == (block is DEAF)
 
 
 FORBIDDEN = [

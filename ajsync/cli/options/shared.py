@@ -249,6 +249,11 @@ scheduler_options = _grouped(
         help="Let the monitor answer to this host name too, such as that of a proxy in front of it.",
     ),
     click.option(
+        "--metrics-per-schedule",
+        is_flag=True,
+        help="Let the metrics say of each schedule when it succeeded last, its last outcome and its next fire.",
+    ),
+    click.option(
         "--takeover-after",
         type=Duration(),
         default=1.0,

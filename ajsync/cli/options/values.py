@@ -69,6 +69,7 @@ class FiringOptions:
 
     monitor: str | None
     monitor_host: tuple[str, ...]
+    metrics_per_schedule: bool
     takeover_after: float
     grace: float
     catchup_window: float

@@ -87,6 +87,11 @@ class Agenda:
         entry = self._entries.get(name)
         return None if entry is None else entry.task
 
+    def next_of(self, name: str) -> int | None:
+        """When a schedule is due next after the position, as it was searched last; None if there is none."""
+        entry = self._entries.get(name)
+        return None if entry is None else self._groups[entry.times].due
+
     def tasks(self) -> dict[str, ScheduledTask]:
         """The values that count now, by name."""
         return {name: entry.task for name, entry in self._entries.items()}

@@ -14,9 +14,20 @@ from functools import partial
 from typing import Literal, get_args
 
 from ajsync.asyncjobs.names import SCHEDULER_ELECTION
+from ajsync.asyncjobs.outcome import STATES, WITHOUT_TASK
 from ajsync.asyncjobs.presence import ROLES, Presence
 from ajsync.scheduler.election.role import RoleState, TakeoverKind
-from ajsync.scheduler.monitor.series import Counts, Histogram, LabelSets, Metric, MetricKind, Names, exposition
+from ajsync.scheduler.monitor.series import (
+    OTHER,
+    Counts,
+    Histogram,
+    LabelSets,
+    Metric,
+    MetricKind,
+    Names,
+    Rows,
+    exposition,
+)
 from ajsync.timestamp import NANOSECONDS
 from ajsync.version import __version__
 
@@ -34,6 +45,7 @@ LATENESS_BUCKETS = (
     *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0),
 )
 """In seconds: from what an idle scheduler reaches to what only catch-up makes."""
+TASK_STATES = tuple(state for state in STATES if state not in WITHOUT_TASK)
 METRICS: list[Metric] = []
 """Every metric, the Go tool's first. A metric with labels appears once there is something to count."""
 
@@ -117,6 +129,30 @@ INVALID_SCHEDULES = _gauge("ajsync_scheduler_invalid_schedules", "Entries of the
 PAUSED_SCHEDULES = _gauge(
     "ajsync_scheduler_paused_schedules", "Schedules that 'ajsync pause' has paused and that nothing fires meanwhile"
 )
+TASKS = _counter(
+    "ajsync_tasks_total",
+    "Times that a task of a schedule came into a state, as this scheduler heard",
+    "queue",
+    "state",
+)
+FAILING_SCHEDULES = _gauge("ajsync_schedules_failing", "Schedules whose work has failed since their last success")
+OVERDUE_SCHEDULES = _gauge("ajsync_schedules_overdue", "Schedules without a success for longer than it should be")
+LAST_SUCCESS = _gauge(
+    "ajsync_schedule_last_success_timestamp_seconds",
+    "With --metrics-per-schedule: when the last fire of a schedule was due that has succeeded, in seconds since 1970",
+    "schedule",
+)
+LAST_OUTCOME = _gauge(
+    "ajsync_schedule_last_outcome",
+    "With --metrics-per-schedule: always 1; the label says the state of the work of a schedule's last fire",
+    "schedule",
+    "state",
+)
+NEXT_FIRE = _gauge(
+    "ajsync_schedule_next_fire_timestamp_seconds",
+    "With --metrics-per-schedule: when a schedule is due next, in seconds since 1970",
+    "schedule",
+)
 REFUSED = _counter(
     "ajsync_monitor_refused_total",
     f"Connections to the monitor without an answer, by reason: {', '.join(REFUSED_REASONS)}",
@@ -146,8 +182,16 @@ class Metrics:
         self._series[REFUSED].update({(reason,): 0 for reason in REFUSED_REASONS})
         self._series[BUILD][(__version__,)] = 1
         self.role(RoleState.STARTING)
+        self._rows: dict[Metric, Rows] = {}
         self._tasks = LabelSets([self._series[SCHEDULED], self._series[SCHEDULE_ERRORS]], clock)
-        self._queues = LabelSets([self._series[ENQUEUED], self._series[ENQUEUE_ERRORS]], clock)
+        self._queues = LabelSets(
+            [self._series[ENQUEUED], self._series[ENQUEUE_ERRORS]],
+            clock,
+            detailed=self._series[TASKS],
+            details=TASK_STATES,
+        )
+        self.on_counts: Callable[[], None] = lambda: None
+        """Called before what is counted is taken, to set what is not counted as it happens."""
 
     def count(self, metric: Metric, *labels: str, by: float = 1) -> None:
         """Add to a counter, for these values of its labels."""
@@ -156,6 +200,10 @@ class Metrics:
     def set(self, metric: Metric, value: float) -> None:
         """Set a gauge without labels."""
         self._series[metric][()] = value
+
+    def show(self, metric: Metric, rows: Sequence[tuple[Names, float]]) -> None:
+        """Show these series of a gauge until others are given, which must not change afterwards."""
+        self._rows[metric] = Rows(rows)
 
     def role(self, state: RoleState) -> None:
         """Take in what this scheduler does now; it is paused unless it leads."""
@@ -203,6 +251,11 @@ class Metrics:
         """Count a work item that was not stored."""
         self._series[ENQUEUE_ERRORS][self._queues.counted((queue,))] += 1
 
+    def task_state(self, queue: str, state: str) -> None:
+        """Count a task of a schedule that has come into a state; others may have made it up."""
+        shown = state if state in TASK_STATES else OTHER
+        self._series[TASKS][*self._queues.counted((queue,)), shown] += 1
+
     def lateness(self, seconds: Sequence[float]) -> None:
         """Count how late fires were. Less than 0, from a clock that was set back, counts as 0."""
         for each in seconds:
@@ -221,13 +274,15 @@ class Metrics:
 
     def counts(self) -> Counts:
         """What is counted now, as a value that does not change afterwards."""
+        self.on_counts()
         self._tasks.sweep()
         self._queues.sweep()
         self._series[WATERMARK_AGE].clear()
         if self._watermark is not None:
             self._series[WATERMARK_AGE][()] = (self._clock() - self._watermark) / NANOSECONDS
         histogram = Histogram(LATENESS_BUCKETS, [*self._late], self._lateness_sum)
-        return {metric: histogram if metric is LATENESS else dict(series) for metric, series in self._series.items()}
+        single: dict[Metric, Histogram | Rows] = {LATENESS: histogram, **self._rows}
+        return {metric: single.get(metric) or dict(series) for metric, series in self._series.items()}
 
     def exposition(self) -> bytes:
         """Everything in Prometheus' text format."""

@@ -1,6 +1,6 @@
 """The outcomes of all schedules: what became of the last fires of each, from whatever one hears of their tasks. Pure.
 
-Every scheduler keeps them, whether it leads or not. Of a schedule they hold the newest fire, those whose work has not
+Every scheduler keeps them, whether it leads or not. Of a schedule they track the newest fire, those whose work has not
 ended, and what all earlier ones come to, so their size depends on the number of schedules alone.
 """
 
@@ -9,33 +9,21 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from ajsync.asyncjobs.ids import fire_task_id
-from ajsync.asyncjobs.outcome import ScheduleOutcome, WorkOutcome, is_failure, newer, schedule_outcome
-
-MOST_OPEN = 8
-"""Fires of one schedule whose work has not ended, besides the newest; older ones count as they are then."""
-MOST_EXPECTED = 8
-"""Fires of one schedule of which nothing is known yet."""
-_NOT_KEPT = WorkOutcome(0, "", "", 0)
+from ajsync.asyncjobs.outcome import COMPLETE, ScheduleOutcome, WorkOutcome, newer
+from ajsync.scheduler.monitor.tracked import MOST_EXPECTED, TrackedSchedule, Waiting
 
 
-@dataclass(slots=True, eq=False)
-class _Tracked:
-    """What is kept of one schedule."""
+class TaskOfFire(NamedTuple):
+    """Whose task one is: of which fire of which schedule."""
 
     name: str
     queue: str
-    fires: list[WorkOutcome] = field(default_factory=list)
-    """By due instant: those whose work has not ended, and the newest."""
-    expected: tuple[int, ...] = ()
-    """The due instants of fires of which nothing is known yet."""
-    before: ScheduleOutcome | None = None
-    """What all earlier fires come to; the last of them is `_NOT_KEPT`."""
-
-    def outcome(self) -> ScheduleOutcome | None:
-        return schedule_outcome(self.fires, self.before)
+    due: int
+    state: str
+    """Of the work; empty if nothing is known of it yet."""
 
 
 class Outcomes:
@@ -44,21 +32,31 @@ class Outcomes:
     def __init__(self, knows: Callable[[str], bool] = lambda _name: True) -> None:
         """`knows` says whether a schedule of a name exists: one that is gone does not fail."""
         self._knows = knows
-        self._schedules: dict[str, _Tracked] = {}
-        self._tasks: dict[str, tuple[_Tracked, int]] = {}
-        """By the ids of their tasks, the fires that are followed: the schedule, and the due instant."""
+        self._schedules: dict[str, TrackedSchedule] = {}
+        self._tasks: dict[str, tuple[TrackedSchedule, int]] = {}
+        """By the ids of their tasks, the fires that are tracked: the schedule, and the due instant."""
         self._failing: dict[str, int] = {}
         """Name → since when it fails."""
+        self._overdue: dict[str, int] = {}
+        """Name → by when it should have succeeded."""
         self._counts: Counter[tuple[str, str]] = Counter()
+        self.is_complete = False
+        """Whether all schedules were looked up since something may have gone unheard."""
+        self.trouble = ""
+        """Why these may be out of date, as a sentence; empty if nothing is wrong."""
 
     def __len__(self) -> int:
-        """How many schedules are followed."""
+        """How many schedules are tracked."""
         return len(self._schedules)
+
+    def __contains__(self, task_id: object) -> bool:
+        """Whether the fire of a task with this id is tracked."""
+        return task_id in self._tasks
 
     def of(self, name: str) -> ScheduleOutcome | None:
         """What became of the last fires of one schedule; None if nothing is known."""
-        followed = self._schedules.get(name)
-        return None if followed is None else followed.outcome()
+        tracked = self._schedules.get(name)
+        return None if tracked is None else tracked.outcome()
 
     def failing(self, most: int = 200) -> list[tuple[str, ScheduleOutcome]]:
         """The schedules whose work fails, `most` of them: those first that have failed for longest."""
@@ -71,6 +69,19 @@ class Outcomes:
         """How many schedules fail."""
         return sum(map(self._knows, self._failing))
 
+    def overdue(self, most: int = 200) -> list[tuple[str, int]]:
+        """The schedules that should have succeeded by an instant that has passed, `most` of them, and that instant.
+
+        Those first that should have succeeded first, whether they fail or only wait.
+        """
+        there = ((by, name) for name, by in self._overdue.items() if self._knows(name))
+        return [(name, by) for by, name in heapq.nsmallest(most, there)]
+
+    @property
+    def overdue_count(self) -> int:
+        """How many schedules should have succeeded by now."""
+        return sum(map(self._knows, self._overdue))
+
     def counts(self) -> Mapping[tuple[str, str], int]:
         """How many schedules there are of each queue and state of the last fire."""
         return +self._counts
@@ -80,134 +91,130 @@ class Outcomes:
         return ((each.name, each.fires[-1].state) for each in self._schedules.values() if each.fires)
 
     def expect(self, name: str, queue: str, due: int, task_id: str) -> None:
-        """Follow a fire, whose task has or will have this id."""
-        followed = self._follow(name, queue)
+        """Track a fire, whose task has or will have this id."""
+        tracked = self._track(name, queue)
         if task_id in self._tasks:
             return
-        expected = (*followed.expected, due)
+        expected = (*tracked.expected, due)
         for dropped in expected[:-MOST_EXPECTED]:
-            self._unfollow(followed, dropped)
-        followed.expected = expected[-MOST_EXPECTED:]
-        self._tasks[task_id] = followed, due
+            self._untrack(tracked, dropped)
+        tracked.expected = expected[-MOST_EXPECTED:]
+        self._tasks[task_id] = tracked, due
 
-    def fire_of(self, task_id: str) -> tuple[str, str, int] | None:
-        """The schedule, the queue and the due instant of a task; None if that is not followed."""
+    def fire_of(self, task_id: str) -> TaskOfFire | None:
+        """Whose task it is; None if that is not tracked."""
         found = self._tasks.get(task_id)
-        return None if found is None else (found[0].name, found[0].queue, found[1])
+        if found is None:
+            return None
+        tracked, due = found
+        state = next((each.state for each in tracked.fires if each.due == due), "")
+        return TaskOfFire(tracked.name, tracked.queue, due, state)
 
     def see(self, name: str, queue: str, outcome: WorkOutcome) -> bool:
-        """Take in what became of a fire; False if that is no news.
+        """Take in what became of a fire; whether the fire has come into another state, as far as is known.
 
-        No news is what is older than what is known of the fire, and of a fire that is neither followed nor the newest.
+        A fire that is neither tracked nor the newest is not taken in.
         """
-        followed = self._follow(name, queue)
-        fires = followed.fires
-        index = next((index for index, each in enumerate(fires) if each.due == outcome.due), None)
-        if index is not None:
-            held = fires[index]
+        tracked = self._track(name, queue)
+        fires, newest = tracked.fires, tracked.newest
+        held = next((each for each in fires if each.due == outcome.due), None)
+        if held is not None:
             latest = newer(held, outcome)
-            if latest == held:
-                return False
-            fires[index] = latest
-            self._refresh(followed, held if index == len(fires) - 1 else fires[-1])
-            return True
-        newest = fires[-1] if fires else None
-        if outcome.due in followed.expected:
-            followed.expected = tuple(due for due in followed.expected if due != outcome.due)
-        elif newest is not None and outcome.due < newest.due:
-            return False
-        else:
-            self._tasks[outcome.task_id or fire_task_id(name, outcome.due)] = followed, outcome.due
-        fires.append(outcome)
-        if newest is not None and outcome.due < newest.due:
+            self._count(tracked, -1)
+            fires[fires.index(held)] = latest
+            self._refresh(tracked)
+            return (latest.state, latest.tries) != (held.state, held.tries)
+        if outcome.due in tracked.expected:
+            tracked.expected = tuple(due for due in tracked.expected if due != outcome.due)
+            self._count(tracked, -1)
+            fires.append(outcome)
             fires.sort(key=lambda each: each.due)
-        self._refresh(followed, newest)
+        elif newest is None or newest.due < outcome.due:
+            self._tasks[outcome.task_id or fire_task_id(name, outcome.due)] = tracked, outcome.due
+            self._count(tracked, -1)
+            fires.append(outcome)
+        else:
+            return False
+        self._refresh(tracked)
         return True
 
-    def found(self, name: str, queue: str, fires: Sequence[WorkOutcome], *, is_whole: bool) -> None:
+    def found(self, name: str, queue: str, fires: Sequence[WorkOutcome], *, open_from: int, is_whole: bool) -> None:
         """Take in the last fires of a schedule as they were found, in any order, in place of what was known of them.
 
-        `is_whole` says whether a success is among them or nothing is before them; otherwise more may have failed.
+        From `open_from` on a fire of which nothing was found may still make its task. `is_whole` says whether a success
+        is among those that were found, or nothing is before them; otherwise more may have failed.
         """
+        tracked = self._track(name, queue)
+        tracked.is_looked_up = True
+        there = {each.due for each in (*fires, *tracked.fires)}
+        for due in tracked.expected:
+            if due < open_from and due not in there:
+                self._untrack(tracked, due)
+        tracked.expected = tuple(due for due in tracked.expected if due >= open_from and due not in there)
         if not fires:
             return
-        followed = self._follow(name, queue)
-        known, newest = followed.outcome(), followed.fires[-1] if followed.fires else None
-        latest = {each.due: each for each in fires}
-        oldest = min(latest)
-        for each in followed.fires:
-            if each.due in latest:
-                latest[each.due] = newer(latest[each.due], each)
-            elif each.due > oldest:  # it came while the others were looked for
-                latest[each.due] = each
-            else:
-                self._unfollow(followed, each.due)
-        followed.fires = [latest[due] for due in sorted(latest)]
-        followed.before = None if known is None else _earlier(known, followed.fires, is_whole)
-        followed.expected = tuple(due for due in followed.expected if due not in latest)
-        for each in followed.fires:
-            self._tasks[each.task_id or fire_task_id(name, each.due)] = followed, each.due
-        self._refresh(followed, newest)
+        self._count(tracked, -1)
+        for each in tracked.merge(fires, is_whole=is_whole):
+            self._untrack(tracked, each.due, each.task_id)
+        for each in tracked.fires:
+            self._tasks[each.task_id or fire_task_id(name, each.due)] = tracked, each.due
+        self._refresh(tracked)
+
+    def uncertain(self, schedules: Iterable[str], before: int, *, unfinished: bool) -> list[str]:
+        """Which of these schedules to look up: see `TrackedSchedule.is_uncertain`."""
+        found = ((name, self._schedules.get(name)) for name in schedules)
+        return [name for name, each in found if each is None or each.is_uncertain(before, unfinished=unfinished)]
+
+    def waiting(self, schedules: Iterable[str], before: int) -> Iterator[Waiting]:
+        """What waits for a success since before an instant, of each of these schedules for which something does."""
+        found = (self._schedules[name].waiting() for name in schedules if name in self._schedules)
+        return (each for each in found if each is not None and each.due < before)
+
+    def judged(self, overdue: dict[str, int]) -> None:
+        """Take in which schedules should have succeeded by now, and by when."""
+        self._overdue = overdue
+
+    def doubt(self, name: str) -> None:
+        """Something that was heard of a schedule cannot be relied on."""
+        tracked = self._schedules.get(name)
+        if tracked is not None:
+            tracked.is_looked_up = False
 
     def keep(self, names: Iterable[str]) -> None:
         """Forget all schedules but these."""
         for name in [*self._schedules.keys() - {*names}]:
-            followed = self._schedules.pop(name)
+            tracked = self._schedules.pop(name)
             self._failing.pop(name, None)
-            if followed.fires:
-                self._counts[followed.queue, followed.fires[-1].state] -= 1
-            for due in (*followed.expected, *(each.due for each in followed.fires)):
-                self._unfollow(followed, due)
+            self._overdue.pop(name, None)
+            self._count(tracked, -1)
+            for due in (*tracked.expected, *(each.due for each in tracked.fires)):
+                self._untrack(tracked, due)
 
-    def _follow(self, name: str, queue: str) -> _Tracked:
-        followed = self._schedules.get(name)
-        if followed is None:
-            followed = self._schedules[name] = _Tracked(name, queue)
-        elif followed.queue != queue:
-            if followed.fires:
-                self._counts[followed.queue, followed.fires[-1].state] -= 1
-                self._counts[queue, followed.fires[-1].state] += 1
-            followed.queue = queue
-        return followed
+    def _track(self, name: str, queue: str) -> TrackedSchedule:
+        tracked = self._schedules.get(name)
+        if tracked is None:
+            tracked = self._schedules[name] = TrackedSchedule(name, queue)
+        elif tracked.queue != queue:
+            self._count(tracked, -1)
+            tracked.queue = queue
+            self._count(tracked, 1)
+        return tracked
 
-    def _unfollow(self, followed: _Tracked, due: int) -> None:
-        self._tasks.pop(fire_task_id(followed.name, due), None)
+    def _untrack(self, tracked: TrackedSchedule, due: int, task_id: str = "") -> None:
+        self._tasks.pop(task_id or fire_task_id(tracked.name, due), None)
 
-    def _refresh(self, followed: _Tracked, newest: WorkOutcome | None) -> None:
-        """Fold what need not be followed any more, and count; `newest` was the newest fire before."""
-        fires = followed.fires
-        if newest is not None:
-            self._counts[followed.queue, newest.state] -= 1
-        self._counts[followed.queue, fires[-1].state] += 1
-        if len(fires) > 1:
-            self._fold(followed)
-        outcome = followed.outcome() if followed.before is not None or any(map(is_failure, fires)) else None
-        if outcome is not None and outcome.failures:
-            self._failing[followed.name] = outcome.failing_since
+    def _count(self, tracked: TrackedSchedule, by: int) -> None:
+        if tracked.fires:
+            self._counts[tracked.queue, tracked.fires[-1].state] += by
+
+    def _refresh(self, tracked: TrackedSchedule) -> None:
+        """Take in what has changed of a schedule that is not counted at the moment."""
+        for each in tracked.fold():
+            self._untrack(tracked, each.due, each.task_id)
+        self._count(tracked, 1)
+        if since := tracked.failing_since():
+            self._failing[tracked.name] = since
         elif self._failing:
-            self._failing.pop(followed.name, None)
-
-    def _fold(self, followed: _Tracked) -> None:
-        *earlier, newest = followed.fires
-        still_open = [each for each in earlier if each.is_unfinished][-MOST_OPEN:]
-        if len(still_open) == len(earlier):
-            return
-        followed.fires = [*still_open, newest]
-        kept = {each.due for each in still_open}
-        folded = [each for each in earlier if each.due not in kept]
-        before = schedule_outcome(folded, followed.before)
-        followed.before = None if before is None else replace(before, last=_NOT_KEPT)
-        for each in folded:
-            self._unfollow(followed, each.due)
-
-
-def _earlier(known: ScheduleOutcome, found: Sequence[WorkOutcome], is_whole: bool) -> ScheduleOutcome:
-    """What the fires before those that were found come to, if all together came to what is known.
-
-    Some workers delete a task that has succeeded, so a success that was heard of counts although it is not found.
-    """
-    since, success = known.failing_since, known.last_success
-    if is_whole or not 0 < since < found[0].due:
-        return ScheduleOutcome(_NOT_KEPT, success)
-    more = known.failures - sum(is_failure(each) for each in found)
-    return ScheduleOutcome(_NOT_KEPT, success, since, since, max(more, 1))
+            self._failing.pop(tracked.name, None)
+        if self._overdue and tracked.fires[-1].state == COMPLETE:
+            self._overdue.pop(tracked.name, None)

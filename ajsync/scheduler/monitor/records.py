@@ -51,13 +51,18 @@ class Records:
         metrics: Metrics,
         clock: Callable[[], int] = time.time_ns,
         knows: Callable[[str], bool] = lambda _name: True,
+        on_missed: Callable[[list[Fire], FireState, str], None] = lambda _fires, _state, _detail: None,
     ) -> None:
-        """`knows` says whether a schedule of a name exists: schedules that are gone have no problems."""
+        """`knows` says whether a schedule of a name exists: schedules that are gone have no problems.
+
+        `on_missed` is called with fires that make no task and were not written, what became of them, and why.
+        """
         self._history: deque[FireRecord] = deque(maxlen=SHOWN)
         self._lately: deque[tuple[str, float]] = deque(maxlen=_LATELY)
         self._metrics = metrics
         self._clock = clock
         self._knows = knows
+        self._on_missed = on_missed
         self._problems: dict[str, ScheduleProblem] = {}
         self._put_off: dict[str, ScheduleProblem] = {}
         """The problems of schedules whose fires are tried again."""
@@ -141,6 +146,7 @@ class Records:
     def unfit(self, fire: Fire, problem: str) -> None:
         """Record that no task can be made of a fire."""
         self._metrics.failed(fire.task.queue, fire.task.task_type)
+        self._on_missed([fire], "missed", problem)
         name = fire.task.name
         self._complain(name, problem, about("view", name))
         text = f"No task can be made for the schedule {name}: {problem}"
@@ -179,6 +185,8 @@ class Records:
 
     def missed(self, fires: Iterable[Fire], state: FireState, reason: MissedReason, detail: str) -> None:
         """Record fires that make no task, for a reason that the metrics count."""
+        fires = [*fires]
+        self._on_missed(fires, state, detail)
         records = [_record(fire, "", None, state, detail) for fire in fires]
         self._metrics.count(MISSED, reason, by=len(records))
         self._history.extend(records[-SHOWN:])

@@ -15,7 +15,7 @@ from ajsync.timestamp import NANOSECONDS
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 MOST_SETS = 1000
-"""Sets of labels of one kind; with eight lines each, `/metrics` has less than a megabyte."""
+"""Sets of labels of one kind; with up to twenty lines each, `/metrics` has less than three megabytes."""
 LONGEST_LABEL = 100
 """Bytes of a label in UTF-8."""
 OTHER = "(other)"
@@ -50,7 +50,14 @@ class Histogram:
     sum: float
 
 
-Counts = Mapping[Metric, Mapping[Names, float] | Histogram]
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The series of a metric of which there are very many; their labels are cut where they are encoded."""
+
+    rows: Sequence[tuple[Names, float]]
+
+
+Counts = Mapping[Metric, Mapping[Names, float] | Histogram | Rows]
 """What was counted, in the order in which it is shown."""
 
 
@@ -60,7 +67,9 @@ def exposition(counts: Counts) -> bytes:
     return "".join(lines).encode("utf-8", "replace")
 
 
-def _lines(metric: Metric, series: Mapping[Names, float] | Histogram) -> Iterator[str]:
+def _lines(metric: Metric, series: Mapping[Names, float] | Histogram | Rows) -> Iterator[str]:
+    if isinstance(series, Rows):
+        series = {tuple(map(_label, names)): value for names, value in series.rows}
     if not isinstance(series, Histogram) and not series:
         return
     yield f"# HELP {metric.name} {metric.help}\n# TYPE {metric.name} {metric.kind}\n"
@@ -92,10 +101,22 @@ class LabelSets:
     is cut, and what is beyond the bound is counted as `OTHER`.
     """
 
-    def __init__(self, counters: Sequence[dict[Names, float]], clock: Callable[[], int]) -> None:
-        """`counters` have these labels; `clock` gives nanoseconds since 1970."""
+    def __init__(
+        self,
+        counters: Sequence[dict[Names, float]],
+        clock: Callable[[], int],
+        *,
+        detailed: dict[Names, float] | None = None,
+        details: Sequence[str] = (),
+    ) -> None:
+        """`counters` have these labels; `clock` gives nanoseconds since 1970.
+
+        `detailed` is a counter with one label more, whose values are `details` and `OTHER`.
+        """
         self._counters = counters
         self._clock = clock
+        self._detailed = {} if detailed is None else detailed
+        self._details = details
         self._sets: dict[Names, _Set] = {}
         self._left_over: dict[Names, _Set] = {}
         """Those without a schedule."""
@@ -109,6 +130,8 @@ class LabelSets:
         found.schedules += 1
         for counter in self._counters:
             counter.setdefault(found.labels, 0)
+        for detail in self._details:
+            self._detailed.setdefault((*found.labels, detail), 0)
 
     def forget(self, names: Names) -> None:
         """Count one schedule less; the labels go with the last."""
@@ -147,6 +170,8 @@ class LabelSets:
             self._own -= 1
             for counter in self._counters:
                 counter.pop(found.labels, None)
+            for detail in (*self._details, OTHER):
+                self._detailed.pop((*found.labels, detail), None)
 
 
 def _label(name: str) -> str:

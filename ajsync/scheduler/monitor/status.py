@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from ajsync.asyncjobs.presence import NOT_ASKED, Presence
 from ajsync.scheduler.election.role import RoleState
+from ajsync.scheduler.monitor.work import WorkStatus
 from ajsync.timestamp import format_timestamp
 
 FireState = Literal["created", "repaired", "exists", "queue_error", "missed", "skipped"]
@@ -116,9 +117,11 @@ class Status:
     most 100."""
     presence: Presence = NOT_ASKED
     """The schedulers of ajsync in the account, this one among them."""
+    work: WorkStatus = field(default_factory=WorkStatus)
+    """What becomes of the tasks."""
 
 
-_INSTANTS = ("now", "since", "until", "watermark", "due", "started")
+_INSTANTS = ("now", "since", "until", "watermark", "due", "started", "last_success", "due_by")
 _DURATIONS = ("watermark_age", "clock_skew", "lateness")
 
 

@@ -17,10 +17,13 @@ from ajsync.scheduler.monitor.metrics import (
     DUPLICATES,
     IN_FLIGHT,
     INVALID_SCHEDULES,
+    LAST_OUTCOME,
+    LAST_SUCCESS,
     LATENESS_BUCKETS,
     METRICS,
     MISSED,
     MISSED_REASONS,
+    NEXT_FIRE,
     REPAIRED,
     RETRIES,
     SCHEDULES,
@@ -97,6 +100,10 @@ def test_every_name_is_in_the_table_and_every_name_of_the_table_appears() -> Non
     metrics.schedulers(Presence())
     metrics.failed("EMAIL", "email:tick")
     metrics.enqueue_failed("EMAIL")
+    metrics.task_state("EMAIL", "complete")
+    metrics.show(LAST_SUCCESS, [(("A",), 1.5)])
+    metrics.show(LAST_OUTCOME, [(("A", "complete"), 1)])
+    metrics.show(NEXT_FIRE, [(("A",), 2.5)])
     typed = [tuple(line.split()[2:]) for line in lines(metrics) if line.startswith("# TYPE ")]
     assert typed == [(metric.name, metric.kind) for metric in METRICS]
 
@@ -243,7 +250,45 @@ def test_long_names_are_cut_in_labels_and_stay_apart() -> None:
     counted = values(metrics, "choria_asyncjobs_task_scheduler_scheduled_count")
     assert list(counted.values()) == [1] * len(HOSTILE)
     assert all(len(label.encode()) <= LONGEST_LABEL for labels in counted for label in labels)
-    assert len(metrics.exposition()) < 1000 * 2 * len(HOSTILE)
+    assert len(metrics.exposition()) < 3000 * len(HOSTILE)
+
+
+def test_the_tasks_of_known_queues_are_counted_from_zero_by_state() -> None:
+    metrics = Metrics("a")
+    metrics.expect("EMAIL", "email:tick")
+    metrics.task_state("EMAIL", "expired")
+    counted = values(metrics, "ajsync_tasks_total")
+    assert {queue for queue, _ in counted} == {"EMAIL"}
+    assert {state: count for (_, state), count in counted.items() if count} == {"expired": 1}
+    assert {"complete", "terminated", "retry", "queue_error"} <= {state for _, state in counted}
+    assert not {"skipped", "missed", "unknown"} & {state for _, state in counted}
+    metrics.forget("EMAIL", "email:tick")
+    assert values(metrics, "ajsync_tasks_total") == {}
+
+
+def test_states_that_others_have_made_up_share_a_series() -> None:
+    metrics = Metrics("a")
+    metrics.expect("EMAIL", "email:tick")
+    for number in range(1000):
+        metrics.task_state("EMAIL", f"made up {number}")
+    counted = values(metrics, "ajsync_tasks_total")
+    assert counted["EMAIL", "(other)"] == 1000
+    assert len(counted) == 10
+    metrics.forget("EMAIL", "email:tick")
+    assert values(metrics, "ajsync_tasks_total") == {}
+
+
+def test_series_of_schedules_are_those_that_were_shown_last_with_names_as_other_labels() -> None:
+    metrics = Metrics("a")
+    assert "ajsync_schedule_last" not in metrics.exposition().decode()
+    metrics.show(LAST_OUTCOME, [(("OLD", "new"), 1)])
+    metrics.show(LAST_OUTCOME, [(('"\n\\', "complete"), 1), (("x" * 400_000, "expired"), 1)])
+    counted = values(metrics, "ajsync_schedule_last_outcome")
+    assert [state for _, state in counted] == ["complete", "expired"]
+    assert next(iter(counted))[0] == '"\n\\'
+    assert len(metrics.exposition()) < 20_000
+    metrics.show(LAST_OUTCOME, [])
+    assert "ajsync_schedule_last" not in metrics.exposition().decode()
 
 
 def test_a_name_as_long_as_a_label_may_be_is_whole() -> None:

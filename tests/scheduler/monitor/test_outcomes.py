@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from ajsync.asyncjobs.ids import fire_task_id
 from ajsync.asyncjobs.outcome import MISSED, SKIPPED, STATES, UNKNOWN, WorkOutcome, newer, schedule_outcome
-from ajsync.scheduler.monitor.outcomes import MOST_EXPECTED, MOST_OPEN, Outcomes
+from ajsync.scheduler.monitor.outcomes import Outcomes
+from ajsync.scheduler.monitor.tracked import MOST_EXPECTED, MOST_OPEN
 from ajsync.timestamp import NANOSECONDS as SECOND
 
 DUE = 1_795_443_006 * SECOND
@@ -37,13 +38,18 @@ def see(outcomes: Outcomes, *seen: WorkOutcome, name: str = "A", queue: str = "E
     return [outcomes.see(name, queue, each) for each in seen]
 
 
+def found(outcomes: Outcomes, fires: list[WorkOutcome], *, is_whole: bool, open_from: int = 10**6) -> None:
+    """Find the last fires of the schedule; from the fire of this number on, more may still come."""
+    outcomes.found("A", "EMAIL", fires, open_from=DUE + open_from * SECOND, is_whole=is_whole)
+
+
 ENDED = [state for state in STATES if not work(state).is_unfinished]
 
 
 @st.composite
 def fires(draw: st.DrawFn) -> list[list[WorkOutcome]]:
     """The lives of fires in the order of their due instants, none of which ends before the one before it."""
-    found = []
+    lives = []
     for number in range(draw(st.integers(1, 12))):
         life = [work("new", number, lateness=3)]
         tries = draw(st.integers(0, 2))
@@ -53,8 +59,8 @@ def fires(draw: st.DrawFn) -> list[list[WorkOutcome]]:
                 work("retry", number, tries=tried, last_error="no such host"),
             ]
         end = draw(st.sampled_from(ENDED))
-        found.append([work(end, number)] if end in WITHOUT_TASK else [*life, work(end, number, tries=tries + 1)])
-    return found
+        lives.append([work(end, number)] if end in WITHOUT_TASK else [*life, work(end, number, tries=tries + 1)])
+    return lives
 
 
 @given(fires())
@@ -102,9 +108,9 @@ def test_a_task_is_known_by_its_id_from_before_it_is_made_until_a_later_one_has_
     outcomes = Outcomes()
     first, second = expect(outcomes, 1), expect(outcomes, 2)
     assert outcomes.of("A") is None
-    assert outcomes.fire_of(first) == ("A", "EMAIL", DUE + SECOND)
+    assert outcomes.fire_of(first) == ("A", "EMAIL", DUE + SECOND, "")
     see(outcomes, work("new", 1), work("new", 2))
-    assert outcomes.fire_of(first) is not None
+    assert outcomes.fire_of(first) == ("A", "EMAIL", DUE + SECOND, "new")
     see(outcomes, work("complete", 1))
     assert outcomes.fire_of(first) is None
     see(outcomes, work("complete", 2))
@@ -149,18 +155,18 @@ def test_what_is_kept_of_a_schedule_does_not_grow_with_its_fires() -> None:
 def test_fires_that_are_found_replace_what_was_known() -> None:
     outcomes = Outcomes()
     see(outcomes, *(work("expired", number) for number in range(5)))
-    found = [work("expired", 9), work("complete", 8)]
-    outcomes.found("A", "EMAIL", found, is_whole=True)
-    assert outcomes.of("A") == schedule_outcome(found)
+    last = [work("expired", 9), work("complete", 8)]
+    found(outcomes, last, is_whole=True)
+    assert outcomes.of("A") == schedule_outcome(last)
     assert outcomes.fire_of(fire_task_id("A", DUE + 9 * SECOND)) is not None
-    outcomes.found("A", "EMAIL", [], is_whole=True)
-    assert outcomes.of("A") == schedule_outcome(found)
+    found(outcomes, [], is_whole=True)
+    assert outcomes.of("A") == schedule_outcome(last)
 
 
 def test_what_was_heard_while_fires_were_looked_for_is_not_lost() -> None:
     outcomes = Outcomes()
     see(outcomes, work("complete", 5, tries=1), work("new", 6))
-    outcomes.found("A", "EMAIL", [work("active", 5), work("complete", 4)], is_whole=True)
+    found(outcomes, [work("active", 5), work("complete", 4)], is_whole=True)
     kept = outcomes.of("A")
     assert kept is not None
     assert (kept.last, kept.last_success) == (work("new", 6), DUE + 5 * SECOND)
@@ -169,7 +175,7 @@ def test_what_was_heard_while_fires_were_looked_for_is_not_lost() -> None:
 def test_a_success_of_which_the_task_is_deleted_is_not_forgotten() -> None:
     outcomes = Outcomes()
     see(outcomes, work("complete", 5), work("complete", 6))
-    outcomes.found("A", "EMAIL", [work(UNKNOWN, 7), work(UNKNOWN, 6), work(UNKNOWN, 5)], is_whole=False)
+    found(outcomes, [work(UNKNOWN, 7), work(UNKNOWN, 6), work(UNKNOWN, 5)], is_whole=False)
     kept = outcomes.of("A")
     assert kept is not None
     assert (kept.last.state, kept.last_success) == (UNKNOWN, DUE + 6 * SECOND)
@@ -178,11 +184,11 @@ def test_a_success_of_which_the_task_is_deleted_is_not_forgotten() -> None:
 def test_failures_from_before_those_that_are_found_still_count() -> None:
     outcomes = Outcomes()
     see(outcomes, *(work("expired", number) for number in range(100)))
-    outcomes.found("A", "EMAIL", [work("expired", number) for number in range(40, 101)], is_whole=False)
+    found(outcomes, [work("expired", number) for number in range(40, 101)], is_whole=False)
     kept = outcomes.of("A")
     assert kept is not None
     assert (kept.failures, kept.failing_since) == (100, DUE)
-    outcomes.found("A", "EMAIL", [work("expired", number) for number in range(100, 102)], is_whole=True)
+    found(outcomes, [work("expired", number) for number in range(100, 102)], is_whole=True)
     kept = outcomes.of("A")
     assert kept is not None
     assert (kept.failures, kept.failing_since) == (2, DUE + 100 * SECOND)

@@ -1,0 +1,132 @@
+"""The fires of one schedule that are tracked: the newest, those whose work has not ended, and what the rest comes to.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ajsync.asyncjobs.outcome import ACTIVE, COMPLETE, ScheduleOutcome, WorkOutcome, is_failure, newer, schedule_outcome
+
+MOST_OPEN = 8
+"""Fires of one schedule whose work has not ended, besides the newest; older ones count as they are then."""
+MOST_EXPECTED = 8
+"""Fires of one schedule of which nothing is known yet."""
+_NOT_KEPT = WorkOutcome(0, "", "", 0)
+
+
+class Waiting(NamedTuple):
+    """The first fire since the last success of a schedule whose work has not succeeded."""
+
+    name: str
+    last_success: int
+    """Its due instant, in nanoseconds since 1970; 0 if none is known."""
+    due: int
+    active: bool
+    """Whether a worker has it."""
+
+
+@dataclass(slots=True, eq=False)
+class TrackedSchedule:
+    """What is kept of one schedule."""
+
+    name: str
+    queue: str
+    fires: list[WorkOutcome] = field(default_factory=list)
+    """By due instant: those whose work has not ended, and the newest."""
+    expected: tuple[int, ...] = ()
+    """The due instants of fires of which nothing is known yet."""
+    before: ScheduleOutcome | None = None
+    """What all earlier fires come to; the last of them is not kept."""
+    is_looked_up: bool = False
+    """Whether its last fires were looked for, and not only heard of."""
+
+    @property
+    def newest(self) -> WorkOutcome | None:
+        """Of the last fire; None if nothing is known of any."""
+        return self.fires[-1] if self.fires else None
+
+    def outcome(self) -> ScheduleOutcome | None:
+        """What became of the last fires; None if nothing is known of any."""
+        return schedule_outcome(self.fires, self.before)
+
+    def failing_since(self) -> int:
+        """Since when its work fails, in nanoseconds since 1970; 0 if it does not."""
+        if not (self.before is not None and self.before.failures) and not any(map(is_failure, self.fires)):
+            return 0  # mostly
+        known = self.outcome()
+        return known.failing_since if known is not None else 0
+
+    def is_uncertain(self, before: int, *, unfinished: bool) -> bool:
+        """Whether its fires have to be looked up: they never were, or nothing was heard of one due before an instant.
+
+        With `unfinished` also if the work of one that was due before had not ended when it was heard of last.
+        """
+        if not self.is_looked_up or (self.expected and min(self.expected) < before):
+            return True
+        return unfinished and any(each.is_unfinished and each.due < before for each in self.fires)
+
+    def waiting(self) -> Waiting | None:
+        """What it waits for; None if its last fire has succeeded, or nothing is known to be under way or failed."""
+        if not self.fires or self.fires[-1].state == COMPLETE:
+            return None
+        known = self.outcome()
+        assert known is not None
+        found = next((each for each in self.fires if each.due > known.last_success and each.is_unfinished), None)
+        if known.failures and (found is None or found.due >= known.failing_since):
+            return Waiting(self.name, known.last_success, known.failing_since, active=False)
+        if found is None:
+            return None
+        return Waiting(self.name, known.last_success, found.due, found.state == ACTIVE)
+
+    def merge(self, found: Sequence[WorkOutcome], *, is_whole: bool) -> Sequence[WorkOutcome]:
+        """Put fires that were found in place of those that are tracked; returns those that are not tracked any more.
+
+        What was heard of them meanwhile is kept, and so is what came after the first of them.
+        """
+        known = self.outcome()
+        latest = {each.due: each for each in found}
+        oldest = min(latest)
+        dropped = []
+        for each in self.fires:
+            if each.due in latest:
+                latest[each.due] = newer(latest[each.due], each)
+            elif each.due > oldest:
+                latest[each.due] = each
+            else:
+                dropped.append(each)
+        self.fires = [latest[due] for due in sorted(latest)]
+        self.before = None if known is None else _earlier(known, self.fires, is_whole)
+        return dropped
+
+    def fold(self) -> Sequence[WorkOutcome]:
+        """Keep of earlier fires only those whose work has not ended; returns those that are not tracked any more."""
+        if len(self.fires) < 2:
+            return ()
+        *earlier, newest = self.fires
+        still_open = [each for each in earlier if each.is_unfinished][-MOST_OPEN:]
+        if len(still_open) == len(earlier):
+            return ()
+        kept = {each.due for each in still_open}
+        folded = [each for each in earlier if each.due not in kept]
+        if (found := schedule_outcome(folded, self.before)) is not None:
+            self.before = ScheduleOutcome(
+                _NOT_KEPT, found.last_success, found.last_failure, found.failing_since, found.failures
+            )
+        self.fires = [*still_open, newest]
+        return folded
+
+
+def _earlier(known: ScheduleOutcome, found: Sequence[WorkOutcome], is_whole: bool) -> ScheduleOutcome:
+    """What the fires before those that were found come to, if all together came to what is known.
+
+    Some workers delete a task that has succeeded, so a success that was heard of counts although it is not found.
+    """
+    since, success = known.failing_since, known.last_success
+    if is_whole or not 0 < since < found[0].due:
+        return ScheduleOutcome(_NOT_KEPT, success)
+    more = known.failures - sum(is_failure(each) for each in found)
+    return ScheduleOutcome(_NOT_KEPT, success, since, since, max(more, 1))
