@@ -70,7 +70,7 @@ def _failure(stage: Stage) -> Iterator[Scene]:
     stage.call("apply", "--yes", "--allow-deletes", "9")
     with stage.running("scheduler", "dev1", until=lambda: '"leader": "dev1"' in stage.call("status", "--json")):
         asyncio.run(_put_past(json.loads(stage.context.read_text(encoding="utf-8"))["url"]))
-        yield _scene(stage, "status", "status", columns=96)
+        yield _scene(stage, "status", "status", columns=104)
         yield _scene(stage, "history", "history", "INVOICES_SEND", "--last", "5", columns=84)
 
 
