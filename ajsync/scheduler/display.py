@@ -13,7 +13,7 @@ from ajsync.asyncjobs.outcome import ScheduleOutcome
 from ajsync.errors import ScheduleError, UnreachableError
 from ajsync.scheduler.monitor.day import LastDay
 from ajsync.scheduler.monitor.queues import MOST_QUEUES, Queues
-from ajsync.scheduler.monitor.view import Past, View
+from ajsync.scheduler.monitor.view import Past, View, Work
 from ajsync.scheduler.overview import status_of
 from ajsync.scheduler.scheduler import Scheduler
 from ajsync.text import cut
@@ -34,6 +34,8 @@ class Display:
         self._scheduler = scheduler
         self._queues = Queues(scheduler.connection)
         self._day = LastDay(scheduler.clock())
+        self._heard = 0
+        self._made_by_others = 0
 
     @asynccontextmanager
     async def sampling(self) -> AsyncIterator[None]:
@@ -54,6 +56,7 @@ class Display:
             paused=scheduler.pauses.schedules(),
             problems=scheduler.records.all_problems(),
             invalid=scheduler.records.invalid_names(),
+            work=self._work(),
             queues=self._queues.known,
             last_day=self._day.spans(scheduler.clock()),
             lateness=scheduler.records.lately(),
@@ -61,7 +64,8 @@ class Display:
 
     def outcomes(self, names: Sequence[str]) -> Mapping[str, ScheduleOutcome]:
         """What became of the last fires of some schedules."""
-        return {}
+        of = self._scheduler.outcomes.of
+        return {name: outcome for name in names if (outcome := of(name)) is not None}
 
     async def refresh(self) -> None:
         """Ask for the queues."""
@@ -84,6 +88,21 @@ class Display:
             trouble = cut(str(errors.exceptions[0]))
         return Past(found, trouble)
 
+    def _work(self) -> Work:
+        outcomes = self._scheduler.outcomes
+        return Work(
+            failing=dict(outcomes.failing()),
+            all_failing=outcomes.all_failing(),
+            overdue={
+                name: (by, outcome) for name, by in outcomes.overdue() if (outcome := outcomes.of(name)) is not None
+            },
+            all_overdue=outcomes.all_overdue(),
+            states=dict(outcomes.states()),
+            counts=outcomes.counts(),
+            complete=outcomes.is_complete,
+            trouble=outcomes.trouble,
+        )
+
     def _most_used(self) -> list[str]:
         counts = Counter(task.queue for task in self._scheduler.agenda.tasks().values())
         return [name for name, _ in counts.most_common(MOST_QUEUES)]
@@ -94,5 +113,10 @@ class Display:
             await asyncio.sleep(_SAMPLE_SECONDS)
 
     def _count(self) -> None:
+        """Take in the counters. What was made is counted by its leader, and heard by all others."""
         made, missed = self._scheduler.metrics.fires()
-        self._day.see(self._scheduler.clock(), made, missed, 0)
+        heard, failed = self._scheduler.metrics.heard()
+        if not self._scheduler.leads:
+            self._made_by_others += max(heard - self._heard, 0)
+        self._heard = heard
+        self._day.see(self._scheduler.clock(), made + self._made_by_others, missed, failed)

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.remedy import about
-from ajsync.config.export import export_yaml
 from ajsync.errors import InvalidError
 
 
 def source_text(task: ScheduledTask) -> str:
     """What `ajsync export` writes of a schedule, but for its payload; a comment if a file cannot express it."""
+    from ajsync.config.export import export_yaml  # a scheduler needs it only if somebody looks at a schedule
+
     try:
         exported = export_yaml([replace(task, payload=None)])
     except InvalidError as error:

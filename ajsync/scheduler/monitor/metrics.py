@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Literal, get_args
 
 from ajsync.asyncjobs.names import SCHEDULER_ELECTION
-from ajsync.asyncjobs.outcome import STATES, WITHOUT_TASK
+from ajsync.asyncjobs.outcome import STATES, WITHOUT_TASK, words_of
 from ajsync.asyncjobs.presence import ROLES, Presence
+from ajsync.asyncjobs.tasks import NEW
 from ajsync.scheduler.election.role import RoleState, TakeoverKind
 from ajsync.scheduler.monitor.series import (
     OTHER,
@@ -267,6 +268,16 @@ class Metrics:
         """How many tasks this scheduler has made, and how many fires it has missed, but for those of `overlap`."""
         missed = self._series[MISSED]
         return sum(self._late), int(sum(missed.values()) - missed[("overlap",)])
+
+    def heard(self) -> tuple[int, int]:
+        """How many tasks of schedules were heard to be made, and how many to have ended without success.
+
+        Both shrink when a queue is forgotten.
+        """
+        counts = Counter[str]()
+        for (_, state), count in self._series[TASKS].items():
+            counts[state] += int(count)
+        return counts[NEW], sum(count for state, count in counts.items() if words_of(state).tone == "bad")
 
     def watermark(self, instant: int | None) -> None:
         """Set up to when all fires are acknowledged, in nanoseconds since 1970."""

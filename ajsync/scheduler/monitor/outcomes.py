@@ -69,6 +69,14 @@ class Outcomes:
         """How many schedules fail."""
         return sum(map(self._knows, self._failing))
 
+    def all_failing(self) -> frozenset[str]:
+        """The names of all schedules that fail."""
+        return frozenset(filter(self._knows, self._failing))
+
+    def all_overdue(self) -> frozenset[str]:
+        """The names of all schedules that should have succeeded by now."""
+        return frozenset(filter(self._knows, self._overdue))
+
     def overdue(self, most: int = 200) -> list[tuple[str, int]]:
         """The schedules that should have succeeded by an instant that has passed, `most` of them, and that instant.
 

@@ -25,17 +25,21 @@ class Work:
     """What is known of the work behind the fires. Instants are nanoseconds since 1970."""
 
     failing: Mapping[str, ScheduleOutcome] = field(default_factory=dict)
-    """Schedules whose work fails, by name, those that fail for longest first; if there are very many, only a part."""
-    failing_count: int = 0
-    overdue: Mapping[str, int] = field(default_factory=dict)
+    """Schedules whose work fails, those that fail for longest first; if there are very many, only a part."""
+    all_failing: frozenset[str] = frozenset()
+    """The names of all of them."""
+    overdue: Mapping[str, tuple[int, ScheduleOutcome]] = field(default_factory=dict)
     """Schedules that should have succeeded by an instant, and have not; if there are very many, only a part."""
-    overdue_count: int = 0
+    all_overdue: frozenset[str] = frozenset()
+    """The names of all of them."""
     states: Mapping[str, str] = field(default_factory=dict)
     """The state of the last fire of each schedule of which any is known."""
     counts: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """By queue and state, how many schedules have a last fire in that state."""
     complete: bool = True
     """Whether everything was looked up that happened before this scheduler listened."""
+    trouble: str = ""
+    """Why this may be out of date; empty if nothing is wrong."""
 
 
 @dataclass(frozen=True, slots=True)

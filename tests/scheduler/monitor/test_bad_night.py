@@ -1,7 +1,8 @@
-"""What goes wrong in a night is found wherever an operator looks: in `status`, in `tail`, and in the metrics."""
+"""What goes wrong in a night is found wherever an operator looks: `status`, `tail`, the pages, and the metrics."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from tests.scheduler.monitor.bad_night import BadNight, bad_night
 from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
+
+WRONG = "What is wrong"
+"""The heading of the problems on the front page."""
 
 
 async def test_failing_slow_and_missing_workers_a_full_queue_and_a_killed_leader_are_found(
@@ -33,13 +37,14 @@ async def find_what_workers_and_queues_do(night: BadNight) -> None:
         "WAITS": ["new"],
         "FULL": ["new"],
     }
-    await until(lambda: all(night.told(name) == states for name, states in ends.items()), lambda: night.news)
-    failed = [each["last_error"] for each in night.news if each["event"] == "task" and each["state"] == "terminated"]
-    assert {*failed} == {"no such host"}
+    await until(
+        lambda: all(night.told(name) == states for name, states in ends.items()), lambda: night.news, seconds=60
+    )
+    (failed,) = [each for each in night.news if each.get("state") == "terminated"]
+    assert failed["last_error"] == "no such host"
 
     # The leader says that the queue is full once it has tried for ten seconds.
     await until(lambda: night.schedules()["FULL"]["unqueued_since"] is not None, lambda: night.status().stdout)
-    await until(lambda: [each["name"] for each in night.news if each["event"] == "open"] == ["FULL"])
     found = night.schedules()
     assert {name: each["verdict"] for name, each in found.items()} == {
         "GOOD": "fine",
@@ -67,8 +72,33 @@ async def find_what_workers_and_queues_do(night: BadNight) -> None:
     check = night.status("--check")
     assert (check.returncode, "1 failing, 3 late, 1 fine" in check.stdout) == (2, True)
 
+    for scheduler in ("one", "two"):
+        await find_on_the_page(night, scheduler)
+    queues = (await night.page("one")).tables["Queues"]
+    assert ["FULL", "1 of 1"] in [row[:2] for row in queues]
+
     assert await night.metric("one", "ajsync_scheduler_lateness_seconds_count") == len(found) - 1
     assert await night.metric("one", "ajsync_scheduler_open_fires") == 1
+
+
+async def find_on_the_page(night: BadNight, scheduler: str) -> None:
+    """The front page of leader and stand-by is red, and names each schedule with what to do."""
+    wanted = {
+        "FAILS": "ajsync history FAILS",
+        "HANGS": f"ajc task view {fire_task_id('HANGS', night.due)}",
+        "WAITS": "ajsync info",
+        "Queue FULL": "ajsync info",
+    }
+    missing = [*wanted]
+    while missing:
+        page = await night.page(scheduler)
+        found = dict(zip(page.column(WRONG, "Problem"), page.column(WRONG, "To do"), strict=True))
+        missing = [about for about in wanted if not any(what.startswith(f"{about} ") for what in found)]
+    assert {about: todo for about in wanted for what, todo in found.items() if what.startswith(f"{about} ")} == wanted
+    assert page.headings[0].endswith(" problems")
+    assert [row for row in page.column(WRONG, "Problem") if row.startswith("GOOD")] == []
+    text = (await night.page(scheduler, "/schedule?name=FAILS")).text
+    assert "no such host" in text
 
 
 async def find_that_the_leader_was_killed(night: BadNight) -> None:
@@ -79,15 +109,23 @@ async def find_that_the_leader_was_killed(night: BadNight) -> None:
     scheduler = json.loads(night.status("-o", "json").stdout)["scheduler"]
     assert scheduler["leader"] == "two"
     assert await night.metric("two", 'ajsync_scheduler_takeovers_total{kind="silent"}') == 1
+    page = await night.page("two")
+    assert "The leadership has moved 1 time since" in page.text
+    await until_said(night, "two", "No scheduler stands by.")
     with pytest.raises(ConnectionRefusedError):  # for Prometheus it is down
         await night.metric("one", "ajsync_build_info")
+
+
+async def until_said(night: BadNight, scheduler: str, text: str) -> None:
+    """Wait until the front page says something."""
+    while text not in (await night.page(scheduler)).text:
+        await asyncio.sleep(0.2)
 
 
 async def find_that_nobody_leads(night: BadNight) -> None:
     """Nothing is fired any more, and that is what a monitor says first."""
     night.kill("two")
     await until(lambda: "No scheduler leads" in night.status("GOOD").stdout)
-    await until(lambda: any(each["event"] == "silent" for each in night.news), lambda: night.news)
     check = night.status("GOOD", "--check")
     assert check.returncode == 2
     assert check.stdout.startswith("AJSYNC CRITICAL - No scheduler leads, so nothing fires.")

@@ -69,4 +69,4 @@ def failing(view: View, **found: ScheduleOutcome) -> View:
     """The same view in which the work of some schedules fails."""
     assert view.work is not None
     states = {**view.work.states, **{name: each.last.state for name, each in found.items()}}
-    return replace(view, work=replace(view.work, failing=found, failing_count=len(found), states=states))
+    return replace(view, work=replace(view.work, failing=found, all_failing=frozenset(found), states=states))

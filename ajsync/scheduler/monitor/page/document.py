@@ -55,9 +55,10 @@ def health(view: View) -> Health:
     count = trouble_count(view, found)
     if found:
         tone: Tone = "bad" if any(each.tone == "bad" for each in found) else "warn"
+        title = counted(count, "problem" if tone == "bad" else "warning")
         said = [f"<li>{_said(each)}</li>" for each in found[:_SAID]]
         more = f"<li>And {count - len(said):,} more.</li>" if count > len(said) else ""
-        return Health(tone, counted(count, "problem"), f"<ul>{''.join(said)}{more}</ul>", found, count)
+        return Health(tone, title, f"<ul>{''.join(said)}{more}</ul>", found, count)
     status = view.status
     if status.role is RoleState.STARTING:
         return Health("calm", "Starting", "<p>The schedules are being read.</p>", (), 0)

@@ -25,7 +25,8 @@ _PIECES = re.compile(r"[^\s_.:/-]{1,16}[\s_.:/-]?|[\s_.:/-]")
 
 def text(value: str) -> str:
     """Text of others as HTML: it keeps its writing direction to itself, and long names can break at their parts."""
-    return "<bdi>" + "<wbr>".join(map(escape, _PIECES.findall(excerpt(value)))) + "</bdi>"
+    pieces = "<wbr>".join(map(escape, _PIECES.findall(excerpt(value))))
+    return f"<bdi>{pieces.replace(' <wbr>', ' ')}</bdi>"  # at a space a line breaks anyway
 
 
 def badge(tone: Tone, words: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from ajsync.asyncjobs.outcome import words_of
 from ajsync.scheduler.election.role import RoleState
 from ajsync.scheduler.monitor.page.document import Health, document, health
-from ajsync.scheduler.monitor.page.html import DASH, Heading, TimeWriter, badge, command, section, table, text
+from ajsync.scheduler.monitor.page.html import DASH, Heading, TimeWriter, badge, command, table, text
 from ajsync.scheduler.monitor.page.query import Query
 from ajsync.scheduler.monitor.page.strips import last_day, next_day
 from ajsync.scheduler.monitor.page.trouble import Trouble
@@ -88,8 +88,29 @@ def _schedulers(status: Status, when: TimeWriter) -> str:
     began = f"since {when.time(status.started)}, when this scheduler began"
     within = "in the last 24 hours" if status.now - status.started >= _DAY else began
     last = f", last at {when.time(day[0])}" if day else ""
-    moved = f"The leadership has moved {counted(len(day), 'time')} {within}{last}."
-    return section("Schedulers", f"<p>{leads} {here} {moved}</p>\n")
+    often = f"moved {counted(len(day), 'time')}" if day else "not moved"
+    moved = f"The leadership has {often} {within}{last}."
+    presence = status.presence
+    unknown = f"Which others there are is not known: {text(presence.trouble)}." if presence.trouble else ""
+    more = f"And {presence.more:,} more." if presence.more else ""
+    headings = (
+        Heading("Scheduler", "name"),
+        Heading("Role", "state"),
+        Heading("Since", "time"),
+        Heading("Schedules", "number"),
+        Heading("Version"),
+    )
+    rows = [
+        (
+            text(each.name),
+            badge("good" if each.role == "leader" else "calm", each.role),
+            f"{when.time(each.since)} <small>{when.ago(each.since)}</small>",
+            f"{each.schedules:,}",
+            text(each.version),
+        )
+        for each in presence.schedulers
+    ]
+    return table("Schedulers", headings, rows, " ".join(filter(None, (more, leads, here, moved, unknown))))
 
 
 def _queues(view: View, when: TimeWriter) -> str:

@@ -14,7 +14,7 @@ from ajsync.scheduler.monitor.page.document import document, health
 from ajsync.scheduler.monitor.page.html import Heading, TimeWriter, badge, command, section, table, text
 from ajsync.scheduler.monitor.page.query import Query
 from ajsync.scheduler.monitor.page.schedules import state_cell, task_of
-from ajsync.scheduler.monitor.page.trouble import Trouble, failure
+from ajsync.scheduler.monitor.page.trouble import Trouble, failure, overdue
 from ajsync.scheduler.monitor.view import Past, View
 from ajsync.text import escape as visible_line
 from ajsync.text import span
@@ -59,7 +59,7 @@ def _about(view: View, name: str, task: ScheduledTask | None, outcome: ScheduleO
     elif outcome is not None and outcome.failures and name in view.tasks:
         lines.append(_wrong(failure(view, name, outcome), when))
     elif view.work is not None and name in view.work.overdue:
-        lines.append(f"<p>It should have succeeded by {when.time(view.work.overdue[name])}.</p>")
+        lines.append(_wrong(overdue(view, name), when))
     if task is not None and task.settings.description:
         lines.append(f"<p>{text(task.settings.description)}</p>")
     return section(text(name), "\n".join(lines) + "\n")

@@ -53,11 +53,11 @@ def verdict_of(view: View, name: str) -> Verdict:
         return "invalid"
     if name in view.paused and name not in view.tasks:
         return "paused"
-    if name in view.problems or (work is not None and name in work.failing):
+    if name in view.problems or (work is not None and name in work.all_failing):
         return "failing"
     if work is None or name not in work.states:
         return "unknown"
-    if name in work.overdue:
+    if name in work.all_overdue:
         return "late"
     return "unknown" if work.states[name] == "unknown" else "fine"
 

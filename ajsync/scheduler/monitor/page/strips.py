@@ -42,11 +42,13 @@ def last_day(spans: Sequence[Span], when: TimeWriter, *, followed: bool) -> str:
         ground = _ground(number, "day" if span.known else "unknown")
         bars.append(f"<g>{title}{ground}{base}{marks if span.failed else ''}</g>")
     fired, missed, failed = (sum(getattr(span, name) for span in spans) for name in ("fired", "missed", "failed"))
-    told = f"This scheduler has made {counted(fired, 'task')} and missed {counted(missed, 'fire')}"
-    told += f"; {counted(failed, 'task')} failed" if followed else ""
+    made, lost = counted(fired, "task"), counted(missed, "fire")
+    told = f"This scheduler has made {made} and missed {lost}"
+    if followed:  # what others make is heard, too
+        told = f"{made} made, {lost} missed by this scheduler, {counted(failed, 'task')} failed"
     first = next((span.start for span in spans if span.known), None)
-    whole = spans[0].known
-    since = "" if whole or first is None else f" Counted since this scheduler began; {when.time(first)} on is whole."
+    complete = "" if first is None else f"; complete from {when.plain(first)} on"
+    since = "" if spans[0].known else f" Counted since this scheduler began{complete}."
     names = {
         "fired": "made",
         "missed": "missed",

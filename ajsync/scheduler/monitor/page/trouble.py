@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ajsync.asyncjobs.outcome import ScheduleOutcome, words_of
-from ajsync.asyncjobs.remedy import BACKLOG, about, remedy
+from ajsync.asyncjobs.remedy import BACKLOG, remedy
 from ajsync.scheduler.election.role import RoleState
 from ajsync.scheduler.election.watermark import WATERMARK_KEY
 from ajsync.scheduler.monitor.view import View
@@ -51,9 +51,9 @@ def troubles(view: View) -> tuple[Trouble, ...]:
 
 def trouble_count(view: View, listed: tuple[Trouble, ...]) -> int:
     """How many things are wrong, listed or not."""
-    work = view.work
-    more = 0 if work is None else work.failing_count - len(work.failing) + work.overdue_count - len(work.overdue)
-    return len(listed) + max(more, 0)
+    work, named = view.work, {each.schedule for each in listed}
+    troubled: frozenset[str] = frozenset() if work is None else work.all_failing | work.all_overdue
+    return len(listed) + len((troubled & view.tasks.keys()) - named)
 
 
 def _of_schedulers(view: View) -> Iterator[Trouble]:
@@ -77,6 +77,12 @@ def _of_schedulers(view: View) -> Iterator[Trouble]:
         where, when = ("ahead of", "early") if skew > 0 else ("behind", "late")
         text = f"The clock of this scheduler is {span(abs(skew))} {where} the server's, so tasks are fired {when}."
         yield Trouble("warn", text, "timedatectl")
+    if status.presence.lacks_stand_by:
+        text = "No scheduler stands by. If the leader ends, nothing is fired until another one begins."
+        yield Trouble("warn", text, "ajsync scheduler", about="Leadership")
+    for name in status.presence.namesakes:
+        text = f"Several schedulers are called {name}, so that neither the election nor the logs tell them apart."
+        yield Trouble("warn", text, BACKLOG, about="Leadership")
     recent = [each for each in status.moves if status.now - each < _RECENT_MOVES]
     if len(recent) > _MANY_MOVES:
         text = "The leadership moves often: the log of each scheduler says why its term ended."
@@ -97,15 +103,15 @@ def _of_schedules(view: View) -> Iterator[Trouble]:
     work = view.work
     if work is None:
         return
+    if work.trouble:
+        text = f"What becomes of the tasks may be out of date: {work.trouble}."
+        yield Trouble("warn", text, BACKLOG)
     for name, outcome in work.failing.items():
         if name not in view.problems and name in view.tasks:
             yield failure(view, name, outcome)
-    for name, since in work.overdue.items():
-        if name not in view.problems and name not in work.failing and name in view.tasks:
-            state = work.states.get(name, "")
-            meaning = words_of(state).meaning if state else "Nothing is known of its last task."
-            todo = BACKLOG if state in ("", "new") else about("history", name)
-            yield Trouble("warn", f"It should have succeeded by now. {meaning}", todo, name, since)
+    for name in work.overdue:
+        if name not in view.problems and name not in work.all_failing and name in view.tasks:
+            yield overdue(view, name)
 
 
 def failure(view: View, name: str, outcome: ScheduleOutcome) -> Trouble:
@@ -116,6 +122,14 @@ def failure(view: View, name: str, outcome: ScheduleOutcome) -> Trouble:
     tone: Literal["bad", "warn"] = "warn" if outcome.tone == "warn" else "bad"
     todo = remedy(view.tasks[name], outcome)
     return Trouble(tone, text, todo, name, outcome.failing_since or last.due, outcome.failures)
+
+
+def overdue(view: View, name: str) -> Trouble:
+    """That a schedule should have succeeded by now."""
+    assert view.work is not None
+    by, outcome = view.work.overdue[name]
+    text = f"It should have succeeded by now. {words_of(outcome.last.state).meaning}"
+    return Trouble("warn", text, remedy(view.tasks[name], outcome), name, by)
 
 
 def _sentence(problem: str) -> str:

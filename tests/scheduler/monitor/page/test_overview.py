@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ajsync.asyncjobs.outcome import STATES
+from ajsync.asyncjobs.presence import Presence, PresenceRole, SchedulerPresence
 from ajsync.scheduler.election.role import RoleState
 from ajsync.scheduler.election.watermark import WATERMARK_KEY
 from ajsync.scheduler.monitor.day import SPAN, SPANS, Span
@@ -72,15 +73,36 @@ def test_a_schedule_that_cannot_be_fired_is_a_problem_with_its_cure() -> None:
 def test_one_schedule_is_one_problem_whatever_is_wrong_with_it() -> None:
     view = failing(view_of(scheduled(), problems={"tick": problem()}), tick=failed())
     assert view.work is not None
-    assert len(wrong(shown(replace(view, work=replace(view.work, overdue={"tick": NOW}, overdue_count=1))))) == 1
+    assert (
+        len(
+            wrong(
+                shown(
+                    replace(
+                        view,
+                        work=replace(
+                            view.work,
+                            overdue={"tick": (NOW, failed(times=1, state="new"))},
+                            all_overdue=frozenset({"tick"}),
+                        ),
+                    )
+                )
+            )
+        )
+        == 1
+    )
 
 
 def test_work_that_is_overdue_is_a_warning() -> None:
     view = view_of(scheduled())
     assert view.work is not None
-    waiting = replace(view.work, overdue={"tick": NOW - HOUR}, overdue_count=1, states={"tick": "new"})
+    waiting = replace(
+        view.work,
+        overdue={"tick": (NOW - HOUR, failed(times=1, state="new"))},
+        all_overdue=frozenset({"tick"}),
+        states={"tick": "new"},
+    )
     document = shown(replace(view, work=waiting))
-    assert tone(document) == "warn"
+    assert (tone(document), document.headings[0]) == ("warn", "1 warning")
     ((what, since, _, todo),) = wrong(document)
     assert what == "tick It should have succeeded by now. No worker has taken it yet."
     assert (since, todo) == ("08:30:04 1 h ago", "ajsync info")
@@ -137,7 +159,10 @@ def test_the_worst_comes_first_and_of_very_many_the_first_are_shown() -> None:
     names = [f"bad-{i}" for i in range(30)]
     view = failing(view_of(*map(scheduled, names)), **{name: failed() for name in names})
     assert view.work is not None
-    view = replace(view, status=replace(view.status, clock_skew=5.0), work=replace(view.work, failing_count=1_234))
+    others = frozenset(f"other-{i}" for i in range(1_204))
+    tasks = {**view.tasks, **{name: scheduled(name) for name in others}}
+    work = replace(view.work, all_failing=view.work.all_failing | others)
+    view = replace(view, status=replace(view.status, clock_skew=5.0), tasks=tasks, work=work)
     document = shown(view)
     assert document.headings[0] == "1,235 problems"
     assert [row[0].partition(" ")[0] for row in wrong(document)] == names[:LISTED]
@@ -164,6 +189,35 @@ def test_who_leads_since_when_and_how_often_that_moved_is_said() -> None:
     assert "The scheduler sched-b leads. sched-a, which shows this page, is ready" in shown(view_of(shown=other)).text
     go = shown(view_of(shown=replace(other, leader_is_go=True))).text
     assert "The Go scheduler sched-b leads." in go
+
+
+def of(name: str, role: PresenceRole, **changes: Any) -> SchedulerPresence:
+    return replace(SchedulerPresence(f"{name}-1", name, role, NOW - HOUR, "1.2.3", 7), **changes)
+
+
+def test_all_schedulers_are_listed_with_their_roles_and_since_when() -> None:
+    presence = Presence((of("sched-a", "leader"), of("sched-b", "stand-by")), more=3)
+    document = shown(view_of(shown=status(presence=presence)))
+    assert document.headings[0] == "All is well"
+    assert document.tables["Schedulers"][1:] == [
+        ["sched-a", "leader", "08:30:04  1 h ago", "7", "1.2.3"],
+        ["sched-b", "stand-by", "08:30:04  1 h ago", "7", "1.2.3"],
+    ]
+    assert "And 3 more." in document.text
+    unknown = replace(presence, schedulers=(of("sched-a", "leader"),), trouble="not permitted")
+    alone = shown(view_of(shown=status(presence=unknown)))
+    assert "Which others there are is not known: not permitted." in alone.text
+    assert WRONG not in alone.headings
+
+
+def test_a_missing_stand_by_and_two_of_one_name_are_warnings() -> None:
+    document = shown(view_of(shown=status(presence=Presence((of("sched-a", "leader"),)))))
+    assert (tone(document), document.headings[0]) == ("warn", "1 warning")
+    ((what, *_, todo),) = wrong(document)
+    assert (what.partition(".")[0], todo) == ("Leadership No scheduler stands by", "ajsync scheduler")
+    twins = (of("sched-a", "leader"), of("sched-a", "stand-by", id="other"))
+    ((what, *_),) = wrong(shown(view_of(shown=status(presence=Presence(twins)))))
+    assert what.startswith("Leadership Several schedulers are called sched-a")
 
 
 def test_each_queue_shows_its_backlog_its_outcomes_and_how_late_its_fires_were() -> None:
@@ -194,12 +248,15 @@ def test_the_last_day_is_told_in_words_and_says_since_when_it_was_counted() -> N
     spans = [Span(first + number * SPAN, known=number > 10) for number in range(SPANS)]
     spans[20] = replace(spans[20], fired=5, missed=2, failed=1)
     document = shown(view_of(scheduled(), last_day=tuple(spans)))
-    assert "made 5 tasks and missed 2 fires; 1 task failed. Counted since this scheduler began" in document.text
+    assert (
+        "5 tasks made, 2 fires missed by this scheduler, 1 task failed. Counted since this scheduler began"
+        in document.text
+    )
     assert "20:00 to 20:30: 5 fired, 2 missed, 1 failed" in document.text
     whole = shown(view_of(scheduled(), last_day=tuple(replace(span, known=True) for span in spans)))
     assert "Counted since" not in whole.text
     alone = shown(view_of(scheduled(), last_day=tuple(spans), work=None))
-    assert "made 5 tasks and missed 2 fires. Counted" in alone.text
+    assert "This scheduler has made 5 tasks and missed 2 fires. Counted" in alone.text
 
 
 def test_the_next_day_says_when_most_is_due_and_that_it_is_still_counted() -> None:
@@ -249,7 +306,8 @@ def test_nothing_of_others_is_more_than_text() -> None:
 
 def full(name: str) -> Document:
     """A page with a name of others wherever one can be."""
-    state = status(name=name, leader=name, server=name, version=name, reason=name, ready=False)
+    presence = Presence((of(name, "leader", version=name), of(name, "leader", id=name)), trouble=name)
+    state = status(name=name, leader=name, server=name, version=name, reason=name, ready=False, presence=presence)
     view = view_of(
         scheduled(name),
         scheduled("tock", queue=name),

@@ -65,8 +65,15 @@ def test_what_is_wrong_with_it_is_said_with_the_command() -> None:
     assert "the queue EMAIL does not exist. Since 09:30:04. To do: ajc queues add EMAIL" in text
     view = view_of(scheduled())
     assert view.work is not None
-    late = shown(replace(view, work=replace(view.work, overdue={"tick": NOW}, overdue_count=1)))
-    assert "It should have succeeded by 09:30:04." in late.text
+    late = shown(
+        replace(
+            view,
+            work=replace(
+                view.work, overdue={"tick": (NOW, failed(times=1, state="new"))}, all_overdue=frozenset({"tick"})
+            ),
+        )
+    )
+    assert "It should have succeeded by now. No worker has taken it yet. Since 09:30:04." in late.text
 
 
 def test_it_shows_the_yaml_without_the_payload() -> None:

@@ -90,7 +90,12 @@ def test_parameters_select(query: dict[str, str], names: set[str]) -> None:
 def test_what_should_have_succeeded_by_now_is_late_and_has_to_be_found() -> None:
     view = view_of(scheduled("tick"), scheduled("tock"))
     assert view.work is not None
-    view = replace(view, work=replace(view.work, overdue={"tock": NOW - HOUR}, overdue_count=1))
+    view = replace(
+        view,
+        work=replace(
+            view.work, overdue={"tock": (NOW - HOUR, failed(times=1, state="new"))}, all_overdue=frozenset({"tock"})
+        ),
+    )
     assert selected(view, state="late") == selected(view, state="trouble") == ["tock"]
 
 
