@@ -1,4 +1,4 @@
-"""A headless Chromium, where one is installed: it draws diagrams."""
+"""A headless Chromium, where one is installed: it draws diagrams, and takes pictures of pages."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from pathlib import Path
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 _OPTIONS = (
@@ -33,6 +34,11 @@ def body_text(program: str, page: str) -> str:
     found = re.search(r"<body>(.*)</body>", output, re.DOTALL)
     assert found, output
     return html.unescape(found[1])
+
+
+def take_picture(program: str, page: str, file: Path, *, width: int, height: int) -> None:
+    """Write what a window of some pixels shows of a page to a file, as a PNG; `page` is its address."""
+    _run(program, "--hide-scrollbars", f"--window-size={width},{height}", f"--screenshot={file}", page)
 
 
 def _run(program: str, *arguments: str) -> str:

@@ -1,4 +1,4 @@
-"""The pictures of the pages: terminals in which the real program has run, and diagrams drawn by Chromium."""
+"""The pictures of the pages: terminals in which the real program has run, and what Chromium draws."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from docs.draw.chromium import find_chromium
 from docs.draw.diagrams import draw_diagrams
 from docs.draw.scenes import scenes
+from docs.draw.status_page import draw_status_page
 from docs.draw.terminal import draw_terminal
 
 TERMINALS = Path(__file__).parents[1] / "pictures" / "terminal"
@@ -25,9 +26,10 @@ def make_pictures() -> None:
         file.unlink()
     chromium = find_chromium()
     if chromium is None:
-        print("There is no Chromium, so diagrams stay as they are.", file=sys.stderr)
+        print("There is no Chromium, so diagrams and the status page stay as they are.", file=sys.stderr)
         return
     draw_diagrams(chromium)
+    draw_status_page(chromium)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.due import times_of
 from ajsync.asyncjobs.history import previous_dues
 from ajsync.asyncjobs.model import encode_scheduled_task
-from ajsync.asyncjobs.names import SCHEDULE_SUBJECT
+from ajsync.asyncjobs.names import SCHEDULE_SUBJECT, TASKS_STREAM
+from ajsync.asyncjobs.streams import make_stream
 from ajsync.asyncjobs.task_store import task_write
 from ajsync.asyncjobs.tasks import task_for_fire
 from ajsync.timestamp import NANOSECONDS
@@ -64,14 +66,25 @@ def _change(stage: Stage) -> Iterator[Scene]:
 
 def _failure(stage: Stage) -> Iterator[Scene]:
     """The work of one schedule fails, and that of another has no worker."""
+    with troubled(stage):
+        yield _scene(stage, "status", "status", columns=96)
+        yield _scene(stage, "history", "history", "INVOICES_SEND", "--last", "5", columns=84)
+
+
+@contextmanager
+def troubled(stage: Stage, *options: str) -> Iterator[None]:
+    """A scheduler runs, with some options, while the work of one schedule fails, and that of another has no worker."""
     shutil.rmtree(stage.schedules)
     stage.schedules.mkdir()
     (stage.schedules / "jobs.yaml").write_text(_JOBS, encoding="utf-8")
     stage.call("apply", "--yes", "--allow-deletes", "9")
-    with stage.running("scheduler", "dev1", until=lambda: '"leader": "dev1"' in stage.call("status", "--json")):
-        asyncio.run(_put_past(json.loads(stage.context.read_text(encoding="utf-8"))["url"]))
-        yield _scene(stage, "status", "status", columns=104)
-        yield _scene(stage, "history", "history", "INVOICES_SEND", "--last", "5", columns=84)
+
+    def leads() -> bool:
+        return '"leader": "dev1"' in stage.call("status", "--json")
+
+    asyncio.run(_put_past(json.loads(stage.context.read_text(encoding="utf-8"))["url"]))
+    with stage.running("scheduler", "dev1", *options, until=leads):
+        yield
 
 
 def _scene(stage: Stage, name: str, *arguments: str, columns: int = 80, answer: str = "") -> Scene:
@@ -104,6 +117,7 @@ _WORK: Mapping[str, Sequence[tuple[str, int, str]]] = {
 async def _put_past(url: str) -> None:
     """Let the schedules be old, and have tasks."""
     async with connect(context_for_server(url)) as connection:
+        await make_stream(connection, TASKS_STREAM)
         writes = [write async for write in _past(connection)]
         assert all(answer.error == "" for answer in await publish_all(connection, writes))
 
