@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         UsageError,
         WriteError,
     )
-    from ajsync.inspect.live import LeaderNews, NotHeard, TaskNews
+    from ajsync.inspect.live import LeaderNews, NotHeard, OpenNews, SilentNews, TaskNews
     from ajsync.inspect.status import BucketStatus, ScheduleStatus
     from ajsync.reconcile.apply.result import Outcome, Result
     from ajsync.reconcile.impact import Impact, Peak, QueueImpact
@@ -76,6 +76,7 @@ __all__ = [
     "NotFoundError",
     "NotHeard",
     "NotPermittedError",
+    "OpenNews",
     "Origin",
     "Outcome",
     "PartiallyAppliedError",
@@ -96,6 +97,7 @@ __all__ = [
     "SchedulerSettings",
     "Selection",
     "Signer",
+    "SilentNews",
     "StalePlanError",
     "StoredTask",
     "StoredValueError",
@@ -126,7 +128,7 @@ _PLACES = {
     "ajsync.asyncjobs.tasks": ("StoredTask",),
     "ajsync.config.load": ("Configuration",),
     "ajsync.scheduler.election.duty": ("Duty",),
-    "ajsync.inspect.live": ("LeaderNews", "NotHeard", "TaskNews"),
+    "ajsync.inspect.live": ("LeaderNews", "NotHeard", "OpenNews", "SilentNews", "TaskNews"),
     "ajsync.inspect.status": ("BucketStatus", "ScheduleStatus"),
     "ajsync.reconcile.apply.result": ("Outcome", "Result"),
     "ajsync.reconcile.impact": ("Impact", "Peak", "QueueImpact"),

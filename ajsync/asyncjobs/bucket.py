@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Set
 
 from ajsync.asyncjobs.model import BucketIdentity, Live, LiveSchedule, decode_scheduled_task
 from ajsync.asyncjobs.names import (
@@ -22,9 +23,11 @@ from ajsync.timestamp import parse_timestamp
 from ajsync.transport.connection import REQUEST_SECONDS, Connection
 from ajsync.transport.errors import StreamNotFoundError
 from ajsync.transport.messages import LastMessage, last_message
-from ajsync.transport.tail import read_stream
+from ajsync.transport.reading import Reading, StreamReader, read_stream
 
 _log = logging.getLogger(__name__)
+
+_SCHEDULE_AT, _PAUSE_AT = len(SCHEDULE_SUBJECT), len(PAUSE_SUBJECT)
 
 
 class ConfigurationBucket:
@@ -61,51 +64,20 @@ class ConfigurationBucket:
 
         Raises UnreachableError if the bucket cannot be read to the end.
         """
-        entries: dict[str, LiveSchedule] = {}
-        deleted: dict[str, int] = {}
-        found, pauses = await self._read_all()
-        for name, (revision, data) in found.items():
-            if data is None:
-                deleted[name] = revision
-            else:
-                entries[name] = decode_entry(name, revision, data)
-        for name, (revision, data) in pauses.items():
-            if name not in entries:  # while both keys hold a value, the schedule is active
-                entries[name] = decode_paused_entry(name, revision, data)
-        return Live(self.target, entries, deleted)
+        live, _ = await BucketReader(self.connection).read()
+        self.target = live.target  # it may have been made again since `open`
+        return live
 
     async def names(self) -> tuple[str, ...]:
         """The names of all scheduled tasks, also of paused ones; raises as `read`."""
-        found, pauses = await self._read_all()
-        return tuple({name: None for name, (_, data) in found.items() if data is not None} | dict.fromkeys(pauses))
+        reading = await read_stream(self.connection, CONFIGURATION_STREAM, f"{CONFIGURATION_SUBJECT}>")
+        values = (subject for subject, (_, data) in reading.messages.items() if data is not None)
+        return tuple({name: None for subject in values if (name := _schedule(subject) or _paused(subject))})
 
     async def server_time(self) -> int:
         """Nanoseconds since 1970 by the server's clock, or by ours if the server is too old to say."""
         info = await self.connection.jetstream_request(f"STREAM.INFO.{CONFIGURATION_STREAM}")
         return parse_timestamp(info["ts"]) if "ts" in info else time.time_ns()
-
-    async def _read_all(self) -> tuple[dict[str, tuple[int, bytes | None]], dict[str, tuple[int, bytes]]]:
-        """The last message of each schedule's key: its revision and its data, None for a delete marker.
-
-        Then the same of each pause that there is.
-        """
-        start = time.perf_counter()
-        reading = await read_stream(self.connection, CONFIGURATION_STREAM, f"{CONFIGURATION_SUBJECT}>")
-        self.target = BucketIdentity(CONFIGURATION_BUCKET, reading.created)  # it may have been made again since `open`
-        found = {
-            name: message
-            for subject, message in reading.messages.items()
-            if subject.startswith(SCHEDULE_SUBJECT) and "." not in (name := subject[len(SCHEDULE_SUBJECT) :])
-        }
-        pauses = {
-            name: (revision, data)
-            for subject, (revision, data) in reading.messages.items()
-            if subject.startswith(PAUSE_SUBJECT) and data is not None
-            if "." not in (name := subject[len(PAUSE_SUBJECT) :])
-        }
-        milliseconds = (time.perf_counter() - start) * 1000
-        _log.info("read %s keys of %s in %.0f ms", f"{len(found):,}", self.target.bucket, milliseconds)
-        return found, pauses
 
     async def get(self, key: str, *, timeout: float = REQUEST_SECONDS) -> LastMessage | None:
         """The last message of `key`, from the stream's leader; None if there is none."""
@@ -114,6 +86,82 @@ class ConfigurationBucket:
     def subject(self, key: str) -> str:
         """The subject on which a write of `key` is published."""
         return f"{self.connection.publish_prefix}{CONFIGURATION_SUBJECT}{key}"
+
+
+class BucketReader:
+    """Reads the bucket, as a whole at first, and what has changed since after that."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._stream = StreamReader(connection, CONFIGURATION_STREAM, f"{CONFIGURATION_SUBJECT}>")
+        self._active: dict[str, LiveSchedule] = {}
+        self._paused: dict[str, LiveSchedule] = {}
+        """Also of schedules that are active: while both keys hold a value, the schedule is active."""
+        self._entries: dict[str, LiveSchedule] = {}
+        self._deleted: dict[str, int] = {}
+
+    async def read(self) -> tuple[Live, Set[str] | None]:
+        """What the bucket holds, until the next read; and the names of what may have changed, None for everything.
+
+        Raises as `ConfigurationBucket.read`.
+        """
+        start = time.perf_counter()
+        reading = await self._stream.read()
+        if reading.whole:
+            self._active, self._paused, self._deleted = {}, {}, {}
+        names = self._take(reading)
+        if reading.whole:
+            self._entries = {**self._paused, **self._active}
+        else:
+            for name in names:
+                entry = self._active.get(name) or self._paused.get(name)
+                if entry is None:
+                    self._entries.pop(name, None)
+                else:
+                    self._entries[name] = entry
+        milliseconds = (time.perf_counter() - start) * 1000
+        what = "keys" if reading.whole else "changed keys"
+        _log.info("read %s %s of %s in %.0f ms", f"{len(names):,}", what, CONFIGURATION_BUCKET, milliseconds)
+        target = BucketIdentity(CONFIGURATION_BUCKET, reading.created)
+        return Live(target, self._entries, self._deleted), None if reading.whole else names
+
+    def _take(self, reading: Reading) -> Set[str]:
+        names: set[str] = set()
+        for subject in reading.gone:
+            if name := _schedule(subject):
+                self._active.pop(name, None)
+                self._deleted.pop(name, None)
+                names.add(name)
+            elif name := _paused(subject):
+                self._paused.pop(name, None)
+                names.add(name)
+        for subject, (revision, data) in reading.messages.items():
+            if name := _schedule(subject):
+                if data is None:
+                    self._active.pop(name, None)
+                    self._deleted[name] = revision
+                else:
+                    self._deleted.pop(name, None)
+                    self._active[name] = decode_entry(name, revision, data)
+                names.add(name)
+            elif name := _paused(subject):
+                if data is None:
+                    self._paused.pop(name, None)
+                else:
+                    self._paused[name] = decode_paused_entry(name, revision, data)
+                names.add(name)
+        return names
+
+
+def _schedule(subject: str) -> str:
+    """The name of the schedule whose key has this subject; "" if it is that of something else."""
+    name = subject[_SCHEDULE_AT:] if subject.startswith(SCHEDULE_SUBJECT) else ""
+    return "" if "." in name else name
+
+
+def _paused(subject: str) -> str:
+    """The name of the schedule whose pause has this subject; "" if it is that of something else."""
+    name = subject[_PAUSE_AT:] if subject.startswith(PAUSE_SUBJECT) else ""
+    return "" if "." in name else name
 
 
 def decode_entry(name: str, revision: int, data: bytes) -> LiveSchedule:

@@ -106,6 +106,13 @@ class FireIndex:
     def __contains__(self, name: object) -> bool:
         return name in self._places
 
+    def task(self, name: str) -> ScheduledTask | None:
+        """The schedule of a name."""
+        if name not in self._places:
+            return None
+        kind, times = self._places[name]
+        return self._kinds[kind][times].members[name]
+
     def put(self, task: ScheduledTask) -> None:
         """Take in a schedule, or its new value. Raises ScheduleError if it is never due because it is not valid."""
         self.remove(task.name)

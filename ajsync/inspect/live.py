@@ -1,4 +1,4 @@
-"""What happens to the work of schedules, as it happens: by the events of tasks and of the election.
+"""What happens to the work of schedules, as it happens: by the events of tasks and of the election, and the watermark.
 
 No scheduler has to run, and no consumer is made. An event says which task has come into which state, and the id of the
 task says which schedule made it, and when it was due (`ajsync.asyncjobs.fire_index`).
@@ -24,10 +24,12 @@ from ajsync.asyncjobs.events import (
 from ajsync.asyncjobs.fire_index import FireIndex, Guess
 from ajsync.asyncjobs.ids import second_of
 from ajsync.asyncjobs.model import ScheduledTask, decode_scheduled_task, unfit
-from ajsync.asyncjobs.names import CONFIGURATION_STREAM, LONGEST_NAME, SCHEDULE_SUBJECT
+from ajsync.asyncjobs.names import CONFIGURATION_STREAM, CONFIGURATION_SUBJECT, LONGEST_NAME, SCHEDULE_SUBJECT
 from ajsync.asyncjobs.outcome import WorkOutcome
 from ajsync.asyncjobs.pause import PAUSE_SUBJECT, decode_pause
 from ajsync.errors import NotPermittedError, ScheduleError, StoredValueError, UnreachableError
+from ajsync.scheduler.election.duty import LATE_AFTER
+from ajsync.scheduler.election.watermark import WATERMARK_KEY, NamedFires, Watermark, decode_watermark
 from ajsync.text import cut
 from ajsync.timestamp import NANOSECONDS
 from ajsync.transport.connection import Connection
@@ -36,6 +38,7 @@ from ajsync.transport.watch import KeyChange, Watch
 log = logging.getLogger(__name__)
 
 _FOLLOWED = (f"{TASK_STATE_SUBJECT}*", LEADER_ELECTION_SUBJECT)
+_WATERMARK_SUBJECT = CONFIGURATION_SUBJECT + WATERMARK_KEY
 _MOST_WAITING = 20_000
 """News that wait to be taken; more are left out, and counted."""
 _MOST_UNKNOWN = 1_000
@@ -68,6 +71,27 @@ class LeaderNews:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenNews:
+    """A fire is not settled: its stream or its queue has not taken it, and the leader tries again, if there is one."""
+
+    schedule: ScheduledTask
+    due: int
+    """Nanoseconds since 1970."""
+    at: int
+    """When it was noticed, in nanoseconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
+class SilentNews:
+    """No scheduler of ajsync has settled anything for a while: none leads, or the leader cannot write its watermark."""
+
+    since: int
+    """Up to when everything is settled, in nanoseconds since 1970; 0 if none has ever settled anything."""
+    at: int
+    """When it was noticed, in nanoseconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
 class NotHeard:
     """A span in which things may have happened that are not told. Instants are nanoseconds since 1970."""
 
@@ -77,7 +101,7 @@ class NotHeard:
     """How many events came faster than they were taken; None if the connection was lost, so that nobody knows."""
 
 
-News = TaskNews | LeaderNews | NotHeard
+News = TaskNews | LeaderNews | OpenNews | SilentNews | NotHeard
 
 
 @asynccontextmanager
@@ -110,6 +134,11 @@ class Follower:
         self._most = most
         self._index = FireIndex(wanted)
         self._paused: dict[str, ScheduledTask] = {}
+        self._watermark: Watermark | None = None
+        self._settled_at = 0.0
+        """When the watermark was written last, or anything could be heard again, by this machine's clock."""
+        self._is_silent = False
+        self._told_open: NamedFires = frozenset()
         self._unknown: deque[tuple[TaskStateEvent, int]] = deque(maxlen=_MOST_UNKNOWN)
         self._waiting: list[News] = []
         self._left_out: NotHeard | None = None
@@ -156,7 +185,7 @@ class Follower:
 
     async def _run(self) -> None:
         """Follow until cancelled."""
-        subjects = [f"{SCHEDULE_SUBJECT}*", f"{PAUSE_SUBJECT}*"]
+        subjects = [f"{SCHEDULE_SUBJECT}*", f"{PAUSE_SUBJECT}*", _WATERMARK_SUBJECT]
         watch = Watch(self._connection, CONFIGURATION_STREAM, subjects, self._see, consumer=False)
         watching = asyncio.create_task(watch.run())
         try:
@@ -171,6 +200,7 @@ class Follower:
         takers = (self._hear_task, self._hear_leader)
         subscriptions = [await client.subscribe_raw(*each) for each in zip(_FOLLOWED, takers, strict=True)]
         generation, heard_at = self._connection.generation, time.time_ns()
+        self._settled_at = time.monotonic()
         with suppress(UnreachableError):  # the connection was lost meanwhile, and comes back
             # Once any question is answered, the server has taken the subscriptions, or said that it refuses them.
             await self._connection.jetstream_request(f"STREAM.INFO.{CONFIGURATION_STREAM}")
@@ -180,9 +210,10 @@ class Follower:
                 now = time.time_ns()
                 if self._connection.generation != generation:
                     self._put(NotHeard(heard_at, now, None))
-                    generation = self._connection.generation
+                    generation, self._settled_at = self._connection.generation, time.monotonic()
                 if self._connection.is_connected:
                     heard_at = now
+                    self._tell_what_is_not_settled(now)
                 self._ready.set()
                 await asyncio.sleep(_LOOK_SECONDS)
             raise self._connection.lost.result()
@@ -201,6 +232,9 @@ class Follower:
 
     def _see(self, seen: KeyChange) -> None:
         """Take in a change of the bucket."""
+        if seen.subject == _WATERMARK_SUBJECT:
+            self._see_watermark(seen.data)
+            return
         of_pause = seen.subject.startswith(PAUSE_SUBJECT)
         name = seen.subject.removeprefix(PAUSE_SUBJECT if of_pause else SCHEDULE_SUBJECT)
         task: ScheduledTask | None = None
@@ -220,6 +254,27 @@ class Follower:
         self._follow(name, task)
         if not seen.initial:
             self._tell_unknown()
+
+    def _see_watermark(self, data: bytes | None) -> None:
+        self._settled_at, self._is_silent = time.monotonic(), False
+        try:
+            self._watermark = None if data is None else decode_watermark(data)
+        except StoredValueError:  # forged
+            self._watermark = None
+
+    def _tell_what_is_not_settled(self, now: int) -> None:
+        """Tell once of each fire that is open for a while, and once if nothing is settled for a while."""
+        mark = self._watermark
+        fires = frozenset() if mark is None else mark.open
+        self._told_open &= fires
+        late = {(name, due) for name, due in fires - self._told_open if 0 < due < now - LATE_AFTER}
+        self._told_open |= late
+        for name, due in sorted(late, key=lambda fire: (fire[1], fire[0])):
+            if name in self._index.wanted and (task := self._index.task(name)) is not None:
+                self._put(OpenNews(task, due, now))
+        if not self._is_silent and time.monotonic() - self._settled_at > LATE_AFTER / NANOSECONDS:
+            self._is_silent = True
+            self._put(SilentNews(0 if mark is None else mark.instant, now))
 
     def _follow(self, name: str, task: ScheduledTask | None) -> None:
         self._index.remove(name)

@@ -9,8 +9,8 @@ from typing import Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 from ajsync.asyncjobs.applied import Origin, RecordedApply
-from ajsync.asyncjobs.bucket import ConfigurationBucket
-from ajsync.asyncjobs.model import LiveSchedule, ScheduledTask
+from ajsync.asyncjobs.bucket import BucketReader, ConfigurationBucket
+from ajsync.asyncjobs.model import Live, LiveSchedule, ScheduledTask
 from ajsync.asyncjobs.queue_store import survey_queues
 from ajsync.asyncjobs.queues import QueueSettings
 from ajsync.asyncjobs.size import too_large
@@ -18,9 +18,9 @@ from ajsync.asyncjobs.watchers import go_watches
 from ajsync.errors import ConflictError, GateError, InvalidError, UnreachableError
 from ajsync.reconcile.apply.record import Record, read_record
 from ajsync.reconcile.apply.recreate import read_journal, unfinished
-from ajsync.reconcile.fields import ignored_by_go
+from ajsync.reconcile.comparison import Comparison
 from ajsync.reconcile.gates import refusals
-from ajsync.reconcile.plan import UNKNOWN, Destination, Lineage, Plan, plan
+from ajsync.reconcile.plan import UNKNOWN, Destination, Lineage, Plan
 from ajsync.safety import DEFAULT_SAFETY, NOTHING_OPENED, Opened, Safety
 from ajsync.selection import EVERYTHING, Selection
 from ajsync.text import visible
@@ -77,46 +77,56 @@ class Proposal:
     interrupted: tuple[str, ...]
     """The schedules that an interrupted apply left deleted: the plan counts them as there, with the values to come."""
     entries: Mapping[str, LiveSchedule]
-    """What the bucket holds, as the plan counts it."""
+    """What the bucket holds, as the plan counts it; until the next proposal of the same proposer."""
     record_problem: str = ""
     """Why the record cannot be used, so that it is not known what was applied last; empty if it can."""
 
 
+class Proposer:
+    """Compares one goal after another with a bucket; what has not changed since the last one is not compared again."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._reader = BucketReader(connection)
+        self._comparison: Comparison | None = None
+
+    async def propose(self, bucket: ConfigurationBucket, goal: Goal, destination: Destination = UNKNOWN) -> Proposal:
+        """Compare a goal with what the bucket holds now; nothing is written.
+
+        Raises InvalidError if the messages that the server accepts are too small for some desired schedules.
+        """
+        # The journal first: an apply that ends between the two reads leaves nothing to finish, and one that begins is
+        # seen as its plan saw it.
+        steps = await read_journal(bucket, goal.owner)
+        record, record_problem = await _record_of(bucket, goal.owner)
+        lineage = asyncio.create_task(_lineage(goal, record))  # git works while the bucket is read
+        live, comparison = await self._compare(goal)
+        bucket.target = live.target  # it may have been made again since it was opened
+        check_sizes(bucket, comparison.unsettled())
+        lost = unfinished(steps, live)
+        to_come = {step.name: LiveSchedule(step.name, live.deleted.get(step.name, 0), step.after) for step in lost}
+        found = comparison.plan(to_come, digest=goal.digest, destination=destination)
+        queues = await survey_queues(bucket.connection, goal.selected_queues)
+        found = replace(found, last=record.last, lineage=await lineage, queues=queues)
+        if comparison.ignored and await _is_watched(bucket.connection):
+            found = replace(found, ignored=comparison.ignored)
+        entries = {**live.entries, **to_come} if to_come else live.entries
+        return Proposal(
+            found, refusals(found, goal.safety, goal.opened), tuple(sorted(to_come)), entries, record_problem
+        )
+
+    async def _compare(self, goal: Goal) -> tuple[Live, Comparison]:
+        live, changed = await self._reader.read()
+        comparison = self._comparison
+        owner, adopt, selection = goal.owner, goal.opened.adopt, goal.selection
+        if comparison is None or not comparison.is_for(owner, adopt=adopt, selection=selection):
+            comparison = self._comparison = Comparison(owner, adopt=adopt, selection=selection)
+        comparison.update(goal.tasks, live, changed)
+        return live, comparison
+
+
 async def propose(bucket: ConfigurationBucket, goal: Goal, destination: Destination = UNKNOWN) -> Proposal:
-    """Compare a goal with what the bucket holds now; nothing is written.
-
-    Raises InvalidError if the messages that the server accepts are too small for some desired schedules.
-    """
-    check_sizes(bucket, goal.tasks.values())
-    # The journal first: an apply that ends between the two reads leaves nothing to finish, and one that begins is seen
-    # as its plan saw it.
-    steps = await read_journal(bucket, goal.owner)
-    record, record_problem = await _record_of(bucket, goal.owner)
-    lineage = asyncio.create_task(_lineage(goal, record))  # git works while the bucket is read
-    live = await bucket.read()
-    lost = unfinished(steps, live)
-    to_come = {step.name: LiveSchedule(step.name, live.deleted.get(step.name, 0), step.after) for step in lost}
-    entries = {**live.entries, **to_come}
-    found = plan(
-        goal.tasks,
-        replace(live, entries=entries),
-        owner=goal.owner,
-        digest=goal.digest,
-        adopt=goal.opened.adopt,
-        destination=destination,
-        selection=goal.selection,
-    )
-    queues = await survey_queues(bucket.connection, goal.selected_queues)
-    found = replace(found, last=record.last, lineage=await lineage, queues=queues)
-    if any(map(ignored_by_go, goal.tasks.values())) and await _is_watched(bucket.connection):
-        found = replace(found, ignored=_ignored(goal))
-    return Proposal(found, refusals(found, goal.safety, goal.opened), tuple(sorted(to_come)), entries, record_problem)
-
-
-def _ignored(goal: Goal) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """The selected schedules with members that a Go scheduler does not know, by name."""
-    found = ((task, ignored_by_go(task)) for task in goal.tasks.values())
-    return tuple(sorted((task.name, members) for task, members in found if members and goal.selection.matches(task)))
+    """Compare a goal with what the bucket holds now; nothing is written. Raises as `Proposer.propose`."""
+    return await Proposer(bucket.connection).propose(bucket, goal, destination)
 
 
 async def _is_watched(connection: Connection) -> bool:

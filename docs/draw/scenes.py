@@ -67,7 +67,7 @@ def _change(stage: Stage) -> Iterator[Scene]:
 def _failure(stage: Stage) -> Iterator[Scene]:
     """The work of one schedule fails, and that of another has no worker."""
     with troubled(stage):
-        yield _scene(stage, "status", "status", columns=96)
+        yield _scene(stage, "status", "status", columns=104)
         yield _scene(stage, "history", "history", "INVOICES_SEND", "--last", "5", columns=84)
 
 

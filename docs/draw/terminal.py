@@ -100,6 +100,7 @@ def draw_terminal(file: Path, shown: str, columns: int) -> None:
     for line in Text.from_ansi(shown).split("\n"):
         for row in line.divide(range(columns, len(line), columns)):  # where a terminal breaks it
             console.print(row)
+    console.print()  # the last line of a picture is cut at its bottom
     drawn = console.export_svg(
         title="", unique_id=file.stem, code_format=_FORMAT.format(digest=digest_of(shown, columns))
     )

@@ -20,12 +20,13 @@ from ajsync.asyncjobs.events import (
 from ajsync.asyncjobs.fire_index import Guess
 from ajsync.asyncjobs.ids import new_id
 from ajsync.asyncjobs.model import ScheduledTask
-from ajsync.asyncjobs.names import TASKS_STREAM
+from ajsync.asyncjobs.names import CONFIGURATION_SUBJECT, TASKS_STREAM
 from ajsync.asyncjobs.streams import make_stream
 from ajsync.asyncjobs.tasks import StoredTask, task_for_fire
 from ajsync.errors import NotPermittedError, UnreachableError
-from ajsync.inspect.live import Follower, LeaderNews, News, NotHeard, TaskNews, following
+from ajsync.inspect.live import Follower, LeaderNews, News, NotHeard, OpenNews, SilentNews, TaskNews, following
 from ajsync.reconcile.pause import Owners, pause
+from ajsync.scheduler.election.watermark import WATERMARK_KEY, Watermark, encode_watermark
 from ajsync.timestamp import NANOSECONDS as SECOND
 from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import context_for_server
@@ -58,11 +59,14 @@ class Heard:
     def __init__(self, follower: Follower) -> None:
         self.follower = follower
         self.news: list[News] = []
+        self.with_silence = False
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Take news until a condition holds."""
         while not condition():
-            self.news += await self.follower.take()
+            found = await self.follower.take()
+            # No scheduler runs in most tests, and after ten seconds that is news.
+            self.news += [each for each in found if self.with_silence or not isinstance(each, SilentNews)]
 
     @property
     def tasks(self) -> list[tuple[str, str]]:
@@ -169,6 +173,46 @@ async def test_a_task_with_a_random_id_is_told_with_the_schedules_that_may_have_
     assert (only.schedule, only.guess, only.queue, only.task_type) == (None, Guess(1, ("A",)), "EMAIL", "email:new")
     assert (only.outcome.task_id, only.outcome.due, only.outcome.lateness) == (of_go.id, 0, None)
     assert only.outcome.at > NOW
+
+
+async def settle(connection: Connection, instant: int, *open_fires: tuple[str, int]) -> None:
+    """Write a watermark, as a leader does."""
+    value = encode_watermark(Watermark("one", instant, 7, frozenset(open_fires)))
+    await connection.request(f"{CONFIGURATION_SUBJECT}{WATERMARK_KEY}", value)
+
+
+async def test_a_fire_that_is_not_settled_for_a_while_is_told_once(connection: Connection, server: NatsServer) -> None:
+    await put(connection, "A", schedule="@hourly")
+    await put(connection, "B", schedule="@hourly")
+    late, now = time.time_ns() - 11 * SECOND, time.time_ns()
+    async with hearing(server.url, lambda each: each.name == "A") as heard:
+        await settle(connection, now, ("A", late), ("A", now + HOUR), ("B", late), ("C", late))
+        await heard.until(lambda: heard.news)
+        await settle(connection, now + 1, ("A", late), ("A", late + 1))
+        await heard.until(lambda: len(heard.news) == 2)
+        await settle(connection, now + 2)
+        await until(lambda: heard.follower._watermark and heard.follower._watermark.instant == now + 2)
+        await settle(connection, now + 3, ("A", late))
+        await heard.until(lambda: len(heard.news) == 3)
+    assert [(each.schedule.name, each.due) for each in heard.news if isinstance(each, OpenNews)] == [
+        ("A", late),
+        ("A", late + 1),
+        ("A", late),
+    ]
+
+
+async def test_it_tells_once_that_nothing_is_settled_and_again_after_something_was(
+    connection: Connection, server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ajsync.inspect.live.LATE_AFTER", SECOND)
+    async with hearing(server.url) as heard:
+        heard.with_silence = True
+        await heard.until(lambda: heard.news)
+        await settle(connection, NOW)
+        await heard.until(lambda: len(heard.news) == 2)
+        await connection.request(f"{CONFIGURATION_SUBJECT}{WATERMARK_KEY}", b"forged")
+        await heard.until(lambda: len(heard.news) == 3)
+    assert [each.since for each in heard.news if isinstance(each, SilentNews)] == [0, NOW, 0]
 
 
 async def test_what_is_no_event_is_left_out(connection: Connection, server: NatsServer) -> None:

@@ -17,7 +17,7 @@ from ajsync.transport import tail as tail_module
 from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import context_for_server
 from ajsync.transport.leader import last_messages
-from ajsync.transport.tail import Reading
+from ajsync.transport.reading import Reading
 from ajsync.transport.walk import NoWalkError, Walk
 from tests.messages import hear
 from tests.nats_server import NatsServer

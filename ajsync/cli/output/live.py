@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from json import dumps
 
-from ajsync.asyncjobs.outcome import Tone, WorkOutcome, words_of
+from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.asyncjobs.outcome import Tone, words_of
 from ajsync.cli.output.terminal import say, stdout_paint, stdout_width
 from ajsync.fitting import Keep, cells, shortened
-from ajsync.inspect.live import LeaderNews, News, NotHeard, TaskNews
+from ajsync.inspect.live import LeaderNews, News, NotHeard, OpenNews, SilentNews, TaskNews
+from ajsync.reconcile.render.times import in_zone, instant_told
 from ajsync.text import counted, moment, span, visible
 from ajsync.timestamp import NANOSECONDS, to_datetime
 
 _STYLES: dict[Tone, str] = {"good": "create", "calm": "", "warn": "update", "bad": "alarm"}
 _GAP = "  "
 _LONGEST_STATE = 20
+_OPEN = "It is not stored, or not in its queue, and is tried again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,40 +66,48 @@ class LiveLines:
         if isinstance(news, NotHeard):
             say(not_heard_told(news, self._zone))
             return
-        at = to_datetime(news.at if isinstance(news, LeaderNews) else news.outcome.at, self._zone)
+        at = to_datetime(news.outcome.at if isinstance(news, TaskNews) else news.at, self._zone)
         time = moment(at)
         if self._width is not None:
             day, time = moment(at)[:14], at.strftime("%H:%M:%S")
             if day != self._day:
                 self._day = day
                 yield self._paint("faint", f"{day} ({at.tzname()})")
-        if isinstance(news, LeaderNews):
-            yield f"{time}{_GAP}{self._paint('adopt', f'{visible(news.leader)} leads now')}"
-        else:
-            yield f"{time}{_GAP}{self._task(news)}".rstrip()
+        yield f"{time}{_GAP}{self._told(news)}".rstrip()
 
-    def _task(self, news: TaskNews) -> str:
+    def _told(self, news: TaskNews | LeaderNews | OpenNews | SilentNews) -> str:
+        if isinstance(news, LeaderNews):
+            return self._paint("adopt", f"{visible(news.leader)} leads now")
+        if isinstance(news, SilentNews):
+            return self._paint("alarm", silence_told(news, self._zone))
+        if isinstance(news, OpenNews):
+            task = news.schedule
+            cells_of = self._cells("open", "warn", visible(task.name), news.due, news.at, task.queue)
+            return _GAP.join([*cells_of, self._paint("update", _OPEN)])
         outcome = news.outcome
         words = words_of(outcome.state)
-        texts = {
-            "Outcome": visible(words.word, _LONGEST_STATE),
-            "Schedule": _names(news),
-            "Due": self._due(outcome),
-            "After": f"+{span((outcome.at - outcome.due) / NANOSECONDS)}" if outcome.due else "",
-            "Queue": visible(news.queue),
-        }
-        styles = {"Outcome": _STYLES[words.tone], "Due": "faint", "After": "faint", "Queue": "faint"}
-        parts = [self._paint(styles.get(each.title, ""), self._cell(texts[each.title], each)) for each in self._columns]
+        parts = self._cells(words.word, words.tone, _names(news), outcome.due, outcome.at, news.queue)
         if outcome.tries > 1:
             parts.append(f"try {outcome.tries:,}")
         if outcome.last_error:
             parts.append(self._paint(_STYLES[words.tone], visible(outcome.last_error)))
         return _GAP.join(parts)
 
-    def _due(self, outcome: WorkOutcome) -> str:
-        if not outcome.due:
+    def _cells(self, word: str, tone: Tone, name: str, due: int, at: int, queue: str) -> list[str]:
+        texts = {
+            "Outcome": visible(word, _LONGEST_STATE),
+            "Schedule": name,
+            "Due": self._due(due, at),
+            "After": f"+{span((at - due) / NANOSECONDS)}" if due else "",
+            "Queue": visible(queue),
+        }
+        styles = {"Outcome": _STYLES[tone], "Due": "faint", "After": "faint", "Queue": "faint"}
+        return [self._paint(styles.get(each.title, ""), self._cell(texts[each.title], each)) for each in self._columns]
+
+    def _due(self, instant: int, noticed: int) -> str:
+        if not instant:
             return ""
-        due, at = to_datetime(outcome.due, self._zone), to_datetime(outcome.at, self._zone)
+        due, at = in_zone(instant, self._zone), to_datetime(noticed, self._zone)
         if self._width is None:
             return moment(due)
         return due.strftime("%H:%M:%S" if due.date() == at.date() else "%m-%d %H:%M")
@@ -109,6 +120,13 @@ class LiveLines:
             text = shortened(text, width, column.keep)
         space = " " * (width - cells(text))
         return space + text if column.right else text + space
+
+
+def silence_told(news: SilentNews, zone: tzinfo) -> str:
+    """Say that nothing is fired."""
+    if not news.since:
+        return "No scheduler of ajsync has ever fired anything."
+    return f"No scheduler of ajsync has settled anything since {instant_told(news.since, zone)}."
 
 
 def not_heard_told(news: NotHeard, zone: tzinfo) -> str:
@@ -147,14 +165,17 @@ def _members(news: News, zone: tzinfo) -> dict[str, object]:
     if isinstance(news, NotHeard):
         since, until = _instant(news.since, zone), _instant(news.until, zone)
         return {"event": "not_heard", "since": since, "until": until, "count": news.count}
-    schedule, outcome = news.schedule, news.outcome
+    if isinstance(news, SilentNews):
+        return {"event": "silent", "at": _instant(news.at, zone), "since": _instant(news.since, zone)}
+    if isinstance(news, OpenNews):
+        about = {"event": "open", "at": _instant(news.at, zone), **_about(news.schedule)}
+        return {**about, "queue": news.schedule.queue, "due": _instant(news.due, zone)}
+    outcome = news.outcome
     return {
         "event": "task",
         "at": _instant(outcome.at, zone),
-        "name": schedule and schedule.name,
+        **_about(news.schedule),
         "may_be": [*news.guess.names],
-        "owner": schedule and schedule.owner,
-        "labels": schedule and schedule.labels,
         "queue": news.queue,
         "task_type": news.task_type,
         "task_id": outcome.task_id,
@@ -166,6 +187,12 @@ def _members(news: News, zone: tzinfo) -> dict[str, object]:
     }
 
 
+def _about(schedule: ScheduledTask | None) -> dict[str, object]:
+    if schedule is None:
+        return {"name": None, "owner": None, "labels": None}
+    return {"name": schedule.name, "owner": schedule.owner, "labels": schedule.labels}
+
+
 def _names(news: TaskNews) -> str:
     """The name of the schedule; those that it may be have a question mark behind them."""
     if news.schedule is not None:
@@ -175,4 +202,4 @@ def _names(news: TaskNews) -> str:
 
 
 def _instant(instant: int, zone: tzinfo) -> str | None:
-    return to_datetime(instant, zone).isoformat() if instant else None
+    return in_zone(instant, zone).isoformat() if instant else None

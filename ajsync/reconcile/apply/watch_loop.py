@@ -18,7 +18,7 @@ from ajsync.reconcile.apply.recreate import finish_interrupted
 from ajsync.reconcile.apply.result import Result
 from ajsync.reconcile.pause import resume_due
 from ajsync.reconcile.plan import UNKNOWN, Change, Create, Delete, Destination, Plan
-from ajsync.reconcile.reconciler import Goal, propose
+from ajsync.reconcile.reconciler import Goal, Proposer
 from ajsync.text import counted, listed, visible
 from ajsync.transport.connection import Connection
 from ajsync.waiting import first_of
@@ -65,6 +65,7 @@ class WatchLoop:
         self.may_apply: Callable[[], bool] = lambda: True
         """False while another process applies: of several schedulers that follow the files, only the leader does."""
         self._goal = goal
+        self._proposer = Proposer(connection)
         self._changed_at = -SETTLE_SECONDS
         """When the files last changed, by the monotonic clock; at the start there is nothing to settle."""
         self._said = ""
@@ -80,7 +81,7 @@ class WatchLoop:
     async def run(self, changed: asyncio.Event, resync: float) -> None:
         """Reconcile now, whenever `changed` is set, and every `resync` seconds, until stopped.
 
-        At those intervals all files are read, because watching can miss a change.
+        At those intervals all files and the whole bucket are read, in case a change was missed.
         """
         resync_at = time.monotonic() + resync
         while not self._stop.is_set():
@@ -91,6 +92,7 @@ class WatchLoop:
             changed.clear()
             if whole:
                 resync_at = time.monotonic() + resync
+                self._proposer = Proposer(self._connection)
             if (seen or whole) and not self._stop.is_set():
                 await self._reload(whole=whole)
 
@@ -129,7 +131,7 @@ class WatchLoop:
                     log.warning(
                         "The pause of %s has ended, and to resume it failed. %s", visible(each.name), each.error
                     )
-            proposal = await propose(bucket, goal, self._destination)
+            proposal = await self._proposer.propose(bucket, goal, self._destination)
             plan = proposal.plan
             self._warn_of_go(plan)
             if proposal.refusals:

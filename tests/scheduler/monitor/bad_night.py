@@ -1,6 +1,6 @@
 """A bad night, for real: schedulers that are killed, workers that fail, hang or are missing, and a queue that is full.
 
-The schedules are due each hour, and some seconds after the scene begins. What was due in the hours before is made by a
+The schedules are due each hour, and seconds after the scene begins. What was due in the hours before is made by a
 backfill, and handled by the workers of that night.
 """
 
@@ -34,8 +34,8 @@ from tests.worker import bad, good, slow, working
 HOUR = 3600 * NANOSECONDS
 HOURS = 3
 """How many hours the night has lasted when the scene begins."""
-SOON_SECONDS = 15
-"""When the schedules are due in the scene: until then its schedulers have started."""
+SOON_SECONDS = 4
+"""When the schedules are due in the scene, once its schedulers have started and the backfill begins."""
 WORKERS = {"EMAIL": good, "FAILING": bad, "SLOW": slow}
 """The queues that have a worker, and what it does."""
 NAMES = ("GOOD", "FAILS", "HANGS", "WAITS", "FULL")
@@ -46,7 +46,7 @@ class BadNight:
 
     def __init__(self, folder: Path, server: NatsServer) -> None:
         self.server = server
-        self.due = (time.time_ns() // NANOSECONDS + SOON_SECONDS) * NANOSECONDS
+        self.due = 0
         """When the schedules are due in the scene, in nanoseconds since 1970."""
         self.news: list[dict[str, Any]] = []
         """What `ajsync tail -o json` has printed."""
@@ -63,7 +63,12 @@ class BadNight:
 
     def told(self, name: str) -> list[str]:
         """The states in which `ajsync tail` has seen the task of the scene."""
-        return [each["state"] for each in self.news if each.get("name") == name]
+        due = to_datetime(self.due).isoformat()
+        return [
+            each["state"]
+            for each in self.news
+            if each["event"] == "task" and (each["name"], each["due"]) == (name, due)
+        ]
 
     async def monitor(self, scheduler: str, path: str) -> str:
         """What a scheduler's monitor shows: `/`, `/metrics` or `/api/status`."""
@@ -101,7 +106,7 @@ class BadNight:
         """Keep what `ajsync tail` prints."""
         tail = stack.enter_context(background(self._folder, "tail", "-o", "json", "--server", self.server.url))
         assert tail.stderr is not None
-        assert (await asyncio.to_thread(tail.stderr.readline)).startswith("Following 5 schedules")
+        assert (await asyncio.to_thread(tail.stderr.readline)).startswith("Following 0 schedules")
 
         def read() -> None:
             assert tail.stdout is not None
@@ -116,7 +121,7 @@ class BadNight:
 
 @asynccontextmanager
 async def bad_night(folder: Path, server: NatsServer) -> AsyncIterator[BadNight]:
-    """The scene at its beginning: `one` leads, `two` stands by, and nothing is due yet."""
+    """The scene at its beginning: `one` leads, `two` stands by, and the schedules are due in a moment."""
     folder.mkdir(exist_ok=True)
     night = BadNight(folder, server)
     async with AsyncExitStack() as stack:
@@ -129,14 +134,15 @@ async def bad_night(folder: Path, server: NatsServer) -> AsyncIterator[BadNight]
         await client.connection.request("CHORIA_AJ.Q.FULL.x", b"of somebody else")
         for queue, handler in WORKERS.items():
             await stack.enter_async_context(working(client.connection, queue, handler))
+        processes = stack.enter_context(ExitStack())
+        await night.listen(processes)
+        await night.start(processes, "one", lambda log: "Monitoring at" in log and "Became leader" in log)
+        await night.start(processes, "two", lambda log: "Monitoring at" in log and "Loaded" in log)
+        night.due = (time.time_ns() // NANOSECONDS + SOON_SECONDS) * NANOSECONDS
         for name in NAMES:
             began = night.due - (1 if name == "FULL" else HOURS + 1) * HOUR
             made = task(name, schedule="@every 1h", queue=queues.get(name, name), created_at=began)
             await client.connection.request(SCHEDULE_SUBJECT + name, encode_scheduled_task(made))
         for name in queues:
-            await client.backfill(name, to_datetime(night.due - HOURS * HOUR))
-        processes = stack.enter_context(ExitStack())
-        await night.listen(processes)
-        await night.start(processes, "one", lambda log: "Monitoring at" in log and "Became leader" in log)
-        await night.start(processes, "two", lambda log: "Monitoring at" in log and "Loaded" in log)
+            await client.backfill(name, to_datetime(night.due - HOURS * HOUR), to_datetime(night.due - HOUR))
         yield night
