@@ -22,7 +22,8 @@ from ajsync.asyncjobs.streams import make_stream
 from ajsync.asyncjobs.task_store import enqueue, load_task
 from ajsync.asyncjobs.tasks import StoredTask
 from ajsync.errors import InvalidError, NotFoundError, StoredValueError, UnreachableError, UsageError
-from ajsync.inspect.live import Follower, News
+from ajsync.inspect.live import Follower
+from ajsync.inspect.news import News
 from ajsync.inspect.status import BucketStatus, read_status
 from ajsync.reconcile.apply.record import read_record
 from ajsync.reconcile.pause import Owners, failure, pause, resume

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ajsync.asyncjobs.events import (
     LEADER_ELECTION_SUBJECT,
@@ -25,9 +25,9 @@ from ajsync.asyncjobs.fire_index import FireIndex, Guess
 from ajsync.asyncjobs.ids import second_of
 from ajsync.asyncjobs.model import ScheduledTask, decode_scheduled_task, unfit
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, CONFIGURATION_SUBJECT, LONGEST_NAME, SCHEDULE_SUBJECT
-from ajsync.asyncjobs.outcome import WorkOutcome
 from ajsync.asyncjobs.pause import PAUSE_SUBJECT, decode_pause
 from ajsync.errors import NotPermittedError, ScheduleError, StoredValueError, UnreachableError
+from ajsync.inspect.news import LeaderNews, News, NotHeard, OpenNews, SilentNews, TaskNews
 from ajsync.scheduler.election.duty import LATE_AFTER
 from ajsync.scheduler.election.watermark import WATERMARK_KEY, NamedFires, Watermark, decode_watermark
 from ajsync.text import cut
@@ -46,62 +46,6 @@ _MOST_UNKNOWN = 1_000
 _UNKNOWN_SECONDS = 5
 """How old such a task may be: a new schedule is read within a second, and its first fire may come before."""
 _LOOK_SECONDS = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class TaskNews:
-    """A task of a schedule has come into a state."""
-
-    schedule: ScheduledTask | None
-    """None if its id is random: `guess` has the schedules that may have made it."""
-    guess: Guess
-    queue: str
-    task_type: str
-    outcome: WorkOutcome
-    """Its `due` is 0 if the id is random."""
-
-
-@dataclass(frozen=True, slots=True)
-class LeaderNews:
-    """A scheduler says that it leads now."""
-
-    leader: str
-    at: int
-    """When it was heard, in nanoseconds since 1970."""
-
-
-@dataclass(frozen=True, slots=True)
-class OpenNews:
-    """A fire is not settled: its stream or its queue has not taken it, and the leader tries again, if there is one."""
-
-    schedule: ScheduledTask
-    due: int
-    """Nanoseconds since 1970."""
-    at: int
-    """When it was noticed, in nanoseconds since 1970."""
-
-
-@dataclass(frozen=True, slots=True)
-class SilentNews:
-    """No scheduler of ajsync has settled anything for a while: none leads, or the leader cannot write its watermark."""
-
-    since: int
-    """Up to when everything is settled, in nanoseconds since 1970; 0 if none has ever settled anything."""
-    at: int
-    """When it was noticed, in nanoseconds since 1970."""
-
-
-@dataclass(frozen=True, slots=True)
-class NotHeard:
-    """A span in which things may have happened that are not told. Instants are nanoseconds since 1970."""
-
-    since: int
-    until: int
-    count: int | None
-    """How many events came faster than they were taken; None if the connection was lost, so that nobody knows."""
-
-
-News = TaskNews | LeaderNews | OpenNews | SilentNews | NotHeard
 
 
 @asynccontextmanager
@@ -187,15 +131,20 @@ class Follower:
         """Follow until cancelled."""
         subjects = [f"{SCHEDULE_SUBJECT}*", f"{PAUSE_SUBJECT}*", _WATERMARK_SUBJECT]
         watch = Watch(self._connection, CONFIGURATION_STREAM, subjects, self._see, consumer=False)
-        watching = asyncio.create_task(watch.run())
+        watching, loaded = asyncio.create_task(watch.run()), asyncio.create_task(watch.loaded.wait())
+        lost = self._connection.lost
         try:
-            await watch.loaded.wait()
-            await self._listen()
+            await asyncio.wait((loaded, lost), return_when=asyncio.FIRST_COMPLETED)
+            if not lost.done():
+                await self._listen()
+            raise lost.result()
         finally:
+            loaded.cancel()
             watching.cancel()
             await asyncio.wait((watching,))
 
     async def _listen(self) -> None:
+        """Listen until the connection is given up."""
         client = self._connection.client
         takers = (self._hear_task, self._hear_leader)
         subscriptions = [await client.subscribe_raw(*each) for each in zip(_FOLLOWED, takers, strict=True)]
@@ -216,7 +165,6 @@ class Follower:
                     self._tell_what_is_not_settled(now)
                 self._ready.set()
                 await asyncio.sleep(_LOOK_SECONDS)
-            raise self._connection.lost.result()
         finally:
             if not client.is_closed:
                 for each in subscriptions:

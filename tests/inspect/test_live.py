@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -24,7 +25,8 @@ from ajsync.asyncjobs.names import CONFIGURATION_SUBJECT, TASKS_STREAM
 from ajsync.asyncjobs.streams import make_stream
 from ajsync.asyncjobs.tasks import StoredTask, task_for_fire
 from ajsync.errors import NotPermittedError, UnreachableError
-from ajsync.inspect.live import Follower, LeaderNews, News, NotHeard, OpenNews, SilentNews, TaskNews, following
+from ajsync.inspect.live import Follower, following
+from ajsync.inspect.news import LeaderNews, News, NotHeard, OpenNews, SilentNews, TaskNews
 from ajsync.reconcile.pause import Owners, pause
 from ajsync.scheduler.election.watermark import WATERMARK_KEY, Watermark, encode_watermark
 from ajsync.timestamp import NANOSECONDS as SECOND
@@ -271,6 +273,14 @@ async def test_it_ends_when_the_connection_is_given_up(connection: Connection, s
         server.stop()
         with pytest.raises(UnreachableError):
             await follower.take()
+
+
+async def test_it_does_not_begin_once_the_connection_is_given_up(connection: Connection, server: NatsServer) -> None:
+    async with connect(context_for_server(server.url), reconnect_timeout=0.1) as other:
+        server.stop()
+        with pytest.raises(UnreachableError):
+            async with asyncio.timeout(20), following(other, lambda _task: True):
+                pass
 
 
 async def test_it_makes_no_consumer(connection: Connection, server: NatsServer) -> None:

@@ -11,7 +11,7 @@ from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.outcome import Tone, words_of
 from ajsync.cli.output.terminal import say, stdout_paint, stdout_width
 from ajsync.fitting import Keep, cells, shortened
-from ajsync.inspect.live import LeaderNews, News, NotHeard, OpenNews, SilentNews, TaskNews
+from ajsync.inspect.news import LeaderNews, News, NotHeard, OpenNews, SilentNews, TaskNews
 from ajsync.reconcile.render.times import in_zone, instant_told
 from ajsync.text import counted, moment, span, visible
 from ajsync.timestamp import NANOSECONDS, to_datetime
