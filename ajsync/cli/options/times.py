@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
 
 from ajsync.errors import ScheduleError, UsageError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _YEARS = range(1970, 2262)
@@ -53,6 +55,8 @@ class Zone(click.ParamType[tzinfo]):
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Offer the zones whose names begin with what was typed."""
         from zoneinfo import available_timezones
+
+        from click.shell_completion import CompletionItem
 
         names = sorted(available_timezones() - {"localtime"})  # a file of some machines, not a zone
         return [CompletionItem(name) for name in names if name.startswith(incomplete)]

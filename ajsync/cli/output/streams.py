@@ -11,7 +11,6 @@ import errno
 import io
 import os
 import sys
-from json import dumps
 from typing import Any
 
 PLAIN = "ajsync.plain"
@@ -112,6 +111,8 @@ def _plain(error: UnicodeError) -> tuple[str | bytes, int]:
     """Spell out what an encoding does not have: our own signs in ASCII, anything else as JSON and YAML escape it."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
+    from json import dumps  # few terminals need it
+
     text = "".join(_SPELLED.get(char) or dumps(char)[1:-1] for char in error.object[error.start : error.end])
     return text, error.end
 
