@@ -66,6 +66,14 @@ def test_a_change_of_the_files_is_none(project: Path, run: Run) -> None:
     assert DRIFT not in run("plan").stdout
 
 
+def test_a_schedule_that_was_deleted_by_hand_is_a_create_since_nothing_says_who_deleted_it(run: Run) -> None:
+    assert run("delete", "A", "--force", "--owner", "team").returncode == 0
+    (change,) = json.loads(run("plan", "-o", "json").stdout)["changes"]
+    assert (change["name"], change["action"], change["drift"]) == ("A", "create", False)
+    assert run("apply", "--yes").returncode == 0
+    assert drifts(run) == {}
+
+
 def test_a_delete_of_what_somebody_has_changed_says_so(project: Path, run: Run, server: NatsServer) -> None:
     by_hand(run, server, "A", max_tries=3)
     write(project, B="@daily", C="@daily")
