@@ -19,7 +19,7 @@ from ajsync.asyncjobs.remedy import BACKLOG
 from ajsync.asyncjobs.streams import make_stream
 from ajsync.asyncjobs.task_store import task_write
 from ajsync.asyncjobs.tasks import NO_RESPONDERS, StoredTask, task_for_fire
-from ajsync.cli.output.status import check_line, problem, to_do
+from ajsync.cli.output.status import check_line, duty_told, problem, to_do
 from ajsync.inspect.status import BucketStatus, ScheduleStatus, read_status
 from ajsync.scheduler.election.duty import Duty
 from ajsync.scheduler.election.watermark import Watermark
@@ -209,7 +209,10 @@ async def test_a_task_that_does_not_get_into_its_queue_is_late(connection: Conne
     assert to_do(found["A"], duty()) == BACKLOG
     assert to_do(found["A"], duty(leader=None)) == "ajsync scheduler"
     assert problem(found["A"]).endswith("the queue is full, or refuses it.")
-    soon = replace(duty(watermark=mark), now=due + 2 * SECOND)
+    told = "The scheduler one leads, and everything is settled that was due until 1.0 s ago, but for 3 fires."
+    assert duty_told(duty(watermark=mark)) == told
+    soon = replace(duty(watermark=replace(mark, open=frozenset({("B", due)}))), now=due + 2 * SECOND)
+    assert "but for" not in duty_told(soon)
     (only,) = (await read_status(connection, [hourly("B")], {}, soon)).schedules
     assert only.verdict == "fine", "it is being put there"
 

@@ -75,9 +75,11 @@ def summary(found: BucketStatus) -> str:
 def duty_told(duty: Duty) -> str:
     """Say who fires, and whether everything is fired."""
     age = duty.watermark_age
-    ago = "" if age is None else span(age / NANOSECONDS)
+    ago = "" if age is None else f"{span(age / NANOSECONDS)} ago"
+    if duty.late_fires:
+        ago += f", but for {counted(duty.late_fires, 'fire')}"
     if duty.leader is None:
-        since = f" Everything is settled that was due until {ago} ago." if ago else ""
+        since = f" Everything is settled that was due until {ago}." if ago else ""
         return f"No scheduler leads, so nothing fires.{since} To do: ajsync scheduler"
     leader = visible(duty.leader)
     if duty.is_go:
@@ -85,8 +87,8 @@ def duty_told(duty: Duty) -> str:
     if age is None:
         return f"The scheduler {leader} leads, and has not said yet up to when everything is fired."
     if duty.is_behind:
-        return f"The scheduler {leader} leads, and is behind: everything is settled that was due until {ago} ago."
-    return f"The scheduler {leader} leads, and everything is settled that was due until {ago} ago."
+        return f"The scheduler {leader} leads, and is behind: everything is settled that was due until {ago}."
+    return f"The scheduler {leader} leads, and everything is settled that was due until {ago}."
 
 
 def tone(status: ScheduleStatus) -> Tone:
@@ -139,6 +141,7 @@ def status_document(found: BucketStatus, shown: Sequence[ScheduleStatus], zone: 
             "is_go": duty.is_go,
             "watermark": _instant(duty.watermark.instant, zone) if duty.watermark else None,
             "watermark_age_seconds": None if age is None else age / NANOSECONDS,
+            "late_fires": duty.late_fires,
             "is_trouble": duty.is_trouble,
         },
         "counts": {"schedules": len(found.schedules), **found.counts},

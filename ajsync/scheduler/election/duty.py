@@ -45,6 +45,12 @@ class Duty:
         return None if self.watermark is None else max(self.now - self.watermark.instant, 0)
 
     @property
+    def late_fires(self) -> int:
+        """How many fires are open for a while: their stream or queue does not take them."""
+        fires = self.watermark.open if self.watermark is not None else frozenset()
+        return sum(self.now - due > LATE_AFTER for _, due in fires)
+
+    @property
     def is_behind(self) -> bool:
         """Whether a scheduler of ajsync leads and has not told for a while that it is up to date."""
         age = self.watermark_age

@@ -122,6 +122,7 @@ def test_status_is_a_document_for_programs(run: Run) -> None:
         "is_go": False,
         "watermark": None,
         "watermark_age_seconds": None,
+        "late_fires": 0,
         "is_trouble": True,
     }
 
