@@ -11,7 +11,7 @@ import pytest
 from ajsync.asyncjobs.ids import fire_task_id
 from tests.nats_server import NatsServer
 from tests.scheduler.monitor.bad_night import BadNight, bad_night
-from tests.waiting import until
+from tests.waiting import WAIT_SECONDS, until
 
 pytestmark = pytest.mark.anyio
 
@@ -89,10 +89,11 @@ async def find_on_the_page(night: BadNight, scheduler: str) -> None:
         "Queue FULL": "ajsync info",
     }
     missing = [*wanted]
-    while missing:
-        page = await night.page(scheduler)
-        found = dict(zip(page.column(WRONG, "Problem"), page.column(WRONG, "To do"), strict=True))
-        missing = [about for about in wanted if not any(what.startswith(f"{about} ") for what in found)]
+    async with asyncio.timeout(WAIT_SECONDS):
+        while missing:
+            page = await night.page(scheduler)
+            found = dict(zip(page.column(WRONG, "Problem"), page.column(WRONG, "To do"), strict=True))
+            missing = [about for about in wanted if not any(what.startswith(f"{about} ") for what in found)]
     assert {about: todo for about in wanted for what, todo in found.items() if what.startswith(f"{about} ")} == wanted
     assert page.headings[0].endswith(" problems")
     assert [row for row in page.column(WRONG, "Problem") if row.startswith("GOOD")] == []
@@ -117,8 +118,9 @@ async def find_that_the_leader_was_killed(night: BadNight) -> None:
 
 async def until_said(night: BadNight, scheduler: str, text: str) -> None:
     """Wait until the front page says something."""
-    while text not in (await night.page(scheduler)).text:
-        await asyncio.sleep(0.2)
+    async with asyncio.timeout(WAIT_SECONDS):
+        while text not in (await night.page(scheduler)).text:
+            await asyncio.sleep(0.2)
 
 
 async def find_that_nobody_leads(night: BadNight) -> None:
