@@ -35,6 +35,7 @@ def remedy(task: ScheduledTask, outcome: ScheduleOutcome) -> str:
 
 
 def about(command: str, name: str, options: str = "") -> str:
-    """A command of ajsync about a schedule, whose name may begin like an option."""
-    words = [command, options, "--", name] if name.startswith("-") else [command, name, options]
+    """A command of ajsync about a schedule, whose name may begin like an option, or be one that others made up."""
+    word = visible(shlex.quote(name))
+    words = [command, options, "--", word] if name.startswith("-") else [command, word, options]
     return " ".join(filter(None, ["ajsync", *words]))

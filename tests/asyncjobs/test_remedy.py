@@ -7,7 +7,7 @@ import shlex
 import pytest
 
 from ajsync.asyncjobs.outcome import STATES, ScheduleOutcome, WorkOutcome
-from ajsync.asyncjobs.remedy import BACKLOG, remedy
+from ajsync.asyncjobs.remedy import BACKLOG, about, remedy
 from ajsync.asyncjobs.tasks import NO_RESPONDERS
 from tests.tasks import task
 
@@ -49,6 +49,13 @@ def test_a_name_is_never_an_option(state: str, name: str) -> None:
     if name in words:
         before = words[: words.index(name)]
         assert ("--" in before) is name.startswith("-")
+
+
+def test_a_name_that_others_made_up_is_one_word_and_steers_nothing() -> None:
+    command = about("resume", "$(reboot) ;\x1b[2J")
+    assert command.isprintable()
+    assert len(shlex.split(command)) == 3
+    assert about("view", "$(reboot)") == "ajsync view '$(reboot)'"
 
 
 def test_the_name_of_a_queue_that_others_made_up_is_one_word_and_steers_nothing() -> None:

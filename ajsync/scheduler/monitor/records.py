@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shlex
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
@@ -119,7 +118,7 @@ class Records:
         """Record that an entry is not a schedule."""
         self._invalid.add(name)
         self._metrics.set(INVALID_SCHEDULES, len(self._invalid))
-        self._add(name, problem, about("view", shlex.quote(cut(name))))
+        self._add(name, problem, about("view", cut(name)))
 
     def is_invalid(self, name: str) -> bool:
         """Whether the entry of this name is not a schedule."""
