@@ -24,11 +24,10 @@ from ajsync.asyncjobs.tasks import StoredTask
 from ajsync.errors import InvalidError, NotFoundError, StoredValueError, UnreachableError, UsageError
 from ajsync.inspect.live import Follower
 from ajsync.inspect.news import News
-from ajsync.inspect.status import BucketStatus, read_status
+from ajsync.inspect.status import BucketStatus, status_now
 from ajsync.reconcile.apply.record import read_record
 from ajsync.reconcile.pause import Owners, failure, pause, resume
 from ajsync.reconcile.single import add, find, find_removable, new_schedule, remove
-from ajsync.scheduler.election.duty import read_duty
 from ajsync.selection import EVERYTHING, Selection
 from ajsync.timestamp import NANOSECONDS, to_nanoseconds
 from ajsync.transport.connection import CONNECT_SECONDS, RECONNECT_SECONDS, Connection
@@ -219,7 +218,7 @@ class Client:
         live = await bucket.read()
         tasks = [entry.task for entry in live.entries.values() if selection.matches(entry.task) and entry.task]
         pauses = {name: entry.pause for name, entry in live.entries.items() if entry.pause is not None}
-        return await read_status(self.connection, tasks, pauses, await read_duty(bucket))
+        return await status_now(bucket, tasks, pauses)
 
     async def applies(self, owner: str) -> tuple[RecordedApply, ...]:
         """The last applies of an owner, the newest first. Raises InvalidError if the record cannot be understood."""

@@ -1,12 +1,13 @@
-"""Information: the state of everything that asyncjobs keeps on the server, and who leads."""
+"""Information: the state of all that asyncjobs keeps on the server, who leads, and which schedulers there are."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ajsync.asyncjobs.election import holder_name
+from ajsync.asyncjobs.election import Election, Lease, holder_name
 from ajsync.asyncjobs.names import (
     CONFIGURATION_STREAM,
     ELECTIONS_STREAM,
@@ -15,6 +16,7 @@ from ajsync.asyncjobs.names import (
     TASKS_STREAM,
     WORK_ITEM_SUBJECT,
 )
+from ajsync.asyncjobs.presence import Presence, read_presence
 from ajsync.asyncjobs.queues import WORKERS
 from ajsync.timestamp import NANOSECONDS, format_timestamp, parse_timestamp
 from ajsync.transport.connection import Connection
@@ -71,28 +73,42 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Information:
-    """The streams, leaders and queues; a stream is None if it does not exist."""
+    """The streams, leaders, schedulers and queues; a stream is None if it does not exist."""
 
     tasks: Storage | None
     configuration: Storage | None
     elections: Storage | None
     leaders: Mapping[str, str]
     """The current leader of each election."""
+    leader_is_go: bool
+    """Whether the scheduler that leads is one of Go, or of another program that is not ajsync."""
+    presence: Presence
+    """The schedulers of ajsync."""
     queues: tuple[Queue, ...]
     """By name."""
 
 
 async def read_information(connection: Connection) -> Information:
     """Ask the server for everything. Raises the errors of `Connection.jetstream_request`."""
-    elections = await _storage(connection, ELECTIONS_STREAM)
-    queues = sorted((await _queues(connection)).items())
-    return Information(
-        tasks=await _storage(connection, TASKS_STREAM),
-        configuration=await _storage(connection, CONFIGURATION_STREAM),
-        elections=elections,
-        leaders=await _leaders(connection) if elections else {},
-        queues=tuple([Queue(name, storage_of(info), await _workers(connection, name)) for name, info in queues]),
-    )
+    configuration = await _description(connection, CONFIGURATION_STREAM)
+    domain = configuration.get("domain", "") if configuration else ""
+    asking = asyncio.create_task(read_presence(connection, domain))  # most of which is waiting for answers
+    try:
+        tasks = await _description(connection, TASKS_STREAM)
+        elections = await _description(connection, ELECTIONS_STREAM)
+        lease = await Election(connection, "").read() if elections else Lease(None, 0)
+        queues = sorted((await _queues(connection)).items())
+        return Information(
+            tasks=storage_of(tasks) if tasks else None,
+            configuration=storage_of(configuration) if configuration else None,
+            elections=storage_of(elections) if elections else None,
+            leaders=await _leaders(connection) if elections else {},
+            leader_is_go=lease.holder is not None and lease.since is None,
+            presence=await asking,
+            queues=tuple([Queue(name, storage_of(info), await _workers(connection, name)) for name, info in queues]),
+        )
+    finally:
+        asking.cancel()
 
 
 async def queue_names(connection: Connection) -> frozenset[str]:
@@ -133,9 +149,9 @@ def workers_of(info: Mapping[str, Any]) -> Workers:
     )
 
 
-async def _storage(connection: Connection, stream: str) -> Storage | None:
+async def _description(connection: Connection, stream: str) -> dict[str, Any] | None:
     try:
-        return storage_of(await connection.jetstream_request(f"STREAM.INFO.{stream}"))
+        return await connection.jetstream_request(f"STREAM.INFO.{stream}")
     except StreamNotFoundError:
         return None
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
+from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.due import NextFires, Times, Upcoming, times_of
 from ajsync.asyncjobs.model import Pause, ScheduledTask
 from ajsync.asyncjobs.outcome import (
@@ -19,9 +21,10 @@ from ajsync.asyncjobs.outcome import (
     schedule_outcome,
     success_due_by,
 )
+from ajsync.asyncjobs.presence import NOT_ASKED, Presence, read_presence
 from ajsync.asyncjobs.tasks import NEW
 from ajsync.errors import ScheduleError
-from ajsync.scheduler.election.duty import LATE_AFTER, Duty
+from ajsync.scheduler.election.duty import LATE_AFTER, Duty, read_duty
 from ajsync.scheduler.last_fires import NEVER_DUE, LastFires, read_outcomes
 from ajsync.transport.connection import Connection
 
@@ -72,6 +75,8 @@ class BucketStatus:
     duty: Duty
     schedules: Sequence[ScheduleStatus]
     """Those that need somebody first, the worst before the others, then by name."""
+    presence: Presence = NOT_ASKED
+    """Which schedulers there are."""
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -83,6 +88,18 @@ class BucketStatus:
     def needs_somebody(self) -> bool:
         """Whether anything needs somebody: a schedule, or that nothing is fired."""
         return self.duty.is_trouble or any(each.needs_somebody for each in self.schedules)
+
+
+async def status_now(
+    bucket: ConfigurationBucket, tasks: Iterable[ScheduledTask], paused: Mapping[str, Pause]
+) -> BucketStatus:
+    """How schedules do now, some of which are paused, and which schedulers there are. Raises as `read_status`."""
+    asking = asyncio.create_task(read_presence(bucket.connection, bucket.domain))  # most of which is waiting
+    try:
+        found = await read_status(bucket.connection, tasks, paused, await read_duty(bucket))
+        return replace(found, presence=await asking)
+    finally:
+        asking.cancel()
 
 
 async def read_status(

@@ -22,6 +22,7 @@ from ajsync.cli.output.applies import APPLY_COLUMNS
 from ajsync.cli.output.backfill import BACKFILL_COLUMNS
 from ajsync.cli.output.columns import Column
 from ajsync.cli.output.fires import HISTORY_COLUMNS, NEXT_COLUMNS
+from ajsync.cli.output.information import STORE_COLUMNS
 from ajsync.cli.output.schedules import SCHEDULE_COLUMNS
 from ajsync.cli.output.status import STATUS_COLUMNS
 from ajsync.timestamp import NANOSECONDS, parse_timestamp
@@ -77,6 +78,7 @@ COMMANDS = (
     "log --owner team",
     "log --owner team --timezone UTC",
     "plan",
+    "info",
     "view WIDE",
     f"view {LONG}",
     BACKFILL,
@@ -87,6 +89,7 @@ TABLES = {
     "history PLAIN": HISTORY_COLUMNS,
     "log --owner team": tuple(column for column in APPLY_COLUMNS if column.title != "Owner"),
     BACKFILL: BACKFILL_COLUMNS,
+    "info": STORE_COLUMNS,
 }
 
 

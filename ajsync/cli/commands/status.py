@@ -84,10 +84,8 @@ async def _read(
     bucket: ConfigurationBucket, names: tuple[str, ...], selection: Selection
 ) -> tuple[Source, BucketStatus]:
     from ajsync.cli.source import named, selected, source_of
-    from ajsync.inspect.status import read_status
-    from ajsync.scheduler.election.duty import read_duty
+    from ajsync.inspect.status import status_now
 
     source = source_of(await bucket.read())
     source = named(source, names) if names else selected(source, selection)
-    duty = await read_duty(bucket)
-    return source, await read_status(bucket.connection, source.tasks, source.paused, duty)
+    return source, await status_now(bucket, source.tasks, source.paused)

@@ -34,6 +34,7 @@ STATUS_COLUMNS = (
 _STYLES: dict[Tone, str] = {"good": "create", "calm": "", "warn": "update", "bad": "alarm"}
 _WORDS: dict[str, str] = {"invalid": "not valid"}
 """How a verdict is said, if not by its own word."""
+NO_STAND_BY = "No scheduler stands by, so nothing fires once the leader ends."
 _LONGEST_STATE = 20
 _LONGEST_ERROR = 300
 _NAMED = 5
@@ -49,6 +50,8 @@ def status_lines(found: BucketStatus, shown: Sequence[ScheduleStatus], zone: tzi
     troubled = any(each.needs_somebody for each in found.schedules)
     yield from told(summary(found), "alarm" if troubled else "create")
     yield from told(duty_told(found.duty), "alarm" if found.duty.is_trouble else "faint")
+    if found.presence.lacks_stand_by:
+        yield from told(f"{NO_STAND_BY} To do: ajsync info", "update")
     if not shown:
         return
     yield ""
@@ -143,6 +146,7 @@ def status_document(found: BucketStatus, shown: Sequence[ScheduleStatus], zone: 
             "watermark_age_seconds": None if age is None else age / NANOSECONDS,
             "late_fires": duty.late_fires,
             "is_trouble": duty.is_trouble,
+            "stand_bys": None if found.presence.trouble else found.presence.count("stand-by"),
         },
         "counts": {"schedules": len(found.schedules), **found.counts},
         "schedules": [_object(each, duty, zone) for each in shown],
@@ -161,6 +165,8 @@ def check_line(found: BucketStatus) -> str:
     ]
     if bad:
         parts.append(listed(bad, _NAMED))
+    if found.presence.lacks_stand_by:
+        parts.append("no scheduler stands by")
     age = found.duty.watermark_age
     numbers = {"schedules": len(found.schedules), **found.counts}
     values = [f"{name}={number}" for name, number in numbers.items()]

@@ -136,7 +136,8 @@ def test_run_makes_one_task_and_leaves_the_schedule_as_it_is(run: Run, server: N
     assert messages[1][1]["task_id"] == task_id
     assert messages[2][1] == {"kind": 0, "job": task_id}
     assert run("view", "TICK", "--json").stdout == before
-    assert "1 waiting, 0 in progress" in run("info").stdout
+    (queue,) = json.loads(run("info", "--json").stdout)["queues"]
+    assert (queue["waiting"], queue["in_progress"]) == (1, 0)
 
 
 def test_run_signs_with_the_seed(run: Run, server: NatsServer, tmp_path: Path) -> None:
@@ -237,39 +238,6 @@ def test_history_of_what_was_never_due_and_of_what_does_not_exist(run: Run) -> N
     assert "It has not been due yet." in run("history", "NEVER").stdout
     assert "There is no schedule NOSUCH" in run("history", "NOSUCH", code=1).stderr
     assert "BAD has a schedule that is not valid" in run("history", "BAD", code=3).stderr
-
-
-def test_info_says_what_ajc_info_says_and_the_backlog(run: Run, server: NatsServer) -> None:
-    async def lead(client: Client) -> None:
-        await client.jetstream().publish("$KV.CHORIA_AJ_ELECTIONS.task_scheduler", b"dev1\x1b[31m")
-
-    assert "Elections: no leader" in run("info").stdout
-    with_client(server.url, lead)
-    text = run("info").stdout
-    tasks, configuration, elections, queue = text.split("\n\n")[1::2]
-    assert tasks.splitlines() == [
-        "         Entries: 0 @ 0 B",
-        "    Memory Based: false",
-        "        Replicas: 1",
-        "  Archive Period: forever",
-    ]
-    assert "         Entries: 7 @ " in configuration
-    assert elections.endswith('       Elections:\n                  task_scheduler: "dev1\\x1b[31m"')
-    assert "         Backlog: 0 waiting, 0 in progress" in queue
-    assert "  Max Task Tries: 5" in queue
-    assert "     Max Entries: unlimited" in queue
-    with_client(server.url, lead)  # a key of the election lives for ten seconds
-    found = json.loads(run("info", "--json").stdout)
-    assert found["elections"]["leaders"] == {"task_scheduler": "dev1\x1b[31m"}
-    assert [(each["name"], each["waiting"]) for each in found["queues"]] == [("EMAIL", 0)]
-    assert found["configuration"]["entries"] == 7
-
-
-def test_info_of_an_empty_account_makes_nothing(server: NatsServer, tmp_path: Path) -> None:
-    for _ in range(2):
-        done = ajsync(tmp_path, "info", "--server", server.url)
-        assert done.returncode == 0, done.stderr
-        assert done.stdout.count("Missing: it does not exist yet") == 3
 
 
 def test_on_a_terminal_there_are_blocks_and_colour_and_no_color_takes_the_colour(run: Run, server: NatsServer) -> None:

@@ -124,6 +124,7 @@ def test_status_is_a_document_for_programs(run: Run) -> None:
         "watermark_age_seconds": None,
         "late_fires": 0,
         "is_trouble": True,
+        "stand_bys": 0,
     }
 
 
