@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import fcntl
 import os
 import pty
@@ -42,6 +43,7 @@ class Terminal:
         os.close(theirs)
         self.shown = ""
         """Everything that was printed until now."""
+        self._decoder = _decoder()
 
     def type(self, keys: str) -> None:
         """Press keys."""
@@ -79,7 +81,7 @@ class Terminal:
             piece = os.read(self._ours, 65536)
         except OSError:  # the process has ended, and with it the terminal
             return False
-        self.shown += piece.decode(errors="replace")
+        self.shown += self._decoder.decode(piece)
         return bool(piece)
 
 
@@ -96,11 +98,11 @@ def on_terminal(
         (name, name, name),
         encoding=environment.get("PYTHONIOENCODING", "utf-8"),
     )
-    shown = ""
+    shown, decoder = "", _decoder()
     deadline = time.monotonic() + DEADLINE_SECONDS
     while select.select([ours], [], [], 0)[0] or (process.exitcode is None and time.monotonic() < deadline):
         if select.select([ours], [], [], 0.05)[0]:
-            shown += os.read(ours, 65536).decode(errors="replace")
+            shown += decoder.decode(os.read(ours, 65536))
     process.kill()
     process.join()
     os.close(theirs)
@@ -120,3 +122,8 @@ def _environment(more: Mapping[str, str]) -> dict[str, str]:
     """The environment of a command on a terminal, without what says that this has another size."""
     without_size = {name: value for name, value in os.environ.items() if name not in ("LINES", "COLUMNS")}
     return {**without_size, "TERM": "xterm", "LC_ALL": "C.UTF-8", "PYTHONWARNINGS": "error", **more}
+
+
+def _decoder() -> codecs.IncrementalDecoder:
+    """What makes text of pieces, one of which may end within a character."""
+    return codecs.getincrementaldecoder("utf-8")("replace")
