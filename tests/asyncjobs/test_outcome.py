@@ -17,6 +17,7 @@ from ajsync.asyncjobs.outcome import (
     STATES,
     UNKNOWN,
     ScheduleOutcome,
+    StateWords,
     WorkOutcome,
     is_failure,
     newer,
@@ -92,6 +93,11 @@ def test_a_task_counts_more_than_that_none_was_known_of(state: str) -> None:
         assert newer(one, other).state == SKIPPED
 
 
+def test_of_two_that_are_equally_late_the_one_that_was_heard_first_stays() -> None:
+    for state in ("retry", "complete", MISSED):
+        assert newer(work(state, last_error="first"), work(state, last_error="second")).last_error == "first"
+
+
 def test_a_failure_is_what_ended_badly_or_failed_and_is_tried_again() -> None:
     bad = {state for state in STATES if is_failure(work(state))}
     assert bad == {"expired", "terminated", "queue_error", "unreachable", MISSED}
@@ -108,6 +114,7 @@ def test_every_state_has_words_and_so_has_one_that_others_have_made_up() -> None
     assert {words_of(state).tone for state in STATES} == {"good", "calm", "warn", "bad"}
     assert all(words.meaning.endswith(".") for words in STATES.values())
     assert words_of("\x1b[31mgood").word == "\\x1b[31mgood"
+    assert words_of("odd") == StateWords("odd", "warn", "This version does not know the state.")
     assert words_of("x" * 10_000).tone == "warn"
     assert len(words_of("x" * 10_000).word) < 400
 
@@ -200,6 +207,11 @@ def test_a_success_is_due_within_the_deadline_or_until_the_next_fire(
 def test_a_schedule_of_each_second_has_a_minute() -> None:
     times = times_of(task("A", schedule="@every 1s", created_at=AT))
     assert success_due_by(times, 0, AT) == AT + SECOND + LEAST_WAIT
+
+
+def test_a_task_is_taken_for_one_that_no_worker_has_unless_it_is_known() -> None:
+    times = times_of(task("A", schedule="@every 24h"))
+    assert success_due_by(times, HOUR, 0) == success_due_by(times, HOUR, 0, active=False) == 25 * HOUR
 
 
 def test_what_is_never_due_again_need_not_succeed() -> None:
