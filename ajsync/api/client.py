@@ -14,8 +14,9 @@ from typing import Any
 from ajsync.asyncjobs.applied import RecordedApply
 from ajsync.asyncjobs.backfill import Backfilled, find_missing, make_missing, past_dues
 from ajsync.asyncjobs.bucket import ConfigurationBucket, decode_entry
+from ajsync.asyncjobs.go_json import encode_json
 from ajsync.asyncjobs.ids import new_id
-from ajsync.asyncjobs.model import DEFAULT_MAX_TRIES, Pause, ScheduledTask, encode_json
+from ajsync.asyncjobs.model import DEFAULT_MAX_TRIES, Pause, ScheduledTask
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, QUEUE_NAME, SCHEDULE_SUBJECT, TASK_TYPE, TASKS_STREAM
 from ajsync.asyncjobs.signing import Signer
 from ajsync.asyncjobs.streams import make_stream

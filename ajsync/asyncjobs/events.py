@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ajsync.asyncjobs.foreign import decode_object, member
+from ajsync.asyncjobs.go_json import encode_string
 from ajsync.asyncjobs.ids import nearest_second, new_id
-from ajsync.asyncjobs.model import encode_string
 from ajsync.asyncjobs.names import EVENT_SUBJECT, SCHEDULER_ELECTION
 from ajsync.asyncjobs.outcome import WorkOutcome
 from ajsync.asyncjobs.tasks import NEW, StoredTask

@@ -6,7 +6,6 @@ On the wire it is the JSON of the Go type `ScheduledTask`, field for field and i
 
 from __future__ import annotations
 
-import base64
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -25,6 +24,7 @@ from ajsync.asyncjobs.foreign import (
     span_member,
     strings_member,
 )
+from ajsync.asyncjobs.go_json import encode_bytes, encode_string
 from ajsync.asyncjobs.names import LONGEST_NAME, OWNER_NAME, QUEUE_NAME, SCHEDULE_NAME, TASK_TYPE
 from ajsync.errors import ScheduleError, StoredValueError
 from ajsync.schedule.days import MOST_SPANS, canonical_days
@@ -347,34 +347,3 @@ _READ: Mapping[str, Callable[[dict[str, Any], str], Any]] = {
     "applied": lambda value, name: member(value, name, str),
 }
 """How each member of the `ajsync` object but the owner is read, if it is there."""
-
-
-_GO_ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
-"""What Go's encoder escapes for HTML and for JavaScript. It writes all others beyond ASCII as they are."""
-_encode = json.JSONEncoder(ensure_ascii=False).encode
-_encode_sorted = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True).encode
-
-
-def encode_string(text: str) -> str:
-    """The JSON string that Go's encoder writes for `text`, with its quotes."""
-    return _escaped(_encode(text))
-
-
-def encode_json(value: object) -> bytes:
-    """The JSON that Go's encoder writes for a value of JSON's own types, in UTF-8.
-
-    Raises ValueError for what JSON cannot hold (infinity, NaN, half a surrogate pair, a value that contains itself),
-    and TypeError for other types.
-    """
-    return _escaped(_encode_sorted(value)).encode()
-
-
-def encode_bytes(data: bytes | None) -> str:
-    """The JSON that Go's encoder writes for bytes: base64 in a string, or null."""
-    return "null" if data is None else f'"{base64.b64encode(data).decode()}"'
-
-
-def _escaped(text: str) -> str:
-    for character, escape in _GO_ESCAPES.items():
-        text = text.replace(character, escape)
-    return text

@@ -13,8 +13,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
-from ajsync.asyncjobs.model import Pause, ScheduledTask, decode_scheduled_task
-from ajsync.asyncjobs.names import CONFIGURATION_STREAM, CONFIGURATION_SUBJECT, schedule_key
+from ajsync.asyncjobs.model import Pause, ScheduledTask
+from ajsync.asyncjobs.names import CONFIGURATION_STREAM, schedule_key
 from ajsync.asyncjobs.pause import (
     PAUSE_SUBJECT,
     decode_pause,
@@ -25,12 +25,12 @@ from ajsync.asyncjobs.pause import (
     resumed_value,
     with_task,
 )
+from ajsync.asyncjobs.pause_keys import Keys, look
 from ajsync.asyncjobs.watchers import wait_until_delivered
 from ajsync.asyncjobs.writes import compare_and_set, refusal
 from ajsync.errors import AjsyncError, ConflictError, NotFoundError, PartiallyAppliedError, StoredValueError
 from ajsync.text import one_line, visible
 from ajsync.transport.leader import last_messages, list_subjects
-from ajsync.transport.messages import LastMessage
 from ajsync.transport.publisher import Write, publish_all
 
 log = logging.getLogger(__name__)
@@ -40,45 +40,6 @@ WATCHER_SECONDS = 15.0
 _BUSY = "somebody else changes it all the time; try again when that has ended"
 _ROUNDS = 10
 """How often to begin again for a schedule that somebody else changes at the same time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """What both keys of a schedule held. The schedule's own key was read first."""
-
-    name: str
-    schedule: LastMessage | None
-    pause: LastMessage | None
-
-    @property
-    def value(self) -> bytes | None:
-        """What the schedule's key held."""
-        return None if self.schedule is None else self.schedule.value
-
-    @property
-    def pause_value(self) -> bytes | None:
-        """What the key of the pause held."""
-        return None if self.pause is None else self.pause.value
-
-    @property
-    def is_paused(self) -> bool:
-        """Whether the schedule is paused: while both keys hold a value, it is active."""
-        return self.value is None and self.pause_value is not None
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether the schedule's key was deleted after the last write of the pause: no resume that read before can win.
-
-        While it is not, one may have come between the two reads.
-        """
-        marker = self.schedule.revision if self.schedule is not None else 0
-        return self.value is None and marker > (self.pause.revision if self.pause is not None else -1)
-
-    def task(self) -> ScheduledTask | None:
-        """The schedule, paused or not; None if there is none. Raises StoredValueError."""
-        if self.value is not None:
-            return decode_scheduled_task(self.name, self.value)
-        return None if self.pause_value is None else decode_pause(self.name, self.pause_value).task
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,24 +72,6 @@ Decide = Callable[[Keys], _Move | Settled | None]
 """What to write, what has become of a schedule, or None to look again."""
 Check = Callable[[Keys], AjsyncError | None]
 """Looks at a schedule before it is changed; an error leaves it alone."""
-
-
-async def look(bucket: ConfigurationBucket, names: Iterable[str]) -> dict[str, Keys]:
-    """Read both keys of each schedule, in the order of which a resume must know."""
-    chosen = list(names)
-    found: list[dict[str, LastMessage]] = []
-    for key in (schedule_key, pause_key):
-        subjects = [CONFIGURATION_SUBJECT + key(name) for name in chosen]
-        found.append(await last_messages(bucket.connection, CONFIGURATION_STREAM, subjects))
-    schedules, pauses = found
-    return {
-        name: Keys(
-            name,
-            schedules.get(CONFIGURATION_SUBJECT + schedule_key(name)),
-            pauses.get(CONFIGURATION_SUBJECT + pause_key(name)),
-        )
-        for name in chosen
-    }
 
 
 async def pause(bucket: ConfigurationBucket, names: Iterable[str], wanted: Pause, check: Check) -> dict[str, Settled]:

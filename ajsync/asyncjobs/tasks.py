@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ajsync.asyncjobs.foreign import bytes_member, decode_object, instant_member, member
+from ajsync.asyncjobs.go_json import encode_bytes, encode_string
 from ajsync.asyncjobs.ids import fire_task_id
-from ajsync.asyncjobs.model import DEFAULT_MAX_TRIES, ScheduledTask, encode_bytes, encode_string, unfit
+from ajsync.asyncjobs.model import DEFAULT_MAX_TRIES, ScheduledTask, unfit
 from ajsync.asyncjobs.names import TASK_SUBJECT, WORK_ITEM_SUBJECT
 from ajsync.asyncjobs.outcome import WorkOutcome
 from ajsync.errors import StoredValueError

@@ -12,7 +12,8 @@ from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.model import Pause
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, LONGEST_NAME, SCHEDULE_NAME
 from ajsync.asyncjobs.pause import LONGEST_BY, LONGEST_REASON, PAUSE_SUBJECT, decode_pause
-from ajsync.asyncjobs.pausing import Check, Keys, Settled, missing
+from ajsync.asyncjobs.pause_keys import Keys
+from ajsync.asyncjobs.pausing import Check, Settled, missing
 from ajsync.asyncjobs.pausing import pause as pause_keys
 from ajsync.asyncjobs.pausing import resume as resume_keys
 from ajsync.errors import (

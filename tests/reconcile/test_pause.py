@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from ajsync.asyncjobs import pausing
+from ajsync.asyncjobs import pause_keys, pausing
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.journal import Step, encode_journal, journal_key
 from ajsync.asyncjobs.model import LiveSchedule, Pause, ScheduledTask, encode_scheduled_task, has_drifted
 from ajsync.asyncjobs.names import schedule_key
 from ajsync.asyncjobs.pause import encode_pause, pause_key, paused_schedule
+from ajsync.asyncjobs.pause_keys import look
 from ajsync.asyncjobs.pausing import Settled
 from ajsync.errors import (
     AjsyncError,
@@ -435,6 +436,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Gate:
     made = Gate()
     monkeypatch.setattr(pausing, "publish_all", made.publish)
     monkeypatch.setattr(pausing, "last_messages", made.read)
+    monkeypatch.setattr(pause_keys, "last_messages", made.read)
     return made
 
 
@@ -540,7 +542,7 @@ async def test_a_delete_leaves_no_pause_that_a_kill_has_left(
         assert await _delete(bucket) is None
     assert await holds(bucket) == (False, False)
     # A resume that read the pause before must fail.
-    assert (await pausing.look(bucket, ["A"]))["A"].is_closed
+    assert (await look(bucket, ["A"]))["A"].is_closed
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)
@@ -555,7 +557,7 @@ async def test_a_write_that_is_sent_twice_does_what_one_does(
     wanted = {"resume": (True, False), "delete": (False, False)}.get(operation.name, (False, True))
     assert await holds(bucket) == wanted
     # A resume that read the pause before must fail.
-    keys = (await pausing.look(bucket, ["A"]))["A"]
+    keys = (await look(bucket, ["A"]))["A"]
     assert keys.is_closed == (operation.name != "resume")
 
 

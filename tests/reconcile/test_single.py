@@ -10,8 +10,9 @@ from dataclasses import replace
 import pytest
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
+from ajsync.asyncjobs.go_json import encode_json
 from ajsync.asyncjobs.journal import Step, encode_journal, journal_key
-from ajsync.asyncjobs.model import Managed, ScheduledTask, encode_json, encode_scheduled_task
+from ajsync.asyncjobs.model import Managed, ScheduledTask, encode_scheduled_task
 from ajsync.asyncjobs.names import schedule_key
 from ajsync.errors import AlreadyExistsError, ConflictError, InvalidError, NotFoundError, ScheduleError
 from ajsync.reconcile.apply import recreate

@@ -100,7 +100,8 @@ def command(
       ajsync add CLEAN_UP @daily files:clean --timezone Europe/Malta --tries 3
       ajsync add POLL "every 10m" mail:poll --payload inbox
     """
-    from ajsync.asyncjobs.model import DEFAULT_MAX_TRIES, encode_json
+    from ajsync.asyncjobs.go_json import encode_json
+    from ajsync.asyncjobs.model import DEFAULT_MAX_TRIES
     from ajsync.asyncjobs.size import MAX_PAYLOAD
     from ajsync.cli.output.schedules import schedule_lines
     from ajsync.cli.project import zone_of
