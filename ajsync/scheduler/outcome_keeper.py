@@ -199,13 +199,13 @@ class OutcomeKeeper:
             at = fire.due + fire.lateness
             if task.id not in self._outcomes:  # it is made good, and a worker may have been faster than this
                 self._outcomes.doubt(fire.name)
+            if fire.made:
+                self._see(fire.name, task.queue, WorkOutcome(fire.due, task.id, NEW, at, 0, "", fire.lateness))
             if fire.outcome == "missed":
                 self._see(fire.name, task.queue, WorkOutcome(fire.due, "", MISSED, self._clock(), 0, cut(fire.detail)))
             elif fire.outcome == "queue_error":
                 error = cut(fire.detail)
                 self._see(fire.name, task.queue, WorkOutcome(fire.due, task.id, QUEUE_ERROR, self._clock(), 0, error))
-            elif fire.made:
-                self._see(fire.name, task.queue, WorkOutcome(fire.due, task.id, NEW, at, 0, "", fire.lateness))
             yield
 
     def _take_missed(self, fires: list[Fire], state: str, detail: str) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 from typing import Any
 
@@ -150,6 +151,25 @@ def test_what_is_kept_of_a_schedule_does_not_grow_with_its_fires() -> None:
     assert len(followed) <= MOST_OPEN + 1 + MOST_EXPECTED
     assert len([number for number in followed if number >= 500]) == MOST_OPEN + 1
     assert outcomes.counts() == {("EMAIL", "active"): 1}
+
+
+def test_what_is_kept_of_a_schedule_has_a_few_kilobytes_at_worst() -> None:
+    names = [f"S{number}" for number in range(100)]
+    tracemalloc.start()
+    try:
+        outcomes = Outcomes()
+        for name in names:
+            for number in range(40):
+                outcomes.see(name, "EMAIL", work("expired", number, name=name, last_error=f"{name} {number}" * 30))
+            for number in range(40, 80):
+                expect(outcomes, number, name)
+                outcomes.see(name, "EMAIL", work("active", number, name=name, last_error=f"{name} {number}" * 30))
+            for number in range(80, 120):
+                expect(outcomes, number, name)
+        used = tracemalloc.get_traced_memory()[0] / len(names)
+    finally:
+        tracemalloc.stop()
+    assert 1000 < used < 12 * 1024
 
 
 def test_fires_that_are_found_replace_what_was_known() -> None:
