@@ -11,7 +11,7 @@ from ajsync.version import __version__ as __version__
 if TYPE_CHECKING:
     from ajsync.api.client import Client, ScheduleChange, Task, connect
     from ajsync.api.files import apply, find_origin, impact, load_config, plan
-    from ajsync.asyncjobs.applied import Commit, Origin, RecordedApply
+    from ajsync.asyncjobs.applied import Commit, Origin, RecordedAction, RecordedApply
     from ajsync.asyncjobs.backfill import Backfilled
     from ajsync.asyncjobs.model import Managed, Pause, ScheduledTask
     from ajsync.asyncjobs.outcome import ScheduleOutcome, WorkOutcome
@@ -85,6 +85,7 @@ __all__ = [
     "Plan",
     "Problem",
     "QueueImpact",
+    "RecordedAction",
     "RecordedApply",
     "Result",
     "Safety",
@@ -120,7 +121,7 @@ __all__ = [
 _PLACES = {
     "ajsync.api.client": ("Client", "ScheduleChange", "Task", "connect"),
     "ajsync.api.files": ("apply", "find_origin", "impact", "load_config", "plan"),
-    "ajsync.asyncjobs.applied": ("Commit", "Origin", "RecordedApply"),
+    "ajsync.asyncjobs.applied": ("Commit", "Origin", "RecordedAction", "RecordedApply"),
     "ajsync.asyncjobs.backfill": ("Backfilled",),
     "ajsync.asyncjobs.model": ("Managed", "Pause", "ScheduledTask"),
     "ajsync.asyncjobs.outcome": ("ScheduleOutcome", "WorkOutcome"),

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import KW_ONLY, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from ajsync.asyncjobs.applied import RecordedApply
+from ajsync.asyncjobs.applied import RecordedAction, RecordedApply
 from ajsync.asyncjobs.backfill import Backfilled, find_missing, make_missing, past_dues
 from ajsync.asyncjobs.bucket import ConfigurationBucket, decode_entry
 from ajsync.asyncjobs.go_json import encode_json
@@ -22,11 +22,12 @@ from ajsync.asyncjobs.signing import Signer
 from ajsync.asyncjobs.streams import make_stream
 from ajsync.asyncjobs.task_store import enqueue, load_task
 from ajsync.asyncjobs.tasks import StoredTask
-from ajsync.errors import InvalidError, NotFoundError, StoredValueError, UnreachableError, UsageError
+from ajsync.errors import AjsyncError, InvalidError, NotFoundError, StoredValueError, UnreachableError, UsageError
+from ajsync.git.origin import user_and_host
 from ajsync.inspect.live import Follower
 from ajsync.inspect.news import News
 from ajsync.inspect.status import BucketStatus, status_now
-from ajsync.reconcile.apply.record import read_record
+from ajsync.reconcile.apply.record import not_recorded, read_record, record_action
 from ajsync.reconcile.pause import Owners, failure, pause, resume
 from ajsync.reconcile.single import add, find, find_removable, new_schedule, remove
 from ajsync.selection import EVERYTHING, Selection
@@ -176,8 +177,9 @@ class Client:
         ends = to_nanoseconds(until) if isinstance(until, datetime) else 0
         if isinstance(until, timedelta) and last <= 0:
             raise InvalidError(f"The pause cannot last {until}: that must be greater than zero.")
+        bucket = await self.bucket()
         settled = await pause(
-            await self.bucket(),
+            bucket,
             names,
             Owners((owner,)),
             by=by,
@@ -185,16 +187,21 @@ class Client:
             until=ends,
             last=last,
         )
+        paused = [each.task for each in settled if each.error is None and each.task is not None]
+        lasts = next((each.pause.until for each in settled if each.error is None and each.pause is not None), 0)
+        await self._record("pause", paused, by, reason=reason, until=lasts)
         if error := failure(settled, "paused"):
             raise error
         return {each.name: each.pause for each in settled if each.pause is not None}
 
-    async def resume(self, *names: str, owner: str | None = None) -> frozenset[str]:
+    async def resume(self, *names: str, owner: str | None = None, by: str = "") -> frozenset[str]:
         """Let paused schedules fire again, from now on, and return the names of those that were paused.
 
         Whose they must be, and what is raised, is as for `pause`.
         """
         settled = await resume(await self.bucket(), names, Owners((owner,)))
+        resumed = [each.task for each in settled if each.error is None and each.changed and each.task is not None]
+        await self._record("resume", resumed, by)
         if error := failure(settled, "resumed"):
             raise error
         return frozenset(each.name for each in settled if each.changed)
@@ -224,6 +231,28 @@ class Client:
     async def applies(self, owner: str) -> tuple[RecordedApply, ...]:
         """The last applies of an owner, the newest first. Raises InvalidError if the record cannot be understood."""
         return (await read_record(await self.bucket(), owner)).applies
+
+    async def actions(self, owner: str) -> tuple[RecordedAction, ...]:
+        """The last pauses, resumes and backfills of an owner, the newest first. Raises as `applies`."""
+        return (await read_record(await self.bucket(), owner)).actions
+
+    async def _record(
+        self,
+        action: str,
+        tasks: Sequence[ScheduledTask],
+        by: str,
+        *,
+        reason: str = "",
+        until: int = 0,
+        made: int = 0,
+    ) -> None:
+        """Add to the record what was done to schedules; if that fails, log a warning, since it stays done."""
+        by = by or user_and_host()
+        line = RecordedAction(time.time_ns(), by, action, reason=reason, until=until, tasks=made)
+        try:
+            await record_action(await self.bucket(), line, tasks)
+        except AjsyncError as error:
+            log.warning("%s", not_recorded(error, action))
 
     async def watch(self) -> AsyncGenerator[ScheduleChange, None]:
         """Follow the schedules: first each that is there, then each change, also across lost connections.
@@ -314,7 +343,7 @@ class Client:
         await enqueue(self.connection, stored)
         return stored
 
-    async def backfill(self, name: str, start: datetime, end: datetime | None = None) -> Backfilled:
+    async def backfill(self, name: str, start: datetime, end: datetime | None = None, *, by: str = "") -> Backfilled:
         """Make the tasks that a schedule should have made from `start` to `end`, both aware, and that are missing.
 
         Without `end`, up to now. Their deadlines count from now; a task that exists is not made again. What it returns
@@ -324,7 +353,10 @@ class Client:
         task = await self.load_scheduled_task_by_name(name)
         last = min(to_nanoseconds(end), time.time_ns()) if end else time.time_ns()
         missing = await find_missing(self.connection, past_dues(task, to_nanoseconds(start), last))
-        return await make_missing(self.connection, missing, sign=self._signer.sign if self._signer else None)
+        result = await make_missing(self.connection, missing, sign=self._signer.sign if self._signer else None)
+        if result.made:
+            await self._record("backfill", [task], by, made=result.made)
+        return result
 
     async def load_task_by_id(self, task_id: str) -> StoredTask:
         """The task as it is now. Raises NotFoundError, and StoredValueError if the message is not a task."""

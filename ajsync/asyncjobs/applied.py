@@ -1,7 +1,8 @@
-"""The record: who applied what to the schedules of an owner, when, and from which commit.
+"""The record: who applied what to the schedules of an owner, when, and from which commit; and what was done by hand.
 
 The key `ajsync.applied.OWNER` holds the last applies, the newest first. It is for people and for the gate against older
-commits. Nothing that an apply writes depends on it, so a record that is missing or forged can lose no schedule.
+commits. Nothing that an apply writes depends on it, so a record that is missing or forged can lose no schedule. Pauses,
+resumes and backfills are kept apart from the applies, so that however many there are, the gate knows the last commit.
 """
 
 from __future__ import annotations
@@ -15,19 +16,25 @@ from typing import Any
 from ajsync.asyncjobs.foreign import decode_object, instant_member, member
 from ajsync.asyncjobs.names import CONFIGURATION_SUBJECT
 from ajsync.errors import StoredValueError
+from ajsync.text import quote
 from ajsync.timestamp import format_timestamp
 
 _KEY_PREFIX = "ajsync.applied."
 RECORD_SUBJECT = CONFIGURATION_SUBJECT + _KEY_PREFIX
 """The owner follows."""
 MOST_APPLIES = 20
+MOST_ACTIONS = 20
 MOST_NAMES = 20
 """Names that are kept of one apply."""
+MOST_ACTION_NAMES = 3
+"""The same of one action."""
 _FORMAT = 1
 _LONGEST = 255
-"""Characters of a text, so that the whole record stays far below the size of a message."""
+"""Characters of a text, so that the whole record stays below the size of a message, whatever characters it has."""
 VERBS = ("create", "update", "adopt", "delete", "rename")
 """What is counted."""
+ACTIONS = ("pause", "resume", "backfill")
+"""What is done to schedules by hand, and recorded."""
 COMMIT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 """Nothing else reaches the command line of git."""
 
@@ -79,6 +86,28 @@ class RecordedApply:
     """The first schedules that were changed."""
 
 
+@dataclass(frozen=True, slots=True)
+class RecordedAction:
+    """Something that was done to schedules by hand, as the record keeps it."""
+
+    at: int
+    """Nanoseconds since 1970."""
+    by: str
+    action: str
+    """One of `ACTIONS`."""
+    count: int = 0
+    """Schedules that it was done to."""
+    names: tuple[str, ...] = ()
+    """The first of them."""
+    reason: str = ""
+    until: int = 0
+    """When a pause ends, in nanoseconds since 1970; 0 if that is open."""
+    tasks: int = 0
+    """How many tasks a backfill made."""
+    version: str = ""
+    """The version of ajsync."""
+
+
 def record_key(owner: str) -> str:
     """The key of the record of `owner` in the bucket."""
     return _KEY_PREFIX + owner
@@ -89,9 +118,15 @@ def with_apply(applies: tuple[RecordedApply, ...], newest: RecordedApply) -> tup
     return (newest, *applies)[:MOST_APPLIES]
 
 
-def encode_record(applies: tuple[RecordedApply, ...]) -> bytes:
+def with_action(actions: tuple[RecordedAction, ...], newest: RecordedAction) -> tuple[RecordedAction, ...]:
+    """The same for actions."""
+    return (newest, *actions)[:MOST_ACTIONS]
+
+
+def encode_record(applies: tuple[RecordedApply, ...], actions: tuple[RecordedAction, ...] = ()) -> bytes:
     """The value of the key."""
-    document = {"format": _FORMAT, "applies": [apply_object(each) for each in applies]}
+    document: dict[str, Any] = {"format": _FORMAT, "applies": [apply_object(each) for each in applies]}
+    document |= {"actions": [action_object(each) for each in actions]} if actions else {}
     return json.dumps(document, separators=(",", ":")).encode()
 
 
@@ -105,16 +140,64 @@ def apply_object(apply: RecordedApply) -> dict[str, Any]:
         value |= {"dirty": True} if commit.dirty else {}
     texts = {"environment": apply.environment, "version": apply.version, "digest": apply.digest}
     value |= {name: text[:_LONGEST] for name, text in texts.items() if text}
-    names = [name[:_LONGEST] for name in apply.names[:MOST_NAMES]]
-    return {**value, "counts": dict(apply.counts), "names": names}
+    return {**value, "counts": dict(apply.counts), "names": _cut(apply.names, MOST_NAMES)}
+
+
+def action_object(action: RecordedAction) -> dict[str, Any]:
+    """One action as the JSON object that is stored, without members that are not known."""
+    value: dict[str, Any] = {
+        "at": format_timestamp(action.at),
+        "by": action.by[:_LONGEST],
+        "action": action.action,
+        "count": action.count,
+        "names": _cut(action.names, MOST_ACTION_NAMES),
+    }
+    value |= {"until": format_timestamp(action.until)} if action.until else {}
+    value |= {"tasks": action.tasks} if action.tasks else {}
+    texts = {"reason": action.reason, "version": action.version}
+    return {**value, **{name: text[:_LONGEST] for name, text in texts.items() if text}}
+
+
+def _cut(names: tuple[str, ...], most: int) -> list[str]:
+    return [name[:_LONGEST] for name in names[:most]]
 
 
 def decode_record(data: bytes) -> tuple[RecordedApply, ...]:
-    """Read a record. Raises StoredValueError if this ajsync cannot have written it."""
+    """Read the applies of a record. Raises StoredValueError if this ajsync cannot have written it."""
+    return tuple(map(_decode_apply, member(_decode(data), "applies", list)[:MOST_APPLIES]))
+
+
+def decode_actions(data: bytes) -> tuple[RecordedAction, ...]:
+    """Read the actions of a record. Raises as `decode_record`."""
+    return tuple(map(_decode_action, member(_decode(data), "actions", list, [])[:MOST_ACTIONS]))
+
+
+def _decode(data: bytes) -> dict[str, Any]:
     value = decode_object(data)
     if (found := member(value, "format", int)) != _FORMAT:
         raise StoredValueError(f"its format is {found}, and this ajsync knows {_FORMAT}")
-    return tuple(map(_decode_apply, member(value, "applies", list)[:MOST_APPLIES]))
+    return value
+
+
+def _decode_action(value: Any) -> RecordedAction:
+    if not isinstance(value, dict):
+        raise StoredValueError("one of its actions is no object")
+    if (action := member(value, "action", str)) not in ACTIONS:
+        raise StoredValueError(f"the action {quote(action)} is not known")
+    count, tasks = member(value, "count", int), member(value, "tasks", int, 0)
+    if count < 0 or tasks < 0:
+        raise StoredValueError("the count of an action is below zero")
+    return RecordedAction(
+        at=instant_member(value, "at"),
+        by=_text(value, "by"),
+        action=action,
+        count=count,
+        names=_names(value, MOST_ACTION_NAMES),
+        reason=_text(value, "reason"),
+        until=instant_member(value, "until") if "until" in value else 0,
+        tasks=tasks,
+        version=_text(value, "version"),
+    )
 
 
 def _decode_apply(value: Any) -> RecordedApply:
@@ -123,9 +206,6 @@ def _decode_apply(value: Any) -> RecordedApply:
     counts = member(value, "counts", dict)
     if any(verb not in VERBS or type(count) is not int or count < 0 for verb, count in counts.items()):
         raise StoredValueError('its member "counts" is not one of counts')
-    names = member(value, "names", list)
-    if not all(isinstance(name, str) for name in names):
-        raise StoredValueError('its member "names" is not one of names')
     return RecordedApply(
         at=instant_member(value, "at"),
         by=_text(value, "by"),
@@ -134,8 +214,15 @@ def _decode_apply(value: Any) -> RecordedApply:
         version=_text(value, "version"),
         digest=_text(value, "digest"),
         counts=counts,
-        names=tuple(name[:_LONGEST] for name in names[:MOST_NAMES]),
+        names=_names(value, MOST_NAMES),
     )
+
+
+def _names(value: dict[str, Any], most: int) -> tuple[str, ...]:
+    names = member(value, "names", list)
+    if not all(isinstance(name, str) for name in names):
+        raise StoredValueError('its member "names" is not one of names')
+    return tuple(_cut(tuple(names), most))
 
 
 def _decode_commit(value: dict[str, Any]) -> Commit:

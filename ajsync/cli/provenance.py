@@ -9,8 +9,11 @@ from ajsync.cli.output.terminal import warn
 from ajsync.errors import AjsyncError
 
 if TYPE_CHECKING:
-    from ajsync.asyncjobs.applied import Origin, RecordedApply
+    from collections.abc import Iterable
+
+    from ajsync.asyncjobs.applied import Origin, RecordedAction, RecordedApply
     from ajsync.asyncjobs.bucket import ConfigurationBucket
+    from ajsync.asyncjobs.model import ScheduledTask
     from ajsync.config import Configuration
     from ajsync.reconcile.apply.result import Result
     from ajsync.reconcile.plan import Lineage, Plan
@@ -52,3 +55,15 @@ async def record_or_warn(bucket: ConfigurationBucket, plan: Plan, result: Result
         await record_apply(bucket, plan, result, origin, now=time.time_ns())
     except AjsyncError as error:
         warn(not_recorded(error))
+
+
+async def record_action_or_warn(
+    bucket: ConfigurationBucket, action: RecordedAction, tasks: Iterable[ScheduledTask]
+) -> None:
+    """Add what was done by hand to the record; if that fails, print a warning, since it stays done."""
+    from ajsync.reconcile.apply.record import not_recorded, record_action
+
+    try:
+        await record_action(bucket, action, tasks)
+    except AjsyncError as error:
+        warn(not_recorded(error, action.action))

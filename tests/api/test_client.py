@@ -350,6 +350,10 @@ async def test_schedules_are_paused_and_resumed(client: ajsync.Client) -> None:
     with pytest.raises(ajsync.ConflictError):
         await client.resume("B")
     assert await client.resume("B", owner="team") == {"B"}
+    assert [(each.action, each.names, "@" in each.by) for each in await client.actions("team")] == [
+        ("resume", ("B",), True),
+        ("pause", ("B",), True),
+    ]
     assert await client.resume("A", "C") == {"A", "C"}
     assert await client.resume("A", "C") == frozenset()
     assert await client.paused_schedules() == {}

@@ -11,11 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ajsync.asyncjobs.applied import (
+    ACTIONS,
+    MOST_ACTION_NAMES,
+    MOST_ACTIONS,
     MOST_APPLIES,
     MOST_NAMES,
     VERBS,
     Commit,
+    RecordedAction,
     RecordedApply,
+    decode_actions,
     decode_record,
     encode_record,
     record_key,
@@ -39,6 +44,20 @@ APPLIES = st.builds(
 )
 
 
+RECORDED = st.builds(
+    RecordedAction,
+    at=st.integers(0, INT64),
+    by=TEXTS,
+    action=st.sampled_from(ACTIONS),
+    count=st.integers(0, 10_000),
+    names=st.lists(TEXTS, max_size=MOST_ACTION_NAMES).map(tuple),
+    reason=TEXTS,
+    until=st.integers(0, INT64),
+    tasks=st.integers(0, 10_000),
+    version=TEXTS,
+)
+
+
 def test_the_key_names_the_owner() -> None:
     assert record_key("team") == "ajsync.applied.team"
 
@@ -46,6 +65,14 @@ def test_the_key_names_the_owner() -> None:
 @given(st.lists(APPLIES, max_size=MOST_APPLIES).map(tuple))
 def test_a_record_survives_being_stored(applies: tuple[RecordedApply, ...]) -> None:
     assert decode_record(encode_record(applies)) == applies
+
+
+@given(st.lists(APPLIES, max_size=3).map(tuple), st.lists(RECORDED, max_size=MOST_ACTIONS).map(tuple))
+def test_actions_survive_being_stored_beside_applies(
+    applies: tuple[RecordedApply, ...], actions: tuple[RecordedAction, ...]
+) -> None:
+    data = encode_record(applies, actions)
+    assert (decode_record(data), decode_actions(data)) == (applies, actions)
 
 
 @given(st.lists(APPLIES, max_size=MOST_APPLIES + 5))
@@ -61,8 +88,10 @@ def test_a_record_stays_small_whatever_is_in_it() -> None:
     commit = Commit("a" * 64, INT64, long, dirty=True)
     counts: dict[str, int] = dict.fromkeys(VERBS, 1)
     apply = RecordedApply(INT64, long, commit, long, long, long, counts, (long,) * 1000)
-    data = encode_record((apply,) * MOST_APPLIES)
-    assert len(data) < 800_000
+    action = RecordedAction(INT64, long, "pause", 1, (long,) * 1000, long, INT64, 1, long)
+    data = encode_record((apply,) * MOST_APPLIES, (action,) * MOST_ACTIONS)
+    assert len(data) < 1_000_000
+    assert decode_actions(data)[0].reason == long[:255]
     (first, *_) = decode_record(data)
     assert len(first.names) == MOST_NAMES
     assert first.by == long[:255]
@@ -102,6 +131,26 @@ def test_members_that_are_not_known_are_ignored() -> None:
 def test_what_no_apply_has_written_is_refused(apply: Any) -> None:
     with pytest.raises(StoredValueError):
         decode_record(json.dumps({"format": 1, "applies": [apply]}).encode())
+
+
+ACTION: dict[str, Any] = {"at": "2026-11-24T05:47:30Z", "by": "me", "action": "pause", "count": 1, "names": ["A"]}
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        *(None, [], "x", {}),
+        *(ACTION | {"at": at} for at in (1, "yesterday", None)),
+        *(ACTION | {"action": action} for action in ("burn", 1, None)),
+        *(ACTION | {"count": count} for count in (-1, "1", None, True)),
+        *(ACTION | {"names": names} for names in ("A", [1])),
+        *(ACTION | {"until": "soon"}, ACTION | {"tasks": -1}, ACTION | {"reason": 1}),
+    ],
+    ids=str,
+)
+def test_what_no_action_has_written_is_refused(action: Any) -> None:
+    with pytest.raises(StoredValueError):
+        decode_actions(json.dumps({"format": 1, "applies": [], "actions": [action]}).encode())
 
 
 @pytest.mark.parametrize("data", [b"", b"null", b"[]", b"{}", b'{"format":1}', b'{"format":1,"applies":{}}', b"\xff"])

@@ -31,7 +31,7 @@ from tests.tasks import task
 pytestmark = pytest.mark.usefixtures("passwords")
 
 NEEDS = {
-    command.strip("`"): re.findall("`([^`]+)`", subjects)
+    command.strip("`"): re.findall("`([^`]+)`", subjects.replace("OWNER", OWNER))
     for command, subjects in rows(PAGE, "What some commands need besides")
 }
 WITH_QUEUES = {

@@ -143,12 +143,15 @@ def _past_dues(tasks: Sequence[ScheduledTask], start: str, end: str | None, zone
 async def _make(
     bucket: ConfigurationBucket, missing: Sequence[MissingTask], signer: Signer | None, ajc_payloads: bool
 ) -> Backfilled:
+    from ajsync.asyncjobs.applied import RecordedAction
     from ajsync.asyncjobs.backfill import make_missing
+    from ajsync.cli.pausing import who
+    from ajsync.cli.provenance import record_action_or_warn
     from ajsync.cli.session import stop_on_signals
 
     stop = stop_on_signals()
     with progress("Making tasks", len(missing)) as advance:
-        return await make_missing(
+        result = await make_missing(
             bucket.connection,
             missing,
             sign=signer.sign if signer else None,
@@ -156,3 +159,8 @@ async def _make(
             on_done=advance,
             stop=stop,
         )
+    if result.made:
+        tasks = {each.past.task.name: each.past.task for each in missing}
+        action = RecordedAction(time.time_ns(), who(), "backfill", tasks=result.made)
+        await record_action_or_warn(bucket, action, tasks.values())
+    return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import tzinfo
 from typing import TYPE_CHECKING
@@ -55,9 +56,11 @@ def command(
       ajsync pause --mine --queue EMAIL --reason "the provider is down" --for 30m
       ajsync pause REPORT_DAILY --reason "year-end closing" --until 2027-01-04T06:00:00+01:00
     """
+    from ajsync.asyncjobs.applied import RecordedAction
     from ajsync.cli.output.pauses import show_paused
     from ajsync.cli.pausing import allowed_owners, check_named, chosen_names, who
     from ajsync.cli.project import zone_of
+    from ajsync.cli.provenance import record_action_or_warn
     from ajsync.cli.session import configured_context, on_bucket
     from ajsync.reconcile.pause import pause
     from ajsync.timestamp import to_nanoseconds
@@ -72,6 +75,11 @@ def command(
 
     async def work(bucket: ConfigurationBucket) -> Sequence[Settled]:
         chosen = await chosen_names(bucket, names, scope, selectors, owners)
-        return await pause(bucket, chosen, owners, by=by, reason=reason, until=ends, last=span)
+        settled = await pause(bucket, chosen, owners, by=by, reason=reason, until=ends, last=span)
+        paused = [each for each in settled if each.error is None and each.task is not None]
+        until = next((each.pause.until for each in paused if each.pause is not None), 0)
+        action = RecordedAction(time.time_ns(), by, "pause", reason=reason, until=until)
+        await record_action_or_warn(bucket, action, [each.task for each in paused if each.task is not None])
+        return settled
 
     show_paused(on_bucket(scope, context, work), output, where)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -33,16 +34,21 @@ def command(names: tuple[str, ...], selectors: Selectors, output: str, scope: Sc
       ajsync resume REPORT_DAILY REPORT_WEEKLY
       ajsync resume --mine
     """
+    from ajsync.asyncjobs.applied import RecordedAction
     from ajsync.cli.output.pauses import show_resumed
-    from ajsync.cli.pausing import allowed_owners, check_named, chosen_names
+    from ajsync.cli.pausing import allowed_owners, check_named, chosen_names, who
+    from ajsync.cli.provenance import record_action_or_warn
     from ajsync.cli.session import configured_context, on_bucket
     from ajsync.reconcile.pause import resume
 
     check_named(names, selectors)
-    context, owners = configured_context(scope), allowed_owners(scope, selectors)
+    context, owners, by = configured_context(scope), allowed_owners(scope, selectors), who()
 
     async def work(bucket: ConfigurationBucket) -> Sequence[Settled]:
         chosen = await chosen_names(bucket, names, scope, selectors, owners, paused=True)
-        return await resume(bucket, chosen, owners)
+        settled = await resume(bucket, chosen, owners)
+        resumed = [each.task for each in settled if each.error is None and each.changed and each.task is not None]
+        await record_action_or_warn(bucket, RecordedAction(time.time_ns(), by, "resume"), resumed)
+        return settled
 
     show_resumed(on_bucket(scope, context, work), output)

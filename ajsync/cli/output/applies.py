@@ -1,17 +1,18 @@
-"""The record of applies as a table."""
+"""The record of applies, and of what was done by hand, as a table."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import tzinfo
 
+from ajsync.asyncjobs.applied import RecordedAction
 from ajsync.cli.output.columns import NAME, Column
 from ajsync.cli.output.table import Cell, Row, table
 from ajsync.cli.output.terminal import stdout_width
-from ajsync.reconcile.apply.record import OwnedApply
-from ajsync.reconcile.render.times import TimeFormat
+from ajsync.reconcile.apply.record import OwnedLine
+from ajsync.reconcile.render.times import TimeFormat, instant_told
 from ajsync.reconcile.render.wording import done_counts
-from ajsync.text import listed, visible
+from ajsync.text import counted, listed, visible
 
 _OWNER = "Owner"
 APPLY_COLUMNS = (
@@ -27,28 +28,41 @@ APPLY_COLUMNS = (
 _NAMES_SHOWN = 3
 
 
-def applies_table(applies: Sequence[OwnedApply], owner: str | None, zone: tzinfo) -> list[str]:
+def applies_table(applies: Sequence[OwnedLine], owner: str | None, zone: tzinfo) -> list[str]:
     """Lay out applies, the newest first; with their owners if they are of all (`owner` is None)."""
     if not applies:
         return [f"No apply of {visible(owner)} is recorded" if owner else "No apply is recorded"]
     columns = [column for column in APPLY_COLUMNS if owner is None or column.title != _OWNER]
-    times = TimeFormat(zone, [each.apply.at for each in applies], whole=stdout_width() is None)
-    return table(columns, [_row(each, times, with_owner=owner is None) for each in applies], zone=str(zone))
+    times = TimeFormat(zone, [each.line.at for each in applies], whole=stdout_width() is None)
+    return table(columns, [_row(each, times, zone, with_owner=owner is None) for each in applies], zone=str(zone))
 
 
-def _row(owned: OwnedApply, times: TimeFormat, *, with_owner: bool) -> Row:
-    apply = owned.apply
-    commit = apply.commit
-    changes = done_counts(apply.counts)
-    names = [visible(name) for name in apply.names[:_NAMES_SHOWN]]
-    more = sum(apply.counts.values()) - len(names)
+def _row(owned: OwnedLine, times: TimeFormat, zone: tzinfo, *, with_owner: bool) -> Row:
+    line = owned.line
+    if isinstance(line, RecordedAction):
+        commit, environment, count, changes = None, "", line.count, _action_told(line, zone)
+    else:
+        commit, environment, count = line.commit, line.environment, sum(line.counts.values())
+        changes = done_counts(line.counts)
+    names = [visible(name) for name in line.names[:_NAMES_SHOWN]]
+    more = count - len(names)
     return (
-        times(apply.at),
+        times(line.at),
         *((visible(owned.owner),) if with_owner else ()),
-        visible(apply.by),
+        visible(line.by),
         "" if commit is None else Cell(commit.short, "warning" if commit.dirty else ""),
         visible(commit.ref) if commit and commit.ref else "",
-        visible(apply.environment) if apply.environment else "",
+        visible(environment) if environment else "",
         changes or Cell("none", "faint"),
         listed(names) + (f" and {more:,} more" if more > 0 and names else ""),
     )
+
+
+def _action_told(action: RecordedAction, zone: tzinfo) -> str:
+    """What was done: `1 paused until Sun 2026-11-29 18:00 UTC (new disks)`, `2 resumed`, `40 tasks made`."""
+    if action.action == "backfill":
+        return f"{counted(action.tasks, 'task')} made"
+    if action.action == "resume":
+        return f"{action.count:,} resumed"
+    until = f" until {instant_told(action.until, zone)}" if action.until else ""
+    return f"{action.count:,} paused{until}" + (f" ({visible(action.reason)})" if action.reason else "")

@@ -1,25 +1,32 @@
-"""Read the record of an owner's applies, and add to it by compare-and-set, so that two applies at once lose no line."""
+"""Read the record of an owner, and add to it by compare-and-set, so that two at once lose no line."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import random
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from ajsync.asyncjobs.applied import (
+    MOST_ACTION_NAMES,
     MOST_NAMES,
     RECORD_SUBJECT,
     Origin,
+    RecordedAction,
     RecordedApply,
+    action_object,
     apply_object,
+    decode_actions,
     decode_record,
     encode_record,
     record_key,
+    with_action,
     with_apply,
 )
 from ajsync.asyncjobs.bucket import ConfigurationBucket
+from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.names import CONFIGURATION_BUCKET, CONFIGURATION_STREAM
 from ajsync.asyncjobs.writes import compare_and_set
 from ajsync.errors import AjsyncError, ConflictError, InvalidError, StoredValueError
@@ -47,32 +54,39 @@ class Record:
     """The newest first."""
     revision: int = 0
     """The revision of its key; 0 if it was never written."""
+    actions: tuple[RecordedAction, ...] = ()
+    """What was done by hand, the newest first."""
 
     @property
     def last(self) -> RecordedApply | None:
         """The newest apply."""
         return self.applies[0] if self.applies else None
 
+    @property
+    def lines(self) -> list[RecordedApply | RecordedAction]:
+        """Applies and actions, the newest first."""
+        return sorted((*self.applies, *self.actions), key=lambda each: -each.at)
+
 
 @dataclass(frozen=True, slots=True)
-class OwnedApply:
-    """An apply, and whose schedules it was about."""
+class OwnedLine:
+    """A line of the record, and whose schedules it is about."""
 
     owner: str
-    apply: RecordedApply
+    line: RecordedApply | RecordedAction
 
 
-async def read_all_records(bucket: ConfigurationBucket) -> list[OwnedApply]:
-    """The applies of all owners, the newest first; a record that cannot be understood is logged and left out."""
+async def read_all_records(bucket: ConfigurationBucket) -> list[OwnedLine]:
+    """The lines of all owners, the newest first; a record that cannot be understood is logged and left out."""
     listing = await list_subjects(bucket.connection, CONFIGURATION_STREAM, f"{RECORD_SUBJECT}*")
     owners = sorted(subject.removeprefix(RECORD_SUBJECT) for subject in listing.subjects)
-    found: list[OwnedApply] = []
+    found: list[OwnedLine] = []
     for owner in owners:
         try:
-            found += [OwnedApply(owner, each) for each in (await read_record(bucket, owner)).applies]
+            found += [OwnedLine(owner, each) for each in (await read_record(bucket, owner)).lines]
         except InvalidError as error:
             log.warning("%s", error)
-    return sorted(found, key=lambda each: -each.apply.at)
+    return sorted(found, key=lambda each: -each.line.at)
 
 
 async def read_record(bucket: ConfigurationBucket, owner: str) -> Record:
@@ -82,7 +96,7 @@ async def read_record(bucket: ConfigurationBucket, owner: str) -> Record:
     if found is None or found.deleted:
         return Record(revision=found.revision if found else 0)
     try:
-        return Record(decode_record(found.data), found.revision)
+        return Record(decode_record(found.data), found.revision, decode_actions(found.data))
     except StoredValueError as error:
         raise InvalidError(
             f"The record of the applies of {owner} in the bucket cannot be used: {one_line(str(error))}. A newer "
@@ -109,18 +123,37 @@ async def record_apply(bucket: ConfigurationBucket, plan: Plan, result: Result, 
         await add_to_record(bucket, plan.owner, _line(plan, result, origin, now))
 
 
-def not_recorded(error: AjsyncError) -> str:
-    """What to say if `record_apply` fails: a warning, since what was applied stays applied."""
-    return f"The apply is missing in the record that 'ajsync log' shows. {error}"
+def not_recorded(error: AjsyncError, what: str = "apply") -> str:
+    """What to say if `record_apply` or `record_action` fails: a warning, since what was done stays done."""
+    return f"The {what} is missing in the record that 'ajsync log' shows. {error}"
 
 
-async def add_to_record(bucket: ConfigurationBucket, owner: str, line: RecordedApply) -> None:
-    """Add one apply to the record of an owner, whoever else does so at the same time. Raises as `record_apply`."""
+async def record_action(bucket: ConfigurationBucket, action: RecordedAction, tasks: Iterable[ScheduledTask]) -> None:
+    """Add to the record of each owner of the schedules what was done to them by hand; those without owner have none.
+
+    Raises as `record_apply`; what was done stays done.
+    """
+    names: dict[str, list[str]] = {}
+    for task in tasks:
+        if task.owner is not None:
+            names.setdefault(task.owner, []).append(task.name)
+    for owner, own in sorted(names.items()):
+        line = replace(action, count=len(own), names=tuple(own[:MOST_ACTION_NAMES]), version=__version__)
+        await add_to_record(bucket, owner, line)
+
+
+async def add_to_record(bucket: ConfigurationBucket, owner: str, line: RecordedApply | RecordedAction) -> None:
+    """Add a line to the record of an owner, whoever else does so at the same time. Raises as `record_apply`."""
     for _ in range(_ATTEMPTS):
         record = await read_record(bucket, owner)
-        if apply_object(line) in map(apply_object, record.applies):
+        if isinstance(line, RecordedAction):
+            known = action_object(line) in map(action_object, record.actions)
+            data = encode_record(record.applies, with_action(record.actions, line))
+        else:
+            known = apply_object(line) in map(apply_object, record.applies)
+            data = encode_record(with_apply(record.applies, line), record.actions)
+        if known:
             return  # an earlier attempt was stored, and its answer was lost
-        data = encode_record(with_apply(record.applies, line))
         write = compare_and_set(bucket, record_key(owner), record.revision, data)
         if not (await publish_one(bucket.connection, write, timeout=REQUEST_SECONDS)).conflict:
             return

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from hashlib import sha256
 from typing import Any
 
-from ajsync.asyncjobs.applied import VERBS, RecordedApply
+from ajsync.asyncjobs.applied import VERBS, RecordedAction, RecordedApply
 from ajsync.asyncjobs.model import ScheduledTask, has_drifted
 from ajsync.asyncjobs.queues import ALL_THERE
 from ajsync.errors import AjsyncError, ConflictError, Location
@@ -80,6 +80,23 @@ def applied_document(apply: RecordedApply) -> dict[str, Any]:
         "digest": apply.digest or None,
         "counts": {verb: apply.counts.get(verb, 0) for verb in VERBS},
         "names": list(apply.names),
+    }
+
+
+def line_document(line: RecordedApply | RecordedAction) -> dict[str, Any]:
+    """A line of the log for programs: an apply, or an action, as its member `action` says."""
+    if isinstance(line, RecordedApply):
+        return {"action": "apply", **applied_document(line)}
+    return {
+        "action": line.action,
+        "at": format_timestamp(line.at),
+        "by": line.by,
+        "reason": line.reason or None,
+        "until": format_timestamp(line.until) if line.until else None,
+        "tasks": line.tasks if line.action == "backfill" else None,
+        "version": line.version or None,
+        "count": line.count,
+        "names": list(line.names),
     }
 
 

@@ -24,7 +24,7 @@ from tests.cli.processes import ajsync, background, wait_until
 from tests.cli.terminals import Terminal
 from tests.nats_server import NatsServer
 from tests.scheduler.fires import counts, make_queue
-from tests.tasks import task
+from tests.tasks import OWNER, task
 from tests.values import put_values
 
 ITEMS = "CHORIA_AJ_Q_EMAIL"
@@ -51,6 +51,16 @@ def run(server: NatsServer, tmp_path: Path) -> Run:
     return run
 
 
+def recorded(server: NatsServer) -> list[api.RecordedAction]:
+    """What the log has of the owner of the schedules."""
+
+    async def read() -> list[api.RecordedAction]:
+        async with api.connect(server=server.url) as client:
+            return [*await client.actions(OWNER)]
+
+    return asyncio.run(read())
+
+
 def made(server: NatsServer) -> tuple[int, int]:
     """How many tasks there are, and how many work items were ever made."""
 
@@ -73,8 +83,10 @@ def test_days_are_those_of_the_schedule_and_a_dry_run_makes_nothing(run: Run, se
     there = run(*days, "--dry-run", "--timezone", "Europe/Berlin").stdout
     assert "Sat 2026-10-24 02:30:00 +02:00  Sun 2026-10-25 02:30:00 +01:00" in there
     assert run(*days, "--yes").stdout.endswith("Made 3 tasks.\n")
+    assert [(each.action, each.tasks, each.names) for each in recorded(server)] == [("backfill", 3, ("BERLIN",))]
     assert made(server) == (3, 3)
     assert run(*days, "--yes").stdout.endswith("Nothing is missing.\n")
+    assert len(recorded(server)) == 1
     assert run("BERLIN", "--from", "2026-10-24T01:00:00Z", "--to", "2026-10-24T02:00:00Z", "--yes").stdout == (
         "Nothing was due then.\n"
     )

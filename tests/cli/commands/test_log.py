@@ -76,6 +76,7 @@ def test_an_apply_leaves_who_what_and_from_which_commit(project: Path, run: Run)
     assert len(digest) == 64
     assert found == {
         "owner": "team",
+        "action": "apply",
         "by": "jane@example.net",
         "commit": head,
         "committed_at": "2023-11-14T22:13:20Z",
@@ -151,6 +152,37 @@ def test_a_single_schedule_by_hand_is_not_recorded(run: Run) -> None:
     assert log(run) == []
 
 
+def test_a_pause_a_resume_and_a_backfill_are_shown_between_the_applies(run: Run, server: NatsServer) -> None:
+    applied(run)
+    assert run("add", "FREE", "@daily", "x").returncode == 0
+    paused = run("pause", "A", "FREE", "--reason", "new disks", "--until", "2100-01-04T06:00:00Z")
+    assert (paused.returncode, paused.stderr) == (0, "")
+    assert run("pause", "NOPE", "--reason", "why").returncode == 1
+    resumed = run("resume", "A", "FREE")
+    assert (resumed.returncode, resumed.stderr) == (0, "")
+    assert run("resume", "A").returncode == 0  # which is not paused
+    resume, pause, apply = log(run)
+    assert [each["action"] for each in (resume, pause, apply)] == ["resume", "pause", "apply"]
+    assert {name: pause[name] for name in ("owner", "by", "reason", "until", "count", "names", "tasks")} == {
+        "owner": "team",
+        "by": "jane@example.net",
+        "reason": "new disks",
+        "until": "2100-01-04T06:00:00Z",
+        "count": 1,
+        "names": ["A"],
+        "tasks": None,
+    }
+    assert (resume["by"], resume["names"], resume["reason"]) == ("jane@example.net", ["A"], None)
+    _, *rows = (re.split("  +", line) for line in run("log").stdout.splitlines())
+    assert [row[5:] for row in rows] == [
+        ["1 resumed", "A"],
+        ["1 paused until Mon 2100-01-04 06:00 UTC (new disks)", "A"],
+        ["1 created", "A"],
+    ]
+    assert "Last applied" in run("plan").stdout
+    assert [each["action"] for each in log(run, "--last", "1")] == ["resume"]
+
+
 def test_the_next_plan_says_what_was_applied_last(run: Run) -> None:
     assert "Last applied" not in run("plan").stdout
     applied(run)
@@ -199,6 +231,16 @@ def test_hostile_lines_cannot_steer_a_terminal(run: Run, server: NatsServer) -> 
         shown = run(*arguments).stdout
         assert not {*"\x1b\u202e"}.intersection(shown)
         assert not [each for each in shown.splitlines() if each.startswith("::error::x")]
+
+
+def test_a_pause_that_cannot_be_recorded_is_a_pause_all_the_same(run: Run, server: NatsServer) -> None:
+    applied(run)
+    put_values(server.url, {"team": b'{"format": 2}'}, prefix=RECORD_SUBJECT)
+    done = run("pause", "A", "--reason", "why")
+    assert (done.returncode, done.stdout) == (0, "Paused A.\n")
+    assert "The pause is missing in the record that 'ajsync log' shows." in done.stderr
+    assert json.loads(run("view", "A", "--json").stdout)["paused"]["reason"] == "why"
+    assert "The resume is missing in the record" in run("resume", "A").stderr
 
 
 def test_a_record_that_is_not_understood_is_an_error_of_the_log_and_a_warning_of_the_others(

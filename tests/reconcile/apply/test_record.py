@@ -9,17 +9,26 @@ from dataclasses import replace
 
 import pytest
 
-from ajsync.asyncjobs.applied import MOST_APPLIES, RECORD_SUBJECT, Commit, Origin, RecordedApply
+from ajsync.asyncjobs.applied import (
+    MOST_ACTIONS,
+    MOST_APPLIES,
+    RECORD_SUBJECT,
+    Commit,
+    Origin,
+    RecordedAction,
+    RecordedApply,
+)
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.errors import ConflictError, InvalidError
 from ajsync.reconcile.apply.apply import apply
 from ajsync.reconcile.apply.record import (
-    OwnedApply,
+    OwnedLine,
     Record,
     add_to_record,
     is_worth_recording,
     read_all_records,
     read_record,
+    record_action,
     record_apply,
 )
 from ajsync.reconcile.apply.result import Outcome, Result
@@ -110,11 +119,46 @@ async def test_the_records_of_all_owners_are_in_the_order_of_time(
         await add_to_record(bucket, owner, line(number))
     await bucket.connection.request(f"{RECORD_SUBJECT}c", b"mess")
     assert await read_all_records(bucket) == [
-        OwnedApply("a", line(3)),
-        OwnedApply("b", line(2)),
-        OwnedApply("a", line(1)),
+        OwnedLine("a", line(3)),
+        OwnedLine("b", line(2)),
+        OwnedLine("a", line(1)),
     ]
     assert "The record of the applies of c" in caplog.text
+
+
+async def test_actions_are_kept_beside_the_applies_and_push_none_out(bucket: ConfigurationBucket) -> None:
+    """Otherwise twenty pauses would make the gate against older commits forget the last commit."""
+    await add_to_record(bucket, OWNER, line(0))
+    for number in range(1, MOST_ACTIONS + 3):
+        await record_action(bucket, RecordedAction(number, "me", "pause", reason="why"), [task("A"), task("B")])
+    record = await read_record(bucket, OWNER)
+    assert record.applies == (line(0),)
+    assert record.last == line(0)
+    assert [each.at for each in record.actions] == [*range(MOST_ACTIONS + 2, 2, -1)]
+    assert (record.actions[0].count, record.actions[0].names) == (2, ("A", "B"))
+    assert [each.at for each in record.lines] == [*range(MOST_ACTIONS + 2, 2, -1), 0]
+    await add_to_record(bucket, OWNER, line(99))
+    assert (await read_record(bucket, OWNER)).lines[0] == line(99)
+
+
+async def test_an_action_is_recorded_for_each_owner_and_not_without_one(bucket: ConfigurationBucket) -> None:
+    tasks = [task("A", owner="a"), task("B", owner="b"), task("C", owner=None), task("D", owner="a")]
+    await record_action(bucket, RecordedAction(1, "me", "resume"), tasks)
+    found = await read_all_records(bucket)
+    assert sorted((each.owner, each.line.names) for each in found) == [("a", ("A", "D")), ("b", ("B",))]
+
+
+async def test_actions_and_applies_at_once_lose_no_line(bucket: ConfigurationBucket, server: NatsServer) -> None:
+    async def one(number: int) -> None:
+        async with connect(context_for_server(server.url)) as connection:
+            there = await ConfigurationBucket.open(connection)
+            if number % 2:
+                await add_to_record(there, OWNER, line(number))
+            else:
+                await record_action(there, RecordedAction(number, "me", "backfill", tasks=1), [task("A")])
+
+    await asyncio.gather(*map(one, range(20)))
+    assert sorted(each.at for each in (await read_record(bucket, OWNER)).lines) == [*range(20)]
 
 
 async def test_an_apply_is_recorded_with_what_it_did(bucket: ConfigurationBucket) -> None:
