@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from ajsync.asyncjobs.applied import RECORD_SUBJECT, Commit, RecordedApply, encode_record
+from ajsync.asyncjobs.applied import RECORD_SUBJECT, Commit, RecordedAction, RecordedApply, encode_record
 from ajsync.asyncjobs.due import times_of
 from ajsync.asyncjobs.history import previous_dues
 from ajsync.asyncjobs.model import Managed
@@ -65,6 +65,7 @@ RECORD = (
     ),
     RecordedApply(CREATED - 1, "所有者" * 40, None, "e" * 90, counts={"rename": 1}, names=(LONG,)),
 )
+ACTIONS = (RecordedAction(CREATED - 2, "j" * 90, "pause", 2, ("A", LONG), f"new {LONG} 日本", CREATED),)
 BACKFILL = f"backfill {LONG} PLAIN --from 2026-11-01 --dry-run"
 COMMANDS = (
     "list",
@@ -104,7 +105,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]
     server.start()
     fill(server.url)
     put(server.url, SCHEDULES)
-    put_values(server.url, {"team": encode_record(RECORD)}, prefix=RECORD_SUBJECT)
+    put_values(server.url, {"team": encode_record(RECORD, ACTIONS)}, prefix=RECORD_SUBJECT)
     asyncio.run(_work(server.url))
     yield folder, server.url
     server.stop()
@@ -143,7 +144,7 @@ def test_no_row_of_a_table_is_wider_than_the_terminal(stage: tuple[Path, str], c
     first = next(number for number, line in enumerate(lines) if re.match(rf"(│ )?{_first(titles)}\b", line))
     rows = lines[first : next((at for at, line in enumerate(lines) if at > first and not line), None)]
     table = [line for line in rows if line.startswith("│") or not line.startswith(" ")]
-    assert all(cell_len(line) <= columns for line in table)
+    assert [line for line in table if cell_len(line) > columns] == []
     assert len(table) > 2
 
 

@@ -9,7 +9,6 @@ import click
 from ajsync.cli.options.shared import scope_options, selection_options, timezone_option
 from ajsync.cli.options.values import Creation, Scope, Selectors
 from ajsync.cli.output.data import output_option, show
-from ajsync.text import one_line
 
 
 @click.command()
@@ -64,5 +63,4 @@ def command(
             schedules.say_why("These schedules do not fire:", amiss)
             paused = {name: pause_told(pause, where) for name, pause in source.paused.items()}
             schedules.say_why("These schedules are paused, and 'ajsync resume' brings them back:", paused)
-    unreadable = {name: one_line(problem) for name, problem in source.unreadable.items()}
-    schedules.say_why("These values are not scheduled tasks, and are left alone:", unreadable)
+    schedules.say_unreadable(source.unreadable)

@@ -10,7 +10,6 @@ import click
 from ajsync.cli.options.shared import schedules_argument, scope_options, selection_options, timezone_option
 from ajsync.cli.options.values import Scope, Selectors
 from ajsync.cli.output.data import echo_data, output_option, show
-from ajsync.text import one_line
 
 if TYPE_CHECKING:
     from ajsync.asyncjobs.bucket import ConfigurationBucket
@@ -56,7 +55,7 @@ def command(
       ajsync status --json | jq -r '.schedules[] | select(.failures > 2) | .name'
     """
     from ajsync.cli.output import status as output_of
-    from ajsync.cli.output.schedules import say_why
+    from ajsync.cli.output.schedules import say_unreadable
     from ajsync.cli.project import selection_of, zone_of
     from ajsync.cli.session import configured_context, on_bucket
     from ajsync.cli.source import named_or_selected
@@ -75,8 +74,7 @@ def command(
             lambda: output_of.status_lines(found, shown, where),
         )
         if output == "table":
-            unreadable = {name: one_line(problem) for name, problem in source.unreadable.items()}
-            say_why("These values are not scheduled tasks, and are left alone:", unreadable)
+            say_unreadable(source.unreadable)
     return _NEEDS_SOMEBODY if check and found.needs_somebody else 0
 
 

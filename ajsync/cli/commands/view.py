@@ -38,12 +38,11 @@ def command(
       ajsync view EMAIL_MONTHLY_UPDATE --json
       ajsync view --name 'EMAIL_*' --mine
     """
-    from ajsync.cli.output.schedules import say_why, schedule_lines
+    from ajsync.cli.output.schedules import say_unreadable, schedule_lines
     from ajsync.cli.project import zone_of
     from ajsync.cli.session import configured_context, on_bucket
     from ajsync.cli.source import one_named_or_selected, read_source, stored_entry
     from ajsync.reconcile.fields import entry_object
-    from ajsync.text import one_line
 
     one_named_or_selected(name, selectors)
     where = zone_of(scope, zone)
@@ -64,5 +63,4 @@ def command(
             yield from schedule_lines(task, where, source.paused.get(task.name), show_payload=show_payload)
 
     show(output, lambda: [entry_object(task, source.paused.get(task.name)) for task in source.tasks], lines)
-    unreadable = {name: one_line(problem) for name, problem in source.unreadable.items()}
-    say_why("These values are not scheduled tasks, and are left alone:", unreadable)
+    say_unreadable(source.unreadable)

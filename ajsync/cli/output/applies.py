@@ -7,8 +7,7 @@ from datetime import tzinfo
 
 from ajsync.asyncjobs.applied import RecordedAction
 from ajsync.cli.output.columns import NAME, Column
-from ajsync.cli.output.table import Cell, Row, table
-from ajsync.cli.output.terminal import stdout_width
+from ajsync.cli.output.table import Cell, Row, table, times_in
 from ajsync.reconcile.apply.record import OwnedLine
 from ajsync.reconcile.render.times import TimeFormat, instant_told
 from ajsync.reconcile.render.wording import done_counts
@@ -16,7 +15,7 @@ from ajsync.text import counted, listed, visible
 
 _OWNER = "Owner"
 APPLY_COLUMNS = (
-    Column("Applied", 1, times=True),
+    Column("When", 1, times=True),
     Column(_OWNER, 4, least=8),
     Column("By", 2, least=8),
     Column("Commit", 6, least=10),
@@ -33,7 +32,7 @@ def applies_table(applies: Sequence[OwnedLine], owner: str | None, zone: tzinfo)
     if not applies:
         return [f"No apply of {visible(owner)} is recorded" if owner else "No apply is recorded"]
     columns = [column for column in APPLY_COLUMNS if owner is None or column.title != _OWNER]
-    times = TimeFormat(zone, [each.line.at for each in applies], whole=stdout_width() is None)
+    times = times_in(zone, [each.line.at for each in applies])
     return table(columns, [_row(each, times, zone, with_owner=owner is None) for each in applies], zone=str(zone))
 
 

@@ -8,10 +8,9 @@ from datetime import UTC, tzinfo
 
 from ajsync.asyncjobs.backfill import Backfilled, MissingTask, PastDue
 from ajsync.cli.output.columns import NAME, Column
-from ajsync.cli.output.table import Cell, table
-from ajsync.cli.output.terminal import conclude, label, stdout_width
+from ajsync.cli.output.table import Cell, table, times_in
+from ajsync.cli.output.terminal import conclude, label
 from ajsync.errors import PartiallyAppliedError, UnreachableError
-from ajsync.reconcile.render.times import TimeFormat
 from ajsync.schedule import parse
 from ajsync.text import counted, one_line, plural, visible
 from ajsync.timestamp import to_datetime
@@ -30,7 +29,7 @@ _REASONS = 5
 
 def backfill_table(dues: Sequence[PastDue], missing: Sequence[MissingTask], zone: tzinfo) -> list[str]:
     """Lay out how many tasks of each schedule exist and are missing."""
-    times = TimeFormat(zone, [each.due for each in dues], whole=stdout_width() is None)
+    times = times_in(zone, [each.due for each in dues])
     lacking = Counter(each.past.task.name for each in missing)
     rows = []
     for own in _by_schedule(dues):

@@ -9,7 +9,8 @@ from ajsync.asyncjobs.due import NextFires
 from ajsync.asyncjobs.history import PastFire
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.cli.output.columns import NAME, Column
-from ajsync.cli.output.table import Cell, Row, table
+from ajsync.cli.output.status import LONGEST_STATE
+from ajsync.cli.output.table import Cell, Row, detailed, table, times_in
 from ajsync.cli.output.terminal import say, stdout_paint, stdout_width, told
 from ajsync.reconcile.render.times import TimeFormat
 from ajsync.schedule import parse, split_zone
@@ -35,8 +36,6 @@ HISTORY_COLUMNS = (
 """The last one is for a pipe, in which one line holds all of a fire."""
 _STATES = {"new": "update", "active": "update", "retry": "update", "blocked": "update", "complete": "create"}
 """The style of each state of a task that is not a failure."""
-_LONGEST_STATE = 20
-"""Characters; a task in the stream may have any other state."""
 
 
 def next_table(found: Sequence[NextFires], now: datetime | None, zone: tzinfo) -> Iterator[str]:
@@ -46,7 +45,7 @@ def next_table(found: Sequence[NextFires], now: datetime | None, zone: tzinfo) -
     """
     fires = sorted((due, each.task.name, number) for number, each in enumerate(found) for due in each.dues)
     if fires:
-        times = TimeFormat(zone, [due for due, _, _ in fires], whole=stdout_width() is None)
+        times = times_in(zone, [due for due, _, _ in fires])
         rows = [_next_row(due, found[number], now, times) for due, _, number in fires]
         yield from table(NEXT_COLUMNS, rows, zone=str(zone))
     without = [each for each in found if not each.dues]
@@ -102,13 +101,11 @@ def history_table(task: ScheduledTask, fires: Sequence[PastFire], zone: tzinfo) 
         yield "It has not been due yet."
         return
     columns = HISTORY_COLUMNS if piped else HISTORY_COLUMNS[:-1]
-    times = TimeFormat(zone, [fire.due for fire in fires], whole=piped)
-    head, *lines = table(columns, [_past_row(fire, times(fire.due), piped) for fire in fires], zone=str(zone))
-    yield head
-    for line, fire in zip(lines, fires, strict=True):
-        yield line
-        if fire.last_error and not piped:
-            yield from told(visible(fire.last_error), "alarm", indent=4)
+    times = times_in(zone, [fire.due for fire in fires])
+    rows = [_past_row(fire, times(fire.due), piped) for fire in fires]
+    errors = [visible(fire.last_error) if fire.last_error and not piped else "" for fire in fires]
+    details = (told(error, "alarm", indent=4) if error else () for error in errors)
+    yield from detailed(columns, rows, details, zone=str(zone))
 
 
 def history_document(task: ScheduledTask, fires: Sequence[PastFire], zone: tzinfo | None) -> dict[str, object]:
@@ -156,7 +153,7 @@ def say_why_without_task(fires: Sequence[PastFire]) -> None:
 def _past_row(fire: PastFire, due: str, piped: bool) -> Row:
     lateness = "" if fire.lateness is None else ("≤ " if fire.at_most else "") + span(fire.lateness / 1e9)
     if fire.state:
-        state = Cell(visible(fire.state, _LONGEST_STATE), _STATES.get(fire.state, "alarm"))
+        state = Cell(visible(fire.state, LONGEST_STATE), _STATES.get(fire.state, "alarm"))
         row: tuple[str | Cell, ...] = (due, lateness, state, str(fire.tries), fire.task_id)
     else:
         row = (due, lateness, Cell("skipped", "update") if fire.skipped_for else Cell("no task", "faint"), "", "")

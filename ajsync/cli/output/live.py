@@ -9,16 +9,15 @@ from json import dumps
 
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.outcome import Tone, words_of
+from ajsync.cli.output.status import LONGEST_STATE, TONE_STYLES
 from ajsync.cli.output.terminal import say, stdout_paint, stdout_width
 from ajsync.fitting import Keep, cells, shortened
 from ajsync.inspect.news import LeaderNews, News, NotHeard, OpenNews, SilentNews, TaskNews
-from ajsync.reconcile.render.times import in_zone, instant_told
+from ajsync.reconcile.render.times import in_zone, instant_told, iso_instant
 from ajsync.text import counted, moment, span, visible
 from ajsync.timestamp import NANOSECONDS, to_datetime
 
-_STYLES: dict[Tone, str] = {"good": "create", "calm": "", "warn": "update", "bad": "alarm"}
 _GAP = "  "
-_LONGEST_STATE = 20
 _OPEN = "It is not stored, or not in its queue, and is tried again."
 
 
@@ -90,18 +89,18 @@ class LiveLines:
         if outcome.tries > 1:
             parts.append(f"try {outcome.tries:,}")
         if outcome.last_error:
-            parts.append(self._paint(_STYLES[words.tone], visible(outcome.last_error)))
+            parts.append(self._paint(TONE_STYLES[words.tone], visible(outcome.last_error)))
         return _GAP.join(parts)
 
     def _cells(self, word: str, tone: Tone, name: str, due: int, at: int, queue: str) -> list[str]:
         texts = {
-            "Outcome": visible(word, _LONGEST_STATE),
+            "Outcome": visible(word, LONGEST_STATE),
             "Schedule": name,
             "Due": self._due(due, at),
             "After": f"+{span((at - due) / NANOSECONDS)}" if due else "",
             "Queue": visible(queue),
         }
-        styles = {"Outcome": _STYLES[tone], "Due": "faint", "After": "faint", "Queue": "faint"}
+        styles = {"Outcome": TONE_STYLES[tone], "Due": "faint", "After": "faint", "Queue": "faint"}
         return [self._paint(styles.get(each.title, ""), self._cell(texts[each.title], each)) for each in self._columns]
 
     def _due(self, instant: int, noticed: int) -> str:
@@ -161,25 +160,25 @@ class LiveObjects:
 
 def _members(news: News, zone: tzinfo) -> dict[str, object]:
     if isinstance(news, LeaderNews):
-        return {"event": "leader", "at": _instant(news.at, zone), "leader": news.leader}
+        return {"event": "leader", "at": iso_instant(news.at, zone), "leader": news.leader}
     if isinstance(news, NotHeard):
-        since, until = _instant(news.since, zone), _instant(news.until, zone)
+        since, until = iso_instant(news.since, zone), iso_instant(news.until, zone)
         return {"event": "not_heard", "since": since, "until": until, "count": news.count}
     if isinstance(news, SilentNews):
-        return {"event": "silent", "at": _instant(news.at, zone), "since": _instant(news.since, zone)}
+        return {"event": "silent", "at": iso_instant(news.at, zone), "since": iso_instant(news.since, zone)}
     if isinstance(news, OpenNews):
-        about = {"event": "open", "at": _instant(news.at, zone), **_about(news.schedule)}
-        return {**about, "queue": news.schedule.queue, "due": _instant(news.due, zone)}
+        about = {"event": "open", "at": iso_instant(news.at, zone), **_about(news.schedule)}
+        return {**about, "queue": news.schedule.queue, "due": iso_instant(news.due, zone)}
     outcome = news.outcome
     return {
         "event": "task",
-        "at": _instant(outcome.at, zone),
+        "at": iso_instant(outcome.at, zone),
         **_about(news.schedule),
         "may_be": [*news.guess.names],
         "queue": news.queue,
         "task_type": news.task_type,
         "task_id": outcome.task_id,
-        "due": _instant(outcome.due, zone),
+        "due": iso_instant(outcome.due, zone),
         "state": outcome.state,
         "tries": outcome.tries,
         "last_error": outcome.last_error or None,
@@ -199,7 +198,3 @@ def _names(news: TaskNews) -> str:
         return visible(news.schedule.name)
     first, more = visible(news.guess.names[0]), news.guess.count - 1
     return f"{first}?" if not more else f"{first}? or {counted(more, 'other')}"
-
-
-def _instant(instant: int, zone: tzinfo) -> str | None:
-    return in_zone(instant, zone).isoformat() if instant else None

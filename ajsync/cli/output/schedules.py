@@ -7,15 +7,15 @@ from datetime import UTC, datetime, tzinfo
 
 from ajsync.asyncjobs.model import Pause, ScheduledTask, has_drifted
 from ajsync.cli.output.columns import NAME, Column
-from ajsync.cli.output.table import framed_table
+from ajsync.cli.output.table import framed_table, times_in
 from ajsync.cli.output.terminal import say, stdout_width, told
 from ajsync.fitting import wrapped
 from ajsync.reconcile.render.fires import PAUSED, Fires, FireTimes
 from ajsync.reconcile.render.rows import DRIFT
-from ajsync.reconcile.render.times import TimeFormat, in_zone
+from ajsync.reconcile.render.times import in_zone
 from ajsync.reconcile.render.wording import pause_told
 from ajsync.schedule import format_duration
-from ajsync.text import escape, listed, moment, pairs, visible
+from ajsync.text import escape, listed, moment, one_line, pairs, visible
 from ajsync.timestamp import to_nanoseconds
 
 SCHEDULE_COLUMNS = (
@@ -84,8 +84,7 @@ def schedules_table(tasks: Sequence[ScheduledTask], fires: Sequence[Fires], zone
     if not tasks:
         return ["No Scheduled Tasks found"]
     nexts = [to_nanoseconds(found.times[0]) if found.times else 0 for found in fires]
-    whole = stdout_width() is None
-    created, following = (TimeFormat(zone, each, whole=whole) for each in ([task.created_at for task in tasks], nexts))
+    created, following = (times_in(zone, each) for each in ([task.created_at for task in tasks], nexts))
     rows = [
         (
             visible(task.name),
@@ -99,6 +98,12 @@ def schedules_table(tasks: Sequence[ScheduledTask], fires: Sequence[Fires], zone
         for task, found, due in zip(tasks, fires, nexts, strict=True)
     ]
     return framed_table(f"{len(tasks)} Scheduled Task(s)", SCHEDULE_COLUMNS, rows, zone=str(zone))
+
+
+def say_unreadable(values: Mapping[str, str]) -> None:
+    """Print the values of the bucket that are not scheduled tasks: their names, and what is wrong with them."""
+    reasons = {name: one_line(problem) for name, problem in values.items()}
+    say_why("These values are not scheduled tasks, and are left alone:", reasons)
 
 
 def _why_never(found: Fires) -> str:

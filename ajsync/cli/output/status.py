@@ -9,14 +9,14 @@ from ajsync.asyncjobs.outcome import Tone, WorkOutcome, words_of
 from ajsync.asyncjobs.remedy import BACKLOG, about, remedy
 from ajsync.asyncjobs.tasks import NEW
 from ajsync.cli.output.columns import NAME, Column
-from ajsync.cli.output.table import Cell, Row, table
+from ajsync.cli.output.table import Cell, Row, detailed, times_in
 from ajsync.cli.output.terminal import stdout_paint, stdout_width, told
 from ajsync.inspect.status import BucketStatus, ScheduleStatus
-from ajsync.reconcile.render.times import TimeFormat, instant_told
+from ajsync.reconcile.render.times import TimeFormat, instant_told, iso_instant
 from ajsync.reconcile.render.wording import pause_told
 from ajsync.scheduler.election.duty import Duty
 from ajsync.text import counted, cut, listed, one_line, span, visible
-from ajsync.timestamp import NANOSECONDS, to_datetime
+from ajsync.timestamp import NANOSECONDS
 
 STATUS_COLUMNS = (
     Column("Schedule", 1, least=NAME, keep="ends"),
@@ -31,11 +31,12 @@ STATUS_COLUMNS = (
     Column("To do", 10),
 )
 """The last three are for a pipe; a terminal has them in lines of their own."""
-_STYLES: dict[Tone, str] = {"good": "create", "calm": "", "warn": "update", "bad": "alarm"}
+TONE_STYLES: dict[Tone, str] = {"good": "create", "calm": "", "warn": "update", "bad": "alarm"}
 _WORDS: dict[str, str] = {"invalid": "not valid"}
 """How a verdict is said, if not by its own word."""
 NO_STAND_BY = "No scheduler stands by, so nothing fires once the leader ends."
-_LONGEST_STATE = 20
+LONGEST_STATE = 20
+"""Characters; a task in the stream may have any state."""
 _LONGEST_ERROR = 300
 _NAMED = 5
 """Schedules that a line for a monitor names."""
@@ -56,16 +57,19 @@ def status_lines(found: BucketStatus, shown: Sequence[ScheduleStatus], zone: tzi
         return
     yield ""
     columns = STATUS_COLUMNS if piped else STATUS_COLUMNS[:-3]
-    when = TimeFormat(zone, [instant for each in shown for instant in (each.last_due, each.next_due)], whole=piped)
-    head, *lines = table(columns, [_row(each, when, found.duty, piped, zone) for each in shown], zone=str(zone))
-    yield head
-    for line, each in zip(lines, shown, strict=True):
-        yield line
-        if each.needs_somebody and not piped:
-            failing = _failing(each, zone)
-            text = f"{failing}. {problem(each)}" if failing else problem(each)
-            yield from told(text, _STYLES[tone(each)], indent=4)
-            yield from told(f"{stdout_paint()('faint', 'To do:')} {to_do(each, found.duty)}", indent=4)
+    when = times_in(zone, [instant for each in shown for instant in (each.last_due, each.next_due)])
+    rows = [_row(each, when, found.duty, piped, zone) for each in shown]
+    details = (() if piped else _details(each, found.duty, zone) for each in shown)
+    yield from detailed(columns, rows, details, zone=str(zone))
+
+
+def _details(status: ScheduleStatus, duty: Duty, zone: tzinfo) -> Iterator[str]:
+    """What is wrong with a schedule that needs somebody, and what to do about it."""
+    if status.needs_somebody:
+        failing = _failing(status, zone)
+        text = f"{failing}. {problem(status)}" if failing else problem(status)
+        yield from told(text, TONE_STYLES[tone(status)], indent=4)
+        yield from told(f"{stdout_paint()('faint', 'To do:')} {to_do(status, duty)}", indent=4)
 
 
 def summary(found: BucketStatus) -> str:
@@ -138,11 +142,11 @@ def status_document(found: BucketStatus, shown: Sequence[ScheduleStatus], zone: 
     duty = found.duty
     age = duty.watermark_age
     return {
-        "now": _instant(duty.now, zone),
+        "now": iso_instant(duty.now, zone),
         "scheduler": {
             "leader": duty.leader,
             "is_go": duty.is_go,
-            "watermark": _instant(duty.watermark.instant, zone) if duty.watermark else None,
+            "watermark": iso_instant(duty.watermark.instant, zone) if duty.watermark else None,
             "watermark_age_seconds": None if age is None else age / NANOSECONDS,
             "late_fires": duty.late_fires,
             "is_trouble": duty.is_trouble,
@@ -208,7 +212,7 @@ def _outcome_cell(status: ScheduleStatus) -> Cell:
     if status.verdict == "late" and status.unqueued_since:
         return Cell("not queued", "update")
     late = ", late" if status.verdict == "late" else ""
-    return Cell(visible(words_of(last.state).word, _LONGEST_STATE) + late, _STYLES[tone(status)])
+    return Cell(visible(words_of(last.state).word, LONGEST_STATE) + late, TONE_STYLES[tone(status)])
 
 
 def lateness(outcome: WorkOutcome) -> str:
@@ -243,23 +247,23 @@ def _object(status: ScheduleStatus, duty: Duty, zone: tzinfo) -> dict[str, objec
         "labels": task.labels,
         "queue": task.queue,
         "verdict": status.verdict,
-        "last_due": _instant(status.last_due, zone),
+        "last_due": iso_instant(status.last_due, zone),
         "last": last and _work(last, zone),
         "last_ended": status.ended and _work(status.ended, zone),
-        "open_since": _instant(status.open_since, zone),
-        "unqueued_since": _instant(status.unqueued_since, zone),
+        "open_since": iso_instant(status.open_since, zone),
+        "unqueued_since": iso_instant(status.unqueued_since, zone),
         "failures": outcome.failures if outcome else 0,
         "failures_is_whole": status.is_whole,
-        "failing_since": _instant(outcome.failing_since if outcome else 0, zone),
-        "last_success": _instant(outcome.last_success if outcome else 0, zone),
-        "next_due": _instant(status.next_due, zone),
+        "failing_since": iso_instant(outcome.failing_since if outcome else 0, zone),
+        "last_success": iso_instant(outcome.last_success if outcome else 0, zone),
+        "next_due": iso_instant(status.next_due, zone),
         "reason": status.reason or None,
         "problem": problem(status) or None if status.needs_somebody else None,
         "to_do": to_do(status, duty) or None,
         "paused": pause
         and {
-            "since": _instant(pause.since, zone),
-            "until": _instant(pause.until, zone),
+            "since": iso_instant(pause.since, zone),
+            "until": iso_instant(pause.until, zone),
             "by": pause.by,
             "reason": pause.reason,
         },
@@ -268,16 +272,12 @@ def _object(status: ScheduleStatus, duty: Duty, zone: tzinfo) -> dict[str, objec
 
 def _work(outcome: WorkOutcome, zone: tzinfo) -> dict[str, object]:
     return {
-        "due": _instant(outcome.due, zone),
+        "due": iso_instant(outcome.due, zone),
         "state": outcome.state,
-        "at": _instant(outcome.at, zone),
+        "at": iso_instant(outcome.at, zone),
         "task_id": outcome.task_id or None,
         "tries": outcome.tries,
         "last_error": outcome.last_error or None,
         "lateness_seconds": None if outcome.lateness is None else outcome.lateness / NANOSECONDS,
         "lateness_is_bound": outcome.lateness is not None and outcome.state != NEW,
     }
-
-
-def _instant(instant: int, zone: tzinfo) -> str | None:
-    return to_datetime(instant, zone).isoformat() if instant else None

@@ -6,13 +6,15 @@ In a pipe a table has every column in every row, with a `-` for nothing, and col
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 
 from ajsync.cli.output.columns import Column, fitted, titles
 from ajsync.cli.output.streams import in_plain_signs, speaks_utf8
 from ajsync.cli.output.terminal import stdout_paint, stdout_width
 from ajsync.fitting import cells, shortened
+from ajsync.reconcile.render.times import TimeFormat
 from ajsync.text import Paint
 
 _GAP = "  "
@@ -48,6 +50,22 @@ def table(columns: Sequence[Column], rows: Sequence[Row], *, zone: str = "") -> 
     On a terminal a column without content is left out.
     """
     return aligned(columns, rows, _stdout(), zone=zone)
+
+
+def detailed(
+    columns: Sequence[Column], rows: Sequence[Row], details: Iterable[Iterable[str]], *, zone: str = ""
+) -> Iterator[str]:
+    """Lay out a table for standard output, and below each row the lines that say more about it."""
+    head, *lines = table(columns, rows, zone=zone)
+    yield head
+    for line, more in zip(lines, details, strict=True):
+        yield line
+        yield from more
+
+
+def times_in(zone: tzinfo, instants: Iterable[int]) -> TimeFormat:
+    """Return how a table on standard output writes these instants, in nanoseconds since 1970."""
+    return TimeFormat(zone, instants, whole=stdout_width() is None)
 
 
 def framed_table(title: str, columns: Sequence[Column], rows: Sequence[Row], *, zone: str = "") -> list[str]:
@@ -99,8 +117,8 @@ class _Grid:
             self._titles = titles(columns, filled, name)
             whole = {index: max(width, cells(self._titles[index])) for index, width in filled.items()}
             self._widths = fitted(columns, whole, surface.width, gap=gap, edges=edges)
-            if self._widths == whole:  # otherwise the place of the zone has to do, without its continent
-                break
+            if self._widths == whole or all(whole[at] == filled[at] for at in filled if columns[at].times):
+                break  # otherwise the place of the zone has to do, without its continent
 
     @property
     def widths(self) -> list[int]:

@@ -7,7 +7,7 @@ from datetime import UTC
 
 from ajsync.cli.output.charts import bar, has_blocks, levels
 from ajsync.cli.output.columns import NAME, Column
-from ajsync.cli.output.table import Cell, table
+from ajsync.cli.output.table import Cell, table, times_in
 from ajsync.cli.output.terminal import stdout_paint, stdout_width, told
 from ajsync.inspect.timeline import Affected, Timeline
 from ajsync.reconcile.render.times import TimeFormat
@@ -33,7 +33,7 @@ def timeline_lines(found: Timeline, hours: int, place: str) -> Iterator[str]:
     fires, schedules = counted(found.fires, "fire"), counted(found.schedules, "schedule")
     zone = found.start.tzinfo or UTC
     instants = [to_nanoseconds(time) for time in (*(slot.start for slot in found.slots), found.start)]
-    times = TimeFormat(zone, instants, whole=stdout_width() is None)
+    times = times_in(zone, instants)
     start = times(instants[-1])
     yield from told(f"{paint('strong', fires)} of {schedules} in {place}, in {hours} h from {start} ({zone})")
     if found.fires:

@@ -42,6 +42,11 @@ def instant_told(instant: int, zone: tzinfo = UTC) -> str:
     return moment(in_zone(instant, zone), seconds=False)
 
 
+def iso_instant(instant: int, zone: tzinfo) -> str | None:
+    """An instant as a member of a document: `2026-11-29T19:00:00+01:00`; None for 0."""
+    return in_zone(instant, zone).isoformat() if instant else None
+
+
 def _is_shown_twice(time: datetime) -> bool:
     """Whether the clocks of its zone show this time twice, because they are put back."""
     return time.replace(fold=0).utcoffset() != time.replace(fold=1).utcoffset()

@@ -88,7 +88,7 @@ def test_an_apply_leaves_who_what_and_from_which_commit(project: Path, run: Run)
         "names": ["A"],
     }
     titles, row = (re.split("  +", line) for line in run("log").stdout.splitlines())
-    assert titles == ["Applied (UTC)", "By", "Commit", "Ref", "Environment", "Changes", "Schedules"]
+    assert titles == ["When (UTC)", "By", "Commit", "Ref", "Environment", "Changes", "Schedules"]
     assert row[1:] == ["jane@example.net", head[:10], "main", "prod", "1 created", "A"]
 
 

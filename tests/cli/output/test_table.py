@@ -126,6 +126,14 @@ def test_the_zone_is_named_once_above_the_most_important_times_that_are_there(ro
     assert head.count("UTC") == 1
 
 
+def test_a_zone_is_shortened_only_where_that_leaves_more_room() -> None:
+    zone, row = "America/Argentina/ComodRivadavia", ("A" * 20, "1", "Sun 2026-11-29 18:00", "text" * 5, "")
+    heads = {width: aligned(COLUMNS, [row], on(width), zone=zone)[0] for width in (200, 60)}
+    assert f"Due ({zone})" in heads[200]
+    assert "Due (…ComodRivadavia)" in heads[60]
+    assert "Due (Europe/Malta)" in aligned(COLUMNS, [row], on(60), zone="Europe/Malta")[0]
+
+
 def test_a_frame_has_a_title_and_a_line_for_each_row() -> None:
     rows = [("A", "7", "Sun", "", ""), ("BILLING_EU", "1,234", "Mon", "", "")]
     assert [*framed("2 of them", COLUMNS, rows, on(28))] == [
