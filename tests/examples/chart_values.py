@@ -33,7 +33,7 @@ EVERYTHING: dict[str, Any] = {
     "extraContainers": [{"name": "beside", "image": "beside:1"}],
     "serviceAccount": {"name": "mine", "annotations": {"example.net/role": "none"}},
     "serviceMonitor": {"enabled": True, "interval": "15s", "labels": {"release": "prometheus"}},
-    "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}},
+    "prometheusRule": {"enabled": True, "labels": {"release": "alerts"}},
     "dashboard": {"enabled": True, "annotations": {"grafana_folder": "Schedules"}},
     "networkPolicy": {
         "enabled": True,
@@ -42,6 +42,9 @@ EVERYTHING: dict[str, Any] = {
         "natsPorts": [4222, 443],
         "extraEgress": [{"ports": [{"port": 22}]}],
     },
+    "logFormat": "text",
+    "resources": {"limits": {"memory": "1Gi"}},
+    "terminationGracePeriodSeconds": 45,
     "podAnnotations": {"example.net/note": "yes"},
     "podLabels": {"team": "mail"},
     "affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}},

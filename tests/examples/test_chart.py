@@ -110,8 +110,12 @@ def test_everything_selects_the_pods_and_nothing_else() -> None:
     labels = deployment["spec"]["template"]["metadata"]["labels"]
     selector = {"app.kubernetes.io/name": "ajsync", "app.kubernetes.io/instance": RELEASE}
     assert selector.items() <= labels.items()
+    assert (
+        one("Deployment", **EVERYTHING)["spec"]["template"]["metadata"]["annotations"] == EVERYTHING["podAnnotations"]
+    )
     spread = pod()["topologySpreadConstraints"][0]
     affinity = pod()["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"][0]
+    assert affinity["podAffinityTerm"]["topologyKey"] == "kubernetes.io/hostname"
     assert [
         deployment["spec"]["selector"]["matchLabels"],
         one("PodDisruptionBudget")["spec"]["selector"]["matchLabels"],
@@ -138,7 +142,7 @@ def test_a_container_has_no_rights_that_it_does_not_need(variant: str) -> None:
     scheduler, test = pod(**VARIANTS[variant]), one("Pod", **VARIANTS[variant])["spec"]
     assert test["securityContext"] == scheduler["securityContext"]
     for spec in (scheduler, test):
-        assert spec["automountServiceAccountToken"] is False
+        assert (spec["automountServiceAccountToken"], spec["enableServiceLinks"]) == (False, False)
         assert spec["securityContext"]["runAsNonRoot"] is True
         assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     ours = [scheduler["containers"][0], test["containers"][0]]
@@ -263,17 +267,21 @@ def test_alerts_and_dashboard_are_those_for_every_prometheus_and_grafana() -> No
     (group,) = yaml.safe_load((monitoring / "alerts.yaml").read_text())["groups"]
     groups = one("PrometheusRule", **EVERYTHING)["spec"]["groups"]
     assert groups[0] == group
-    assert [each["name"] for each in groups[1:]] == [f"{RELEASE}-ajsync"]
+    (own,) = groups[1:]
+    assert (own["name"], [rule["alert"] for rule in own["rules"]]) == (f"{RELEASE}-ajsync", ["AjsyncAbsent"])
     assert one("PrometheusRule", prometheusRule={"enabled": True})["spec"]["groups"] == [group]
     (board,) = (each for each in render(values(**EVERYTHING)) if each["metadata"]["name"].endswith("-dashboard"))
     assert json.loads(board["data"]["ajsync.json"]) == json.loads((monitoring / "dashboard.json").read_text())
     assert board["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert board["metadata"]["annotations"] == EVERYTHING["dashboard"]["annotations"]
 
 
 def test_a_network_policy_lets_in_who_may_read_the_monitor_and_out_to_nats() -> None:
     everybody = one("NetworkPolicy", networkPolicy={"enabled": True})["spec"]
+    assert everybody["policyTypes"] == ["Ingress", "Egress"]
     assert "from" not in everybody["ingress"][0]
-    assert everybody["egress"][1] == {"ports": [{"port": 4222}]}
+    names = [{"port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]
+    assert everybody["egress"] == [{"ports": names}, {"ports": [{"port": 4222}]}]
     few = one("NetworkPolicy", **EVERYTHING)["spec"]
     *peers, tester = few["ingress"][0]["from"]
     assert peers == EVERYTHING["networkPolicy"]["monitorFrom"]

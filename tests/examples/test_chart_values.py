@@ -11,8 +11,8 @@ import pytest
 from jsonschema import Draft7Validator
 
 from ajsync.config.schema import PROJECT_SCHEMA, strict_schema
-from tests.examples.chart import CHART, values
-from tests.examples.chart_values import VARIANTS
+from tests.examples.chart import CHART, render, values
+from tests.examples.chart_values import EVERYTHING, VARIANTS
 
 SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
 VALIDATOR = Draft7Validator(SCHEMA)
@@ -72,6 +72,28 @@ def test_the_schema_takes_what_helm_gives_a_dependency() -> None:
 )
 def test_the_schema_refuses_a_mistake(changes: dict[str, Any]) -> None:
     assert [*VALIDATOR.iter_errors(values(**changes))]
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Texts and numbers in maps and lists, with the names that lead to them; empty maps and lists as such."""
+    if isinstance(value, dict) and value:
+        for name, each in value.items():
+            yield from leaves(each, f"{path}.{name}")
+    elif isinstance(value, list) and value:
+        for each in value:
+            yield from leaves(each, path)
+    elif not isinstance(value, bool):
+        yield path, str(value)
+
+
+def test_every_value_that_is_set_reaches_an_object() -> None:
+    made = [*leaves(render(values(**EVERYTHING)))]
+    for path, value in leaves(
+        {name: each for name, each in EVERYTHING.items() if name not in ("project", "schedules")}
+    ):
+        last = path.rpartition(".")[2]
+        direct = any(value == other and end.endswith(f".{last}") for end, other in made)
+        assert direct or any(re.search(rf"(^|[=:/]){re.escape(value)}(:|$)", other) for _, other in made), path
 
 
 def test_every_value_is_described_and_has_a_default() -> None:
