@@ -57,6 +57,8 @@ _LONGEST_EVENT = 64 * 1024
 _AGAIN_SECONDS = 10.0
 _LOOK_SECONDS = 5.0
 """How often to see what is to be looked up."""
+_MOST_SCANNED_A_SECOND = 2000
+"""Schedules that are gone through: with more than ten thousand, that is done less often."""
 _REST = 10
 """How many times as long as the look-ups took nothing is looked up afterwards."""
 _PAUSE_SECONDS = 0.05
@@ -245,19 +247,19 @@ class OutcomeKeeper:
                 if isinstance(error, NotPermittedError) and told != str(error):
                     told = str(error)
                     log.warning("What became of tasks cannot be looked up: %s", error, extra={"reason": told})
-            await first_of(self._look, timeout=max(_LOOK_SECONDS, _REST * (time.monotonic() - began)))
+            await first_of(self._look, timeout=self._pause_after(time.monotonic() - began))
 
     async def _look_up(self, bucket: ConfigurationBucket, *, unfinished: bool, at_once: bool) -> None:
         """Look up the last fires of each schedule of which something may have gone unheard.
 
         Raises as `Connection.jetstream_request`.
         """
-        entries = {entry.task.name: entry for entry in self._agenda().entries()}
-        self._outcomes.keep(entries)
+        async for some in _parts(self._outcomes.names(), _SCANNED_AT_ONCE):
+            self._outcomes.forget([name for name in some if name not in self._agenda()])
         before = self._clock() - (0 if at_once else _UNHEARD)
         names = [
             name
-            async for some in _parts([*entries], _SCANNED_AT_ONCE)
+            async for some in _parts(self._agenda().names(), _SCANNED_AT_ONCE)
             for name in self._outcomes.uncertain(some, before, unfinished=unfinished)
         ]
         if not names:
@@ -266,15 +268,20 @@ class OutcomeKeeper:
         async for some in _parts(names, _SCHEDULES_AT_ONCE):
             if time.monotonic() - read_at > _DUTY_SECONDS:
                 duty, read_at = await read_duty(bucket), time.monotonic()
-            schedules = [(entries[name].task, entries[name].times) for name in some]
-            stored = {name: entries[name].since for name in some}
+            entries = [entry for name in some if (entry := self._agenda().entry(name)) is not None]
+            schedules = [(entry.task, entry.times) for entry in entries]
+            stored = {entry.task.name: entry.since for entry in entries}
             found = await read_outcomes(self._connection, schedules, duty, stored=stored, rest=self._rest)
-            for name in some:
-                self._take_found(entries[name], found[name], duty.now)
+            for entry in entries:
+                self._take_found(entry, found[entry.task.name], duty.now)
 
     async def _rest(self) -> None:
         await asyncio.sleep(_PAUSE_SECONDS)
         await self._while_busy(_LONGEST_REST_SECONDS)
+
+    def _pause_after(self, seconds: float) -> float:
+        """How many seconds to rest after that many seconds of work."""
+        return max(_LOOK_SECONDS, _REST * seconds, len(self._agenda()) / _MOST_SCANNED_A_SECOND)
 
     def _take_found(self, entry: AgendaEntry, last: LastFires, now: int) -> None:
         """Take in what was found of a schedule up to `now`."""
@@ -290,15 +297,14 @@ class OutcomeKeeper:
             known = await self._judge(known)
             now = self._clock()
             self._outcomes.judged({each.name: by for each, (_, by) in known.items() if by is not None and by < now})
-            await asyncio.sleep(max(_LOOK_SECONDS, _REST * (time.monotonic() - began)))
+            await asyncio.sleep(self._pause_after(time.monotonic() - began))
 
     async def _judge(
         self, before: dict[Waiting, tuple[AgendaEntry, int | None]]
     ) -> dict[Waiting, tuple[AgendaEntry, int | None]]:
         """By when each schedule that waits for a success should have it, if ever, as `before` says of some."""
         judged: dict[Waiting, tuple[AgendaEntry, int | None]] = {}
-        names = [entry.task.name for entry in self._agenda().entries()]
-        async for some in _parts(names, _SLICE):
+        async for some in _parts(self._agenda().names(), _SLICE):
             for each in self._outcomes.waiting(some, self._clock() - LEAST_WAIT):
                 entry, known = self._agenda().entry(each.name), before.get(each)
                 if entry is not None and (known is None or known[0] is not entry):

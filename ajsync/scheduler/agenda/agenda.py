@@ -87,6 +87,10 @@ class Agenda:
         entry = self._entries.get(name)
         return None if entry is None else entry.task
 
+    def names(self) -> list[str]:
+        """The names of the entries that count now."""
+        return [*self._entries]
+
     def next_of(self, name: str) -> int | None:
         """When a schedule is due next after the position, as it was searched last; None if there is none."""
         entry = self._entries.get(name)

@@ -188,9 +188,13 @@ class Outcomes:
         if tracked is not None:
             tracked.is_looked_up = False
 
-    def keep(self, names: Iterable[str]) -> None:
-        """Forget all schedules but these."""
-        for name in [*self._schedules.keys() - {*names}]:
+    def names(self) -> list[str]:
+        """The schedules that are tracked."""
+        return [*self._schedules]
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Forget these schedules."""
+        for name in names:
             tracked = self._schedules.pop(name)
             self._failing.pop(name, None)
             self._overdue.pop(name, None)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from itertools import islice
 
 from ajsync.asyncjobs.outcome import STATES
 from ajsync.scheduler.agenda.agenda import FOREVER, Agenda
@@ -36,7 +35,7 @@ async def show_each(
         success: list[Row] = []
         last: list[Row] = []
         following: list[Row] = []
-        names = [*islice((entry.task.name for entry in agenda().entries()), MOST_SCHEDULES)]
+        names = agenda().names()[:MOST_SCHEDULES]
         for start in range(0, len(names), _AT_ONCE):
             now = clock()
             for name in names[start : start + _AT_ONCE]:
