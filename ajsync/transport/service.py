@@ -30,8 +30,8 @@ _SECOND = 1.0
 _REPLY = re.compile(rb"_[!-)+-=?-~]{1,255}")
 """Where answers may go: inboxes begin with an underscore, also those that a server makes for another account.
 
-The server does not check whether the client that asks may write to the subject that it names for the answer. So an
-answer to a stream, a bucket or the JetStream API could do what that client may not.
+The server does not check whether the client that asks may write to the subject that it names for the answer. So the
+answer to a subject of a stream or a bucket would be stored there for a client that may not write to it.
 """
 _QUEUE_GROUP = ""
 """All instances answer."""

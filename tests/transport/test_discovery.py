@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 import pytest
 from nats.aio.msg import Msg
@@ -83,11 +82,9 @@ async def test_one_that_never_stops_answering_does_not_hold_anybody_up(
 
         await other.client.subscribe("all", cb=respond)
         await sent(other.client)
-        began = time.monotonic()
-        await ask_all(connection, "all")
-        took = time.monotonic() - began
+        found = await ask_all(connection, "all")  # or it would go on until the guard ends it
         stopped = True
-        assert took < 10  # or it would have gone on for ever, and the guard would have ended it
+        assert found.data
 
 
 async def test_a_refused_question_says_so(start_server: StartServer) -> None:

@@ -144,7 +144,7 @@ async def test_a_flood_of_questions_makes_it_go_away_for_a_while(
             assert not service._connection.client._takers
             with pytest.raises(nats.errors.NoRespondersError):
                 await client.request("$SRV.PING")
-            assert service._questions == 20
+            assert service._questions <= 40  # the flood may have begun at the end of a second
         else:
             assert await answers_again(client)
 
