@@ -25,6 +25,7 @@ EVERYTHING: dict[str, Any] = {
     "environment": "prod",
     "bucket": {"create": True, "replicas": 3},
     "takeoverAfter": "5s",
+    "metricsPerSchedule": True,
     "extraArgs": ["--grace=10s"],
     "extraEnv": [{"name": "NATS_PASSWORD", "value": "s3cret"}],
     "extraVolumes": [{"name": "seed", "secret": {"secretName": "seed"}}],

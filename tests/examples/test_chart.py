@@ -214,6 +214,7 @@ def test_the_command_schedules_under_the_name_of_its_pod_and_follows_the_files_i
     name, *_ = arguments = container(**VARIANTS[variant])["args"]
     options, everything = parse(arguments), variant == "everything"
     assert options["takeover_after"] == (5.0 if everything else 1.0)
+    assert options["metrics_per_schedule"] == everything
     assert ("--replicas=3" in arguments) == everything
     if name == "scheduler":
         assert options["name"] == "$(POD_NAME)"
