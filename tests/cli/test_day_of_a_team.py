@@ -181,5 +181,10 @@ def test_a_day_of_a_team_of_two(project: Path, run: Run, server: NatsServer) -> 
 
     # In the evening the log says who did what.
     log = json.loads(run("log", "--owner", "shop-prod", "-o", "json").stdout)
-    done = [(each["by"], each["commit"], {verb: n for verb, n in each["counts"].items() if n}) for each in log]
+    assert [(each["action"], each["names"]) for each in log[:3]] == [
+        (by, [EU, US]) for by in ("backfill", "resume", "pause")
+    ]
+    assert log[2]["reason"] == "disks"
+    applies = log[3:]
+    done = [(each["by"], each["commit"], {verb: n for verb, n in each["counts"].items() if n}) for each in applies]
     assert done == [("ravi", second, {"update": 1}), ("ravi", second, {"update": 2}), ("jane", first, {"create": 2})]
