@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from fnmatch import translate
 from itertools import pairwise, takewhile
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -121,28 +121,45 @@ class Folder:
         `seen` has the folders that were searched, with the number of parts left, because links may form a circle.
         """
         first, rest = parts[0], parts[1:]
-        names = [first]
-        if _MAGIC.intersection(first):
-            status = folder.stat()
-            key = (status.st_dev, status.st_ino, len(parts))
-            if key in seen:
-                return
-            seen.add(key)
-            if first == "**":
-                yield from self._search(folder, rest, seen)
-                rest = parts
-            found = sorted(os.listdir(folder))  # noqa: PTH208 - only names are needed, and most do not match
-            names = [name for name in found if first.startswith(".") or not name.startswith(".")]
-            names = [name for name in names if first == "**" or fnmatchcase(name, first)]
-        for path in map(folder.joinpath, names):
+        if not _MAGIC.intersection(first):
+            path = folder / first
             if not rest:
-                if os.path.lexists(path) and (first != "*" or not path.is_dir()):
+                if os.path.lexists(path):
                     yield path
             elif path.is_dir():
-                if path.is_symlink() and self.refuses(path, spelled=True) is not None:
-                    yield path
-                else:
-                    yield from self._search(path, rest, seen)
+                yield from self._search_below(path, path.is_symlink(), rest, seen)
+            return
+        status = folder.stat()
+        key = (status.st_dev, status.st_ino, len(parts))
+        if key in seen:
+            return
+        seen.add(key)
+        if first == "**":
+            yield from self._search(folder, rest, seen)
+            rest = parts
+        matches = re.compile("" if first == "**" else translate(first)).match
+        with os.scandir(folder) as listing:
+            entries = sorted(listing, key=lambda entry: entry.name)
+        for entry in entries:
+            name = entry.name
+            if (name.startswith(".") and not first.startswith(".")) or not matches(name):
+                continue
+            path, linked = folder / name, entry.is_symlink()
+            if not rest and first != "*":
+                yield path
+            elif (path if linked else entry).is_dir():  # what an entry says of a link can be an error
+                if rest:
+                    yield from self._search_below(path, linked, rest, seen)
+            elif not rest:
+                yield path
+
+    def _search_below(
+        self, folder: Path, linked: bool, parts: tuple[str, ...], seen: set[tuple[int, int, int]]
+    ) -> Iterator[Path]:
+        if linked and self.refuses(folder, spelled=True) is not None:
+            yield folder
+        else:
+            yield from self._search(folder, parts, seen)
 
     def unmatched(self, patterns: Collection[str], read: Iterable[Path]) -> list[Path]:
         """Files that look like schedules files and are not among those `read`.

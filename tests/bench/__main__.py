@@ -1,7 +1,7 @@
 """`make bench`: each figure beside its floor, both measured in turn in the same run, medians of several rounds.
 
 `python -m tests.bench NAME...` measures only some: plan, burst, again, clients, catch-up, overlap,
-outcomes, idle.
+outcomes, reload, idle.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from tests.bench.fires import bench_again_and_again, bench_burst
 from tests.bench.idle import bench_idle
 from tests.bench.outcomes import bench_outcomes
 from tests.bench.plan import bench_apply, bench_impact, bench_plan, bench_plan_memory, bench_start_up, write_project
+from tests.bench.reload import bench_reload
 from tests.bench.stalls import bench_catch_up, bench_overlap, catch_up_all, catch_up_latest
 
 ROUNDS = 7
@@ -43,7 +44,7 @@ def main() -> None:
     """Run every benchmark, or those that are named."""
     gc.disable()  # as the commands do; the scheduler runs in a process of its own
     ajsync = str(Path(sys.executable).with_name("ajsync"))
-    names = sys.argv[1:] or ["plan", "burst", "again", "clients", "catch-up", "overlap", "outcomes", "idle"]
+    names = sys.argv[1:] or ["plan", "burst", "again", "clients", "catch-up", "overlap", "outcomes", "reload", "idle"]
     if "plan" in names:
         plan(ajsync)
     if "burst" in names:
@@ -60,6 +61,9 @@ def main() -> None:
         asyncio.run(bench_overlap(10_000, 30))
     if "outcomes" in names:
         asyncio.run(bench_outcomes(10_000, 15, 20, 3))
+    if "reload" in names:
+        sizes = ((100, 1, ""), (10_000, 100, "aim 1.5"), (100_000, 1000, "aim 2.5"))
+        asyncio.run(bench_reload(ajsync, sizes, 3 * ROUNDS, 20))
     if "idle" in names:
         bench_idle(ajsync, 50_000, 20, ("aim 5 s", "aim 150 MiB", "aim below 1 %"))
         bench_idle(ajsync, 100_000, 10, ("", "", ""))

@@ -154,7 +154,7 @@ def doubt(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("doubt")
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(edits())
 def test_a_load_with_a_cache_is_as_one_without(sequence: list[Edit]) -> None:
     cache, numbers = FileCache(), count(1)
