@@ -18,12 +18,12 @@ from ajsync.asyncjobs.queues import QueueSettings
 
 def digest_of(owner: str, tasks: Mapping[str, ScheduledTask], queues: Iterable[QueueSettings]) -> str:
     """The digest in hex, whatever the order of the schedules and queues."""
-    return _digest(owner, json.dumps([_row(name, task) for name, task in sorted(tasks.items())]), queues)
+    return _digest(owner, json.dumps([_row(name, task) for name, task in sorted(tasks.items())])[1:-1], queues)
 
 
 def digest_of_rows(owner: str, rows: Mapping[str, str], queues: Iterable[QueueSettings]) -> str:
     """The same from the rows of all schedules by name."""
-    return _digest(owner, f"[{', '.join([row for _, row in sorted(rows.items())])}]", queues)
+    return _digest(owner, ", ".join([rows[name] for name in sorted(rows)]), queues)
 
 
 def row_text(task: ScheduledTask) -> str:
@@ -33,8 +33,11 @@ def row_text(task: ScheduledTask) -> str:
 
 def _digest(owner: str, rows: str, queues: Iterable[QueueSettings]) -> str:
     declared = sorted(map(astuple, queues))
-    of_queues = f", {json.dumps(declared)}" if declared else ""
-    return hashlib.sha256(f"[{json.dumps(owner)}, {rows}{of_queues}]".encode()).hexdigest()
+    # In parts, because the rows of very many schedules are long.
+    found = hashlib.sha256(f"[{json.dumps(owner)}, [".encode())
+    found.update(rows.encode())
+    found.update(f"], {json.dumps(declared)}]".encode() if declared else b"]]")
+    return found.hexdigest()
 
 
 def _row(name: str, task: ScheduledTask) -> list[object]:

@@ -69,21 +69,24 @@ class Folder:
         """The name of a file in the bucket, which is the same in every checkout."""
         return path.relative_to(self.path).as_posix()
 
-    def refuses(self, path: Path, *, besides: Path | None = None, spelled: bool = False) -> Refusal | None:
+    def refuses(
+        self, path: Path, *, besides: Path | None = None, spelled: bool = False, real: str | None = None
+    ) -> Refusal | None:
         """Why a file must not be read, if with all symbolic links followed it is outside of the folder or hidden.
 
         Links within the folder are followed, because ConfigMaps consist of them, and so is a link to the folder itself.
         Names that begin with a dot, such as `.git`, `.env` and `.ssh`, are often private. They are allowed if a pattern
         spells them out (`spelled`), or if they are on the way to the folder `besides`; but nothing in `.git` is read.
+        `real` is the path with all links followed, if that is known.
         """
         if "\0" in str(path):
             return _OUTSIDE
-        real, root = Path(os.path.realpath(path)), Path(os.path.realpath(self.path))
-        if not real.is_relative_to(root):
+        followed, root = Path(real or os.path.realpath(path)), Path(os.path.realpath(self.path))
+        if not followed.is_relative_to(root):
             return _OUTSIDE
         named = Path(os.path.normpath(path))
         allowed = set(self._parts(named) if spelled else () if besides is None else self._parts(besides))
-        for part in (*real.relative_to(root).parts, *self._parts(named)):
+        for part in (*followed.relative_to(root).parts, *self._parts(named)):
             # Names with two dots come from volumes of Kubernetes.
             hidden = part.startswith(".") and not part.startswith("..") and part not in allowed
             if hidden or part.lower() == ".git":
@@ -173,11 +176,15 @@ class Folder:
             roots = [(pattern, self.root(pattern)) for pattern in patterns]
             alike |= {re.sub(r"\.yaml$", ".yml", pattern) for pattern, root in roots if root == self.path}
             alike |= {f"{self.source(root)}/**/*.y*ml" for _, root in roots if root != self.path}
-        known = {os.path.realpath(path) for path in read}
+        read = {*read}
+        known: set[str] = set()
         found: dict[str, Path] = {}
         for pattern in sorted(alike):
             with suppress(Unlistable):  # an unreadable folder is an error elsewhere if a pattern needs it
                 for path in self.expand(pattern):
+                    if path in read:  # true of nearly all; to follow the links of a path takes long
+                        continue
+                    known = known or {*map(os.path.realpath, read)}
                     real = os.path.realpath(path)
                     if real in known or path.suffix not in _ENDINGS or self.refuses(path) is not None:
                         continue

@@ -238,14 +238,14 @@ def _schedules_files(
     for pattern in project.patterns:
         named = f"the pattern {shown(pattern.match)}"
         try:
-            matches = [path for path in folder.expand(pattern.match) if path != own and os.path.realpath(path) != real]
+            expanded = [(path, os.path.realpath(path)) for path in folder.expand(pattern.match) if path != own]
+            matches = [(path, found) for path, found in expanded if found != real]
         except Unlistable as error:
             problems.append(Problem(pattern.location, f"{named}: {error}", "make everything below it readable"))
             continue
-        for path in matches:
-            refused = folder.refuses(path, spelled=True)
+        for path, found in matches:
+            refused = folder.refuses(path, spelled=True, real=found)
             if refused is None:
-                found = os.path.realpath(path)
                 by_real_path[found] = min(path, by_real_path.get(found, path))
                 first = giving.setdefault(found, pattern) if pattern.defaults is not None else pattern
                 if first is not pattern and (first.location, pattern.location) not in told:

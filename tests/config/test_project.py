@@ -301,7 +301,7 @@ def test_a_folder_that_cannot_be_listed_is_told_and_not_passed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path, {"ajsync.yaml": OWNER, "schedules/a.yaml": EMPTY})
-    monkeypatch.setattr(os, "listdir", refuse)
+    monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(ConfigurationError) as error:
         load_configuration(tmp_path)
     assert str(error.value) == (
