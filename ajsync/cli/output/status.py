@@ -22,7 +22,7 @@ STATUS_COLUMNS = (
     Column("Schedule", 1, least=NAME, keep="ends"),
     Column("Outcome", 2, least=10),
     Column("Last due", 3, times=True),
-    Column("Next due", 4, least=16, times=True),
+    Column("Next due", 4, least=len("Sun 2026-11-29 18:00:00"), times=True),  # a pause may be told there, too
     Column("Lateness", 5, right=True),
     Column("Tries", 6, right=True),
     Column("Before", 7, least=8),
