@@ -63,15 +63,21 @@ class _TooLong(Exception):
     """There is no room left for a string."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Variables:
     """The variables of an environment, and what to do about one that is not among them."""
 
     values: Mapping[str, Scalar] = field(default_factory=dict)
     absence: str = ""
     """The hint about a variable that is not defined, if the environment defines none or is not chosen."""
-    used: set[str] = field(default_factory=set, compare=False)
+    used: set[str] = field(default_factory=set)
     """Gets the name of each variable that replaces a placeholder."""
+
+    def __eq__(self, other: object) -> bool:
+        """Whether they replace every placeholder alike: `1`, `1.0` and `true` are equal in Python, but not in files."""
+        if not isinstance(other, Variables):
+            return NotImplemented
+        return (repr(self.values), self.absence) == (repr(other.values), other.absence)
 
     def replace(
         self, document: Document, value: Any, path: Steps, room: Room | None = None

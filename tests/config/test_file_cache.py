@@ -229,6 +229,22 @@ def test_a_link_that_brings_other_defaults_to_a_file_has_it_read_again(tmp_path:
     assert load_configuration(tmp_path, cache=cache).tasks["A"].queue == "SLOW"
 
 
+@pytest.mark.parametrize(("before", "after"), [("1", "true"), ("1", "1.0"), ("0.0", "-0.0"), ("false", "0")])
+def test_a_variable_that_is_equal_in_python_only_has_its_files_read_again(
+    tmp_path: Path, before: str, after: str
+) -> None:
+    def project(value: str) -> str:
+        return f"owner: team\nenvironments: {{e: {{variables: {{value: {value}}}}}}}\n"
+
+    schedule = "schedules: {A: {schedule: '@daily', task_type: t, payload: {value: '${value}'}}}\n"
+    write(tmp_path, {"ajsync.yaml": project(before), "schedules/a.yaml": schedule})
+    cache = FileCache()
+    load_configuration(tmp_path, environment="e", cache=cache)
+    write(tmp_path, {"ajsync.yaml": project(after)})
+    found = load_configuration(tmp_path, environment="e", cache=cache)
+    assert found.tasks["A"].payload == b'{"value":%s}' % after.encode()
+
+
 def test_a_change_that_leaves_no_trace_is_noticed_for_as_long_as_there_may_be_one(tmp_path: Path) -> None:
     text = "schedules: {A: {schedule: '@daily', task_type: one, payload_file: p}}\n"
     write(tmp_path, {"ajsync.yaml": "owner: team\n", "schedules/a.yaml": text, "schedules/p": "1"})
