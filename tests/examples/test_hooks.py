@@ -40,11 +40,10 @@ def project(tmp_path: Path) -> Path:
     return Path(shutil.copytree(EXAMPLES / "quickstart", tmp_path / "repository"))
 
 
-def test_there_are_three_hooks_which_read_the_whole_project() -> None:
+def test_there_are_three_hooks_which_read_the_whole_project_at_every_commit() -> None:
     assert [*HOOKS] == ["ajsync-validate", "ajsync-lint", "ajsync-fmt"]
     for hook in HOOKS.values():
-        assert (hook["language"], hook["pass_filenames"]) == ("python", False)
-        assert {"yaml", "json"} == {*hook["types_or"]}
+        assert (hook["language"], hook["always_run"], hook["pass_filenames"]) == ("python", True, False)
 
 
 @pytest.mark.parametrize("hook", HOOKS)
