@@ -12,7 +12,10 @@ from typing import NamedTuple
 from ajsync.asyncjobs.outcome import ACTIVE, COMPLETE, ScheduleOutcome, WorkOutcome, is_failure, newer, schedule_outcome
 
 MOST_OPEN = 8
-"""Fires of one schedule whose work has not ended, besides the newest; older ones count as they are then."""
+"""Fires of one schedule whose work has not ended, besides the newest and the first since the last success.
+
+The first says whether a success is overdue. Those in between count as they are then.
+"""
 MOST_EXPECTED = 8
 """Fires of one schedule of which nothing is known yet."""
 _NOT_KEPT = WorkOutcome(0, "", "", 0)
@@ -85,7 +88,8 @@ class TrackedSchedule:
     def merge(self, found: Sequence[WorkOutcome], *, is_whole: bool) -> Sequence[WorkOutcome]:
         """Put fires that were found in place of those that are tracked; returns those that are not tracked any more.
 
-        What was heard of them meanwhile is kept, and so is what came after the first of them.
+        What was heard of them meanwhile is kept, and so is what came after the first of them, and what waits since
+        before it if they do not reach back to a success.
         """
         known = self.outcome()
         latest = {each.due: each for each in found}
@@ -94,12 +98,12 @@ class TrackedSchedule:
         for each in self.fires:
             if each.due in latest:
                 latest[each.due] = newer(latest[each.due], each)
-            elif each.due > oldest:
+            elif each.due > oldest or (not is_whole and each.is_unfinished and not is_failure(each)):
                 latest[each.due] = each
             else:
                 dropped.append(each)
         self.fires = [latest[due] for due in sorted(latest)]
-        self.before = None if known is None else _earlier(known, self.fires, is_whole)
+        self.before = None if known is None else _earlier(known, self.fires, oldest, is_whole)
         return dropped
 
     def fold(self) -> Sequence[WorkOutcome]:
@@ -107,7 +111,10 @@ class TrackedSchedule:
         if len(self.fires) < 2:
             return ()
         *earlier, newest = self.fires
-        still_open = [each for each in earlier if each.is_unfinished][-MOST_OPEN:]
+        still_open = [each for each in earlier if each.is_unfinished]
+        if len(still_open) > MOST_OPEN:
+            first = self._first_waiting(still_open)
+            still_open = [*([first] if first.due < still_open[-MOST_OPEN].due else ()), *still_open[-MOST_OPEN:]]
         if len(still_open) == len(earlier):
             return ()
         kept = {each.due for each in still_open}
@@ -119,14 +126,20 @@ class TrackedSchedule:
         self.fires = [*still_open, newest]
         return folded
 
+    def _first_waiting(self, still_open: Sequence[WorkOutcome]) -> WorkOutcome:
+        """The first of these fires since the last success; the first of all if none is."""
+        known = self.outcome()
+        success = 0 if known is None else known.last_success
+        return next((each for each in still_open if each.due > success), still_open[0])
 
-def _earlier(known: ScheduleOutcome, found: Sequence[WorkOutcome], is_whole: bool) -> ScheduleOutcome:
-    """What the fires before those that were found come to, if all together came to what is known.
+
+def _earlier(known: ScheduleOutcome, tracked: Sequence[WorkOutcome], oldest: int, is_whole: bool) -> ScheduleOutcome:
+    """What the fires before `oldest`, the first that was found, come to, if all together came to what is known.
 
     Some workers delete a task that has succeeded, so a success that was heard of counts although it is not found.
     """
     since, success = known.failing_since, known.last_success
-    if is_whole or not 0 < since < found[0].due:
+    if is_whole or not 0 < since < oldest:
         return ScheduleOutcome(_NOT_KEPT, success)
-    more = known.failures - sum(is_failure(each) for each in found)
+    more = known.failures - sum(map(is_failure, tracked))
     return ScheduleOutcome(_NOT_KEPT, success, since, since, max(more, 1))

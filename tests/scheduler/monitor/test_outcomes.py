@@ -148,9 +148,30 @@ def test_what_is_kept_of_a_schedule_does_not_grow_with_its_fires() -> None:
         expect(outcomes, number)
         see(outcomes, work("active", number))
     followed = [number for number in range(1000) if outcomes.fire_of(fire_task_id("A", DUE + number * SECOND))]
-    assert len(followed) <= MOST_OPEN + 1 + MOST_EXPECTED
-    assert len([number for number in followed if number >= 500]) == MOST_OPEN + 1
+    assert len(followed) <= MOST_OPEN + 2 + MOST_EXPECTED
+    assert [number for number in followed if number >= 500] == [500, *range(1000 - MOST_OPEN - 1, 1000)]
     assert outcomes.counts() == {("EMAIL", "active"): 1}
+
+
+def waits_since(outcomes: Outcomes) -> int | None:
+    """The number of the fire for which the schedule waits longest."""
+    return next(((each.due - DUE) // SECOND for each in outcomes.waiting(["A"], DUE + 10**6 * SECOND)), None)
+
+
+def test_the_first_fire_that_waits_is_kept_however_many_come_after_it() -> None:
+    outcomes = Outcomes()
+    see(outcomes, work("complete", 0), *(work("new", number) for number in range(1, 100)))
+    assert waits_since(outcomes) == 1
+    found(outcomes, [work("new", number) for number in range(40, 101)], is_whole=False)
+    assert waits_since(outcomes) == 1
+    see(outcomes, work("complete", 1), *(work("new", number) for number in range(101, 150)))
+    assert waits_since(outcomes) == 92
+    see(outcomes, work("complete", 149), work("new", 150), work("new", 151))
+    assert waits_since(outcomes) == 150
+    see(outcomes, *(work("new", number) for number in range(152, 200)))
+    assert waits_since(outcomes) == 150
+    found(outcomes, [*(work("new", number) for number in range(180, 200)), work("complete", 179)], is_whole=True)
+    assert waits_since(outcomes) == 180
 
 
 def test_what_is_kept_of_a_schedule_has_a_few_kilobytes_at_worst() -> None:
