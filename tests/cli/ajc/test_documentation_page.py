@@ -21,6 +21,8 @@ from tests.recorded import GOLDEN, Normaliser
 
 PAGE = GOLDEN / "documentation-page.txt"
 HOST = "dev1.example.net"
+LAID_OUT = {"ajsync info": ["Election        Leader", f"task_scheduler  {HOST}"]}
+"""What a command shows in a table of its own instead: of the elections, who leads."""
 
 
 def steps() -> list[tuple[str, list[str]]]:
@@ -93,6 +95,7 @@ def test_each_command_of_the_page_shows_what_the_page_shows(tmp_path: Path, envi
         compare(command, ended.stdout, shown)
 
     def compare(command: str, output: str, shown: list[str]) -> None:
+        shown = LAID_OUT.get(command, shown)
         ours = Normaliser().text(output).splitlines()
         assert [line for line in Normaliser().text("\n".join(shown)).splitlines() if not holds(ours, line)] == [], (
             command,

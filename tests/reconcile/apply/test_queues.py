@@ -11,7 +11,7 @@ import pytest
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.queue_store import make_queue
 from ajsync.asyncjobs.queues import QueueSettings, QueueSurvey
-from ajsync.errors import StalePlanError, UnreachableError
+from ajsync.errors import ConflictError, StalePlanError
 from ajsync.reconcile.apply.apply import apply
 from ajsync.reconcile.plan import Plan
 from ajsync.reconcile.reconciler import Goal, propose
@@ -72,7 +72,7 @@ async def test_of_a_selection_only_the_queues_of_its_schedules_are_made(bucket: 
 async def test_if_a_queue_cannot_be_made_nothing_is_changed(bucket: ConfigurationBucket) -> None:
     overlapping = {"name": "OTHER", "subjects": ["CHORIA_AJ.Q.EMAIL.>"]}
     await bucket.connection.jetstream_request("STREAM.CREATE.OTHER", overlapping)
-    with pytest.raises(UnreachableError, match="subjects overlap"):
+    with pytest.raises(ConflictError, match=r"another stream takes CHORIA_AJ\.Q\.EMAIL\.>"):
         await apply(bucket, await planned(bucket), now=1)
     assert (await bucket.read()).entries == {}
 
