@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ajsync.asyncjobs.election import GO_CAMPAIGN_SECONDS, TTL_SECONDS, Election, Lease
-from ajsync.errors import UnreachableError
+from ajsync.errors import ConflictError, UnreachableError
 from ajsync.scheduler.clock import Clock, unfit
 from ajsync.scheduler.election.lease_history import LeaseHistory, covers, is_close
 from ajsync.scheduler.election.role import TakeoverKind
@@ -195,7 +195,7 @@ class Leadership:
         self._make_again_at = self._clock.monotonic() + _MAKE_AGAIN_SECONDS
         try:
             await self._make_stream()
-        except UnreachableError as error:
+        except (ConflictError, UnreachableError) as error:
             reason = str(error)
             self._errors.tell(f"The election's stream cannot be made again: {reason}", None, "made", reason=reason)
 
