@@ -1,4 +1,4 @@
-"""What goes wrong in a night is found wherever an operator looks: `status`, `tail`, the pages, and the metrics."""
+"""What goes wrong in a night is found wherever an operator looks: `status`, `tail`, the pages, metrics and alerts."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from ajsync.asyncjobs.ids import fire_task_id
 from tests.nats_server import NatsServer
 from tests.scheduler.monitor.bad_night import BadNight, bad_night
+from tests.scheduler.monitor.raised import check_raised
 from tests.waiting import WAIT_SECONDS, until
 
 pytestmark = pytest.mark.anyio
@@ -24,8 +25,14 @@ async def test_failing_slow_and_missing_workers_a_full_queue_and_a_killed_leader
 ) -> None:
     async with bad_night(tmp_path / "night", server) as night:
         await find_what_workers_and_queues_do(night)
+        scraped = {name: await night.monitor(name, "/metrics") for name in ("one", "two")}
+        work = ["AjsyncSchedulesFailing", "AjsyncSchedulesOverdue", "AjsyncFiresNotStored"]
+        check_raised(tmp_path, scraped, [], work)
         await find_that_the_leader_was_killed(night)
+        scraped["two"] = await night.monitor("two", "/metrics")
+        check_raised(tmp_path, scraped, ["one"], [*work, "AjsyncSchedulerDown", "AjsyncNoStandBy"])
         await find_that_nobody_leads(night)
+        check_raised(tmp_path, scraped, ["one", "two"], ["AjsyncGone", "AjsyncSchedulerDown"])
 
 
 async def find_what_workers_and_queues_do(night: BadNight) -> None:
@@ -78,6 +85,16 @@ async def find_what_workers_and_queues_do(night: BadNight) -> None:
 
     assert await night.metric("one", "ajsync_scheduler_lateness_seconds_count") == len(found) - 1
     assert await night.metric("one", "ajsync_scheduler_open_fires") == 1
+    for scheduler in ("one", "two"):
+        await until_measured(night, scheduler, "ajsync_schedules_failing", 1)
+        await until_measured(night, scheduler, "ajsync_schedules_overdue", 3)
+
+
+async def until_measured(night: BadNight, scheduler: str, metric: str, value: float) -> None:
+    """Wait until a metric of a scheduler has a value."""
+    async with asyncio.timeout(WAIT_SECONDS):
+        while await night.metric(scheduler, metric) != value:
+            await asyncio.sleep(0.2)
 
 
 async def find_on_the_page(night: BadNight, scheduler: str) -> None:
@@ -112,6 +129,7 @@ async def find_that_the_leader_was_killed(night: BadNight) -> None:
     page = await night.page("two")
     assert "The leadership has moved 1 time since" in page.text
     await until_said(night, "two", "No scheduler stands by.")
+    await until_measured(night, "two", 'ajsync_schedulers{role="stand-by"}', 0)
     with pytest.raises(ConnectionRefusedError):  # for Prometheus it is down
         await night.metric("one", "ajsync_build_info")
 
