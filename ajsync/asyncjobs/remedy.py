@@ -1,11 +1,11 @@
-"""Remedies: the command with which somebody begins to mend what is wrong with the work of a schedule. Pure."""
+"""What is wrong with the work of a schedule, and the command with which somebody begins to mend it. Pure."""
 
 from __future__ import annotations
 
 import shlex
 
 from ajsync.asyncjobs.model import ScheduledTask
-from ajsync.asyncjobs.outcome import MISSED, ScheduleOutcome
+from ajsync.asyncjobs.outcome import MISSED, ScheduleOutcome, WorkOutcome, words_of
 from ajsync.text import visible
 from ajsync.timestamp import format_timestamp
 
@@ -16,6 +16,14 @@ BACKLOG = "ajsync info"
 """Shows how many work items of each queue wait for a worker."""
 
 
+def explained(outcome: WorkOutcome, queue: str) -> str:
+    """What became of a fire, in sentences; `queue` and what a worker has written are in them as they are."""
+    if _lacks_queue(outcome):
+        return f"The queue {queue} does not exist, so no worker gets it."
+    meaning = words_of(outcome.state).meaning
+    return f"{meaning} Error: {outcome.last_error}" if outcome.last_error else meaning
+
+
 def remedy(task: ScheduledTask, outcome: ScheduleOutcome) -> str:
     """The command for a schedule whose work has failed or is overdue.
 
@@ -24,7 +32,7 @@ def remedy(task: ScheduledTask, outcome: ScheduleOutcome) -> str:
     """
     last = outcome.last
     since = f"--from {format_timestamp(outcome.failing_since or last.due)}"
-    if last.state == _QUEUE_ERROR and _NO_QUEUE in last.last_error:
+    if _lacks_queue(last):
         return f"ajc queues add {visible(shlex.quote(task.queue))} && {about('backfill', task.name, since)}"
     if last.state in (MISSED, _QUEUE_ERROR):
         return about("backfill", task.name, since)
@@ -32,6 +40,10 @@ def remedy(task: ScheduledTask, outcome: ScheduleOutcome) -> str:
         return BACKLOG
     is_single = not outcome.failures or (outcome.failures == 1 and outcome.last_failure == last.due)
     return f"ajc task view {last.task_id}" if is_single and last.task_id else about("history", task.name)
+
+
+def _lacks_queue(outcome: WorkOutcome) -> bool:
+    return outcome.state == _QUEUE_ERROR and _NO_QUEUE in outcome.last_error
 
 
 def about(command: str, name: str, options: str = "") -> str:

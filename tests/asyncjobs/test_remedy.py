@@ -7,7 +7,7 @@ import shlex
 import pytest
 
 from ajsync.asyncjobs.outcome import STATES, ScheduleOutcome, WorkOutcome
-from ajsync.asyncjobs.remedy import BACKLOG, about, remedy
+from ajsync.asyncjobs.remedy import BACKLOG, about, explained, remedy
 from ajsync.asyncjobs.tasks import NO_RESPONDERS
 from tests.tasks import task
 
@@ -40,6 +40,21 @@ def outcome(state: str, failures: int = 0, *, task_id: str = "ID", error: str = 
 )
 def test_what_to_do_follows_from_what_became_of_the_work(found: ScheduleOutcome, command: str) -> None:
     assert remedy(task("A"), found) == command
+
+
+@pytest.mark.parametrize(
+    ("found", "text"),
+    [
+        (outcome("expired", 1, error="disk full"), "its deadline has passed. Error: disk full"),
+        (outcome("expired", 1), "its deadline has passed."),
+        (outcome("queue_error", 1, error=NO_RESPONDERS), "The queue EMAIL does not exist, so no worker gets it."),
+        (outcome("queue_error", 1, error="maximum messages exceeded"), "gets it. Error: maximum messages exceeded"),
+    ],
+)
+def test_what_is_wrong_is_told_apart_from_what_a_worker_or_the_server_has_written(
+    found: ScheduleOutcome, text: str
+) -> None:
+    assert explained(found.last, "EMAIL").endswith(text)
 
 
 @pytest.mark.parametrize("state", STATES)

@@ -42,6 +42,7 @@ ZONE = "America/Argentina/ComodRivadavia"
 CREATED = time.time_ns() - 175 * 3600 * NANOSECONDS
 LABELS = tuple(sorted((f"label-{number}", "value" * 5) for number in range(30)))
 PLAIN = task("PLAIN", schedule="@every 50h", created_at=CREATED)
+REFUSED = task("REFUSED", schedule="@every 100h", created_at=CREATED, owner=None)
 SCHEDULES = (
     PLAIN,
     task(LONG, schedule=f"CRON_TZ={ZONE} 15,30,45 7-19 * * mon-fri", created_at=CREATED),
@@ -53,6 +54,7 @@ SCHEDULES = (
     ),
     task("GO_ZERO", created_at=parse_timestamp("0001-01-01T00:00:00Z"), owner=None),
     task("NEVER", schedule="0 0 30 2 *", queue="Q" * 60, task_type="\x1b[2J\u202e"),
+    REFUSED,
 )
 RECORD = (
     RecordedApply(
@@ -114,9 +116,11 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]
 async def _work(url: str) -> None:
     """The last tasks of a schedule, which have failed with much to say."""
     async with connect(context_for_server(url)) as connection:
+        (due,) = previous_dues(times_of(REFUSED), time.time_ns(), CREATED)
+        refused = replace(task_for_fire(REFUSED, due), state="queue_error", last_err="maximum messages exceeded")
         dues = previous_dues(times_of(PLAIN), time.time_ns(), CREATED)
         tasks = (replace(task_for_fire(PLAIN, due), state="expired", last_err=f"no {LONG[:200]} 日本") for due in dues)
-        await publish_all(connection, [task_write(each, 0) for each in tasks])
+        await publish_all(connection, [task_write(each, 0) for each in (refused, *tasks)])
 
 
 def on(stage: tuple[Path, str], command: str, columns: int) -> list[str]:
@@ -194,6 +198,12 @@ def test_the_zone_is_that_of_the_project_until_an_option_names_another(stage: tu
     assert "Due (Asia/Kathmandu)" in shown["option"]
     assert " +05:45  " in shown["option"]
     assert "Due (UTC)" in ajsync(folder.parent, "history", "PLAIN", "--server", url).stdout
+
+
+def test_history_has_the_words_that_status_has_for_a_state(stage: tuple[Path, str]) -> None:
+    folder, url = stage
+    shown = on_terminal("history", "REFUSED", "--server", url, folder=folder)
+    assert "queue error" in shown
 
 
 def _first(columns: Sequence[Column]) -> str:

@@ -134,7 +134,7 @@ async def test_who_leads_and_that_the_leadership_has_moved_is_seen_by_a_stand_by
             await until(lambda: display.view().status.leader == "one")
             view = display.view()
             assert view.status.moves == ()
-            assert "The scheduler one leads. two, which shows this page, is ready" in page(view).text
+            assert "The scheduler one leads. two, which shows this page, has stood by" in page(view).text
             await first.aclose()
             await until(lambda: scheduler.leads)
             assert len(display.view().status.moves) == 1

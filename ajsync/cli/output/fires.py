@@ -8,6 +8,7 @@ from datetime import UTC, datetime, tzinfo
 from ajsync.asyncjobs.due import NextFires
 from ajsync.asyncjobs.history import PastFire
 from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.asyncjobs.outcome import words_of
 from ajsync.cli.output.columns import NAME, Column
 from ajsync.cli.output.status import LONGEST_STATE
 from ajsync.cli.output.table import Cell, Row, detailed, table, times_in
@@ -28,7 +29,7 @@ NEXT_COLUMNS = (
 HISTORY_COLUMNS = (
     Column("Due", 1, times=True),
     Column("Lateness", 3, right=True),
-    Column("State", 2, least=8),
+    Column("State", 2, least=11),
     Column("Tries", 5, right=True),
     Column("Task", 4),
     Column("Last error", 6),
@@ -153,7 +154,7 @@ def say_why_without_task(fires: Sequence[PastFire]) -> None:
 def _past_row(fire: PastFire, due: str, piped: bool) -> Row:
     lateness = "" if fire.lateness is None else ("≤ " if fire.at_most else "") + span(fire.lateness / 1e9)
     if fire.state:
-        state = Cell(visible(fire.state, LONGEST_STATE), _STATES.get(fire.state, "alarm"))
+        state = Cell(visible(words_of(fire.state).word, LONGEST_STATE), _STATES.get(fire.state, "alarm"))
         row: tuple[str | Cell, ...] = (due, lateness, state, str(fire.tries), fire.task_id)
     else:
         row = (due, lateness, Cell("skipped", "update") if fire.skipped_for else Cell("no task", "faint"), "", "")

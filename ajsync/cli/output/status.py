@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import tzinfo
 
 from ajsync.asyncjobs.outcome import Tone, WorkOutcome, words_of
-from ajsync.asyncjobs.remedy import BACKLOG, about, remedy
+from ajsync.asyncjobs.remedy import BACKLOG, about, explained, remedy
 from ajsync.asyncjobs.tasks import NEW
 from ajsync.cli.output.columns import NAME, Column
 from ajsync.cli.output.table import Cell, Row, detailed, times_in
@@ -52,7 +53,7 @@ def status_lines(found: BucketStatus, shown: Sequence[ScheduleStatus], zone: tzi
     yield from told(summary(found), "alarm" if troubled else "create")
     yield from told(duty_told(found.duty), "alarm" if found.duty.is_trouble else "faint")
     if found.presence.lacks_stand_by:
-        yield from told(f"{NO_STAND_BY} To do: ajsync info", "update")
+        yield from told(f"{NO_STAND_BY} To do: ajsync scheduler", "update")
     if not shown:
         return
     yield ""
@@ -118,10 +119,9 @@ def problem(status: ScheduleStatus) -> str:
     if status.outcome is None:
         return ""
     shown = status.failed or status.outcome.last
-    meaning = words_of(shown.state).meaning
-    if status.verdict == "late":
-        meaning = f"It should have succeeded again by now. {meaning}"
-    return f"{meaning} {visible(cut(shown.last_error, _LONGEST_ERROR))}" if shown.last_error else meaning
+    late = "It should have succeeded again by now. " if status.verdict == "late" else ""
+    error = visible(cut(shown.last_error, _LONGEST_ERROR)) if shown.last_error else ""
+    return late + explained(replace(shown, last_error=error), visible(status.task.queue))
 
 
 def to_do(status: ScheduleStatus, duty: Duty) -> str:

@@ -116,7 +116,7 @@ def test_all_schedulers_are_listed_and_a_missing_stand_by_is_told(run: Run, serv
             "No scheduler stands by, so nothing fires once the leader ends.",
         ]
         alone = run(command="status").stdout
-        assert "No scheduler stands by, so nothing fires once the leader ends. To do: ajsync info" in alone
+        assert "No scheduler stands by, so nothing fires once the leader ends. To do: ajsync scheduler" in alone
         assert json.loads(run("--json", command="status").stdout)["scheduler"]["stand_bys"] == 0
         assert "; no scheduler stands by |" in run("TICK", "--check", command="status").stdout
         with background(tmp_path, "scheduler", "two", "--server", server.url) as two:

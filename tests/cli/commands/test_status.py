@@ -88,7 +88,7 @@ def test_status_shows_first_what_needs_somebody_and_what_to_do(run: Run, tmp_pat
     shown = {row.split()[0]: row for row in rows}
     assert [*shown][:2] == ["BAD", "FAILS"]
     assert "2 failed since" in shown["FAILS"]
-    assert '"no \\x1b[2J' in shown["FAILS"]
+    assert 'Error: "no \\x1b[2J' in shown["FAILS"]
     assert shown["FAILS"].endswith("ajsync history FAILS")
     assert shown["STUCK"].endswith(" ajsync info")
     assert "No worker has taken it yet." in shown["STUCK"]

@@ -63,7 +63,7 @@ async def find_what_workers_and_queues_do(night: BadNight) -> None:
     assert (found["FAILS"]["failures"], found["FAILS"]["last"]["last_error"]) == (4, "no such host")
     assert {name: each["problem"] for name, each in found.items()} == {
         "GOOD": None,
-        "FAILS": "Its handler has given it up for good. no such host",
+        "FAILS": "Its handler has given it up for good. Error: no such host",
         "HANGS": "It should have succeeded again by now. A worker has it.",
         "WAITS": "It should have succeeded again by now. No worker has taken it yet.",
         "FULL": "Its task is stored, and is not in its queue: the queue is full, or refuses it.",

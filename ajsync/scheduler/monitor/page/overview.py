@@ -24,10 +24,10 @@ LISTED = 20
 _DAY = 86_400 * NANOSECONDS
 _FAILED = ("expired", "terminated", "unreachable", "queue_error", "missed")
 _MEANINGS: dict[RoleState, str] = {
-    RoleState.STARTING: "reads the schedules",
-    RoleState.STAND_BY: "is ready to take over",
-    RoleState.WAITING: "waits until the leader before has surely stopped",
-    RoleState.LEADING: "fires what is due",
+    RoleState.STARTING: "has been reading the schedules",
+    RoleState.STAND_BY: "has stood by",
+    RoleState.WAITING: "has been waiting until the leader before it has surely stopped",
+    RoleState.LEADING: "has fired what is due",
 }
 
 
@@ -91,7 +91,9 @@ def _schedulers(status: Status, when: TimeWriter) -> str:
     often = f"moved {counted(len(day), 'time')}" if day else "not moved"
     moved = f"The leadership has {often} {within}{last}."
     presence = status.presence
-    unknown = f"Which others there are is not known: {text(presence.trouble)}." if presence.trouble else ""
+    unknown = (
+        f"Which others there are is not known: {text(presence.trouble.removesuffix('.'))}." if presence.trouble else ""
+    )
     more = f"And {presence.more:,} more." if presence.more else ""
     headings = (
         Heading("Scheduler", "name"),

@@ -67,8 +67,8 @@ def _about(view: View, name: str, task: ScheduledTask | None, outcome: ScheduleO
 
 def _wrong(trouble: Trouble, when: TimeWriter) -> str:
     times = f", {trouble.count:,} &times;" if trouble.count > 1 else ""
-    since = f" Since {when.time(trouble.since)}{times}." if trouble.since else ""
-    return f"<p>{text(trouble.what)}{since} To do: {command(trouble.remedy)}</p>"
+    since = f"Since {when.time(trouble.since)}{times}. " if trouble.since else ""
+    return f"<p>{text(trouble.what)}</p>\n<p>{since}To do: {command(trouble.remedy)}</p>"
 
 
 def _next(view: View, task: ScheduledTask, when: TimeWriter) -> str:

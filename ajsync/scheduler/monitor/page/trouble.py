@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ajsync.asyncjobs.outcome import ScheduleOutcome, words_of
-from ajsync.asyncjobs.remedy import BACKLOG, remedy
+from ajsync.asyncjobs.remedy import BACKLOG, explained, remedy
 from ajsync.scheduler.election.role import RoleState
 from ajsync.scheduler.election.watermark import WATERMARK_KEY
 from ajsync.scheduler.monitor.view import View
@@ -117,11 +117,10 @@ def _of_schedules(view: View) -> Iterator[Trouble]:
 def failure(view: View, name: str, outcome: ScheduleOutcome) -> Trouble:
     """That the work of a schedule fails."""
     last = outcome.last
-    meaning = words_of(last.state).meaning
-    text = f"{meaning} {last.last_error}" if last.last_error else meaning
     tone: Literal["bad", "warn"] = "warn" if outcome.tone == "warn" else "bad"
-    todo = remedy(view.tasks[name], outcome)
-    return Trouble(tone, text, todo, name, outcome.failing_since or last.due, outcome.failures)
+    task = view.tasks[name]
+    text = explained(last, task.queue)
+    return Trouble(tone, text, remedy(task, outcome), name, outcome.failing_since or last.due, outcome.failures)
 
 
 def overdue(view: View, name: str) -> Trouble:

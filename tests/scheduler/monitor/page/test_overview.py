@@ -55,7 +55,7 @@ def test_a_failing_worker_turns_the_head_red_and_is_named_in_it() -> None:
     assert (tone(document), document.headings[0]) == ("bad", "1 problem")
     assert "tick It has used up its tries" in document.text.partition("Overview")[0]
     ((what, since, times, todo),) = wrong(document)
-    assert what.startswith("tick It has used up its tries, or its deadline has passed. no such host")
+    assert what.startswith("tick It has used up its tries, or its deadline has passed. Error: no such host")
     assert (since, times, todo) == ("07:30:04 2 h ago", "3 \u00d7", "ajsync history tick")
 
 
@@ -181,12 +181,14 @@ def test_while_the_work_is_still_looked_up_or_not_followed_the_page_does_not_say
 
 def test_who_leads_since_when_and_how_often_that_moved_is_said() -> None:
     own = shown(view_of(scheduled(), shown=status(started=NOW - 2 * HOUR, moves=(NOW - HOUR, NOW - 2 * HOUR)))).text
-    assert "sched-a, which shows this page, fires what is due since 08:30:04." in own
+    assert "sched-a, which shows this page, has fired what is due since 08:30:04." in own
     assert "The leadership has moved 2 times since 07:30:04, when this scheduler began, last at 08:30:04." in own
     long = shown(view_of(shown=status(started=NOW - 50 * HOUR, moves=(NOW - HOUR, NOW - 30 * HOUR)))).text
     assert "The leadership has moved 1 time in the last 24 hours, last at 08:30:04." in long
     other = status(role=RoleState.STAND_BY, leader="sched-b")
-    assert "The scheduler sched-b leads. sched-a, which shows this page, is ready" in shown(view_of(shown=other)).text
+    assert (
+        "The scheduler sched-b leads. sched-a, which shows this page, has stood by" in shown(view_of(shown=other)).text
+    )
     go = shown(view_of(shown=replace(other, leader_is_go=True))).text
     assert "The Go scheduler sched-b leads." in go
 
@@ -208,6 +210,9 @@ def test_all_schedulers_are_listed_with_their_roles_and_since_when() -> None:
     alone = shown(view_of(shown=status(presence=unknown)))
     assert "Which others there are is not known: not permitted." in alone.text
     assert WRONG not in alone.headings
+    silent = replace(unknown, trouble="There is no connection to nats://127.0.0.1:4222.")
+    assert "4222." in (text := shown(view_of(shown=status(presence=silent))).text)
+    assert ".." not in text
 
 
 def test_a_missing_stand_by_and_two_of_one_name_are_warnings() -> None:

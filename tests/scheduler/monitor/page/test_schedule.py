@@ -59,10 +59,13 @@ def test_a_schedule_that_has_not_been_due_and_a_server_that_does_not_answer_are_
 
 def test_what_is_wrong_with_it_is_said_with_the_command() -> None:
     view = failing(view_of(scheduled()), tick=failed())
-    assert "no such host Since 07:30:04, 3 \u00d7. To do: ajsync history tick" in shown(view, outcome=failed()).text
+    assert (
+        "Error: no such host\nSince 07:30:04, 3 \u00d7. To do: ajsync history tick"
+        in shown(view, outcome=failed()).text
+    )
     problem = ScheduleProblem("tick", "the queue EMAIL does not exist", 1, NOW, "ajc queues add EMAIL")
     text = shown(view_of(scheduled(), problems={"tick": problem})).text
-    assert "the queue EMAIL does not exist. Since 09:30:04. To do: ajc queues add EMAIL" in text
+    assert "the queue EMAIL does not exist.\nSince 09:30:04. To do: ajc queues add EMAIL" in text
     view = view_of(scheduled())
     assert view.work is not None
     late = shown(
@@ -73,7 +76,7 @@ def test_what_is_wrong_with_it_is_said_with_the_command() -> None:
             ),
         )
     )
-    assert "It should have succeeded by now. No worker has taken it yet. Since 09:30:04." in late.text
+    assert "It should have succeeded by now. No worker has taken it yet.\nSince 09:30:04." in late.text
 
 
 def test_it_shows_the_yaml_without_the_payload() -> None:
