@@ -55,7 +55,12 @@ def _about(view: View, name: str, task: ScheduledTask | None, outcome: ScheduleO
         lines.append(f"<p>Paused {since}{until}{by}{why}. {command(about('resume', name))}</p>")
     if name in view.problems:
         found = view.problems[name]
-        lines.append(_wrong(Trouble("bad", f"{found.problem}.", found.remedy, name, found.since, found.count), when))
+        lines.append(
+            _wrong(
+                Trouble("bad", f"{found.problem.removesuffix('.')}.", found.remedy, name, found.since, found.count),
+                when,
+            )
+        )
     elif outcome is not None and outcome.failures and name in view.tasks:
         lines.append(_wrong(failure(view, name, outcome), when))
     elif view.work is not None and name in view.work.overdue:

@@ -63,7 +63,7 @@ def _of_schedulers(view: View) -> Iterator[Trouble]:
     elif status.leader is None and status.role is not RoleState.STARTING:
         yield Trouble("bad", "No scheduler leads, so nothing is fired.", "ajsync scheduler", about="Leadership")
     if status.connected and status.reason and status.role is not RoleState.STARTING:
-        yield Trouble("bad", f"This scheduler could not lead: {status.reason}.", BACKLOG)
+        yield Trouble("bad", _sentence(f"This scheduler could not lead: {status.reason}"), BACKLOG)
     elif WATERMARK_KEY in view.problems:
         found = view.problems[WATERMARK_KEY]
         text = _sentence(found.problem)
@@ -104,7 +104,7 @@ def _of_schedules(view: View) -> Iterator[Trouble]:
     if work is None:
         return
     if work.trouble:
-        text = f"What becomes of the tasks may be out of date: {work.trouble}."
+        text = _sentence(f"What becomes of the tasks may be out of date: {work.trouble}")
         yield Trouble("warn", text, BACKLOG)
     for name, outcome in work.failing.items():
         if name not in view.problems and name in view.tasks:
@@ -132,4 +132,5 @@ def overdue(view: View, name: str) -> Trouble:
 
 
 def _sentence(problem: str) -> str:
-    return f"{problem[:1].upper()}{problem[1:]}."
+    """Begin with a capital and end with one full stop; errors of the server come with theirs."""
+    return f"{problem[:1].upper()}{problem[1:].removesuffix('.')}."

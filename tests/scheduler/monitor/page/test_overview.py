@@ -70,6 +70,15 @@ def test_a_schedule_that_cannot_be_fired_is_a_problem_with_its_cure() -> None:
     ]
 
 
+@pytest.mark.parametrize("reason", ["no answer", "There was no answer. Try again."])
+def test_a_sentence_with_the_reason_of_somebody_else_ends_with_one_full_stop(reason: str) -> None:
+    view = failing(view_of(scheduled(), shown=status(role=RoleState.STAND_BY, reason=reason)))
+    assert view.work is not None
+    document = shown(replace(view, work=replace(view.work, trouble=reason)))
+    assert [row[0][-10:] for row in wrong(document)] == [f"{reason.removesuffix('.')}."[-10:]] * 2
+    assert ".." not in document.text
+
+
 def test_one_schedule_is_one_problem_whatever_is_wrong_with_it() -> None:
     view = failing(view_of(scheduled(), problems={"tick": problem()}), tick=failed())
     assert view.work is not None
