@@ -181,6 +181,8 @@ def _verdict(
         return "late"
     if outcome is None:
         return "fine"
+    if outcomes.waiting_since:
+        return "late"
     waiting = _waiting(outcomes.found)
     if waiting is not None:
         active = waiting.state == ACTIVE

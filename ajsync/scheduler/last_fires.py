@@ -6,7 +6,7 @@ Cost follows the trouble: of a schedule whose last task is complete, nothing but
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -15,7 +15,7 @@ from ajsync.asyncjobs.history import LOOK_BACK, PastFire, past_fire, previous_du
 from ajsync.asyncjobs.ids import fire_task_id
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, SCHEDULE_SUBJECT, TASKS_STREAM
-from ajsync.asyncjobs.outcome import COMPLETE, MISSED, SKIPPED, UNKNOWN, WorkOutcome
+from ajsync.asyncjobs.outcome import COMPLETE, LEAST_WAIT, MISSED, SKIPPED, UNKNOWN, WorkOutcome
 from ajsync.asyncjobs.tasks import UNFINISHED, task_subject
 from ajsync.scheduler.election.duty import Duty
 from ajsync.transport.connection import Connection
@@ -46,6 +46,8 @@ class LastFires:
     """The first due instant whose fire has made no task and still may; 0 if there is none. It is not in `found`."""
     is_whole: bool = True
     """Whether there is nothing before these, or a success is among them."""
+    waiting_since: int = 0
+    """A due instant before these whose task has not ended, and should have succeeded by now; 0 if none was found."""
 
 
 NEVER_DUE = LastFires(())
@@ -57,12 +59,15 @@ class _Search:
     """The search for the last success of one schedule."""
 
     task: ScheduledTask
+    times: Times
     dues: Iterator[int]
     """What was not looked at, newest first."""
     messages: dict[int, LastMessage | None] = field(default_factory=dict)
     """The tasks' messages by the due instants that were looked at, newest first."""
     fires: list[PastFire] = field(default_factory=list)
     is_over: bool = False
+    waiting_since: int = 0
+    """As in `LastFires`."""
 
     def take(self, most: int) -> list[int]:
         """The next instants to look at."""
@@ -84,6 +89,17 @@ class _Search:
     def succeeded(self) -> bool:
         """Whether a task that was looked at is complete."""
         return any(fire.state == COMPLETE for fire in self.fires)
+
+    def decisive(self, now: int) -> int:
+        """The last fire that should have succeeded by now, if work waits and it was not looked at; 0 if there is none.
+
+        Where fires follow one another faster than a success is due, all that was looked at may be too young to tell.
+        """
+        tasks = [fire for fire in self.fires if fire.state]
+        until = now - max(self.task.deadline, LEAST_WAIT)
+        if self.is_over or self.fires[-1].due <= until or not tasks or any(f.state not in UNFINISHED for f in tasks):
+            return 0
+        return next(previous_dues(self.times, until + 1, self.task.created_at, self.task.pauses), 0)
 
     def goes_on(self, duty: Duty) -> bool:
         """Whether earlier fires may say more: when it succeeded last, or why no task was made."""
@@ -108,7 +124,8 @@ async def read_outcomes(
     are made before it is waited for. Raises as `Connection.jetstream_request`.
     """
     searches = [
-        _Search(task, previous_dues(times, duty.now + 1, task.created_at, task.pauses)) for task, times in schedules
+        _Search(task, times, previous_dues(times, duty.now + 1, task.created_at, task.pauses))
+        for task, times in schedules
     ]
     going, left = searches, _MOST_FURTHER
     for number, step in enumerate(_STEPS):
@@ -122,13 +139,12 @@ async def read_outcomes(
             asked += [(each, due) for due in each.take(step)]
             if rest is not None:
                 await asyncio.sleep(0)
-        for some in _parts(asked, rest):
-            subjects = [task_subject(fire_task_id(each.task.name, due)) for each, due in some]
-            found = await _messages(connection, TASKS_STREAM, subjects)
-            for (each, due), subject in zip(some, subjects, strict=True):
-                each.add(due, found.get(subject))
-            if rest is not None:
-                await rest()
+        async for each, due, message in _look_up(connection, asked, rest):
+            each.add(due, message)
+    asked = [(each, due) for each in searches if each.fires and (due := each.decisive(duty.now))]
+    async for each, due, message in _look_up(connection, asked, rest):
+        if past_fire(each.task.name, due, message, 0).state in UNFINISHED:
+            each.waiting_since = due
     if stored is None:
         without = [each.task.name for each in searches if not all(each.messages.values())]
         keys = await _messages(connection, CONFIGURATION_STREAM, [SCHEDULE_SUBJECT + name for name in without])
@@ -162,7 +178,20 @@ def _outcomes(search: _Search, duty: Duty, stored_at: int) -> LastFires:
         else:
             sure = fire.due > kept and duty.is_ours(fire.due)
             found.append(WorkOutcome(fire.due, "", MISSED if sure else UNKNOWN, fire.due))
-    return LastFires(tuple(found), open_since, search.is_over or search.succeeded)
+    return LastFires(tuple(found), open_since, search.is_over or search.succeeded, search.waiting_since)
+
+
+async def _look_up(
+    connection: Connection, asked: list[tuple[_Search, int]], rest: Rest | None
+) -> AsyncIterator[tuple[_Search, int, LastMessage | None]]:
+    """What is asked, and the message of the task of each fire."""
+    for some in _parts(asked, rest):
+        subjects = [task_subject(fire_task_id(each.task.name, due)) for each, due in some]
+        found = await _messages(connection, TASKS_STREAM, subjects)
+        for (each, due), subject in zip(some, subjects, strict=True):
+            yield each, due, found.get(subject)
+        if rest is not None:
+            await rest()
 
 
 def _parts(asked: list[tuple[_Search, int]], rest: Rest | None) -> Iterator[list[tuple[_Search, int]]]:

@@ -197,6 +197,20 @@ async def test_a_fire_that_may_still_come_is_late_and_not_missed(connection: Con
     assert [each.verdict for each in found.schedules] == ["fine"], "it is being fired"
 
 
+async def test_work_that_waits_for_too_long_is_late_however_many_fires_have_followed(connection: Connection) -> None:
+    minute = {"schedule": "* * * * *", "created_at": NOW - 10 * HOUR, "queue": "LOST"}
+    works: Works = {
+        task("WAITS", deadline=2 * HOUR, **minute): ["new"] * 130,
+        task("RUNS", deadline=2 * HOUR, **minute): ["active"] * 130,
+        task("SKIPS", deadline=2 * HOUR, managed=Managed("team", overlap="skip"), **minute): ["new"] * 130,
+        task("IN_TIME", deadline=3 * HOUR, **minute): ["new"] * 130,
+        task("SUCCEEDS", deadline=2 * HOUR, **minute): [*["new"] * 20, *["complete"] * 110],
+        task("HAS_SUCCEEDED", deadline=2 * HOUR, **minute): [*["new"] * 110, *["complete"] * 20],
+    }
+    late = {name for name, each in by_name(await status(connection, works, duty())).items() if each.verdict == "late"}
+    assert late == {"WAITS", "RUNS", "SKIPS"}
+
+
 async def test_a_task_that_does_not_get_into_its_queue_is_late(connection: Connection) -> None:
     due = NOW // HOUR * HOUR
     works: Works = {hourly("A"): ["new", "new", "complete"], hourly("B"): ["new", "complete"]}
