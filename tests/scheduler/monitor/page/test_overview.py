@@ -128,6 +128,12 @@ def test_work_that_is_overdue_is_a_warning() -> None:
             "This scheduler could not lead: it is mute.",
             "bad",
         ),
+        (
+            {"reason": "NATS did not answer. Try again.", "ready": False},
+            "This scheduler",
+            "This scheduler could not lead: NATS did not answer. Try again.",
+            "bad",
+        ),
         ({"watermark_age": 60.0}, "Leadership", "It is not known that anything was fired that was due", "bad"),
         ({"clock_skew": -3.0}, "This scheduler", "3.0 s behind the server's, so tasks are fired late.", "warn"),
         ({"moves": (NOW,) * 4}, "Leadership", "The leadership moves often", "warn"),
@@ -141,6 +147,7 @@ def test_what_is_wrong_with_the_scheduling_is_said_with_a_command(
     ((what, _, _, todo),) = wrong(document)
     assert what.startswith(about)
     assert says in what
+    assert ".." not in what
     assert todo in ("ajsync info", "ajsync scheduler", "timedatectl")
 
 
