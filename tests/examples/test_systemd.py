@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
@@ -14,7 +15,7 @@ import pytest
 
 from ajsync.errors import InvalidError, UsageError
 from ajsync.transport.context import load_context
-from tests.cli.processes import background, wait_until
+from tests.cli.processes import ajsync, background, wait_until
 from tests.examples.bucket import make_bucket
 from tests.examples.commands import EXAMPLES, all_in_shell, parse, shell_blocks
 from tests.nats_server import NatsServer
@@ -51,6 +52,16 @@ def command(variables: dict[str, str]) -> list[str]:
         else:
             words.append(word)
     return words
+
+
+def serve_context(folder: Path, server: NatsServer, monkeypatch: pytest.MonkeyPatch, **members: str) -> None:
+    """Sets the environment of the service, with a context for this server and with any free port for the monitor."""
+    contexts = folder / "etc" / "nats" / "context"
+    contexts.mkdir(parents=True)
+    (contexts / "AJC.json").write_text(json.dumps({"url": server.url, **members}))
+    variables = {**environment(with_file=True), "XDG_CONFIG_HOME": str(folder / "etc"), "AJSYNC_MONITOR": "0"}
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture
@@ -96,6 +107,25 @@ def test_the_context_takes_the_credentials_that_systemd_passes_on(tmp_path: Path
     assert context.creds == tmp_path / name
 
 
+def test_the_page_names_the_error_where_the_file_of_the_credentials_is_missing(
+    tmp_path: Path, server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, _, stand_in = setting("SetCredential").partition(":")
+    assert name == setting("LoadCredential").partition(":")[0]
+    (tmp_path / name).write_text(stand_in)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    serve_context(tmp_path, server, monkeypatch, creds=f"$CREDENTIALS_DIRECTORY/{name}")
+    done = ajsync(tmp_path, *command({**environment(), "AJSYNC_MONITOR": "0"}))
+    assert done.returncode not in {int(code) for code in setting("RestartPreventExitStatus").split()}
+    (error,) = re.findall("log says `(.+?)`", (FOLDER / "README.md").read_text())
+    assert error in done.stderr
+
+
+def test_the_scheduler_can_read_what_its_metrics_of_the_process_need() -> None:
+    assert "\nProtectProc=invisible\n" in UNIT.read_text()
+    assert not re.search("^ProcSubset=pid", UNIT.read_text(), re.MULTILINE)
+
+
 def test_the_page_installs_what_the_unit_reads() -> None:
     page = (FOLDER / "README.md").read_text()
     installed = re.findall(r"^install -D -m 0644 (\S+) (\S+)$", page, re.MULTILINE)
@@ -110,14 +140,9 @@ def test_the_page_installs_what_the_unit_reads() -> None:
 def test_the_service_starts_and_stops_as_systemd_does_it(
     tmp_path: Path, server: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    contexts = tmp_path / "etc" / "nats" / "context"
-    contexts.mkdir(parents=True)
-    (contexts / "AJC.json").write_text(f'{{"url": "{server.url}"}}')
-    variables = {**environment(with_file=True), "XDG_CONFIG_HOME": str(tmp_path / "etc"), "AJSYNC_MONITOR": "0"}
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
+    serve_context(tmp_path, server, monkeypatch)
     make_bucket(server.url)
-    with background(tmp_path, *command(variables)) as process:
+    with background(tmp_path, *command({**environment(with_file=True), "AJSYNC_MONITOR": "0"})) as process:
         assert process.stderr is not None
         seen = ""
         while "Became leader" not in seen:
