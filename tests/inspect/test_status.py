@@ -198,7 +198,7 @@ async def test_a_fire_that_may_still_come_is_late_and_not_missed(connection: Con
 
 
 async def test_work_that_waits_for_too_long_is_late_however_many_fires_have_followed(connection: Connection) -> None:
-    minute = {"schedule": "* * * * *", "created_at": NOW - 10 * HOUR, "queue": "LOST"}
+    minute: dict[str, Any] = {"schedule": "* * * * *", "created_at": NOW - 10 * HOUR, "queue": "LOST"}
     works: Works = {
         task("WAITS", deadline=2 * HOUR, **minute): ["new"] * 130,
         task("RUNS", deadline=2 * HOUR, **minute): ["active"] * 130,
