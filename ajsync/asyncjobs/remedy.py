@@ -24,22 +24,22 @@ def explained(outcome: WorkOutcome, queue: str) -> str:
     return f"{meaning} Error: {outcome.last_error}" if outcome.last_error else meaning
 
 
-def remedy(task: ScheduledTask, outcome: ScheduleOutcome) -> str:
+def remedy(task: ScheduledTask, outcome: ScheduleOutcome, ajc: str = "ajc") -> str:
     """The command for a schedule whose work has failed or is overdue.
 
     Where a backfill makes what is missing, it is that. Otherwise a single failure is looked at by its task, and several
-    by their history.
+    by their history. `ajc` is how to call the Go tool, with its context.
     """
     last = outcome.last
     since = f"--from {format_timestamp(outcome.failing_since or last.due)}"
     if _lacks_queue(last):
-        return f"ajc queues add {visible(shlex.quote(task.queue))} && {about('backfill', task.name, since)}"
+        return f"{ajc} queues add {visible(shlex.quote(task.queue))} && {about('backfill', task.name, since)}"
     if last.state in (MISSED, _QUEUE_ERROR):
         return about("backfill", task.name, since)
     if last.state == _NEW and not outcome.failures:
         return BACKLOG
     is_single = not outcome.failures or (outcome.failures == 1 and outcome.last_failure == last.due)
-    return f"ajc task view {last.task_id}" if is_single and last.task_id else about("history", task.name)
+    return f"{ajc} task view {last.task_id}" if is_single and last.task_id else about("history", task.name)
 
 
 def _lacks_queue(outcome: WorkOutcome) -> bool:

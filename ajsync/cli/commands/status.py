@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import click
 from ajsync.cli.options.shared import schedules_argument, scope_options, selection_options, timezone_option
 from ajsync.cli.options.values import Scope, Selectors
 from ajsync.cli.output.data import echo_data, output_option, show
+from ajsync.text import visible
 
 if TYPE_CHECKING:
     from ajsync.asyncjobs.bucket import ConfigurationBucket
@@ -63,19 +65,26 @@ def command(
     named_or_selected(names, selectors)
     selection = selection_of(scope, selectors)
     where = zone_of(scope, zone)
-    source, found = on_bucket(scope, configured_context(scope), lambda bucket: _read(bucket, names, selection))
+    configured = configured_context(scope)
+    source, found = on_bucket(scope, configured, lambda bucket: _read(bucket, names, selection))
+    ajc = _ajc(scope.context or configured if scope.server is None else None)
     shown = [each for each in found.schedules if each.needs_somebody] if failed else found.schedules
     if check and output == "table":
         echo_data(output_of.check_line(found))
     else:
         show(
             output,
-            lambda: output_of.status_document(found, shown, zone or UTC),
-            lambda: output_of.status_lines(found, shown, where),
+            lambda: output_of.status_document(found, shown, zone or UTC, ajc),
+            lambda: output_of.status_lines(found, shown, where, ajc),
         )
         if output == "table":
             say_unreadable(source.unreadable)
     return _NEEDS_SOMEBODY if check and found.needs_somebody else 0
+
+
+def _ajc(context: str | None) -> str:
+    """How to call `ajc`, which does not read `ajsync.yaml`, for the server of a context; None is its own default."""
+    return f"ajc --context {visible(shlex.quote(context))}" if context else "ajc"
 
 
 async def _read(

@@ -21,7 +21,7 @@ from ajsync.timestamp import NANOSECONDS
 
 STATUS_COLUMNS = (
     Column("Schedule", 1, least=NAME, keep="ends"),
-    Column("Outcome", 2, least=10),
+    Column("Outcome", 2, least=len("queue error")),
     Column("Last due", 3, times=True),
     Column("Next due", 4, least=len("Sun 2026-11-29 18:00:00"), times=True),  # a pause may be told there, too
     Column("Lateness", 5, right=True),
@@ -43,10 +43,11 @@ _NAMED = 5
 """Schedules that a line for a monitor names."""
 
 
-def status_lines(found: BucketStatus, shown: Sequence[ScheduleStatus], zone: tzinfo) -> Iterator[str]:
+def status_lines(found: BucketStatus, shown: Sequence[ScheduleStatus], zone: tzinfo, ajc: str = "ajc") -> Iterator[str]:
     """Lay out the counts of all schedules, who leads, and a table of those that are shown.
 
     On a terminal, what is wrong and what to do about it have lines of their own below a schedule that needs somebody.
+    `ajc` is how to call the Go tool.
     """
     piped = stdout_width() is None
     troubled = any(each.needs_somebody for each in found.schedules)
@@ -59,18 +60,19 @@ def status_lines(found: BucketStatus, shown: Sequence[ScheduleStatus], zone: tzi
     yield ""
     columns = STATUS_COLUMNS if piped else STATUS_COLUMNS[:-3]
     when = times_in(zone, [instant for each in shown for instant in (each.last_due, each.next_due)])
-    rows = [_row(each, when, found.duty, piped, zone) for each in shown]
-    details = (() if piped else _details(each, found.duty, zone) for each in shown)
+    todos = [to_do(each, found.duty, ajc) for each in shown]
+    rows = [_row(each, todo, when, piped, zone) for each, todo in zip(shown, todos, strict=True)]
+    details = (() if piped else _details(each, todo, zone) for each, todo in zip(shown, todos, strict=True))
     yield from detailed(columns, rows, details, zone=str(zone))
 
 
-def _details(status: ScheduleStatus, duty: Duty, zone: tzinfo) -> Iterator[str]:
+def _details(status: ScheduleStatus, todo: str, zone: tzinfo) -> Iterator[str]:
     """What is wrong with a schedule that needs somebody, and what to do about it."""
     if status.needs_somebody:
         failing = _failing(status, zone)
         text = f"{failing}. {problem(status)}" if failing else problem(status)
         yield from told(text, TONE_STYLES[tone(status)], indent=4)
-        yield from told(f"{stdout_paint()('faint', 'To do:')} {to_do(status, duty)}", indent=4)
+        yield from told(f"{stdout_paint()('faint', 'To do:')} {todo}", indent=4)
 
 
 def summary(found: BucketStatus) -> str:
@@ -124,7 +126,7 @@ def problem(status: ScheduleStatus) -> str:
     return late + explained(replace(shown, last_error=error), visible(status.task.queue))
 
 
-def to_do(status: ScheduleStatus, duty: Duty) -> str:
+def to_do(status: ScheduleStatus, duty: Duty, ajc: str = "ajc") -> str:
     """Return the command for a schedule that needs somebody; "" for others."""
     if not status.needs_somebody:
         return ""
@@ -134,10 +136,12 @@ def to_do(status: ScheduleStatus, duty: Duty) -> str:
         return "ajsync scheduler" if duty.leader is None else about("history", status.task.name)
     if status.verdict == "late" and status.unqueued_since:
         return "ajsync scheduler" if duty.leader is None else BACKLOG
-    return remedy(status.task, status.outcome)
+    return remedy(status.task, status.outcome, ajc)
 
 
-def status_document(found: BucketStatus, shown: Sequence[ScheduleStatus], zone: tzinfo) -> dict[str, object]:
+def status_document(
+    found: BucketStatus, shown: Sequence[ScheduleStatus], zone: tzinfo, ajc: str = "ajc"
+) -> dict[str, object]:
     """Describe how the schedules do that are shown, count all of them, and say who fires."""
     duty = found.duty
     age = duty.watermark_age
@@ -153,7 +157,7 @@ def status_document(found: BucketStatus, shown: Sequence[ScheduleStatus], zone: 
             "stand_bys": None if found.presence.trouble else found.presence.count("stand-by"),
         },
         "counts": {"schedules": len(found.schedules), **found.counts},
-        "schedules": [_object(each, duty, zone) for each in shown],
+        "schedules": [_object(each, to_do(each, duty, ajc), zone) for each in shown],
     }
 
 
@@ -179,7 +183,7 @@ def check_line(found: BucketStatus) -> str:
     return f"AJSYNC {state} - {'; '.join(parts).replace('|', '/')} | {' '.join(values)}"
 
 
-def _row(status: ScheduleStatus, when: TimeFormat, duty: Duty, piped: bool, zone: tzinfo) -> Row:
+def _row(status: ScheduleStatus, todo: str, when: TimeFormat, piped: bool, zone: tzinfo) -> Row:
     outcome = status.outcome
     last = outcome.last if outcome else None
     before = status.ended if last and last.is_unfinished else None
@@ -191,11 +195,7 @@ def _row(status: ScheduleStatus, when: TimeFormat, duty: Duty, piped: bool, zone
         "" if last is None or status.open_since else lateness(last),
         str(last.tries) if last and last.task_id and not status.open_since else "",
         words_of(before.state).word if before else "",
-        *(
-            (_failing(status, zone), problem(status) if status.needs_somebody else "", to_do(status, duty))
-            if piped
-            else ()
-        ),
+        *((_failing(status, zone), problem(status) if status.needs_somebody else "", todo) if piped else ()),
     )
 
 
@@ -238,7 +238,7 @@ def _why_not_due(status: ScheduleStatus, zone: tzinfo) -> str:
     return f"paused {pause_told(status.pause, zone)}"
 
 
-def _object(status: ScheduleStatus, duty: Duty, zone: tzinfo) -> dict[str, object]:
+def _object(status: ScheduleStatus, todo: str, zone: tzinfo) -> dict[str, object]:
     task, outcome, pause = status.task, status.outcome, status.pause
     last = outcome.last if outcome else None
     return {
@@ -259,7 +259,7 @@ def _object(status: ScheduleStatus, duty: Duty, zone: tzinfo) -> dict[str, objec
         "next_due": iso_instant(status.next_due, zone),
         "reason": status.reason or None,
         "problem": problem(status) or None if status.needs_somebody else None,
-        "to_do": to_do(status, duty) or None,
+        "to_do": todo or None,
         "paused": pause
         and {
             "since": iso_instant(pause.since, zone),

@@ -7,7 +7,7 @@ import json
 import re
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,10 +16,10 @@ import pytest
 from ajsync.asyncjobs.due import times_of
 from ajsync.asyncjobs.election import ELECTION_SUBJECT
 from ajsync.asyncjobs.history import previous_dues
-from ajsync.asyncjobs.model import Managed
+from ajsync.asyncjobs.model import Managed, ScheduledTask
 from ajsync.asyncjobs.names import CONFIGURATION_SUBJECT, ELECTION_HEADER
 from ajsync.asyncjobs.task_store import task_write
-from ajsync.asyncjobs.tasks import task_for_fire
+from ajsync.asyncjobs.tasks import NO_RESPONDERS, task_for_fire
 from ajsync.scheduler.election.watermark import WATERMARK_KEY, Watermark, encode_watermark
 from ajsync.timestamp import NANOSECONDS
 from ajsync.transport.connection import connect
@@ -59,15 +59,15 @@ def run(tmp_path: Path, server: NatsServer) -> Run:
     return run
 
 
-async def work(url: str) -> None:
+async def work(url: str, states: Mapping[ScheduledTask, list[str]] = STATES, error: str = f"no {HOSTILE}") -> None:
     """Store the tasks of the last fires."""
     async with connect(context_for_server(url)) as connection:
         writes = []
-        for scheduled, states in STATES.items():
+        for scheduled, ended in states.items():
             dues = previous_dues(times_of(scheduled), time.time_ns() + 1, scheduled.created_at)
-            for state, due in zip(states, dues, strict=False):
-                error = f"no {HOSTILE}" if state == "terminated" else ""
-                writes.append(task_write(replace(task_for_fire(scheduled, due), state=state, last_err=error), 0))
+            for state, due in zip(ended, dues, strict=False):
+                last_err = error if state in ("terminated", "queue_error") else ""
+                writes.append(task_write(replace(task_for_fire(scheduled, due), state=state, last_err=last_err), 0))
         await publish_all(connection, writes)
 
 
@@ -105,6 +105,22 @@ def test_status_shows_first_what_needs_somebody_and_what_to_do(run: Run, tmp_pat
     row = next(number for number, line in enumerate(lines) if "FAILS" in line)
     todo = next(number for number, line in enumerate(lines) if line.endswith("ajsync history FAILS"))
     assert "Its handler has given it up for good." in " ".join(lines[row + 1 : todo])
+
+
+def test_what_to_do_with_ajc_names_the_context_that_only_ajsync_reads_from_its_project(
+    run: Run, server: NatsServer, tmp_path: Path, home: Path
+) -> None:
+    put(server.url, [once := task("ONCE", schedule=EVERY, queue="NONE", created_at=CREATED)])
+    asyncio.run(work(server.url, {once: ["queue_error", "complete"]}, error=NO_RESPONDERS))
+    contexts = home / ".config" / "nats" / "context"
+    contexts.mkdir(parents=True)
+    (contexts / "nats prod.json").write_text(json.dumps({"url": server.url}))
+    (tmp_path / "ajsync.yaml").write_text("owner: team\ncontext: nats prod\n")
+    for options, ajc in (((), "ajc --context 'nats prod'"), (("--server", server.url), "ajc")):
+        row = ajsync(tmp_path, "status", "ONCE", *options).stdout.splitlines()[-1]
+        assert f"  {ajc} queues add NONE && ajsync backfill ONCE --from" in row
+        (shown,) = json.loads(ajsync(tmp_path, "status", "ONCE", "--json", *options).stdout)["schedules"]
+        assert shown["to_do"].startswith(f"{ajc} queues add NONE")
 
 
 def test_status_is_a_document_for_programs(run: Run) -> None:
