@@ -108,7 +108,7 @@ class Shape:
 
 
 def shape(schema: Mapping[str, Any]) -> Shape:
-    """Split the strict schema of a mapping. Its `allOf` may only contain `{"not": {"required": [...]}}`."""
+    """Split the strict schema of a mapping. Its `allOf` may only contain what must not be there together."""
     members = schema["properties"]
     return Shape(
         members={name: validator(member) for name, member in members.items()},

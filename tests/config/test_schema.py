@@ -54,7 +54,7 @@ def as_an_editor(pointer: str) -> Draft202012Validator:
 def test_a_schema_is_valid_draft_2020_12(name: str) -> None:
     written = read_schema(name)
     assert written["$schema"] == "https://json-schema.org/draft/2020-12/schema"
-    assert written["$id"] == name
+    assert re.fullmatch(rf"https://raw\.githubusercontent\.com/[^/]+/[^/]+/main/schemas/{name}", written["$id"])
     Draft202012Validator.check_schema(written)
     Draft202012Validator.check_schema(strict_schema(name))
 

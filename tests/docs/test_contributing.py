@@ -151,16 +151,18 @@ def test_a_tag_that_the_tree_is_not_ready_for_is_refused(
     assert (done.returncode, done.stdout, done.stderr.strip()) == (1, "", message)
 
 
-def test_package_and_alerts_name_the_repository_that_the_release_workflow_replaces() -> None:
+def test_package_schemas_and_alerts_name_the_repository_that_the_release_workflow_replaces() -> None:
     replaced = {
         file: program.split("#")[1]
         for step in steps(GITHUB / "workflows" / "release.yml")
         if "OWNER/REPO" in step.get("run", "")
-        for _, _, program, file in [shlex.split(step["run"])]
+        for _, _, program, *files in [shlex.split(step["run"])]
+        for file in files
     }
-    assert {*replaced} == {"pyproject.toml", "examples/kubernetes/files/alerts.yaml"}
-    for file, placeholder in replaced.items():
-        assert placeholder in (ROOT / file).read_text()
+    assert {*replaced} == {"pyproject.toml", "schemas/*.json", "examples/kubernetes/files/alerts.yaml"}
+    for pattern, placeholder in replaced.items():
+        for file in [*ROOT.glob(pattern)]:
+            assert placeholder in file.read_text(), file
     own = {name: url for name, url in PROJECT["urls"].items() if replaced["pyproject.toml"] in url}
     assert {"Repository", "Documentation", "Changelog", "Issues"} == {*own}
 

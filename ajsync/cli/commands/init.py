@@ -18,6 +18,7 @@ from ajsync.cli.options.var import var_option
 from ajsync.errors import UsageError, WriteError
 from ajsync.files import make_folder, write_new
 from ajsync.text import plural
+from ajsync.version import __version__
 
 _SCHEMAS = ("ajsync.schema.json", "schedules.schema.json")
 
@@ -96,14 +97,16 @@ _GITIGNORE = """\
 )
 @click.option("--replicas", type=click.IntRange(1, 5), help="With --bucket: how many replicas. [default: 1]")
 @click.option("--memory", is_flag=True, help="With --bucket: keep the bucket in memory.")
+@click.option("--schemas", is_flag=True, help="Only write the schemas, anew, for the project that exists.")
 @environment_option
 @var_option
 @server_options
-def command(owner: str | None, bucket: bool, replicas: int | None, memory: bool, scope: Scope) -> None:
+def command(owner: str | None, bucket: bool, replicas: int | None, memory: bool, schemas: bool, scope: Scope) -> None:
     """Write ajsync.yaml and a first schedules file; an existing file is never overwritten.
 
     Their JSON Schemas are written into .ajsync/schemas, where editors find them without a network. ajsync.yaml gets the
-    --context.
+    --context. After an update of ajsync, --schemas writes those of the new release into the project that is here or in
+    a folder above, and nothing else.
 
     With --bucket the bucket is made too, if it is missing. If there is an ajsync.yaml already, here or in a folder
     above, nothing is written, and its context is used, or that of the --environment.
@@ -114,9 +117,16 @@ def command(owner: str | None, bucket: bool, replicas: int | None, memory: bool,
       ajsync init --owner billing-team --context nats-prod
       ajsync init --bucket --replicas 3 --context nats-prod
       ajsync init --bucket --environment prod
+      ajsync init --schemas
     """
     from ajsync.config.project import find_project
 
+    if schemas:
+        others = owner is not None or bucket or replicas is not None or memory or scope.variables
+        if others or any(map(is_option, ("environment", "context", "server"))):
+            raise UsageError("--schemas goes with no other option.")
+        _refresh(find_project(Path.cwd()))
+        return
     if not bucket and (replicas is not None or memory or is_option("server")):
         raise UsageError("--replicas, --memory and --server need --bucket.")
     project = find_project(Path.cwd()) if bucket else None
@@ -134,7 +144,8 @@ def command(owner: str | None, bucket: bool, replicas: int | None, memory: bool,
         name, url = made.target.bucket, made.connection.url
         click.echo(f"Made the bucket {name} at {url}." if is_new else f"The bucket {name} exists already at {url}.")
     if files:
-        _write(files)
+        _write_schemas(Path.cwd())
+        write_new(files)
         _say_what_next(files, scope.context, bucket)
 
 
@@ -176,10 +187,19 @@ def _files(folder: Path, owner: str | None, context: str | None) -> Mapping[Path
     return files
 
 
-def _write(files: Mapping[Path, str]) -> None:
+def _refresh(project: Path | None) -> None:
+    if project is None:
+        raise UsageError(
+            "There is no ajsync.yaml here or in a folder above: 'ajsync init' writes one, and the schemas."
+        )
+    _write_schemas(project.parent)
+    click.echo(f"Wrote the schemas of ajsync {__version__} into {project.parent / '.ajsync' / 'schemas'}.")
+
+
+def _write_schemas(folder: Path) -> None:
     from ajsync.config import schema_file
 
-    schemas = prepare_folder(Path.cwd()) / "schemas"
+    schemas = prepare_folder(folder) / "schemas"
     try:
         make_folder(schemas)
         for name in _SCHEMAS:
@@ -188,7 +208,6 @@ def _write(files: Mapping[Path, str]) -> None:
                 stream.write(schema_file(name).read_bytes())
     except OSError as error:
         raise WriteError(f"{error.filename or schemas} cannot be written: {error.strerror}.") from None
-    write_new(files)
 
 
 def _say_what_next(files: Mapping[Path, str], context: str | None, bucket: bool) -> None:

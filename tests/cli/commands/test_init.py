@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ajsync.config import load_configuration, schema_file
+from ajsync.version import __version__
 from tests.cli.processes import ajsync
 from tests.nats_server import NatsServer
 
@@ -233,3 +234,45 @@ def test_nothing_is_written_through_links_of_a_checkout(project: Path) -> None:
     (project / ".ajsync" / "schemas" / SCHEMAS[0]).symlink_to(elsewhere / "profile")
     assert ajsync(project, "init").returncode == 0
     assert untouched()
+
+
+def test_schemas_are_written_anew_in_a_project_that_exists_and_nothing_else_is(project: Path) -> None:
+    (project / "ajsync.yaml").write_text("owner: me\n")
+    below = project / "below"
+    below.mkdir()
+    schemas = project / ".ajsync" / "schemas"
+    schemas.mkdir(parents=True)
+    (schemas / SCHEMAS[0]).write_text("{}")
+    done = ajsync(below, "init", "--schemas")
+    assert (done.returncode, done.stdout) == (0, f"Wrote the schemas of ajsync {__version__} into {schemas}.\n")
+    assert files_in(project) == [".ajsync/.gitignore", *(f".ajsync/schemas/{name}" for name in SCHEMAS), "ajsync.yaml"]
+    for name in SCHEMAS:
+        assert (schemas / name).read_bytes() == schema_file(name).read_bytes()
+    assert (project / "ajsync.yaml").read_text() == "owner: me\n"
+
+
+def test_schemas_need_a_project(project: Path) -> None:
+    done = ajsync(project, "init", "--schemas")
+    assert done.returncode == 64
+    assert "There is no ajsync.yaml here or in a folder above" in done.stderr
+    assert files_in(project) == []
+
+
+@pytest.mark.parametrize(
+    "options", [["--bucket"], ["--owner", "x"], ["--context", "x"], ["--var", "a=1"], ["-e", "x"]], ids=" ".join
+)
+def test_schemas_go_with_no_other_option(project: Path, options: list[str]) -> None:
+    (project / "ajsync.yaml").write_text("owner: me\n")
+    done = ajsync(project, "init", "--schemas", *options)
+    assert (done.returncode, files_in(project)) == (64, ["ajsync.yaml"])
+    assert "--schemas goes with no other option." in done.stderr
+
+
+def test_schemas_are_not_written_through_links(project: Path) -> None:
+    (project / "ajsync.yaml").write_text("owner: me\n")
+    elsewhere = project.parent / "elsewhere"
+    elsewhere.mkdir()
+    (project / ".ajsync").symlink_to(elsewhere)
+    done = ajsync(project, "init", "--schemas")
+    assert (done.returncode, files_in(elsewhere)) == (1, [])
+    assert "is a symbolic link" in done.stderr
