@@ -113,9 +113,3 @@ def _read(answer: Mapping[str, Any]) -> LastMessage:
         stored_at=parse_timestamp(message["time"]),
         subject=message["subject"],
     )
-
-
-async def takes(connection: Connection, subject: str, *, timeout: float) -> bool:
-    """Whether a stream exists that stores what is published to `subject`, even if it has no leader at the moment."""
-    reply = await connection.jetstream_request("STREAM.NAMES", {"subject": subject}, timeout=timeout)
-    return bool(reply.get("streams"))

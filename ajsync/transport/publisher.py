@@ -19,7 +19,7 @@ _RESEND_SECONDS = 3.0
 later are."""
 _PATIENCE_SECONDS = 30.0
 """Silence after which the writes that are still open are given up."""
-_LEADERLESS_SECONDS = 20.0
+LEADERLESS_SECONDS = 20.0
 """The same if the server says that no stream listens. In a cluster it also says so while a stream elects a leader,
 which takes ten seconds when a node was killed."""
 _TICK_SECONDS = 0.1
@@ -103,7 +103,7 @@ class _Publication:
                 self._progress.clear()
                 continue
             self._settle_refused()
-            longest = _LEADERLESS_SECONDS if self._unanswered is NO_STREAM else _PATIENCE_SECONDS
+            longest = LEADERLESS_SECONDS if self._unanswered is NO_STREAM else _PATIENCE_SECONDS
             if time.monotonic() - self.window.heard_at > longest or self._connection.lost.done():
                 return
 

@@ -59,12 +59,13 @@ def serve(
     user = SHOWN[name].replace(f"{operation}: [", f"{operation}: [\n{listed}\n")
     server = start_server(f"authorization {{ users: [ {{ user: admin, password: {PASSWORD} }}, {user} ] }}")
     write_contexts(home, server, {"admin": "_INBOX.>", name: user})
-    asyncio.run(fill())
+    asyncio.run(fill_as("admin"))
     return server
 
 
-async def fill() -> None:
-    async with ajsync.connect(context="admin") as client:
+async def fill_as(admin: str) -> None:
+    """Make all that the commands look at, as the administrator of this name."""
+    async with ajsync.connect(context=admin) as client:
         await client.prepare()
         await make_stream(client.connection, ELECTIONS_STREAM)
         await client.connection.request(ELECTION_SUBJECT, b"leader")
@@ -73,13 +74,13 @@ async def fill() -> None:
         await write_keys(await ConfigurationBucket.open(client.connection), [KeyWrite("A", 0, made)])
 
 
-def run(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, command: str, user: str = "ajsync-plan") -> subprocess.CompletedProcess[str]:
     """Run the command of a row as the user, in a project whose schedule a Go scheduler does not know in full."""
     (folder / "ajsync.yaml").write_text("owner: team\nfiles: [schedules.yaml]\n")
     (folder / "schedules.yaml").write_text(
         "schedules: {A: {schedule: '@daily', queue: EMAIL, task_type: x, jitter: 30s}}\n"
     )
-    return run_ajsync(folder, *command.replace("NAME", "A").split(), "--context", "ajsync-plan")
+    return run_ajsync(folder, *command.replace("NAME", "A").split(), "--context", user)
 
 
 def refused(server: NatsServer) -> bool:

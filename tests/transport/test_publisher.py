@@ -52,7 +52,7 @@ async def test_the_caller_hears_of_each_answer_once(server: NatsServer) -> None:
 async def test_a_subject_of_no_stream_is_refused_with_the_reason(
     server: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publisher, "_LEADERLESS_SECONDS", 0.5)
+    monkeypatch.setattr(publisher, "LEADERLESS_SECONDS", 0.5)
     async with connect(context_for_server(server.url)) as connection:
         (answer,) = await publish_all(connection, [Write("nowhere", b"x", {})])
         assert answer.error == "no stream takes this subject"

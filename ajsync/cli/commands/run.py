@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from dataclasses import replace
 from json import loads
 from pathlib import Path
@@ -55,9 +54,8 @@ def command(name: str, sign: Path | None, ajc_payloads: bool, output: str, scope
 async def _enqueue(bucket: ConfigurationBucket, name: str, signer: Signer | None, ajc_payloads: bool) -> StoredTask:
     from ajsync.asyncjobs.ids import new_id
     from ajsync.asyncjobs.task_store import enqueue
-    from ajsync.asyncjobs.tasks import task_for_fire
+    from ajsync.asyncjobs.tasks import NO_RESPONDERS, task_for_fire
     from ajsync.cli.source import stored_task
-    from ajsync.inspect.information import queue_names
     from ajsync.transport.errors import NoRespondersError
 
     scheduled = await stored_task(bucket, name)
@@ -77,9 +75,8 @@ async def _enqueue(bucket: ConfigurationBucket, name: str, signer: Signer | None
             "stream when it starts, and so does 'ajc tasks initialize'."
         ) from None
     except EnqueueError as error:
-        with suppress(UnreachableError):
-            if task.queue not in await queue_names(bucket.connection):
-                remedy = f"The queue does not exist: make it with 'ajc queues add {task.queue}'."
-                raise EnqueueError(f"{error}. {remedy}", task.id) from None
-        raise
+        if NO_RESPONDERS not in str(error):
+            raise
+        remedy = f"If the queue does not exist, make it with 'ajc queues add {task.queue}'."
+        raise EnqueueError(f"{error}. {remedy}", task.id) from None
     return task

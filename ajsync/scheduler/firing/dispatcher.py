@@ -22,9 +22,9 @@ from ajsync.scheduler.firing.in_flight import InFlightFire
 from ajsync.scheduler.firing.ledger import Ledger
 from ajsync.scheduler.firing.lifecycle import Effect, Event, State
 from ajsync.scheduler.firing.looks import Looks
+from ajsync.scheduler.firing.queue_looks import QueueFinding, QueueLooks
 from ajsync.scheduler.throttled_log import ThrottledLog
 from ajsync.transport.connection import Connection
-from ajsync.transport.messages import takes
 from ajsync.transport.window import NO_STREAM, WINDOW, Answer, Window
 
 log = logging.getLogger(__name__)
@@ -36,8 +36,6 @@ _LONGEST_BACK_OFF_SECONDS = 5.0
 _TICK_SECONDS = 0.25
 _REPORTED_EVERY_SECONDS = 0.01
 """Outcomes within this time are reported together: to record one takes almost as long as to record hundreds."""
-_QUEUE_SECONDS = 1.0
-"""How long to wait for whether a queue exists. A cluster that recovers does not answer, and is soon asked again."""
 _SILENT = "the server does not answer"
 _STAGES = {State.STORING: "t", State.ENQUEUING: "i", State.FLAGGING: "f"}
 """The states that wait for an answer, and the letter by which the token of an answer names each."""
@@ -88,8 +86,7 @@ class Dispatcher:
         self._reporting = False
         self._reported_at = 0.0
         self._errors = ThrottledLog(log)
-        self._queue_looks: dict[str, asyncio.Task[bool]] = {}
-        """By queue, the look for it that is under way; all fires that ask meanwhile share it."""
+        self._queue_looks = QueueLooks(connection)
         self._effects: dict[Effect, Callable[[InFlightFire], None]] = {
             Effect.SEND_TASK: self._send_task,
             Effect.TELL: self._tell,
@@ -110,8 +107,7 @@ class Dispatcher:
                 group.create_task(self.looks.run())
                 group.create_task(self._mind())
         finally:
-            for look in self._queue_looks.values():
-                look.cancel()
+            self._queue_looks.cancel()
 
     def dispatch(self, fires: Iterable[InFlightFire]) -> None:
         """Begin to write fires whose state is QUEUED."""
@@ -141,6 +137,7 @@ class Dispatcher:
         self._later.clear()
         self._window.clear()
         self.looks.clear()
+        self._queue_looks.forget()
 
     async def drain(self, timeout: float) -> bool:
         """Wait at most `timeout` seconds for what is under way; False if anything is left, deferred fires included."""
@@ -185,9 +182,11 @@ class Dispatcher:
             self._out.add(fire.event_frame())
 
     def _answered(self, token: str, answer: Answer) -> None:
+        fire = self._fire_of(token)
         if answer is NO_STREAM:
             self._window.drop(token)  # its meaning depends on what is asked next
-        fire = self._fire_of(token)
+        elif fire.state is State.ENQUEUING:
+            self._queue_looks.answered(fire.prepared.task.queue)
         self._happened(fire, fire.answered(answer, self._clock()))
 
     def _look_at_task(self, fire: InFlightFire) -> None:
@@ -212,25 +211,19 @@ class Dispatcher:
 
     def _look_for_queue(self, fire: InFlightFire) -> None:
         """See whether there is no queue, or whether it only has no leader while a cluster recovers."""
-        task = fire.prepared.task
-        look = self._queue_looks.get(task.queue)
-        if look is None:
-            subject = work_item_subject(task.queue, task.id)
-            look = asyncio.create_task(takes(self._connection, subject, timeout=_QUEUE_SECONDS))
-            self._queue_looks[task.queue] = look
-            look.add_done_callback(lambda _done: self._queue_looks.pop(task.queue))
+        look = self._queue_looks.look(fire.prepared.task.queue)
         look.add_done_callback(partial(self._queue_looked_for, fire))
 
-    def _queue_looked_for(self, fire: InFlightFire, look: asyncio.Task[bool]) -> None:
+    def _queue_looked_for(self, fire: InFlightFire, look: asyncio.Task[QueueFinding]) -> None:
         if look.cancelled() or fire.state is not State.FINDING_QUEUE:
             return  # its term ended meanwhile, or it was given up
-        error = look.exception()
-        if error is not None or look.result():
-            fire.reason = str(error) if error else "the queue does not answer"
+        found = look.result()
+        if not found.is_missing:
+            fire.reason = found.text
             self._happened(fire, Event.REFUSED)
             return
         task, name = fire.prepared.task, fire.name
-        text = f"The queue {task.queue} does not exist: no worker gets the task of {name}"
+        text = f"{found.text}: no worker gets the task of {name}"
         self._errors.tell(text, fire.fire, "missing", task.queue, task_id=task.id)
         fire.detail = NO_RESPONDERS
         self._happened(fire, fire.no_queue())
