@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
+from ajsync.asyncjobs.due import Times
 from ajsync.asyncjobs.events import decode_task_state
 from ajsync.asyncjobs.ids import fire_task_id
 from ajsync.asyncjobs.outcome import LEAST_WAIT, MISSED, WorkOutcome, success_due_by
@@ -101,6 +102,8 @@ class OutcomeKeeper:
         self._heard: deque[tuple[str, bytes]] = deque()
         self._news: deque[Iterator[None]] = deque()
         """What we know ourselves, in the order in which it came; each takes in a little at every step."""
+        self._times: dict[str, tuple[Times, int]] = {}
+        """The times of the schedules that are tracked, and when each was created."""
         self._look = asyncio.Event()
         self._has_lost = False
         """Whether events may have gone unheard since the last look-ups."""
@@ -255,7 +258,7 @@ class OutcomeKeeper:
         Raises as `Connection.jetstream_request`.
         """
         async for some in _parts(self._outcomes.names(), _SCANNED_AT_ONCE):
-            self._outcomes.forget([name for name in some if name not in self._agenda()])
+            self._forget_former(some)
         before = self._clock() - (0 if at_once else _UNHEARD)
         names = [
             name
@@ -274,6 +277,25 @@ class OutcomeKeeper:
             found = await read_outcomes(self._connection, schedules, duty, stored=stored, rest=self._rest)
             for entry in entries:
                 self._take_found(entry, found[entry.task.name], duty.now)
+
+    def _forget_former(self, names: Iterable[str]) -> None:
+        """Forget what is known of schedules that are gone, or have other times than before.
+
+        The new times do not lead to the fires of the former ones. So no scheduler that begins now would know of these,
+        and a monthly schedule would fail for a month because of what it did when it was an hourly one.
+        """
+        for name in names:
+            entry = self._agenda().entry(name)
+            if entry is None:
+                self._outcomes.forget([name])
+                self._times.pop(name, None)
+                continue
+            times = entry.times, entry.task.created_at
+            if self._times.setdefault(name, times) != times:
+                self._times[name] = times
+                self._outcomes.forget([name])
+                if (due := entry.times.next(self._clock())) is not None:
+                    self.foretell((entry,), due)
 
     async def _rest(self) -> None:
         await asyncio.sleep(_PAUSE_SECONDS)

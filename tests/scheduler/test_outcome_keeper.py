@@ -311,6 +311,19 @@ async def test_a_schedule_that_is_deleted_is_forgotten(server: NatsServer, conne
         await until(lambda: not len(scheduler.outcomes))
 
 
+async def test_what_a_schedule_did_at_other_times_is_forgotten(server: NatsServer, connection: Connection) -> None:
+    async with leading(server.url) as scheduler:
+        scheduled = await hourly(connection, "A", {"state": "terminated", **FAILED}, "complete")
+        await until(lambda: scheduler.outcomes.failing_count == 1)
+        await put(connection, "A", schedule=scheduled.schedule, created_at=scheduled.created_at, queue="OTHER")
+        await until(lambda: scheduler.outcomes.counts() == {("OTHER", "terminated"): 1})
+        assert scheduler.outcomes.failing_count == 1
+        await put(connection, "A", schedule="@yearly", created_at=scheduled.created_at)
+        await until(lambda: not scheduler.outcomes.failing_count and scheduler.outcomes.of("A") is None)
+        await put(connection, "A", **soon())
+        await made(scheduler, "A")
+
+
 async def test_a_schedule_is_overdue_once_it_should_have_succeeded(
     server: NatsServer, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
