@@ -98,8 +98,8 @@ def document(
         f'<meta name="viewport" content="width=device-width, initial-scale=1">{refresh}\n'
         f"<title>{found.title}: {escape(excerpt(title))} &ndash; ajsync</title>\n"
         f'<link rel="icon" href="{_icon(found.tone)}">\n'
-        f"<style>{_STYLE}</style>\n</head>\n<body>\n{_header(view, found)}\n{_ways(view, query, path)}\n"
-        f"<main>\n{says}{''.join(content)}</main>\n{_footer(view, when, query, path, reload)}\n</body>\n</html>\n"
+        f"<style>{_STYLE}</style>\n</head>\n<body>\n{_header(view, found)}\n{_ways(view, query, path, reload)}\n"
+        f"<main>\n{says}{''.join(content)}</main>\n{_footer(view, when)}\n</body>\n</html>\n"
     ).encode("utf-8", "replace")
 
 
@@ -114,8 +114,12 @@ def _header(view: View, found: Health) -> str:
     )
 
 
-def _ways(view: View, query: Query, path: str) -> str:
-    """The links to the pages, and the form for the zone."""
+def _ways(view: View, query: Query, path: str, reload: bool) -> str:
+    """The links to the pages, and the form for the zone.
+
+    What stops the reloading comes before the form and before all else that a keyboard reaches, since it takes the focus
+    away and what has been typed.
+    """
     zone = query.zone
     ways = (("./", "Overview"), ("schedules", f"Schedules <small>{view.status.schedules:,}</small>"))
     current = ' aria-current="page"'
@@ -129,22 +133,26 @@ def _ways(view: View, query: Query, path: str) -> str:
         if name != "zone"
     )
     return (
-        f'<nav aria-label="Pages">\n{links}<form action="{path}">{hidden}<label>Times in <input name="zone" '
+        f'<nav aria-label="Pages">\n{links}<small>{_again(query, path, reload)}</small>\n'
+        f'<form action="{path}">{hidden}<label>Times in <input name="zone" '
         f'value="{escape(zone or "UTC")}" size="16" autocomplete="off" spellcheck="false"></label> '
         "<button>Show</button></form>\n</nav>"
     )
 
 
-def _footer(view: View, when: TimeWriter, query: Query, path: str, reload: bool) -> str:
+def _again(query: Query, path: str, reload: bool) -> str:
+    """A link that loads the page again, or says whether it loads itself again."""
     if path != "./":
-        again = f'<a href="{query.link(path)}">Load again</a>'
-    elif reload:
-        again = f'<span>Loads again every {REFRESH_SECONDS} s. <a href="{query.link(path, still=True)}">Stop</a></span>'
-    else:
-        again = f'<a href="{query.link(path, still=False)}">Load again every {REFRESH_SECONDS} s</a>'
+        return f'<a href="{query.link(path)}">Load again</a>'
+    if reload:
+        return f'Loads again every {REFRESH_SECONDS} s. <a href="{query.link(path, still=True)}">Stop</a>'
+    return f'<a href="{query.link(path, still=False)}">Load again every {REFRESH_SECONDS} s</a>'
+
+
+def _footer(view: View, when: TimeWriter) -> str:
     now = view.status.now
     return (
-        f"<footer>\n<span>As of {when.time(now)}, {when.name}.</span>\n{again}\n"
+        f"<footer>\n<span>As of {when.time(now)}, {when.name}.</span>\n"
         f'<a href="metrics">Metrics</a>\n<a href="api/status">JSON</a>\n'
         f"<span>ajsync {escape(excerpt(view.status.version))}</span>\n</footer>"
     )

@@ -314,6 +314,12 @@ def test_the_page_loads_itself_again_unless_told_not_to() -> None:
     assert "./" in still.links()
 
 
+def test_a_keyboard_reaches_what_stops_the_reloading_before_anything_else_of_the_page() -> None:
+    document = shown(failing(view_of(scheduled()), tick=failed()))
+    assert document.links()[:3] == ["./", "schedules", "./?still="]
+    assert document.text.index("Stop") < document.text.index("Times in")
+
+
 def test_nothing_of_others_is_more_than_text() -> None:
     honest = full("tick")
     hostile = full(HOSTILE)
