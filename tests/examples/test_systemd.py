@@ -117,7 +117,7 @@ def test_the_page_names_the_error_where_the_file_of_the_credentials_is_missing(
     serve_context(tmp_path, server, monkeypatch, creds=f"$CREDENTIALS_DIRECTORY/{name}")
     done = ajsync(tmp_path, *command({**environment(), "AJSYNC_MONITOR": "0"}))
     assert done.returncode not in {int(code) for code in setting("RestartPreventExitStatus").split()}
-    (error,) = re.findall("log says `(.+?)`", (FOLDER / "README.md").read_text())
+    (error,) = re.findall("If the log says `(.+?)`", (FOLDER / "README.md").read_text())
     assert error in done.stderr
 
 
