@@ -1,7 +1,7 @@
 """Looks for queues that take no work items: whether there is none, or it only has no leader while a cluster recovers.
 
-What is asked is `STREAM.INFO`, which the scheduler's user needs anyway. In a cluster the server answers it with another
-error than "not found" while the stream, or JetStream as a whole, has no leader.
+What is asked is `STREAM.INFO`, which the scheduler's user needs anyway. A cluster says "not found" of no stream that
+exists: while its leader is away, nobody answers.
 """
 
 from __future__ import annotations

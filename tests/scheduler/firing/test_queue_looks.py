@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+
 import pytest
 
+from ajsync.errors import UnreachableError
 from ajsync.scheduler.firing.queue_looks import QueueFinding, QueueLooks
-from ajsync.transport.connection import connect
+from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import context_for_server
 from tests.nats_server import NatsServer
 from tests.scheduler.fires import make_queue
+from tests.scheduler.ha.cluster import cluster, leader_of
 
 pytestmark = pytest.mark.anyio
 
@@ -43,3 +49,30 @@ async def test_a_server_that_is_gone_does_not_make_a_queue_missing(server: NatsS
         found = await QueueLooks(connection).look("EMAIL")
         assert not found.is_missing
         assert "STREAM.INFO.CHORIA_AJ_Q_EMAIL" in found.text
+
+
+async def make_queue_in_cluster(connection: Connection) -> None:
+    """Make a queue of one replica, once the cluster has a leader."""
+    async with asyncio.timeout(60):
+        while True:
+            with suppress(UnreachableError):
+                await make_queue(connection)
+                return
+            await asyncio.sleep(0.1)
+
+
+async def test_in_a_cluster_a_queue_whose_only_node_is_away_is_not_missing(tmp_path: Path) -> None:
+    with cluster(tmp_path) as nodes:
+        first = context_for_server(nodes.nodes["N1"].url)
+        async with connect(first, reconnect_timeout=None) as connection:
+            await make_queue_in_cluster(connection)
+            home = await leader_of(connection.client, "CHORIA_AJ_Q_EMAIL")
+        other = next(node for name, node in nodes.nodes.items() if name != home)
+        async with connect(context_for_server(other.url), reconnect_timeout=None) as connection:
+            looks = QueueLooks(connection)
+            nodes.nodes[home].stop()
+            assert not (await looks.look("EMAIL")).is_missing
+            async with asyncio.timeout(60):  # until the other two have a leader
+                while not (await looks.look("NOPE")).is_missing:
+                    await asyncio.sleep(0.1)
+            assert not (await looks.look("EMAIL")).is_missing
