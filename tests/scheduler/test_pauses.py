@@ -37,6 +37,7 @@ from tests.nats_server import NatsServer
 from tests.scheduler.fires import make_queue
 from tests.scheduler.running import doomed, leading, put, running, tasks, wait_for_tasks
 from tests.tasks import OWNER, task
+from tests.transport.watched import put as store
 from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
@@ -263,10 +264,7 @@ async def test_status_page_json_and_metrics_show_what_is_paused(bucket: Configur
 
 async def test_a_thousand_pauses_end_at_once(bucket: ConfigurationBucket) -> None:
     names = [f"T{number}" for number in range(1000)]
-    for name in names:
-        await bucket.connection.client.publish(
-            bucket.subject(schedule_key(name)), encode_scheduled_task(task(name, schedule="@yearly"))
-        )
+    await store(bucket.connection, {name: encode_scheduled_task(task(name, schedule="@yearly")) for name in names})
     now = await bucket.server_time()
     wanted = Pause(now, "ann", "why", now + SECOND)
     assert not [each for each in (await pause_keys(bucket, names, wanted, lambda _keys: None)).values() if each.error]
