@@ -47,7 +47,7 @@ lint: $(VENV)/.installed
 test: $(VENV)/.installed
 # Collecting once first writes the bytecode of the tests, which each process would make for itself at the same time.
 	@$(BIN)/python -m pytest --collect-only -qq >/dev/null || true
-	$(BIN)/python -m pytest -n 8 --dist worksteal
+	$(BIN)/python -m pytest -n 6 --dist worksteal
 
 # Each process writes a file of its own; they are put together at the end. What is measured runs slower, so a test may take
 # longer before it counts as one that hangs: ending it would lose what its worker has measured.

@@ -173,8 +173,8 @@ def test_a_day_of_a_team_of_two(project: Path, run: Run, server: NatsServer) -> 
     assert "No changes" in run("plan", "-e", "prod").stdout
 
     # A night was missed, since no scheduler ran. Its tasks are made by hand, once.
-    yesterday = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
-    missed = ("backfill", EU, US, "--from", yesterday, "--to", yesterday, "--yes")
+    night = (datetime.now(UTC) - timedelta(days=2)).date().isoformat()  # it is over in every zone
+    missed = ("backfill", EU, US, "--from", night, "--to", night, "--yes")
     assert "Made 2 tasks." in run(*missed).stdout
     assert "Nothing is missing." in run(*missed).stdout
     assert tasks(server) == 2

@@ -270,15 +270,16 @@ async def test_too_many_events_are_not_listened_to_for_a_while_and_then_looked_u
         deaf = "Not listening to the events of tasks"
 
         async def flood() -> None:
-            while True:
-                for number in range(1000):
-                    await connection.client.publish(f"{TASK_STATE_SUBJECT}{number}", b"{}")
-                await connection.client.flush()
-                await asyncio.sleep(0.01)
+            async with connect(context_for_server(server.url)) as other:
+                while True:
+                    for number in range(100):
+                        await other.client.publish(f"{TASK_STATE_SUBJECT}{number}", b"{}")
+                    await asyncio.sleep(0.05)
 
         flooding = asyncio.create_task(flood())
         await until(lambda: deaf in caplog.text)
         flooding.cancel()
+        await asyncio.gather(flooding, return_exceptions=True)
         await bring(connection, made_id, "expired", told=False, **FAILED)
         await until(lambda: scheduler.outcomes.failing_count)
         await until(lambda: not scheduler.outcomes.trouble)
