@@ -23,7 +23,7 @@ from ajsync.timestamp import parse_timestamp
 from ajsync.transport.connection import REQUEST_SECONDS, Connection
 from ajsync.transport.errors import StreamNotFoundError
 from ajsync.transport.messages import LastMessage, last_message
-from ajsync.transport.reading import Reading, StreamReader, read_stream
+from ajsync.transport.reading import Reading, StreamReader
 
 _log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class ConfigurationBucket:
 
     async def names(self) -> tuple[str, ...]:
         """The names of all scheduled tasks, also of paused ones; raises as `read`."""
-        reading = await read_stream(self.connection, CONFIGURATION_STREAM, f"{CONFIGURATION_SUBJECT}>")
+        reading = await _stream_reader(self.connection).read()
         values = (subject for subject, (_, data) in reading.messages.items() if data is not None)
         return tuple({name: None for subject in values if (name := _schedule(subject) or _paused(subject))})
 
@@ -92,7 +92,7 @@ class BucketReader:
     """Reads the bucket, as a whole at first, and what has changed since after that."""
 
     def __init__(self, connection: Connection) -> None:
-        self._stream = StreamReader(connection, CONFIGURATION_STREAM, f"{CONFIGURATION_SUBJECT}>")
+        self._stream = _stream_reader(connection)
         self._active: dict[str, LiveSchedule] = {}
         self._paused: dict[str, LiveSchedule] = {}
         """Also of schedules that are active: while both keys hold a value, the schedule is active."""
@@ -150,6 +150,10 @@ class BucketReader:
                     self._paused[name] = decode_paused_entry(name, revision, data)
                 names.add(name)
         return names
+
+
+def _stream_reader(connection: Connection) -> StreamReader:
+    return StreamReader(connection, CONFIGURATION_STREAM, f"{CONFIGURATION_SUBJECT}>")
 
 
 def _schedule(subject: str) -> str:

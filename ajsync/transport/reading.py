@@ -113,8 +113,3 @@ class StreamReader:
             self._reading.messages.pop(subject, None)
             self._reading.gone.add(subject)
         return True
-
-
-async def read_stream(connection: Connection, stream: str, subjects: str) -> Reading:
-    """Read a stream once, as a whole; raises as `StreamReader.read`."""
-    return await StreamReader(connection, stream, subjects).read()

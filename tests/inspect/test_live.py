@@ -21,8 +21,7 @@ from ajsync.asyncjobs.events import (
 from ajsync.asyncjobs.fire_index import Guess
 from ajsync.asyncjobs.ids import new_id
 from ajsync.asyncjobs.model import ScheduledTask
-from ajsync.asyncjobs.names import CONFIGURATION_SUBJECT, TASKS_STREAM
-from ajsync.asyncjobs.streams import make_stream
+from ajsync.asyncjobs.names import CONFIGURATION_SUBJECT
 from ajsync.asyncjobs.tasks import StoredTask, task_for_fire
 from ajsync.errors import NotPermittedError, UnreachableError
 from ajsync.inspect.live import Follower, following
@@ -44,15 +43,6 @@ pytestmark = pytest.mark.anyio
 HOUR = 3600 * SECOND
 NOW = time.time_ns() // HOUR * HOUR
 """The last due instant of what is due each hour."""
-
-
-@pytest.fixture
-async def connection(server: NatsServer) -> AsyncIterator[Connection]:
-    """A connection to a server with an empty bucket and an empty stream of tasks."""
-    async with connect(context_for_server(server.url)) as connection:
-        await ConfigurationBucket.create(connection)
-        await make_stream(connection, TASKS_STREAM)
-        yield connection
 
 
 class Heard:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,9 +14,8 @@ from ajsync.asyncjobs.due import times_of
 from ajsync.asyncjobs.history import previous_dues
 from ajsync.asyncjobs.ids import fire_task_id
 from ajsync.asyncjobs.model import Managed, Pause, ScheduledTask, encode_scheduled_task
-from ajsync.asyncjobs.names import SCHEDULE_SUBJECT, TASKS_STREAM
+from ajsync.asyncjobs.names import SCHEDULE_SUBJECT
 from ajsync.asyncjobs.remedy import BACKLOG
-from ajsync.asyncjobs.streams import make_stream
 from ajsync.asyncjobs.task_store import task_write
 from ajsync.asyncjobs.tasks import NO_RESPONDERS, StoredTask, task_for_fire
 from ajsync.cli.output.status import check_line, duty_told, problem, to_do
@@ -39,15 +38,6 @@ HOUR = 3600 * SECOND
 CREATED = time.time_ns() // HOUR * HOUR
 NOW = CREATED + 100 * HOUR + 20 * 60 * SECOND
 """Twenty minutes after the hour, so what is due each hour was due then. All entries were stored long before."""
-
-
-@pytest.fixture
-async def connection(server: NatsServer) -> AsyncIterator[Connection]:
-    """A connection to a server with an empty bucket and an empty stream of tasks."""
-    async with connect(context_for_server(server.url)) as connection:
-        await ConfigurationBucket.create(connection)
-        await make_stream(connection, TASKS_STREAM)
-        yield connection
 
 
 def hourly(name: str, **fields: Any) -> ScheduledTask:

@@ -27,15 +27,26 @@ async def running(
     url: str, name: str = "one", *, clock: Callable[[], int] = time.time_ns, **settings: Any
 ) -> AsyncIterator[Scheduler]:
     """A scheduler that runs until the block ends, and then stops as by a signal."""
-    async with connect(context_for_server(url), reconnect_timeout=None) as connection:
-        scheduler = Scheduler(connection, Settings(name, **settings), clock=clock)
-        stop = asyncio.Event()
-        job = asyncio.create_task(scheduler.run(stop))
-        try:
-            yield scheduler
-        finally:
-            stop.set()
-            await asyncio.wait_for(job, 30)
+    async with (
+        connect(context_for_server(url), reconnect_timeout=None) as connection,
+        running_on(connection, name, clock=clock, **settings) as scheduler,
+    ):
+        yield scheduler
+
+
+@asynccontextmanager
+async def running_on(
+    connection: Connection, name: str, *, clock: Callable[[], int] = time.time_ns, **settings: Any
+) -> AsyncIterator[Scheduler]:
+    """The same on a connection that is there."""
+    scheduler = Scheduler(connection, Settings(name, **settings), clock=clock)
+    stop = asyncio.Event()
+    job = asyncio.create_task(scheduler.run(stop))
+    try:
+        yield scheduler
+    finally:
+        stop.set()
+        await asyncio.wait_for(job, 30)
 
 
 @asynccontextmanager

@@ -15,14 +15,14 @@ from nats.aio.msg import Msg
 from ajsync.asyncjobs.presence import ASKED, ROLES, Presence, SchedulerPresence, read_presence
 from ajsync.scheduler import presence as presence_module
 from ajsync.scheduler.overview import status_of
-from ajsync.scheduler.scheduler import Scheduler, Settings
+from ajsync.scheduler.scheduler import Scheduler
 from ajsync.transport.connection import connect
 from ajsync.transport.context import context_for_server
 from ajsync.version import __version__
 from tests.cli.processes import background
 from tests.conftest import StartServer
 from tests.nats_server import NatsServer
-from tests.scheduler.running import leading, put, running, wait_for_tasks
+from tests.scheduler.running import leading, put, running, running_on, wait_for_tasks
 from tests.transport.connecting import SECRET, context_of
 from tests.waiting import until
 
@@ -136,15 +136,9 @@ SEES = {"publish": ', "$SRV.>"'}
 
 @asynccontextmanager
 async def as_user(server: NatsServer, name: str = "one") -> AsyncIterator[Scheduler]:
-    async with connect(context_of(server, user="me", password=SECRET), reconnect_timeout=None) as connection:
-        scheduler = Scheduler(connection, Settings(name))
-        stop = asyncio.Event()
-        job = asyncio.create_task(scheduler.run(stop))
-        try:
-            yield scheduler
-        finally:
-            stop.set()
-            await asyncio.wait_for(job, 30)
+    context = context_of(server, user="me", password=SECRET)
+    async with connect(context, reconnect_timeout=None) as connection, running_on(connection, name) as scheduler:
+        yield scheduler
 
 
 @pytest.mark.parametrize(
