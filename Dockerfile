@@ -3,15 +3,24 @@ ARG BASE=python:3.13-slim-bookworm
 
 FROM ${BASE} AS build
 WORKDIR /source
+# What the lock files name and nothing else, each by its hash; without isolation no build fetches more.
+COPY .ci/requirements.txt .ci/requirements-build.txt .ci/
+RUN pip install --no-cache-dir --require-hashes --requirement .ci/requirements-build.txt \
+    && pip wheel --no-cache-dir --require-hashes --no-build-isolation --wheel-dir /wheels \
+        --requirement .ci/requirements.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY schemas schemas
 COPY ajsync ajsync
 # The environment has no pip, because nothing is installed in the image later.
-RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheel . \
+RUN pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels . \
     && python -m venv --without-pip /opt/ajsync \
-    && pip --python /opt/ajsync/bin/python install --no-cache-dir "$(echo /wheel/*.whl)[ics,monitor]"
+    && pip --python /opt/ajsync/bin/python install --no-cache-dir --no-index --no-deps /wheels/*.whl
 
 FROM ${BASE}
+# The release adds the version, the commit and the address.
+LABEL org.opencontainers.image.title=ajsync \
+    org.opencontainers.image.description="Schedules as code for Choria Asynchronous Jobs" \
+    org.opencontainers.image.licenses=Apache-2.0
 COPY --from=build /opt/ajsync /opt/ajsync
 # NATS contexts are mounted at /config/nats/context. Nothing is written, so the root file system can be read-only.
 ENV PATH=/opt/ajsync/bin:$PATH \

@@ -18,15 +18,19 @@ help:
 	@echo "make docs      write the reference pages from the schemas and the commands' help, and make the pictures"
 	@echo "make site      build the pages of docs/ as a web site into site/"
 	@echo "make dist      build the wheel and the source archive into dist/"
-	@echo "make lock      write down which versions a development environment gets"
+	@echo "make lock      write down which versions a development environment, the image and the action get"
 
-# The lock file names everything with its hash, the build backend included, so that each checkout gets the same.
+# The lock files name everything with its hash, so that each checkout gets the same, and so does each image.
 LOCK := .ci/requirements-dev.txt
+LOCK_OF_BUILDS := .ci/requirements-build.txt
+LOCK_OF_USERS := .ci/requirements.txt
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-$(VENV)/.installed: pyproject.toml $(LOCK)
+# What builds comes first, because without isolation pip fetches nothing that no lock file names.
+$(VENV)/.installed: pyproject.toml $(LOCK) $(LOCK_OF_BUILDS)
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) --require-hashes --requirement $(LOCK)
+	$(PIP) --require-hashes --requirement $(LOCK_OF_BUILDS)
+	$(PIP) --no-build-isolation --require-hashes --requirement $(LOCK)
 	$(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 
@@ -87,8 +91,12 @@ dist: $(VENV)/.installed
 	rm -rf dist
 	$(BIN)/hatchling build --directory dist
 
-# Only versions that no longer fit pyproject.toml change. To take the newest of everything, delete the file first.
+# Only versions that no longer fit pyproject.toml change. To take the newest of everything, delete the files first. The
+# development environment has everything that the other two name, so theirs are its versions.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--no-emit-index-url --custom-compile-command 'make lock'
 .PHONY: lock
 lock: $(VENV)/.installed
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes --no-annotate \
-		--no-emit-index-url --custom-compile-command 'make lock' --output-file $(LOCK) pyproject.toml
+	$(COMPILE) --extra dev --group build --output-file $(LOCK) pyproject.toml
+	$(COMPILE) --extra ics --extra monitor --constraint $(LOCK) --output-file $(LOCK_OF_USERS) pyproject.toml
+	$(COMPILE) --group build --constraint $(LOCK) --output-file $(LOCK_OF_BUILDS)

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from tests.docs.pages import ROOT, missing_files
 from tests.mutants import Mutant, read_plan, report
@@ -24,7 +25,9 @@ CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 GITHUB = ROOT / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
 LOCK = ROOT / ".ci" / "requirements-dev.txt"
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+FILE = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT = FILE["project"]
+BUILD = FILE["dependency-groups"]["build"]
 TARGETS = set(re.findall(r"^\.PHONY: (\w+)$", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
@@ -66,15 +69,42 @@ def test_ci_runs_on_every_python_that_the_package_names() -> None:
     assert {"run": ".ci/run"} in checks["steps"]
 
 
-def test_the_lock_file_has_every_dependency_with_hashes_and_no_index() -> None:
-    text = LOCK.read_text()
+def wanted(*extras: str) -> list[str]:
+    """What the package requires with some of its extras."""
+    own = PROJECT["optional-dependencies"]
+    named = {extra for each in own["dev"] if each.startswith("ajsync[") for extra in each[7:-1].split(",")}
+    chosen = {*extras, *(named if "dev" in extras else ())}
+    more = [each for extra in sorted(chosen) for each in own[extra] if not each.startswith("ajsync[")]
+    return [*PROJECT["dependencies"], *more]
+
+
+@pytest.mark.parametrize(
+    ("lock", "requirements"),
+    [
+        (LOCK, [*wanted("dev"), *BUILD]),
+        (LOCK.with_name("requirements.txt"), wanted("ics", "monitor")),
+        (LOCK.with_name("requirements-build.txt"), BUILD),
+    ],
+    ids=lambda each: each.name if isinstance(each, Path) else "",
+)
+def test_a_lock_file_has_what_is_required_with_hashes_and_no_index(lock: Path, requirements: list[str]) -> None:
+    text = lock.read_text()
     assert "://" not in text
-    locked = set(re.findall(r"^([a-z0-9-]+)==", text, re.MULTILINE))
-    extras = PROJECT["optional-dependencies"]
-    wanted = [*PROJECT["dependencies"], *extras["dev"], *extras["monitor"], *extras["server"]]
-    names = {re.split(r"[\[<>=; ]", requirement)[0].lower().replace("_", "-") for requirement in wanted}
-    assert names - {"ajsync"} <= locked
+    versions = locked(lock)
+    for each in map(Requirement, requirements):
+        assert each.specifier.contains(versions[each.name.lower()]), f"{each}: run 'make lock'"
+    assert versions.items() <= locked(LOCK).items()
     assert all("--hash=sha256:" in entry for entry in re.split(r"^(?=[a-z])", text, flags=re.MULTILINE)[1:])
+
+
+def test_what_builds_the_package_is_locked() -> None:
+    backend = {Requirement(each).name for each in FILE["build-system"]["requires"]}
+    assert {Requirement(each).name for each in BUILD} == backend | {"setuptools"}
+
+
+def locked(lock: Path) -> dict[str, str]:
+    """The versions of a lock file."""
+    return dict(re.findall(r"^([a-z0-9-]+)==([^\s;]+)", lock.read_text(), re.MULTILINE))
 
 
 def test_a_hook_runs_what_the_lint_target_or_the_docs_target_runs() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -19,6 +20,8 @@ from ajsync.scheduler.monitor.status import Status
 from tests.examples.chart import render, values
 from tests.examples.commands import EXAMPLES, ROOT, parse
 from tests.scheduler.monitor.views import FixedSource, view_of
+
+LOCKS = {".ci/requirements.txt", ".ci/requirements-build.txt"}
 
 
 def instructions() -> list[tuple[str, str]]:
@@ -62,7 +65,13 @@ def test_the_image_runs_as_the_user_of_the_chart_who_is_not_root() -> None:
     assert user == f"{spec['securityContext']['runAsUser']}:{spec['securityContext']['runAsGroup']}"
 
 
-def test_nothing_is_fetched_but_by_pip() -> None:
+def test_nothing_is_fetched_but_what_a_lock_file_names_with_its_hash() -> None:
+    calls = [call for name, arguments in instructions() if name == "RUN" for call in arguments.split(" && ")]
+    pip = [shlex.split(call) for call in calls if call.startswith("pip ")]
+    assert {lock for call in pip if "--require-hashes" in call for lock in call if lock.endswith(".txt")} == LOCKS
+    for call in pip:
+        assert "--require-hashes" in call or "--no-deps" in call
+        assert "--no-index" in call or "--no-build-isolation" in call or ".ci/requirements-build.txt" in call
     for _, arguments in instructions():
         assert not re.search(r"\b(curl|wget|apt-get|apk|https?:(?!//127\.0\.0\.1))", arguments)
     assert "ADD" not in {name for name, _ in instructions()}
@@ -71,8 +80,9 @@ def test_nothing_is_fetched_but_by_pip() -> None:
 def test_what_the_wheel_is_made_of_is_copied_and_not_ignored() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
-    needed = {"pyproject.toml", project["project"]["readme"], *project["project"]["license-files"]}
-    needed |= {*wheel["packages"], *wheel["force-include"]}
+    (page,) = project["tool"]["hatch"]["metadata"]["hooks"]["fancy-pypi-readme"]["fragments"]
+    needed = {"pyproject.toml", page["path"], *project["project"]["license-files"]}
+    needed |= {*wheel["packages"], *wheel["force-include"], *LOCKS}
     assert {*copied()} == needed
     ignored = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if not line.startswith("#")]
     assert ignored[0] == "*"
