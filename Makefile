@@ -17,7 +17,7 @@ help:
 	@echo "make bench     measure against the floors"
 	@echo "make docs      write the reference pages from the schemas and the commands' help, and make the pictures"
 	@echo "make site      build the pages of docs/ as a web site into site/"
-	@echo "make dist      build the wheel and the source archive into dist/"
+	@echo "make dist      build wheel and source archive into dist/, check them, and run the quick start from them"
 	@echo "make lock      write down which versions a development environment, the image and the action get"
 
 # The lock files name everything with its hash, so that each checkout gets the same, and so does each image.
@@ -86,10 +86,16 @@ docs: $(VENV)/.installed
 site: $(VENV)/.installed
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
 
+# The times in the archives are that of the commit, or one that never changes where there is no git.
+dist: export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 1577836800)
 .PHONY: dist
 dist: $(VENV)/.installed
 	rm -rf dist
 	$(BIN)/hatchling build --directory dist
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/check-wheel-contents dist/*.whl
+	$(BIN)/python .ci/check_dist.py dist
+	$(PYTHON) .ci/quick_start.py dist/*.whl
 
 # Only versions that no longer fit pyproject.toml change. To take the newest of everything, delete the files first. The
 # development environment has everything that the other two name, so theirs are its versions.

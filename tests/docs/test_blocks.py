@@ -119,6 +119,7 @@ def test_the_pages_name_no_machine_and_no_registry() -> None:
 ALLOWED_HOSTS = frozenset(
     (
         "github.com",
+        "ghcr.io",
         "www.contributor-covenant.org",
         "keepachangelog.com",
         "semver.org",

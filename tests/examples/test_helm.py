@@ -19,6 +19,7 @@ from ajsync.version import __version__
 from tests.examples.chart import CHART, RELEASE, render, values
 from tests.examples.chart_values import EVERYTHING, FILES, VARIANTS
 from tests.examples.commands import ROOT
+from tests.git.repositories import git, repository
 
 HELM = shutil.which("helm")
 PROMTOOL = shutil.which("promtool")
@@ -96,6 +97,8 @@ def test_a_release_publishes_a_chart_that_runs_its_image_where_the_page_says(tmp
     steps = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text())["jobs"]["chart"]["steps"]
     *scripts, push = (step["run"] for step in steps if "run" in step)
     shutil.copytree(CHART, tmp_path / "examples" / "kubernetes")
+    shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
+    git(repository(tmp_path), "add", "--all", ".")
     environment = {**os.environ, "GITHUB_REPOSITORY": "Team/Ajsync"}
     for script in scripts:
         subprocess.run(["bash", "-ec", script], cwd=tmp_path, env=environment, check=True, capture_output=True)
