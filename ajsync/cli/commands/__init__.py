@@ -7,6 +7,7 @@ COMMANDS = {
     "fmt": "Order and indent the files, and keep their comments.",
     "plan": "Show how the files differ from the bucket.",
     "apply": "Make the bucket equal to the files.",
+    "comment": "Show a plan on the pull request of this job.",
     "list": "List the schedules in the bucket.",
     "view": "Show one schedule of the bucket.",
     "log": "Show who applied what, when and from which commit.",

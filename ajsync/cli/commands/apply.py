@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ajsync.cli.options.environ import spelled
+from ajsync.cli.options.report import Report, report_option
 from ajsync.cli.options.shared import (
     detail_options,
     gate_options,
@@ -22,7 +23,7 @@ from ajsync.cli.options.shared import (
 )
 from ajsync.cli.options.times import Duration
 from ajsync.cli.options.values import Creation, Detail, FiringOptions, Scope, Selectors
-from ajsync.cli.output.data import output_option
+from ajsync.cli.output.data import format_option
 from ajsync.cli.output.terminal import confirm, say, stderr_paint, warn
 from ajsync.errors import UsageError
 from ajsync.safety import Opened
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from ajsync.selection import Selection
 
 _RESYNC_SECONDS = 300.0
+_DOCUMENTS = frozenset(("json", "yaml"))
 
 
 @click.command()
@@ -45,7 +47,15 @@ _RESYNC_SECONDS = 300.0
 @project_selection_options
 @gate_options
 @detail_options
-@output_option("the plan and what became of it")
+@format_option(
+    "text",
+    "json",
+    "yaml",
+    "markdown",
+    "github",
+    help="For people, machines, the summary of a job, or a workflow's annotations.",
+)
+@report_option("json", "markdown", "github")
 @click.option("-y", "--yes", is_flag=True, help="Apply without asking.")
 @click.option("--dry-run", is_flag=True, help="Show what would be applied, and change nothing, as 'ajsync plan' does.")
 @click.option("--create-bucket", is_flag=True, help="Make the bucket if it is missing.")
@@ -70,7 +80,8 @@ def command(
     scope: Scope,
     opened: Opened,
     detail: Detail,
-    output: str,
+    style: str,
+    reports: tuple[Report, ...],
     yes: bool,
     dry_run: bool,
     create_bucket: bool,
@@ -104,8 +115,10 @@ def command(
         raise UsageError(
             "--watch follows all schedules of the files: it cannot be combined with options that select some."
         )
-    if output != "table" and (watch or not (yes or dry_run or plan_file)):
-        raise UsageError(f"-o {output} shows no plan to people: pass --yes or --dry-run too, and no --watch.")
+    if reports and watch:
+        raise UsageError("--report writes what became of one apply: it cannot be combined with --watch.")
+    if style != "text" and (watch or not (yes or dry_run or plan_file)):
+        raise UsageError(f"-o {style} shows no plan to people: pass --yes or --dry-run too, and no --watch.")
     if dry_run and (watch or create_bucket):
         raise UsageError("--dry-run changes nothing: it cannot be combined with --watch or --create-bucket.")
     if plan_file and selectors.given:
@@ -129,7 +142,7 @@ def command(
         start_logging(log_format)
         run(follow_files(scope, opened, creation, resync or _RESYNC_SECONDS, scheduler, firing))
         return
-    _apply_once(plan_file, selectors, scope, opened, detail, output, yes, dry_run, creation)
+    _apply_once(plan_file, selectors, scope, opened, detail, style, reports, yes, dry_run, creation)
 
 
 def _apply_once(
@@ -138,17 +151,26 @@ def _apply_once(
     scope: Scope,
     opened: Opened,
     detail: Detail,
-    output: str,
+    style: str,
+    reports: tuple[Report, ...],
     yes: bool,
     dry_run: bool,
     creation: Creation | None,
 ) -> None:
-    from ajsync.cli.output.data import echo_data, encoded
-    from ajsync.cli.output.plan import apply_document, plan_document, print_plan, print_result, warn_if_nothing_selected
+    from ajsync.cli.output.data import check_reports, echo_data, encoded
+    from ajsync.cli.output.plan import (
+        apply_document,
+        plan_document,
+        print_plan,
+        print_result_as,
+        report_result,
+        warn_if_nothing_selected,
+    )
     from ajsync.cli.project import load_and_warn, selection_of, warn_if_none_chosen, zone_of
     from ajsync.cli.session import on_bucket, proposal_of, run, warn_if_elsewhere
     from ajsync.reconcile.saved import check_environment, check_plan, check_variables, load_plan
 
+    check_reports(reports)
     saved = None if plan_file is None else load_plan(plan_file)
     if saved is not None:
         check_environment(saved, scope.environment, spelled("environment"))
@@ -162,7 +184,7 @@ def _apply_once(
             environment=saved.environment,
             variables=saved.variables,
         )
-    configuration = load_and_warn(scope)
+    configuration = load_and_warn(scope, annotate="github" in (style, *(report.style for report in reports)))
     warn_if_none_chosen(scope)
     warn_if_elsewhere(scope, configuration.context)
     selection = selection_of(scope, selectors, owner=configuration.owner) if saved is None else saved.plan.selection
@@ -176,10 +198,11 @@ def _apply_once(
     if saved is not None:
         check_plan(saved.plan, plan)  # the new plan is applied, so that nothing of the saved one has to be trusted
     warn_if_nothing_selected(plan, configuration)
+    zone = zone_of(scope, detail.zone)
     document: Any = None
-    if output == "table":
-        print_plan(proposal, configuration, style="text", detail=detail, zone=zone_of(scope, detail.zone))
-    else:
+    if style == "text":
+        print_plan(proposal, configuration, style=style, detail=detail, zone=zone)
+    elif style in _DOCUMENTS:
         document = plan_document(proposal, configuration, detail=detail)
     result: Result | None = None
     if plan.pending and not (dry_run or proposal.refusals):
@@ -189,11 +212,26 @@ def _apply_once(
     elif not (dry_run or proposal.refusals):
         _record_unchanged(plan, configuration, scope)
     if document is not None:
-        echo_data(encoded(output, apply_document(document, plan, result)))
+        echo_data(encoded(style, apply_document(document, plan, result)))
+    elif style != "text":
+        print_result_as(style, proposal, result, configuration, detail=detail, zone=zone)
+    try:
+        report_result(reports, proposal, result, configuration, detail=detail, zone=zone)
+    finally:  # what is wrong with the apply counts more than a report that cannot be written
+        _conclude(proposal, result, style)
+
+
+def _conclude(proposal: Proposal, result: Result | None, style: str) -> None:
+    """Say how the apply ended, and end with its exit code unless all is well."""
+    from ajsync.cli.output.plan import print_result
+
     if proposal.refusals:
+        if style not in ("text", *_DOCUMENTS):
+            for refusal in proposal.refusals:
+                warn(str(refusal))
         raise click.exceptions.Exit(proposal.refusals[0].exit_code)
     if result is not None:
-        print_result(plan, result, quiet=document is not None)
+        print_result(proposal.plan, result, quiet=style != "text")
 
 
 def _ask(plan: Plan) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ajsync.cli.options.report import Report, report_option
 from ajsync.cli.options.shared import (
     all_environments_option,
     detail_options,
@@ -42,6 +43,7 @@ _CHANGES_PENDING = 2
     type=click.Path(path_type=Path, dir_okay=False),
     help="Save the plan for 'ajsync apply FILE', with mode 0600, since it holds the payloads.",
 )
+@report_option("text", "json", "markdown", "github")
 @click.option("--detailed-exitcode", is_flag=True, help="End with 2 when there are changes.")
 @all_environments_option
 def command(
@@ -51,6 +53,7 @@ def command(
     detail: Detail,
     style: str,
     out: Path | None,
+    reports: tuple[Report, ...],
     detailed_exitcode: bool,
     all_environments: bool,
 ) -> None:
@@ -69,15 +72,18 @@ def command(
       ajsync plan --format markdown > comment.md
       ajsync plan -l team=payments --name 'EMAIL_*'
       ajsync plan --out change.plan && ajsync apply change.plan
+      ajsync plan --out change.plan --report markdown=plan.md
       ajsync plan --all-environments
     """
     from ajsync.cli.environments import run_in
 
     if all_environments and out is not None:
         raise UsageError("--out saves the plan for one environment: it cannot be combined with --all-environments.")
+    if all_environments and reports:
+        raise UsageError("--report writes the plan for one environment: it cannot be combined with --all-environments.")
 
     def once(scope: Scope, runs: Runs) -> Ended:
-        return _plan(selectors, scope, runs, opened, detail, style, out, detailed_exitcode)
+        return _plan(selectors, scope, runs, opened, detail, style, out, reports, detailed_exitcode)
 
     run_in(scope, once, style, each=all_environments)
 
@@ -90,14 +96,18 @@ def _plan(
     detail: Detail,
     style: str,
     out: Path | None,
+    reports: tuple[Report, ...],
     detailed_exitcode: bool,
 ) -> Ended:
     from ajsync.cli.environments import place_of
-    from ajsync.cli.output.plan import plan_document, print_plan, warn_if_nothing_selected
+    from ajsync.cli.output.data import check_reports
+    from ajsync.cli.output.plan import plan_document, print_plan, report_plan, warn_if_nothing_selected
     from ajsync.cli.project import load_and_warn, selection_of, warn_if_none_chosen, zone_of
     from ajsync.cli.session import on_bucket, proposal_of, warn_if_elsewhere
 
-    configuration = load_and_warn(scope, annotate=style == "github", runs=runs)
+    check_reports(reports)
+    annotate = "github" in (style, *(report.style for report in reports))
+    configuration = load_and_warn(scope, annotate=annotate, runs=runs)
     warn_if_none_chosen(scope)
     warn_if_elsewhere(scope, configuration.context)
     selection = selection_of(scope, selectors, owner=configuration.owner)
@@ -115,7 +125,9 @@ def _plan(
         if runs.codes and style in ("text", "markdown"):
             click.echo()  # below the plan of another environment
         paged = not runs.several
-        print_plan(proposal, configuration, style=style, detail=detail, zone=zone_of(scope, detail.zone), paged=paged)
+        zone = zone_of(scope, detail.zone)
+        print_plan(proposal, configuration, style=style, detail=detail, zone=zone, paged=paged)
+        report_plan(reports, proposal, configuration, detail=detail, zone=zone)
     if out is not None:
         from ajsync.reconcile.saved import SavedPlan, save_plan
 

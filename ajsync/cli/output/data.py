@@ -13,13 +13,18 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from json import dumps, loads
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from ajsync.cli.options.report import Report
 from ajsync.cli.output.streams import speaks_utf8
 from ajsync.cli.output.terminal import verbosity
+from ajsync.errors import UsageError, WriteError
+from ajsync.files import write_private
 from ajsync.fitting import cells
+from ajsync.text import visible
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -89,6 +94,27 @@ def encoded(output: str, document: Any) -> str:
 def echo_data(text: str, *, nl: bool = True) -> None:
     """Print data on standard output in UTF-8, whatever the locale is, since a program reads it next."""
     click.echo(text if speaks_utf8(sys.stdout) else text.encode(), nl=nl)
+
+
+def check_reports(reports: Iterable[Report]) -> None:
+    """See before anything is done that reports have a place. Raises UsageError."""
+    for report in reports:
+        path = visible(str(report.path))
+        if report.path.exists() and not report.path.is_file():  # it would be replaced, even /dev/null
+            raise UsageError(f"The report cannot be written to {path}: it is not a regular file.")
+        if not report.path.parent.is_dir():
+            raise UsageError(f"The report cannot be written to {path}: there is no such folder.")
+
+
+def write_report(path: Path, text: str) -> None:
+    """Write what a command shows to a file in UTF-8, with mode 0600 since it may hold payloads; it is there as a whole.
+
+    Raises WriteError if it cannot be written, also because it is a link.
+    """
+    try:
+        write_private(path, f"{text}\n".encode(errors="backslashreplace"))
+    except OSError as error:
+        raise WriteError(f"The report cannot be written to {visible(str(path))}: {error.strerror or error}.") from None
 
 
 def _chosen(ctx: click.Context, _param: click.Parameter, output: str | None, default: str = "table") -> str:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from json import loads
 from typing import Any
 
 import click
 
+from ajsync.cli.options.report import Report
 from ajsync.cli.options.values import Detail
 from ajsync.cli.output.build_machine import print_commands
-from ajsync.cli.output.data import echo_data, encoded, page
+from ajsync.cli.output.data import echo_data, encoded, page, write_report
 from ajsync.cli.output.terminal import conclude, has_colour, label, stdout_width, warn
 from ajsync.config import Configuration
 from ajsync.reconcile.apply.result import Result
@@ -20,7 +22,7 @@ from ajsync.reconcile.gates import loosened
 from ajsync.reconcile.impact import impact
 from ajsync.reconcile.plan import Change, Plan, told_counts
 from ajsync.reconcile.reconciler import Proposal
-from ajsync.reconcile.render import RENDERERS, RenderOptions
+from ajsync.reconcile.render import RENDERERS, RESULT_RENDERERS, RenderOptions
 from ajsync.reconcile.render.wording import done_counts
 from ajsync.selection import nothing_selected
 from ajsync.text import listed, plural
@@ -45,7 +47,8 @@ def print_plan(
     """
     if proposal.record_problem:
         warn(proposal.record_problem)
-    text = _rendered("json" if style == "yaml" else style, proposal, configuration, detail, zone)
+    options = _options(proposal, configuration, detail, zone)
+    text = RENDERERS["json" if style == "yaml" else style](proposal.plan, proposal.refusals, options)
     if style == "yaml":
         echo_data(encoded(style, loads(text)))
     elif style == "github":
@@ -62,12 +65,65 @@ def plan_document(proposal: Proposal, configuration: Configuration, *, detail: D
     """What programs get of a plan; warns as `print_plan` does."""
     if proposal.record_problem:
         warn(proposal.record_problem)
-    return loads(_rendered("json", proposal, configuration, detail, UTC))
+    options = _options(proposal, configuration, detail, UTC)
+    return loads(RENDERERS["json"](proposal.plan, proposal.refusals, options))
 
 
-def _rendered(style: str, proposal: Proposal, configuration: Configuration, detail: Detail, zone: tzinfo) -> str:
+def report_plan(
+    reports: Sequence[Report], proposal: Proposal, configuration: Configuration, *, detail: Detail, zone: tzinfo
+) -> None:
+    """Write a plan to the files that were asked for. Raises WriteError."""
+    options = _for_file(_options(proposal, configuration, detail, zone))
+    for report in reports:
+        write_report(report.path, RENDERERS[report.style](proposal.plan, proposal.refusals, options))
+
+
+def print_result_as(
+    style: str,
+    proposal: Proposal,
+    result: Result | None,
+    configuration: Configuration,
+    *,
+    detail: Detail,
+    zone: tzinfo,
+) -> None:
+    """Print what became of an apply, in a format of `RESULT_RENDERERS`, on standard output."""
+    options = _options(proposal, configuration, detail, zone)
+    text = RESULT_RENDERERS[style](proposal.plan, proposal.refusals, result, options)
+    if style == "github":
+        print_commands(text)
+    else:
+        click.echo(text, color=True)
+
+
+def report_result(
+    reports: Sequence[Report],
+    proposal: Proposal,
+    result: Result | None,
+    configuration: Configuration,
+    *,
+    detail: Detail,
+    zone: tzinfo,
+) -> None:
+    """Write what became of an apply to the files that were asked for; raises as `report_plan` does."""
+    plan, refusals = proposal.plan, proposal.refusals
+    options = _for_file(_options(proposal, configuration, detail, zone))
+    for report in reports:
+        if report.style == "json":
+            document = loads(RENDERERS["json"](plan, refusals, replace(options, zone=UTC)))
+            text = encoded("json", apply_document(document, plan, result))
+        else:
+            text = RESULT_RENDERERS[report.style](plan, refusals, result, options)
+        write_report(report.path, text)
+
+
+def _for_file(options: RenderOptions) -> RenderOptions:
+    return replace(options, short=False, colour=False, width=None)
+
+
+def _options(proposal: Proposal, configuration: Configuration, detail: Detail, zone: tzinfo) -> RenderOptions:
     now = datetime.now(UTC)
-    options = RenderOptions(
+    return RenderOptions(
         now=now,
         show_payload=detail.show_payload,
         locations=configuration.locations,
@@ -79,7 +135,6 @@ def _rendered(style: str, proposal: Proposal, configuration: Configuration, deta
         zone=zone,
         width=stdout_width(),
     )
-    return RENDERERS[style](proposal.plan, proposal.refusals, options)
 
 
 def warn_if_nothing_selected(plan: Plan, configuration: Configuration) -> None:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ajsync.reconcile.render.github import render_github
-from ajsync.reconcile.render.interface import Renderer, RenderOptions
+from ajsync.reconcile.render.github import render_github, render_github_result
+from ajsync.reconcile.render.interface import Renderer, RenderOptions, ResultRenderer
 from ajsync.reconcile.render.json import render_json
 from ajsync.reconcile.render.markdown import render_markdown
+from ajsync.reconcile.render.markdown_result import render_markdown_result
 from ajsync.reconcile.render.text import render_text
 
-__all__ = ["RENDERERS", "RenderOptions", "Renderer"]
+__all__ = ["RENDERERS", "RESULT_RENDERERS", "RenderOptions", "Renderer", "ResultRenderer"]
 
 RENDERERS: Mapping[str, Renderer] = {
     "text": render_text,
@@ -22,3 +23,9 @@ RENDERERS: Mapping[str, Renderer] = {
     "github": render_github,
 }
 """Each renderer by the name of its format, as `plan --format` takes it."""
+
+RESULT_RENDERERS: Mapping[str, ResultRenderer] = {
+    "markdown": render_markdown_result,
+    "github": render_github_result,
+}
+"""Each renderer of what an apply did by the name of its format, as `apply --format` takes it."""

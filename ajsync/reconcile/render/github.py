@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from ajsync.errors import AjsyncError, ConflictError, Location, Problem
+from ajsync.reconcile.apply.result import Result
 from ajsync.reconcile.plan import Change, Plan, with_verbs
 from ajsync.reconcile.render.fires import FireTimes
 from ajsync.reconcile.render.interface import RenderOptions
@@ -22,6 +23,7 @@ from ajsync.reconcile.render.wording import (
     last_applied,
     loosened_told,
     queues_told,
+    result_told,
     summary,
 )
 from ajsync.text import counted, listed, one_line, plural, visible
@@ -64,6 +66,24 @@ def render_github(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOp
             _command("notice", "ajsync plan", message),
         ]
     )
+
+
+def render_github_result(
+    plan: Plan, refusals: Sequence[AjsyncError], result: Result | None, options: RenderOptions
+) -> str:
+    """Show what became of an apply: an error for each refusal and each failed change, and a notice that sums up."""
+    errors = [*_errors(plan, refusals, options)]
+    for outcome in result.with_status("failed") if result else ():
+        name = outcome.change.name
+        title = f"ajsync: {outcome.change.verb} {visible(name)} failed"
+        errors.append(_command("error", title, one_line(str(outcome.error)), options.locations.get(name)))
+    error = result.error if result else None
+    if error is not None:
+        errors.insert(0, _command("error", "ajsync apply", one_line(str(error))))
+    where = destination_told(plan.destination)
+    message = "Nothing was applied." if refusals else result_told(plan, result)
+    summed_up = _command("notice", "ajsync apply", f"{where}. {message}" if where else message)
+    return "\n".join([*_limited("error", errors), summed_up])
 
 
 def render_findings(level: Level, findings: Sequence[tuple[str, Problem]]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 
 from ajsync.errors import AjsyncError, Location
+from ajsync.reconcile.apply.result import Result
 from ajsync.reconcile.gates import Loosened
 from ajsync.reconcile.impact import Impact
 from ajsync.reconcile.plan import Plan
@@ -40,3 +41,6 @@ class RenderOptions:
 
 Renderer = Callable[[Plan, Sequence[AjsyncError], RenderOptions], str]
 """Shows a plan with the gates' reasons not to apply it. Pure; the text has no line break at its end."""
+
+ResultRenderer = Callable[[Plan, Sequence[AjsyncError], Result | None, RenderOptions], str]
+"""Shows what became of a plan that was applied; the result is None if it was refused, or if there was nothing to do."""

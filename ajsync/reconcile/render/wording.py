@@ -8,11 +8,12 @@ from datetime import UTC, datetime, tzinfo
 from ajsync.asyncjobs.applied import RecordedApply
 from ajsync.asyncjobs.model import Pause
 from ajsync.errors import AjsyncError, ConflictError, Location
+from ajsync.reconcile.apply.result import Result
 from ajsync.reconcile.gates import Loosened
 from ajsync.reconcile.plan import UNKNOWN, Change, Delete, Destination, Plan, told_counts
 from ajsync.reconcile.render.interface import RenderOptions
 from ajsync.reconcile.render.times import instant_told
-from ajsync.text import counted, one_line, plural, span, visible
+from ajsync.text import counted, listed, one_line, plural, span, visible
 from ajsync.timestamp import to_datetime
 
 Style = Callable[[str], str]
@@ -71,6 +72,16 @@ def queues_told(plan: Plan) -> list[str]:
 def done_counts(counts: Mapping[str, int]) -> str:
     """What was done, by the verbs of the changes: `3 created, 1 deleted`; empty if nothing was."""
     return ", ".join(f"{counts[verb]} {word}" for verb, word in DONE.items() if counts.get(verb))
+
+
+def result_told(plan: Plan, result: Result | None) -> str:
+    """What an apply of a plan that was not refused did, in a sentence or two."""
+    if not plan.pending:
+        return summary(plan)
+    made = [queue.name for queue in plan.queues.missing] if result else []
+    queues = f"Made {plural(len(made), 'the queue', 'the queues')} {listed(made)}. " if made else ""
+    done = done_counts(told_counts([each.change for each in result.with_status("done")])) if result else ""
+    return f"{queues}Applied: {done}." if done else f"{queues}Nothing was applied." if not queues else queues.strip()
 
 
 def last_applied(plan: Plan, now: datetime, zone: tzinfo = UTC) -> str:

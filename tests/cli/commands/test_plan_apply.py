@@ -17,9 +17,9 @@ import click
 import pytest
 from jsonschema import Draft202012Validator
 
-from ajsync.cli.commands import plan
+from ajsync.cli.commands import apply, plan
 from ajsync.config import schema_file
-from ajsync.reconcile.render import RENDERERS
+from ajsync.reconcile.render import RENDERERS, RESULT_RENDERERS
 from tests.cli.processes import ajsync, background, wait_until
 from tests.conftest import StartServer
 from tests.nats_server import NatsServer
@@ -51,6 +51,12 @@ def test_a_plan_is_shown_in_the_format_of_each_renderer_and_in_yaml() -> None:
     (formats,) = [option.type for option in plan.command.params if option.name == "style"]
     assert isinstance(formats, click.Choice)
     assert sorted(formats.choices) == sorted([*RENDERERS, "yaml"])
+
+
+def test_an_apply_is_shown_in_the_format_of_each_renderer() -> None:
+    (formats,) = [option.type for option in apply.command.params if option.name == "style"]
+    assert isinstance(formats, click.Choice)
+    assert sorted(formats.choices) == sorted([*RESULT_RENDERERS, "text", "json", "yaml"])
 
 
 @pytest.fixture
@@ -137,6 +143,45 @@ def test_changes_become_annotations_from_the_root_of_the_repository(project: Pat
     plan = ("plan", "--format", "github", "--server", server.url)
     done = ajsync(project, *plan, GITHUB_WORKSPACE=str(project.parent))
     assert "::notice file=project/schedules/a.yaml,line=2,title=ajsync%3A create DAILY::" in done.stdout
+
+
+def test_one_look_at_the_bucket_gives_a_plan_in_several_formats(run: Run, project: Path) -> None:
+    assert run("apply", "--yes", "--create-bucket").returncode == 0
+    write(project, SCHEDULES.replace("@daily", "@weekly"))
+    reports = [word for style in RENDERERS for word in ("--report", f"{style}=plan.{style}")]
+    done = run("plan", *reports, "--show-payload")
+    assert done.returncode == 0, done.stderr
+    assert (project / "plan.markdown").read_text().startswith("<!-- ajsync plan team -->\n")
+    assert json.loads((project / "plan.json").read_text())["summary"]["update"] == 1
+    assert "::notice file=" in (project / "plan.github").read_text()
+    assert (project / "plan.text").read_text() == done.stdout
+    assert stat.S_IMODE((project / "plan.json").stat().st_mode) == 0o600
+
+
+def test_an_apply_reports_what_became_of_it_also_when_a_gate_refuses_it(run: Run, project: Path) -> None:
+    reports = ("--report", "markdown=result.md", "--report", "json=result.json", "--report", "github=result.txt")
+    assert run("apply", "--yes", "--create-bucket", *reports).returncode == 0
+    assert "Applied: 2 created." in (project / "result.md").read_text()
+    assert json.loads((project / "result.json").read_text())["applied"] == {"create": 2}
+    assert (project / "result.txt").read_text().startswith("::notice title=ajsync apply::")
+    write(project, "schedules: {}\n")
+    shown = run("apply", "--yes", "--format", "github", *reports)
+    assert shown.returncode == 4
+    assert shown.stdout == (project / "result.txt").read_text()
+    assert "This plan will not be applied" in (project / "result.md").read_text()
+    assert json.loads((project / "result.json").read_text())["plan"]["applicable"] is False
+
+
+def test_a_report_without_a_place_is_told_before_anything_is_done(run: Run, project: Path) -> None:
+    (project / "folder").mkdir()
+    for file, told in (("none/plan.md", "no such folder"), ("folder", "not a regular file"), ("/dev/null", "regular")):
+        for command in (("plan",), ("apply", "--yes", "--create-bucket")):
+            done = run(*command, "--report", f"markdown={file}")
+            assert done.returncode == 64
+            assert told in done.stderr
+    assert run("list").returncode == 7
+    for report in ("html=plan.html", "markdown", "markdown="):
+        assert run("plan", "--report", report).returncode == 64
 
 
 def test_a_wrong_call_ends_with_64(project: Path) -> None:

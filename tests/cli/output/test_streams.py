@@ -24,6 +24,7 @@ from tests.values import put
 TEXT = "é → \U0001f600 ≤ ─"
 FILE = f"schedules: {{ODD: {{schedule: '@daily', task_type: 't:t', queue: EMAIL, description: '{TEXT}'}}}}\n"
 OFFLINE = (
+    "comment none.md",
     "validate",
     "lint",
     "fmt --check",

@@ -17,7 +17,9 @@ from ajsync.reconcile.gates import loosened
 from ajsync.reconcile.impact import Impact, QueueImpact
 from ajsync.reconcile.plan import Adopt, Change, Conflict, Delete, Destination, Plan
 from ajsync.reconcile.render import RENDERERS, RenderOptions
-from ajsync.reconcile.render.markdown import LIMIT, code, fence, fit, marker, prose
+from ajsync.reconcile.render.markdown import LIMIT, marker
+from ajsync.reconcile.render.markdown_changes import fit
+from ajsync.reconcile.render.markdown_text import code, fence, prose
 from ajsync.safety import Safety
 from ajsync.selection import Selection
 from tests.reconcile.samples import (
@@ -42,7 +44,8 @@ from tests.tasks import task
 
 READER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 OUR_HTML = re.compile(
-    r"<!-- ajsync plan [A-Za-z0-9_-]* -->\n|<details>\n<summary><b>\d+ to \w+</b></summary>\n|</details>\n?"
+    r"<!-- ajsync plan [A-Za-z0-9_-]*(?: [A-Za-z0-9_-]+)? -->\n"
+    r"|<details>\n<summary><b>\d+ (?:to )?\w+</b></summary>\n|</details>\n?"
 )
 MENTION = re.compile(r"[@#][A-Za-z0-9]|https?://|www\.[a-z]")
 
@@ -200,6 +203,7 @@ Left alone: 2 without an owner, 2 unreadable.
 )
 def test_the_marker_of_a_comment_is_made_of_its_owner(owner: str, line: str) -> None:
     assert marker(owner) == line
+    assert marker(owner, "prod --> @all") == line.replace(" -->", " prod_--___all -->")
     assert markdown(replace(make_plan(), owner=owner)).splitlines()[0] == line
 
 

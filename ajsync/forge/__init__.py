@@ -1,0 +1,1 @@
+"""Comments on pull requests of GitHub and merge requests of GitLab, through their APIs."""

@@ -1,0 +1,150 @@
+"""Where a comment can be: on a pull request of GitHub or a merge request of GitLab, as the variables of a job say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from ajsync.errors import UsageError
+from ajsync.forge.api import Api
+from ajsync.forge.text import Made, first_line, without_quick_actions
+
+_AUTHOR = "github-actions[bot]"
+"""The author of comments that are written with a workflow's token. Anybody can write our marker, and the token
+may change any comment."""
+
+
+class Place(Protocol):
+    """A pull request or merge request."""
+
+    @property
+    def made(self) -> Made:
+        """What the plan is made for."""
+        ...
+
+    def ours(self, marker: str) -> list[str]:
+        """The ids of the comments with this marker that this token has written, the oldest first."""
+        ...
+
+    def write(self, text: str, comment: str | None = None) -> None:
+        """Write a comment, or replace the text of the one with this id."""
+        ...
+
+    def remove(self, comment: str) -> None:
+        """Remove a comment."""
+        ...
+
+
+def place_of(environ: Mapping[str, str]) -> Place:
+    """The pull request or merge request of the job that has these variables. Raises UsageError if there is none."""
+    if environ.get("GITHUB_ACTIONS") == "true":
+        return _github(environ)
+    if environ.get("GITLAB_CI") == "true":
+        return _gitlab(environ)
+    raise UsageError("This is no job of GitHub or GitLab: GITHUB_ACTIONS or GITLAB_CI would be 'true' there.")
+
+
+@dataclass(frozen=True, slots=True)
+class GitHub:
+    """A pull request of GitHub."""
+
+    api: Api
+    repository: str
+    number: int
+    made: Made
+
+    def ours(self, marker: str) -> list[str]:
+        """The ids of our comments."""
+        found = self.api.all(f"/repos/{self.repository}/issues/{self.number}/comments")
+        return [str(each["id"]) for each in found if _author(each).get("login") == _AUTHOR and _has(each, marker)]
+
+    def write(self, text: str, comment: str | None = None) -> None:
+        """Write a comment, or replace the text of one."""
+        if comment is None:
+            self.api.call("POST", f"/repos/{self.repository}/issues/{self.number}/comments", {"body": text})
+        else:
+            self.api.call("PATCH", f"/repos/{self.repository}/issues/comments/{comment}", {"body": text})
+
+    def remove(self, comment: str) -> None:
+        """Remove a comment."""
+        self.api.call("DELETE", f"/repos/{self.repository}/issues/comments/{comment}")
+
+
+@dataclass(frozen=True, slots=True)
+class GitLab:
+    """A merge request of GitLab."""
+
+    api: Api
+    path: str
+    """Of its notes."""
+    made: Made
+
+    def ours(self, marker: str) -> list[str]:
+        """The ids of our notes."""
+        us = self.api.call("GET", "/user")["id"]
+        found = self.api.all(f"{self.path}?sort=asc&order_by=created_at")
+        return [str(each["id"]) for each in found if _author(each).get("id") == us and _has(each, marker)]
+
+    def write(self, text: str, comment: str | None = None) -> None:
+        """Write a note, or replace the text of one."""
+        method, path = ("POST", self.path) if comment is None else ("PUT", f"{self.path}/{comment}")
+        self.api.call(method, path, {"body": without_quick_actions(text)})
+
+    def remove(self, comment: str) -> None:
+        """Remove a note."""
+        self.api.call("DELETE", f"{self.path}/{comment}")
+
+
+def _author(comment: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = comment.get("author") or comment.get("user")
+    return found if isinstance(found, dict) else {}
+
+
+def _has(comment: Mapping[str, Any], marker: str) -> bool:
+    return first_line(str(comment.get("body") or "")) == marker
+
+
+def _github(environ: Mapping[str, str]) -> GitHub:
+    token = _given(environ, "GITHUB_TOKEN", "Give the step 'env: {GITHUB_TOKEN: ${{ github.token }}}'.")
+    event: dict[str, Any] = json.loads(Path(environ["GITHUB_EVENT_PATH"]).read_bytes())
+    request = event.get("pull_request")
+    if not isinstance(request, dict):
+        raise UsageError("The event of this job is about no pull request, so there is nothing to comment on.")
+    repository = environ["GITHUB_REPOSITORY"]
+    url = f"{environ.get('GITHUB_SERVER_URL', '')}/{repository}/actions/runs/{environ.get('GITHUB_RUN_ID', '')}"
+    api = Api(
+        "GitHub",
+        environ["GITHUB_API_URL"],
+        {"Authorization": f"Bearer {token}", "X-GitHub-Api-Version": "2022-11-28"},
+        "The job needs the permission pull-requests: write, which a pull request from a fork never has.",
+    )
+    commit = str((request.get("head") or {}).get("sha") or "")
+    return GitHub(api, quote(repository), int(request["number"]), Made(commit, url))
+
+
+def _gitlab(environ: Mapping[str, str]) -> GitLab:
+    request = environ.get("CI_MERGE_REQUEST_IID")
+    if not request:
+        raise UsageError("This pipeline is of no merge request, so there is nothing to comment on.")
+    token = _given(environ, "GITLAB_TOKEN", "It is a project access token with the role Reporter and the scope api.")
+    api = Api(
+        "GitLab",
+        environ["CI_API_V4_URL"],
+        {"PRIVATE-TOKEN": token},
+        "GITLAB_TOKEN must be a project access token with the role Reporter or above and the scope api.",
+        environ.get("CI_SERVER_TLS_CA_FILE", ""),
+    )
+    commit = environ.get("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA") or environ.get("CI_COMMIT_SHA", "")
+    path = f"/projects/{quote(environ['CI_PROJECT_ID'])}/merge_requests/{quote(request)}/notes"
+    return GitLab(api, path, Made(commit, environ.get("CI_JOB_URL", "")))
+
+
+def _given(environ: Mapping[str, str], name: str, advice: str) -> str:
+    value = environ.get(name, "")
+    if not value:
+        raise UsageError(f"The variable {name} is not set. {advice}")
+    return value
