@@ -54,7 +54,7 @@ def _calls(tokens: list[str]) -> Iterator[list[str]]:
 def steps(jobs: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The steps of a workflow of GitHub."""
     for job in jobs.values():
-        yield from job["steps"]
+        yield from job.get("steps", ())
 
 
 def shell_blocks(page: Path) -> str:

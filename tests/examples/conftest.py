@@ -1,4 +1,4 @@
-"""The pull request that the action and its script comment on."""
+"""The pull request that the action comments on."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.examples.pull_request import PullRequest, served
+from tests.forge.server import Request, served
 
 
 @pytest.fixture
-def pull_request() -> Iterator[PullRequest]:
+def pull_request() -> Iterator[Request]:
     """A pull request without comments."""
-    with served(PullRequest()) as found:
+    with served(Request()) as found:
         yield found

@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,7 @@ ACTION: dict[str, Any] = yaml.safe_load((ROOT / "action.yml").read_text())
 STEPS: list[dict[str, Any]] = ACTION["runs"]["steps"]
 
 _EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}")
+_RUNS_AFTER_A_FAILURE = re.compile(r"always\(\)|!cancelled\(\)")
 _NAME = re.compile(r"\b(?:inputs|github|runner|steps)\.[A-Za-z_.-]+")
 
 
@@ -36,19 +38,21 @@ class Runner:
     workspace: Path
     environ: Mapping[str, str] = field(default_factory=dict)
     event: str = "pull_request"
+    no_artifacts: bool = False
+    """Whether the store of artifacts has trouble."""
     output: str = field(default="", init=False)
     """What the steps have printed."""
 
     def __post_init__(self) -> None:
         (self.folder / "artifacts").mkdir(parents=True)
-        # What the installation makes, as far as the steps after it use it.
-        python = self.temp / "ajsync" / "python" / "bin" / "python"
-        python.parent.mkdir(parents=True)
-        python.symlink_to(sys.executable)
-        command = self.temp / "ajsync" / "bin" / "ajsync"
-        command.parent.mkdir()
-        command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -m ajsync "$@"\n')
-        command.chmod(0o700)
+        # What the installation makes, as far as the steps after it use it: an environment with ajsync.
+        python = self.temp / "ajsync" / "python"
+        packages = python / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
+        packages.mkdir(parents=True)
+        (packages / "ajsync.pth").write_text(f"{ROOT}\n{sysconfig.get_path('purelib')}\n")
+        (python / "pyvenv.cfg").write_text(f"home = {Path(sys.executable).resolve().parent}\n")
+        (python / "bin").mkdir()
+        (python / "bin" / "python").symlink_to(sys.executable)
 
     @property
     def temp(self) -> Path:
@@ -67,12 +71,13 @@ class Runner:
         assert given.keys() <= ACTION["inputs"].keys()
         known = {f"inputs.{name}": given.get(name, one.get("default", "")) for name, one in ACTION["inputs"].items()}
         known |= {"github.event_name": self.event, "github.token": "t0ken", "runner.temp": str(self.temp)}
+        known["steps.python.outputs.python-path"] = sys.executable
         status = 0
         for step in STEPS:
-            condition = step.get("if", "true")
-            if (status and condition != "always()") or step.get("id") in without:
+            condition = step.get("if", "true").removeprefix("${{").removesuffix("}}").strip()
+            if (status and not _RUNS_AFTER_A_FAILURE.match(condition)) or step.get("id") in without:
                 continue
-            if condition != "always()" and not _holds(condition, known):
+            if not _holds(condition, known):
                 continue
             done = self._step(step, known)
             status = status or done
@@ -81,8 +86,8 @@ class Runner:
 
     def _step(self, step: dict[str, Any], known: dict[str, str]) -> int:
         if "uses" in step:
-            self._use(step["uses"], {name: _filled(str(value), known) for name, value in step.get("with", {}).items()})
-            return 0
+            given = {name: _filled(str(value), known) for name, value in step.get("with", {}).items()}
+            return self._use(step["uses"], given)
         output = self.folder / "output"
         output.write_text("")
         done = subprocess.run(
@@ -112,15 +117,18 @@ class Runner:
             known[f"steps.{step['id']}.outputs.{name}"] = value
         return done.returncode
 
-    def _use(self, action: str, given: dict[str, str]) -> None:
-        """What an action of GitHub's own would do, as far as a later step depends on it."""
+    def _use(self, action: str, given: dict[str, str]) -> int:
+        """What an action of GitHub's own would do, as far as a later step depends on it; its exit status."""
         name = action.partition("@")[0]
         assert name.startswith("actions/")
         if name == "actions/upload-artifact":
+            if self.no_artifacts:
+                return 1
             self.artifact(given["name"]).mkdir()
             shutil.copy(given["path"], self.artifact(given["name"]))
         elif name == "actions/download-artifact":
             shutil.copytree(self.artifact(given["name"]), given["path"])
+        return 0
 
     def artifact(self, name: str) -> Path:
         """The folder of an artifact."""
@@ -133,5 +141,5 @@ def _filled(text: str, known: Mapping[str, str]) -> str:
 
 def _holds(condition: str, known: Mapping[str, str]) -> bool:
     """The value of an `if` of names, texts, comparisons and `&&`."""
-    python = _NAME.sub(lambda match: json.dumps(known.get(match[0], "")), condition)
+    python = _NAME.sub(lambda match: json.dumps(known.get(match[0], "")), _RUNS_AFTER_A_FAILURE.sub("true", condition))
     return bool(eval(python.replace("&&", " and "), {"true": True}))

@@ -16,8 +16,8 @@ import pytest
 from tests.cli.processes import DEADLINE_SECONDS
 from tests.examples.bucket import make_bucket, stored
 from tests.examples.commands import ROOT
-from tests.examples.pull_request import PullRequest, served
 from tests.examples.runner import STEPS, Runner
+from tests.forge.server import Request, served
 from tests.nats_server import NatsServer
 
 MODULES = (
@@ -76,9 +76,9 @@ def test_nothing_of_the_checkout_is_run(
     tmp_path: Path, workspace: Path, trace: Path, server: NatsServer, chosen: int, login: str
 ) -> None:
     make_bucket(server.url)
-    with served(PullRequest()) as pull_request:
+    with served(Request()) as pull_request:
         runner = Runner(
-            tmp_path / "runner", workspace, {**settings(workspace)[chosen], **pull_request.environ(tmp_path)}
+            tmp_path / "runner", workspace, {**settings(workspace)[chosen], **pull_request.github(tmp_path)}
         )
         given = {"context": json.dumps({"url": server.url})} if login == "context" else {"server": server.url}
         status, outputs = runner.run(mode="plan", working_directory="jobs", **given)
@@ -165,14 +165,6 @@ def test_the_installation_takes_nothing_from_the_checkout(tmp_path: Path, worksp
     )
     assert called.stdout == f"release {RELEASE}\n"
     assert not trace.exists(), trace.read_text()
-
-
-@pytest.mark.parametrize("version", ["1.2.3 @ file:///tmp/evil.whl", "--index-url=x", "$(id)", "1 ; x"])
-def test_a_version_that_is_none_installs_nothing(tmp_path: Path, workspace: Path, version: str) -> None:
-    done = install(tmp_path, workspace, VERSION=version)
-    assert done.returncode == 64
-    assert "::error title=ajsync::" in done.stdout
-    assert not (tmp_path / "temp" / "ajsync").exists()
 
 
 def install(tmp_path: Path, workspace: Path, **environ: str) -> subprocess.CompletedProcess[str]:

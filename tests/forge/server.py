@@ -60,7 +60,7 @@ class Request:
         return self.by(self.bot)
 
     def github(self, folder: Path) -> dict[str, str]:
-        """The variables of a job of GitHub on this pull request."""
+        """The variables of a job of GitHub on this pull request, which gets its token in a step."""
         event = folder / "event.json"
         event.write_text(json.dumps({"pull_request": {"number": NUMBER, "head": {"sha": HEAD}}}))
         return {
@@ -70,7 +70,6 @@ class Request:
             "GITHUB_RUN_ID": "42",
             "GITHUB_EVENT_PATH": str(event),
             "GITHUB_REPOSITORY": "owner/repository",
-            "GITHUB_TOKEN": TOKEN,
         }
 
     def gitlab(self) -> dict[str, str]:

@@ -15,7 +15,7 @@ from ajsync.forge.keeping import keep_comment
 from ajsync.forge.places import place_of
 from ajsync.forge.text import Made, told_for, without_quick_actions
 from tests.cli.processes import ajsync
-from tests.forge.server import HEAD, Failure, Request, served
+from tests.forge.server import HEAD, TOKEN, Failure, Request, served
 
 PLAN = "<!-- ajsync plan team -->\n### ajsync plan for `team`\n\n1 to create."
 PROD = "<!-- ajsync plan team prod -->\n### ajsync plan for `team`, environment `prod`\n\n1 to create."
@@ -36,7 +36,9 @@ def comment(request: pytest.FixtureRequest, request_: Request, tmp_path: Path) -
     """Keep a comment, and tell how long it waited between its tries."""
 
     def comment(text: str = PLAN, **changed: str) -> list[float]:
-        environ = request_.github(tmp_path) if request.param == "github" else request_.gitlab()
+        environ = (
+            {**request_.github(tmp_path), "GITHUB_TOKEN": TOKEN} if request.param == "github" else request_.gitlab()
+        )
         waited: list[float] = []
         keep_comment(place_of({**environ, **changed}), text, pause=waited.append)
         return waited
@@ -135,7 +137,7 @@ def test_trouble_that_stays_is_told(
 
 def test_an_api_that_is_not_there_is_tried_again(tmp_path: Path) -> None:
     with served(Request()) as gone:
-        environ = gone.github(tmp_path)
+        environ = {**gone.github(tmp_path), "GITHUB_TOKEN": TOKEN}
     waited: list[float] = []
     with pytest.raises(TryAgainError, match="GitHub cannot be reached"):
         keep_comment(place_of(environ), PLAN, pause=waited.append)
@@ -159,7 +161,7 @@ def test_a_job_without_a_pull_request_or_a_token_is_told_what_is_missing(
 
 
 def test_an_event_of_no_pull_request_has_nothing_to_comment_on(tmp_path: Path) -> None:
-    environ = Request().github(tmp_path)
+    environ = {**Request().github(tmp_path), "GITHUB_TOKEN": TOKEN}
     Path(environ["GITHUB_EVENT_PATH"]).write_text(json.dumps({"pull_request": None}))
     with pytest.raises(UsageError, match="about no pull request"):
         place_of(environ)
@@ -185,12 +187,13 @@ def test_no_line_becomes_a_command_of_gitlab() -> None:
 
 def test_the_command_reads_a_file_and_ends_with_7_where_it_may_not_write(request_: Request, tmp_path: Path) -> None:
     def run(**changed: str) -> subprocess.CompletedProcess[str]:
-        return ajsync(tmp_path, "comment", "plan.md", **{**request_.github(tmp_path), **changed})
+        return ajsync(tmp_path, "comment", "plan.md", **request_.github(tmp_path), **changed)
 
     missing = run()
     assert (missing.returncode, "plan.md cannot be read" in missing.stderr) == (64, True)
     (tmp_path / "plan.md").write_text(PLAN + "\n")
-    assert run().returncode == 0
+    assert "GITHUB_TOKEN is not set" in run().stderr
+    assert run(GITHUB_TOKEN=TOKEN).returncode == 0
     assert len(request_.ours()) == 1
     refused = run(GITHUB_TOKEN="other")
     assert refused.returncode == 7
