@@ -5,16 +5,17 @@ FROM ${BASE} AS build
 WORKDIR /source
 # What the lock files name and nothing else, each by its hash; without isolation no build fetches more.
 COPY .ci/requirements.txt .ci/requirements-build.txt .ci/
-RUN pip install --no-cache-dir --require-hashes --requirement .ci/requirements-build.txt \
-    && pip wheel --no-cache-dir --require-hashes --no-build-isolation --wheel-dir /wheels \
+RUN python -m venv /build \
+    && /build/bin/pip install --no-cache-dir --require-hashes --requirement .ci/requirements-build.txt \
+    && /build/bin/pip wheel --no-cache-dir --require-hashes --no-build-isolation --wheel-dir /wheels \
         --requirement .ci/requirements.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY schemas schemas
 COPY ajsync ajsync
 # The environment has no pip, because nothing is installed in the image later.
-RUN pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels . \
+RUN /build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels . \
     && python -m venv --without-pip /opt/ajsync \
-    && pip --python /opt/ajsync/bin/python install --no-cache-dir --no-index --no-deps /wheels/*.whl
+    && /build/bin/pip --python /opt/ajsync/bin/python install --no-cache-dir --no-index --no-deps /wheels/*.whl
 
 FROM ${BASE}
 # The release adds the version, the commit and the address.

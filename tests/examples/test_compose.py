@@ -1,7 +1,9 @@
-"""The compose file: its services hang together, and its schedulers run with the files that it mounts."""
+"""The compose file: its services hang together, its schedulers run with what it mounts, and each compose reads it."""
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from tests.examples.commands import EXAMPLES, ROOT, parse
 
 FOLDER = EXAMPLES / "compose"
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((FOLDER / "compose.yaml").read_text())["services"]
+TOOLS = ("docker compose", "docker-compose", "podman-compose")
 SCHEDULERS = [name for name in SERVICES if name != "nats"]
 
 
@@ -61,3 +64,26 @@ def test_nothing_listens_beyond_this_machine() -> None:
     published = [port for service in SERVICES.values() for port in service["ports"]]
     assert len(published) == 3
     assert all(port.startswith("127.0.0.1:") for port in published)
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_a_compose_reads_the_file_as_we_do(tool: str) -> None:
+    program, *more = tool.split()
+    path = shutil.which(program)
+    if path is None or subprocess.run([path, *more, "version"], capture_output=True).returncode:
+        pytest.skip(f"there is no {tool} on this machine")
+    done = subprocess.run(
+        [path, *more, "-f", FOLDER / "compose.yaml", "config"], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    read = yaml.safe_load(done.stdout)
+    assert {*read["services"]} == {*SERVICES}
+    assert {*read["volumes"]} == {"nats"}
+    for name in SCHEDULERS:
+        service = read["services"][name]
+        build = service["build"]
+        context = build if isinstance(build, str) else build["context"]
+        assert (FOLDER / context).resolve() == ROOT
+        assert service["command"] == SERVICES[name]["command"]
+        assert service["depends_on"]["nats"]["condition"] == "service_healthy"
+        assert service["read_only"] is True

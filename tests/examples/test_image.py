@@ -67,7 +67,7 @@ def test_the_image_runs_as_the_user_of_the_chart_who_is_not_root() -> None:
 
 def test_nothing_is_fetched_but_what_a_lock_file_names_with_its_hash() -> None:
     calls = [call for name, arguments in instructions() if name == "RUN" for call in arguments.split(" && ")]
-    pip = [shlex.split(call) for call in calls if call.startswith("pip ")]
+    pip = [shlex.split(call) for call in calls if re.match(r"\S*pip ", call)]
     assert {lock for call in pip if "--require-hashes" in call for lock in call if lock.endswith(".txt")} == LOCKS
     for call in pip:
         assert "--require-hashes" in call or "--no-deps" in call
