@@ -86,7 +86,7 @@ def visible(text: str, most: int = _LONGEST_VALUE) -> str:
 
         digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
         return f"{visible(text[:_KEPT])}… ({len(text)} characters, sha256 {digest[:12]})"
-    command = text.startswith("::") or _RUNNER_COMMAND.search(text) is not None
+    command = text.startswith("::") or ("##" in text and _RUNNER_COMMAND.search(text) is not None)
     if text.isprintable() and text == text.strip() and text[:1] not in ('"', "") and not command:
         return text
     return '"' + escape(text.replace("\\", "\\\\").replace('"', '\\"')) + '"'

@@ -5,7 +5,7 @@ Pure, so every scheduler, and every command that shows the next fires, gets the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -143,6 +143,13 @@ def times_of(task: ScheduledTask) -> Times:
     phase = created % timetable.interval
     # Jitter moves the instant of the creation itself, at which nothing is due, to a later one.
     return Times(timetable, phase, offset, created if offset % timetable.interval else 0, found)
+
+
+def timing(task: ScheduledTask) -> Hashable:
+    """All that `times_of` looks at: two tasks of equal timing have equal `Times`, which take longer to compute."""
+    settings = task.settings
+    name = task.name if settings.jitter else ""
+    return task.schedule, task.created_at, settings.jitter, name, settings.from_, settings.until, settings.except_
 
 
 def jitter_offset(task: ScheduledTask) -> int:

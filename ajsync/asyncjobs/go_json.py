@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import base64
 import json
+import re
+from json.encoder import encode_basestring
 
 _GO_ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 """What Go's encoder escapes for HTML and for JavaScript. It writes all others beyond ASCII as they are."""
-_encode = json.JSONEncoder(ensure_ascii=False).encode
+_ESCAPED = re.compile(f"[{''.join(_GO_ESCAPES)}]")
 _encode_sorted = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True).encode
 
 
 def encode_string(text: str) -> str:
     """The JSON string that Go's encoder writes for `text`, with its quotes."""
-    return _escaped(_encode(text))
+    return _escaped(encode_basestring(text))
 
 
 def encode_json(value: object) -> bytes:
@@ -31,6 +33,4 @@ def encode_bytes(data: bytes | None) -> str:
 
 
 def _escaped(text: str) -> str:
-    for character, escape in _GO_ESCAPES.items():
-        text = text.replace(character, escape)
-    return text
+    return text if _ESCAPED.search(text) is None else _ESCAPED.sub(lambda found: _GO_ESCAPES[found[0]], text)

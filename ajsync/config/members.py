@@ -9,7 +9,7 @@ import base64
 import json
 from collections.abc import Callable, Mapping
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from ajsync.asyncjobs.model import MAX_DEADLINE, MIN_DEADLINE, rounded_deadline
 from ajsync.asyncjobs.size import MAX_PAYLOAD
@@ -18,15 +18,12 @@ from ajsync.config.document import Document, Steps
 from ajsync.config.explain import ValueProblem, explain
 from ajsync.config.placeholders import placeholder_hint
 from ajsync.config.problems import MOST_PROBLEMS
-from ajsync.config.schema import SCHEDULES_SCHEMA, Shape, shape, strict_schema
+from ajsync.config.schema import SCHEDULES_SCHEMA, MemberSchema, Shape, shape, strict_schema
 from ajsync.config.wording import shown
 from ajsync.errors import Problem, ScheduleError
 from ajsync.schedule import format_duration_short, load_zone, parse, parse_duration, spell_out
 from ajsync.schedule.days import days_text, read_days
 from ajsync.schedule.season import canonical_bound
-
-if TYPE_CHECKING:
-    from jsonschema.protocols import Validator
 
 MOST_OF_A_PAYLOAD = (
     f"the maximum is {MAX_PAYLOAD:,}, because a Go scheduler encodes it twice in base64 and a server takes messages of "
@@ -73,7 +70,7 @@ class MemberChecks:
         found = self._look_up(name, value, self.schedule.members[name])
         problems += [each.problem(document, (*path, name)) for each in found] if isinstance(found, tuple) else []
 
-    def _look_up(self, name: str, value: object, validator: Validator) -> object:
+    def _look_up(self, name: str, value: object, schema: MemberSchema) -> object:
         key: tuple[str, type, object] = (name, value.__class__, value)  # with its class: True and 1.0 equal 1
         if name == "labels" and isinstance(value, dict):
             key = (name, dict, tuple((label, each.__class__, each) for label, each in value.items()))
@@ -82,10 +79,10 @@ class MemberChecks:
         try:
             return self._found[key]
         except KeyError:
-            found = self._found[key] = _find(name, value, validator)
+            found = self._found[key] = _find(name, value, schema)
             return found
         except TypeError:  # a list or mapping is not hashable
-            return _find(name, value, validator)
+            return _find(name, value, schema)
 
 
 class _Wrong(tuple[ValueProblem, ...]):
@@ -94,9 +91,10 @@ class _Wrong(tuple[ValueProblem, ...]):
     __slots__ = ()
 
 
-def _find(name: str, value: object, validator: Validator) -> object:
+def _find(name: str, value: object, schema: MemberSchema) -> object:
     """The converted value, or what is wrong with it."""
-    wrong = _Wrong(islice(explain(validator, value, name), MOST_PROBLEMS + 1))
+    allowed = isinstance(value, schema.allowed)
+    wrong = _Wrong() if allowed else _Wrong(islice(explain(schema.validator, value, name), MOST_PROBLEMS + 1))
     # The parsers of schedules and durations know more than a pattern, so their errors replace the pattern's.
     convert: Callable[[Any], object] | None = None if wrong else _CONVERT.get(name)
     if wrong and isinstance(value, str):

@@ -24,6 +24,8 @@ _PLACEHOLDERS = frozenset(("#/$defs/placeholder", "#/$defs/text_with_placeholder
 _MAPPINGS_OF_SCHEMAS = frozenset(("properties", "patternProperties"))
 _LISTS_OF_SCHEMAS = frozenset(("anyOf", "allOf"))
 _SCHEMAS = frozenset(("items", "additionalProperties", "propertyNames", "not"))
+_ANNOTATIONS = frozenset(("title", "description", "examples"))
+"""Keywords that allow and refuse nothing."""
 
 
 def schema_file(name: str) -> Path:
@@ -86,11 +88,26 @@ def validator(schema: Mapping[str, Any]) -> Validator:
 
 
 @dataclass(frozen=True, slots=True)
+class MemberSchema:
+    """The schema of one member's value."""
+
+    validator: Validator
+    allowed: tuple[type, ...] = ()
+    """Types of which every value is valid: there is nothing to find, which a validator takes long to see."""
+
+
+def member_schema(schema: Mapping[str, Any]) -> MemberSchema:
+    """The schema of a member, from its strict schema."""
+    demands = {keyword: value for keyword, value in schema.items() if keyword not in _ANNOTATIONS}
+    allowed = (object,) if not demands else (str,) if demands == {"type": "string"} else ()
+    return MemberSchema(validator(schema), allowed)
+
+
+@dataclass(frozen=True, slots=True)
 class Shape:
     """The schema of a mapping, split into its members, because most of ten thousand schedules have the same values."""
 
-    members: Mapping[str, Validator]
-    """The validator of each member's value."""
+    members: Mapping[str, MemberSchema]
     required: frozenset[str]
     exclusive: tuple[frozenset[str], ...]
     """Members that exclude each other."""
@@ -111,7 +128,7 @@ def shape(schema: Mapping[str, Any]) -> Shape:
     """Split the strict schema of a mapping. Its `allOf` may only contain what must not be there together."""
     members = schema["properties"]
     return Shape(
-        members={name: validator(member) for name, member in members.items()},
+        members={name: member_schema(member) for name, member in members.items()},
         required=frozenset(schema.get("required", ())),
         exclusive=tuple(frozenset(rule["not"]["required"]) for rule in schema.get("allOf", ())),
         # Messages about missing members show the examples.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Literal
 
@@ -42,6 +43,17 @@ class Field:
         return self.part(value) if self.part else value
 
 
+@lru_cache(maxsize=4096)
+def split_schedule(stored: str) -> tuple[str, str | None]:
+    """A stored schedule without its zone, and the zone.
+
+    Only ajsync's own spelling `CRON_TZ=Zone ` is split. Every other value in the bucket stays whole, so that two
+    schedules that differ as stored also differ as shown.
+    """
+    zone, rest = split_zone(stored)
+    return (rest, zone) if zone and stored == f"CRON_TZ={zone} {rest}" else (stored, None)
+
+
 OWNER = Field("owner", "text", "owner")
 """Differs only in an adoption; otherwise the heading of the plan shows it."""
 
@@ -71,6 +83,8 @@ FIELDS = (
 )
 """In the order in which they are shown."""
 
+_read_task = attrgetter(*(field.attribute for field in FIELDS if "." not in field.attribute))
+_read_settings = attrgetter(*(field.attribute.removeprefix("settings.") for field in FIELDS if "." in field.attribute))
 _attributes = dict.fromkeys(field.attribute for field in (*FIELDS, OWNER))
 _of_task = attrgetter(*(each for each in _attributes if "." not in each))
 _of_settings = attrgetter(*(each.removeprefix("settings.") for each in _attributes if "." in each))
@@ -96,16 +110,6 @@ def ignored_by_go(task: ScheduledTask) -> tuple[str, ...]:
     return tuple(name for name, value, default in values if value not in (default, "none"))
 
 
-def split_schedule(stored: str) -> tuple[str, str | None]:
-    """A stored schedule without its zone, and the zone.
-
-    Only ajsync's own spelling `CRON_TZ=Zone ` is split. Every other value in the bucket stays whole, so that two
-    schedules that differ as stored also differ as shown.
-    """
-    zone, rest = split_zone(stored)
-    return (rest, zone) if zone and stored == f"CRON_TZ={zone} {rest}" else (stored, None)
-
-
 def content(task: ScheduledTask) -> tuple[object, ...]:
     """All of a task that is compared. It has no name, so a schedule that got another one has the same content."""
     return _of_task(task), _of_settings(task.settings)
@@ -115,12 +119,21 @@ def changed_fields(before: ScheduledTask, after: ScheduledTask) -> tuple[Field, 
     """The fields in which two values of a schedule differ; its creation and its source file are none of them."""
     if content(before) == content(after):  # true of most, and found at once
         return ()
-    return tuple(field for field in (*FIELDS, OWNER) if field.read(before) != field.read(after))
+    owner = (OWNER,) if OWNER.read(before) != OWNER.read(after) else ()
+    return *(
+        field for field, old, new in zip(FIELDS, _values(before), _values(after), strict=True) if old != new
+    ), *owner
 
 
-def shown_fields(task: ScheduledTask) -> tuple[Field, ...]:
-    """The fields of a schedule that are not at their default."""
-    return tuple(field for field in FIELDS if field.read(task) != field.default)
+def shown_fields(task: ScheduledTask) -> list[tuple[Field, Value]]:
+    """The fields of a schedule that are not at their default, each with its value."""
+    return [(field, value) for field, value in zip(FIELDS, _values(task), strict=True) if value != field.default]
+
+
+def _values(task: ScheduledTask) -> list[Value]:
+    """The values of all `FIELDS`, of which those of the settings are the last."""
+    found = (*_read_task(task), *_read_settings(task.settings))
+    return [value if field.part is None else field.part(value) for field, value in zip(FIELDS, found, strict=True)]
 
 
 def pause_object(pause: Pause) -> dict[str, Any]:

@@ -194,3 +194,15 @@ def test_a_wheel_carries_the_schemas_inside_the_package(tmp_path: Path, monkeypa
     (package / "schemas").mkdir()
     (package / "schemas/x.json").touch()
     assert schema_file("x.json") == package / "schemas/x.json"
+
+
+def test_a_type_that_needs_no_validator_is_one_of_which_the_validator_takes_every_value() -> None:
+    values: tuple[Any, ...] = (None, True, 0, -1, 1.5, "", "text", "\n", [], ["a"], {}, {"a": 1})
+    checked = 0
+    for kind in ("schedule", "defaults"):
+        for member in schema.shape(strict_schema(SCHEDULES_SCHEMA, "$defs", kind)).members.values():
+            for value in values:
+                allowed = isinstance(value, member.allowed)
+                assert not allowed or member.validator.is_valid(value)
+                checked += allowed
+    assert checked

@@ -44,14 +44,17 @@ class _Guard:
         self._line = ""
 
     def checked(self, text: str) -> str:
-        if not self.controls:
+        if not (self.controls or text.replace("\n", "").isprintable()):  # which nearly all is, and found at once
             text = _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
         # The part of the line that is written already holds no command, so only the new part changes.
         whole = self._line + text
-        if "::" in whole or "##" in whole or not whole.isascii():
-            whole = _COMMANDS.sub(self._harmless, whole)
-        written = whole[len(self._line) :]
-        self._line = _beginning(re.split(r"[\r\n]", whole)[-1])
+        # By lines: a command does not go beyond one, and among the lines of a long plan few can hold any.
+        lines = whole.split("\n")
+        for number, line in enumerate(lines):
+            if not line.isascii() or "::" in line or "##" in line:
+                lines[number] = _COMMANDS.sub(self._harmless, line)
+        written = "\n".join(lines)[len(self._line) :]
+        self._line = _beginning(lines[-1].rpartition("\r")[2])
         return written
 
     def _harmless(self, found: re.Match[str]) -> str:

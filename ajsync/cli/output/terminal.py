@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -17,6 +18,8 @@ from ajsync.text import Paint, counted, escape, plural
 
 _USUAL_WIDTH = 80
 """Columns of a terminal that does not tell how many it has."""
+_PATIENCE_SECONDS = 1.0
+"""From the beginning of some work to the bar that shows its progress."""
 
 
 @dataclass(slots=True)
@@ -142,17 +145,36 @@ def confirm(question: str, otherwise: str) -> None:
 
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show a progress bar on a terminal; yields a function to call with how many more are done.
+    """Show a progress bar on a terminal, once it takes a while; yields a function to call with how many more are done.
 
     A bar is drawn by moving the cursor, so a terminal that wants no colours gets no bar either.
     """
     if verbosity.quiet or not has_colour(sys.stderr):
         yield lambda _count: None
         return
-    from rich.console import Console
+    with ExitStack() as stack:
+        done, began = 0, time.monotonic()
+        advance: Callable[[int], None] | None = None
+
+        def count(more: int) -> None:
+            nonlocal done, advance
+            done += more
+            if advance is not None:
+                advance(more)
+            elif time.monotonic() - began > _PATIENCE_SECONDS:
+                advance = stack.enter_context(_bar(what, total, began))
+                advance(done)
+
+        yield count
+
+
+@contextmanager
+def _bar(what: str, total: int, began: float) -> Iterator[Callable[[int], None]]:
+    from rich.console import Console  # takes a tenth of a second, in which most applies end
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=total)
+        bar.tasks[0].start_time = began
         yield lambda count: bar.advance(task, count)

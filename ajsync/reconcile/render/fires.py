@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
-from ajsync.asyncjobs.due import Upcoming
+from ajsync.asyncjobs.due import Upcoming, timing
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.reconcile.render.times import in_zone
 from ajsync.schedule import Timetable
@@ -41,9 +42,16 @@ class FireTimes:
         self._now = now.astimezone(UTC)
         self._upcoming = Upcoming(to_nanoseconds(self._now) + 1, _COUNT)
         self._known: dict[tuple[Timetable, tuple[int, ...]], Fires] = {}
+        self._by_timing: dict[Hashable, Fires] = {}
 
     def of(self, task: ScheduledTask) -> Fires:
         """The next fires of `task`; an `@every` has them only once it is stored, which gives it its phase."""
+        known = timing(task)
+        if known not in self._by_timing:
+            self._by_timing[known] = self._find(task)
+        return self._by_timing[known]
+
+    def _find(self, task: ScheduledTask) -> Fires:
         found = self._upcoming.of(task)
         if found.timetable is None:
             return Fires((), (one_line(f"cannot be computed: {found.reason}"),), amiss=True)

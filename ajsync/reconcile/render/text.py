@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from functools import partial
+from functools import lru_cache, partial
 
 from ajsync.asyncjobs.queues import stated
 from ajsync.errors import AjsyncError
@@ -50,7 +50,9 @@ _PAUSED = 10
 """How many paused schedules are listed."""
 _GUTTER = "│ "
 """Precedes each line of a payload: GitHub would take one that begins with `::` for a command."""
-_STYLES = {"note": "faint", "amiss": "update", "content": "", "added": "new", "removed": "old"}
+_STYLES = {"value": "", "note": "faint", "amiss": "update", "content": "", "added": "new", "removed": "old"}
+_SENTENCES = frozenset(("value", "note", "amiss"))
+"""The tones of rows that are broken to the width; the others are lines of a payload."""
 
 
 def render_text(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOptions) -> str:
@@ -134,24 +136,31 @@ def _change(
     yield f"{heading}  {paint('faint', where)}" if where else heading
     rows = change_rows(change, show_payload=options.show_payload)
     width = min(max((cells(row.before) for row in rows if row.before is not None), default=0), _WIDEST)
+    whole = options.width is None and not options.colour  # a plan in a pipe may be very long
     for row in (*rows, *next_rows(change, fires)):
-        yield from _row(row, width, paint, prose)
+        if whole and row.before is None and row.tone in _SENTENCES:
+            yield _label(row.label, LABEL) + row.text
+        else:
+            yield from _row(row, width, paint, prose)
     yield ""
 
 
 def _row(row: PlanRow, width: int, paint: Paint, prose: _Prose, label_width: int = LABEL) -> list[str]:
     indent = 4 + label_width
-    label = f"    {row.label}{' ' * max(label_width - cells(row.label), 2)}"
+    label = _label(row.label, label_width)
     if row.before is not None:
         padding = " " * (width - cells(row.before))
         arrow = paint("faint", "→")
         return prose(f"{label}{paint('old', row.before)}{padding} {arrow} {paint('new', row.text)}", indent=indent)
-    if row.tone == "value":
-        return prose(label + row.text, indent=indent)
     text = paint(_STYLES[row.tone], row.text)
-    if row.tone in ("note", "amiss"):
+    if row.tone in _SENTENCES:
         return prose(label + text, indent=indent)
     return [f"{label}{paint('faint', _GUTTER)}{text}".rstrip()]
+
+
+@lru_cache
+def _label(text: str, width: int) -> str:
+    return f"    {text}{' ' * max(width - cells(text), 2)}"
 
 
 def _queues(plan: Plan, paint: Paint, prose: _Prose) -> Iterator[str]:

@@ -99,3 +99,24 @@ def test_equal_schedules_are_searched_once() -> None:
 def test_the_answer_does_not_depend_on_the_zone_of_now() -> None:
     one = task("A", schedule="CRON_TZ=Asia/Kolkata @hourly")
     assert FireTimes(NOW.astimezone(ZoneInfo("Asia/Kolkata"))).of(one) == TIMES.of(one)
+
+
+def test_what_tasks_share_is_found_once_and_what_they_do_not_share_is_theirs() -> None:
+    settings = (
+        Managed(OWNER),
+        Managed(OWNER, jitter=HOUR),
+        Managed(OWNER, jitter=5 * HOUR),
+        Managed(OWNER, from_="2027-03-01"),
+        Managed(OWNER, until="2026-11-25"),
+        Managed(OWNER, except_=("2026-11-24",)),
+    )
+    tasks = [
+        task(name, schedule=schedule, created_at=created_at, managed=managed)
+        for name in ("A", "B")
+        for schedule in ("@daily", "@every 7h", "CRON_TZ=Europe/Malta @daily")
+        for created_at in (0, CREATED_AT, CREATED_AT + HOUR)
+        for managed in settings
+    ]
+    together = FireTimes(NOW)
+    assert [together.of(each) for each in tasks] == [FireTimes(NOW).of(each) for each in tasks]
+    assert together.of(tasks[0]) is together.of(task("C", schedule="@daily", created_at=0))
