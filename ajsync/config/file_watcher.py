@@ -20,7 +20,7 @@ from ajsync.waiting import first_of
 log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 1.0
-_SHARE = 0.004
+_SHARE = 0.002
 """The share of time that checks may take. With very many files they are less frequent."""
 _REPORTED_SHARE = 0.1
 """The same while the operating system keeps reporting changes."""

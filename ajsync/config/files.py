@@ -110,29 +110,33 @@ class Folder:
         so each file would be found three times. Python's own glob skips folders that it cannot list, and the schedules
         in skipped files would be deleted.
         """
+        return [Path(name) for name in self.expand_names(pattern)]
+
+    def expand_names(self, pattern: str) -> list[str]:
+        """The same as texts: who looks at a thousand files each second has no use for paths, which take longer."""
         try:
             parts = PurePosixPath(pattern).parts
             # Several ** in a row mean the same as one.
             parts = tuple(part for part, following in pairwise((*parts, "")) if not part == following == "**")
-            return list(self._search(self.path, (*parts, "*") if parts[-1] == "**" else parts, set()))
+            return list(self._search(str(self.path), (*parts, "*") if parts[-1] == "**" else parts, set()))
         except OSError as error:
             raise Unlistable(f"{error.filename} cannot be listed: {error.strerror}") from None
 
-    def _search(self, folder: Path, parts: tuple[str, ...], seen: set[tuple[int, int, int]]) -> Iterator[Path]:
+    def _search(self, folder: str, parts: tuple[str, ...], seen: set[tuple[int, int, int]]) -> Iterator[str]:
         """What matches in a folder, and what will be a problem: a link that is not followed, or a folder.
 
         `seen` has the folders that were searched, with the number of parts left, because links may form a circle.
         """
         first, rest = parts[0], parts[1:]
         if not _MAGIC.intersection(first):
-            path = folder / first
+            named = Path(folder, first)
             if not rest:
-                if os.path.lexists(path):
-                    yield path
-            elif path.is_dir():
-                yield from self._search_below(path, path.is_symlink(), rest, seen)
+                if os.path.lexists(named):
+                    yield str(named)
+            elif named.is_dir():
+                yield from self._search_below(str(named), named.is_symlink(), rest, seen)
             return
-        status = folder.stat()
+        status = Path(folder).stat()
         key = (status.st_dev, status.st_ino, len(parts))
         if key in seen:
             return
@@ -147,19 +151,19 @@ class Folder:
             name = entry.name
             if (name.startswith(".") and not first.startswith(".")) or not matches(name):
                 continue
-            path, linked = folder / name, entry.is_symlink()
+            path, linked = entry.path, entry.is_symlink()
             if not rest and first != "*":
                 yield path
-            elif (path if linked else entry).is_dir():  # what an entry says of a link can be an error
+            elif Path(path).is_dir() if linked else entry.is_dir():  # what an entry says of a link can be an error
                 if rest:
                     yield from self._search_below(path, linked, rest, seen)
             elif not rest:
                 yield path
 
     def _search_below(
-        self, folder: Path, linked: bool, parts: tuple[str, ...], seen: set[tuple[int, int, int]]
-    ) -> Iterator[Path]:
-        if linked and self.refuses(folder, spelled=True) is not None:
+        self, folder: str, linked: bool, parts: tuple[str, ...], seen: set[tuple[int, int, int]]
+    ) -> Iterator[str]:
+        if linked and self.refuses(Path(folder), spelled=True) is not None:
             yield folder
         else:
             yield from self._search(folder, parts, seen)

@@ -13,8 +13,8 @@ from ajsync.config.files import Folder, Unlistable
 from ajsync.config.versions import FileStatus, file_status
 from ajsync.files import way
 
-FileState: TypeAlias = tuple[list[str], dict[Path, FileStatus]]
-"""The errors of patterns, and the state of each file."""
+FileState: TypeAlias = tuple[list[str], dict[str, FileStatus]]
+"""The errors of patterns, and the state of each file by its path."""
 
 
 @dataclass(slots=True)
@@ -33,12 +33,12 @@ class Inputs:
 
         Links are followed, so a change is seen however the content was replaced.
         """
-        paths, problems = self._look()
-        return problems, {path: file_status(path) for path in paths}
+        names, problems = self._look()
+        return problems, {name: file_status(name) for name in names}
 
     def watched(self) -> Watched:
         """The folders in which something changes when one of the files changes, or a link on the way to it."""
-        paths, _ = self._look()
+        paths = {*map(Path, self._look()[0])}
         roots = {self.folder.root(pattern) for pattern in self.patterns} if self.folder else set()
         parents = {path.parent for path in paths}
         shallow = {each for each in parents if each.is_dir()}
@@ -48,16 +48,16 @@ class Inputs:
         deep = {root for root in roots if root.is_dir()}
         return Watched(frozenset(deep), frozenset(shallow - deep))
 
-    def _look(self) -> tuple[set[Path], list[str]]:
+    def _look(self) -> tuple[set[str], list[str]]:
         """The files that are named or matched, and the errors of patterns."""
-        paths, problems = set(self.files), []
+        names, problems = {*map(str, self.files)}, []
         if self.folder is not None:
             for pattern in self.patterns:
                 try:
-                    paths.update(self.folder.expand(pattern))
+                    names.update(self.folder.expand_names(pattern))
                 except (Unlistable, RecursionError) as error:
                     problems.append(str(error))
-        return paths, problems
+        return names, problems
 
 
 @dataclass(frozen=True, slots=True)
