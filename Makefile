@@ -50,7 +50,8 @@ lint: $(VENV)/.installed
 .PHONY: test
 test: $(VENV)/.installed
 # Collecting once first writes the bytecode of the tests, which each process would make for itself at the same time.
-	@$(BIN)/python -m pytest --collect-only -qq >/dev/null || true
+	@ls tests/__pycache__/conftest.*-pytest-*.pyc >/dev/null 2>&1 \
+		|| $(BIN)/python -m pytest --collect-only -qq >/dev/null || true
 	$(BIN)/python -m pytest -n 6 --dist worksteal
 
 # Each process writes a file of its own; they are put together at the end. What is measured runs slower, so a test may take

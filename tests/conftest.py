@@ -1,10 +1,11 @@
-"""Fixtures that all tests share: real servers, and a home folder of the test's own."""
+"""Fixtures that all tests share: real servers, and an empty home folder."""
 
 from __future__ import annotations
 
 import gc
 import logging
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,15 +21,32 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long an example takes depends on the machine, and says nothing of a rule.
 # The tests run often, and find in many runs of few examples what one of many finds: `--hypothesis-profile=thorough`.
-settings.register_profile("ajsync", deadline=None, max_examples=50)
+settings.register_profile("ajsync", deadline=None, max_examples=25)
 settings.register_profile("thorough", deadline=None, max_examples=1000)
 # A mutant meets the same examples in every run, and a failure is enough: the smallest example does not matter.
 settings.register_profile(
-    "mutants", deadline=None, max_examples=50, derandomize=True, phases=(Phase.explicit, Phase.generate)
+    "mutants", deadline=None, max_examples=25, derandomize=True, phases=(Phase.explicit, Phase.generate)
 )
 settings.load_profile("ajsync")
 
 StartServer = Callable[..., NatsServer]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the slow tests, or one process would be at the last of them when all others are done.
+
+    With `--dist worksteal` each process first gets a block of the list. All get as many slow ones.
+    """
+    slow = [each for each in items if each.get_closest_marker("slow")]
+    others = [each for each in items if not each.get_closest_marker("slow")]
+    ordered: list[pytest.Item] = []
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    for process in range(processes):
+        first = slow[process::processes]
+        rest = (len(items) - len(ordered)) // (processes - process) - len(first)
+        ordered += first + others[:rest]
+        del others[:rest]
+    items[:] = ordered + others
 
 
 def pytest_collection_finish() -> None:
@@ -93,12 +111,16 @@ def log_level() -> None:
         root.removeHandler(handler)  # it writes to what was standard error in that test, and is closed now
 
 
+@pytest.fixture(scope="session")
+def home_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where each test finds its home folder. To make one for each would take as long as most tests do."""
+    return tmp_path_factory.mktemp("home")
+
+
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home folder of the test's own, so that no test reads or writes the contexts of whoever runs it."""
-    folder = tmp_path / "home"
-    folder.mkdir()
-    monkeypatch.setenv("HOME", str(folder))
+def home(home_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty home folder, so that no test reads or writes the contexts of whoever runs it."""
+    monkeypatch.setenv("HOME", str(home_folder))
     for variable in [*os.environ]:
         if variable.startswith(("NATS_", "AJC_", "AJSYNC_")) or variable in (
             "CONTEXT",
@@ -106,4 +128,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             *CI_VARIABLES,
         ):
             monkeypatch.delenv(variable)
-    return folder
+    yield home_folder
+    for left in home_folder.iterdir():
+        if left.is_dir() and not left.is_symlink():
+            shutil.rmtree(left)
+        else:
+            left.unlink()

@@ -50,12 +50,12 @@ class GoWatcher:
 
     async def until_taken(self, writes: int) -> None:
         """Wait until it has seen so many writes."""
-        async with asyncio.timeout(10), self.seen:
+        async with asyncio.timeout(60), self.seen:
             await self.seen.wait_for(lambda: self.taken >= writes)
 
     async def until(self, name: str, schedules: list[str]) -> None:
         """Wait until the timers of `name` are these."""
-        async with asyncio.timeout(10), self.seen:
+        async with asyncio.timeout(60), self.seen:
             await self.seen.wait_for(lambda: self.timers[name] == schedules)
 
 

@@ -11,7 +11,7 @@ import sysconfig
 import time
 from pathlib import Path
 
-_START_SECONDS = 10
+_START_SECONDS = 60
 
 
 def nats_server_binary() -> str:
@@ -70,7 +70,7 @@ class NatsServer:
         """Stop it, by default as a crash does; the data stays."""
         if self.process is not None:
             self.process.send_signal(sig)
-            self.process.wait(10)
+            self.process.wait(60)
             self.process = None
 
     def restart(self) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ajsync.config import load_configuration, schema_file
+from tests.cli.launcher import with_launcher
 from tests.cli.processes import DEADLINE_SECONDS, wait_until
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -30,10 +31,10 @@ def temporary(tmp_path: Path) -> Path:
 @contextmanager
 def demo(temporary: Path, path: Path | None = None) -> Iterator[subprocess.Popen[str]]:
     """The demo as a process; what is first on its PATH can be given."""
-    folders = [*([path] if path else []), Path(sys.executable).parent, os.environ["PATH"]]
+    before = with_launcher(os.environ["PATH"])
     with subprocess.Popen(
         [EXAMPLES / "quickstart" / "demo.sh"],
-        env={**os.environ, "TMPDIR": str(temporary), "PATH": os.pathsep.join(map(str, folders))},
+        env={**os.environ, "TMPDIR": str(temporary), "PATH": f"{path}{os.pathsep}{before}" if path else before},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -13,6 +13,7 @@ from nats.js.errors import NotFoundError
 from ajsync.asyncjobs.model import ScheduledTask, encode_scheduled_task
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, SCHEDULE_SUBJECT
 from tests.messages import Message
+from tests.waiting import PATIENCE
 
 
 def put(url: str, tasks: Iterable[ScheduledTask]) -> None:
@@ -26,7 +27,7 @@ def put_values(url: str, values: dict[str, bytes], *, prefix: str = SCHEDULE_SUB
     async def store() -> None:
         client = await nats.connect(url)
         for name, value in values.items():
-            await client.jetstream().publish(prefix + name, value)
+            await client.jetstream(timeout=PATIENCE).publish(prefix + name, value)
         await client.close()
 
     asyncio.run(store())
@@ -36,10 +37,10 @@ async def messages(client: Client) -> dict[int, Message]:
     """The messages of the bucket, by their revisions; none if there is no bucket."""
     found = {}
     with suppress(NotFoundError):
-        last = (await client.jetstream().stream_info(CONFIGURATION_STREAM)).state.last_seq
+        last = (await client.jetstream(timeout=PATIENCE).stream_info(CONFIGURATION_STREAM)).state.last_seq
         for revision in range(1, last + 1):
             with suppress(NotFoundError):  # a later revision of its key has replaced it
-                message = await client.jetstream().get_msg(CONFIGURATION_STREAM, revision)
+                message = await client.jetstream(timeout=PATIENCE).get_msg(CONFIGURATION_STREAM, revision)
                 data = (message.data or b"").decode()
                 found[revision] = Message(message.subject or "", dict(message.headers or {}), data)
     return found

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 
 WAIT_SECONDS = 30.0
+PATIENCE = 60.0
+"""How many seconds a test waits for an answer of the server, where nats-py would give up after half a second."""
 _LOOK_SECONDS = 0.01
 
 

@@ -27,7 +27,7 @@ from ajsync.timestamp import NANOSECONDS
 from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import context_for_server
 from ajsync.transport.publisher import Write, publish_all
-from docs.draw.stage import Stage
+from docs.draw.stage import PROGRAM, Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,10 @@ class Scene:
     """The command line and what it showed, with the codes of colours."""
 
 
-def scenes() -> Iterator[Scene]:
-    """Each scene in turn: each goes on where the one before has ended."""
+def scenes(program: Sequence[str] = PROGRAM) -> Iterator[Scene]:
+    """Each scene in turn: each goes on where the one before has ended. `program` is as for a stage."""
     with tempfile.TemporaryDirectory() as name:
-        stage = Stage(Path(name))
+        stage = Stage(Path(name), program)
         with stage.running("dev", until=stage.context.exists):
             yield from _change(stage)
             yield from _failure(stage)

@@ -7,20 +7,23 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from docs.draw.terminal import on_terminal
 
 _PROJECT = Path(__file__).parents[2] / "examples" / "quickstart"
-_SECONDS = 30
+_SECONDS = 120
+PROGRAM = (sys.executable, "-m", "ajsync")
 
 
 class Stage:
     """A copy of the example project, with a folder of its own for NATS contexts."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, program: Sequence[str] = PROGRAM) -> None:
+        """`program` is what runs a command, whose words follow."""
+        self._program = program
         self.schedules = folder / "quickstart" / "schedules"
         shutil.copytree(_PROJECT, self.schedules.parent)
         configuration = folder / "configuration"
@@ -38,7 +41,8 @@ class Stage:
     def show(self, *arguments: str, columns: int, answer: str) -> str:
         """What a command shows on a terminal, with the codes of colours; a question is answered with `answer`."""
         return on_terminal(
-            *_program(arguments),
+            *self._program,
+            *arguments,
             folder=self.schedules.parent,
             environment=self._environment,
             columns=columns,
@@ -48,7 +52,7 @@ class Stage:
     def call(self, *arguments: str) -> str:
         """Run a command that has to succeed; its output."""
         done = subprocess.run(
-            _program(arguments),
+            [*self._program, *arguments],
             cwd=self.schedules.parent,
             env={**os.environ, **self._environment},
             stdin=subprocess.DEVNULL,
@@ -63,7 +67,7 @@ class Stage:
     def running(self, *arguments: str, until: Callable[[], bool]) -> Iterator[None]:
         """Run a command in the background while the block runs, which begins once something holds."""
         with subprocess.Popen(
-            _program(arguments),
+            [*self._program, *arguments],
             cwd=self.schedules.parent,
             env={**os.environ, **self._environment},
             stdin=subprocess.DEVNULL,
@@ -86,7 +90,3 @@ class Stage:
         text = path.read_text(encoding="utf-8")
         assert text.count(old) == 1, old
         path.write_text(text.replace(old, new), encoding="utf-8")
-
-
-def _program(arguments: tuple[str, ...]) -> tuple[str, ...]:
-    return (sys.executable, "-m", "ajsync", *arguments)

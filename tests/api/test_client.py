@@ -129,7 +129,7 @@ async def test_context_and_server_exclude_each_other() -> None:
 async def test_watch_gives_what_is_there_and_then_each_change(client: ajsync.Client) -> None:
     await client.new_scheduled_task("A", "@daily", "EMAIL", MONTHLY)
     seen = []
-    async with asyncio.timeout(20), aclosing(client.watch()) as changes:
+    async with asyncio.timeout(60), aclosing(client.watch()) as changes:
         async for change in changes:
             seen.append((change.name, change.task and change.task.schedule, change.initial))
             match len(seen):
@@ -188,7 +188,7 @@ async def test_tail_gives_what_happens_to_the_work_of_the_selected_schedules(cli
     for name in "AB":
         await client.new_scheduled_task(name, "@hourly", "EMAIL", MONTHLY)
     selection = ajsync.Selection.of(names=["B"])
-    async with asyncio.timeout(20), aclosing(client.tail(selection)) as news:
+    async with asyncio.timeout(60), aclosing(client.tail(selection)) as news:
         hearing = asyncio.ensure_future(anext(news))
         while not hearing.done():  # once it listens
             for name in "AB":

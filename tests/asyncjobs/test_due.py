@@ -215,7 +215,7 @@ def bound(days: float | None) -> str:
     return days_text((ORDINAL + days,) * 2) if isinstance(days, int) else format_timestamp(instant(days))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(seasonal())
 def test_the_fires_in_a_season_are_those_without_it_less_those_out_of_it(
     found: tuple[Times, Times, Callable[[int], bool]],

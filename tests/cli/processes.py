@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
-from tests.cli.forked import DEADLINE_SECONDS, run_command
+from tests.cli.forked import DEADLINE_SECONDS, Running, run_command, start_command
 
 __all__ = ["DEADLINE_SECONDS", "ajsync", "background", "silent_server", "wait_until"]
 
@@ -27,21 +26,30 @@ def ajsync(folder: Path, *arguments: str, **environment: str) -> subprocess.Comp
 @contextmanager
 def background(
     folder: Path, *arguments: str, stderr: IO[bytes] | int = subprocess.PIPE, **environment: str
-) -> Iterator[subprocess.Popen[str]]:
+) -> Iterator[Running]:
     """Run `ajsync` in `folder` while the block runs; what is left of it then is killed."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "ajsync", *arguments],
-        cwd=folder,
-        env=_environment(environment),
-        stdout=subprocess.PIPE,
-        stderr=stderr,
-        stdin=subprocess.DEVNULL,
-        text=True,
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+    with ExitStack() as pipes:
+        output, printed = _pipe(pipes)
+        errors = None
+        if stderr == subprocess.PIPE:
+            errors, told = _pipe(pipes)
+        else:
+            told = stderr if isinstance(stderr, int) else stderr.fileno()
+        process = start_command(folder, arguments, {**os.environ, **environment}, (os.devnull, printed, told))
+    process.stdout, process.stderr = output, errors
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.close()
+
+
+def _pipe(writers: ExitStack) -> tuple[IO[str], int]:
+    """A pipe: the end to read from, and the one to write to, which `writers` closes."""
+    reader, writer = os.pipe()
+    writers.callback(os.close, writer)
+    return os.fdopen(reader), writer
 
 
 @contextmanager
@@ -53,7 +61,7 @@ def silent_server() -> Iterator[str]:
 
 def wait_until(
     condition: Callable[[], bool],
-    process: subprocess.Popen[str] | None = None,
+    process: subprocess.Popen[str] | Running | None = None,
     *,
     seconds: float = DEADLINE_SECONDS,
 ) -> None:
@@ -65,7 +73,3 @@ def wait_until(
             raise AssertionError(f"it ended with {process.returncode}:\n{output}\n{errors}")
         assert time.monotonic() < deadline, "it took too long"
         time.sleep(0.01)
-
-
-def _environment(extra: dict[str, str]) -> dict[str, str]:
-    return {**os.environ, "PYTHONWARNINGS": "error", **extra}

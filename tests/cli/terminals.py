@@ -24,7 +24,7 @@ class Terminal:
 
     def __init__(
         self,
-        *command: str,
+        *command: str | Path,
         folder: Path | None = None,
         lines: int = 24,
         environment: Mapping[str, str] = MappingProxyType({}),
@@ -100,14 +100,14 @@ def on_terminal(
     )
     shown, decoder = "", _decoder()
     deadline = time.monotonic() + DEADLINE_SECONDS
-    while select.select([ours], [], [], 0)[0] or (process.exitcode is None and time.monotonic() < deadline):
+    while select.select([ours], [], [], 0)[0] or (process.poll() is None and time.monotonic() < deadline):
         if select.select([ours], [], [], 0.05)[0]:
             shown += decoder.decode(os.read(ours, 65536))
     process.kill()
-    process.join()
+    ended = process.wait()
     os.close(theirs)
     os.close(ours)
-    assert process.exitcode == code, shown
+    assert ended == code, shown
     return shown
 
 

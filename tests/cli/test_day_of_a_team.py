@@ -109,6 +109,7 @@ def tasks(server: NatsServer) -> int:
     return asyncio.run(count())
 
 
+@pytest.mark.slow
 def test_a_day_of_a_team_of_two(project: Path, run: Run, server: NatsServer) -> None:
     # Jane brings the project to both environments, which leave each other alone in the bucket.
     assert ajsync(project, "validate", "--all-environments").returncode == 0

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from ajsync.reconcile.saved import load_plan, save_plan
+from tests.cli.launcher import launcher
 from tests.cli.places import SCHEDULES, Place
 from tests.cli.processes import ajsync
 from tests.cli.terminals import Terminal
@@ -75,7 +75,7 @@ def test_the_question_says_where_and_how_much(place: Place, arguments: list[str]
     assert place.run("apply", "--yes", "-e", "prod").returncode == 0
     (place.folder / "schedules" / "a.yaml").write_text(SCHEDULES.replace("A:", "B:").replace("@daily", "@hourly"))
     given = [each.format(prod=place.prod.url) for each in arguments]
-    terminal = Terminal(sys.executable, "-m", "ajsync", "apply", *given, folder=place.folder)
+    terminal = Terminal(launcher(), "apply", *given, folder=place.folder)
     terminal.wait_for(question.format(prod=place.prod.url))
     assert terminal.end("n\n") == 1
     assert place.run("list", "--names", "-e", "prod").stdout == "A\n"

@@ -28,6 +28,7 @@ def project(project: Path, server: NatsServer) -> Path:
     return project
 
 
+@pytest.mark.slow
 async def test_killed_between_delete_and_create_the_next_apply_brings_it_back_first(
     project: Path, server: NatsServer
 ) -> None:

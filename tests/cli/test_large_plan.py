@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.cli.launcher import launcher
 from tests.cli.processes import ajsync
 from tests.cli.terminals import Terminal, on_terminal
 from tests.nats_server import NatsServer
@@ -24,7 +24,7 @@ def project(project: Path) -> Path:
 
 def test_what_is_left_out_on_a_terminal_is_said_and_applied(project: Path, server: NatsServer) -> None:
     ajsync(project, "init", "--bucket", "--server", server.url)
-    terminal = Terminal(sys.executable, "-m", "ajsync", "apply", "--server", server.url, folder=project)
+    terminal = Terminal(launcher(), "apply", "--server", server.url, folder=project)
     terminal.wait_for("301 to create?")
     assert LEFT_OUT in terminal.shown
     assert "JOB_004" in terminal.shown

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.reconcile.apply.record import add_to_record
 from ajsync.transport.connection import connect
 from ajsync.transport.context import context_for_server
+from tests.cli.launcher import launcher
 from tests.cli.processes import ajsync, background, wait_until
 from tests.cli.terminals import Terminal
 from tests.git.repositories import commit, git, repository
@@ -178,7 +178,7 @@ def test_what_is_applied_while_somebody_thinks_counts(project: Path, run: Run, s
     commit(project, at=THEN + 180)
     newer = Commit(git(project, "rev-parse", "HEAD"), (THEN + 180) * 10**9)
     git(project, "checkout", "--quiet", "main~1")
-    terminal = Terminal(sys.executable, "-m", "ajsync", "apply", "--server", server.url, folder=project)
+    terminal = Terminal(launcher(), "apply", "--server", server.url, folder=project)
     terminal.wait_for("Apply to")
     asyncio.run(add(server, RecordedApply(1, "octocat", newer)))
     assert terminal.end("y\n") == 4

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.cli.launcher import launcher
 from tests.cli.processes import ajsync, background, wait_until
 from tests.cli.terminals import Terminal
 from tests.nats_server import NatsServer
@@ -68,7 +68,7 @@ def test_the_question_counts_renames_and_still_ends_with_the_deletes(
     project: Path, run: Run, server: NatsServer
 ) -> None:
     write(project, "NEW", MANY - 2)
-    terminal = Terminal(sys.executable, "-m", "ajsync", "apply", "--server", server.url, folder=project)
+    terminal = Terminal(launcher(), "apply", "--server", server.url, folder=project)
     terminal.wait_for("[y/N]")
     assert terminal.end("n\n") == 1
     assert f"{MANY - 2} to rename, \x1b[1m2 to delete\x1b[0m?" in terminal.shown

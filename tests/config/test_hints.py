@@ -359,7 +359,7 @@ SPELLED = (
 PIECES = st.lists(st.sampled_from(SPELLED.split("~")), max_size=20).map("".join)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(
     TEXTS | PIECES | TEXTS.map(lambda text: HEAD + "    payload: " + text) | PIECES.map(lambda text: HEAD + text),
     st.booleans(),

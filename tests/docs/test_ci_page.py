@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.transport.connection import connect
 from ajsync.transport.context import context_for_server
+from tests.cli.launcher import with_launcher
 from tests.cli.processes import DEADLINE_SECONDS
 from tests.conftest import StartServer
 from tests.docs.pages import DOCS, blocks
@@ -44,7 +44,7 @@ def repository(tmp_path: Path, start_server: StartServer, passwords: None) -> Pa
 
 def job(folder: Path, script: str, user: str) -> subprocess.CompletedProcess[str]:
     """Run the scripts of a job, one after the other in one shell, with the context of a user in a file."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    path = with_launcher(os.environ["PATH"])
     return subprocess.run(
         ["sh", "-e", "-c", script],
         cwd=folder,

@@ -13,6 +13,7 @@ from docs.draw.pictures import TERMINALS
 from docs.draw.scenes import Scene, scenes
 from docs.draw.steady import steady
 from docs.draw.terminal import digest_of, draw_terminal, is_current
+from tests.cli.launcher import launcher
 from tests.docs.pages import PAGES
 
 PICTURE = re.compile(r"!\[([^\]]*)\]\(([^)]+)\)")
@@ -21,7 +22,7 @@ PICTURE = re.compile(r"!\[([^\]]*)\]\(([^)]+)\)")
 @pytest.fixture(scope="module")
 def shown() -> Sequence[Scene]:
     """What the commands of the pictures print now."""
-    return [*scenes()]
+    return [*scenes([str(launcher())])]
 
 
 def test_every_picture_of_a_terminal_is_up_to_date(shown: Sequence[Scene]) -> None:

@@ -13,15 +13,15 @@ import pytest
 from hatchling.build import prepare_metadata_for_build_wheel
 
 from ajsync.version import __version__
+from tests.cli.launcher import launcher
 from tests.cli.processes import DEADLINE_SECONDS
 from tests.docs.pages import README, ROOT, blocks
 
 
 def quick_start(page: Path) -> subprocess.CompletedProcess[str]:
     """The quick start of a page, done with this `ajsync` as `make dist` does it with a wheel."""
-    bin = Path(sys.executable).parent
     return subprocess.run(
-        [sys.executable, ROOT / ".ci" / "quick_start.py", "--page", page, "--bin", bin],
+        [sys.executable, ROOT / ".ci" / "quick_start.py", "--page", page, "--bin", launcher().parent],
         capture_output=True,
         text=True,
         timeout=2 * DEADLINE_SECONDS,

@@ -28,6 +28,7 @@ from tests.cli.processes import background
 from tests.docs.pages import DOCS, ROOT, blocks, rows
 from tests.nats_server import NatsServer
 from tests.tasks import task
+from tests.waiting import PATIENCE
 from tests.web import ask
 
 pytestmark = pytest.mark.anyio
@@ -47,10 +48,12 @@ async def prepare(server: NatsServer, *schedules: ScheduledTask) -> None:
     configs = [stream_configuration(stream) for stream in (CONFIGURATION_STREAM, ELECTIONS_STREAM, TASKS_STREAM)]
     queue = {"name": "CHORIA_AJ_Q_EMAIL", "subjects": ["CHORIA_AJ.Q.EMAIL.>"], "retention": "workqueue"}
     for config in (*configs, queue):
-        answer = await client.request(f"$JS.API.STREAM.CREATE.{config['name']}", json.dumps(config).encode())
+        subject, body = f"$JS.API.STREAM.CREATE.{config['name']}", json.dumps(config).encode()
+        answer = await client.request(subject, body, timeout=PATIENCE)
         assert b'"error"' not in answer.data
+    jetstream = client.jetstream(timeout=PATIENCE)
     for schedule in schedules:
-        await client.jetstream().publish(SCHEDULE_SUBJECT + schedule.name, encode_scheduled_task(schedule))
+        await jetstream.publish(SCHEDULE_SUBJECT + schedule.name, encode_scheduled_task(schedule))
     await client.close()
 
 
@@ -141,7 +144,7 @@ async def test_the_log_on_the_page_is_what_a_scheduler_logs(server: NatsServer, 
         logged = await read_log(process.stderr, "Created task")
         process.send_signal(signal.SIGTERM)
         logged += await read_log(process.stderr, "Stopped")
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
     missing = {masked(line) for line in shown.text.splitlines()} - {masked(line) for line in logged}
     assert not missing
 

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -16,6 +15,7 @@ import pytest
 
 from docs.draw.steady import steady
 from docs.draw.terminal import on_terminal
+from tests.cli.launcher import with_launcher
 from tests.cli.processes import DEADLINE_SECONDS, wait_until
 from tests.docs.pages import DOCS, Block, blocks
 
@@ -55,7 +55,7 @@ def environment() -> Mapping[str, str]:
 
     The folder of contexts is named because `ajc` does not look at HOME.
     """
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    path = with_launcher(os.environ["PATH"])
     return {**os.environ, "PATH": path, "XDG_CONFIG_HOME": str(Path.home() / ".config"), "NO_COLOR": "1"}
 
 
@@ -113,6 +113,7 @@ def shown_at_last(folder: Path, command: str, expected: str) -> str:
         time.sleep(0.2)
 
 
+@pytest.mark.slow
 def test_the_tutorial_goes_as_it_is_written(tmp_path: Path, home: Path) -> None:
     play(tmp_path, home)
     assert not (home / CONTEXT).exists()

@@ -13,6 +13,7 @@ from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, SCHEDULE_SUBJECT
 from ajsync.transport.connection import connect
 from ajsync.transport.context import context_for_server
+from tests.waiting import PATIENCE
 
 
 def make_bucket(url: str) -> None:
@@ -33,7 +34,7 @@ def stored(url: str) -> dict[str, dict[str, Any]]:
 
     async def read() -> dict[str, dict[str, Any]]:
         client = await nats.connect(url)
-        jetstream = client.jetstream()
+        jetstream = client.jetstream(timeout=PATIENCE)
         try:
             state = (await jetstream.stream_info(CONFIGURATION_STREAM, subjects_filter=f"{SCHEDULE_SUBJECT}*")).state
             messages = [

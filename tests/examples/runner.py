@@ -19,6 +19,7 @@ from typing import Any
 
 import yaml
 
+from tests.cli.launcher import launcher
 from tests.cli.processes import DEADLINE_SECONDS
 from tests.examples.commands import ROOT
 
@@ -28,6 +29,15 @@ STEPS: list[dict[str, Any]] = ACTION["runs"]["steps"]
 _EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}")
 _RUNS_AFTER_A_FAILURE = re.compile(r"always\(\)|!cancelled\(\)")
 _NAME = re.compile(r"\b(?:inputs|github|runner|steps)\.[A-Za-z_.-]+")
+_FORKING = """\
+#!/bin/sh
+if [ "$1 $2 $3" = "-I -m ajsync" ]; then
+    shift 3
+    exec "{launcher}" "$@"
+fi
+exec "${{0}}3" "$@"
+"""
+"""What stands in for Python."""
 
 
 @dataclass(slots=True)
@@ -40,6 +50,8 @@ class Runner:
     event: str = "pull_request"
     no_artifacts: bool = False
     """Whether the store of artifacts has trouble."""
+    forked: bool = False
+    """Whether `ajsync` is forked off, for tests in which nothing could lead an interpreter astray."""
     output: str = field(default="", init=False)
     """What the steps have printed."""
 
@@ -52,7 +64,12 @@ class Runner:
         (packages / "ajsync.pth").write_text(f"{ROOT}\n{sysconfig.get_path('purelib')}\n")
         (python / "pyvenv.cfg").write_text(f"home = {Path(sys.executable).resolve().parent}\n")
         (python / "bin").mkdir()
-        (python / "bin" / "python").symlink_to(sys.executable)
+        (python / "bin" / "python3").symlink_to(sys.executable)
+        if self.forked:
+            (python / "bin" / "python").write_text(_FORKING.format(launcher=launcher()))
+            (python / "bin" / "python").chmod(0o755)
+        else:
+            (python / "bin" / "python").symlink_to("python3")
 
     @property
     def temp(self) -> Path:

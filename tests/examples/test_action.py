@@ -53,7 +53,7 @@ def workspace(tmp_path: Path, server: NatsServer) -> Path:
 @pytest.fixture
 def runner(tmp_path: Path, workspace: Path, pull_request: Request) -> Runner:
     """A job on the pull request."""
-    return Runner(tmp_path / "runner", workspace, pull_request.github(tmp_path))
+    return Runner(tmp_path / "runner", workspace, pull_request.github(tmp_path), forked=True)
 
 
 def context(server: NatsServer) -> str:

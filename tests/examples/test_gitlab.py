@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.cli.launcher import with_launcher
 from tests.cli.processes import DEADLINE_SECONDS, ajsync
 from tests.examples.bucket import make_bucket, stored
 from tests.examples.commands import EXAMPLES, all_in_shell, parse
@@ -58,7 +58,7 @@ class GitLab:
 
     def _environment(self) -> Mapping[str, str]:
         (self.folder / "tmp").mkdir(exist_ok=True)
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        path = with_launcher(os.environ["PATH"])
         return {**os.environ, "PATH": path, "NATS_CONTEXT": str(self.context), "TMPDIR": str(self.folder / "tmp")}
 
 

@@ -6,13 +6,13 @@ import os
 import shlex
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from tests.cli.launcher import with_launcher
 from tests.cli.processes import DEADLINE_SECONDS
 from tests.examples.commands import EXAMPLES, ROOT, parse
 
@@ -23,7 +23,7 @@ HOOKS: dict[str, dict[str, Any]] = {
 
 def run(hook: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run a hook as pre-commit does: its entry, from the root of the repository, with its environment on the PATH."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    path = with_launcher(os.environ["PATH"])
     return subprocess.run(
         shlex.split(HOOKS[hook]["entry"]),
         cwd=folder,

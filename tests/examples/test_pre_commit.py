@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.cli.launcher import with_launcher
 from tests.cli.processes import DEADLINE_SECONDS
 from tests.examples.commands import EXAMPLES, ROOT
 from tests.git.repositories import IDENTITY, git, repository
@@ -31,7 +32,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     They are as users get them, but for `language`: with `python` pre-commit would install ajsync from the network.
     """
-    monkeypatch.setenv("PATH", PATH)
+    monkeypatch.setenv("PATH", with_launcher(PATH))
     monkeypatch.setenv("PRE_COMMIT_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())

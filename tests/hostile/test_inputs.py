@@ -25,6 +25,7 @@ from tests.examples.runner import Runner
 from tests.hostile.case import INPUTS, SECRET, Case, Places, read_case
 from tests.nats_server import NatsServer
 from tests.scheduler.monitor.test_monitor_limits import running
+from tests.waiting import PATIENCE
 
 CASES = sorted(INPUTS.glob("*.yaml"))
 POINTS = {f"B{number}" for number in range(1, 11)}
@@ -142,7 +143,7 @@ def store(places: Places, case: Case) -> None:
     """Let the bucket hold what the case says, and nothing else."""
 
     async def act(client: Client) -> None:
-        jetstream = client.jetstream()
+        jetstream = client.jetstream(timeout=PATIENCE)
         for consumer in await jetstream.consumers_info(STREAM):
             await jetstream.delete_consumer(STREAM, consumer.name)
         await jetstream.purge_stream(STREAM)
@@ -150,7 +151,8 @@ def store(places: Places, case: Case) -> None:
             await jetstream.publish(f"$KV.CHORIA_AJ_CONFIGURATION.{key}", places.content(content).encode())
         for config in case.consumers:
             body = json.dumps({"stream_name": STREAM, "config": config}).encode()
-            answer = json.loads((await client.request(f"{API}CONSUMER.CREATE.{STREAM}.{config['name']}", body)).data)
+            subject = f"{API}CONSUMER.CREATE.{STREAM}.{config['name']}"
+            answer = json.loads((await client.request(subject, body, timeout=PATIENCE)).data)
             assert "error" not in answer, answer
 
     with_client(places.server, act)
@@ -158,6 +160,6 @@ def store(places: Places, case: Case) -> None:
 
 def last_sequence(server: NatsServer) -> int:
     async def act(client: Client) -> int:
-        return int((await client.jetstream().stream_info(STREAM)).state.last_seq)
+        return int((await client.jetstream(timeout=PATIENCE).stream_info(STREAM)).state.last_seq)
 
     return int(with_client(server.url, act))

@@ -11,6 +11,7 @@ from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import context_for_server
 from tests.nats_server import NatsServer
 from tests.recorded import recorded
+from tests.waiting import PATIENCE
 
 GOLDEN = recorded("streams.json")
 STATE = {"messages": 3, "bytes": 921, "first_ts": "2026-11-23T14:31:15Z", "last_ts": "2026-11-23T14:31:16.5Z"}
@@ -71,8 +72,8 @@ async def test_leaders_and_queues_with_their_backlog_are_found(server: NatsServe
         for name in ("ZULU", "EMAIL"):
             await make_queue(connection, name)
         await connection.jetstream_request("STREAM.CREATE.CHORIA_AJ_Q_IDLE", queue_config("IDLE"))
-        await connection.client.jetstream().publish("$KV.CHORIA_AJ_ELECTIONS.task_scheduler", b"dev1")
-        await connection.client.jetstream().publish("CHORIA_AJ.Q.EMAIL.1", b"{}")
+        await connection.client.jetstream(timeout=PATIENCE).publish("$KV.CHORIA_AJ_ELECTIONS.task_scheduler", b"dev1")
+        await connection.client.jetstream(timeout=PATIENCE).publish("CHORIA_AJ.Q.EMAIL.1", b"{}")
         found = await read_information(connection)
         assert found.leaders == {"task_scheduler": "dev1"}
         assert [queue.name for queue in found.queues] == ["EMAIL", "IDLE", "ZULU"]

@@ -269,7 +269,7 @@ async def test_it_does_not_begin_once_the_connection_is_given_up(connection: Con
     async with connect(context_for_server(server.url), reconnect_timeout=0.1) as other:
         server.stop()
         with pytest.raises(UnreachableError):
-            async with asyncio.timeout(20), following(other, lambda _task: True):
+            async with asyncio.timeout(60), following(other, lambda _task: True):
                 pass
 
 

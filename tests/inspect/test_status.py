@@ -20,6 +20,7 @@ from ajsync.asyncjobs.task_store import task_write
 from ajsync.asyncjobs.tasks import NO_RESPONDERS, StoredTask, task_for_fire
 from ajsync.cli.output.status import check_line, duty_told, problem, to_do
 from ajsync.inspect.status import BucketStatus, ScheduleStatus, read_status
+from ajsync.scheduler import last_fires
 from ajsync.scheduler.election.duty import Duty
 from ajsync.scheduler.election.watermark import Watermark
 from ajsync.scheduler.last_fires import read_outcomes
@@ -260,23 +261,32 @@ async def test_failures_are_counted_back_to_a_success_or_said_not_to_be_whole(co
     assert (more.failures, found["LONGER"].is_whole) == (64, False)
 
 
-async def test_ten_thousand_schedules_have_the_outcomes_of_their_last_fires(connection: Connection) -> None:
+@pytest.fixture
+def many(monkeypatch: pytest.MonkeyPatch) -> list[ScheduledTask]:
+    """More schedules than there are further looks for all of them together."""
+    monkeypatch.setattr(last_fires, "_MOST_FURTHER", 1000)
+    return [hourly(f"S{number:04}", schedule=f"{number % 20} * * * *") for number in range(2000)]
+
+
+async def test_many_schedules_have_the_outcomes_of_their_last_fires(
+    connection: Connection, many: list[ScheduledTask]
+) -> None:
     states = ["complete", "terminated", "new", "complete", "complete"]
-    tasks = [hourly(f"S{number:05}", schedule=f"{number % 20} * * * *") for number in range(10_000)]
-    works = [each for number, every in enumerate(tasks) for each in made(every, states[number % 5])]
+    works = [each for number, every in enumerate(many) for each in made(every, states[number % 5])]
     await publish_all(connection, [task_write(each, 0) for each in works])
-    found = await read_outcomes(connection, [(each, times_of(each)) for each in tasks], duty())
+    found = await read_outcomes(connection, [(each, times_of(each)) for each in many], duty())
     assert {name: each.found[0].state for name, each in found.items()} == {
-        each.name: states[number % 5] for number, each in enumerate(tasks)
+        each.name: states[number % 5] for number, each in enumerate(many)
     }
 
 
-async def test_each_of_ten_thousand_schedules_whose_work_waits_is_late(connection: Connection) -> None:
-    tasks = [hourly(f"S{number:05}", schedule=f"{number % 20} * * * *") for number in range(10_000)]
-    works = [each for every in tasks for each in made(every, "new", "new")]
+async def test_each_of_many_schedules_whose_work_waits_is_late(
+    connection: Connection, many: list[ScheduledTask]
+) -> None:
+    works = [each for every in many for each in made(every, "new", "new")]
     await publish_all(connection, [task_write(each, 0) for each in works])
-    found = await read_status(connection, tasks, {}, duty())
-    assert found.counts["late"] == len(tasks)
+    found = await read_status(connection, many, {}, duty())
+    assert found.counts["late"] == len(many)
 
 
 async def test_without_any_stream_of_tasks_nothing_was_fired(server: NatsServer) -> None:

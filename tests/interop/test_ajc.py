@@ -15,6 +15,7 @@ from nats.js.errors import NotFoundError
 from tests.cli.processes import ajsync, wait_until
 from tests.interop.conftest import Run
 from tests.nats_server import NatsServer
+from tests.waiting import PATIENCE
 
 SCHEDULES = """\
 schedules:
@@ -68,7 +69,7 @@ async def created_types(url: str) -> Counter[str]:
     """How many tasks of each type there are."""
     client = await nats.connect(url)
     try:
-        subscription = await client.jetstream().subscribe("CHORIA_AJ.T.*", ordered_consumer=True)
+        subscription = await client.jetstream(timeout=PATIENCE).subscribe("CHORIA_AJ.T.*", ordered_consumer=True)
     except NotFoundError:  # the scheduler has not made the stream yet
         await client.close()
         return Counter()

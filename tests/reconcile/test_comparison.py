@@ -120,7 +120,7 @@ def from_scratch(world: World, to_come: dict[str, LiveSchedule], *, adopt: bool,
     return plan(world.desired, bucket, owner=OWNER, digest="d", adopt=adopt, selection=selection)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(steps(), st.booleans(), st.sampled_from((EVERYTHING, EVERYTHING, SOME)))
 def test_it_comes_to_the_plan_that_one_from_scratch_comes_to(
     sequence: list[Step], adopt: bool, selection: Selection

@@ -40,6 +40,7 @@ from tests.docs.users import (
 from tests.go_watcher import go_watcher
 from tests.nats_server import NatsServer
 from tests.tasks import task
+from tests.waiting import PATIENCE
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("passwords")]
 
@@ -259,14 +260,14 @@ UNSEEN = [">", "_INBOX.>", "_INBOX_another.>", f"{KEYS}>", "CHORIA_AJ.>"]
 async def test_neither_user_touches_anything_else(filled: NatsServer, user: str, run: Run) -> None:
     before = held(run)
     async with client_of(filled, "admin") as admin:
-        await admin.jetstream().create_key_value(bucket="OTHER")
+        await admin.jetstream(timeout=PATIENCE).create_key_value(bucket="OTHER")
     refusals: list[str] = []
     async with client_of(filled, user, refusals) as connection:
         for subject in FORBIDDEN:
             await connection.publish(subject, b"{}")
         for subject in UNSEEN:
             await connection.subscribe(subject)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(refusals) < len(FORBIDDEN) + len(UNSEEN):
                 await asyncio.sleep(0.01)
     for kind, subjects in (("publish", FORBIDDEN), ("subscription", UNSEEN)):
@@ -276,13 +277,15 @@ async def test_neither_user_touches_anything_else(filled: NatsServer, user: str,
 
 
 async def ask(connection: Client, subject: str, body: object) -> dict[str, object]:
-    answer: dict[str, object] = json.loads((await connection.request(API + subject, json.dumps(body).encode())).data)
+    answer: dict[str, object] = json.loads(
+        (await connection.request(API + subject, json.dumps(body).encode(), timeout=PATIENCE)).data
+    )
     return answer
 
 
 async def test_the_page_is_honest_about_what_the_plan_user_can_read(filled: NatsServer) -> None:
     async with client_of(filled, "admin") as admin, client_of(filled, "ajsync-plan") as connection:
-        await admin.request(f"{KEYS}ajsync.journal.another", b"journal")  # answered once it is stored
+        await admin.request(f"{KEYS}ajsync.journal.another", b"journal", timeout=PATIENCE)  # answered once it is stored
         found = await ask(connection, f"STREAM.MSG.GET.{STREAM}", {"last_by_subj": f"{KEYS}ajsync.journal.another"})
         message = found["message"]
         assert isinstance(message, dict)
@@ -298,5 +301,5 @@ async def test_the_page_is_honest_about_what_the_apply_user_can_destroy(filled: 
 async def test_the_page_is_honest_about_who_may_make_the_bucket(secured: NatsServer) -> None:
     copying = {"name": STREAM, "sources": [{"name": "KV_OTHER"}]}
     async with client_of(secured, "admin") as admin, client_of(secured, "ajsync-init") as connection:
-        await admin.jetstream().create_key_value(bucket="OTHER")
+        await admin.jetstream(timeout=PATIENCE).create_key_value(bucket="OTHER")
         assert "error" not in await ask(connection, f"STREAM.CREATE.{STREAM}", copying)

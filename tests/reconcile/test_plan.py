@@ -371,3 +371,27 @@ def test_a_paused_schedule_that_is_renamed_stays_paused() -> None:
     created = made.changes[0]
     assert isinstance(created, Create)
     assert (created.paused, created.pause, created.after.created_at) == (True, pause, 42)
+
+
+@pytest.mark.parametrize("is_paused", [False, True])
+def test_an_update_and_an_adoption_say_whether_the_schedule_is_paused(is_paused: bool) -> None:
+    found = live([task("A", owner=None), task("B")])
+    pause = Pause(1, "ann", "why") if is_paused else None
+    entries = {name: replace(each, pause=pause) for name, each in found.entries.items()}
+    made = make([task("A"), task("B", queue="OTHER")], Live(TARGET, entries, {}), adopt=True)
+    assert [(type(each), each.paused) for each in made.changes] == [(Adopt, is_paused), (Update, is_paused)]
+
+
+def test_a_selection_leaves_what_it_matches_of_each_kind() -> None:
+    kept = [task(f"{letter}_SAME") for letter in "AB"]
+    found = live([*kept, *(task(f"{letter}_THEIRS", owner="others") for letter in "AB")])
+    pause = Pause(1, "ann", "why")
+    entries = {
+        name: replace(each, pause=pause) if name.endswith("SAME") else each for name, each in found.entries.items()
+    }
+    wanted = [*kept, *(task(f"{letter}_{kind}") for letter in "AB" for kind in ("THEIRS", "NEW"))]
+    made = make(wanted, Live(TARGET, entries, {}), selection=Selection.of(names=["A_*"]))
+    assert [each.name for each in made.changes] == ["A_NEW"]
+    assert made.conflicts == (Conflict("A_THEIRS", "foreign", "others"),)
+    assert made.paused == (("A_SAME", pause),)
+    assert (made.unchanged, made.not_selected) == (1, 2)

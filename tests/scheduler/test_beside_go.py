@@ -73,6 +73,7 @@ async def prepare(connection: Connection) -> None:
     await publish_one(connection, Write(f"{SCHEDULE_SUBJECT}TICK", value, {}), timeout=5)
 
 
+@pytest.mark.slow
 async def test_leadership_passes_to_a_go_scheduler_and_back_and_both_never_fire_at_once(server: NatsServer) -> None:
     async with connect(context_for_server(server.url)) as connection, connect(context_for_server(server.url)) as other:
         await prepare(connection)

@@ -50,7 +50,7 @@ from tests.docs.users import (
 from tests.nats_server import NatsServer
 from tests.tasks import task
 from tests.transport.watched import watching
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("passwords")]
 
@@ -73,7 +73,9 @@ def allowed_also(more: list[str]) -> str:
 
 
 async def request(connection: Client, subject: str, body: object) -> dict[str, Any]:
-    answer: dict[str, Any] = json.loads((await connection.request(subject, json.dumps(body).encode())).data)
+    answer: dict[str, Any] = json.loads(
+        (await connection.request(subject, json.dumps(body).encode(), timeout=PATIENCE)).data
+    )
     assert "error" not in answer, (subject, answer)
     return answer
 
@@ -91,7 +93,9 @@ async def prepare(admin: Client, *schedules: ScheduledTask, streams: bool = True
 async def put(admin: Client, schedules: Iterable[ScheduledTask]) -> None:
     """Store schedules."""
     for schedule in schedules:
-        await admin.jetstream().publish(SCHEDULE_SUBJECT + schedule.name, encode_scheduled_task(schedule))
+        await admin.jetstream(timeout=PATIENCE).publish(
+            SCHEDULE_SUBJECT + schedule.name, encode_scheduled_task(schedule)
+        )
 
 
 TICK = task("TICK", schedule="@every 1s", queue="EMAIL", task_type="email:tick", owner=None)
@@ -151,7 +155,7 @@ async def test_the_user_leads_fires_takes_over_and_gives_the_leadership_back(
                 before = len(heard.tasks)
                 await asyncio.to_thread(wait_until, lambda: heard.fired(before + 1), two)
                 two.send_signal(signal.SIGTERM)
-                assert two.wait(10) == 0
+                assert two.wait(DEADLINE_SECONDS) == 0
         for subject in (
             r"CHORIA_AJ\.Q\.EMAIL\.\w+",
             r"CHORIA_AJ\.E\.task_state\.\w+",
@@ -384,7 +388,7 @@ async def test_with_the_permissions_of_both_users_it_follows_the_files_too(
             files.write_text(files.read_text().replace("one", "two"))
             await asyncio.to_thread(wait_until, lambda: any(each["type"] == "two" for each in heard.tasks), process)
             process.send_signal(signal.SIGTERM)
-            assert process.wait(10) == 0
+            assert process.wait(DEADLINE_SECONDS) == 0
     assert f'user:{both}"' not in server.log
 
 
@@ -430,7 +434,9 @@ async def test_with_the_limits_of_the_page_a_consumer_that_nobody_listens_to_is_
         await request(admin, f"{create}.x", {"stream_name": CONFIGURATION_STREAM, "config": {**durable, "name": "x"}})
         long = {**durable, "durable_name": "y", "name": "y", "inactive_threshold": 6 * 10**9}
         refusal = await admin.request(
-            f"{create}.y", json.dumps({"stream_name": CONFIGURATION_STREAM, "config": long}).encode()
+            f"{create}.y",
+            json.dumps({"stream_name": CONFIGURATION_STREAM, "config": long}).encode(),
+            timeout=DEADLINE_SECONDS,
         )
         assert "inactive threshold exceeds" in json.loads(refusal.data)["error"]["description"]
         async with watching(connection) as watch:

@@ -20,7 +20,7 @@ from tests.conftest import StartServer
 from tests.docs.users import API, SHOWN, context, refused_subjects, serve_accounts
 from tests.scheduler.fires import change_stream, make_queue
 from tests.scheduler.running import put
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("passwords")]
 
@@ -145,7 +145,7 @@ async def scheduling(user: str, *, stands_by: bool = False) -> AsyncIterator[tup
             await make_queue(admin, queue)
             await put(admin, queue, queue=queue, owner=None)
         if stands_by:
-            await admin.request(ELECTION_SUBJECT, b"another")
+            await admin.request(ELECTION_SUBJECT, b"another", timeout=PATIENCE)
         scheduler = Scheduler(connection, Settings("one"))
         stop = asyncio.Event()
         job = asyncio.create_task(scheduler.run(stop))

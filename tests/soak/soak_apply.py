@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -18,6 +17,7 @@ import pytest
 from ajsync.errors import ConflictError, PartiallyAppliedError, UnreachableError
 from ajsync.transport.connection import connect
 from ajsync.transport.context import context_for_server
+from tests.cli.forked import Running
 from tests.cli.processes import ajsync, background
 from tests.go_watcher import go_watcher
 from tests.nats_server import NatsServer
@@ -96,13 +96,14 @@ def _strike(folder: Path, url: str, server: NatsServer, dice: random.Random, end
 
 
 @contextmanager
-def _applying(ended: Counter[int], folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+def _applying(ended: Counter[int], folder: Path, *arguments: str) -> Iterator[Running]:
     """Let it end, and see that it ends as it may."""
     with background(folder, *arguments) as process:
         yield process
         output, errors = process.communicate(timeout=120)
-    ended[process.returncode] += 1
-    assert process.returncode in {*ENDS, -signal.SIGKILL, -signal.SIGTERM, 128 + signal.SIGTERM}, (output, errors)
+        code = process.wait()
+    ended[code] += 1
+    assert code in {*ENDS, -signal.SIGKILL, -signal.SIGTERM, 128 + signal.SIGTERM}, (output, errors)
     assert "Traceback" not in errors, errors
 
 

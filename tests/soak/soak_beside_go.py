@@ -123,7 +123,7 @@ async def _played(folder: Path, server: NatsServer) -> AsyncIterator[tuple[Clien
         members = {name: Member(folder, name, server.url, "--log-format", "json") for name in ("o1", "o2")}
         for name in ("g1", "g2"):
             members[name] = Member(folder, name, server.url)
-            members[name].command = ["ajc", "tasks", "cron", "scheduler", name, "--context", "AJC"]
+            members[name].other_program = ["ajc", "tasks", "cron", "scheduler", name, "--context", "AJC"]
         for member in members.values():
             stack.callback(member.end)
         yield client, election, members

@@ -21,7 +21,7 @@ from ajsync.transport.service import Instance, Service
 from tests.conftest import StartServer
 from tests.nats_server import NatsServer
 from tests.transport.connecting import SECRET, context_of, sent
-from tests.waiting import until
+from tests.waiting import PATIENCE, WAIT_SECONDS, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("guard")]
 
@@ -97,7 +97,7 @@ async def test_it_does_not_answer_for_others_and_knows_no_other_questions(server
     async with serving(server), client_of(server) as client:
         for subject in ("$SRV.PING.valve", "$SRV.PING.pump.a2", "$SRV.PING.pump.a1.x"):
             with pytest.raises(nats.errors.NoRespondersError):
-                await client.request(subject)
+                await client.request(subject, timeout=PATIENCE)
         inbox = await heard(client, "_INBOX.mine.>")
         for subject, reply in (("$SRV.STOP.pump", "_INBOX.mine.1"), ("$SRV.PING.pump", "_INBOX.mine.2")):
             await client.publish(subject, reply=reply)
@@ -143,7 +143,7 @@ async def test_a_flood_of_questions_makes_it_go_away_for_a_while(
         if away:
             assert not service._connection.client._takers
             with pytest.raises(nats.errors.NoRespondersError):
-                await client.request("$SRV.PING")
+                await client.request("$SRV.PING", timeout=PATIENCE)
             assert service._questions <= 40  # the flood may have begun at the end of a second
         else:
             assert await answers_again(client)
@@ -151,7 +151,7 @@ async def test_a_flood_of_questions_makes_it_go_away_for_a_while(
 
 async def answers_again(client: Client) -> bool:
     """Whether somebody answers soon."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT_SECONDS):
         while True:
             try:
                 return (await client.request("$SRV.PING", timeout=0.2)).data.startswith(b"{")

@@ -24,7 +24,7 @@ from ajsync.transport.watch import Known
 from tests.conftest import StartServer
 from tests.nats_server import NatsServer
 from tests.transport.watched import delete, put, watching
-from tests.waiting import WAIT_SECONDS, until
+from tests.waiting import PATIENCE, WAIT_SECONDS, until
 
 pytestmark = pytest.mark.anyio
 
@@ -484,7 +484,7 @@ async def test_nothing_is_missed_where_the_listing_ends_and_live_begins(server: 
             while not stop.is_set():
                 number += 1
                 name = f"S{number % 300}"
-                await other.request(SCHEDULE_SUBJECT + name, b"%d" % number)
+                await other.request(SCHEDULE_SUBJECT + name, b"%d" % number, timeout=PATIENCE)
                 written[name] = b"%d" % number
 
         writing = asyncio.create_task(write())

@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.cli.launcher import with_launcher
 from tests.cli.processes import DEADLINE_SECONDS, wait_until
 from tests.recorded import GOLDEN, Normaliser
 
@@ -54,10 +54,9 @@ def environment(home: Path) -> dict[str, str]:
     """Where `ajsync` is found, and a host of the page's name."""
     tools = home / "bin"
     tools.mkdir()
-    for name, script in (("ajsync", f'exec "{sys.executable}" -m ajsync "$@"'), ("hostname", f"echo {HOST}")):
-        (tools / name).write_text(f"#!/bin/sh\n{script}\n")
-        (tools / name).chmod(0o700)
-    return {**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "PYTHONWARNINGS": "error"}
+    (tools / "hostname").write_text(f"#!/bin/sh\necho {HOST}\n")
+    (tools / "hostname").chmod(0o700)
+    return {**os.environ, "PATH": f"{tools}{os.pathsep}{with_launcher(os.environ['PATH'])}"}
 
 
 @contextmanager

@@ -6,7 +6,6 @@ import asyncio
 import json
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,6 +19,7 @@ from ajsync.asyncjobs.backfill import past_dues
 from ajsync.asyncjobs.model import encode_scheduled_task
 from ajsync.asyncjobs.names import TASKS_STREAM
 from ajsync.timestamp import to_nanoseconds
+from tests.cli.launcher import launcher
 from tests.cli.processes import ajsync, background, wait_until
 from tests.cli.terminals import Terminal
 from tests.nats_server import NatsServer
@@ -148,7 +148,7 @@ def test_what_cannot_be_done_is_said(
 def test_it_asks_on_a_terminal(run: Run, server: NatsServer, tmp_path: Path) -> None:
     command = ("backfill", "BERLIN", "--from", "2026-10-24", "--to", "2026-10-25", "--server", server.url)
     for answer, code, count in (("n\r", 1, 0), ("y\r", 0, 3)):
-        terminal = Terminal(sys.executable, "-m", "ajsync", *command, folder=tmp_path)
+        terminal = Terminal(launcher(), *command, folder=tmp_path)
         terminal.wait_for("Make 3 tasks of 1 schedule on nats://127.0.0.1:")
         assert terminal.end(answer) == code
         assert made(server) == (count, count)

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +16,7 @@ from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.dev.server import is_in_use
 from ajsync.transport.connection import connect
 from ajsync.transport.context import context_folder, load_context
+from tests.cli.forked import Running
 from tests.cli.processes import DEADLINE_SECONDS, ajsync, background, wait_until
 
 
@@ -32,7 +32,7 @@ def context_file(name: str = "ajsync-dev") -> Path:
 
 
 @contextmanager
-def dev(folder: Path, *options: str, name: str = "ajsync-dev") -> Iterator[subprocess.Popen[str]]:
+def dev(folder: Path, *options: str, name: str = "ajsync-dev") -> Iterator[Running]:
     """A dev server that has said that it is ready, by its context."""
     with background(folder, "dev", *options) as process:
         try:

@@ -27,7 +27,7 @@ from tests.conftest import StartServer
 from tests.nats_server import NatsServer
 from tests.scheduler.running import running
 from tests.transport.connecting import SECRET, sent
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -59,7 +59,7 @@ def told(text: str) -> list[str]:
 
 async def lead(client: Client) -> None:
     """As a Go scheduler, whose key has no header."""
-    await client.jetstream().publish(ELECTION_SUBJECT, b"dev1\x1b[31m")
+    await client.jetstream(timeout=PATIENCE).publish(ELECTION_SUBJECT, b"dev1\x1b[31m")
 
 
 def test_the_stores_and_the_queues_are_tables(run: Run) -> None:

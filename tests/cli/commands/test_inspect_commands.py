@@ -24,6 +24,7 @@ from tests.cli.terminals import on_terminal
 from tests.nats_server import NatsServer
 from tests.tasks import is_signed, task
 from tests.values import put
+from tests.waiting import PATIENCE
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 SEED = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60"
@@ -51,7 +52,7 @@ def stored(server: NatsServer, task_id: str) -> bytes:
     """The message of a task."""
 
     async def get(client: Client) -> bytes:
-        message = await client.jetstream().get_last_msg("CHORIA_AJ_TASKS", task_subject(task_id))
+        message = await client.jetstream(timeout=PATIENCE).get_last_msg("CHORIA_AJ_TASKS", task_subject(task_id))
         return message.data or b""
 
     found: bytes = with_client(server.url, get)
@@ -163,7 +164,7 @@ def test_run_into_a_queue_that_does_not_exist_is_an_error_and_marks_the_task(run
 
 def test_run_without_the_stream_of_tasks_says_what_makes_it(run: Run, server: NatsServer) -> None:
     async def delete(client: Client) -> None:
-        await client.jetstream().delete_stream("CHORIA_AJ_TASKS")
+        await client.jetstream(timeout=PATIENCE).delete_stream("CHORIA_AJ_TASKS")
 
     with_client(server.url, delete)
     assert "no stream takes tasks" in run("run", "TICK", code=7).stderr
@@ -183,7 +184,7 @@ def test_history_finds_the_tasks_of_our_scheduler_by_their_ids(run: Run, server:
     handled = {**json.loads(encode_task(fire)), "state": "retry", "tries": 2, "last_err": "no \x1b[31mluck"}
 
     async def store(client: Client) -> None:
-        await client.jetstream().publish(task_subject(fire.id), json.dumps(handled).encode())
+        await client.jetstream(timeout=PATIENCE).publish(task_subject(fire.id), json.dumps(handled).encode())
 
     with_client(server.url, store)
     found = json.loads(run("history", "TICK", "--json").stdout)
@@ -211,7 +212,7 @@ def test_history_says_what_overlap_has_skipped(run: Run, server: NatsServer) -> 
 
     async def store(client: Client) -> None:
         fire = task_for_fire(skipping, first)
-        await client.jetstream().publish(task_subject(fire.id), encode_task(fire))
+        await client.jetstream(timeout=PATIENCE).publish(task_subject(fire.id), encode_task(fire))
 
     with_client(server.url, store)
     for last in ("1", "20"):

@@ -16,6 +16,7 @@ import pytest
 
 from ajsync.cli.main import main
 from tests.cli.commands.inspected import HOSTILE
+from tests.cli.launcher import launcher
 from tests.nats_server import NatsServer
 from tests.values import put_values
 
@@ -146,7 +147,7 @@ def test_on_a_terminal_delete_asks(run: Run, server: NatsServer, answer: str, le
     run("add", "A", "@daily", "email:new")
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "ajsync", "delete", "A", "--server", server.url],
+        [launcher(), "delete", "A", "--server", server.url],
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
@@ -156,7 +157,7 @@ def test_on_a_terminal_delete_asks(run: Run, server: NatsServer, answer: str, le
     while b"Delete A (@daily, email:new)?" not in shown:
         shown += os.read(ours, 4096)
     os.write(ours, answer.encode())
-    assert process.wait(20) == (1 if left else 0)
+    assert process.wait(60) == (1 if left else 0)
     os.close(ours)
     assert run("list", "--names").stdout == left
 

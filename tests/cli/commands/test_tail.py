@@ -6,8 +6,6 @@ import asyncio
 import json
 import select
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -25,6 +23,8 @@ from ajsync.timestamp import NANOSECONDS, parse_timestamp, to_datetime
 from ajsync.transport.connection import connect
 from ajsync.transport.context import context_for_server
 from tests.cli.commands.inspected import HOSTILE, fill
+from tests.cli.forked import Running
+from tests.cli.launcher import launcher
 from tests.cli.processes import DEADLINE_SECONDS, ajsync, background, wait_until
 from tests.cli.terminals import Terminal
 from tests.nats_server import NatsServer
@@ -64,7 +64,7 @@ def publish(server: NatsServer, *tasks: StoredTask, leader: str = "") -> None:
 
 
 @contextmanager
-def tailing(folder: Path, server: NatsServer, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+def tailing(folder: Path, server: NatsServer, *arguments: str) -> Iterator[Running]:
     """Run the command, once it hears everything."""
     with background(folder, "tail", *arguments, "--server", server.url) as process:
         assert process.stderr is not None
@@ -73,7 +73,7 @@ def tailing(folder: Path, server: NatsServer, *arguments: str) -> Iterator[subpr
         yield process
 
 
-def read(process: subprocess.Popen[str], count: int) -> list[str]:
+def read(process: Running, count: int) -> list[str]:
     """The next lines that it prints; not those that say that no scheduler runs, which come after ten seconds."""
     assert process.stdout is not None
     lines: list[str] = []
@@ -219,7 +219,7 @@ def test_on_a_terminal_a_day_has_a_line_and_a_long_name_does_not_push_the_rest_a
 ) -> None:
     long = task("L" * 200, schedule="@hourly", created_at=1)
     put(filled.url, [long])
-    terminal = Terminal(sys.executable, "-m", "ajsync", "tail", "--server", filled.url, folder=tmp_path)
+    terminal = Terminal(launcher(), "tail", "--server", filled.url, folder=tmp_path)
     terminal.wait_for("Following ")
     terminal.wait_for("After")
     publish(filled, replace(task_for_fire(long, DUE), state="terminated", last_err="boom"))

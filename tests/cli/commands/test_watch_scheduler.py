@@ -15,6 +15,7 @@ from nats.js.errors import NotFoundError
 
 from tests.cli.processes import ajsync, background, wait_until
 from tests.nats_server import NatsServer
+from tests.waiting import PATIENCE
 
 SCHEDULES = """\
 schedules:
@@ -32,7 +33,7 @@ def project(project: Path, server: NatsServer) -> Path:
 
     async def make_queue() -> None:
         client = await nats.connect(server.url)
-        await client.jetstream().add_stream(
+        await client.jetstream(timeout=PATIENCE).add_stream(
             StreamConfig(
                 name="CHORIA_AJ_Q_EMAIL", subjects=["CHORIA_AJ.Q.EMAIL.>"], retention=RetentionPolicy.WORK_QUEUE
             )
@@ -49,7 +50,7 @@ def tasks(server: NatsServer) -> list[dict[str, Any]]:
     async def read() -> list[dict[str, Any]]:
         client = await nats.connect(server.url)
         try:
-            subscription = await client.jetstream().subscribe("CHORIA_AJ.T.*", ordered_consumer=True)
+            subscription = await client.jetstream(timeout=PATIENCE).subscribe("CHORIA_AJ.T.*", ordered_consumer=True)
             info = await subscription.consumer_info()
             assert info.delivered is not None
             count = (info.num_pending or 0) + info.delivered.consumer_seq  # some may have come already
@@ -84,7 +85,7 @@ def test_an_edit_is_applied_and_fired_by_one_process(project: Path, server: Nats
         (project / "schedules" / "a.yaml").write_text(SCHEDULES.replace("email:one", "email:two"))
         wait_until(lambda: "email:two" in types(server), process)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(5) == 0
+        assert process.wait(60) == 0
     made = [task["created"] for task in tasks(server)]
     assert len(made) == len(set(made))
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cli.commands.inspected import HOSTILE, fill
+from tests.cli.launcher import launcher
 from tests.cli.processes import ajsync, background, silent_server
 from tests.cli.terminals import Terminal, on_terminal
 from tests.nats_server import NatsServer
@@ -19,7 +19,6 @@ from tests.tasks import task
 from tests.values import put
 
 SCHEDULES = "schedules:\n" + "".join(f"  S{n:02}: {{schedule: '@daily', task_type: a}}\n" for n in range(40))
-AJSYNC = (sys.executable, "-m", "ajsync")
 
 
 @pytest.fixture
@@ -102,7 +101,10 @@ def test_an_unexpected_error_is_one_line_and_a_traceback_with_debug(project: Pat
     for option, traceback in (("--verbose", False), ("--debug", True)):
         with Path(os.devnull).open() as unwritable:  # nobody gives a command an output that is open for reading only
             done = subprocess.run(
-                [*AJSYNC, "info", option, "--server", server.url], stdout=unwritable, stderr=subprocess.PIPE, text=True
+                [launcher(), "info", option, "--server", server.url],
+                stdout=unwritable,
+                stderr=subprocess.PIPE,
+                text=True,
             )
         assert done.returncode == 1
         assert "Bad file descriptor" in done.stderr
@@ -124,7 +126,7 @@ def test_a_reader_who_leaves_early_is_no_error(project: Path, server: NatsServer
 
 
 def test_ctrl_c_ends_with_130_and_a_line(project: Path, silent: str) -> None:
-    terminal = Terminal(*AJSYNC, "list", "--verbose", "--server", silent, "--timeout", "1h", folder=project)
+    terminal = Terminal(launcher(), "list", "--verbose", "--server", silent, "--timeout", "1h", folder=project)
     terminal.wait_for("connecting to")
     assert terminal.end("\x03") == 130
     # The terminal shows the key once it has sent the signal, and the command may be faster.
@@ -133,7 +135,7 @@ def test_ctrl_c_ends_with_130_and_a_line(project: Path, silent: str) -> None:
 
 def test_ctrl_c_at_a_question_ends_with_130_and_the_end_of_input_with_1(project: Path, server: NatsServer) -> None:
     for key, code, line in (("\x03", 130, "Interrupted."), ("\x04", 1, "Aborted.")):
-        terminal = Terminal(*AJSYNC, "delete", "TICK", "--owner", "team", "--server", server.url, folder=project)
+        terminal = Terminal(launcher(), "delete", "TICK", "--owner", "team", "--server", server.url, folder=project)
         terminal.wait_for("[y/N]: ")
         assert terminal.end(key) == code
         # A key that is pressed again, because the machine is slow, may be echoed once more.
@@ -158,7 +160,7 @@ class TestPager:
 
         def shown(*words: str, lines: int = 24) -> str:
             terminal = Terminal(
-                *AJSYNC,
+                launcher(),
                 *words,
                 "--server",
                 server.url,
@@ -185,7 +187,7 @@ class TestPager:
             pytest.skip("less is not installed")
         environment = {"PAGER": "less", "LESS": ""}
         terminal = Terminal(
-            *AJSYNC, "timeline", "--server", server.url, folder=project, lines=10, environment=environment
+            launcher(), "timeline", "--server", server.url, folder=project, lines=10, environment=environment
         )
         terminal.wait_for(":\x1b[K")
         terminal.type("\x03")  # it is the pager's, and ends nothing
@@ -195,7 +197,7 @@ class TestPager:
 
     def test_a_pager_that_there_is_not_is_done_without(self, project: Path, server: NatsServer) -> None:
         terminal = Terminal(
-            *AJSYNC,
+            launcher(),
             "timeline",
             "--server",
             server.url,

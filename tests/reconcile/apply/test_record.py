@@ -42,6 +42,7 @@ from tests.go_watcher import go_watcher
 from tests.nats_server import NatsServer
 from tests.reconcile.samples import create, delete, make_plan, update
 from tests.tasks import OWNER, desired, task
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.anyio
 
@@ -90,7 +91,7 @@ async def test_a_line_that_was_stored_without_an_answer_is_not_stored_again(buck
 async def test_a_record_that_was_deleted_begins_anew(bucket: ConfigurationBucket) -> None:
     await add_to_record(bucket, OWNER, line(1))
     await bucket.connection.client.request(
-        RECORD_SUBJECT + OWNER, headers={"KV-Operation": "DEL"}
+        RECORD_SUBJECT + OWNER, headers={"KV-Operation": "DEL"}, timeout=PATIENCE
     )  # answered once it is stored
     assert (await read_record(bucket, OWNER)).applies == ()
     await add_to_record(bucket, OWNER, line(2))

@@ -77,7 +77,7 @@ async def test_stopped_while_the_server_is_away_it_does_not_wait_for_it(server: 
     async with applying(server) as (running, stop):
         server.stop()
         stop.set()
-        async with asyncio.timeout(10):  # where the writes would be tried again for half a minute
+        async with asyncio.timeout(25):  # where the writes would be tried again for half a minute
             await running
     server.start()
     assert 0 < await count(server) < MANY
@@ -88,7 +88,7 @@ async def test_stopped_while_the_server_hangs_it_does_not_wait_for_long(server: 
         assert server.process is not None
         server.process.send_signal(signal.SIGSTOP)
         stop.set()
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(25):
             await running
         server.process.send_signal(signal.SIGCONT)
     assert 0 < await count(server) < MANY

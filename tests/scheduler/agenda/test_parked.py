@@ -8,6 +8,7 @@ import pytest
 
 from ajsync.asyncjobs.journal import JOURNAL_SUBJECT, Step, encode_journal
 from ajsync.asyncjobs.model import ScheduledTask, encode_scheduled_task
+from ajsync.scheduler.agenda.parked import Parked
 from ajsync.scheduler.scheduler import Scheduler
 from ajsync.timestamp import NANOSECONDS as SECOND
 from ajsync.transport.connection import Connection, connect
@@ -58,6 +59,21 @@ def test_a_schedule_whose_journal_goes_without_it_fires_no_more() -> None:
     updated.journal(at=START + 2 * MINUTE)
     assert updated.fired(4) == [(1, "old"), (2, "old")]
     assert len(updated.agenda) == 0
+
+
+def test_what_is_left_in_a_journal_goes_on_while_the_rest_does_not_come_back() -> None:
+    parked = Parked()
+    other = replace(BEFORE, name="B")
+    steps = [Step("A", BEFORE, AFTER), Step("B", other, replace(AFTER, name="B"))]
+    assert parked.see(OWNER, encode_journal(steps)) == []
+    for name in ("A", "B"):
+        assert not parked.is_away(name)
+        parked.leave(name)
+        assert parked.is_away(name)
+    assert parked.see(OWNER, encode_journal(steps[1:])) == ["A"]
+    assert (parked.is_away("A"), parked.is_away("B")) == (False, True)
+    assert (parked.value("A"), parked.value("B"), parked.values()) == (None, other, [other])
+    assert parked.see(OWNER, None) == ["B"]
 
 
 def test_a_delete_of_another_value_than_the_journal_has_is_a_delete() -> None:

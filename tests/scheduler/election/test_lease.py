@@ -14,7 +14,7 @@ from tests.scheduler.election.simulation import Candidate, World, now, simulated
 from tests.scheduler.log import logged
 
 RETRY_SECONDS = 0.5
-ANSWER_SECONDS = 2.0
+PATIENCE = 2.0
 
 
 class Held:
@@ -118,7 +118,7 @@ async def test_without_an_answer_it_asks_again_and_goes_on_when_one_comes(caplog
     await asyncio.sleep(3)
     ours.election.cut_off = False
     await asyncio.sleep(99)
-    again = REFRESH_SECONDS + ANSWER_SECONDS + RETRY_SECONDS
+    again = REFRESH_SECONDS + PATIENCE + RETRY_SECONDS
     assert ours.election.times("take")[:4] == [0, REFRESH_SECONDS, approx(again), approx(again + REFRESH_SECONDS)]
     assert not held.lost.is_set()
     reason = "the server did not answer"
@@ -185,7 +185,7 @@ async def test_after_a_lost_answer_the_key_of_another_is_not_taken_for_ours() ->
     await asyncio.sleep(REFRESH_SECONDS + 1)
     ours.election.deaf = False
     assert world.key.write("other", 2, 0)
-    assert await held.lost_at() == approx(REFRESH_SECONDS + ANSWER_SECONDS + RETRY_SECONDS)
+    assert await held.lost_at() == approx(REFRESH_SECONDS + PATIENCE + RETRY_SECONDS)
     assert [name for _, name, _ in world.key.writes] == ["ours", "ours", "other"]
 
 
@@ -227,7 +227,7 @@ async def test_asked_whether_it_leads_it_refreshes_the_key() -> None:
     assert not await ours.leadership.check()
     ours.election.cut_off = True
     assert not await ours.leadership.check()
-    assert now() == approx(9 + ANSWER_SECONDS)
+    assert now() == approx(9 + PATIENCE)
 
 
 @simulated

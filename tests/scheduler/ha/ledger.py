@@ -15,6 +15,7 @@ from nats.aio.client import Client
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from ajsync.timestamp import NANOSECONDS, format_timestamp, parse_timestamp
+from tests.waiting import PATIENCE
 
 QUEUE = "HA"
 TASKS_STREAM = "CHORIA_AJ_TASKS"
@@ -78,7 +79,9 @@ async def read_tasks(client: Client, *, since: int = 0) -> list[Made]:
     if since:
         config.deliver_policy = DeliverPolicy.BY_START_TIME
         config.since = since
-    subscription = await client.jetstream().pull_subscribe("CHORIA_AJ.T.*", stream=TASKS_STREAM, config=config)
+    subscription = await client.jetstream(timeout=PATIENCE).pull_subscribe(
+        "CHORIA_AJ.T.*", stream=TASKS_STREAM, config=config
+    )
     made: list[Made] = []
     pending = (await subscription.consumer_info()).num_pending
     while pending:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-_STOP_SECONDS = 20.0
+from tests.cli.forked import Running, start_command
+
+_STOP_SECONDS = 60.0
 """Much longer than a stop takes."""
 
 
@@ -21,11 +22,13 @@ class Member:
     ) -> None:
         """`command` is followed by the name."""
         self.name = name
-        self.command = [sys.executable, "-m", "ajsync", *command, name, "--server", url, *options]
+        self.other_program: Sequence[str] = ()
+        """The command line of another program, which is started instead."""
+        self._arguments = [*command, name, "--server", url, *options]
         self._folder = folder
         self._log = folder / f"{name}.log"
         self._log.touch()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Running | subprocess.Popen[bytes] | None = None
         self._seen = 0
 
     @property
@@ -53,14 +56,13 @@ class Member:
         """Start it, or start it again."""
         self.mark_log()
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self.command,
-                cwd=self._folder,
-                env={**os.environ, "PYTHONWARNINGS": "error"},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+            if self.other_program:
+                self._process = subprocess.Popen(
+                    self.other_program, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                )
+            else:
+                streams = (os.devnull, log.fileno(), log.fileno())
+                self._process = start_command(self._folder, self._arguments, os.environ, streams)
 
     def signal(self, sig: int) -> None:
         """Send it a signal."""

@@ -28,6 +28,7 @@ from tests.recorded import recorded
 from tests.scheduler.ha.ledger import QUEUE, Verdict, judge
 from tests.scheduler.ha.members import Member
 from tests.scheduler.ha.proxy import Proxy, proxy_to
+from tests.waiting import PATIENCE
 
 _DEADLINE_SECONDS = 60.0
 """Much longer than anything here takes, even on a machine that does five other things."""
@@ -205,7 +206,7 @@ async def stage(
 async def store(client: Client, tasks: Iterable[ScheduledTask]) -> None:
     """Store schedules in the bucket."""
     for task in tasks:
-        await client.jetstream().publish(SCHEDULE_SUBJECT + task.name, encode_scheduled_task(task))
+        await client.jetstream(timeout=PATIENCE).publish(SCHEDULE_SUBJECT + task.name, encode_scheduled_task(task))
 
 
 async def make_streams(client: Client, replicas: int = 1) -> None:

@@ -14,7 +14,7 @@ from tests.scheduler.ha.cluster import NODES, Cluster, cluster, leader_of, move_
 from tests.scheduler.ha.ledger import QUEUE_STREAM
 from tests.scheduler.ha.stage import Stage, every_second, stage
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 STREAMS = (TASKS_STREAM, ELECTIONS_STREAM, CONFIGURATION_STREAM, QUEUE_STREAM)
 
 

@@ -14,8 +14,9 @@ from tests.nats_server import NatsServer
 from tests.scheduler.ha.ledger import QUEUE
 from tests.scheduler.ha.outage import play_outage
 from tests.scheduler.ha.stage import Stage, every_second, make_stream, queue_configuration, stage
+from tests.waiting import PATIENCE
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 
 async def test_restarts_of_the_server_lose_and_double_nothing(tmp_path: Path, server: NatsServer) -> None:
@@ -55,7 +56,7 @@ async def test_a_leader_that_died_between_refresh_and_watermark_is_known_for_one
         leader.signal(signal.SIGKILL)
         leader.reap()
         if await scene.election_revision() == await scene.key_revision():
-            await scene.client.jetstream().publish(ELECTION_SUBJECT, leader.name.encode())
+            await scene.client.jetstream(timeout=PATIENCE).publish(ELECTION_SUBJECT, leader.name.encode())
         await scene.expire()
         leader.start()
         await scene.leads()

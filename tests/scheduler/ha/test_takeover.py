@@ -13,7 +13,7 @@ from tests.nats_server import NatsServer
 from tests.scheduler.ha.stage import every_second, make_queue, schedule, stage
 from tests.scheduler.ha.takeover import BLOWS, Blow, play
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 ROUNDS = {"cut off": 2}
 """One for each way of being cut off; for the other blows one."""
 

@@ -21,6 +21,7 @@ import ajsync
 from ajsync.asyncjobs.model import encode_scheduled_task
 from ajsync.asyncjobs.names import SCHEDULE_SUBJECT
 from ajsync.timestamp import NANOSECONDS, to_datetime
+from tests.cli.forked import Running
 from tests.cli.processes import ajsync as run_ajsync
 from tests.cli.processes import background
 from tests.nats_server import NatsServer
@@ -51,7 +52,7 @@ class BadNight:
         self.news: list[dict[str, Any]] = []
         """What `ajsync tail -o json` has printed."""
         self._folder = folder
-        self._schedulers: dict[str, subprocess.Popen[str]] = {}
+        self._schedulers: dict[str, Running] = {}
 
     def status(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `ajsync status`."""

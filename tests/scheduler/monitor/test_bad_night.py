@@ -20,6 +20,7 @@ WRONG = "What is wrong"
 """The heading of the problems on the front page."""
 
 
+@pytest.mark.slow
 async def test_failing_slow_and_missing_workers_a_full_queue_and_a_killed_leader_are_found(
     server: NatsServer, tmp_path: Path
 ) -> None:

@@ -175,7 +175,7 @@ def test_the_first_fire_that_waits_is_kept_however_many_come_after_it() -> None:
 
 
 def test_what_is_kept_of_a_schedule_has_a_few_kilobytes_at_worst() -> None:
-    names = [f"S{number}" for number in range(100)]
+    names = [f"S{number}" for number in range(30)]
     tracemalloc.start()
     try:
         outcomes = Outcomes()

@@ -114,7 +114,7 @@ async def test_a_server_that_does_not_answer_holds_no_page_up() -> None:
         async def refresh(self) -> None:
             await asyncio.Event().wait()
 
-    async with asyncio.timeout(20), opened(Silent(view_of(scheduled()))) as pages:
+    async with asyncio.timeout(60), opened(Silent(view_of(scheduled()))) as pages:
         assert b"All is well" in await pages.overview(Query())
         assert b"All is well" in await pages.overview(Query(zone="Asia/Tokyo"))
 
@@ -122,7 +122,7 @@ async def test_a_server_that_does_not_answer_holds_no_page_up() -> None:
 async def test_the_fires_of_the_next_day_are_counted_and_soon_shown() -> None:
     async with opened(FixedSource(view_of(scheduled()))) as pages:
         number = 0
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while b"24 fires due" not in await pages.overview(Query(page=number + 1)):
                 number += 1
 
