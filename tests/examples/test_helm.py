@@ -112,7 +112,7 @@ def test_a_release_publishes_a_chart_that_runs_its_image_where_the_page_says(tmp
     page = (CHART / "README.md").read_text()
     (shown,) = re.findall(r"oci://(\S+)/ajsync --version (\S+)", page)
     assert shown == ("ghcr.io/OWNER/REPO/charts", __version__)
-    assert shown[0].replace("OWNER/REPO", "${GITHUB_REPOSITORY,,}") in push
+    assert "oci://ghcr.io/${GITHUB_REPOSITORY,,}/charts" in push
 
 
 @pytest.fixture
