@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,8 @@ from typing import Any
 
 import yaml
 
-from tests.examples.commands import EXAMPLES, ROOT
+from tests.cli.launcher import launcher
+from tests.examples.commands import EXAMPLES
 
 FOLDER = EXAMPLES / "gitlab"
 TEMPLATE = FOLDER / "component" / "templates" / "ajsync" / "template.yml"
@@ -81,7 +81,7 @@ class Repository:
         shutil.copy(TEMPLATE, self.checkout / ".gitlab" / "ajsync.yml")
         for name in ("bin", "home", "tmp"):
             (self.folder / name).mkdir()
-        self._program("ajsync", f'PYTHONPATH="{ROOT}" exec "{sys.executable}" -m ajsync "$@"')
+        self._program("ajsync", f'exec "{launcher()}" "$@"')
         self._program("pip", f'echo "$@" >> "{self.folder / "installed"}"')
         (self.folder / "context").write_text(json.dumps({"url": url}))
 

@@ -57,19 +57,12 @@ class Runner:
 
     def __post_init__(self) -> None:
         (self.folder / "artifacts").mkdir(parents=True)
-        # What the installation makes, as far as the steps after it use it: an environment with ajsync.
-        python = self.temp / "ajsync" / "python"
-        packages = python / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
-        packages.mkdir(parents=True)
-        (packages / "ajsync.pth").write_text(f"{ROOT}\n{sysconfig.get_path('purelib')}\n")
-        (python / "pyvenv.cfg").write_text(f"home = {Path(sys.executable).resolve().parent}\n")
-        (python / "bin").mkdir()
-        (python / "bin" / "python3").symlink_to(sys.executable)
+        make_environment(self.temp / "ajsync" / "python")
         if self.forked:
-            (python / "bin" / "python").write_text(_FORKING.format(launcher=launcher()))
-            (python / "bin" / "python").chmod(0o755)
-        else:
-            (python / "bin" / "python").symlink_to("python3")
+            python = self.temp / "ajsync" / "python" / "bin" / "python"
+            python.unlink()
+            python.write_text(_FORKING.format(launcher=launcher()))
+            python.chmod(0o755)
 
     @property
     def temp(self) -> Path:
@@ -150,6 +143,17 @@ class Runner:
     def artifact(self, name: str) -> Path:
         """The folder of an artifact."""
         return self.folder / "artifacts" / name
+
+
+def make_environment(folder: Path) -> None:
+    """Make what the installation makes, as far as the steps after it use it: an environment with this ajsync."""
+    packages = folder / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
+    packages.mkdir(parents=True)
+    (packages / "ajsync.pth").write_text(f"{ROOT}\n{sysconfig.get_path('purelib')}\n")
+    (folder / "pyvenv.cfg").write_text(f"home = {Path(sys.executable).resolve().parent}\n")
+    (folder / "bin").mkdir()
+    (folder / "bin" / "python3").symlink_to(sys.executable)
+    (folder / "bin" / "python").symlink_to("python3")
 
 
 def _filled(text: str, known: Mapping[str, str]) -> str:
