@@ -12,6 +12,7 @@ from typing import Literal
 Keep = Literal["start", "ends", "end"]
 """What is left of a text that is shortened: how it begins, how it ends, or both."""
 
+_NARROW = re.compile("[ -~≤…]*")
 _STYLE = re.compile("\x1b\\[[0-9;]*m")
 
 
@@ -19,7 +20,7 @@ def cells(text: str) -> int:
     """The columns that a text takes; it has no control characters but those of styles, which take none."""
     if "\x1b" in text:
         text = _STYLE.sub("", text)
-    if text.isascii():
+    if text.isascii() or _NARROW.fullmatch(text):
         return len(text)
     from rich.cells import cell_len  # a tenth of a second, which most messages can do without
 

@@ -155,8 +155,10 @@ def _ends(message: LastMessage) -> int:
 def _written(message: LastMessage, tries: int) -> Iterator[int]:
     """Instants at which the task existed already."""
     yield message.stored_at
+    if tries != 1 or b"tried" not in message.data:  # only the time of the last try is kept
+        return
     value = decode_object(message.data)
-    if tries == 1 and value.get("tried") is not None:  # only the time of the last try is kept
+    if value.get("tried") is not None:
         try:
             yield instant_member(value, "tried")
         except StoredValueError:

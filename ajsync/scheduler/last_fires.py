@@ -26,7 +26,10 @@ from ajsync.transport.messages import LastMessage
 _STEPS = (1, 1, 2, 12, LOOK_BACK - 16)
 """How many fires of one schedule are looked at in each step, the newest first."""
 _FOR_ALL = 2
-"""Steps that each schedule has whose last task is not complete: only the fire before tells what is late now."""
+"""Steps that each schedule has whose last task has not ended: only the fire before tells whether it is late now.
+
+One whose last task has failed fails, whatever was before.
+"""
 _MOST_FURTHER = 5_000
 """Looks after these steps, for all schedules together: about half a second."""
 _AT_ONCE = 50
@@ -131,9 +134,11 @@ async def read_outcomes(
     for number, step in enumerate(_STEPS):
         if number:
             going = [each for each in going if each.goes_on(duty)]
-        if number >= _FOR_ALL:
-            going = sorted(going, key=lambda each: each.is_failing)[: left // step]
-            left -= len(going) * step
+            for_all = [each for each in going if number < _FOR_ALL and not each.is_failing]
+            others = [each for each in going if number >= _FOR_ALL or each.is_failing]
+            others = sorted(others, key=lambda each: each.is_failing)[: left // step]
+            left -= len(others) * step
+            going = [*for_all, *others]
         asked: list[tuple[_Search, int]] = []
         for each in going:
             asked += [(each, due) for due in each.take(step)]

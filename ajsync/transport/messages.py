@@ -46,10 +46,16 @@ class LastMessage:
 
     revision: int
     data: bytes
-    headers: Mapping[str, str]
+    header_block: bytes
+    """As it goes over the wire; empty if there are no headers."""
     stored_at: int
     """Nanoseconds since 1970, by the server's clock."""
     subject: str = ""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Read when they are asked for: of thousands of tasks nobody asks."""
+        return parse_headers(self.header_block)
 
     @property
     def deleted(self) -> bool:
@@ -109,7 +115,7 @@ def _read(answer: Mapping[str, Any]) -> LastMessage:
     return LastMessage(
         revision=message["seq"],
         data=base64.b64decode(message.get("data", "")),
-        headers=parse_headers(base64.b64decode(message.get("hdrs", ""))),
+        header_block=base64.b64decode(message.get("hdrs", "")),
         stored_at=parse_timestamp(message["time"]),
         subject=message["subject"],
     )

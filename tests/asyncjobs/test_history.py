@@ -22,7 +22,7 @@ SCHEDULED = task("A", schedule="@hourly", created_at=NOW - 3 * 3600 * SECOND)
 def told(stored_at: int, **members: object) -> PastFire:
     """A fire by its task with these members, last written at `stored_at`."""
     value = {**json.loads(encode_task(task_for_fire(SCHEDULED, DUE))), **members}
-    message = LastMessage(7, json.dumps(value).encode(), {}, stored_at)
+    message = LastMessage(7, json.dumps(value).encode(), b"", stored_at)
     return past_fire("A", DUE, message, stored_at=0)
 
 
@@ -64,7 +64,7 @@ def test_the_last_error_is_told() -> None:
 
 
 def test_a_message_that_is_no_task_is_told_as_unreadable() -> None:
-    found = past_fire("A", DUE, LastMessage(7, b"{}", {}, DUE), stored_at=0)
+    found = past_fire("A", DUE, LastMessage(7, b"{}", b"", DUE), stored_at=0)
     assert found.state == "unreadable"
     assert found.lateness is None
 
@@ -94,7 +94,7 @@ def test_a_fire_is_skipped_while_the_task_before_is_not_finished(
 ) -> None:
     value = {**json.loads(encode_task(task_for_fire(SCHEDULED, DUE))), **members}
     dues = [DUE + 2 * HOUR, DUE + HOUR, DUE, DUE - HOUR]
-    messages = dict.fromkeys(dues, None) | {DUE: LastMessage(7, json.dumps(value).encode(), {}, DUE + written)}
+    messages = dict.fromkeys(dues, None) | {DUE: LastMessage(7, json.dumps(value).encode(), b"", DUE + written)}
     found = with_skipped([past_fire("A", due, messages[due], 0) for due in dues], messages)
     assert [fire.due for fire in found] == dues
     assert [bool(fire.skipped_for) for fire in found] == [*skipped, False, False]

@@ -137,8 +137,11 @@ class _Grid:
         return [self._fit(row[index], self._columns[index], width) for index, width in self._widths.items()]
 
     def _fit(self, cell: Cell, column: Column, width: int) -> str:
-        text = shortened(cell.text, width, column.keep, self._surface.mark)
-        space = " " * (width - cells(text))
+        text, used = cell.text, cells(cell.text)
+        if used > width:
+            text = shortened(text, width, column.keep, self._surface.mark)
+            used = cells(text)
+        space = " " * (width - used)
         painted = self._surface.paint(cell.style, text)
         return space + painted if column.right else painted + space
 
