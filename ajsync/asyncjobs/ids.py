@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from functools import lru_cache
 
 from ajsync.timestamp import NANOSECONDS
 
@@ -21,10 +22,13 @@ _PAYLOAD_BITS = 128
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _VALUES = {digit: value for value, digit in enumerate(_DIGITS)}
 _LENGTH = 27
+_KEPT = 16_384
+"""Ids of fires that are not computed again: a scheduler foretells one when it knows the instant, and uses it then."""
 _PAIRS = [high + low for high in _DIGITS for low in _DIGITS]
 """A fire takes two ids, and four digits at a time are written three times as fast as one by one."""
 
 
+@lru_cache(_KEPT)
 def fire_task_id(name: str, due: int) -> str:
     """The id of the task that the schedule `name` makes at `due`, in nanoseconds since 1970.
 

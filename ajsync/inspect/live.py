@@ -12,7 +12,6 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
 
 from ajsync.asyncjobs.events import (
     LEADER_ELECTION_SUBJECT,
@@ -270,7 +269,7 @@ class Follower:
             return True
         guess = self._index.guess(*of)
         if guess.count and guess.names[0] in self._index.wanted:
-            outcome = replace(event.outcome(0, now), at=now, lateness=None)
+            outcome = event.outcome(0, now)._replace(at=now, lateness=None)
             self._put(TaskNews(None, guess, event.queue, event.task_type, outcome))
         return guess.count > 0
 

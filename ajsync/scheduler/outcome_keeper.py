@@ -10,14 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.due import Times
-from ajsync.asyncjobs.events import decode_task_state
+from ajsync.asyncjobs.events import heard_outcome
 from ajsync.asyncjobs.ids import fire_task_id
 from ajsync.asyncjobs.outcome import LEAST_WAIT, MISSED, WorkOutcome, success_due_by
 from ajsync.asyncjobs.tasks import NEW, QUEUE_ERROR
@@ -79,6 +78,7 @@ class OutcomeKeeper:
     def __init__(
         self,
         connection: Connection,
+        name: str,
         outcomes: Outcomes,
         metrics: Metrics,
         *,
@@ -87,7 +87,9 @@ class OutcomeKeeper:
         clock: Callable[[], int],
         per_schedule: bool = False,
     ) -> None:
-        """`writing` says how many fires are being written. `clock` gives nanoseconds since 1970.
+        """`name` is what servers show of the connection for the events of tasks.
+
+        `writing` says how many fires are being written. `clock` gives nanoseconds since 1970.
 
         With `per_schedule` there are metrics of each schedule.
         """
@@ -98,10 +100,12 @@ class OutcomeKeeper:
         self._writing = writing
         self._clock = clock
         self._per_schedule = per_schedule
-        self._events = TaskEvents(connection, self._hear, self._lost)
+        self._events = TaskEvents(connection.context, name, self._hear, self._lost)
         self._heard: deque[tuple[str, bytes]] = deque()
         self._news: deque[Iterator[None]] = deque()
         """What we know ourselves, in the order in which it came; each takes in a little at every step."""
+        self._counted = Counter[tuple[str, str]]()
+        """Tasks that have come into a state, by queue and state, which the metrics do not know of yet."""
         self._times: dict[str, tuple[Times, int]] = {}
         """The times of the schedules that are tracked, and when each was created."""
         self._look = asyncio.Event()
@@ -142,6 +146,7 @@ class OutcomeKeeper:
             group.create_task(self._events.run())
             group.create_task(self._take_in())
             await loaded.wait()
+            await self._events.ready.wait()  # or what happens between the looks and the events would be lost
             group.create_task(self._look_up_again_and_again(bucket))
             group.create_task(self._judge_again_and_again())
             if self._per_schedule:
@@ -172,6 +177,10 @@ class OutcomeKeeper:
                             self._news.popleft()
                     elif self._heard:
                         self._take_event(*self._heard.popleft())
+                    else:
+                        break
+                self._metrics.task_states(self._counted)
+                self._counted.clear()
                 await asyncio.sleep(0)
 
     async def _while_busy(self, longest: float) -> None:
@@ -191,12 +200,12 @@ class OutcomeKeeper:
         if fire is None or (fire.state == NEW and _NEW_EVENT in data):
             return
         try:
-            event = decode_task_state(data)
+            outcome = heard_outcome(data, task_id, fire.due, self._clock())
         except StoredValueError:
             self._outcomes.doubt(fire.name)
             return
-        if event.task_id == task_id:
-            self._see(fire.name, fire.queue, event.outcome(fire.due, self._clock()))
+        if outcome is not None:
+            self._see(fire.name, fire.queue, outcome)
 
     def _take_settled(self, fires: list[InFlightFire]) -> Iterator[None]:
         for fire in fires:
@@ -222,7 +231,7 @@ class OutcomeKeeper:
     def _see(self, name: str, queue: str, outcome: WorkOutcome) -> None:
         """Take in what became of a fire of a schedule, which may be gone meanwhile."""
         if name in self._agenda() and self._outcomes.see(name, queue, outcome) and outcome.task_id:
-            self._metrics.task_state(queue, outcome.state)
+            self._counted[queue, outcome.state] += 1
 
     async def _look_up_again_and_again(self, bucket: ConfigurationBucket) -> None:
         """Look for what was not heard of, as long as this runs."""
@@ -307,7 +316,7 @@ class OutcomeKeeper:
 
     def _take_found(self, entry: AgendaEntry, last: LastFires, now: int) -> None:
         """Take in what was found of a schedule up to `now`."""
-        fires = [replace(each, state=cut(each.state), last_error=cut(each.last_error)) for each in last.found]
+        fires = [each._replace(state=cut(each.state), last_error=cut(each.last_error)) for each in last.found]
         open_from = last.open_since or now + 1
         self._outcomes.found(entry.task.name, entry.task.queue, fires, open_from=open_from, is_whole=last.is_whole)
 

@@ -105,6 +105,7 @@ class Scheduler:
         self.outcomes = Outcomes(lambda name: name in self.agenda)
         self._outcome_keeper = OutcomeKeeper(
             connection,
+            f"ajsync scheduler {settings.name}, events of tasks",
             self.outcomes,
             self.metrics,
             agenda=lambda: self.agenda,

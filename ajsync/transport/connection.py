@@ -44,15 +44,18 @@ async def connect(
     name: str = "ajsync",
     timeout: float = CONNECT_SECONDS,
     reconnect_timeout: float | None = RECONNECT_SECONDS,
+    read_every: float = 0.0,
 ) -> AsyncIterator[Connection]:
     """Connect to the first server of `context` that lets us in, within `timeout` seconds for all of them together.
 
     `name` is what servers show of the connection. If it is lost later, it comes back by itself. It is given up after
-    `reconnect_timeout` seconds without a server; with None, never.
+    `reconnect_timeout` seconds without a server; with None, never. With `read_every`, what the server sends waits for
+    so many seconds and is read in one go, which takes much less of the processor than many small reads.
     Raises UnreachableError, or NotPermittedError if a server refused us; the message says why for each server, and what
     to do.
     """
     connection = await _connect(context, name, timeout, reconnect_timeout)
+    connection.client.read_every = read_every
     try:
         yield connection
     finally:

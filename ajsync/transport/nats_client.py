@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import nats.errors
-import nats.protocol.parser
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.aio.transport import TcpTransport
 
 from ajsync.transport.failure import REFUSED
+from ajsync.transport.parser import Parser, Taker
 
 _PERMISSIONS = "permissions violation"
 _MUCH_BYTES = 2 * 1024 * 1024
@@ -27,20 +25,7 @@ _LOOK_SECONDS = 0.1
 _CANCELLATIONS = 20
 _CANCELLED_SECONDS = 0.05
 """A task that does not swallow its cancellation ends much sooner."""
-_IN_A_ROW = 100
-"""Messages given to takers before others have a turn: a full window of answers may come in one go."""
-
-Taker = Callable[[bytes, bytes, bytes, bytes], None]
-"""Takes the subject, the reply subject, the headers and the data of a message; what it does not have is empty."""
-
 _log = logging.getLogger(__name__)
-
-# For the server, only a space or a tab ends a subject. nats-py stops at a vertical tab and a form feed too, so a single
-# key with such a name would make the whole bucket unreadable.
-_TOKEN, _GAP = rb"[^ \t\r\n]+", rb"[ \t]+"
-_START = rb"MSG%b(%b)%b(%b)%b((%b)%b)?" % (_GAP, _TOKEN, _GAP, _TOKEN, _GAP, _TOKEN, _GAP)
-nats.protocol.parser.MSG_RE = re.compile(rb"\A%b(\d+)\r\n" % _START)
-nats.protocol.parser.HMSG_RE = re.compile(rb"\AH%b(\d+)%b(\d+)\r\n" % (_START, _GAP))
 
 
 class NatsClient(Client):
@@ -53,8 +38,10 @@ class NatsClient(Client):
         self._comes_back = comes_back
         self.asks_for_certificate = False
         """Whether the server asks for TLS with a certificate of ours."""
-        self._takers: dict[int, Taker] = {}
-        self._taken = 0
+        self.read_every = 0.0
+        """Seconds for which what the server sends waits until it is read; with 0 it is read as it comes."""
+        self._takers: dict[bytes, Taker] = {}
+        self._ps = Parser(self, self._takers, self._count, self._not_taken, self._rest)
 
     async def subscribe_raw(self, subject: str, take: Taker) -> Subscription:
         """Give each message of a subscription to `take` as it comes over the wire.
@@ -62,7 +49,7 @@ class NatsClient(Client):
         For a message with headers, nats-py needs some 50 µs to make a Msg, most of the time of reading thousands.
         """
         subscription = await self.subscribe(subject)
-        self._takers[subscription._id] = take
+        self._takers[b"%d" % subscription._id] = take
         return subscription
 
     async def end(self, seconds: float) -> None:
@@ -116,22 +103,37 @@ class NatsClient(Client):
         return True
 
     async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes | None) -> None:
-        take = self._takers.get(sid)
+        take = self._takers.get(b"%d" % sid)
         if take is None:
             return await super()._process_msg(sid, subject, reply, data, headers)  # type: ignore[arg-type]
-        self.stats["in_msgs"] += 1
-        self.stats["in_bytes"] += len(data)
+        self._count(1, len(data))
         try:
             take(bytes(subject), bytes(reply or b""), headers or b"", data)
         except Exception:  # noqa: BLE001 - nats-py would stop reading from the connection without a word
-            _log.exception("failed to take a message on %s", _readable(bytes(subject)).decode())
-        self._taken += 1
-        if self._taken % _IN_A_ROW == 0:
-            await asyncio.sleep(0)
+            self._not_taken(bytes(subject))
         return None
 
+    async def _rest(self) -> None:
+        if not self.read_every or not isinstance(self._transport, TcpTransport) or self._transport._io_writer is None:
+            return
+        transport = self._transport._io_writer.transport
+        if not isinstance(transport, asyncio.ReadTransport) or transport.is_closing():
+            return
+        transport.pause_reading()  # or asyncio would wake up for each packet
+        try:
+            await asyncio.sleep(self.read_every)
+        finally:
+            transport.resume_reading()
+
+    def _count(self, messages: int, size: int) -> None:
+        self.stats["in_msgs"] += messages
+        self.stats["in_bytes"] += size
+
+    def _not_taken(self, subject: bytes) -> None:
+        _log.exception("failed to take a message on %s", _readable(subject).decode())
+
     def _remove_sub(self, sid: int, max_msgs: int = 0) -> None:
-        self._takers.pop(sid, None)
+        self._takers.pop(b"%d" % sid, None)
         super()._remove_sub(sid, max_msgs)
 
     async def _send_command(self, cmd: bytes, priority: bool = False) -> None:

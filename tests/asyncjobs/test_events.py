@@ -17,6 +17,7 @@ from ajsync.asyncjobs.events import (
     TaskStateEvent,
     decode_leader_elected,
     decode_task_state,
+    heard_outcome,
     leader_elected_event,
     task_state_event,
     task_state_event_prefix,
@@ -195,3 +196,50 @@ def test_long_texts_of_others_are_kept_in_part() -> None:
     found = event.outcome(DUE, DUE)
     assert found.state.endswith("… (9,700 characters more)")
     assert found.last_error.endswith("… (999,700 characters more)")
+
+
+STATES = st.sampled_from(["new", "active", "complete", "retry", "blocked", "odd", ""])
+STORED = st.builds(
+    StoredTask,
+    st.sampled_from([TASK.id, "other", "\u20ac", ""]),
+    st.sampled_from(["email:new", "a.b/c-d", 'quo"te', ""]),
+    st.sampled_from(["EMAIL", "", "A B"]),
+    st.just(TASK.created),
+    state=STATES,
+    tries=st.integers(-1, 10**10),
+    last_err=st.sampled_from(["", "no such host"]),
+)
+
+
+@given(STORED, st.integers(-(10**9), 2**63 - 1), st.integers(-(2**63), 2**63), st.integers(0, 2**63))
+def test_what_an_event_says_of_a_fire_is_the_same_however_it_is_read(
+    stored: StoredTask, age: int, due: int, now: int
+) -> None:
+    data = task_state_event(stored, SECONDS, age)
+    event = TaskStateEvent(**json.loads(data, object_hook=_members))
+    assert decode_task_state(data) == event
+    said = event.outcome(due, now) if stored.id == TASK.id else None
+    assert heard_outcome(data, TASK.id, due, now) == said
+    spaced = json.dumps(json.loads(data)).encode()
+    assert (decode_task_state(spaced), heard_outcome(spaced, TASK.id, due, now)) == (event, said)
+
+
+def _members(value: dict[str, Any]) -> dict[str, Any]:
+    names = {"task_age": "age"}
+    known = {names.get(name, name): found for name, found in value.items()}
+    return {name: known.get(name, 0 if name == "age" else "") for name in TaskStateEvent._fields}
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_events_of_ajc_say_what_they_say(number: int) -> None:
+    _, data = golden("task_state")[number]
+    event = decode_task_state(data)
+    assert heard_outcome(data, event.task_id, 0, 2**62) == event.outcome(0, 2**62)
+
+
+@pytest.mark.parametrize("end", [b"\n", b" ", b"{}", b"}"])
+def test_what_follows_an_event_is_not_left_out(end: bytes) -> None:
+    data = task_state_event(TASK, SECONDS, 1)
+    with contextlib.suppress(StoredValueError):
+        assert decode_task_state(data + end) == decode_task_state(data)
+        assert not end.strip()

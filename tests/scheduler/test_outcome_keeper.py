@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -285,13 +286,38 @@ async def test_too_many_events_are_not_listened_to_for_a_while_and_then_looked_u
         await until(lambda: not scheduler.outcomes.trouble)
 
 
+async def test_a_scheduler_that_gets_no_second_connection_fires_and_looks_up_and_hears_once_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(task_events, "_AGAIN_SECONDS", 0.1)
+    server = NatsServer(tmp_path, extra="max_connections: 2")
+    server.start()
+    try:
+        async with connect(context_for_server(server.url), reconnect_timeout=None) as connection:
+            for stream in ("KV_CHORIA_AJ_CONFIGURATION", TASKS_STREAM):
+                await make_stream(connection, stream)
+            await make_queue(connection)
+            async with leading(server.url) as scheduler:
+                await put(connection, "A", **soon())
+                await until(lambda: state(scheduler, "A") == "new")
+                await until(lambda: "The events of tasks are not heard" in caplog.text)
+                assert caplog.text.count("The events of tasks are not heard") == 1
+                await until(lambda: "Cannot connect" in scheduler.outcomes.trouble)
+                await bring(connection, task_id(scheduler, "A"), "complete", tries=1, told=False)
+                await connection.close()
+                await until(lambda: state(scheduler, "A") == "complete")
+                await until(lambda: not scheduler.outcomes.trouble)
+    finally:
+        server.stop()
+
+
 async def test_a_mistake_in_what_is_kept_costs_no_fire(
     server: NatsServer, connection: Connection, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(outcome_keeper, "_AGAIN_SECONDS", 0.5)
     async with leading(server.url) as scheduler:
         with monkeypatch.context() as mistaken:
-            mistaken.setattr(outcome_keeper, "decode_task_state", lambda _data: 1 // 0)
+            mistaken.setattr(outcome_keeper, "heard_outcome", lambda *_: 1 // 0)
             await put(connection, "A", **soon())
             await bring(connection, await made(scheduler, "A"), "active")
             await until(lambda: "What becomes of tasks is not followed" in caplog.text)

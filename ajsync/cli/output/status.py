@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import tzinfo
 
 from ajsync.asyncjobs.outcome import Tone, WorkOutcome, words_of
@@ -123,7 +122,7 @@ def problem(status: ScheduleStatus) -> str:
     shown = status.failed or status.outcome.last
     late = "It should have succeeded again by now. " if status.verdict == "late" else ""
     error = visible(cut(shown.last_error, _LONGEST_ERROR)) if shown.last_error else ""
-    return late + explained(replace(shown, last_error=error), visible(status.task.queue))
+    return late + explained(shown._replace(last_error=error), visible(status.task.queue))
 
 
 def to_do(status: ScheduleStatus, duty: Duty, ajc: str = "ajc") -> str:

@@ -252,10 +252,11 @@ class Metrics:
         """Count a work item that was not stored."""
         self._series[ENQUEUE_ERRORS][self._queues.counted((queue,))] += 1
 
-    def task_state(self, queue: str, state: str) -> None:
-        """Count a task of a schedule that has come into a state; others may have made it up."""
-        shown = state if state in TASK_STATES else OTHER
-        self._series[TASKS][*self._queues.counted((queue,)), shown] += 1
+    def task_states(self, counts: Mapping[tuple[str, str], int]) -> None:
+        """Count tasks of schedules that have come into a state, by queue and state; others may have made these up."""
+        for (queue, state), count in counts.items():
+            shown = state if state in TASK_STATES else OTHER
+            self._series[TASKS][*self._queues.counted((queue,)), shown] += count
 
     def lateness(self, seconds: Sequence[float]) -> None:
         """Count how late fires were. Less than 0, from a clock that was set back, counts as 0."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ajsync.asyncjobs.ids import fire_task_id
-from ajsync.asyncjobs.outcome import COMPLETE, ScheduleOutcome, WorkOutcome, newer
+from ajsync.asyncjobs.outcome import COMPLETE, ScheduleOutcome, WorkOutcome, is_failure, newer
 from ajsync.scheduler.monitor.tracked import MOST_EXPECTED, TrackedSchedule, Waiting
 
 
@@ -103,10 +103,10 @@ class Outcomes:
         tracked = self._track(name, queue)
         if task_id in self._tasks:
             return
-        expected = (*tracked.expected, due)
-        for dropped in expected[:-MOST_EXPECTED]:
-            self._untrack(tracked, dropped)
-        tracked.expected = expected[-MOST_EXPECTED:]
+        if len(tracked.expected) >= MOST_EXPECTED:
+            self._untrack(tracked, tracked.expected[0])
+            tracked.expected = tracked.expected[1:]
+        tracked.expected = (*tracked.expected, due)
         self._tasks[task_id] = tracked, due
 
     def fire_of(self, task_id: str) -> TaskOfFire | None:
@@ -115,7 +115,11 @@ class Outcomes:
         if found is None:
             return None
         tracked, due = found
-        state = next((each.state for each in tracked.fires if each.due == due), "")
+        state = ""
+        for each in reversed(tracked.fires):
+            if each.due == due:
+                state = each.state
+                break
         return TaskOfFire(tracked.name, tracked.queue, due, state)
 
     def see(self, name: str, queue: str, outcome: WorkOutcome) -> bool:
@@ -125,6 +129,13 @@ class Outcomes:
         """
         tracked = self._track(name, queue)
         fires, newest = tracked.fires, tracked.newest
+        if newest is not None and name not in self._failing and not is_failure(outcome):  # mostly
+            if outcome.due == newest.due:
+                if tracked.carry_on(outcome):
+                    return self._carried_on(tracked, newest)
+            elif tracked.begin(outcome):
+                self._begun(tracked, newest)
+                return True
         held = next((each for each in fires if each.due == outcome.due), None)
         if held is not None:
             latest = newer(held, outcome)
@@ -201,6 +212,34 @@ class Outcomes:
             self._count(tracked, -1)
             for due in (*tracked.expected, *(each.due for each in tracked.fires)):
                 self._untrack(tracked, due)
+
+    def _carried_on(self, tracked: TrackedSchedule, before: WorkOutcome) -> bool:
+        """Take in that the newest fire has come further; whether it has come into another state."""
+        now = tracked.fires[-1]
+        if now.state != before.state:
+            counts, queue = self._counts, tracked.queue
+            counts[queue, before.state] -= 1
+            counts[queue, now.state] += 1
+            if self._overdue and now.state == COMPLETE:
+                self._overdue.pop(tracked.name, None)
+            return True
+        return now.tries != before.tries
+
+    def _begun(self, tracked: TrackedSchedule, former: WorkOutcome) -> None:
+        """Take in that there is a newest fire after one that has succeeded."""
+        newest = tracked.fires[-1]
+        self._untrack(tracked, former.due, former.task_id)
+        if tracked.expected == (newest.due,):
+            tracked.expected = ()
+        elif newest.due in tracked.expected:
+            tracked.expected = tuple(due for due in tracked.expected if due != newest.due)
+        else:
+            self._tasks[newest.task_id or fire_task_id(tracked.name, newest.due)] = tracked, newest.due
+        if newest.state != former.state:
+            self._counts[tracked.queue, former.state] -= 1
+            self._counts[tracked.queue, newest.state] += 1
+        elif self._overdue:
+            self._overdue.pop(tracked.name, None)
 
     def _track(self, name: str, queue: str) -> TrackedSchedule:
         tracked = self._schedules.get(name)

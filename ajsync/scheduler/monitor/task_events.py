@@ -9,33 +9,51 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
+
+import nats.errors
 
 from ajsync.asyncjobs.events import TASK_STATE_SUBJECT
-from ajsync.transport.connection import Connection
+from ajsync.errors import NotPermittedError, UnreachableError
+from ajsync.text import escape
+from ajsync.transport.connection import Connection, connect
+from ajsync.transport.context import Context
 
 log = logging.getLogger(__name__)
 
-MOST_A_SECOND = 10_000
+MOST_A_SECOND = 20_000
 """On average over `_WINDOW_SECONDS`, whosever tasks they are about: to hear so many takes a tenth of a processor."""
 _MOST_BYTES_A_SECOND = 32 * 1024 * 1024
 _WINDOW_SECONDS = 5.0
 DEAF_SECONDS = 60.0
 """How long not to listen after there were more."""
+_READ_SECONDS = 0.25
+"""How long events wait for each other: to wake up for each packet costs three times as much as what is in it."""
 _TICK_SECONDS = 0.25
+_AGAIN_SECONDS = 10.0
+_HEARD_SECONDS = 5.0
 _SUBJECT = f"{TASK_STATE_SUBJECT}*"
 
 
 class TaskEvents:
-    """Hears the events of all tasks of the account on one connection."""
+    """Hears the events of all tasks of the account, on a connection of its own.
 
-    def __init__(self, connection: Connection, take: Callable[[str, bytes], None], on_lost: Callable[[], None]) -> None:
-        """`take` gets the id of a task, which may be any text, and the event.
+    So a flood of them waits apart from the acknowledgements of fires, and can be read a few times a second.
+    """
+
+    def __init__(
+        self, context: Context, name: str, take: Callable[[str, bytes], None], on_lost: Callable[[], None]
+    ) -> None:
+        """`name` is what servers show of the connection. `take` gets the id of a task, any text, and the event.
 
         `on_lost` is called when events may have been lost, and are heard again.
         """
         self.trouble = ""
         """Why events are not heard; empty while they are."""
-        self._connection = connection
+        self.ready = asyncio.Event()
+        """Set once events are heard, or it is known that they are not."""
+        self._context = context
+        self._name = name
         self._take = take
         self._on_lost = on_lost
         self._cut = len(TASK_STATE_SUBJECT)
@@ -44,41 +62,55 @@ class TaskEvents:
 
     async def run(self) -> None:
         """Listen until cancelled; with a pause whenever there is too much to hear."""
+        told = False
         while True:
-            subscription = await self._connection.client.subscribe_raw(_SUBJECT, self._hear)
             try:
-                await self._listen()
-            finally:
-                if not self._connection.client.is_closed:
-                    await subscription.unsubscribe()
+                connecting = connect(self._context, name=self._name, reconnect_timeout=None, read_every=_READ_SECONDS)
+                async with connecting as connection:
+                    await self._listen(connection)
+            except (UnreachableError, NotPermittedError) as error:
+                self.trouble = f"the events of tasks are not heard: {error}"
+                self.ready.set()
+                if not told:  # the server may say now this and now that of one reason
+                    told = True
+                    log.warning(
+                        "The events of tasks are not heard: %s", escape(str(error)), extra={"reason": str(error)}
+                    )
+                await asyncio.sleep(_AGAIN_SECONDS)
+                continue
+            told = False
             self.trouble = f"there were more than {MOST_A_SECOND:,} events of tasks a second"
             text = "Not listening to the events of tasks for %.0f s, because they are too many"
             log.warning(text, DEAF_SECONDS, extra={"seconds": DEAF_SECONDS})
             await asyncio.sleep(DEAF_SECONDS)
-            self.trouble = ""
-            self._on_lost()
 
     def _hear(self, subject: bytes, _reply: bytes, _headers: bytes, data: bytes) -> None:
         self._heard += 1
         self._bytes += len(data)
         self._take(str(subject[self._cut :], "latin-1"), data)
 
-    async def _listen(self) -> None:
-        """Return once there is too much to hear."""
-        generation, told = self._connection.generation, False
+    async def _listen(self, connection: Connection) -> None:
+        """Return once there is too much to hear. Raises UnreachableError if that is not to be."""
+        await connection.client.subscribe_raw(_SUBJECT, self._hear)
+        with suppress(nats.errors.Error):  # the connection was lost meanwhile, and comes back
+            await connection.client.flush(int(_HEARD_SECONDS))
+        if self.ready.is_set():
+            self._on_lost()
+        generation, told = connection.generation, False
         self._heard = self._bytes = 0
         began = time.monotonic()
         while True:
-            await asyncio.sleep(_TICK_SECONDS)
-            now = time.monotonic()
-            if self._connection.generation != generation:
-                generation = self._connection.generation
+            if connection.generation != generation:
+                generation = connection.generation
                 self._on_lost()
-            self.trouble = self._connection.permission_reason(_SUBJECT) or ""
+            self.trouble = connection.permission_reason(_SUBJECT) or ""
+            self.ready.set()
             if self.trouble and not told:
                 told = True
                 text = "The events of tasks are not heard, so what becomes of tasks is only looked up now and then: %s"
                 log.warning(text, self.trouble, extra={"reason": self.trouble})
+            await asyncio.sleep(_TICK_SECONDS)
+            now = time.monotonic()
             if now - began >= _WINDOW_SECONDS:
                 seconds = now - began
                 if self._heard > MOST_A_SECOND * seconds or self._bytes > _MOST_BYTES_A_SECOND * seconds:

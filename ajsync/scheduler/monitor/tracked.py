@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ajsync.asyncjobs.outcome import ACTIVE, COMPLETE, ScheduleOutcome, WorkOutcome, is_failure, newer, schedule_outcome
+from ajsync.asyncjobs.tasks import NEW
 
 MOST_OPEN = 8
 """Fires of one schedule whose work has not ended, besides the newest and the first since the last success.
@@ -18,6 +19,7 @@ The first says whether a success is overdue. Those in between count as they are 
 """
 MOST_EXPECTED = 8
 """Fires of one schedule of which nothing is known yet."""
+_UNDER_WAY = frozenset((NEW, ACTIVE))
 _NOT_KEPT = WorkOutcome(0, "", "", 0)
 
 
@@ -84,6 +86,30 @@ class TrackedSchedule:
         if found is None:
             return None
         return Waiting(self.name, known.last_success, found.due, found.state == ACTIVE)
+
+    def carry_on(self, outcome: WorkOutcome) -> bool:
+        """Take in what mostly happens: the newest fire, which no worker had finished, has come further.
+
+        The outcome is of that fire, and no fire may fail. False, with nothing changed, if it is something else.
+        """
+        fires = self.fires
+        if len(fires) > MOST_OPEN or fires[-1].state not in _UNDER_WAY:
+            return False
+        fires[-1] = newer(fires[-1], outcome)
+        return True
+
+    def begin(self, outcome: WorkOutcome) -> bool:
+        """Take in the other thing that mostly happens: a fire after the only one that is kept, which has succeeded.
+
+        It must not fail. False, with nothing changed, if it is something else.
+        """
+        former = self.fires[0]
+        if len(self.fires) > 1 or former.state != COMPLETE or former.due >= outcome.due:
+            return False
+        success = former.due if self.before is None else max(former.due, self.before.last_success)
+        self.before = ScheduleOutcome(_NOT_KEPT, success)
+        self.fires[0] = outcome
+        return True
 
     def merge(self, found: Sequence[WorkOutcome], *, is_whole: bool) -> Sequence[WorkOutcome]:
         """Put fires that were found in place of those that are tracked; returns those that are not tracked any more.

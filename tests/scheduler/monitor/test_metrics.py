@@ -100,7 +100,7 @@ def test_every_name_is_in_the_table_and_every_name_of_the_table_appears() -> Non
     metrics.schedulers(Presence())
     metrics.failed("EMAIL", "email:tick")
     metrics.enqueue_failed("EMAIL")
-    metrics.task_state("EMAIL", "complete")
+    metrics.task_states({("EMAIL", "complete"): 1})
     metrics.show(LAST_SUCCESS, [(("A",), 1.5)])
     metrics.show(LAST_OUTCOME, [(("A", "complete"), 1)])
     metrics.show(NEXT_FIRE, [(("A",), 2.5)])
@@ -256,7 +256,7 @@ def test_long_names_are_cut_in_labels_and_stay_apart() -> None:
 def test_the_tasks_of_known_queues_are_counted_from_zero_by_state() -> None:
     metrics = Metrics("a")
     metrics.expect("EMAIL", "email:tick")
-    metrics.task_state("EMAIL", "expired")
+    metrics.task_states({("EMAIL", "expired"): 1})
     counted = values(metrics, "ajsync_tasks_total")
     assert {queue for queue, _ in counted} == {"EMAIL"}
     assert {state: count for (_, state), count in counted.items() if count} == {"expired": 1}
@@ -270,7 +270,7 @@ def test_states_that_others_have_made_up_share_a_series() -> None:
     metrics = Metrics("a")
     metrics.expect("EMAIL", "email:tick")
     for number in range(1000):
-        metrics.task_state("EMAIL", f"made up {number}")
+        metrics.task_states({("EMAIL", f"made up {number}"): 1})
     counted = values(metrics, "ajsync_tasks_total")
     assert counted["EMAIL", "(other)"] == 1000
     assert len(counted) == 10
