@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         UsageError,
         WriteError,
     )
-    from ajsync.inspect.news import LeaderNews, NotHeard, OpenNews, SilentNews, TaskNews
+    from ajsync.inspect.news import LeaderNews, MissedNews, NotHeard, OpenNews, SilentNews, TaskNews
     from ajsync.inspect.status import BucketStatus, ScheduleStatus
     from ajsync.reconcile.apply.result import Outcome, Result
     from ajsync.reconcile.impact import Impact, Peak, QueueImpact
@@ -73,6 +73,7 @@ __all__ = [
     "LeaderNews",
     "Location",
     "Managed",
+    "MissedNews",
     "NotFoundError",
     "NotHeard",
     "NotPermittedError",
@@ -129,7 +130,7 @@ _PLACES = {
     "ajsync.asyncjobs.tasks": ("StoredTask",),
     "ajsync.config.load": ("Configuration",),
     "ajsync.scheduler.election.duty": ("Duty",),
-    "ajsync.inspect.news": ("LeaderNews", "NotHeard", "OpenNews", "SilentNews", "TaskNews"),
+    "ajsync.inspect.news": ("LeaderNews", "MissedNews", "NotHeard", "OpenNews", "SilentNews", "TaskNews"),
     "ajsync.inspect.status": ("BucketStatus", "ScheduleStatus"),
     "ajsync.reconcile.apply.result": ("Outcome", "Result"),
     "ajsync.reconcile.impact": ("Impact", "Peak", "QueueImpact"),

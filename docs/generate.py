@@ -20,6 +20,7 @@ from ajsync.cli.main import cli
 from ajsync.cli.output.applies import APPLY_COLUMNS
 from ajsync.cli.output.backfill import BACKFILL_COLUMNS
 from ajsync.cli.output.fires import HISTORY_COLUMNS, NEXT_COLUMNS
+from ajsync.cli.output.information import ELECTION_COLUMNS, QUEUE_COLUMNS, SCHEDULER_COLUMNS, STORE_COLUMNS
 from ajsync.cli.output.schedules import SCHEDULE_COLUMNS
 from ajsync.cli.output.status import STATUS_COLUMNS
 from ajsync.config.emit import scalar
@@ -32,12 +33,16 @@ _EXAMPLES = _FOLDER.parent / "examples"
 _MONITORING = _EXAMPLES / "monitoring"
 _PART = re.compile(r"(<!-- generated: ([a-z]+); `make docs` writes it -->\n).*?(<!-- end -->)", re.DOTALL)
 _TABLES = {
-    "list": SCHEDULE_COLUMNS,
-    "next": NEXT_COLUMNS,
-    "status": STATUS_COLUMNS[:-3],
-    "history": HISTORY_COLUMNS[:-1],
-    "log": APPLY_COLUMNS,
-    "backfill": BACKFILL_COLUMNS,
+    "`list`": SCHEDULE_COLUMNS,
+    "`next`": NEXT_COLUMNS,
+    "`status`": STATUS_COLUMNS[:-3],
+    "`history`": HISTORY_COLUMNS[:-1],
+    "`log`": APPLY_COLUMNS,
+    "`backfill`": BACKFILL_COLUMNS,
+    "`info`, schedulers": SCHEDULER_COLUMNS,
+    "`info`, stores": STORE_COLUMNS,
+    "`info`, elections": ELECTION_COLUMNS,
+    "`info`, queues": QUEUE_COLUMNS,
 }
 """The tables of commands as a terminal has them; a pipe has more columns."""
 _HELP_COLUMNS = 78
@@ -147,7 +152,7 @@ def _tables() -> str:
     lines = ["| Command | Columns, the most important first |", "|---|---|"]
     for command, columns in _TABLES.items():
         ranked = sorted(columns, key=lambda column: column.rank)
-        lines.append(_line((f"`{command}`", ", ".join(column.title for column in ranked))))
+        lines.append(_line((command, ", ".join(column.title for column in ranked))))
     return "\n".join(lines)
 
 

@@ -16,6 +16,11 @@ BACKLOG = "ajsync info"
 """Shows how many work items of each queue wait for a worker."""
 
 
+def ajc_of(context: str | None) -> str:
+    """How to call `ajc`, which does not read `ajsync.yaml`, for the server of a context; without one, of its own."""
+    return f"ajc --context {visible(shlex.quote(context))}" if context else "ajc"
+
+
 def explained(outcome: WorkOutcome, queue: str) -> str:
     """What became of a fire, in sentences; `queue` and what a worker has written are in them as they are."""
     if _lacks_queue(outcome):

@@ -15,6 +15,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import sysconfig
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -33,6 +34,8 @@ _POLL_SECONDS = 0.01
 _STOP_SECONDS = 1.0
 """It stops within milliseconds. If it hangs it is killed, which its files survive."""
 _PORTS_FILE = re.compile(r".*_([0-9]+)\.ports")
+_PORT = "port"
+"""The file that says on which port the last run listened, so that what was copied from it still works."""
 _MARK = "ajsync dev: "
 """How the description of a context begins that is ours."""
 _REASON = re.compile(r"\[(?:FTL|ERR)\] (.*)")
@@ -51,12 +54,14 @@ class RunningServer:
 async def running_server(folder: Path, *, port: int | None = None, fresh: bool = False) -> AsyncIterator[RunningServer]:
     """Run a nats-server with JetStream on 127.0.0.1, with its data in `folder`, until the block ends.
 
-    Without a `port` it takes a free one; `fresh` deletes what an earlier server stored there. Raises UnreachableError
-    if nats-server is not installed, the port is taken, or another server has the folder.
+    Without a `port` it takes that of the last run if it is free, or else any; `fresh` deletes what an earlier server
+    stored there. Raises UnreachableError if nats-server is not installed, the port is taken, or another server has the
+    folder.
     """
     binary = find_server()
     with _locked(folder) as lock:
         _prepare(folder, fresh=fresh)
+        port = port or _former_port(folder)
         ports, log = folder / "ports", folder / "nats-server.log"
         with log.open("wb") as output:
             process = await asyncio.create_subprocess_exec(
@@ -70,7 +75,10 @@ async def running_server(folder: Path, *, port: int | None = None, fresh: bool =
                 process_group=0,
             )
         try:
-            yield RunningServer(await _ready(process, ports, log), process, log)
+            url = await _ready(process, ports, log)
+            with contextlib.suppress(OSError):  # the next run takes another port
+                write_private(folder / _PORT, url.rpartition(":")[2].encode())
+            yield RunningServer(url, process, log)
         finally:
             await _stop(process)
 
@@ -151,6 +159,18 @@ def _prepare(folder: Path, *, fresh: bool) -> None:
         (folder / "ports").mkdir()
     except OSError as error:
         raise UnreachableError(f"The folder {folder} cannot hold a server's data: {error.strerror}.") from None
+
+
+def _former_port(folder: Path) -> int | None:
+    """The port of the last run, if nothing listens there; None if there was none, or it is taken."""
+    try:
+        port = int(read_regular(folder / _PORT))
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does
+            probe.bind((_HOST, port))
+    except (OSError, ValueError, OverflowError):
+        return None
+    return port
 
 
 async def _ready(process: asyncio.subprocess.Process, ports: Path, log: Path) -> str:

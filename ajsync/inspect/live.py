@@ -21,17 +21,26 @@ from ajsync.asyncjobs.events import (
     decode_task_state,
 )
 from ajsync.asyncjobs.fire_index import FireIndex, Guess
-from ajsync.asyncjobs.ids import second_of
+from ajsync.asyncjobs.ids import fire_task_id, second_of
 from ajsync.asyncjobs.model import ScheduledTask, decode_scheduled_task, unfit
-from ajsync.asyncjobs.names import CONFIGURATION_STREAM, CONFIGURATION_SUBJECT, LONGEST_NAME, SCHEDULE_SUBJECT
+from ajsync.asyncjobs.names import (
+    CONFIGURATION_STREAM,
+    CONFIGURATION_SUBJECT,
+    LONGEST_NAME,
+    SCHEDULE_SUBJECT,
+    TASKS_STREAM,
+)
 from ajsync.asyncjobs.pause import PAUSE_SUBJECT, decode_pause
+from ajsync.asyncjobs.tasks import task_subject
 from ajsync.errors import NotPermittedError, ScheduleError, StoredValueError, UnreachableError
-from ajsync.inspect.news import LeaderNews, News, NotHeard, OpenNews, SilentNews, TaskNews
+from ajsync.inspect.news import LeaderNews, MissedNews, News, NotHeard, OpenNews, SilentNews, TaskNews
 from ajsync.scheduler.election.duty import LATE_AFTER
 from ajsync.scheduler.election.watermark import WATERMARK_KEY, NamedFires, Watermark, decode_watermark
 from ajsync.text import cut
 from ajsync.timestamp import NANOSECONDS
 from ajsync.transport.connection import Connection
+from ajsync.transport.errors import JetStreamError, StreamNotFoundError
+from ajsync.transport.leader import last_messages
 from ajsync.transport.watch import KeyChange, Watch
 
 log = logging.getLogger(__name__)
@@ -82,6 +91,8 @@ class Follower:
         """When the watermark was written last, or anything could be heard again, by this machine's clock."""
         self._is_silent = False
         self._told_open: NamedFires = frozenset()
+        self._settled: list[tuple[str, int]] = []
+        """Fires that were open, as was told, and are settled now in one way or another."""
         self._unknown: deque[tuple[TaskStateEvent, int]] = deque(maxlen=_MOST_UNKNOWN)
         self._waiting: list[News] = []
         self._left_out: NotHeard | None = None
@@ -162,6 +173,7 @@ class Follower:
                 if self._connection.is_connected:
                     heard_at = now
                     self._tell_what_is_not_settled(now)
+                    await self._tell_what_was_missed(now)
                 self._ready.set()
                 await asyncio.sleep(_LOOK_SECONDS)
         finally:
@@ -213,6 +225,7 @@ class Follower:
         """Tell once of each fire that is open for a while, and once if nothing is settled for a while."""
         mark = self._watermark
         fires = frozenset() if mark is None else mark.open
+        self._settled += sorted(self._told_open - fires, key=lambda fire: (fire[1], fire[0]))[: self._most]
         self._told_open &= fires
         late = {(name, due) for name, due in fires - self._told_open if 0 < due < now - LATE_AFTER}
         self._told_open |= late
@@ -222,6 +235,26 @@ class Follower:
         if not self._is_silent and time.monotonic() - self._settled_at > LATE_AFTER / NANOSECONDS:
             self._is_silent = True
             self._put(SilentNews(0 if mark is None else mark.instant, now))
+
+    async def _tell_what_was_missed(self, now: int) -> None:
+        """Tell of each fire that was open, and is settled without a task. Of a task its events have told."""
+        schedules = {name: task for name, _ in self._settled if (task := self._index.task(name)) is not None}
+        fires = [(schedules[name], due) for name, due in self._settled if name in schedules]
+        subjects = [task_subject(fire_task_id(task.name, due)) for task, due in fires]
+        try:
+            found = await last_messages(self._connection, TASKS_STREAM, subjects) if subjects else {}
+        except StreamNotFoundError:
+            found = {}
+        except (NotPermittedError, JetStreamError) as error:
+            log.info("cannot see whether fires were missed: %s", error)
+            self._settled = []
+            return
+        except UnreachableError:
+            return  # the next look asks again
+        self._settled = []
+        for (task, due), subject in zip(fires, subjects, strict=True):
+            if subject not in found:
+                self._put(MissedNews(task, due, now))
 
     def _follow(self, name: str, task: ScheduledTask | None) -> None:
         self._index.remove(name)

@@ -43,6 +43,17 @@ class OpenNews:
 
 
 @dataclass(frozen=True, slots=True)
+class MissedNews:
+    """A fire that was open is settled, and has made no task: it was given up, or its schedule was changed."""
+
+    schedule: ScheduledTask
+    due: int
+    """Nanoseconds since 1970."""
+    at: int
+    """When it was noticed, in nanoseconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
 class SilentNews:
     """No scheduler of ajsync has settled anything for a while: none leads, or the leader cannot write its watermark."""
 
@@ -62,4 +73,4 @@ class NotHeard:
     """How many events came faster than they were taken; None if the connection was lost, so that nobody knows."""
 
 
-News = TaskNews | LeaderNews | OpenNews | SilentNews | NotHeard
+News = TaskNews | LeaderNews | OpenNews | MissedNews | SilentNews | NotHeard

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from ajsync.asyncjobs.history import PastFire, read_history
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.outcome import ScheduleOutcome
+from ajsync.asyncjobs.remedy import ajc_of
 from ajsync.errors import ScheduleError, UnreachableError
 from ajsync.scheduler.monitor.day import LastDay
 from ajsync.scheduler.monitor.queues import MOST_QUEUES, Queues
@@ -59,6 +60,7 @@ class Display:
             work=self._work(),
             queues=self._queues.known,
             last_day=self._day.spans(scheduler.clock()),
+            ajc=ajc_of(scheduler.connection.context.name),
             lateness=scheduler.records.lately(),
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from ajsync.asyncjobs.remedy import ajc_of
 from ajsync.scheduler.monitor.status import LISTED, SHOWN, PauseStatus, Status, UpcomingFire
 from ajsync.scheduler.monitor.work import work_status
 from ajsync.scheduler.scheduler import Scheduler
@@ -56,7 +57,7 @@ def status_of(scheduler: Scheduler) -> Status:
         leader_is_go=scheduler.leadership is not None and scheduler.leadership.is_go,
         moves=tuple(reversed(scheduler.leadership.moves)) if scheduler.leadership else (),
         presence=scheduler.presence.presence,
-        work=work_status(scheduler.outcomes, scheduler.agenda.task),
+        work=work_status(scheduler.outcomes, scheduler.agenda.task, ajc_of(scheduler.connection.context.name)),
     )
 
 

@@ -21,16 +21,19 @@ from ajsync.asyncjobs.events import (
 from ajsync.asyncjobs.fire_index import Guess
 from ajsync.asyncjobs.ids import new_id
 from ajsync.asyncjobs.model import ScheduledTask
-from ajsync.asyncjobs.names import CONFIGURATION_SUBJECT
+from ajsync.asyncjobs.names import CONFIGURATION_SUBJECT, TASKS_STREAM
+from ajsync.asyncjobs.streams import make_stream
+from ajsync.asyncjobs.task_store import task_write
 from ajsync.asyncjobs.tasks import StoredTask, task_for_fire
 from ajsync.errors import NotPermittedError, UnreachableError
 from ajsync.inspect.live import Follower, following
-from ajsync.inspect.news import LeaderNews, News, NotHeard, OpenNews, SilentNews, TaskNews
+from ajsync.inspect.news import LeaderNews, MissedNews, News, NotHeard, OpenNews, SilentNews, TaskNews
 from ajsync.reconcile.pause import Owners, pause
 from ajsync.scheduler.election.watermark import WATERMARK_KEY, Watermark, encode_watermark
 from ajsync.timestamp import NANOSECONDS as SECOND
 from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import context_for_server
+from ajsync.transport.publisher import publish_all
 from tests.conftest import StartServer
 from tests.nats_server import NatsServer
 from tests.scheduler.fires import make_queue
@@ -184,13 +187,35 @@ async def test_a_fire_that_is_not_settled_for_a_while_is_told_once(connection: C
         await heard.until(lambda: len(heard.news) == 2)
         await settle(connection, now + 2)
         await until(lambda: heard.follower._watermark and heard.follower._watermark.instant == now + 2)
+        await until(lambda: not heard.follower._told_open)
         await settle(connection, now + 3, ("A", late))
-        await heard.until(lambda: len(heard.news) == 3)
+        await heard.until(lambda: sum(isinstance(each, OpenNews) for each in heard.news) == 3)
     assert [(each.schedule.name, each.due) for each in heard.news if isinstance(each, OpenNews)] == [
         ("A", late),
         ("A", late + 1),
         ("A", late),
     ]
+
+
+async def test_a_fire_that_was_open_and_is_settled_without_a_task_is_missed(
+    connection: Connection, server: NatsServer
+) -> None:
+    made, _ = await put(connection, "MADE", schedule="@hourly")
+    await put(connection, "LOST", schedule="@hourly")
+    late, now = (time.time_ns() // SECOND - 11) * SECOND, time.time_ns()
+    async with hearing(server.url) as heard:
+        await settle(connection, now, ("MADE", late), ("LOST", late))
+        await heard.until(lambda: len(heard.news) == 2)
+        await make_stream(connection, TASKS_STREAM)
+        await publish_all(connection, [task_write(task_for_fire(made, late), 0)])
+        await settle(connection, now + 1)
+        await heard.until(lambda: len(heard.news) == 3)
+        await settle(connection, now + 2, ("LOST", late + 1))
+        await heard.until(lambda: len(heard.news) == 4)
+    assert isinstance(heard.news[3], OpenNews)
+    missed = heard.news[2]
+    assert isinstance(missed, MissedNews)
+    assert (missed.schedule.name, missed.due) == ("LOST", late)
 
 
 async def test_it_tells_once_that_nothing_is_settled_and_again_after_something_was(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,6 @@ import click
 from ajsync.cli.options.shared import schedules_argument, scope_options, selection_options, timezone_option
 from ajsync.cli.options.values import Scope, Selectors
 from ajsync.cli.output.data import echo_data, output_option, show
-from ajsync.text import visible
 
 if TYPE_CHECKING:
     from ajsync.asyncjobs.bucket import ConfigurationBucket
@@ -47,7 +45,8 @@ def command(
     due and was not fired. It asks no scheduler: the ids of tasks follow from the names of schedules and their due
     instants. The tasks of a Go scheduler have random ids, so what became of them is 'unknown'.
 
-    With --check it ends with 2 if a schedule needs somebody, or if nothing fires.
+    With --check it ends with 2 if a schedule needs somebody, or if nothing fires, and with 1 if there is nothing to
+    check: a name is not there, or the options select no schedule.
 
     \b
     Examples:
@@ -56,21 +55,24 @@ def command(
       ajsync status --check -l team=payments
       ajsync status --json | jq -r '.schedules[] | select(.failures > 2) | .name'
     """
+    from ajsync.asyncjobs.remedy import ajc_of
     from ajsync.cli.output import status as output_of
     from ajsync.cli.output.schedules import say_unreadable
     from ajsync.cli.project import selection_of, zone_of
     from ajsync.cli.session import configured_context, on_bucket
     from ajsync.cli.source import named_or_selected
+    from ajsync.errors import NotFoundError
 
     named_or_selected(names, selectors)
     selection = selection_of(scope, selectors)
     where = zone_of(scope, zone)
     configured = configured_context(scope)
     source, found = on_bucket(scope, configured, lambda bucket: _read(bucket, names, selection))
-    ajc = _ajc(scope.context or configured if scope.server is None else None)
+    ajc = ajc_of(scope.context or configured if scope.server is None else None)
     shown = [each for each in found.schedules if each.needs_somebody] if failed else found.schedules
+    is_nothing = bool(selection) and not source.tasks and not source.unreadable
     if check and output == "table":
-        echo_data(output_of.check_line(found))
+        echo_data(output_of.check_line(found, nothing=is_nothing))
     else:
         show(
             output,
@@ -79,12 +81,9 @@ def command(
         )
         if output == "table":
             say_unreadable(source.unreadable)
-    return _NEEDS_SOMEBODY if check and found.needs_somebody else 0
-
-
-def _ajc(context: str | None) -> str:
-    """How to call `ajc`, which does not read `ajsync.yaml`, for the server of a context; None is its own default."""
-    return f"ajc --context {visible(shlex.quote(context))}" if context else "ajc"
+    if check and found.needs_somebody:
+        return _NEEDS_SOMEBODY
+    return NotFoundError.exit_code if check and is_nothing else 0
 
 
 async def _read(

@@ -12,13 +12,14 @@ from ajsync.asyncjobs.outcome import Tone, words_of
 from ajsync.cli.output.status import LONGEST_STATE, TONE_STYLES
 from ajsync.cli.output.terminal import say, stdout_paint, stdout_width
 from ajsync.fitting import Keep, cells, shortened
-from ajsync.inspect.news import LeaderNews, News, NotHeard, OpenNews, SilentNews, TaskNews
+from ajsync.inspect.news import LeaderNews, MissedNews, News, NotHeard, OpenNews, SilentNews, TaskNews
 from ajsync.reconcile.render.times import in_zone, instant_told, iso_instant
 from ajsync.text import counted, moment, span, visible
 from ajsync.timestamp import NANOSECONDS, to_datetime
 
 _GAP = "  "
-_OPEN = "It is not stored, or not in its queue, and is tried again."
+_OPEN: tuple[str, Tone, str] = ("open", "warn", "It is not stored, or not in its queue, and is tried again.")
+_MISSED: tuple[str, Tone, str] = ("missed", "bad", "No task was made, and the leader does not try any more.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ _COLUMNS = (
     _LiveColumn("After", 10, least=50, right=True),
     _LiveColumn("Queue", 16, least=90),
 )
+_LEAST_ERROR = 10
+"""Columns of a terminal, below which an error says nothing; `ajsync history` shows it."""
 _NARROW_NAME = 16
 """The width of the name where there is no place for the queue."""
 
@@ -74,23 +77,28 @@ class LiveLines:
                 yield self._paint("faint", f"{day} ({at.tzname()})")
         yield f"{time}{_GAP}{self._told(news)}".rstrip()
 
-    def _told(self, news: TaskNews | LeaderNews | OpenNews | SilentNews) -> str:
+    def _told(self, news: TaskNews | LeaderNews | OpenNews | MissedNews | SilentNews) -> str:
         if isinstance(news, LeaderNews):
             return self._paint("adopt", f"{visible(news.leader)} leads now")
         if isinstance(news, SilentNews):
             return self._paint("alarm", silence_told(news, self._zone))
-        if isinstance(news, OpenNews):
+        if isinstance(news, OpenNews | MissedNews):
             task = news.schedule
-            cells_of = self._cells("open", "warn", visible(task.name), news.due, news.at, task.queue)
-            return _GAP.join([*cells_of, self._paint("update", _OPEN)])
+            word, tone, text = _OPEN if isinstance(news, OpenNews) else _MISSED
+            cells_of = self._cells(word, tone, visible(task.name), news.due, news.at, task.queue)
+            return _GAP.join([*cells_of, self._paint(TONE_STYLES[tone], text)])
         outcome = news.outcome
         words = words_of(outcome.state)
         parts = self._cells(words.word, words.tone, _names(news), outcome.due, outcome.at, news.queue)
         if outcome.tries > 1:
             parts.append(f"try {outcome.tries:,}")
         if outcome.last_error:
-            parts.append(self._paint(TONE_STYLES[words.tone], visible(outcome.last_error)))
-        return _GAP.join(parts)
+            error = visible(outcome.last_error)
+            if self._width is not None:
+                room = self._width - cells("hh:mm:ss" + _GAP + _GAP.join([*parts, ""]))
+                error = shortened(error, room) if room >= _LEAST_ERROR else ""
+            parts.append(self._paint(TONE_STYLES[words.tone], error))
+        return _GAP.join(parts).rstrip()
 
     def _cells(self, word: str, tone: Tone, name: str, due: int, at: int, queue: str) -> list[str]:
         texts = {
@@ -166,8 +174,9 @@ def _members(news: News, zone: tzinfo) -> dict[str, object]:
         return {"event": "not_heard", "since": since, "until": until, "count": news.count}
     if isinstance(news, SilentNews):
         return {"event": "silent", "at": iso_instant(news.at, zone), "since": iso_instant(news.since, zone)}
-    if isinstance(news, OpenNews):
-        about = {"event": "open", "at": iso_instant(news.at, zone), **_about(news.schedule)}
+    if isinstance(news, OpenNews | MissedNews):
+        event = "open" if isinstance(news, OpenNews) else "missed"
+        about = {"event": event, "at": iso_instant(news.at, zone), **_about(news.schedule)}
         return {**about, "queue": news.schedule.queue, "due": iso_instant(news.due, zone)}
     outcome = news.outcome
     return {

@@ -102,10 +102,8 @@ def duty_told(duty: Duty) -> str:
 
 def tone(status: ScheduleStatus) -> Tone:
     """How bad it is."""
-    if status.verdict == "invalid":
+    if status.verdict in ("invalid", "late"):
         return "bad"
-    if status.verdict == "late":
-        return "warn"
     return status.outcome.tone if status.outcome and status.verdict != "paused" else "calm"
 
 
@@ -160,9 +158,12 @@ def status_document(
     }
 
 
-def check_line(found: BucketStatus) -> str:
-    """Describe all of it in one line as monitors of services read it: a state, a sentence, and numbers behind a `|`."""
-    parts = [summary(found)]
+def check_line(found: BucketStatus, *, nothing: bool = False) -> str:
+    """Describe all of it in one line as monitors of services read it: a state, a sentence, and numbers behind a `|`.
+
+    `nothing` is selected if the options for that fit no schedule, which may be a mistake in them.
+    """
+    parts = ["nothing to check: no schedule is selected" if nothing else summary(found)]
     if found.duty.is_trouble:
         parts.insert(0, duty_told(found.duty).partition(" To do:")[0].rstrip("."))
     bad = [
@@ -178,7 +179,7 @@ def check_line(found: BucketStatus) -> str:
     numbers = {"schedules": len(found.schedules), **found.counts}
     values = [f"{name}={number}" for name, number in numbers.items()]
     values += [] if age is None else [f"watermark_age={age / NANOSECONDS:.3f}s"]
-    state = "CRITICAL" if found.needs_somebody else "OK"
+    state = "CRITICAL" if found.needs_somebody else "UNKNOWN" if nothing else "OK"
     return f"AJSYNC {state} - {'; '.join(parts).replace('|', '/')} | {' '.join(values)}"
 
 
@@ -204,12 +205,12 @@ def _outcome_cell(status: ScheduleStatus) -> Cell:
     if status.verdict == "invalid":
         return Cell("not valid", "alarm")
     if status.open_since:
-        return Cell("not fired", "update" if status.verdict == "late" else "")
+        return Cell("not fired", "alarm" if status.verdict == "late" else "")
     if status.outcome is None:
         return Cell("not due yet", "faint")
     last = status.outcome.last
     if status.verdict == "late" and status.unqueued_since:
-        return Cell("not queued", "update")
+        return Cell("not queued", "alarm")
     late = ", late" if status.verdict == "late" else ""
     return Cell(visible(words_of(last.state).word, LONGEST_STATE) + late, TONE_STYLES[tone(status)])
 

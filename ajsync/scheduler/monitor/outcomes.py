@@ -35,8 +35,8 @@ class Outcomes:
         self._schedules: dict[str, TrackedSchedule] = {}
         self._tasks: dict[str, tuple[TrackedSchedule, int]] = {}
         """By the ids of their tasks, the fires that are tracked: the schedule, and the due instant."""
-        self._failing: dict[str, int] = {}
-        """Name → since when it fails."""
+        self._failing: dict[str, tuple[bool, int]] = {}
+        """Name → whether that is only a warning, and since when it fails."""
         self._overdue: dict[str, int] = {}
         """Name → by when it should have succeeded."""
         self._counts: Counter[tuple[str, str]] = Counter()
@@ -59,8 +59,8 @@ class Outcomes:
         return None if tracked is None else tracked.outcome()
 
     def failing(self, most: int = 200) -> list[tuple[str, ScheduleOutcome]]:
-        """The schedules whose work fails, `most` of them: those first that have failed for longest."""
-        there = ((since, name) for name, since in self._failing.items() if self._knows(name))
+        """The schedules whose work fails, `most` of them: the bad ones first, and of these those for longest."""
+        there = ((how, name) for name, how in self._failing.items() if self._knows(name))
         found = ((name, self.of(name)) for _, name in heapq.nsmallest(most, there))
         return [(name, outcome) for name, outcome in found if outcome is not None]
 
@@ -263,8 +263,8 @@ class Outcomes:
         for each in tracked.fold():
             self._untrack(tracked, each.due, each.task_id)
         self._count(tracked, 1)
-        if since := tracked.failing_since():
-            self._failing[tracked.name] = since
+        if (failing := tracked.failing()) is not None:
+            self._failing[tracked.name] = failing
         elif self._failing:
             self._failing.pop(tracked.name, None)
         if self._overdue and tracked.fires[-1].state == COMPLETE:

@@ -58,12 +58,15 @@ class TrackedSchedule:
         """What became of the last fires; None if nothing is known of any."""
         return schedule_outcome(self.fires, self.before)
 
-    def failing_since(self) -> int:
-        """Since when its work fails, in nanoseconds since 1970; 0 if it does not."""
+    def failing(self) -> tuple[bool, int] | None:
+        """Whether it is only a warning that its work fails, and since when, in nanoseconds since 1970.
+
+        None if its work does not fail.
+        """
         if not (self.before is not None and self.before.failures) and not any(map(is_failure, self.fires)):
-            return 0  # mostly
+            return None  # mostly
         known = self.outcome()
-        return known.failing_since if known is not None else 0
+        return (known.tone == "warn", known.failing_since) if known is not None and known.failures else None
 
     def is_uncertain(self, before: int, *, unfinished: bool) -> bool:
         """Whether its fires have to be looked up: they never were, or nothing was heard of one due before an instant.

@@ -61,6 +61,8 @@ class View:
     """By name; none until the server was asked for them."""
     last_day: tuple[Span, ...] = ()
     """What was fired, missed and failed, the oldest first; it ends now."""
+    ajc: str = "ajc"
+    """How to call the Go tool, with the context of this scheduler."""
     lateness: tuple[tuple[str, float], ...] = ()
     """Of the last tasks that this scheduler made, the queue and how many seconds late it was."""
 

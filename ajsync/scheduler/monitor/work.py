@@ -80,13 +80,15 @@ class WorkStatus:
     more_overdue: int = 0
 
 
-def work_status(outcomes: Outcomes, task: Callable[[str], ScheduledTask | None]) -> WorkStatus:
-    """What is known now; `task` gives the value of a schedule, or None."""
+def work_status(outcomes: Outcomes, task: Callable[[str], ScheduledTask | None], ajc: str = "ajc") -> WorkStatus:
+    """What is known now; `task` gives the value of a schedule, or None. `ajc` is how to call the Go tool."""
     failing = [
-        _failing(found, outcome) for name, outcome in outcomes.failing(_LISTED) if (found := task(name)) is not None
+        _failing(found, outcome, ajc)
+        for name, outcome in outcomes.failing(_LISTED)
+        if (found := task(name)) is not None
     ]
     overdue = [
-        _overdue(found, outcome, by)
+        _overdue(found, outcome, by, ajc)
         for name, by in outcomes.overdue(_LISTED)
         if (found := task(name)) is not None and (outcome := outcomes.of(name)) is not None
     ]
@@ -102,7 +104,7 @@ def work_status(outcomes: Outcomes, task: Callable[[str], ScheduledTask | None])
     )
 
 
-def _failing(task: ScheduledTask, outcome: ScheduleOutcome) -> FailingSchedule:
+def _failing(task: ScheduledTask, outcome: ScheduleOutcome, ajc: str) -> FailingSchedule:
     last = outcome.last
     return FailingSchedule(
         cut(task.name),
@@ -115,10 +117,12 @@ def _failing(task: ScheduledTask, outcome: ScheduleOutcome) -> FailingSchedule:
         last.tries,
         last.last_error,
         last.task_id,
-        remedy(task, outcome),
+        remedy(task, outcome, ajc),
     )
 
 
-def _overdue(task: ScheduledTask, outcome: ScheduleOutcome, due_by: int) -> OverdueSchedule:
+def _overdue(task: ScheduledTask, outcome: ScheduleOutcome, due_by: int, ajc: str) -> OverdueSchedule:
     success = outcome.last_success or None
-    return OverdueSchedule(cut(task.name), cut(task.queue), outcome.last.state, due_by, success, remedy(task, outcome))
+    return OverdueSchedule(
+        cut(task.name), cut(task.queue), outcome.last.state, due_by, success, remedy(task, outcome, ajc)
+    )

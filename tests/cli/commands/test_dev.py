@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -130,6 +131,19 @@ def test_its_data_is_kept_unless_fresh_is_wanted(project: Path) -> None:
         assert bucket_created() != first
 
 
+def test_it_listens_where_it_did_before_unless_somebody_else_does_now(project: Path) -> None:
+    with dev(project):
+        first = load_context("ajsync-dev").servers
+    with dev(project):
+        assert load_context("ajsync-dev").servers == first
+    port = int(first[0].rpartition(":")[2])
+    with socket.create_server(("127.0.0.1", port)), dev(project):
+        assert load_context("ajsync-dev").servers != first
+    (project / ".ajsync" / "dev" / "port").write_text("99999999999")
+    with dev(project):
+        pass
+
+
 def test_its_data_is_kept_beside_the_project_file(project: Path) -> None:
     (project / "ajsync.yaml").write_text("owner: me\n")
     below = project / "schedules" / "deep"
@@ -201,7 +215,7 @@ def test_a_second_one_in_the_same_project_is_refused(project: Path) -> None:
 
 def test_a_server_that_survived_a_kill_is_found_and_can_be_stopped_as_told(project: Path) -> None:
     with dev(project) as process:
-        pid, stale = server_pid(project), context_file().read_text()
+        pid, stale = server_pid(project), context_file().stat().st_mtime_ns
         process.kill()
         process.wait(DEADLINE_SECONDS)
     try:
@@ -212,7 +226,7 @@ def test_a_server_that_survived_a_kill_is_found_and_can_be_stopped_as_told(proje
         os.kill(pid, signal.SIGTERM)
     wait_until(lambda: not is_in_use(project / ".ajsync" / "dev"))
     with background(project, "dev") as process:
-        wait_until(lambda: context_file().read_text() != stale, process)
+        wait_until(lambda: context_file().stat().st_mtime_ns != stale, process)
         assert bucket_created()
         process.terminate()
         assert process.wait(DEADLINE_SECONDS) == 0

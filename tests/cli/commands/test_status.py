@@ -162,6 +162,17 @@ def test_a_name_that_is_not_there_and_names_with_options_are_refused(run: Run) -
     assert "No schedule in the bucket matches --queue NONE" in run("--queue", "NONE").stderr
 
 
+def test_a_check_of_nothing_is_not_fine(run: Run, server: NatsServer) -> None:
+    critical = run("--queue", "NONE", "--check", code=2).stdout
+    assert critical.startswith("AJSYNC CRITICAL - No scheduler leads, so nothing fires; nothing to check: ")
+    asyncio.run(lead(server.url, "one"))
+    unknown = run("--queue", "NONE", "--check", code=1)
+    assert unknown.stdout.startswith("AJSYNC UNKNOWN - nothing to check: no schedule is selected | schedules=0 ")
+    assert "No schedule in the bucket matches --queue NONE" in unknown.stderr
+    assert run("--queue", "NONE", "--check", "--json", code=1).stderr == unknown.stderr
+    assert "Did you mean FAILS?" in run("FAIL", "--check", code=1).stderr
+
+
 def test_a_paused_schedule_is_paused_and_needs_nobody(run: Run, tmp_path: Path, server: NatsServer) -> None:
     pausing = ajsync(tmp_path, "pause", "FAILS", "--reason", "disks", "--owner", "team", "--server", server.url)
     assert pausing.returncode == 0, pausing.stderr

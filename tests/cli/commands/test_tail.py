@@ -222,11 +222,13 @@ def test_on_a_terminal_a_day_has_a_line_and_a_long_name_does_not_push_the_rest_a
     terminal = Terminal(launcher(), "tail", "--server", filled.url, folder=tmp_path)
     terminal.wait_for("Following ")
     terminal.wait_for("After")
-    publish(filled, replace(task_for_fire(long, DUE), state="terminated", last_err="boom"))
+    publish(filled, replace(task_for_fire(long, DUE), state="terminated", last_err="boom" + " and more" * 99))
     terminal.wait_for("boom")
     assert terminal.end("\x03") == 0
     shown = terminal.shown.splitlines()
     assert any(" (UTC)" in line and str(to_datetime(NOW).year) in line for line in shown)
     (line,) = [line for line in shown if "boom" in line]
     assert "LLLLLLLL…" in line
+    assert "…" in line.partition("boom")[2]
+    assert not any(other.startswith((" and", "and", "more")) for other in shown)
     assert "terminated" in line

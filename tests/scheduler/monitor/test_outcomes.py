@@ -265,3 +265,12 @@ def test_a_schedule_counts_in_the_queue_that_it_has_now() -> None:
     see(outcomes, work("complete", 1))
     expect(outcomes, 2, queue="REPORTS")
     assert outcomes.counts() == {("REPORTS", "complete"): 1}
+
+
+def test_of_many_that_fail_the_bad_ones_are_told_before_those_that_are_tried_again() -> None:
+    outcomes = Outcomes()
+    for number, (name, state) in enumerate((("AGAIN", "retry"), ("LATER", "expired"), ("FIRST", "terminated"))):
+        at = {"FIRST": 1, "LATER": 2, "AGAIN": 0}[name]
+        outcomes.see(name, "EMAIL", work(state, at, name=name, tries=1, last_error=f"error {number}"))
+    assert [name for name, _ in outcomes.failing()] == ["FIRST", "LATER", "AGAIN"]
+    assert [name for name, _ in outcomes.failing(2)] == ["FIRST", "LATER"]

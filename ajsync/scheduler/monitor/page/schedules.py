@@ -198,7 +198,7 @@ def state_cell(view: View, name: str, outcome: ScheduleOutcome | None) -> str:
     state = words_of(outcome.last.state)
     note = f" <small>{outcome.failures:,} failed in a row</small>" if outcome.failures > 1 else ""
     late = " <small>should have succeeded by now</small>" if verdict == "late" and not note else ""
-    return badge("warn" if late and outcome.tone == "calm" else outcome.tone, text(state.word)) + note + late
+    return badge("bad" if late else outcome.tone, text(state.word)) + note + late
 
 
 def _next(view: View, name: str, when: TimeWriter, task: ScheduledTask | None, upcoming: Upcoming) -> str:

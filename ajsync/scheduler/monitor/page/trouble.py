@@ -120,7 +120,9 @@ def failure(view: View, name: str, outcome: ScheduleOutcome) -> Trouble:
     tone: Literal["bad", "warn"] = "warn" if outcome.tone == "warn" else "bad"
     task = view.tasks[name]
     text = explained(last, task.queue)
-    return Trouble(tone, text, remedy(task, outcome), name, outcome.failing_since or last.due, outcome.failures)
+    return Trouble(
+        tone, text, remedy(task, outcome, view.ajc), name, outcome.failing_since or last.due, outcome.failures
+    )
 
 
 def overdue(view: View, name: str) -> Trouble:
@@ -128,7 +130,7 @@ def overdue(view: View, name: str) -> Trouble:
     assert view.work is not None
     by, outcome = view.work.overdue[name]
     text = f"It should have succeeded by now. {words_of(outcome.last.state).meaning}"
-    return Trouble("warn", text, remedy(view.tasks[name], outcome), name, by)
+    return Trouble("bad", text, remedy(view.tasks[name], outcome, view.ajc), name, by)
 
 
 def _sentence(problem: str) -> str:

@@ -101,7 +101,7 @@ def test_one_schedule_is_one_problem_whatever_is_wrong_with_it() -> None:
     )
 
 
-def test_work_that_is_overdue_is_a_warning() -> None:
+def test_work_that_is_overdue_is_as_bad_as_its_alert_says() -> None:
     view = view_of(scheduled())
     assert view.work is not None
     waiting = replace(
@@ -111,7 +111,7 @@ def test_work_that_is_overdue_is_a_warning() -> None:
         states={"tick": "new"},
     )
     document = shown(replace(view, work=waiting))
-    assert (tone(document), document.headings[0]) == ("warn", "1 warning")
+    assert (tone(document), document.headings[0]) == ("bad", "1 problem")
     ((what, since, _, todo),) = wrong(document)
     assert what == "tick It should have succeeded by now. No worker has taken it yet."
     assert (since, todo) == ("08:30:04 1 h ago", "ajsync info")
