@@ -163,6 +163,21 @@ def _task(missing: MissingTask, sign: Callable[[StoredTask], str] | None, ajc_pa
     return task if sign is None else replace(task, signature=sign(task))
 
 
+async def make_tasks(connection: Connection, tasks: Sequence[StoredTask]) -> Backfilled:
+    """Store these tasks unless they are there, and enqueue those that were stored. Raises UnreachableError.
+
+    Unlike `make_missing`, it goes on where a queue refuses a task.
+    """
+    made = exist = done = 0
+    refused: dict[str, str] = {}
+    for some in _chunks(tasks):
+        batch = _Batch(connection, [(task, 0) for task in some])
+        await batch.run()
+        made, exist, done = made + batch.made, exist + batch.exist, done + batch.done
+        refused |= batch.refused
+    return Backfilled(made, exist, refused, len(tasks) - done)
+
+
 class _Batch:
     """Tasks that are stored together, then enqueued together."""
 

@@ -17,7 +17,7 @@ from ajsync.asyncjobs.tasks import NEW, StoredTask
 from ajsync.scheduler.agenda.agenda import Agenda, Fire
 from ajsync.scheduler.agenda.catch_up import Gap
 from ajsync.scheduler.agenda.catching_up import CatchingUp
-from ajsync.scheduler.election.progress import Progress
+from ajsync.scheduler.election.progress import NOTHING_UNSEEN, Progress, UnseenProgress
 from ajsync.scheduler.firing.dispatcher import Dispatcher
 from ajsync.scheduler.firing.in_flight import InFlightFire
 from ajsync.scheduler.firing.lifecycle import DEFERRED, IN_WINDOW, Event, State
@@ -25,6 +25,7 @@ from ajsync.scheduler.firing.overlap import Overlap
 from ajsync.scheduler.firing.prepare import Preparer
 from ajsync.scheduler.monitor.records import Records
 from ajsync.scheduler.throttled_log import ThrottledLog
+from ajsync.scheduler.unseen.unseen import Unseen
 from ajsync.timestamp import NANOSECONDS
 from ajsync.transport.window import WINDOW
 
@@ -69,8 +70,9 @@ class Feed:
         catchup_window: int,
         clock: Callable[[], int],
         monotonic: Callable[[], float] = time.monotonic,
+        unseen: Unseen | None = None,
     ) -> None:
-        """Everything due up to `reached` was fired before this term.
+        """Everything due up to `reached` was fired before this term, but for what `unseen` finds missing.
 
         The previous leader has begun nothing that was due after `begun_until`. `grace` and `catchup_window` are in
         nanoseconds. `monotonic` gives seconds, for what may take some milliseconds at a time.
@@ -86,6 +88,7 @@ class Feed:
         self._grace = grace
         self._catchup_window = catchup_window
         self._clock = clock
+        self._unseen = unseen
         self._begun_until = begun_until
         self._looked_at = reached
         """The fires of the agenda up to this instant are taken. When a term begins, the agenda may be ahead of it."""
@@ -138,6 +141,7 @@ class Feed:
         self._mind_correction(now)
         self._look_for_gap(now)
         if catch_up:
+            self._take_unseen()
             self._catching_up.step()
         given: list[Fire] = []
         if self._ledger.to_encode(made_good=False) < _SLICE:
@@ -155,7 +159,7 @@ class Feed:
     def wait(self) -> int:
         """For how many nanoseconds there is nothing to do; 0 if there is something."""
         backlog = self._ledger.to_encode(made_good=True) > 0
-        if self._ledger.to_encode(made_good=False) or self._catching_up.has_work or (backlog and self._may_make_good()):
+        if self._ledger.to_encode(made_good=False) or self._has_work or (backlog and self._may_make_good()):
             return 0
         now = self._clock()
         longest = _BACKLOG_SLEEP if backlog or self._catching_up.goes_on else _LONGEST_SLEEP
@@ -175,7 +179,11 @@ class Feed:
     def progress(self, room: int) -> Progress:
         """How far this term has come; the fires that it names take up at most `room` bytes."""
         late = islice(self._agenda.overdue(self.reached), _MOST_OVERDUE)
-        return self._ledger.progress(self.reached, room, self._catching_up.open_gaps(), self._catching_up.until, late)
+        unseen = NOTHING_UNSEEN
+        if self._unseen is not None:
+            unseen = UnseenProgress(self._unseen.spans, self._unseen.is_open)
+        gaps, gap_until = self._catching_up.open_gaps(), self._catching_up.until
+        return self._ledger.progress(self.reached, room, gaps, gap_until, late, unseen)
 
     def stop(self) -> None:
         """End the term: give everything that is not settled back to the agenda."""
@@ -183,6 +191,21 @@ class Feed:
         self._agenda.give_back(self._ledger.hand_back())
         self._dispatcher.stop()
         self._agenda.keep(self._catching_up.ended_entries())
+
+    @property
+    def _has_work(self) -> bool:
+        """Whether there is something to catch up with that a step would take up."""
+        unseen = self._unseen is not None and self._unseen.has_work and self._has_room()
+        return unseen or self._catching_up.has_work
+
+    def _take_unseen(self) -> None:
+        """Take up what was found missing in unseen spans, as far as there is room."""
+        while self._unseen is not None and self._unseen.has_work and self._has_room():
+            fire, missing = self._unseen.take()
+            if missing:
+                self._ledger.make_good(fire)
+            else:
+                self._look_for(fire)
 
     def _has_room(self) -> bool:
         """Whether more may be caught up with."""
@@ -203,7 +226,7 @@ class Feed:
     def _looked_for(self, sought: InFlightFire, task: StoredTask | None, _readable: bool) -> None:
         begun = task is not None and task.state == NEW
         self._ledger.apply(sought, Event.BEGUN if begun else Event.NOT_BEGUN)
-        if sought.state is State.LET_GO:
+        if sought.state is State.LET_GO and task is None:
             self._catching_up.not_begun(sought.fire)
 
     def _cannot_see(self, fire: Fire, reason: str) -> None:

@@ -28,7 +28,7 @@ from ajsync.scheduler.election.watermark_store import WatermarkReader
 from ajsync.scheduler.firing.dispatcher import Dispatcher
 from ajsync.scheduler.firing.in_flight import InFlightFire
 from ajsync.scheduler.firing.ledger import Ledger
-from ajsync.scheduler.firing.prepare import Preparer
+from ajsync.scheduler.firing.prepare import Preparer, Sign
 from ajsync.scheduler.monitor.metrics import (
     CLOCK_SKEW,
     FAILING_SCHEDULES,
@@ -46,6 +46,7 @@ from ajsync.scheduler.monitor.records import Records
 from ajsync.scheduler.outcome_keeper import OutcomeKeeper
 from ajsync.scheduler.presence import PresenceKeeper
 from ajsync.scheduler.term import TermRunner
+from ajsync.scheduler.unseen.stand_in import StandIn
 from ajsync.text import cut
 from ajsync.timestamp import NANOSECONDS, parse_timestamp
 from ajsync.transport.connection import Connection
@@ -134,6 +135,15 @@ class Scheduler:
         self._server_clock: int | None = None
         """Nanoseconds by which the server's clock is ahead of our monotonic clock, which cannot be set."""
         self.watermark: Watermark | None = None
+        self._stand_in = StandIn(
+            connection,
+            lambda: self.agenda,
+            self.records,
+            Preparer("", _sign(settings), ajc_payloads=settings.ajc_payloads).make_task,
+            grace=settings.grace,
+            clock=clock,
+            skew=self._skew,
+        )
         self.on_lead: Callable[[], None] = lambda: None
         """Called when a term begins."""
 
@@ -143,6 +153,10 @@ class Scheduler:
         if self._server_clock is None:
             return None
         return (self.clock() - time.monotonic_ns() - self._server_clock) / NANOSECONDS
+
+    def _skew(self) -> int:
+        """The same in nanoseconds; 0 while it is not known."""
+        return int((self.clock_skew or 0) * NANOSECONDS)
 
     @property
     def leads(self) -> bool:
@@ -197,6 +211,7 @@ class Scheduler:
                 self._measure_skew(),
                 self.presence.run(bucket.domain),
                 self._outcome_keeper.run(bucket, watch.loaded),
+                self._stand_in.run(),
             )
             helpers = [group.create_task(each) for each in work]
             await first_of(watch.loaded, stop)
@@ -230,7 +245,7 @@ class Scheduler:
         # One for all terms, so that no acknowledgement of an earlier term fits a fire of a later one.
         preparer = Preparer(
             dispatcher.inbox,
-            settings.signer.sign if settings.signer else None,
+            _sign(settings),
             ajc_payloads=settings.ajc_payloads,
             max_payload=self.connection.max_payload,
         )
@@ -252,6 +267,7 @@ class Scheduler:
                 grace=settings.grace,
                 catchup_window=settings.catchup_window,
                 clock=self.clock,
+                skew=self._skew,
                 on_watermark=self._watermark_written,
             )
             holding = asyncio.create_task(self.leadership.hold(lost, ended))
@@ -275,7 +291,8 @@ class Scheduler:
     async def _lead(self, runner: TermRunner, term: Term, stop: asyncio.Event) -> None:
         assert self.leadership is not None
         if term.after is None:
-            self.agenda.skip(self.clock())
+            now = self.clock()
+            self.agenda.skip(now, but_after=now - self.settings.grace)
         self.term = runner
         self._take_role(RoleState.LEADING)
         self.metrics.count(TAKEOVERS, term.kind)
@@ -307,8 +324,7 @@ class Scheduler:
         """Take in a watermark that our term has stored; `problem` is what is wrong with it, empty if nothing is."""
         self.records.watermark_written(problem)
         self.metrics.set(IN_FLIGHT, len(self.term) if self.term is not None else 0)
-        skew = int((self.clock_skew or 0) * NANOSECONDS)
-        self._show(watermark, max(watermark.instant - (self.clock() - skew) - AHEAD_AT_MOST, 0))
+        self._show(watermark, max(watermark.instant - (self.clock() - self._skew()) - AHEAD_AT_MOST, 0))
 
     def _settled(self, fires: list[InFlightFire]) -> None:
         self.records.settled(fires)
@@ -327,6 +343,7 @@ class Scheduler:
         self.records.watermark_written()
         self._show(watermark, stored.ahead)
         self.agenda.follow(watermark.instant, watermark.unsettled, watermark.open_after)
+        self._stand_in.follow(watermark)
 
     def _show(self, watermark: Watermark, ahead: int) -> None:
         """Show a watermark that is `ahead` nanoseconds too far ahead of the server's clock."""
@@ -347,6 +364,7 @@ class Scheduler:
         What was due within the grace is kept: an ajsync leader without a first watermark looks the same.
         """
         self.agenda.skip(self.clock() - self.settings.grace)
+        self._stand_in.go_leads()
 
     async def _measure_skew(self) -> None:
         told = False
@@ -368,3 +386,7 @@ class Scheduler:
                             "This clock is %.1f s %s the server's: tasks will fire that much %s", *words, extra=fields
                         )
             await asyncio.sleep(_SKEW_SECONDS)
+
+
+def _sign(settings: Settings) -> Sign | None:
+    return settings.signer.sign if settings.signer else None

@@ -26,6 +26,8 @@ from ajsync.scheduler.firing.prepare import Preparer
 from ajsync.scheduler.firing.recheck import Recheck
 from ajsync.scheduler.monitor.records import Records
 from ajsync.scheduler.resuming import Resuming
+from ajsync.scheduler.unseen.look import UnseenLook
+from ajsync.scheduler.unseen.unseen import Unseen, unseen_spans
 from ajsync.timestamp import NANOSECONDS
 from ajsync.waiting import first_of
 
@@ -56,11 +58,13 @@ class TermRunner:
         grace: int,
         catchup_window: int,
         clock: Callable[[], int],
+        skew: Callable[[], int],
         on_watermark: Callable[[Watermark, str], None],
     ) -> None:
         """`lost` is set when the lease is. `grace` and `catchup_window` are in nanoseconds.
 
-        `on_watermark` is called with each watermark that is stored, and what is wrong with it.
+        `skew` gives the nanoseconds by which `clock` is ahead of the server's. `on_watermark` is called with each
+        watermark that is stored, and what is wrong with it.
         """
         self._term = term
         self._lost = lost
@@ -74,6 +78,7 @@ class TermRunner:
         self._grace = grace
         self._catchup_window = catchup_window
         self._clock = clock
+        self._skew = skew
         self._feed: Feed | None = None
         """While it runs."""
         self.watermark_writer = WatermarkWriter(
@@ -97,7 +102,8 @@ class TermRunner:
         if unfit(now):
             return
         self.awake_at = time.monotonic()
-        feed = self._feed = self._make_feed(now)
+        unseen = self._make_unseen(now)
+        feed = self._feed = self._make_feed(now, unseen)
         left = self._term.stored.watermark
         gaps = left.catching_up if left is not None and self._term.after is not None else ()
         feed.inherit(None if left is None else left.open, gaps)
@@ -113,7 +119,8 @@ class TermRunner:
             clock=self._clock,
         )
         beside = [
-            asyncio.create_task(each) for each in (self.watermark_writer.run(), recheck.run(), self._resuming.run())
+            asyncio.create_task(each)
+            for each in (self.watermark_writer.run(), recheck.run(), self._resuming.run(), unseen.run())
         ]
         try:
             while not self._lost.is_set() and not stop.is_set():
@@ -156,7 +163,14 @@ class TermRunner:
         assert self._feed is not None
         return self._feed.progress(room)
 
-    def _make_feed(self, now: int) -> Feed:
+    def _make_unseen(self, now: int) -> Unseen:
+        until = min(now, self._agenda.position)  # what is due after that the agenda gives out
+        term, oldest = self._term, now - self._grace
+        spans = unseen_spans(term.stored.watermark, until, oldest, may_be_go=term.may_follow_go)
+        look = UnseenLook(self._connection, self._agenda, spans, go_led=term.go_led, skew=self._skew)
+        return Unseen(spans, look, self._records)
+
+    def _make_feed(self, now: int, unseen: Unseen) -> Feed:
         return Feed(
             self._agenda,
             self._dispatcher,
@@ -168,6 +182,7 @@ class TermRunner:
             grace=self._grace,
             catchup_window=self._catchup_window,
             clock=self._clock,
+            unseen=unseen,
         )
 
     async def _may_fire(self) -> bool:

@@ -21,6 +21,8 @@ from ajsync.transport.subjects import covering, matches
 
 _WINDOW = 256
 """Questions under way at once."""
+_FEW = 64
+"""The same for those who have other work on their connection that must not wait."""
 _OPEN_BYTES = 16 * 1024 * 1024
 """How large the answers to these may be together: the server disconnects a client that is 64 MiB behind."""
 _LISTINGS = 5
@@ -125,20 +127,37 @@ async def list_subjects_from(connection: Connection, stream: str, subjects: str,
 
 async def last_messages(connection: Connection, stream: str, subjects: Sequence[str]) -> dict[str, LastMessage]:
     """The last message of each subject that has one. Raises as `Connection.jetstream_request`."""
-    gets = _Gets(connection, stream, subjects)
+    gets = _Gets(connection, stream, [{"last_by_subj": subject} for subject in subjects], _WINDOW)
     await gets.run()
-    return gets.found
+    return {subjects[number]: message for number, message in gets.found.items()}
+
+
+async def messages_between(connection: Connection, stream: str, first: int, last: int) -> list[LastMessage]:
+    """What is stored from one sequence to another, in order. Raises as `Connection.jetstream_request`.
+
+    A sequence whose message was replaced or deleted has none. So few are asked for at once that other answers on this
+    connection do not wait for long.
+    """
+    gets = _Gets(connection, stream, [{"seq": sequence} for sequence in range(first, last + 1)], _FEW)
+    await gets.run()
+    return [message for _, message in sorted(gets.found.items())]
 
 
 class _Gets(Asking):
-    def __init__(self, connection: Connection, stream: str, subjects: Sequence[str]) -> None:
+    """Asks many questions of STREAM.MSG.GET; `found` has the messages by the number of their questions."""
+
+    def __init__(
+        self, connection: Connection, stream: str, questions: Sequence[Mapping[str, object]], most: int
+    ) -> None:
+        """At most `most` of the questions are under way at once."""
         super().__init__(connection, f"STREAM.MSG.GET.{stream}")
-        self.found: dict[str, LastMessage] = {}
-        self._subjects = subjects
-        self._to_ask = deque(range(len(subjects)))
+        self.found: dict[int, LastMessage] = {}
+        self._questions = questions
+        self._most = most
+        self._to_ask = deque(range(len(questions)))
         self._open: set[int] = set()
         self._error: JetStreamError | None = None
-        self._cautious = max(1, min(_WINDOW, _OPEN_BYTES * 3 // 4 // connection.max_payload))
+        self._cautious = max(1, min(most, _OPEN_BYTES * 3 // 4 // connection.max_payload))
         """How many of the largest values, in base64, fit into `_OPEN_BYTES`."""
         self._window = self._cautious
         self._longest = 1
@@ -151,7 +170,7 @@ class _Gets(Asking):
                 while self._to_ask and len(self._open) < self._window:
                     number = self._to_ask.popleft()
                     self._open.add(number)
-                    await self._ask(number, json.dumps({"last_by_subj": self._subjects[number]}).encode())
+                    await self._ask(number, json.dumps(self._questions[number]).encode())
                 answered = await self._wait()
                 if self._error is not None:
                     raise self._error
@@ -166,11 +185,11 @@ class _Gets(Asking):
             return
         self._longest = max(self._longest, len(data))
         if not self._cut_off:
-            self._window = max(1, min(_WINDOW, _OPEN_BYTES // self._longest))
+            self._window = max(1, min(self._most, _OPEN_BYTES // self._longest))
         self._open.discard(number)
         try:
             if (message := read_message(self._api_subject, data)) is not None:
-                self.found[self._subjects[number]] = message
+                self.found[number] = message
         except JetStreamError as error:
             self._error = error
         if len(self._open) <= self._window // 2 or self._error is not None:

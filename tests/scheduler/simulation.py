@@ -26,6 +26,7 @@ from ajsync.scheduler.firing.overlap import Overlap
 from ajsync.scheduler.firing.prepare import Preparer
 from ajsync.scheduler.monitor.metrics import Metrics
 from ajsync.scheduler.monitor.records import Records
+from ajsync.scheduler.unseen.unseen import Unseen
 from ajsync.timestamp import NANOSECONDS as SECOND
 from ajsync.transport.errors import WRONG_SEQUENCE
 from ajsync.transport.window import NO_STREAM, Answer
@@ -191,22 +192,26 @@ class Simulated:
         self.feed: Feed | None = None
         self._milliseconds = count()
 
-    def lead(self, mark: Watermark | None, stored_at: int = 0) -> None:
-        """Begin a term after a mark that the leader before has written at this instant."""
+    def lead(self, mark: Watermark | None, stored_at: int = 0, unseen: Unseen | None = None) -> None:
+        """Begin a term after a mark that the leader before has written at this instant.
+
+        With `unseen` it does not go on from there, because another than ajsync's scheduler may have led since.
+        """
         feed = self.feed = Feed(
             self.agenda,
             cast("Dispatcher", self.wire),
             Preparer("_INBOX.x"),
             Records(Metrics("test")),
             cast("Overlap", Free()),
-            reached=self.server.clock() if mark is None else mark.instant,
+            reached=self.server.clock() if mark is None or unseen is not None else mark.instant,
             begun_until=stored_at + 10 * SECOND,
             grace=30 * SECOND,
             catchup_window=YEAR,
             clock=self.server.clock,
             monotonic=lambda: next(self._milliseconds) / 1000,
+            unseen=unseen,
         )
-        feed.inherit(None if mark is None else mark.open, () if mark is None else mark.catching_up)
+        feed.inherit(None if mark is None else mark.open, () if mark is None or unseen else mark.catching_up)
 
     def end(self) -> None:
         """The term ends, and this scheduler goes on as a stand-by."""

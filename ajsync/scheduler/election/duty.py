@@ -68,7 +68,8 @@ class Duty:
             return not self.is_go
         if due > mark.instant:
             return not self.is_go
-        return (name, due) in mark.unsettled or any(after < due <= until for after, until in mark.catching_up)
+        spans = (*mark.catching_up, *mark.unseen)
+        return (name, due) in mark.unsettled or any(after < due <= until for after, until in spans)
 
     def is_ours(self, due: int) -> bool:
         """Whether a scheduler of ajsync, and no other, has settled what was due at an instant."""

@@ -60,6 +60,13 @@ class Term:
     """Seconds to wait before firing, so that a Go scheduler has surely stopped."""
     stored: StoredWatermark
     """The watermark as the leader before left it."""
+    go_led: bool = False
+    """Whether the leader before was a Go scheduler, as far as this scheduler saw."""
+
+    @property
+    def may_follow_go(self) -> bool:
+        """Whether a Go scheduler may have fired since the watermark."""
+        return self.wait > 0
 
 
 class Leadership:
@@ -223,6 +230,7 @@ class Leadership:
             if self._history.is_go:
                 self._on_go_leader()
             return None
+        go_led = self._history.is_go
         self._on_campaign("candidate")
         if not await self._take(lease, since):
             return None
@@ -230,7 +238,7 @@ class Leadership:
             self._took_over()
         if goes_on:
             return Term(kind, watermark.instant if watermark else None, 0.0, stored)
-        return Term(kind, None, GO_CAMPAIGN_SECONDS, stored)
+        return Term(kind, None, GO_CAMPAIGN_SECONDS, stored, go_led)
 
     def _is_silent(self, holder: str, since: int, revision: int, watermark: Watermark | None) -> bool:
         """Whether the holder of the key, an ajsync scheduler, has stopped firing."""

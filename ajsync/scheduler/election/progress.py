@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ajsync.scheduler.election.watermark import MOST_OPEN, NamedFires, Span, size_of, up_to
 
@@ -24,11 +25,31 @@ class Progress:
     """Nanoseconds by which `instant` is held back, because more fires are not settled than can be named."""
     catching_up: tuple[Span, ...] = ()
     """Spans before `instant` in which fires were missed that are not all made good."""
+    unseen: tuple[Span, ...] = ()
+    """Spans before `instant` in which others may have fired, and of which not everything is decided."""
 
     @property
     def unsettled(self) -> NamedFires:
         """All that are named."""
         return self.open | self.looked_for
+
+
+@dataclass(frozen=True, slots=True)
+class UnseenProgress:
+    """How far a term has come with its unseen spans."""
+
+    spans: tuple[Span, ...] = ()
+    is_open: bool = False
+    """Whether something in them is not decided, or not taken up."""
+    made_good: Collection[Unsettled] = ()
+    """Fires in them that are made good and not settled."""
+
+    def holds(self, due: int) -> bool:
+        """Whether an instant is in one of the spans."""
+        return any(after < due <= until for after, until in self.spans)
+
+
+NOTHING_UNSEEN = UnseenProgress()
 
 
 def progress(
@@ -38,33 +59,60 @@ def progress(
     catching_up: tuple[Span, ...] = (),
     made_good: Collection[Unsettled] = (),
     made_good_until: int = 0,
+    unseen: UnseenProgress = NOTHING_UNSEEN,
 ) -> Progress:
     """How far a term has come that has taken up everything due up to `reached`, except what it is catching up with.
 
     The oldest unsettled fires are named, as many as fit into `room` bytes; the first that does not fit holds the
     instant back. The fires of `made_good` come from a gap that ends with `made_good_until`. If there is no room for
-    them too, the gap is said to begin before them instead, and the next leader makes them good again.
+    them too, the gap is said to begin before them instead, and the next leader makes them good again. In the same way
+    it looks at the unseen spans again if there is no room for their fires. The instant never goes back into those: a
+    leader that went on from there would fire again what others have fired.
     """
-    unsettled = list(unsettled)
-    found = _progress(reached, (*unsettled, *made_good), room, catching_up)
-    if found.instant == reached or not made_good:
-        return found
+    named = [*unsettled]
+    floor = max((until for _, until in unseen.spans), default=-1)
+    spans = unseen.spans if unseen.is_open else ()
+    found = _progress(reached, (*named, *made_good, *unseen.made_good), room, catching_up, spans, floor)
+    if found.is_whole:
+        return found.progress
+    if unseen.made_good:
+        spans = unseen.spans
+        found = _progress(reached, (*named, *made_good), room, catching_up, spans, floor)
+    if found.is_whole or not made_good:
+        return found.progress
     again = (min(made_good)[0] - 1, made_good_until)
-    return _progress(reached, unsettled, room, (again, *(each for each in catching_up if each[1] > made_good_until)))
+    gaps = (again, *(each for each in catching_up if each[1] > made_good_until))
+    return _progress(reached, named, room, gaps, spans, floor).progress
 
 
-def _progress(reached: int, unsettled: Iterable[Unsettled], room: int, catching_up: tuple[Span, ...]) -> Progress:
+class _Fitted(NamedTuple):
+    progress: Progress
+    is_whole: bool
+    """Whether there was room for every fire."""
+
+
+def _progress(
+    reached: int,
+    unsettled: Iterable[Unsettled],
+    room: int,
+    catching_up: tuple[Span, ...],
+    unseen: tuple[Span, ...],
+    floor: int,
+) -> _Fitted:
     oldest = heapq.nsmallest(MOST_OPEN + 1, {each for each in unsettled if each[0] <= reached})
-    instant = _first_without_room(oldest, room)
-    instant = reached if instant is None else instant - 1
-    named = [each for each in oldest if each[0] <= instant]
-    return Progress(
+    first = _first_without_room(oldest, room)
+    until = reached if first is None else first - 1
+    named = [each for each in oldest if each[0] <= until]
+    instant = min(max(until, floor), reached)
+    found = Progress(
         instant,
         frozenset((name, due) for due, name, looked_for in named if not looked_for),
         frozenset((name, due) for due, name, looked_for in named if looked_for),
         reached - instant,
         up_to(catching_up, instant),
+        up_to(unseen, instant),
     )
+    return _Fitted(found, first is None)
 
 
 def _first_without_room(oldest: Iterable[Unsettled], room: int) -> int | None:

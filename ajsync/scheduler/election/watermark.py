@@ -49,6 +49,9 @@ class Watermark:
     still being looked up."""
     catching_up: tuple[Span, ...] = ()
     """Gaps before `instant` in which fires were missed that are not all made good, oldest first."""
+    unseen: tuple[Span, ...] = ()
+    """Spans before `instant` in which another than ajsync's scheduler may have fired. What fell due in them and was not
+    fired is still to be found out, and made good."""
 
     @property
     def open_after(self) -> int | None:
@@ -85,11 +88,12 @@ def encode_watermark(watermark: Watermark) -> bytes:
     for member, fires in (("open", watermark.open), ("looked_for", watermark.looked_for)):
         if fires:
             value[member] = _by_name(fires)
-    if watermark.catching_up:
-        gaps = [*watermark.catching_up]
-        if len(gaps) > _MOST_GAPS:
-            gaps[_MOST_GAPS - 1 :] = [(gaps[_MOST_GAPS - 1][0], gaps[-1][1])]
-        value["catching_up"] = [[format_timestamp(instant) for instant in gap] for gap in gaps]
+    for member, spans in (("catching_up", watermark.catching_up), ("unseen", watermark.unseen)):
+        if spans:
+            gaps = [*spans]
+            if len(gaps) > _MOST_GAPS:
+                gaps[_MOST_GAPS - 1 :] = [(gaps[_MOST_GAPS - 1][0], gaps[-1][1])]
+            value[member] = [[format_timestamp(instant) for instant in gap] for gap in gaps]
     return json.dumps(value, separators=(",", ":")).encode()
 
 
@@ -106,8 +110,8 @@ def decode_watermark(data: bytes) -> Watermark:
         fires, looked_for = (_read_fires(value.get(member)) for member in ("open", "looked_for"))
         if len(fires) + len(looked_for) > MOST_OPEN:
             raise ValueError(f"it names more than {MOST_OPEN} fires")
-        gaps = up_to(_read_gaps(value.get("catching_up")), instant)
-        return Watermark(leader, instant, election, fires, looked_for, gaps)
+        gaps, unseen = (up_to(_read_gaps(value.get(member)), instant) for member in ("catching_up", "unseen"))
+        return Watermark(leader, instant, election, fires, looked_for, gaps, unseen)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise StoredValueError(f"not a watermark: {error!r}") from None
 
@@ -118,8 +122,8 @@ def as_it_counts(watermark: Watermark, until: int) -> Watermark:
     if instant == watermark.instant and all(due <= instant for _, due in watermark.unsettled):
         return watermark
     kept = [frozenset(fire for fire in fires if fire[1] <= instant) for fires in (watermark.open, watermark.looked_for)]
-    gaps = up_to(watermark.catching_up, instant)
-    return replace(watermark, instant=instant, open=kept[0], looked_for=kept[1], catching_up=gaps)
+    gaps, unseen = up_to(watermark.catching_up, instant), up_to(watermark.unseen, instant)
+    return replace(watermark, instant=instant, open=kept[0], looked_for=kept[1], catching_up=gaps, unseen=unseen)
 
 
 def up_to(spans: Iterable[Span], instant: int) -> tuple[Span, ...]:

@@ -176,7 +176,13 @@ class WatermarkWriter:
                 self._reached, self._reached_at = reached, self._clock.monotonic()
             name, election = self._leadership.name, self._leadership.revision
             watermark = Watermark(
-                name, reached.instant, election, reached.open, reached.looked_for, reached.catching_up
+                name,
+                reached.instant,
+                election,
+                reached.open,
+                reached.looked_for,
+                reached.catching_up,
+                reached.unseen,
             )
             try:
                 answer = await self._store(watermark)

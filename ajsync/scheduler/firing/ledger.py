@@ -10,10 +10,11 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import chain, islice
 
 from ajsync.scheduler.agenda.agenda import Fire
-from ajsync.scheduler.election.progress import Progress, Unsettled, progress
+from ajsync.scheduler.election.progress import NOTHING_UNSEEN, Progress, UnseenProgress, Unsettled, progress
 from ajsync.scheduler.election.watermark import Span
 from ajsync.scheduler.firing.in_flight import InFlightFire
 from ajsync.scheduler.firing.lifecycle import TABLE, WAITING, Effect, Event, State
@@ -151,23 +152,34 @@ class Ledger:
         return fires
 
     def progress(
-        self, reached: int, room: int, gaps: tuple[Span, ...] = (), gap_until: int = 0, late: Iterable[Fire] = ()
+        self,
+        reached: int,
+        room: int,
+        gaps: tuple[Span, ...] = (),
+        gap_until: int = 0,
+        late: Iterable[Fire] = (),
+        unseen: UnseenProgress = NOTHING_UNSEEN,
     ) -> Progress:
         """How far a term has come that has taken in everything due up to `reached`, in `room` bytes.
 
         `gaps` are what catching up has not given out yet; what it gave out last is of a gap that ended with
-        `gap_until`. `late` are fires that the agenda holds and did not give out in time.
+        `gap_until`. `late` are fires that the agenda holds and did not give out in time. `unseen` tells of unseen
+        spans; what is made good of them is added here.
         """
         made_good: list[Unsettled] = []
         unsettled: list[Unsettled] = []
+        of_unseen: list[Unsettled] = []
         for fire in self._fires.values():
-            if fire.state is State.SOUGHT:
+            if unseen.spans and unseen.holds(fire.due):
+                of_unseen.append((fire.due, fire.name, fire.state is State.SOUGHT))
+            elif fire.state is State.SOUGHT:
                 unsettled.append((fire.due, fire.name, True))
             elif fire.due <= reached:
                 again = fire.due <= gap_until and fire.fire.task.settings.catchup == "all"
                 (made_good if again else unsettled).append((fire.due, fire.name, False))
         unsettled += [(fire.due, fire.task.name, False) for fire in late]
-        return progress(reached, unsettled, room, gaps, made_good, gap_until)
+        unseen = replace(unseen, made_good=of_unseen) if of_unseen else unseen
+        return progress(reached, unsettled, room, gaps, made_good, gap_until, unseen)
 
     def _enter(self, fire: InFlightFire) -> bool:
         there = self._fires.get((fire.name, fire.due))

@@ -32,13 +32,17 @@ from ajsync.scheduler.monitor.series import (
 from ajsync.timestamp import NANOSECONDS
 from ajsync.version import __version__
 
-MissedReason = Literal["deadline", "catchup", "overlap", "unstored"]
+MissedReason = Literal["deadline", "catchup", "overlap", "unstored", "unseen"]
 """Why a fire made no task: it was past its deadline; its catch-up policy let it go; its previous task was not finished;
-it could not be stored in time."""
+it could not be stored in time; it fell due while no scheduler of ajsync led, and may have made one all the same."""
+UnseenOutcome = Literal["fired", "made_good", "left"]
+"""What became of a fire that fell due while no scheduler of ajsync led: somebody had fired it; it was made good; it was
+left, because that was not certain."""
 RefusedReason = Literal["connections", "descriptors", "host", "malformed", "timeout"]
 """Why the monitor gave no answer: too many connections were open; no file descriptor was left; the request used a name
 that is not ours; it was not HTTP; it was not complete in time."""
 MISSED_REASONS: tuple[MissedReason, ...] = get_args(MissedReason)
+UNSEEN_OUTCOMES: tuple[UnseenOutcome, ...] = get_args(UnseenOutcome)
 TAKEOVER_KINDS: tuple[TakeoverKind, ...] = get_args(TakeoverKind)
 REFUSED_REASONS: tuple[RefusedReason, ...] = get_args(RefusedReason)
 LATENESS_BUCKETS = (
@@ -95,6 +99,11 @@ LATENESS = _metric(
 )
 MISSED = _counter(
     "ajsync_scheduler_missed_total", f"Fires that made no task, by reason: {', '.join(MISSED_REASONS)}", "reason"
+)
+UNSEEN = _counter(
+    "ajsync_scheduler_unseen_total",
+    f"Fires that fell due while no scheduler of ajsync led, by what became of them: {', '.join(UNSEEN_OUTCOMES)}",
+    "outcome",
 )
 DUPLICATES = _counter("ajsync_scheduler_duplicates_total", "Fires whose task existed already and was not made twice")
 TAKEOVERS = _counter(
@@ -178,6 +187,7 @@ class Metrics:
                 self._series[metric][()] = 0
         # A series that begins at 1 hides its first event from rate() and increase(), so known series begin at 0.
         self._series[MISSED].update({(reason,): 0 for reason in MISSED_REASONS})
+        self._series[UNSEEN].update({(outcome,): 0 for outcome in UNSEEN_OUTCOMES})
         self._series[TAKEOVERS].update({(kind,): 0 for kind in TAKEOVER_KINDS})
         self._series[RESTORED].update({("task",): 0, ("item",): 0})
         self._series[REFUSED].update({(reason,): 0 for reason in REFUSED_REASONS})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from itertools import chain, islice
 from typing import Literal
@@ -24,6 +24,7 @@ from ajsync.scheduler.monitor.metrics import (
     RESTORED,
     SCHEDULES,
     TASK_UPDATES,
+    UNSEEN,
     Metrics,
     MissedReason,
 )
@@ -189,6 +190,14 @@ class Records:
         records = [_record(fire, "", None, state, detail) for fire in fires]
         self._metrics.count(MISSED, reason, by=len(records))
         self._history.extend(records[-SHOWN:])
+
+    def unseen(self, fired: int, made_good: int, left: Mapping[str, list[Fire]]) -> None:
+        """Record what became of what fell due while no scheduler of ajsync led: fires that are left, by the reason."""
+        for reason, fires in left.items():
+            self.missed(fires, "missed", "unseen", f"it may have been fired: {reason}")
+        counts = {"fired": fired, "made_good": made_good, "left": sum(map(len, left.values()))}
+        for outcome, count in counts.items():
+            self._metrics.count(UNSEEN, outcome, by=count)
 
     def let_go(self, count: int) -> None:
         """The policies of catch-up let so many fires go."""

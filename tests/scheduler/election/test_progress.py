@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ajsync.scheduler.election.progress import progress
+from ajsync.scheduler.election.progress import NOTHING_UNSEEN, UnseenProgress, progress
 from ajsync.scheduler.election.watermark import MOST_OPEN, MOST_OPEN_BYTES, Watermark, encode_watermark, size_of
 
 UNSETTLED = st.lists(st.tuples(st.integers(0, 100), st.text(max_size=3), st.booleans()), max_size=40)
@@ -86,3 +86,53 @@ def test_what_is_made_good_does_not_hold_it_back_however_many_they_are() -> None
     few = progress(10**6, now, PLENTY, ((5000, 9000), (9500, 9900)), made_good[:5], 9000)
     assert few.catching_up == ((5000, 9000), (9500, 9900))
     assert len(few.unsettled) == 7
+
+
+UNSEEN_SPAN = (100, 900)
+
+
+def of_unseen(*fires: tuple[int, str, bool], is_open: bool = False) -> UnseenProgress:
+    return UnseenProgress((UNSEEN_SPAN,), is_open, fires)
+
+
+def test_an_unseen_span_is_named_until_all_of_it_is_taken_up() -> None:
+    assert progress(1000, [], PLENTY, unseen=of_unseen(is_open=True)).unseen == (UNSEEN_SPAN,)
+    assert progress(1000, [], PLENTY, unseen=of_unseen()).unseen == ()
+    assert progress(500, [], PLENTY, unseen=of_unseen(is_open=True)).unseen == ((100, 500),)
+
+
+def test_what_is_made_good_of_an_unseen_span_is_named_as_any_other() -> None:
+    found = progress(1000, [(950, "NOW", False)], PLENTY, unseen=of_unseen((500, "OLD", False), (600, "BEGUN", True)))
+    assert (found.instant, found.unseen) == (1000, ())
+    assert found.open == {("NOW", 950), ("OLD", 500)}
+    assert found.looked_for == {("BEGUN", 600)}
+
+
+def test_where_there_is_no_room_for_it_the_span_is_named_and_the_next_leader_looks_again() -> None:
+    many = [(500, f"OLD{number}", False) for number in range(2 * MOST_OPEN)]
+    found = progress(1000, [(950, "NOW", False)], PLENTY, unseen=of_unseen(*many))
+    assert (found.instant, found.behind, found.unseen) == (1000, 0, (UNSEEN_SPAN,))
+    assert found.unsettled == {("NOW", 950)}
+
+
+def test_it_never_stands_within_an_unseen_span() -> None:
+    """What it does not name is lost if this leader dies too; a leader that began there would fire what others have."""
+    many = [(50, f"OLD{number}", False) for number in range(2 * MOST_OPEN)]
+    found = progress(1000, many, PLENTY, unseen=of_unseen())
+    assert (found.instant, found.unsettled, found.unseen) == (900, frozenset(), ())
+    few = progress(1000, [*many[:7], *((950, f"NOW{number}", False) for number in range(2 * MOST_OPEN))], PLENTY)
+    assert few.instant == 949
+    held = progress(1000, [(950, f"NOW{number}", False) for number in range(2 * MOST_OPEN)], PLENTY, unseen=of_unseen())
+    assert held.instant == 949
+
+
+def test_gaps_and_unseen_spans_give_way_to_what_must_be_named() -> None:
+    made_good = [(930 + number % 10, f"GAP{number}", False) for number in range(2 * MOST_OPEN)]
+    found = progress(1000, [(950, "NOW", False)], PLENTY, ((935, 945),), made_good, 945, of_unseen((500, "OLD", False)))
+    assert (found.instant, found.catching_up, found.unseen) == (1000, ((929, 945),), (UNSEEN_SPAN,))
+    assert found.unsettled == {("NOW", 950)}
+
+
+def test_an_instant_is_in_a_span_after_its_begin_and_up_to_its_end() -> None:
+    assert [due for due in (100, 101, 900, 901) if of_unseen().holds(due)] == [101, 900]
+    assert not NOTHING_UNSEEN.holds(500)

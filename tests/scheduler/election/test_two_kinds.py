@@ -143,3 +143,31 @@ async def test_two_of_ours_take_turns_and_a_third_that_is_silent_is_replaced() -
     await asyncio.sleep(4.5)
     (third,) = (number for number, each in enumerate(ours) if each.fires)
     assert {first, second, third} == {0, 1, 2}
+
+
+@simulated
+async def test_a_term_knows_whether_it_may_follow_a_go_scheduler_and_whether_it_saw_that_one() -> None:
+    world = World()
+    go = GoCandidate(world)
+    world.go.append(go)
+    job = asyncio.create_task(go.live())
+    await asyncio.sleep(GO_CAMPAIGN_SECONDS + 1)
+    saw, started_later = world.candidate("saw"), world.candidate("started later")
+    winning = asyncio.create_task(saw.wins())
+    await asyncio.sleep(1)
+    job.cancel()
+    term = await winning
+    assert (term.may_follow_go, term.go_led) == (True, True)
+    world.key.expire()
+    term = await started_later.wins()
+    assert (term.may_follow_go, term.go_led) == (True, False)
+
+
+@simulated
+async def test_a_term_after_one_of_ours_follows_no_go_scheduler() -> None:
+    world = World()
+    first = await world.candidate("one").wins()
+    world.mark("one", world.key.revision)
+    world.key.expire()
+    second = await world.candidate("two").wins()
+    assert [(term.may_follow_go, term.go_led) for term in (first, second)] == [(False, False)] * 2

@@ -101,6 +101,8 @@ def test_hostile_fires_make_it_unreadable(member: str, fires: Any, problem: str)
         ({"catching_up": {}}, "what it catches up with is not a list of spans"),
         ({"catching_up": "gaps"}, "what it catches up with is not a list of spans"),
         ({"catching_up": [stamps(NOW - 2, NOW - 1)] * 17}, "what it catches up with is not a list of spans"),
+        ({"unseen": "gaps"}, "what it catches up with is not a list of spans"),
+        ({"unseen": [stamps(NOW)]}, "not enough values to unpack"),
         ({"catching_up": [stamps(NOW)]}, "not enough values to unpack"),
         ({"catching_up": [stamps(1, 2, 3)]}, "too many values to unpack"),
         ({"catching_up": [[1, 2]]}, "expected string"),
@@ -137,6 +139,15 @@ def test_gaps_are_read_oldest_first_and_up_to_the_instant() -> None:
     assert found.catching_up == ((NOW - 90, NOW - 80), (NOW - 30, NOW))
     assert found.open_after == NOW - 90
     assert decode_watermark(encode_watermark(BARE)).open_after is None
+
+
+def test_unseen_spans_are_written_and_read_like_gaps_and_are_no_gaps() -> None:
+    spans = ((NOW - 90, NOW - 80), (NOW - 30, NOW))
+    found = decode_watermark(encode_watermark(replace(BARE, unseen=spans)))
+    assert (found.unseen, found.catching_up, found.open_after) == (spans, (), None)
+    assert as_it_counts(found, NOW - 85).unseen == ((NOW - 90, NOW - 85),)
+    many = tuple((NOW - 1000 + 10 * number, NOW - 995 + 10 * number) for number in range(17))
+    assert len(decode_watermark(encode_watermark(replace(BARE, unseen=many))).unseen) == 16
 
 
 @pytest.mark.parametrize("count", [15, 16, 17, 40])

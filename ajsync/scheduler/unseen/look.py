@@ -1,0 +1,184 @@
+"""The look at unseen spans: which of their fires have made a task, by what the stream of tasks holds.
+
+A span is unseen if a Go scheduler may have led in it, or a leader that left no word. The look reads, and decides
+nothing else: what is missing is fired by the term that asked for it, or by a stand-by.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from ajsync.asyncjobs.go_json import encode_bytes
+from ajsync.asyncjobs.ids import fire_task_id
+from ajsync.asyncjobs.model import ScheduledTask
+from ajsync.asyncjobs.past_tasks import NEVER, PastTasks, TaskKind, task_kind
+from ajsync.asyncjobs.task_walk import read_past_tasks
+from ajsync.errors import UnreachableError
+from ajsync.scheduler.agenda.agenda import Agenda, Fire
+from ajsync.scheduler.election.watermark import Span
+from ajsync.scheduler.unseen.traces import EARLY_AT_MOST, Trace, UnseenFire, judge
+from ajsync.timestamp import NANOSECONDS
+from ajsync.transport.connection import Connection
+
+log = logging.getLogger(__name__)
+
+_EARLIER = 10 * NANOSECONDS
+"""How long before a span to begin to read: the clock of a Go scheduler may be ahead."""
+_LEARNS_WITHIN = 10 * NANOSECONDS
+"""So long after a change of a schedule a Go scheduler may still fire what it was before."""
+_ATTEMPTS = 3
+_ATTEMPT_SECONDS = 10.0
+_RETRY_SECONDS = 1.0
+_SLICE = 200
+"""Fires that are prepared between two turns of others."""
+_ZONED = ("CRON_TZ=", "TZ=")
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a look has found out."""
+
+    missing: list[Fire]
+    """Those that nobody has fired."""
+    begun: list[Fire]
+    """Those whose task a scheduler of ajsync has made, perhaps without its work item."""
+    left: dict[str, list[Fire]]
+    """Those of which it is not known, by the reason."""
+    fired: int
+    """How many have made their task."""
+
+
+class UnseenLook:
+    """Looks at what fell due in some spans."""
+
+    def __init__(
+        self, connection: Connection, agenda: Agenda, spans: tuple[Span, ...], *, go_led: bool, skew: Callable[[], int]
+    ) -> None:
+        """`go_led` says that a Go scheduler has led in them. `skew` gives the nanoseconds by which this clock is ahead
+        of the server's."""
+        self._connection = connection
+        self._agenda = agenda
+        self._spans = spans
+        self._go_led = go_led
+        self._skew = skew
+
+    async def run(self) -> Findings:
+        """Look, and log what was found."""
+        fires = await self._fires()
+        after = min((after for after, _ in self._spans), default=0) - EARLY_AT_MOST
+        traces = await self._judge(fires, after) if fires else []
+        missing: list[Fire] = []
+        begun: list[Fire] = []
+        left: dict[str, list[Fire]] = {}
+        fired = 0
+        for fire, trace in zip(fires, traces, strict=True):
+            if not any(after < fire.due <= until for after, until in self._spans):
+                continue
+            if trace is Trace.MISSING:
+                missing.append(fire)
+            elif trace.is_doubt:
+                left.setdefault(trace.value, []).append(fire)
+            else:
+                fired += 1
+                if trace is Trace.BEGUN:
+                    begun.append(fire)
+        seen = Findings(missing, begun, left, fired)
+        _tell(seen)
+        return seen
+
+    async def _fires(self) -> list[Fire]:
+        """All fires of the spans, and of the moment before them, whose tasks may look like theirs."""
+        found: list[Fire] = []
+        for after, until in self._spans:
+            for fire in self._agenda.between(after - EARLY_AT_MOST, until):
+                if fire is None or len(found) % _SLICE == 0:
+                    await asyncio.sleep(0)
+                if fire is not None:
+                    found.append(fire)
+            found += _ended(self._agenda, after, until)
+        return list({(fire.task.name, fire.due): fire for fire in found}.values())
+
+    async def _judge(self, fires: list[Fire], after: int) -> list[Trace]:
+        past = await self._read(after)
+        if past is None:
+            return [Trace.UNREAD] * len(fires)
+        unseen: list[UnseenFire] = []
+        for number, fire in enumerate(fires):
+            if number % _SLICE == 0:
+                await asyncio.sleep(0)
+            unseen.append(_unseen(fire, after))
+        # In a thread, because a hundred thousand fires take a part of a second.
+        return await asyncio.to_thread(judge, unseen, past, after=after, go_led=self._go_led)
+
+    async def _read(self, after: int) -> PastTasks | None:
+        """The tasks of the time, with this clock's word for since when they are intact; None if they cannot be read."""
+        skew, reason = self._skew(), ""
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                await asyncio.sleep(_RETRY_SECONDS)
+            try:
+                async with asyncio.timeout(_ATTEMPT_SECONDS):
+                    past = await read_past_tasks(self._connection, after - _EARLIER - skew)
+                return replace(past, intact_since=min(past.intact_since, NEVER - abs(skew)) + skew)
+            except TimeoutError:
+                reason = f"it takes longer than {_ATTEMPT_SECONDS:.0f} s"
+            except (UnreachableError, LookupError, TypeError, ValueError) as error:
+                reason = str(error)  # a server may say other things than it should
+        text = "The tasks of the last leader cannot be read, so nothing of its time is made good: %s"
+        log.error(text, reason, extra={"reason": reason})
+        return None
+
+
+def go_kind(task: ScheduledTask) -> TaskKind:
+    """The kind of the tasks that a Go scheduler makes (docs/reference/wire.md, "Defects of the Go scheduler", 3)."""
+    return task_kind(task.queue, task.task_type, encode_bytes(task.payload).encode())
+
+
+def _unseen(fire: Fire, after: int) -> UnseenFire:
+    task = fire.task
+    return UnseenFire(
+        fire.due,
+        fire_task_id(task.name, fire.due),
+        go_kind(task),
+        _peculiar(fire),
+        changed=fire.entry.ended or fire.entry.since > after - _LEARNS_WITHIN,
+    )
+
+
+def _peculiar(fire: Fire) -> Trace | None:
+    """Why a Go scheduler fires the schedule otherwise; None if it fires it at the same instants.
+
+    What `from`, `until` and `except` leave out it fires as well, at instants of which there is no fire here.
+    """
+    times, task = fire.entry.times, fire.task
+    if times.timetable.is_every:
+        return Trace.EVERY
+    if not task.schedule.startswith(_ZONED):
+        return Trace.ZONE
+    if times.offset:
+        return Trace.JITTER
+    return Trace.OVERLAP if task.settings.overlap == "skip" else None
+
+
+def _ended(agenda: Agenda, after: int, until: int) -> Iterator[Fire]:
+    """What fell due by values that were replaced or deleted meanwhile."""
+    for entry in agenda.entries_until(until):
+        if entry.ended:
+            for due in entry.times.between(max(after, entry.since), min(until, entry.until)):
+                yield Fire(due, entry)
+
+
+def _tell(seen: Findings) -> None:
+    left = sum(map(len, seen.left.values()))
+    if not (seen.fired or seen.missing or left):
+        return
+    fields = {"fired": seen.fired, "made_good": len(seen.missing), "left": left}
+    text = (
+        "Of what fell due while no scheduler of ajsync led, %d were fired, %d are made good, and %d are left in doubt"
+    )
+    log.info(text, seen.fired, len(seen.missing), left, extra=fields)
+    for reason, fires in sorted(seen.left.items()):
+        log.info("%d are left in doubt: %s", len(fires), reason, extra={"count": len(fires), "reason": reason})

@@ -1,0 +1,100 @@
+"""A stand-by that sees a Go scheduler take over: it makes good what fell due before that one began to fire.
+
+The next term of ajsync may be days away, and a Go scheduler fires nothing that was due before it led. Every stand-by
+may do this at once, because all make the same tasks with the same ids.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from ajsync.asyncjobs.backfill import make_tasks
+from ajsync.asyncjobs.tasks import StoredTask
+from ajsync.errors import UnreachableError
+from ajsync.scheduler.agenda.agenda import Agenda, Fire
+from ajsync.scheduler.election.watermark import Span, Watermark
+from ajsync.scheduler.monitor.records import Records
+from ajsync.scheduler.unseen.look import UnseenLook
+from ajsync.scheduler.unseen.unseen import unseen_spans
+from ajsync.transport.connection import Connection
+
+log = logging.getLogger(__name__)
+
+_SETTLES_SECONDS = 4.0
+"""Until what a Go scheduler still fires late, as it begins, is stored: twice as long as that may take."""
+
+
+class StandIn:
+    """Stands in for the leader between the last watermark of ajsync and the first fire of a Go scheduler."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        agenda: Callable[[], Agenda],
+        records: Records,
+        make_task: Callable[[Fire], StoredTask],
+        *,
+        grace: int,
+        clock: Callable[[], int],
+        skew: Callable[[], int],
+    ) -> None:
+        """`make_task` may raise ValueError. `grace` is in nanoseconds: nothing that is later is made good. `skew` gives
+        the nanoseconds by which `clock` is ahead of the server's."""
+        self._connection = connection
+        self._agenda = agenda
+        self._records = records
+        self._make_task = make_task
+        self._grace = grace
+        self._clock = clock
+        self._skew = skew
+        self._left: Watermark | None = None
+        """The last watermark; None if a Go scheduler has led since."""
+        self._spans: tuple[Span, ...] = ()
+        self._has_spans = asyncio.Event()
+
+    def follow(self, left: Watermark) -> None:
+        """A leader of ajsync has written this watermark."""
+        self._left = left
+
+    def go_leads(self) -> None:
+        """A Go scheduler leads, and has begun to fire."""
+        left, self._left = self._left, None
+        now = self._clock()
+        if left is not None and left.instant > now - self._grace:  # otherwise it may have led for longer than that
+            self._spans = unseen_spans(left, now, now - self._grace, may_be_go=True)
+            self._has_spans.set()
+
+    async def run(self) -> None:
+        """Make good, each time, until cancelled."""
+        while True:
+            await self._has_spans.wait()
+            self._has_spans.clear()
+            await asyncio.sleep(_SETTLES_SECONDS)
+            await self._stand_in(self._spans)
+
+    async def _stand_in(self, spans: tuple[Span, ...]) -> None:
+        seen = await UnseenLook(self._connection, self._agenda(), spans, go_led=True, skew=self._skew).run()
+        tasks: list[StoredTask] = []
+        late: list[Fire] = []
+        for fire in seen.missing:
+            try:
+                task = self._make_task(fire)
+            except ValueError as error:
+                self._records.unfit(fire, str(error))
+                continue
+            if task.deadline and task.deadline < self._clock():
+                late.append(fire)
+            else:
+                tasks.append(task)
+        self._records.missed(late, "missed", "deadline", "its deadline has passed")
+        try:
+            made = await make_tasks(self._connection, tasks) if tasks else None
+        except UnreachableError as error:
+            log.error("What fell due before a Go scheduler led could not be made good: %s", error)
+            return
+        if made is not None:
+            self._records.unseen(0, made.made, {})  # what is left, each stand-by would count, and the next leader too
+            fields = {"count": made.made}
+            log.info("Created %d tasks of the time before a Go scheduler led", made.made, extra=fields)
