@@ -15,6 +15,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.docs.pages import DOCS, rows
 from tests.examples.bucket import make_bucket, stored
 from tests.examples.commands import EXAMPLES, ROOT, steps
 from tests.examples.runner import ACTION, STEPS, Runner
@@ -192,8 +193,10 @@ def test_a_plan_that_a_gate_refuses_is_shown_and_fails(
     inputs = {"working_directory": "jobs", "context": context(server)}
     assert runner.run(mode="apply", **inputs)[0] == 0
     (workspace / "jobs" / "schedules" / "a.yaml").write_text("schedules: {}\n")
-    assert runner.run(mode="plan", **inputs)[0] == 4
+    status, outputs = runner.run(mode="plan", **inputs, artifact_of_pull_request="true")
+    assert (status, outputs["changes"], outputs["delete"]) == (4, "true", "1")
     assert "[!CAUTION]" in pull_request.ours()[0]
+    assert (runner.artifact(outputs["artifact"]) / "change.plan").exists()
     assert runner.run(mode="apply", **inputs, allow_empty="true", allow_deletes="1", allow_older="true")[0] == 0, (
         runner.output
     )
@@ -366,6 +369,11 @@ def test_the_outputs_of_the_action_are_those_that_its_scripts_give(runner: Runne
     for mode in ("plan", "apply"):
         outputs = runner.run(mode=mode, working_directory="jobs", context=context(server))[1]
         assert all(outputs[name] for name in ACTION["outputs"] if name != "artifact"), outputs
+
+
+def test_the_page_names_every_input_and_every_output() -> None:
+    for title, named in (("Inputs", ACTION["inputs"]), ("Outputs", ACTION["outputs"])):
+        assert {*named} == {word for row in rows(DOCS / "ci.md", title) for word in re.findall("`([^`]+)`", row[0])}
 
 
 def test_the_workflow_gives_the_action_what_it_takes() -> None:

@@ -181,7 +181,9 @@ def test_what_is_no_commit_and_no_address_is_left_out(made: Made) -> None:
     assert told_for(PLAN, made) == PLAN
 
 
-def test_no_line_becomes_a_command_of_gitlab() -> None:
+def test_no_line_becomes_a_command_of_gitlab(request_: Request) -> None:
+    keep_comment(place_of(request_.gitlab()), f"{PLAN}\n/merge", pause=lambda _: None)
+    assert request_.ours()[0].splitlines()[-1] == "\u200b/merge"
     assert without_quick_actions("/merge\na /close\n \t/label ~x") == "\u200b/merge\na /close\n \t\u200b/label ~x"
 
 
