@@ -10,7 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -44,7 +44,8 @@ def notes(version: str) -> str:
     try:
         date.fromisoformat(section[1] or "")
     except ValueError:
-        sys.exit(f"CHANGELOG.md gives [{version}] no day. Write ## [{version}] - {date.today()}, if it is today.")  # noqa: DTZ011
+        today = datetime.now(UTC).date()
+        sys.exit(f"CHANGELOG.md gives [{version}] no day. Write ## [{version}] - {today}, if it is today.")
     return section[2].strip()
 
 
