@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ajsync.config import Configuration, load_configuration
@@ -154,7 +154,6 @@ def doubt(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("doubt")
-@settings(max_examples=50, deadline=None)
 @given(edits())
 def test_a_load_with_a_cache_is_as_one_without(sequence: list[Edit]) -> None:
     cache, numbers = FileCache(), count(1)

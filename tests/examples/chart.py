@@ -19,6 +19,8 @@ from tests.examples.commands import EXAMPLES
 CHART = EXAMPLES / "kubernetes"
 RELEASE = "demo"
 
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The one in C, where there is one, which is many times faster."""
 _TAG = re.compile(r"(?:\s*\{\{-|\{\{)\s*(.*?)\s*(?:-\}\}\s*|\}\})", re.DOTALL)
 _TOKEN = re.compile(r'"[^"]*"|[()|]|[^\s()|]+')
 
@@ -62,7 +64,7 @@ class _Block:
 
 def values(**changes: Any) -> dict[str, Any]:
     """The default values, with changes merged into them as helm does it: maps are merged, all else is replaced."""
-    return _merged(yaml.safe_load((CHART / "values.yaml").read_text()), changes)
+    return _merged(yaml.load((CHART / "values.yaml").read_text(), _LOADER), changes)
 
 
 def _merged(old: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,7 +78,7 @@ def _merged(old: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
 def render(chosen: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The objects that the chart makes of these values. Raises RefusedValuesError."""
     texts = (text for path, text in render_texts(chosen).items() if path.endswith(".yaml"))
-    return [each for text in texts for each in yaml.safe_load_all(text) if each]
+    return [each for text in texts for each in yaml.load_all(text, _LOADER) if each]
 
 
 def render_texts(chosen: Mapping[str, Any]) -> dict[str, str]:
