@@ -133,7 +133,11 @@ class Agenda:
         entry = self._add(task, since)
         if since < self.position:
             self._runs.add(entry, since, self.position)
-            self._on_next((entry,), entry.times.next(since) or FOREVER)
+            first = entry.times.next(since) or FOREVER
+            self._on_next((entry,), first)
+            if first < self.position:  # of what is later than an update takes, the first is enough
+                for due in entry.times.between(first, min(since + CAME_BACK_WITHIN, self.position)):
+                    self._on_next((entry,), due)
 
     def remove(self, name: str, deleted_at: int) -> bool:
         """Take out a name that was deleted at this instant; False if there is none."""

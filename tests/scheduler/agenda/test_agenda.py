@@ -275,6 +275,7 @@ def test_whatever_terms_leaders_have_together_they_fire_what_one_leader_would(
 
 
 @given(STEPS, st.booleans())
+@example([Step(0, "C", "* * * * *", 0), Step(19, "C", None, 0), Step(77, "C", "@every 7s", 0)], False)
 def test_each_fire_is_foretold_to_who_fires_it_and_to_who_follows(steps: list[Step], leads: bool) -> None:
     told: set[tuple[int, str, str]] = set()
 
