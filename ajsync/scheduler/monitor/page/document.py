@@ -18,11 +18,13 @@ from ajsync.scheduler.monitor.page.html import TimeWriter, badge, text
 from ajsync.scheduler.monitor.page.query import Query
 from ajsync.scheduler.monitor.page.trouble import Trouble, trouble_count, troubles
 from ajsync.scheduler.monitor.view import View
-from ajsync.text import counted, excerpt
+from ajsync.text import counted, cut, excerpt
 
 REFRESH_SECONDS = 5
 _SAID = 3
 """How many troubles the head names."""
+_NAME, _SENTENCE = 60, 200
+"""Characters of a name and of a sentence in the head, which is to fit on the first screen of a phone."""
 _STYLE = files("ajsync.scheduler.monitor.page").joinpath("page.css").read_text("utf-8")
 _STYLE_DIGEST = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 CONTENT_SECURITY_POLICY = (
@@ -71,7 +73,8 @@ def health(view: View) -> Health:
 
 
 def _said(trouble: Trouble) -> str:
-    return f"<strong>{text(trouble.schedule or trouble.about)}</strong> {text(trouble.what)}"
+    about = trouble.schedule or trouble.about
+    return f"<strong>{text(cut(about, _NAME))}</strong> {text(cut(trouble.what, _SENTENCE))}"
 
 
 def document(

@@ -372,3 +372,12 @@ def test_the_page_needs_nothing_from_elsewhere_and_no_script() -> None:
     tags = {tag for tag, _ in document.elements}
     assert not tags & {"script", "img", "iframe", "object"}
     assert "style" not in {name for _, attributes in document.elements for name in attributes}
+
+
+def test_a_name_as_long_as_can_be_leaves_room_in_the_head_for_the_others() -> None:
+    names = ["A" * 255, "B" * 255, "C"]
+    view = failing(view_of(*map(scheduled, names)), **{name: failed(error="e" * 300) for name in names})
+    head = shown(view).text.partition("What is wrong")[0]
+    assert "A" * 60 + "… (195 characters more)" in head.replace("\u200b", "")
+    assert "A" * 61 not in head.replace("\u200b", "")
+    assert len(head) < 1500
