@@ -384,7 +384,9 @@ def test_the_workflow_gives_the_action_what_it_takes() -> None:
     modes = {"plan": "plan", "staging": "apply", "production": "apply", "drift": "plan"}
     assert {name: each["mode"] for name, each in used.items()} == modes
     assert all(each.keys() <= ACTION["inputs"].keys() for each in used.values())
-    assert all(each["context"].startswith("${{ secrets") for each in used.values())
+    for name, each in used.items():
+        secrets = ["APPLY_CONTEXT"] if name in ENVIRONMENTS else [f"PLAN_CONTEXT_{one.upper()}" for one in ENVIRONMENTS]
+        assert re.findall(r"secrets\W+(?:NATS_)?(\w+)", each["context"]) == secrets
     assert len({each["owner"] for each in used.values()}) == 1
     assert {ACTION["inputs"]["artifact"]["default"], *(used[name]["saved-plan"] for name in ENVIRONMENTS)} == {"true"}
 

@@ -17,7 +17,7 @@ needs_zizmor = pytest.mark.skipif(ZIZMOR is None, reason="there is no zizmor on 
 GITHUB = ROOT / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
 FILES = [*WORKFLOWS, *sorted((EXAMPLES / "github").glob("*.yml"))]
-ZIZMORED = [*WORKFLOWS, GITHUB / "dependabot.yml", ROOT / "action.yml"]
+ZIZMORED = [*FILES, GITHUB / "dependabot.yml", ROOT / "action.yml"]
 
 
 def run(tool: str | None, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
