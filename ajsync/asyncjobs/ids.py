@@ -22,8 +22,12 @@ _PAYLOAD_BITS = 128
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _VALUES = {digit: value for value, digit in enumerate(_DIGITS)}
 _LENGTH = 27
-_KEPT = 16_384
-"""Ids of fires that are not computed again: a scheduler foretells one when it knows the instant, and uses it then."""
+_KEPT = 32_768
+"""Ids of fires that are not computed again.
+
+A scheduler foretells one when the fire before it is given out, and needs it again when it is due. Of ten thousand
+schedules, twice as many ids are foretold or needed in between.
+"""
 _PAIRS = [high + low for high in _DIGITS for low in _DIGITS]
 """A fire takes two ids, and four digits at a time are written three times as fast as one by one."""
 
