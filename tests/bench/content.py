@@ -35,27 +35,27 @@ def new_server() -> Iterator[NatsServer]:
             server.stop()
 
 
-async def empty_bucket(connection: Connection) -> ConfigurationBucket:
+async def empty_bucket(connection: Connection, replicas: int = 1) -> ConfigurationBucket:
     """The bucket, made anew."""
-    await ConfigurationBucket.create(connection)
+    await ConfigurationBucket.create(connection, replicas=replicas)
     await connection.jetstream_request(f"STREAM.DELETE.{CONFIGURATION_STREAM}")
-    bucket, _ = await ConfigurationBucket.create(connection)
+    bucket, _ = await ConfigurationBucket.create(connection, replicas=replicas)
     return bucket
 
 
-async def fill(url: str, tasks: Sequence[ScheduledTask]) -> None:
+async def fill(url: str, tasks: Sequence[ScheduledTask], replicas: int = 1) -> None:
     """Store `tasks` in a bucket made anew."""
     async with connect(context_for_server(url)) as connection:
-        bucket = await empty_bucket(connection)
+        bucket = await empty_bucket(connection, replicas)
         writes = [compare_and_set(bucket, schedule_key(task.name), 0, encode_scheduled_task(task)) for task in tasks]
         await floors.publish(connection.client, writes)
 
 
-async def make_queues(url: str) -> None:
+async def make_queues(url: str, replicas: int = 1) -> None:
     """The tasks' stream and the queues, as the Go tool makes them."""
-    config = recorded("streams.json")["CHORIA_AJ_Q_DEFAULT"]["config"]
+    config = recorded("streams.json")["CHORIA_AJ_Q_DEFAULT"]["config"] | {"num_replicas": replicas}
     async with connect(context_for_server(url)) as connection:
-        await make_stream(connection, TASKS_STREAM)
+        await make_stream(connection, TASKS_STREAM, replicas=replicas)
         for queue in QUEUES:
             own = {**config, "name": f"CHORIA_AJ_Q_{queue}", "subjects": [f"CHORIA_AJ.Q.{queue}.>"]}
             await connection.jetstream_request(f"STREAM.CREATE.{own['name']}", own)
@@ -65,6 +65,12 @@ async def queued(connection: Connection) -> int:
     """How many work items the queues hold."""
     infos = [await connection.jetstream_request(f"STREAM.INFO.CHORIA_AJ_Q_{queue}") for queue in QUEUES]
     return sum(info["state"]["messages"] for info in infos)
+
+
+async def queued_at(url: str) -> int:
+    """The same at a server."""
+    async with connect(context_for_server(url)) as connection:
+        return await queued(connection)
 
 
 def schedules_due_together(count: int, seconds: int, due: int, overlap: OverlapPolicy = "allow") -> list[ScheduledTask]:

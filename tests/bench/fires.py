@@ -156,7 +156,7 @@ async def _until_queued(url: str, count: int, due: int) -> None:
 
 
 async def _floor(url: str, tasks: Sequence[ScheduledTask], due: int) -> tuple[float, list[float]]:
-    fires = [_plain_fire(task, due) for task in tasks]
+    fires = [plain_fire(task, due) for task in tasks]
     client = await nats.connect(url)
     gc.collect()
     try:
@@ -165,7 +165,8 @@ async def _floor(url: str, tasks: Sequence[ScheduledTask], due: int) -> tuple[fl
         await client.close()
 
 
-def _plain_fire(scheduled: ScheduledTask, due: int) -> PlainFire:
+def plain_fire(scheduled: ScheduledTask, due: int) -> PlainFire:
+    """What nats-py writes of a fire."""
     task = task_for_fire(scheduled, due)
     msg_id = {"Nats-Msg-Id": task.id}
     return PlainFire(

@@ -1,12 +1,13 @@
 """The least that each measured thing can cost: what the libraries beneath it take for the same bytes.
 
-Run as a process (`python -m tests.bench.floors plan FOLDER URL`, or `hold URL`), so that it pays for its imports as a
-command does.
+Run as a process (`python -m tests.bench.floors plan FOLDER URL`, `apply FOLDER URL WRITES` or `hold URL`), so that it
+pays for its imports as a command does. WRITES is a file with the messages to publish, one of JSON in each line.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 import time
 from collections.abc import Sequence
@@ -125,6 +126,15 @@ async def _plan(folder: Path, url: str) -> None:
     await client.close()
 
 
+async def _apply(folder: Path, url: str, writes: Path) -> None:
+    load_files(folder)
+    client = await nats.connect(url)
+    await read_keys(client)
+    found = [json.loads(line) for line in writes.read_bytes().splitlines()]
+    await publish(client, [Write(subject, data.encode(), headers) for subject, data, headers in found])
+    await client.close()
+
+
 async def _hold(url: str) -> None:
     """Keep every value as it is stored, on a connection, and do nothing."""
     client = await nats.connect(url)
@@ -136,5 +146,7 @@ async def _hold(url: str) -> None:
 if __name__ == "__main__":
     if sys.argv[1] == "plan":
         asyncio.run(_plan(Path(sys.argv[2]), sys.argv[3]))
+    elif sys.argv[1] == "apply":
+        asyncio.run(_apply(Path(sys.argv[2]), sys.argv[3], Path(sys.argv[4])))
     else:
         asyncio.run(_hold(sys.argv[2]))

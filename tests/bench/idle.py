@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tests.bench.content import fill, new_server, schedules_at_rest
+from tests.bench.processor import processor_seconds
 from tests.bench.report import line
 
 _SETTLE_SECONDS = 2.0
@@ -31,24 +32,30 @@ class Loaded:
 
 
 def bench_idle(ajsync: str, count: int, seconds: float, aims: tuple[str, str, str]) -> None:
-    """A scheduler with so many schedules, none due, against a process that only holds the stored bytes."""
+    """A leader and a stand-by with so many schedules, none due, against a process that only holds the stored bytes.
+
+    The leader writes the watermark five times a second, and the stand-by looks at it ten times a second.
+    """
     month = (datetime.now(UTC) + timedelta(days=120)).month
     with new_server() as server:
         asyncio.run(fill(server.url, schedules_at_rest(count, month)))
-        scheduler = _load(ajsync, "scheduler", "bench", "--server", server.url)
-        floor = _load(sys.executable, "-m", "tests.bench.floors", "hold", server.url)
+        scheduler = load(ajsync, "scheduler", "bench", "--server", server.url)
+        stand_by = load(ajsync, "scheduler", "stand-by", "--server", server.url)
+        floor = load(sys.executable, "-m", "tests.bench.floors", "hold", server.url)
+        every = (scheduler, stand_by, floor)
         try:
             _wait_for(scheduler, "Looked up")
+            _wait_for(stand_by, "Looked up")
             time.sleep(_SETTLE_SECONDS)
-            both = (scheduler.process.pid, floor.process.pid)
-            before = [processor_seconds(pid) for pid in both]
+            pids = [each.process.pid for each in every]
+            before = [processor_seconds(pid) for pid in pids]
             time.sleep(seconds)
-            cpu, cpu_floor = [
-                (processor_seconds(pid) - since) / seconds * 100 for pid, since in zip(both, before, strict=True)
+            cpu, cpu_stand_by, cpu_floor = [
+                (processor_seconds(pid) - since) / seconds * 100 for pid, since in zip(pids, before, strict=True)
             ]
-            memory, memory_floor = map(resident, both)
+            memory, memory_stand_by, memory_floor = map(resident, pids)
         finally:
-            for each in (scheduler, floor):
+            for each in every:
                 each.process.kill()
                 each.process.wait()
     what = f"idle with {count:,} schedules"
@@ -57,11 +64,13 @@ def bench_idle(ajsync: str, count: int, seconds: float, aims: tuple[str, str, st
         f"{scheduler.from_start:.2f} s",
         f"floor {floor.from_start:.2f} s   from the watch's start {scheduler.from_watch:.2f} s   {aims[0]}",
     )
-    line(f"{what}: memory", f"{memory:.0f} MiB", f"floor {memory_floor:.0f} MiB   {aims[1]}")
+    memories = f"floor {memory_floor:.0f} MiB   stand-by {memory_stand_by:.0f} MiB   {aims[1]}"
+    line(f"{what}: memory", f"{memory:.0f} MiB", memories)
     line(f"{what}: processor", f"{cpu:.2f} %", f"floor {cpu_floor:.2f} %   {aims[2]}")
+    line(f"{what}: processor of a stand-by", f"{cpu_stand_by:.2f} %", f"floor {cpu_floor:.2f} %   {aims[2]}")
 
 
-def _load(*command: str) -> Loaded:
+def load(*command: str) -> Loaded:
     """Start a process and wait until it says "Loaded"."""
     began = watching = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -81,12 +90,6 @@ def _wait_for(loaded: Loaded, said: str) -> None:
         if said in text:
             return
     raise AssertionError(f"the scheduler ended with {loaded.process.wait()}")
-
-
-def processor_seconds(pid: int) -> float:
-    """Seconds of one core that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def resident(pid: int) -> float:

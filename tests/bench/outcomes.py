@@ -20,7 +20,8 @@ from ajsync.asyncjobs.events import TASK_STATE_SUBJECT
 from ajsync.timestamp import NANOSECONDS
 from tests.bench.content import fill, make_queues, new_server, schedules_due_together
 from tests.bench.fires import LEAD_SECONDS, running_scheduler
-from tests.bench.idle import processor_seconds, resident
+from tests.bench.idle import resident
+from tests.bench.processor import processor_seconds
 from tests.bench.report import line, percentile
 
 _LOOKED_UP_SECONDS = 300.0

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
-import os
-import subprocess
+import json
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import IO
 
-from ajsync.asyncjobs.model import encode_scheduled_task
+from ajsync.asyncjobs.model import ScheduledTask, encode_scheduled_task
 from ajsync.asyncjobs.names import schedule_key
 from ajsync.asyncjobs.writes import compare_and_set
 from ajsync.config import load_configuration
@@ -19,7 +22,7 @@ from ajsync.transport.connection import connect
 from ajsync.transport.context import context_for_server
 from tests.bench import floors
 from tests.bench.content import QUEUES, empty_bucket
-from tests.bench.report import in_turn, line, process_seconds, report
+from tests.bench.report import Spent, in_turn, line, process_seconds, process_spent, report
 
 
 def write_project(folder: Path, schedules: int, files: int) -> None:
@@ -80,6 +83,45 @@ async def bench_apply(folder: Path, url: str, rounds: int) -> None:
     report(f"apply of {len(configuration.tasks):,} creates", (ours, floor), 2.0)
 
 
+def bench_whole_apply(ajsync: str, folder: Path, url: str, rounds: int) -> None:
+    """The whole command of an apply of creates, into a file and on a terminal, against a process that does the least.
+
+    That reads the files, watches the bucket, and publishes the same messages. Leaves the bucket filled.
+    """
+    tasks = load_configuration(folder).tasks.values()
+    command = (ajsync, "apply", "--yes", "--config", str(folder / "ajsync.yaml"), "--server", url)
+    with NamedTemporaryFile("w") as writes:
+        asyncio.run(_note_writes(url, tasks, writes))
+        floor = (sys.executable, "-m", "tests.bench.floors", "apply", str(folder), url, writes.name)
+        measured: list[list[Spent]] = []
+        for _ in range(rounds):
+            spent = []
+            for each, terminal in ((command, False), (command, True), (floor, False)):
+                asyncio.run(_empty(url))
+                spent.append(process_spent(*each, terminal=terminal))
+            measured.append(spent)
+    least = [each[2] for each in measured]
+    for where, index in (("into a file", 0), ("on a terminal", 1)):
+        what = f"ajsync apply of {len(tasks):,} creates, {where}"
+        ours = [each[index] for each in measured]
+        report(what, ([each.wall for each in ours], [each.wall for each in least]), 1.5)
+        report(f"{what}: processor", ([each.processor for each in ours], [each.processor for each in least]))
+
+
+async def _note_writes(url: str, tasks: Iterable[ScheduledTask], file: IO[str]) -> None:
+    async with connect(context_for_server(url)) as connection:
+        bucket = await empty_bucket(connection)
+        for task in tasks:
+            write = compare_and_set(bucket, schedule_key(task.name), 0, encode_scheduled_task(task))
+            file.write(json.dumps([write.subject, write.data.decode(), dict(write.headers)]) + "\n")
+    file.flush()
+
+
+async def _empty(url: str) -> None:
+    async with connect(context_for_server(url)) as connection:
+        await empty_bucket(connection)
+
+
 def bench_plan(ajsync: str, folder: Path, url: str, schedules: int, rounds: int) -> None:
     """A plan without changes against loading the same files and reading the same keys."""
     plan = (ajsync, "plan", "--config", str(folder / "ajsync.yaml"), "--server", url)
@@ -113,13 +155,4 @@ def bench_impact(ajsync: str, folder: Path, url: str, schedules: int, rounds: in
 def bench_plan_memory(ajsync: str, folder: Path, url: str, schedules: int) -> None:
     """The most memory that a plan without changes holds at once."""
     plan = (ajsync, "plan", "--config", str(folder / "ajsync.yaml"), "--server", url)
-    line(f"memory of a no-op plan of {schedules:,} schedules", f"{_peak_memory(*plan):.0f} MiB")
-
-
-def _peak_memory(*command: str) -> float:
-    """The most memory that a process has held at once, in MiB."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    return usage.ru_maxrss / 1024
+    line(f"memory of a no-op plan of {schedules:,} schedules", f"{process_spent(*plan).peak:.0f} MiB")

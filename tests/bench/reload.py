@@ -16,12 +16,15 @@ from ajsync.config import load_configuration
 from ajsync.transport.connection import connect
 from ajsync.transport.context import context_for_server
 from tests.bench.content import fill, new_server
-from tests.bench.idle import processor_seconds, resident
+from tests.bench.idle import resident
 from tests.bench.plan import write_project
+from tests.bench.processor import processor_seconds
 from tests.bench.report import line
 
 _PAUSE_SECONDS = 1.5
 """Between two saves, so that the one is over before the other begins."""
+_SETTLE_SECONDS = 5.0
+"""From the last save until it idles."""
 
 
 async def bench_reload(ajsync: str, sizes: Sequence[tuple[int, int, str]], saves: int, seconds: float) -> None:
@@ -34,6 +37,7 @@ async def bench_reload(ajsync: str, sizes: Sequence[tuple[int, int, str]], saves
             await fill(server.url, list(load_configuration(project).tasks.values()))
             async with _following(ajsync, project, server.url) as pid:
                 taken = [await _save(project, server.url, number) for number in range(saves)]
+                await asyncio.sleep(_SETTLE_SECONDS)
                 memory, before = resident(pid), processor_seconds(pid)
                 await asyncio.sleep(seconds)
                 idle = (processor_seconds(pid) - before) / seconds * 100

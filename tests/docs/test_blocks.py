@@ -80,7 +80,8 @@ def test_every_option_of_a_page_exists(page: Path) -> None:
     assert named - known - OPTIONS_OF_OTHERS == set()
 
 
-OPTIONS_OF_OTHERS = frozenset(("--help", "--payload"))
+OPTIONS_OF_OTHERS = frozenset(("--help", "--payload", "--write"))
+"""Of every command, of the Go tool, and of the bench."""
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ajsync.timestamp import NANOSECONDS
-from tests.scheduler.ha.ledger import longest_gap, read_tasks
+from tests.scheduler.ha.ledger import Verdict, longest_gap, read_tasks
 from tests.scheduler.ha.members import Member
 from tests.scheduler.ha.stage import Stage, every_second, stage, until
 from tests.scheduler.ha.watchdog import Watchdog, watchdog
@@ -34,8 +34,11 @@ class Blow:
     """Seconds that may pass without a fire."""
 
 
-async def play(blow: Blow, rounds: int, schedulers: int, folder: Path, port: int) -> None:
-    """Strike the leader so many times; then each fire has to have happened once, and no gap was too long."""
+async def play(blow: Blow, rounds: int, schedulers: int, folder: Path, port: int) -> tuple[list[float], Verdict]:
+    """Strike the leader so many times; then each fire has to have happened once, and no gap was too long.
+
+    Returns the gaps in seconds.
+    """
     options = ("--takeover-after", f"{blow.takeover_after:g}s")
     proxied = blow is CUT_OFF
     setting = stage(folder / str(schedulers), [port], every_second(), *options, schedulers=schedulers, proxied=proxied)
@@ -48,6 +51,7 @@ async def play(blow: Blow, rounds: int, schedulers: int, folder: Path, port: int
         f"{blow.name}, {schedulers} schedulers, {rounds} rounds: gap min {min(gaps):.2f} s, "
         f"median {statistics.median(gaps):.2f} s, max {max(gaps):.2f} s (below {blow.gap:g} s); {verdict}"
     )
+    return gaps, verdict
 
 
 async def _judged_round(scene: Stage, blow: Blow, number: int, dog: Watchdog) -> float:
