@@ -15,6 +15,7 @@ from nats.aio.client import Client
 from nats.js.errors import APIError, KeyValueError, NotFoundError
 
 from ajsync.asyncjobs.ids import new_id
+from ajsync.timestamp import format_timestamp
 
 CAMPAIGN_SECONDS = 7.5
 
@@ -69,5 +70,6 @@ class GoScheduler:
             if self.leads.is_set():
                 task_id = new_id(int(time.time()))
                 self.fired.append(time.time())
-                task = {"id": task_id, "type": "go:tick", "queue": "EMAIL", "payload": "bnVsbA==", "state": "new"}
+                made = {"id": task_id, "type": "go:tick", "queue": "EMAIL", "payload": "bnVsbA==", "max_tries": 10}
+                task = {**made, "state": "new", "created": format_timestamp(time.time_ns()), "tries": 0}
                 await jetstream.publish(f"CHORIA_AJ.T.{task_id}", json.dumps(task).encode())

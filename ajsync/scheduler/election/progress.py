@@ -44,6 +44,11 @@ class UnseenProgress:
     made_good: Collection[Unsettled] = ()
     """Fires in them that are made good and not settled."""
 
+    @property
+    def until(self) -> int:
+        """The end of the last span; -1 if there is none."""
+        return max((until for _, until in self.spans), default=-1)
+
     def holds(self, due: int) -> bool:
         """Whether an instant is in one of the spans."""
         return any(after < due <= until for after, until in self.spans)
@@ -70,7 +75,7 @@ def progress(
     leader that went on from there would fire again what others have fired.
     """
     named = [*unsettled]
-    floor = max((until for _, until in unseen.spans), default=-1)
+    floor = unseen.until
     spans = unseen.spans if unseen.is_open else ()
     found = _progress(reached, (*named, *made_good, *unseen.made_good), room, catching_up, spans, floor)
     if found.is_whole:

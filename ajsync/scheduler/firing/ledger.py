@@ -169,8 +169,9 @@ class Ledger:
         made_good: list[Unsettled] = []
         unsettled: list[Unsettled] = []
         of_unseen: list[Unsettled] = []
+        unseen_until = unseen.until  # there may be a hundred thousand fires, of which none is that old
         for fire in self._fires.values():
-            if unseen.spans and unseen.holds(fire.due):
+            if fire.due <= unseen_until and unseen.holds(fire.due):
                 of_unseen.append((fire.due, fire.name, fire.state is State.SOUGHT))
             elif fire.state is State.SOUGHT:
                 unsettled.append((fire.due, fire.name, True))
