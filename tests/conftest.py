@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from ajsync.cli.checkout import CI_VARIABLES
 from tests.nats_server import NatsServer
@@ -19,13 +19,14 @@ from tests.nats_server import NatsServer
 # Where the tests run in the background of a shell they ignore Ctrl-C, and what they start would ignore it too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# How long an example takes depends on the machine, and says nothing of a rule.
+# How long an example takes, to make or to test, depends on the machine, and says nothing of a rule.
+_AT_ANY_SPEED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 # The tests run often, and find in many runs of few examples what one of many finds: `--hypothesis-profile=thorough`.
-settings.register_profile("ajsync", deadline=None, max_examples=25)
-settings.register_profile("thorough", deadline=None, max_examples=1000)
+settings.register_profile("ajsync", _AT_ANY_SPEED, max_examples=25)
+settings.register_profile("thorough", _AT_ANY_SPEED, max_examples=1000)
 # A mutant meets the same examples in every run, and a failure is enough: the smallest example does not matter.
 settings.register_profile(
-    "mutants", deadline=None, max_examples=25, derandomize=True, phases=(Phase.explicit, Phase.generate)
+    "mutants", _AT_ANY_SPEED, max_examples=25, derandomize=True, phases=(Phase.explicit, Phase.generate)
 )
 settings.load_profile("ajsync")
 

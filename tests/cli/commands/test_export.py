@@ -143,7 +143,7 @@ TASKS = st.lists(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=30)
 @given(TASKS)
 def test_whatever_was_exported_plans_as_unchanged(tmp_path: Path, tasks: Sequence[ScheduledTask]) -> None:
     (tmp_path / "schedules").mkdir(exist_ok=True)

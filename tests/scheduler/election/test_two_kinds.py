@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import HealthCheck, Phase, example, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from ajsync.asyncjobs.election import GO_CAMPAIGN_SECONDS, TTL_SECONDS
@@ -88,7 +88,7 @@ DELETED = Happening(18, 4, "delete the key")
     ],
     [],
 )
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow], phases=PHASES)
+@settings(max_examples=50, phases=PHASES)
 @simulated
 async def test_both_kinds_never_fire_at_once(happenings: list[Happening], started: list[int]) -> None:
     world = World()
