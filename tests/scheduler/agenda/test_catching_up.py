@@ -186,6 +186,70 @@ def test_entries_that_ended_are_told_of_until_they_are_done_with() -> None:
     assert observed.catching_up.ended_entries() == []
 
 
+def windowed(hours: int) -> AgendaEntry:
+    """An entry that is due each minute, with a window of its own."""
+    scheduled = task("A", schedule="* * * * *", managed=Managed(OWNER, catchup="all", catchup_window=hours * HOUR))
+    return AgendaEntry(scheduled, times_of(scheduled), 0)
+
+
+@pytest.mark.parametrize(("window_until", "minutes"), [(None, 60), (END + HOUR // 2, 30), (END - HOUR // 2, 90)])
+def test_a_window_reaches_back_from_the_same_instant_when_a_gap_ends_earlier(
+    window_until: int | None, minutes: int
+) -> None:
+    observed = Observed()
+    observed.catching_up.begin(Gap(END - 9 * HOUR, END, window_until=window_until), [windowed(2)])
+    observed.catching_up.set_back(END - HOUR // 2)
+    observed.catching_up.set_back(END - HOUR)  # again
+    given = [fire.due for each in observed.slices() for fire in each]
+    assert len(given) == minutes
+    assert given[-1] == END - HOUR
+
+
+@pytest.mark.parametrize(("schedule", "given"), [("30 * * * *", [END - HOUR // 2]), ("50 * * * *", [])])
+def test_what_was_found_already_is_given_out_up_to_where_a_gap_ends_earlier(schedule: str, given: list[int]) -> None:
+    made: list[Fire] = []
+    room = iter([True])
+    catching_up = CatchingUp(
+        YEAR, make_good=made.append, look_for=made.append, has_room=lambda: next(room, False), let_go=lambda _: None
+    )
+    catching_up.begin(Gap(END - HOUR, END), [entry("A", schedule=schedule)])
+    catching_up.step()  # which looks, and gives out nothing yet
+    assert made == []
+    catching_up.set_back(END - HOUR // 2)
+    room = iter([True] * 9)
+    catching_up.step()
+    assert [fire.due for fire in made] == given
+
+
+def test_a_gap_that_begins_where_the_clock_is_set_back_to_is_forgotten() -> None:
+    observed = Observed()
+    observed.catching_up.begin(Gap(END, END + HOUR), [entry("A")])
+    observed.catching_up.set_back(END)
+    assert not observed.catching_up.goes_on
+
+
+@pytest.mark.parametrize(("window_until", "first"), [(None, END - 2 * HOUR), (END + HOUR, END - HOUR)])
+def test_what_was_not_begun_counts_if_it_lies_in_the_window(window_until: int | None, first: int) -> None:
+    observed = Observed()
+    each = windowed(2)
+    observed.catching_up.begin(Gap(END - 9 * HOUR, END, window_until=window_until), [each])
+    observed.catching_up.not_begun(Fire(first, each))
+    assert observed.let_go == 0
+    observed.catching_up.not_begun(Fire(first + 1, each))
+    assert observed.let_go == 1
+
+
+def test_what_a_gap_comes_to_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    observed = Observed()
+    entries = [entry("A"), entry("B", schedule="*/5 * * * *"), entry("C", "latest"), entry("D", "none")]
+    observed.catching_up.begin(Gap(END - 10 * 60 * SECOND, END), entries)
+    assert len([*observed.slices()]) > 1
+    (record,) = caplog.records
+    assert record.getMessage() == "Of what was missed 13 fires are made good, and 19 let go by their policies"
+    assert fields(record) == {"made_good": 13, "let_go": 19}
+
+
 @pytest.mark.anyio
 async def test_a_year_is_made_good_beside_what_is_due_now_and_the_next_leader_goes_on_where_it_was(
     server: NatsServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
