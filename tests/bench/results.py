@@ -39,7 +39,7 @@ class Result:
     lines: tuple[Line, ...]
     machine: Machine
     commit: str
-    """Of ajsync, as git describes it."""
+    """Of ajsync."""
     began: str
     """UTC, to the minute."""
     seconds: int
@@ -76,8 +76,18 @@ def this_machine() -> Machine:
 
 
 def this_commit() -> str:
-    """The commit of this checkout, with `-dirty` if files in it have changed; empty where git does not know it."""
-    command = ("git", "-C", str(FILE.parent), "describe", "--always", "--dirty", "--exclude", "*")
+    """The commit of this checkout, with `-dirty` if files in it have changed; empty where git does not know it.
+
+    What the bench itself writes does not count: the parts that come after the first would all be dirty.
+    """
+    commit = _git("rev-parse", "--short", "HEAD")
+    written = (f":(exclude,top){each}" for each in ("docs/performance.md", "tests/bench/results.json"))
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ":(top)", *written)
+    return f"{commit}-dirty" if changed else commit
+
+
+def _git(*arguments: str) -> str:
+    command = ("git", "-C", str(FILE.parent), *arguments)
     return subprocess.run(command, check=False, capture_output=True, text=True).stdout.strip()
 
 
