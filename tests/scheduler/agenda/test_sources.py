@@ -37,7 +37,7 @@ def test_an_entry_whose_time_lies_a_nanosecond_before_is_not_due() -> None:
 def test_a_member_of_a_group_has_fires_after_its_begin(since: int, counts: bool) -> None:
     member = entry(START + since)
     group = Group(member.times, {"A": member})
-    assert [fire.due for fire in group.counting(START)] == [START] * counts
+    assert [(fire.due, fire.entry) for fire in group.counting(START)] == [(START, member)] * counts
 
 
 def test_a_group_goes_on_where_the_first_of_its_members_begins() -> None:
@@ -80,3 +80,7 @@ def test_the_effort_of_a_search_depends_on_the_times() -> None:
     assert (Group(every.times).effort, Group(fields.times).effort) == (1, 5)
     assert (Stretch(every, START).effort, Stretch(fields, START).effort) == (2, 10)
     assert Stretch(fields, START, single=True).effort == 1
+    days = tuple(f"2026-12-{day:02}" for day in range(1, 30, 3))  # ten days, of which each begins and ends
+    for excepted, effort in ((days, 3), (days[1:], 2)):
+        scheduled = task("A", schedule="@every 1h", managed=Managed(OWNER, except_=excepted))
+        assert Group(times_of(scheduled)).effort == effort

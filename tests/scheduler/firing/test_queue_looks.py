@@ -72,7 +72,7 @@ async def test_in_a_cluster_a_queue_whose_only_node_is_away_is_not_missing(tmp_p
             looks = QueueLooks(connection)
             nodes.nodes[home].stop()
             assert not (await looks.look("EMAIL")).is_missing
-            async with asyncio.timeout(60):  # until the other two have a leader
+            async with asyncio.timeout(120):  # until the other two have a leader
                 while not (await looks.look("NOPE")).is_missing:
                     await asyncio.sleep(0.1)
             assert not (await looks.look("EMAIL")).is_missing
