@@ -24,11 +24,16 @@ _PAGE = 100
 _MOST_PAGES = 100
 """A pull request with more comments is none that anybody reads."""
 _TIMEOUT_SECONDS = 20.0
+_LARGEST = 64 << 20
+"""Bytes of an answer: more than a page of the longest comments has."""
+_LONGEST_WAIT = 86_400
+"""Seconds; an API that asks for more is not waited for either."""
 _LONGEST_MESSAGE = 200
 _TOO_MANY = 429
 _AGAIN = frozenset((408, 425, _TOO_MANY, 500, 502, 503, 504))
 """The answers after which the same call may go well."""
-_REFUSED = frozenset((401, 403, 404))
+_ABSENT = 404
+_REFUSED = frozenset((401, 403, _ABSENT))
 """A token that may not do something gets any of these."""
 
 
@@ -38,6 +43,10 @@ class TryAgainError(UnreachableError):
     def __init__(self, message: str, seconds: float | None = None) -> None:
         super().__init__(message)
         self.seconds = seconds
+
+
+class AbsentError(NotPermittedError):
+    """There is no such thing, or the token may not see it: the API tells both in the same way."""
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -63,7 +72,7 @@ class Api:
     def call(self, method: str, path: str, body: Mapping[str, str] | None = None) -> Any:
         """Make one call; what its answer holds, or None.
 
-        Raises TryAgainError, NotPermittedError, and UnreachableError for all else.
+        Raises TryAgainError, AbsentError and NotPermittedError, and UnreachableError for all else.
         """
         request = urllib.request.Request(
             self.url.rstrip("/") + path,
@@ -73,7 +82,9 @@ class Api:
         )
         try:
             with _opener(self.ca_file).open(request, timeout=_TIMEOUT_SECONDS) as answer:
-                data = answer.read()
+                data = answer.read(_LARGEST + 1)
+                if len(data) > _LARGEST:
+                    raise UnreachableError(f"{self.name} gave an answer of more than {_LARGEST:,} bytes.")
                 return json.loads(data) if data else None
         except urllib.error.HTTPError as error:
             raise self._told(error) from None
@@ -84,17 +95,29 @@ class Api:
             if isinstance(reason, ssl.SSLError):
                 raise UnreachableError(f"{self.name} cannot be reached: {one_line(str(reason))}.") from None
             raise TryAgainError(f"{self.name} cannot be reached: {visible(one_line(str(reason)))}.") from None
-        except ValueError:
+        except (ValueError, RecursionError):
             raise TryAgainError(f"{self.name} gave an answer that is not JSON.") from None
+
+    def one(self, path: str) -> dict[str, Any]:
+        """What there is at a path; raises as `call` does."""
+        found = self.call("GET", path)
+        if not isinstance(found, dict):
+            raise self._unfit()
+        return found
 
     def all(self, path: str) -> Iterator[dict[str, Any]]:
         """Yield the entries of a list, page by page; raises as `call` does."""
         for page in count(1):
             separator = "&" if "?" in path else "?"
             found = self.call("GET", f"{path}{separator}per_page={_PAGE}&page={page}")
+            if not isinstance(found, list):
+                raise self._unfit()
             yield from (each for each in found if isinstance(each, dict))
             if len(found) < _PAGE or page == _MOST_PAGES:
                 return
+
+    def _unfit(self) -> TryAgainError:
+        return TryAgainError(f"{self.name} gave an answer that is not as its API says.")
 
     def _told(self, error: urllib.error.HTTPError) -> AjsyncError:
         """The error for an answer that is none of success."""
@@ -105,7 +128,8 @@ class Api:
         if error.code in _AGAIN or (error.code == 403 and seconds is not None):
             return TryAgainError(told, seconds)
         if error.code in _REFUSED:
-            return NotPermittedError(f"{told} {self.advice}")
+            kind = AbsentError if error.code == _ABSENT else NotPermittedError
+            return kind(f"{told} {self.advice}")
         return UnreachableError(told)
 
 
@@ -120,8 +144,8 @@ def _opener(ca_file: str) -> urllib.request.OpenerDirector:
 
 def _message(error: urllib.error.HTTPError) -> str:
     """What the API says of an error."""
-    with suppress(OSError, http.client.HTTPException, ValueError):
-        found = json.loads(error.read())
+    with suppress(OSError, http.client.HTTPException, ValueError, RecursionError):
+        found = json.loads(error.read(_LARGEST))
         said = found.get("message") or found.get("error") if isinstance(found, dict) else ""
         return visible(cut(one_line(str(said)), _LONGEST_MESSAGE)) if said else ""
     return ""
@@ -130,9 +154,13 @@ def _message(error: urllib.error.HTTPError) -> str:
 def _wait(headers: Message) -> float | None:
     """How many seconds an answer asks to wait: `Retry-After`, or the time at which a limit that is used up ends."""
     with suppress(ValueError):
-        return float(max(int(headers.get("Retry-After", "")), 0))
+        return _seconds(int(headers.get("Retry-After", "")))
     for prefix in ("X-RateLimit", "RateLimit"):
         with suppress(ValueError):
             if int(headers.get(f"{prefix}-Remaining", "")) == 0:
-                return max(int(headers.get(f"{prefix}-Reset", "")) - time.time(), 0.0)
+                return _seconds(int(headers.get(f"{prefix}-Reset", "")) - int(time.time()))
     return None
+
+
+def _seconds(asked: int) -> float:
+    return float(min(max(asked, 0), _LONGEST_WAIT))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
-from ajsync.forge.api import TryAgainError
+from ajsync.forge.api import AbsentError, TryAgainError
 from ajsync.forge.places import Place
 from ajsync.forge.text import marker_of, told_for
 
@@ -34,6 +35,12 @@ def keep_comment(place: Place, text: str, *, pause: Callable[[float], None]) -> 
 
 def _keep(place: Place, marker: str, text: str) -> None:
     ours = place.ours(marker)
-    place.write(text, ours[0] if ours else None)
+    try:
+        place.write(text, ours[0] if ours else None)
+    except AbsentError as error:
+        if not ours:
+            raise
+        raise TryAgainError(str(error)) from None  # it was there just now, so another job has removed it
     for each in ours[1:]:
-        place.remove(each)
+        with suppress(AbsentError):  # another job was faster
+            place.remove(each)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
 
 from ajsync.errors import UsageError
-from ajsync.forge.api import Api
+from ajsync.forge.api import Api, TryAgainError
 from ajsync.forge.text import Made, first_line, without_quick_actions
+from ajsync.text import one_line
 
 _AUTHOR = "github-actions[bot]"
 """The author of comments that are written with a workflow's token. Anybody can write our marker, and the token
 may change any comment."""
+_BY_RUNNER = "The runner sets it in each job."
 
 
 class Place(Protocol):
@@ -60,7 +62,7 @@ class GitHub:
     def ours(self, marker: str) -> list[str]:
         """The ids of our comments."""
         found = self.api.all(f"/repos/{self.repository}/issues/{self.number}/comments")
-        return [str(each["id"]) for each in found if _author(each).get("login") == _AUTHOR and _has(each, marker)]
+        return _ids(each for each in found if _author(each).get("login") == _AUTHOR and _has(each, marker))
 
     def write(self, text: str, comment: str | None = None) -> None:
         """Write a comment, or replace the text of one."""
@@ -85,9 +87,11 @@ class GitLab:
 
     def ours(self, marker: str) -> list[str]:
         """The ids of our notes."""
-        us = self.api.call("GET", "/user")["id"]
+        us = self.api.one("/user").get("id")
+        if us is None:
+            raise TryAgainError("GitLab does not say whose token GITLAB_TOKEN is.")
         found = self.api.all(f"{self.path}?sort=asc&order_by=created_at")
-        return [str(each["id"]) for each in found if _author(each).get("id") == us and _has(each, marker)]
+        return _ids(each for each in found if _author(each).get("id") == us and _has(each, marker))
 
     def write(self, text: str, comment: str | None = None) -> None:
         """Write a note, or replace the text of one."""
@@ -97,6 +101,11 @@ class GitLab:
     def remove(self, comment: str) -> None:
         """Remove a note."""
         self.api.call("DELETE", f"{self.path}/{comment}")
+
+
+def _ids(comments: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The ids, which become parts of paths."""
+    return [str(each["id"]) for each in comments if isinstance(each.get("id"), int)]
 
 
 def _author(comment: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -109,16 +118,13 @@ def _has(comment: Mapping[str, Any], marker: str) -> bool:
 
 
 def _github(environ: Mapping[str, str]) -> GitHub:
-    token = _given(environ, "GITHUB_TOKEN", "Give the step 'env: {GITHUB_TOKEN: ${{ github.token }}}'.")
-    event: dict[str, Any] = json.loads(Path(environ["GITHUB_EVENT_PATH"]).read_bytes())
-    request = event.get("pull_request")
-    if not isinstance(request, dict):
-        raise UsageError("The event of this job is about no pull request, so there is nothing to comment on.")
-    repository = environ["GITHUB_REPOSITORY"]
+    token = _token(environ, "GITHUB_TOKEN", "Give the step 'env: {GITHUB_TOKEN: ${{ github.token }}}'.")
+    request = _pull_request(Path(_given(environ, "GITHUB_EVENT_PATH", _BY_RUNNER)))
+    repository = _given(environ, "GITHUB_REPOSITORY", _BY_RUNNER)
     url = f"{environ.get('GITHUB_SERVER_URL', '')}/{repository}/actions/runs/{environ.get('GITHUB_RUN_ID', '')}"
     api = Api(
         "GitHub",
-        environ["GITHUB_API_URL"],
+        _given(environ, "GITHUB_API_URL", _BY_RUNNER),
         {"Authorization": f"Bearer {token}", "X-GitHub-Api-Version": "2022-11-28"},
         "The job needs the permission pull-requests: write, which a pull request from a fork never has.",
     )
@@ -130,21 +136,44 @@ def _gitlab(environ: Mapping[str, str]) -> GitLab:
     request = environ.get("CI_MERGE_REQUEST_IID")
     if not request:
         raise UsageError("This pipeline is of no merge request, so there is nothing to comment on.")
-    token = _given(environ, "GITLAB_TOKEN", "It is a project access token with the role Reporter and the scope api.")
+    token = _token(environ, "GITLAB_TOKEN", "It is a project access token with the role Reporter and the scope api.")
     api = Api(
         "GitLab",
-        environ["CI_API_V4_URL"],
+        _given(environ, "CI_API_V4_URL", _BY_RUNNER),
         {"PRIVATE-TOKEN": token},
         "GITLAB_TOKEN must be a project access token with the role Reporter or above and the scope api.",
         environ.get("CI_SERVER_TLS_CA_FILE", ""),
     )
     commit = environ.get("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA") or environ.get("CI_COMMIT_SHA", "")
-    path = f"/projects/{quote(environ['CI_PROJECT_ID'])}/merge_requests/{quote(request)}/notes"
+    project = _given(environ, "CI_PROJECT_ID", _BY_RUNNER)
+    path = f"/projects/{quote(project)}/merge_requests/{quote(request)}/notes"
     return GitLab(api, path, Made(commit, environ.get("CI_JOB_URL", "")))
 
 
+def _pull_request(event: Path) -> dict[str, Any]:
+    """The pull request that the event of a job is about. Raises UsageError if it is about none."""
+    try:
+        found = json.loads(event.read_bytes())
+    except (OSError, ValueError) as error:
+        told = f"The event of this job, which GITHUB_EVENT_PATH names, cannot be read: {one_line(str(error))}."
+        raise UsageError(told) from None
+    request = found.get("pull_request") if isinstance(found, dict) else None
+    if not isinstance(request, dict) or not isinstance(request.get("number"), int):
+        raise UsageError("The event of this job is about no pull request, so there is nothing to comment on.")
+    return request
+
+
+def _token(environ: Mapping[str, str], name: str, advice: str) -> str:
+    """A token. Raises UsageError if it cannot be one, without showing it."""
+    token = _given(environ, name, advice)
+    if not (token.isascii() and token.isprintable()):
+        raise UsageError(f"The variable {name} holds characters that no token has. {advice}")
+    return token
+
+
 def _given(environ: Mapping[str, str], name: str, advice: str) -> str:
-    value = environ.get(name, "")
+    """The value of a variable, without the line break that a secret easily gets at its end."""
+    value = environ.get(name, "").strip()
     if not value:
         raise UsageError(f"The variable {name} is not set. {advice}")
     return value

@@ -27,6 +27,8 @@ class Failure:
     after: bool = False
     method: str = ""
     """Only for a call with this method."""
+    path: str = ""
+    """Only for a call whose path ends so."""
     body: str = '{"message": "refused"}'
 
 
@@ -109,9 +111,11 @@ class Request:
         comment["body"] = json.loads(body)["body"]
         return 200, comment
 
-    def failure(self, method: str) -> Failure | None:
+    def failure(self, method: str, target: str) -> Failure | None:
         """What to answer instead; None if nothing is wrong."""
         if not self.failures or self.failures[0].method not in ("", method):
+            return None
+        if not urlsplit(target).path.endswith(self.failures[0].path):
             return None
         self.failed += 1
         return self.failures[0] if self.always else self.failures.pop(0)
@@ -124,7 +128,7 @@ def served(request: Request) -> Iterator[Request]:
     class Handler(BaseHTTPRequestHandler):
         def _answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            failure = request.failure(self.command)
+            failure = request.failure(self.command, self.path)
             tokens = (self.headers["Authorization"], self.headers["PRIVATE-TOKEN"])
             answer = Failure(401, body='{"message": "Bad credentials"}')
             if f"Bearer {TOKEN}" in tokens or TOKEN in tokens:

@@ -21,6 +21,8 @@ PLAN = "<!-- ajsync plan team -->\n### ajsync plan for `team`\n\n1 to create."
 PROD = "<!-- ajsync plan team prod -->\n### ajsync plan for `team`, environment `prod`\n\n1 to create."
 FORGES = ("github", "gitlab")
 
+_MERGE_REQUEST = {**Request(url="http://127.0.0.1:1").gitlab(), "GITHUB_ACTIONS": ""}
+
 Comment = Callable[..., list[float]]
 
 
@@ -97,6 +99,10 @@ def test_two_that_two_jobs_made_at_once_become_one(comment: Comment, request_: R
         ([Failure(429, {"Retry-After": "0"}), Failure(429)], [0.0, 2.0]),
         ([Failure(403, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1"})], [0.0]),
         ([Failure(200, body="{")], [1.0]),
+        ([Failure(200, body="")], [1.0]),
+        ([Failure(200, body="[" * 200_000)], [1.0]),
+        ([Failure(502, body="[" * 200_000)], [1.0]),
+        ([Failure(200, body='"text"'), Failure(200, body="7")], [1.0, 2.0]),
     ],
 )
 def test_trouble_that_passes_is_waited_for(
@@ -113,11 +119,72 @@ def test_a_comment_whose_answer_was_lost_is_not_written_twice(comment: Comment, 
     assert len(request_.ours()) == 1
 
 
+def test_an_answer_without_end_is_given_up(
+    comment: Comment, request_: Request, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ajsync.forge.api._LARGEST", 1_000)
+    request_.failures = [Failure(200, body=f"[{' ' * 1_000}]")]
+    with pytest.raises(UnreachableError, match="more than 1,000 bytes"):
+        comment()
+    assert request_.comments == []
+
+
+def test_a_comment_without_author_or_number_is_not_ours(comment: Comment, request_: Request) -> None:
+    strange = [
+        {"id": 1, "body": PLAN},
+        {"id": "../../7", "body": PLAN, "user": {"login": request_.bot}, "author": {"id": hash(request_.bot)}},
+    ]
+    request_.failures = [Failure(200, body=json.dumps(strange), path="s")]
+    assert comment() == []
+    assert request_.calls[-1].startswith("POST ")
+
+
+def test_gitlab_has_to_say_whose_the_token_is(request_: Request) -> None:
+    request_.comments.append({"id": 1, "body": PLAN, "user": {"login": "x"}, "author": {}})
+    request_.failures, request_.always = [Failure(200, body="{}", path="/user")], True
+    with pytest.raises(TryAgainError, match="does not say whose token"):
+        keep_comment(place_of(request_.gitlab()), PLAN, pause=lambda _: None)
+    assert request_.comments[0]["body"] == PLAN
+
+
+def test_of_two_jobs_that_clean_up_at_once_none_fails(comment: Comment, request_: Request) -> None:
+    for _ in range(2):
+        request_.write(request_.bot, PLAN)
+    request_.failures = [Failure(404, method="DELETE", after=True)]
+    assert comment() == []
+    assert len(request_.ours()) == 1
+
+
+def test_a_comment_that_another_job_has_just_removed_is_written_anew(comment: Comment, request_: Request) -> None:
+    number = request_.write(request_.bot, PLAN)["id"]
+    request_.failures = [Failure(404, path=f"/{number}")]
+    assert comment(PLAN.replace("1 to create", "2 to create")) == [1.0]
+    assert "2 to create" in request_.ours()[0]
+
+
+@pytest.mark.parametrize("made", [[TOKEN, "\n"], ["\n ", TOKEN, "\r\n"]])
+def test_a_token_may_end_with_the_line_break_of_its_secret(
+    comment: Comment, request_: Request, made: list[str]
+) -> None:
+    assert comment(GITHUB_TOKEN="".join(made), GITLAB_TOKEN="".join(made)) == []
+    assert len(request_.ours()) == 1
+
+
+@pytest.mark.parametrize("token", ["a\nb", "tökén", " \n"])
+def test_what_is_no_token_is_told_at_once_and_not_shown(comment: Comment, request_: Request, token: str) -> None:
+    with pytest.raises(UsageError, match="TOKEN") as error:
+        comment(GITHUB_TOKEN=token, GITLAB_TOKEN=token)
+    assert not token.strip() or token not in str(error.value)
+    assert request_.calls == []
+
+
 @pytest.mark.parametrize(
     ("failure", "error", "tries"),
     [
         (Failure(500), TryAgainError, 6),
         (Failure(429, {"Retry-After": "61"}), TryAgainError, 1),
+        (Failure(429, {"Retry-After": "9" * 400}), TryAgainError, 1),
+        (Failure(403, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "9" * 400}), TryAgainError, 1),
         (Failure(401), NotPermittedError, 1),
         (Failure(403), NotPermittedError, 1),
         (Failure(404), NotPermittedError, 1),
@@ -151,6 +218,15 @@ def test_an_api_that_is_not_there_is_tried_again(tmp_path: Path) -> None:
         ({"GITHUB_ACTIONS": ""}, "no job of GitHub or GitLab"),
         ({"GITHUB_ACTIONS": "", "GITLAB_CI": "true"}, "no merge request"),
         ({"GITHUB_ACTIONS": "", "GITLAB_CI": "true", "CI_MERGE_REQUEST_IID": "1"}, "GITLAB_TOKEN is not set"),
+        *[
+            ({"GITHUB_TOKEN": "t", name: ""}, f"{name} is not set. The runner")
+            for name in ("GITHUB_EVENT_PATH", "GITHUB_REPOSITORY", "GITHUB_API_URL")
+        ],
+        *[
+            ({**_MERGE_REQUEST, name: ""}, f"{name} is not set. The runner")
+            for name in ("CI_API_V4_URL", "CI_PROJECT_ID")
+        ],
+        ({"GITHUB_TOKEN": "t", "GITHUB_EVENT_PATH": "/none/event.json"}, "cannot be read: .*No such file"),
     ],
 )
 def test_a_job_without_a_pull_request_or_a_token_is_told_what_is_missing(
@@ -160,10 +236,19 @@ def test_a_job_without_a_pull_request_or_a_token_is_told_what_is_missing(
         place_of({**Request(url="http://127.0.0.1:1").github(tmp_path), **changed})
 
 
-def test_an_event_of_no_pull_request_has_nothing_to_comment_on(tmp_path: Path) -> None:
-    environ = {**Request().github(tmp_path), "GITHUB_TOKEN": TOKEN}
-    Path(environ["GITHUB_EVENT_PATH"]).write_text(json.dumps({"pull_request": None}))
-    with pytest.raises(UsageError, match="about no pull request"):
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [
+        ('{"pull_request": null}', "about no pull request"),
+        ('{"pull_request": {"number": "1/../2"}}', "about no pull request"),
+        ("[]", "about no pull request"),
+        ("{", "cannot be read"),
+    ],
+)
+def test_an_event_of_no_pull_request_has_nothing_to_comment_on(tmp_path: Path, event: str, told: str) -> None:
+    environ = {**Request(url="http://127.0.0.1:1").github(tmp_path), "GITHUB_TOKEN": TOKEN}
+    Path(environ["GITHUB_EVENT_PATH"]).write_text(event)
+    with pytest.raises(UsageError, match=told):
         place_of(environ)
 
 
