@@ -170,7 +170,7 @@ def _apply_once(
     from ajsync.cli.session import on_bucket, proposal_of, run, warn_if_elsewhere
     from ajsync.reconcile.saved import check_environment, check_plan, check_variables, load_plan
 
-    check_reports(reports)
+    check_reports(reports, plan_file)
     saved = None if plan_file is None else load_plan(plan_file)
     if saved is not None:
         check_environment(saved, scope.environment, spelled("environment"))

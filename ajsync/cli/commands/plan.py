@@ -105,7 +105,7 @@ def _plan(
     from ajsync.cli.project import load_and_warn, selection_of, warn_if_none_chosen, zone_of
     from ajsync.cli.session import on_bucket, proposal_of, warn_if_elsewhere
 
-    check_reports(reports)
+    check_reports(reports, out)
     annotate = "github" in (style, *(report.style for report in reports))
     configuration = load_and_warn(scope, annotate=annotate, runs=runs)
     warn_if_none_chosen(scope)

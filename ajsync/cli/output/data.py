@@ -9,6 +9,7 @@ import os
 import shlex
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -96,14 +97,34 @@ def echo_data(text: str, *, nl: bool = True) -> None:
     click.echo(text if speaks_utf8(sys.stdout) else text.encode(), nl=nl)
 
 
-def check_reports(reports: Iterable[Report]) -> None:
-    """See before anything is done that reports have a place. Raises UsageError."""
+def check_reports(reports: Iterable[Report], *others: Path | None) -> None:
+    """See before anything is done that each report has a place of its own, apart from the other files.
+
+    Raises UsageError.
+    """
+    taken = {other.absolute() for other in others if other is not None}
     for report in reports:
-        path = visible(str(report.path))
-        if report.path.exists() and not report.path.is_file():  # it would be replaced, even /dev/null
-            raise UsageError(f"The report cannot be written to {path}: it is not a regular file.")
-        if not report.path.parent.is_dir():
-            raise UsageError(f"The report cannot be written to {path}: there is no such folder.")
+        why = "it is named for something else too" if report.path.absolute() in taken else _why_unfit(report.path)
+        if why:
+            raise UsageError(f"The report cannot be written to {visible(str(report.path))}: {why}.")
+        taken.add(report.path.absolute())
+
+
+def _why_unfit(path: Path) -> str:
+    """Why a report cannot be written to a file, as far as can be seen without writing it; empty if it can."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        mode = stat.S_IFREG
+    except OSError as error:
+        return str(error.strerror)
+    if stat.S_ISLNK(mode):
+        return "it is a symbolic link, and nothing is written through one"
+    if not stat.S_ISREG(mode):  # it would be replaced, even /dev/null
+        return "it is not a regular file"
+    if not path.parent.is_dir():
+        return "there is no such folder"
+    return "" if os.access(path.parent, os.W_OK | os.X_OK) else "no file can be made in its folder"
 
 
 def write_report(path: Path, text: str) -> None:

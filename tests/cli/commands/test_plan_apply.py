@@ -174,12 +174,30 @@ def test_an_apply_reports_what_became_of_it_also_when_a_gate_refuses_it(run: Run
 
 def test_a_report_without_a_place_is_told_before_anything_is_done(run: Run, project: Path) -> None:
     (project / "folder").mkdir()
-    for file, told in (("none/plan.md", "no such folder"), ("folder", "not a regular file"), ("/dev/null", "regular")):
+    (project / "link").symlink_to("plan.md")
+    os.mkfifo(project / "pipe")
+    for file, told in (
+        ("none/plan.md", "no such folder"),
+        ("ajsync.yaml/plan.md", "Not a directory"),
+        ("folder", "not a regular file"),
+        ("pipe", "not a regular file"),
+        ("/dev/null", "not a regular file"),
+        ("link", "a symbolic link"),
+        ("/dev/stdout", "a symbolic link"),
+        *([] if os.geteuid() == 0 else [("/proc/plan.md", "no file can be made")]),  # root may write anywhere
+        ("a" * 300, "File name too long"),
+    ):
         for command in (("plan",), ("apply", "--yes", "--create-bucket")):
             done = run(*command, "--report", f"markdown={file}")
             assert done.returncode == 64
             assert told in done.stderr
     assert run("list").returncode == 7
+    same = ("--report", "markdown=plan.md", "--report", f"json={project}/plan.md")
+    out = ("--out", "plan.md", "--report", "markdown=./plan.md")
+    for call in (("plan", *same), ("apply", "--yes", *same), ("plan", *out), ("apply", "plan.md", *out[2:])):
+        done = run(*call)
+        assert (done.returncode, "it is named for something else too" in done.stderr) == (64, True)
+    assert not (project / "plan.md").exists()
     for report in ("html=plan.html", "markdown", "markdown="):
         assert run("plan", "--report", report).returncode == 64
 
