@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -30,6 +31,8 @@ class GitLab:
         self.repository = Repository(folder / "gitlab")
         self.request = request
         self.token = True
+        self.changed: dict[str, str] = {}
+        """Variables that differ from a sound setup."""
         self.output = ""
         """What the last job has printed."""
 
@@ -65,6 +68,8 @@ class GitLab:
             **self.repository.environ,
             **job["variables"],
             "CI_PROJECT_DIR": str(build),
+            **({"CI_ENVIRONMENT_NAME": job["environment"]["name"]} if "environment" in job else {}),
+            **self.changed,
         }
         if not self.token:
             del variables["GITLAB_TOKEN"]
@@ -135,6 +140,24 @@ def test_a_plan_that_is_stale_is_not_applied(gitlab: GitLab) -> None:
     assert gitlab.run("apply", needs="plan") == 5
 
 
+def test_a_context_that_is_missing_or_no_file_is_told_and_never_shown(gitlab: GitLab) -> None:
+    gitlab.changed = {"NATS_CONTEXT": '{"url": "nats://plan:s3cret@nats.example.net"}'}
+    for name in ("validate", "review", "plan", "drift"):
+        assert gitlab.run(name) == 1
+        assert "must have the type File" in gitlab.output
+        assert "s3cret" not in gitlab.output
+    gitlab.changed = {"NATS_CONTEXT": ""}
+    assert gitlab.run("validate") == 0
+    for name in ("review", "plan", "drift"):
+        assert gitlab.run(name) == 1
+        assert "no variable NATS_CONTEXT for the environment plan/staging" in gitlab.output
+
+
+def test_an_installation_that_fails_does_not_pass_for_a_plan_with_changes(gitlab: GitLab) -> None:
+    (gitlab.repository.folder / "bin" / "pip").write_text("#!/bin/sh\nexit 2\n")
+    assert [gitlab.run(name) for name in ("plan", "drift")] == [1, 1]
+
+
 def test_drift_fails_the_scheduled_pipeline(gitlab: GitLab) -> None:
     assert gitlab.run("drift") == 2
     assert (gitlab.run("plan"), gitlab.run("apply", needs="plan")) == (2, 0)
@@ -156,7 +179,9 @@ def test_every_command_is_a_real_one() -> None:
 def test_no_input_and_no_name_of_a_branch_is_in_the_text_of_a_script() -> None:
     inputs = {**dict.fromkeys(INPUTS, "$(evil)"), "name": "n", "apply": "manual"}
     for job in jobs(inputs).values():
-        assert not [line for line in (*job["before_script"], *job["script"]) if "evil" in line or "$CI_" in line]
+        text = "\n".join((*job["before_script"], *job["script"]))
+        # The template itself names the environment.
+        assert not re.search(r"evil|\$\{?CI_(?!ENVIRONMENT_NAME\b)", text)
 
 
 def test_what_is_installed_is_this_version() -> None:
