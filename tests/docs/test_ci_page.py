@@ -59,9 +59,13 @@ def job(folder: Path, script: str, user: str) -> subprocess.CompletedProcess[str
 def test_the_scripts_for_any_ci_plan_and_apply(repository: Path) -> None:
     context, *scripts = (block.text for block in blocks(PAGE, "sh", below="Any other CI"))
     pull_request, save, apply = (context + script for script in scripts)
+    other = repository / "other"
+    other.write_text("Not to be changed.\n")
+    (repository / "plan.md").symlink_to(other)
     assert job(repository, pull_request, "plan").returncode == 0
     shown = (repository / "plan.md").read_text()
     assert shown.startswith("<!-- ajsync plan team -->\n### ajsync plan for `team`")
+    assert other.read_text() == "Not to be changed.\n"
     assert job(repository, save, "plan").returncode == 0
     assert "does not permit it" in job(repository, apply, "plan").stderr
     assert "Applied: 1 created." in job(repository, apply, "apply").stdout
