@@ -16,8 +16,10 @@ from hypothesis import HealthCheck, Phase, settings
 from ajsync.cli.checkout import CI_VARIABLES
 from tests.nats_server import NatsServer
 
-# Where the tests run in the background of a shell they ignore Ctrl-C, and what they start would ignore it too.
+# In the background of a shell the tests ignore Ctrl-C, and under nohup the end of the terminal. What they start would
+# ignore it too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # How long an example takes, to make or to test, depends on the machine, and says nothing of a rule.
 _AT_ANY_SPEED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
