@@ -11,7 +11,7 @@ import json
 import socket
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -61,13 +61,15 @@ async def _round(count: int, number: int, servers: int) -> tuple[float, float]:
             await make_queues(server.url, servers)
             processor = Processor(await processes_of(nodes, server.url))
             sampling = asyncio.create_task(processor.sample())
-            loop, sockets = asyncio.get_running_loop(), [_connected(server) for _ in parts]
+            loop = asyncio.get_running_loop()
+            inboxes = [f"_INBOX.{each}" for each in range(number)]
+            sockets = [_connected(server, inbox) for inbox in inboxes]
+            laid_out = [_frames(part, inbox) for part, inbox in zip(parts, inboxes, strict=True)]
             begin = time.time_ns()
-            jobs = [
-                loop.run_in_executor(threads, job, connection, part)
-                for connection, part in zip(sockets, parts, strict=True)
-                for job in (_send, _until_stored)
-            ]
+            jobs: list[Awaitable[None]] = []
+            for connection, part, data in zip(sockets, parts, laid_out, strict=True):
+                jobs.append(loop.run_in_executor(threads, _until_stored, connection, len(part)))
+                jobs.append(loop.run_in_executor(threads, connection.sendall, data))
             await asyncio.gather(*jobs)
             end = time.time_ns()
             await asyncio.sleep(0.1)
@@ -79,32 +81,32 @@ async def _round(count: int, number: int, servers: int) -> tuple[float, float]:
     return (end - begin) / NANOSECONDS, sum(processor.between(name, begin, end) for name in processor.names)
 
 
-def _send(connection: socket.socket, fires: Sequence[PlainFire]) -> None:
-    connection.sendall(b"".join(map(_frames, fires)))
+def _frames(fires: Iterable[PlainFire], inbox: str) -> bytes:
+    """The messages of these fires, as they go over the wire."""
+    frames: list[bytes] = []
+    for fire in fires:
+        frames += _stored(fire.task, inbox), publish_frame(fire.event_subject, fire.event), _stored(fire.item, inbox)
+    return b"".join(frames)
 
 
-def _frames(fire: PlainFire) -> bytes:
-    return _stored(fire.task) + publish_frame(fire.event_subject, fire.event) + _stored(fire.item)
+def _stored(write: Write, inbox: str) -> bytes:
+    return store_frame(write.subject, inbox, header_block(write.headers), write.data)
 
 
-def _stored(write: Write) -> bytes:
-    return store_frame(write.subject, "_INBOX.a", header_block(write.headers), write.data)
-
-
-def _connected(server: NatsServer) -> socket.socket:
-    """A connection on which the acknowledgements come back."""
+def _connected(server: NatsServer, inbox: str) -> socket.socket:
+    """A connection on which the acknowledgements for an inbox come back."""
     found = socket.create_connection(("127.0.0.1", server.port), timeout=_DEADLINE_SECONDS)
     options = json.dumps({"verbose": False, "headers": True, "no_responders": True, "protocol": 1})
-    found.sendall(f"CONNECT {options}\r\nSUB _INBOX.a 1\r\nPING\r\n".encode())
+    found.sendall(f"CONNECT {options}\r\nSUB {inbox} 1\r\nPING\r\n".encode())
     answer = b""
     while b"PONG\r\n" not in answer:
         answer += found.recv(_CHUNK)
     return found
 
 
-def _until_stored(connection: socket.socket, fires: Sequence[PlainFire]) -> None:
-    """Read until the tasks and the work items of these fires are acknowledged."""
-    left, rest = 2 * len(fires), b""
+def _until_stored(connection: socket.socket, fires: int) -> None:
+    """Read until the tasks and the work items of so many fires are acknowledged."""
+    left, rest = 2 * fires, b""
     while left > 0:
         text = rest + connection.recv(_CHUNK)
         assert b'"error"' not in text, text[:1000]
