@@ -77,15 +77,17 @@ def heard_outcome(data: bytes, task_id: str, due: int, now: int) -> WorkOutcome 
     It is for those who hear thousands a second.
     """
     usual = _USUAL.fullmatch(data)
-    state = None if usual is None else _STATES.get(usual[2])
-    if usual is None or state is None:
+    if usual is None or (state := _STATES.get(usual[2])) is None:
         event = decode_task_state(data)
         return event.outcome(due, now) if event.task_id == task_id else None
-    if usual[1] != task_id.encode():
+    of_task, tries, age = usual.group(1, 3, 6)
+    if of_task != task_id.encode():
         return None
-    tries, age = int(usual[3]), int(usual[6])
-    at = max(min(due + age, now), due)
-    return WorkOutcome(due, task_id, state, at, tries, "", at - due if state == NEW and tries == 0 else None)
+    at = due + int(age)
+    if at > now:
+        at = max(now, due)
+    lateness = at - due if state == NEW and tries == b"0" else None
+    return WorkOutcome(due, task_id, state, at, int(tries), "", lateness)
 
 
 def task_state_event(task: StoredTask, seconds: int, age: int) -> bytes:

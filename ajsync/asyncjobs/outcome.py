@@ -57,8 +57,11 @@ STATES: Mapping[str, StateWords] = {
 }
 """Every state of the work behind a fire."""
 _BAD = frozenset(state for state, words in STATES.items() if words.tone == "bad")
-_RANKS = {"new": 0, "blocked": 0, RETRY: 0, ACTIVE: 1}
-"""How far a task has come within one try; what is not named has ended."""
+_UNFINISHED = {"new": 0, "blocked": 0, RETRY: 0, ACTIVE: 1}
+"""How far a task has come within one try."""
+_ENDED = 2
+"""How far it has come in every other state."""
+_RANKS = 3
 WITHOUT_TASK = {UNKNOWN: -2, SKIPPED: -1, MISSED: -1}
 """The states of a fire that has made no task, and how they rank below those of one that has."""
 
@@ -83,6 +86,7 @@ class WorkOutcome(NamedTuple):
     at: int
     """When it came into that state, as far as that is known, in nanoseconds since 1970."""
     tries: int = 0
+    """Never negative."""
     last_error: str = ""
     lateness: int | None = None
     """Nanoseconds from the due instant until the task was stored; None if that is not known."""
@@ -90,7 +94,7 @@ class WorkOutcome(NamedTuple):
     @property
     def is_unfinished(self) -> bool:
         """Whether a worker may still handle it."""
-        return self.state in _RANKS
+        return self.state in _UNFINISHED
 
 
 def is_failure(outcome: WorkOutcome) -> bool:
@@ -120,13 +124,16 @@ def newer(held: WorkOutcome, seen: WorkOutcome) -> WorkOutcome:
     return WorkOutcome(last.due, last.task_id, last.state, last.at, last.tries, last.last_error, lateness)
 
 
-def _progress(outcome: WorkOutcome) -> tuple[int, int]:
-    without = WITHOUT_TASK.get(outcome.state)
-    return (outcome.tries, _RANKS.get(outcome.state, 2)) if without is None else (-1, without)
+def _progress(outcome: WorkOutcome) -> int:
+    """How far a fire has come: what is more is later."""
+    state = outcome.state
+    if state in WITHOUT_TASK:
+        return WITHOUT_TASK[state]
+    return outcome.tries * _RANKS + _UNFINISHED.get(state, _ENDED)
 
 
 def _has_ended(outcome: WorkOutcome) -> bool:
-    return outcome.state not in _RANKS and outcome.state not in WITHOUT_TASK
+    return outcome.state not in _UNFINISHED and outcome.state not in WITHOUT_TASK
 
 
 class ScheduleOutcome(NamedTuple):

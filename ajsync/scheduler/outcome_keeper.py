@@ -15,7 +15,6 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import suppress
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
-from ajsync.asyncjobs.due import Times
 from ajsync.asyncjobs.events import heard_outcome
 from ajsync.asyncjobs.ids import fire_task_id
 from ajsync.asyncjobs.outcome import LEAST_WAIT, MISSED, WorkOutcome, success_due_by
@@ -106,8 +105,8 @@ class OutcomeKeeper:
         """What we know ourselves, in the order in which it came; each takes in a little at every step."""
         self._counted = Counter[tuple[str, str]]()
         """Tasks that have come into a state, by queue and state, which the metrics do not know of yet."""
-        self._times: dict[str, tuple[Times, int]] = {}
-        """The times of the schedules that are tracked, and when each was created."""
+        self._entries: dict[str, AgendaEntry] = {}
+        """The entry of each tracked schedule, whose fires are those that are tracked."""
         self._look = asyncio.Event()
         self._has_lost = False
         """Whether events may have gone unheard since the last look-ups."""
@@ -197,15 +196,18 @@ class OutcomeKeeper:
 
     def _take_event(self, task_id: str, data: bytes) -> None:
         fire = self._outcomes.fire_of(task_id)
-        if fire is None or (fire.state == NEW and _NEW_EVENT in data):
+        if fire is None:
+            return
+        schedule, due = fire
+        if _NEW_EVENT in data and schedule.state_of(due) == NEW:
             return
         try:
-            outcome = heard_outcome(data, task_id, fire.due, self._clock())
+            outcome = heard_outcome(data, task_id, due, self._clock())
         except StoredValueError:
-            self._outcomes.doubt(fire.name)
+            self._outcomes.doubt(schedule.name)
             return
         if outcome is not None:
-            self._see(fire.name, fire.queue, outcome)
+            self._see(schedule.name, schedule.queue, outcome)
 
     def _take_settled(self, fires: list[InFlightFire]) -> Iterator[None]:
         for fire in fires:
@@ -297,14 +299,17 @@ class OutcomeKeeper:
             entry = self._agenda().entry(name)
             if entry is None:
                 self._outcomes.forget([name])
-                self._times.pop(name, None)
+                self._entries.pop(name, None)
                 continue
-            times = entry.times, entry.task.created_at
-            if self._times.setdefault(name, times) != times:
-                self._times[name] = times
-                self._outcomes.forget([name])
-                if (due := entry.times.next(self._clock())) is not None:
-                    self.foretell((entry,), due)
+            former = self._entries.get(name)
+            if former is entry:
+                continue
+            self._entries[name] = entry
+            if former is None or (former.times, former.task.created_at) == (entry.times, entry.task.created_at):
+                continue
+            self._outcomes.forget([name])
+            if (due := entry.times.next(self._clock())) is not None:
+                self.foretell((entry,), due)
 
     async def _rest(self) -> None:
         await asyncio.sleep(_PAUSE_SECONDS)

@@ -9,21 +9,10 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from ajsync.asyncjobs.ids import fire_task_id
 from ajsync.asyncjobs.outcome import COMPLETE, ScheduleOutcome, WorkOutcome, is_failure, newer
 from ajsync.scheduler.monitor.tracked import MOST_EXPECTED, TrackedSchedule, Waiting
-
-
-class TaskOfFire(NamedTuple):
-    """Whose task one is: of which fire of which schedule."""
-
-    name: str
-    queue: str
-    due: int
-    state: str
-    """Of the work; empty if nothing is known of it yet."""
 
 
 class Outcomes:
@@ -109,18 +98,9 @@ class Outcomes:
         tracked.expected = (*tracked.expected, due)
         self._tasks[task_id] = tracked, due
 
-    def fire_of(self, task_id: str) -> TaskOfFire | None:
-        """Whose task it is; None if that is not tracked."""
-        found = self._tasks.get(task_id)
-        if found is None:
-            return None
-        tracked, due = found
-        state = ""
-        for each in reversed(tracked.fires):
-            if each.due == due:
-                state = each.state
-                break
-        return TaskOfFire(tracked.name, tracked.queue, due, state)
+    def fire_of(self, task_id: str) -> tuple[TrackedSchedule, int] | None:
+        """The fire that made a task: its schedule and its due instant; None if it is not tracked."""
+        return self._tasks.get(task_id)
 
     def see(self, name: str, queue: str, outcome: WorkOutcome) -> bool:
         """Take in what became of a fire; whether the fire has come into another state, as far as is known.
@@ -128,7 +108,8 @@ class Outcomes:
         A fire that is neither tracked nor the newest is not taken in.
         """
         tracked = self._track(name, queue)
-        fires, newest = tracked.fires, tracked.newest
+        fires = tracked.fires
+        newest = fires[-1] if fires else None
         if newest is not None and name not in self._failing and not is_failure(outcome):  # mostly
             if outcome.due == newest.due:
                 if tracked.carry_on(outcome):

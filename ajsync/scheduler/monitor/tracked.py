@@ -54,6 +54,10 @@ class TrackedSchedule:
         """Of the last fire; None if nothing is known of any."""
         return self.fires[-1] if self.fires else None
 
+    def state_of(self, due: int) -> str:
+        """The state of the fire that was due at an instant; empty if nothing is known of it."""
+        return next((each.state for each in reversed(self.fires) if each.due == due), "")
+
     def outcome(self) -> ScheduleOutcome | None:
         """What became of the last fires; None if nothing is known of any."""
         return schedule_outcome(self.fires, self.before)

@@ -43,6 +43,14 @@ def found(outcomes: Outcomes, fires: list[WorkOutcome], *, is_whole: bool, open_
     outcomes.found("A", "EMAIL", fires, open_from=DUE + open_from * SECOND, is_whole=is_whole)
 
 
+def tracked_as(outcomes: Outcomes, task_id: str) -> tuple[str, str, int, str]:
+    """Which fire has made a task: its schedule and queue, its due instant, and its state."""
+    fire = outcomes.fire_of(task_id)
+    assert fire is not None
+    schedule, due = fire
+    return schedule.name, schedule.queue, due, schedule.state_of(due)
+
+
 ENDED = [state for state in STATES if not work(state).is_unfinished]
 
 
@@ -108,9 +116,9 @@ def test_a_task_is_known_by_its_id_from_before_it_is_made_until_a_later_one_has_
     outcomes = Outcomes()
     first, second = expect(outcomes, 1), expect(outcomes, 2)
     assert outcomes.of("A") is None
-    assert outcomes.fire_of(first) == ("A", "EMAIL", DUE + SECOND, "")
+    assert tracked_as(outcomes, first) == ("A", "EMAIL", DUE + SECOND, "")
     see(outcomes, work("new", 1), work("new", 2))
-    assert outcomes.fire_of(first) == ("A", "EMAIL", DUE + SECOND, "new")
+    assert tracked_as(outcomes, first) == ("A", "EMAIL", DUE + SECOND, "new")
     see(outcomes, work("complete", 1))
     assert outcomes.fire_of(first) is None
     see(outcomes, work("complete", 2))
