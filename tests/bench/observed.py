@@ -3,7 +3,8 @@
 What the scheduler records of a fire is kept, and at the end written to FILE as JSON: for each fire in the order in
 which they were settled when it was due, how late its task was acked, and when its work item was (all nanoseconds).
 FILE.loop gets what the loop went through: see `Loop`. With $BENCH_LEAP="AT SECONDS" the clock leaps so far ahead, and
-with $BENCH_OUTCOMES=no nothing is kept of what becomes of tasks.
+with $BENCH_OUTCOMES=no nothing is kept of what becomes of tasks, and nothing is heard of it; with "heard" the events of
+tasks are heard and dropped.
 """
 
 from __future__ import annotations
@@ -109,6 +110,20 @@ class IdleKeeper(OutcomeKeeper):
         """Do nothing."""
 
 
+class DroppingKeeper(IdleKeeper):
+    """A keeper that hears the events of tasks, and keeps nothing."""
+
+    async def run(self, bucket: ConfigurationBucket, loaded: asyncio.Event) -> None:
+        """Hear events until cancelled."""
+        await self._events.run()
+
+    def _hear(self, task_id: str, data: bytes) -> None:
+        """Drop an event."""
+
+
+_KEEPERS = {"no": IdleKeeper, "heard": DroppingKeeper, "yes": OutcomeKeeper}
+
+
 if __name__ == "__main__":
     file = Path(sys.argv.pop(1))
     try:
@@ -117,7 +132,7 @@ if __name__ == "__main__":
             patch("ajsync.scheduler.scheduler.Scheduler", ObservedScheduler),
             patch(
                 "ajsync.scheduler.scheduler.OutcomeKeeper",
-                IdleKeeper if os.environ.get("BENCH_OUTCOMES") == "no" else OutcomeKeeper,
+                _KEEPERS[os.environ.get("BENCH_OUTCOMES", "yes")],
             ),
         ):
             main()
