@@ -163,19 +163,17 @@ def _task(missing: MissingTask, sign: Callable[[StoredTask], str] | None, ajc_pa
     return task if sign is None else replace(task, signature=sign(task))
 
 
-async def make_tasks(connection: Connection, tasks: Sequence[StoredTask]) -> Backfilled:
-    """Store these tasks unless they are there, and enqueue those that were stored. Raises UnreachableError.
+async def make_tasks(connection: Connection, tasks: Sequence[StoredTask]) -> int:
+    """Store these tasks unless they are there, and enqueue those that were stored; returns how many were.
 
-    Unlike `make_missing`, it goes on where a queue refuses a task.
+    Unlike `make_missing`, it goes on where a queue refuses a task. Raises UnreachableError.
     """
-    made = exist = done = 0
-    refused: dict[str, str] = {}
+    made = 0
     for some in _chunks(tasks):
         batch = _Batch(connection, [(task, 0) for task in some])
         await batch.run()
-        made, exist, done = made + batch.made, exist + batch.exist, done + batch.done
-        refused |= batch.refused
-    return Backfilled(made, exist, refused, len(tasks) - done)
+        made += batch.made
+    return made
 
 
 class _Batch:

@@ -23,7 +23,7 @@ from ajsync.cli.options.shared import (
 )
 from ajsync.cli.options.times import Duration
 from ajsync.cli.options.values import Creation, Detail, FiringOptions, Scope, Selectors
-from ajsync.cli.output.data import format_option
+from ajsync.cli.output.data import change_format_option
 from ajsync.cli.output.terminal import confirm, say, stderr_paint, warn
 from ajsync.errors import UsageError
 from ajsync.safety import Opened
@@ -47,14 +47,7 @@ _DOCUMENTS = frozenset(("json", "yaml"))
 @project_selection_options
 @gate_options
 @detail_options
-@format_option(
-    "text",
-    "json",
-    "yaml",
-    "markdown",
-    "github",
-    help="For people, machines, the summary of a job, or a workflow's annotations.",
-)
+@change_format_option("the summary of a job")
 @report_option("json", "markdown", "github")
 @click.option("-y", "--yes", is_flag=True, help="Apply without asking.")
 @click.option("--dry-run", is_flag=True, help="Show what would be applied, and change nothing, as 'ajsync plan' does.")

@@ -15,7 +15,7 @@ from ajsync.cli.options.shared import (
     project_selection_options,
 )
 from ajsync.cli.options.values import Detail, Scope, Selectors
-from ajsync.cli.output.data import format_option
+from ajsync.cli.output.data import change_format_option
 from ajsync.cli.output.terminal import warn
 from ajsync.cli.runs import Ended, Runs
 from ajsync.errors import UsageError
@@ -30,14 +30,7 @@ _CHANGES_PENDING = 2
 @project_selection_options
 @gate_options
 @detail_options
-@format_option(
-    "text",
-    "json",
-    "yaml",
-    "markdown",
-    "github",
-    help="For people, machines, a comment on a pull request, or a workflow's annotations.",
-)
+@change_format_option("a comment on a pull request")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),

@@ -64,6 +64,12 @@ def format_option(*formats: str, help: str) -> Callable[[F], F]:
     return decorate
 
 
+def change_format_option(markdown: str) -> Callable[[F], F]:
+    """Give a command that shows a plan or its result the argument `style`; `markdown` says what Markdown is for."""
+    help = f"For people, machines, {markdown}, or a workflow's annotations."
+    return format_option("text", "json", "yaml", "markdown", "github", help=help)
+
+
 class _Format(click.Choice[str]):
     """A choice in which `table` is another name of the first format, which is for people."""
 

@@ -90,11 +90,10 @@ class StandIn:
                 tasks.append(task)
         self._records.missed(late, "missed", "deadline", "its deadline has passed")
         try:
-            made = await make_tasks(self._connection, tasks) if tasks else None
+            made = await make_tasks(self._connection, tasks)
         except UnreachableError as error:
             log.error("What fell due before a Go scheduler led could not be made good: %s", error)
             return
-        if made is not None:
-            self._records.unseen(0, made.made, {})  # what is left, each stand-by would count, and the next leader too
-            fields = {"count": made.made}
-            log.info("Created %d tasks of the time before a Go scheduler led", made.made, extra=fields)
+        if tasks:
+            self._records.unseen(0, made, {})  # what is left, each stand-by would count, and the next leader too
+            log.info("Created %d tasks of the time before a Go scheduler led", made, extra={"count": made})
