@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from ajsync.asyncjobs.go_json import encode_bytes
 from ajsync.asyncjobs.ids import fire_task_id
@@ -110,8 +111,29 @@ class UnseenLook:
             if number % _SLICE == 0:
                 await asyncio.sleep(0)
             unseen.append(_unseen(fire, after))
+        besides = await self._besides(unseen, past, after)
         # In a thread, because a hundred thousand fires take a part of a second.
-        return await asyncio.to_thread(judge, unseen, past, after=after, go_led=self._go_led)
+        return await asyncio.to_thread(judge, unseen, past, after=after, go_led=self._go_led, besides=besides)
+
+    async def _besides(self, fires: list[UnseenFire], past: PastTasks, after: int) -> set[str]:
+        """The ids of tasks of other fires since `after`, whose tasks may look like those that Go schedulers make.
+
+        With --ajc-payloads those of ajsync do: what leaders made between the spans, and since then.
+        """
+        known, kinds = {fire.task_id for fire in fires}, {fire.kind for fire in fires}
+        alike = [task for task in past.tasks if task.kind in kinds and task.id not in known]
+        if not alike:
+            return set()
+        kinds = {task.kind for task in alike}
+        until = max(task.stored_at for task in alike) + self._skew() + EARLY_AT_MOST
+        names = {entry.task.name for entry in self._agenda.entries_until(until) if go_kind(entry.task) in kinds}
+        found: set[str] = set()
+        for fire in chain(self._agenda.between(after, until), _ended(self._agenda, after, until)):
+            if fire is None or len(found) % _SLICE == 0:
+                await asyncio.sleep(0)
+            if fire is not None and fire.task.name in names:
+                found.add(fire_task_id(fire.task.name, fire.due))
+        return found - known
 
     async def _read(self, after: int) -> PastTasks | None:
         """The tasks of the time, with this clock's word for since when they are intact; None if they cannot be read."""

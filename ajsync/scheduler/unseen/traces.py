@@ -8,7 +8,7 @@ the fire counts as made: a task that is lost is better than one that is made twi
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -62,13 +62,16 @@ class UnseenFire:
     """Whether the schedule has changed, so that a Go scheduler may have fired something else."""
 
 
-def judge(fires: Sequence[UnseenFire], past: PastTasks, *, after: int, go_led: bool) -> list[Trace]:
-    """The trace of each of `fires`, which are all that fell due since the instant `after`.
+def judge(
+    fires: Sequence[UnseenFire], past: PastTasks, *, after: int, go_led: bool, besides: Set[str] = frozenset()
+) -> list[Trace]:
+    """The trace of each of `fires`, which are all that fell due since the instant `after` and are not settled.
 
     `past` has all tasks that were stored since some seconds before. `go_led` says that a Go scheduler has led since;
     otherwise only the tasks tell. If a Go scheduler may have fired something right at `after`, its task is not known.
+    `besides` has the ids that a scheduler of ajsync gives to the tasks of other fires since then.
     """
-    own = {fire.task_id for fire in fires}
+    own = {fire.task_id for fire in fires} | besides
     kinds = {fire.kind for fire in fires}
     known = {task.id: task for task in past.tasks if task.id in own}
     strange: dict[TaskKind, list[PastTask]] = defaultdict(list)

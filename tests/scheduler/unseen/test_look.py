@@ -156,6 +156,28 @@ async def test_each_peculiarity_of_a_schedule_is_a_doubt_beside_go_only(server: 
         assert names(await here.look(go_led=False)) == {"missing": ["EVERY", "JITTER", "OVERLAP", "SEASON", "ZONE"]}
 
 
+async def test_a_task_of_ours_of_another_time_is_none_of_a_go_scheduler_even_if_it_looks_alike(
+    server: NatsServer,
+) -> None:
+    async with connect(context_for_server(server.url)) as connection:
+        here = await world(connection)
+        for name in ("BEFORE", "NOW"):
+            here.put(name, schedule="@every 1s", task_type="ALIKE")
+        before = here.agenda.task("BEFORE")
+        assert before is not None
+        here.agenda.put(task("BEFORE", schedule="@every 1s", task_type="OTHER"), DUE + 3 * SECOND // 2)
+        scheduled = here.agenda.task("NOW")
+        assert scheduled is not None
+        await until(lambda: here.now() > DUE)
+        for each in (before, scheduled):
+            await here.store(task_for_fire(each, DUE + SECOND, ajc_payloads=True))
+        found = await here.look(go_led=False, after=DUE - SECOND, until=DUE)
+        assert names(found) == {"missing": ["NOW"], Trace.CHANGED: ["BEFORE"]}
+        await here.store(replace(task_for_fire(scheduled, DUE, ajc_payloads=True), id=new_id(DUE // SECOND)))
+        found = await here.look(go_led=False, after=DUE - SECOND, until=DUE)
+        assert names(found) == {Trace.EVERY: ["NOW"], Trace.CHANGED: ["BEFORE"]}
+
+
 async def test_what_has_changed_or_is_gone_is_left(server: NatsServer) -> None:
     async with connect(context_for_server(server.url)) as connection:
         here = await world(connection)
