@@ -358,13 +358,13 @@ class Scheduler:
                 f"{whose} is {seconds:.0f} s ahead of the server's clock; set the clock of its host"
             )
 
-    def _follow_go_leader(self) -> None:
-        """Catch up with nothing from the term of a Go scheduler.
+    def _follow_go_leader(self, revision: int) -> None:
+        """Catch up with nothing from the term of a Go scheduler, whose key has this revision.
 
         What was due within the grace is kept: an ajsync leader without a first watermark looks the same.
         """
         self.agenda.skip(self.clock() - self.settings.grace)
-        self._stand_in.go_leads()
+        self._stand_in.go_leads(revision)
 
     async def _measure_skew(self) -> None:
         told = False

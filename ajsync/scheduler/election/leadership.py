@@ -84,14 +84,15 @@ class Leadership:
         make_stream: Callable[[], Awaitable[None]],
         on_campaign: Callable[[Literal["candidate", "leader"]], None],
         on_watermark: Callable[[StoredWatermark], None],
-        on_go_leader: Callable[[], None],
+        on_go_leader: Callable[[int], None],
         on_replaced: Callable[[], None] = lambda: None,
     ) -> None:
         """`takeover_after` is the silence, in seconds, after which an ajsync leader is replaced.
 
         `make_stream` makes the stream of the election if it is missing. `on_campaign` is called for each campaign;
         `on_watermark`, while another leads, for each watermark that was not read before; `on_go_leader` for each look
-        that finds a Go scheduler leading; `on_replaced` when another took over although this one led and was alive.
+        that finds a Go scheduler leading, with the revision of its key; `on_replaced` when another took over although
+        this one led and was alive.
         """
         self.name = name
         self.revision = 0
@@ -228,7 +229,7 @@ class Leadership:
             kind, since, goes_on = "silent", lease.since, covers(lease.since, watermark)
         else:
             if self._history.is_go:
-                self._on_go_leader()
+                self._on_go_leader(lease.revision)
             return None
         go_led = self._history.is_go
         self._on_campaign("candidate")

@@ -2,6 +2,9 @@
 
 The next term of ajsync may be days away, and a Go scheduler fires nothing that was due before it led. Every stand-by
 may do this at once, because all make the same tasks with the same ids.
+
+A Go scheduler that stands still fires what fell due meanwhile as soon as it goes on. So a stand-by waits until the Go
+scheduler has refreshed its key. What it had to fire before that is on its way then.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import logging
 from collections.abc import Callable
 
 from ajsync.asyncjobs.backfill import make_tasks
+from ajsync.asyncjobs.election import TTL_SECONDS
 from ajsync.asyncjobs.tasks import StoredTask
 from ajsync.errors import UnreachableError
 from ajsync.scheduler.agenda.agenda import Agenda, Fire
@@ -18,12 +22,15 @@ from ajsync.scheduler.election.watermark import Span, Watermark
 from ajsync.scheduler.monitor.records import Records
 from ajsync.scheduler.unseen.look import UnseenLook
 from ajsync.scheduler.unseen.unseen import unseen_spans
+from ajsync.timestamp import NANOSECONDS
 from ajsync.transport.connection import Connection
 
 log = logging.getLogger(__name__)
 
 _SETTLES_SECONDS = 4.0
-"""Until what a Go scheduler still fires late, as it begins, is stored: twice as long as that may take."""
+"""From a refresh of the key until what the Go scheduler fired before is stored: twice as long as that may take."""
+_REFRESHED_WITHIN = int(TTL_SECONDS * NANOSECONDS)
+"""Within this time a Go scheduler that lives refreshes its key, which expires otherwise."""
 
 
 class StandIn:
@@ -52,27 +59,35 @@ class StandIn:
         self._left: Watermark | None = None
         """The last watermark; None if a Go scheduler has led since."""
         self._spans: tuple[Span, ...] = ()
-        self._has_spans = asyncio.Event()
+        self._seen = (0, 0)
+        """The revision of the key with which a Go scheduler was first seen to lead, and when that was."""
+        self._may_look = asyncio.Event()
 
     def follow(self, left: Watermark) -> None:
         """A leader of ajsync has written this watermark."""
         self._left = left
 
-    def go_leads(self) -> None:
-        """A Go scheduler leads, and has begun to fire."""
+    def go_leads(self, revision: int) -> None:
+        """A Go scheduler leads and has begun to fire; its key has this revision now."""
         left, self._left = self._left, None
         now = self._clock()
         if left is not None and left.instant > now - self._grace:  # otherwise it may have led for longer than that
             self._spans = unseen_spans(left, now, now - self._grace, may_be_go=True)
-            self._has_spans.set()
+            self._seen = revision, now
+        elif self._spans and revision != self._seen[0]:
+            if now - self._seen[1] > _REFRESHED_WITHIN:  # another one has led in between
+                self._spans = ()
+            else:
+                self._may_look.set()
 
     async def run(self) -> None:
         """Make good, each time, until cancelled."""
         while True:
-            await self._has_spans.wait()
-            self._has_spans.clear()
+            await self._may_look.wait()
+            self._may_look.clear()
+            spans, self._spans = self._spans, ()
             await asyncio.sleep(_SETTLES_SECONDS)
-            await self._stand_in(self._spans)
+            await self._stand_in(spans)
 
     async def _stand_in(self, spans: tuple[Span, ...]) -> None:
         seen = await UnseenLook(self._connection, self._agenda(), spans, go_led=True, skew=self._skew).run()

@@ -278,7 +278,7 @@ class Candidate:
     def _be_replaced(self) -> None:
         self.replaced += 1
 
-    def _hear_of_go_leader(self) -> None:
+    def _hear_of_go_leader(self, _revision: int) -> None:
         self.go_leaders += 1
 
 

@@ -84,7 +84,7 @@ async def scene(server: NatsServer) -> AsyncIterator[Scene]:
             make_stream=make_again,
             on_campaign=lambda _: None,
             on_watermark=lambda _: None,
-            on_go_leader=lambda: None,
+            on_go_leader=lambda _revision: None,
         )
         yield found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -16,6 +16,7 @@ from ajsync.asyncjobs.names import CONFIGURATION_STREAM, CONFIGURATION_SUBJECT, 
 from ajsync.asyncjobs.streams import make_stream
 from ajsync.asyncjobs.task_store import task_write
 from ajsync.asyncjobs.tasks import StoredTask
+from ajsync.scheduler.agenda.agenda import Agenda
 from ajsync.scheduler.election import leadership
 from ajsync.scheduler.election.watermark import WATERMARK_KEY, Watermark, encode_watermark
 from ajsync.scheduler.firing.prepare import Preparer
@@ -23,7 +24,7 @@ from ajsync.scheduler.monitor.metrics import Metrics
 from ajsync.scheduler.monitor.records import Records
 from ajsync.scheduler.unseen import look as look_module
 from ajsync.scheduler.unseen import stand_in
-from ajsync.scheduler.unseen.look import UnseenLook
+from ajsync.scheduler.unseen.look import Findings, UnseenLook
 from ajsync.scheduler.unseen.stand_in import StandIn
 from ajsync.timestamp import NANOSECONDS as SECOND
 from ajsync.transport.connection import Connection, connect
@@ -150,13 +151,15 @@ async def test_a_stand_by_makes_good_what_was_due_before_a_go_scheduler_led(serv
             skew=lambda: here.skew,
         )
         job = asyncio.create_task(found.run())
-        found.go_leads()  # nothing is known of the time before
+        found.go_leads(2)  # nothing is known of the time before
         found.follow(Watermark("ours", DUE - 26 * SECOND, election=1))
-        found.go_leads()  # it may have led for long
+        found.go_leads(3)  # it may have led for long
         # The last leader of ajsync was about to look at that time itself.
         found.follow(Watermark("ours", DUE + SECOND, election=1, unseen=((DUE - 40 * SECOND, DUE + SECOND),)))
-        found.go_leads()
-        found.go_leads()
+        found.go_leads(4)
+        found.go_leads(4)
+        found.go_leads(5)
+        found.go_leads(5)
         made = await wait_for_tasks(connection, 1, "NOBODY")
         assert [each.id for each in made] == [fire_task_id("NOBODY", DUE)]
         await until(lambda: values(metrics, UNSEEN)[("made_good",)] == 1)
@@ -164,3 +167,42 @@ async def test_a_stand_by_makes_good_what_was_due_before_a_go_scheduler_led(serv
         assert {each.type for each in await tasks(connection)} == {"GO", "NOBODY"}
         info = await connection.jetstream_request("STREAM.INFO.CHORIA_AJ_Q_EMAIL")
         assert info["state"]["messages"] == 1
+
+
+@pytest.mark.parametrize(("later", "looks"), [(0, True), (9, True), (11, False)])
+async def test_a_stand_by_waits_until_the_go_scheduler_surely_does_not_stand_still(
+    monkeypatch: pytest.MonkeyPatch, later: int, looks: bool
+) -> None:
+    looked: list[str] = []
+
+    async def look(_self: UnseenLook) -> Findings:
+        looked.append("looked")
+        return Findings([], [], {}, 0)
+
+    async def others_run() -> None:
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(UnseenLook, "run", look)
+    now, go_refreshes = [DUE], 2
+    found = StandIn(
+        cast("Connection", None),
+        lambda: Agenda(0),
+        Records(Metrics("test")),
+        Preparer("").make_task,
+        grace=30 * SECOND,
+        clock=lambda: now[0],
+        skew=lambda: 0,
+    )
+    job = asyncio.create_task(found.run())
+    found.follow(Watermark("ours", DUE - 5 * SECOND, election=1))
+    for _ in range(3):  # looks of the stand-by that find the key as it was: the Go scheduler may stand still
+        found.go_leads(3)
+        await others_run()
+    assert looked == []
+    now[0] += later * SECOND
+    for revision in range(4, 4 + go_refreshes):
+        found.go_leads(revision)
+        await others_run()
+    assert looked == ["looked"] * looks
+    job.cancel()
