@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from ajsync.safety import Safety
     from ajsync.scheduler.election.duty import Duty
     from ajsync.scheduler.scheduler import Scheduler
-    from ajsync.scheduler.scheduler import Settings as SchedulerSettings
+    from ajsync.scheduler.settings import Settings as SchedulerSettings
     from ajsync.selection import Selection
 
 __all__ = [
@@ -136,7 +136,8 @@ _PLACES = {
     "ajsync.reconcile.impact": ("Impact", "Peak", "QueueImpact"),
     "ajsync.reconcile.plan": ("Adopt", "Conflict", "Create", "Delete", "Plan", "Update"),
     "ajsync.safety": ("Safety",),
-    "ajsync.scheduler.scheduler": ("Scheduler", "SchedulerSettings"),
+    "ajsync.scheduler.scheduler": ("Scheduler",),
+    "ajsync.scheduler.settings": ("SchedulerSettings",),
     "ajsync.selection": ("Selection",),
 }
 """Where a name is, if not in `ajsync.errors`; a test compares it with the imports above."""

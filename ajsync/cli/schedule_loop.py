@@ -15,7 +15,8 @@ from ajsync.asyncjobs.signing import load_signer
 from ajsync.cli.options.values import FiringOptions
 from ajsync.cli.session import stop_on_signals
 from ajsync.errors import UsageError
-from ajsync.scheduler.scheduler import Scheduler, Settings
+from ajsync.scheduler.scheduler import Scheduler
+from ajsync.scheduler.settings import Settings
 from ajsync.timestamp import NANOSECONDS
 from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import Context

@@ -43,7 +43,7 @@ def status_of(scheduler: Scheduler) -> Status:
         schedules=len(scheduler.agenda),
         watermark=watermark.instant if watermark else None,
         watermark_age=(now - watermark.instant) / NANOSECONDS if watermark else None,
-        clock_skew=scheduler.clock_skew,
+        clock_skew=scheduler.server_clock.skew,
         problems=problems,
         more_problems=scheduler.records.problem_count - len(problems),
         upcoming=tuple(UpcomingFire(cut(fire.task.name), cut(fire.task.queue), fire.due) for fire in upcoming[:SHOWN]),

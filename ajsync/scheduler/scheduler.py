@@ -6,17 +6,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
 from ajsync.asyncjobs.election import Election
-from ajsync.asyncjobs.names import CONFIGURATION_STREAM, ELECTIONS_STREAM, LONGEST_NAME, TASKS_STREAM
+from ajsync.asyncjobs.names import CONFIGURATION_STREAM, ELECTIONS_STREAM, TASKS_STREAM
 from ajsync.asyncjobs.presence import SchedulerPresence
-from ajsync.asyncjobs.signing import Signer
 from ajsync.asyncjobs.streams import make_stream
-from ajsync.errors import InvalidError, UnreachableError
 from ajsync.scheduler.agenda.agenda import Agenda
 from ajsync.scheduler.agenda.paused import Pauses
 from ajsync.scheduler.agenda.schedules import WATCHED, Schedules
@@ -45,10 +41,12 @@ from ajsync.scheduler.monitor.outcomes import Outcomes
 from ajsync.scheduler.monitor.records import Records
 from ajsync.scheduler.outcome_keeper import OutcomeKeeper
 from ajsync.scheduler.presence import PresenceKeeper
+from ajsync.scheduler.server_clock import ServerClock
+from ajsync.scheduler.settings import Settings
 from ajsync.scheduler.term import TermRunner
 from ajsync.scheduler.unseen.stand_in import StandIn
 from ajsync.text import cut
-from ajsync.timestamp import NANOSECONDS, parse_timestamp
+from ajsync.timestamp import NANOSECONDS
 from ajsync.transport.connection import Connection
 from ajsync.transport.watch import Watch
 from ajsync.version import __version__
@@ -56,37 +54,8 @@ from ajsync.waiting import first_of, unless
 
 log = logging.getLogger(__name__)
 
-_SKEW_SECONDS = 10.0
-"""How often the clocks are compared."""
-_MUCH_SKEW_SECONDS = 1.0
 _REFRESH_ENDS_SECONDS = 0.25
 """A refresh under way is waited for at the end of a term: its revision is needed to give the key back."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How a scheduler behaves."""
-
-    name: str
-    """The name in logs and in the election; it should be unique."""
-    takeover_after: float = 1.0
-    """Seconds of silence after which a stand-by replaces a leader of ours."""
-    grace: int = 30 * NANOSECONDS
-    """Nanoseconds: what is late by no more than this is fired, whatever the policy."""
-    catchup_window: int = 3600 * NANOSECONDS
-    """Nanoseconds: how far catch-up looks back for a schedule without a window of its own."""
-    ajc_payloads: bool = False
-    """Wrap payloads in JSON once more, as the Go scheduler does."""
-    signer: Signer | None = None
-    replicas: int = 1
-    """Replicas of streams that the scheduler makes."""
-    metrics_per_schedule: bool = False
-    """Have metrics of each schedule, too."""
-
-    def __post_init__(self) -> None:
-        """Raises InvalidError if the name is too long."""
-        if len(self.name) > LONGEST_NAME:
-            raise InvalidError(f"A scheduler's name may have {LONGEST_NAME} characters, not {len(self.name):,}.")
 
 
 class Scheduler:
@@ -132,8 +101,7 @@ class Scheduler:
         """Nanoseconds since 1970."""
         self.role = Role(RoleState.STARTING, self.started)
         self.presence = PresenceKeeper(connection, self._describe, self.metrics.schedulers)
-        self._server_clock: int | None = None
-        """Nanoseconds by which the server's clock is ahead of our monotonic clock, which cannot be set."""
+        self.server_clock = ServerClock(connection, clock, on_compared=partial(self.metrics.set, CLOCK_SKEW))
         self.watermark: Watermark | None = None
         self._stand_in = StandIn(
             connection,
@@ -142,21 +110,10 @@ class Scheduler:
             Preparer("", _sign(settings), ajc_payloads=settings.ajc_payloads).make_task,
             grace=settings.grace,
             clock=clock,
-            skew=self._skew,
+            skew=self.server_clock.skew_nanoseconds,
         )
         self.on_lead: Callable[[], None] = lambda: None
         """Called when a term begins."""
-
-    @property
-    def clock_skew(self) -> float | None:
-        """Seconds by which this clock is ahead of the server's; None while that is not known."""
-        if self._server_clock is None:
-            return None
-        return (self.clock() - time.monotonic_ns() - self._server_clock) / NANOSECONDS
-
-    def _skew(self) -> int:
-        """The same in nanoseconds; 0 while it is not known."""
-        return int((self.clock_skew or 0) * NANOSECONDS)
 
     @property
     def leads(self) -> bool:
@@ -169,7 +126,7 @@ class Scheduler:
         bucket = await unless(stop, self._open())
         if bucket is None:
             return
-        reader = WatermarkReader(bucket, lambda: self.clock_skew)
+        reader = WatermarkReader(bucket, lambda: self.server_clock.skew)
         self.metrics.interval(REFRESH_SECONDS)
         self.leadership = Leadership(
             Election(self.connection, settings.name),
@@ -208,7 +165,7 @@ class Scheduler:
             work = (
                 watch.run(),
                 dispatcher.run(),
-                self._measure_skew(),
+                self.server_clock.run(),
                 self.presence.run(bucket.domain),
                 self._outcome_keeper.run(bucket, watch.loaded),
                 self._stand_in.run(),
@@ -267,7 +224,7 @@ class Scheduler:
                 grace=settings.grace,
                 catchup_window=settings.catchup_window,
                 clock=self.clock,
-                skew=self._skew,
+                skew=self.server_clock.skew_nanoseconds,
                 on_watermark=self._watermark_written,
             )
             holding = asyncio.create_task(self.leadership.hold(lost, ended))
@@ -324,7 +281,9 @@ class Scheduler:
         """Take in a watermark that our term has stored; `problem` is what is wrong with it, empty if nothing is."""
         self.records.watermark_written(problem)
         self.metrics.set(IN_FLIGHT, len(self.term) if self.term is not None else 0)
-        self._show(watermark, max(watermark.instant - (self.clock() - self._skew()) - AHEAD_AT_MOST, 0))
+        self._show(
+            watermark, max(watermark.instant - (self.clock() - self.server_clock.skew_nanoseconds()) - AHEAD_AT_MOST, 0)
+        )
 
     def _settled(self, fires: list[InFlightFire]) -> None:
         self.records.settled(fires)
@@ -365,27 +324,6 @@ class Scheduler:
         """
         self.agenda.skip(self.clock() - self.settings.grace)
         self._stand_in.go_leads(revision)
-
-    async def _measure_skew(self) -> None:
-        told = False
-        while True:
-            with suppress(UnreachableError):
-                asked = time.monotonic_ns()
-                info = await self.connection.jetstream_request(f"STREAM.INFO.{CONFIGURATION_STREAM}")
-                answered = time.monotonic_ns()
-                if "ts" in info:  # since server 2.10
-                    self._server_clock = parse_timestamp(info["ts"]) - (asked + answered) // 2
-                    skew = self.clock_skew or 0.0
-                    self.metrics.set(CLOCK_SKEW, skew)
-                    if abs(skew) > _MUCH_SKEW_SECONDS and not told:
-                        told = True
-                        where, when = ("ahead of", "early") if skew > 0 else ("behind", "late")
-                        words = (abs(skew), where, when)
-                        fields = {"seconds": round(skew, 3)}
-                        log.warning(
-                            "This clock is %.1f s %s the server's: tasks will fire that much %s", *words, extra=fields
-                        )
-            await asyncio.sleep(_SKEW_SECONDS)
 
 
 def _sign(settings: Settings) -> Sign | None:

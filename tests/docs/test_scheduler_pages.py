@@ -22,7 +22,7 @@ from ajsync.scheduler import feed
 from ajsync.scheduler.election import leadership
 from ajsync.scheduler.election.role import RoleState
 from ajsync.scheduler.monitor.status import FireState
-from ajsync.scheduler.scheduler import Settings
+from ajsync.scheduler.settings import Settings
 from ajsync.timestamp import NANOSECONDS
 from tests.cli.processes import background
 from tests.docs.pages import DOCS, ROOT, blocks, rows

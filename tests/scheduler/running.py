@@ -12,7 +12,8 @@ from ajsync.asyncjobs.model import ScheduledTask, encode_scheduled_task
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, CONFIGURATION_SUBJECT, SCHEDULE_SUBJECT, TASKS_STREAM
 from ajsync.asyncjobs.tasks import StoredTask, decode_task
 from ajsync.scheduler.election.watermark import WATERMARK_KEY, Watermark, decode_watermark
-from ajsync.scheduler.scheduler import Scheduler, Settings
+from ajsync.scheduler.scheduler import Scheduler
+from ajsync.scheduler.settings import Settings
 from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import context_for_server
 from ajsync.transport.messages import last_message

@@ -22,7 +22,8 @@ from ajsync.asyncjobs.streams import make_stream
 from ajsync.scheduler.election.role import RoleState
 from ajsync.scheduler.election.watermark import WATERMARK_KEY, Watermark, encode_watermark
 from ajsync.scheduler.overview import status_of
-from ajsync.scheduler.scheduler import Scheduler, Settings
+from ajsync.scheduler.scheduler import Scheduler
+from ajsync.scheduler.settings import Settings
 from ajsync.timestamp import NANOSECONDS as SECOND
 from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import context_for_server

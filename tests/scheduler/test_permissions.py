@@ -28,7 +28,8 @@ from ajsync.errors import AjsyncError
 from ajsync.reconcile.apply.writing import KeyWrite, write_keys
 from ajsync.reconcile.pause import Owners, pause
 from ajsync.scheduler import outcome_keeper
-from ajsync.scheduler.scheduler import Scheduler, Settings
+from ajsync.scheduler.scheduler import Scheduler
+from ajsync.scheduler.settings import Settings
 from ajsync.transport import watch
 from ajsync.transport.connection import connect
 from ajsync.transport.publisher import publish_all

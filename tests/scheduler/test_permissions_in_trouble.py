@@ -14,7 +14,8 @@ from ajsync.asyncjobs.election import ELECTION_SUBJECT
 from ajsync.asyncjobs.names import CONFIGURATION_STREAM, ELECTIONS_STREAM, TASKS_STREAM
 from ajsync.asyncjobs.streams import make_stream
 from ajsync.scheduler.firing import queue_looks
-from ajsync.scheduler.scheduler import Scheduler, Settings
+from ajsync.scheduler.scheduler import Scheduler
+from ajsync.scheduler.settings import Settings
 from ajsync.transport.connection import Connection, connect
 from tests.conftest import StartServer
 from tests.docs.users import API, SHOWN, context, refused_subjects, serve_accounts

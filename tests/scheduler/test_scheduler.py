@@ -30,7 +30,8 @@ from ajsync.scheduler.election.role import RoleState
 from ajsync.scheduler.election.watermark import WATERMARK_KEY
 from ajsync.scheduler.monitor.metrics import Metrics
 from ajsync.scheduler.overview import status_of, unhealthy
-from ajsync.scheduler.scheduler import Scheduler, Settings
+from ajsync.scheduler.scheduler import Scheduler
+from ajsync.scheduler.settings import Settings
 from ajsync.timestamp import NANOSECONDS as SECOND
 from ajsync.transport import watch
 from ajsync.transport.connection import Connection, connect

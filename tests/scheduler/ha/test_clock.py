@@ -14,7 +14,8 @@ import pytest
 from nats.aio.client import Client
 
 from ajsync.asyncjobs.model import Catchup
-from ajsync.scheduler.scheduler import Scheduler, Settings
+from ajsync.scheduler.scheduler import Scheduler
+from ajsync.scheduler.settings import Settings
 from ajsync.timestamp import NANOSECONDS
 from ajsync.transport.connection import connect
 from ajsync.transport.context import context_for_server
@@ -98,7 +99,7 @@ async def test_a_clock_that_is_not_the_servers_is_told_of(
         stop = asyncio.Event()
         scheduler = Scheduler(connection, Settings("S1"), clock=lambda: time.time_ns() + ahead * NANOSECONDS)
         running = asyncio.create_task(scheduler.run(stop))
-        await until(lambda: scheduler.clock_skew is not None, "it has compared them")
+        await until(lambda: scheduler.server_clock.skew is not None, "it has compared them")
         stop.set()
         await running
     assert told in caplog.text
