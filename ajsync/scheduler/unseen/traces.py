@@ -120,31 +120,35 @@ def _match(
     """Match fires of one kind, by due instant, with the tasks of Go schedulers, by when they were created.
 
     First come the fires without a doubt, because of these none is fired that may have a task. A task that belongs to
-    none of them may be that of any earlier one, made by a scheduler that stood still.
+    none of them, or was created before the fire that it is given to, may be that of any earlier one, made by a
+    scheduler that stood still.
     """
     sure = [number for number in numbers if traces[number] is None]
     doubtful = [number for number in numbers if (trace := traces[number]) is not None and trace.is_doubt]
-    left = _match_in_order(sure, fires, traces, sorted(created))
+    left, early = _match_in_order(sure, fires, traces, sorted(created))
+    last = max((*left, *early), default=0)
     for number in sure:
-        if traces[number] is None and left and left[-1] > fires[number].due:
+        if traces[number] is None and last > fires[number].due:
             traces[number] = Trace.MISTIMED
     _match_in_order(doubtful, fires, traces, left)
 
 
 def _match_in_order(
     numbers: Iterable[int], fires: Sequence[UnseenFire], traces: list[Trace | None], created: Sequence[int]
-) -> list[int]:
+) -> tuple[list[int], list[int]]:
     """Give each fire the first task that may be its own, which leaves as few without one as possible.
 
-    Returns the tasks that belong to none.
+    Returns the tasks that belong to none, and those that were created before their fires.
     """
     left: list[int] = []
+    early: list[int] = []
     tasks = deque(created)
     for number in numbers:
         due = fires[number].due
         while tasks and tasks[0] < due - EARLY_AT_MOST:
             left.append(tasks.popleft())
         if tasks and tasks[0] <= due + LATE_AT_MOST:
-            tasks.popleft()
+            if (task := tasks.popleft()) < due:
+                early.append(task)
             traces[number] = Trace.FIRED
-    return [*left, *tasks]
+    return [*left, *tasks], early

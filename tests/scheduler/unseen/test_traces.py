@@ -132,6 +132,9 @@ def test_a_task_that_fits_no_fire_is_a_doubt_about_the_missing_ones_before_it() 
     assert judge(two, between, after=AFTER, go_led=True) == [Trace.MISTIMED, Trace.MISSING]
     one_more = past(go_task(DUE + MINUTE), go_task(DUE + MINUTE + 1))
     assert judge(two, one_more, after=AFTER, go_led=True) == [Trace.MISTIMED, Trace.FIRED]
+    early = past(go_task(DUE + MINUTE - SECOND))
+    assert judge(two, early, after=AFTER, go_led=True) == [Trace.MISTIMED, Trace.FIRED]
+    assert judge(two[1:], early, after=AFTER, go_led=True) == [Trace.FIRED]
 
 
 @pytest.mark.parametrize(("ahead", "found"), [(SECOND, Trace.FIRED), (SECOND + 1, Trace.CLOCKS)])
