@@ -12,6 +12,7 @@ from functools import lru_cache
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
+_DAY_SECONDS = 86_400
 _FIRST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _SECOND
 _LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _SECOND
 NANOSECONDS = 1_000_000_000
@@ -29,7 +30,8 @@ def to_datetime(instant: int, zone: tzinfo = UTC) -> datetime:
 
 def to_nanoseconds(moment: datetime) -> int:
     """Nanoseconds since 1970 of an aware instant."""
-    return (moment - _EPOCH) // timedelta(microseconds=1) * _MICROSECOND
+    since = moment - _EPOCH
+    return (since.days * _DAY_SECONDS + since.seconds) * NANOSECONDS + since.microseconds * _MICROSECOND
 
 
 def format_timestamp(instant: int) -> str:
@@ -44,7 +46,7 @@ def _format_second(seconds: int) -> str:
     return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
 
 
-@lru_cache(maxsize=256)  # a bucket is filled many keys a second
+@lru_cache(maxsize=4096)  # a bucket is filled many keys a second, and tasks are due in the minutes of a few days
 def _parse_second(text: str) -> int:
     return (datetime.fromisoformat(text) - _EPOCH) // _SECOND
 

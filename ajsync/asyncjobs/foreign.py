@@ -43,10 +43,9 @@ def member(value: dict[str, Any], name: str, kind: type[_T], default: _T = _REQU
         raise StoredValueError(f'it has no member "{name}"')
     if type(found) is not kind:
         raise StoredValueError(f'its member "{name}" is {_KINDS[type(found)]}, not {_KINDS[kind]}')
-    if kind is str:
-        text = cast("str", found)
-        return found if text.isascii() else cast("_T", _SURROGATE.sub("\ufffd", text))
-    if kind is int and not -MOST_INT - 1 <= cast("int", found) <= MOST_INT:
+    if isinstance(found, str) and not found.isascii():
+        return cast("_T", _SURROGATE.sub("\ufffd", found))
+    if isinstance(found, int) and not -MOST_INT - 1 <= found <= MOST_INT:
         raise StoredValueError(f'its member "{name}" is a number that does not fit into 64 bits')
     return found
 

@@ -7,16 +7,18 @@ record of them. A Go scheduler uses random ids, so its fires cannot be found.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Any
 
 from ajsync.asyncjobs.due import Times, times_of
 from ajsync.asyncjobs.foreign import MOST_INT, decode_object, instant_member
 from ajsync.asyncjobs.ids import KSUID_EPOCH, fire_task_id
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.names import TASKS_STREAM
-from ajsync.asyncjobs.tasks import NEW, UNFINISHED, decode_task, task_subject
+from ajsync.asyncjobs.tasks import NEW, UNFINISHED, StoredTask, decode_task, task_of, task_subject
 from ajsync.errors import StoredValueError
 from ajsync.timestamp import NANOSECONDS
 from ajsync.transport.connection import Connection
@@ -50,18 +52,24 @@ class PastFire:
     """It was due before the entry got its current value, so another schedule may have applied."""
 
 
-def previous_dues(times: Times, due: int, since: int = 0, pauses: Sequence[tuple[int, int]] = ()) -> Iterator[int]:
+def previous_dues(
+    times: Times,
+    due: int,
+    since: int = 0,
+    pauses: Sequence[tuple[int, int]] = (),
+    previous: Callable[[Times, int], int | None] = Times.previous,
+) -> Iterator[int]:
     """The instants before `due` and after `since` at which a schedule was due, newest first, if ids can hold them.
 
-    In `pauses` nothing was due.
+    In `pauses` nothing was due. `previous` finds an instant, for those who remember what it finds.
     """
     since = max(since, KSUID_EPOCH * NANOSECONDS - 1)  # no id can hold an earlier one
-    earlier = times.previous(due)
+    earlier = previous(times, due)
     while earlier is not None and earlier > since:
         paused = min((began for began, ended in pauses if began < earlier <= ended), default=None)
         if paused is None:
             yield earlier
-        earlier = times.previous(earlier if paused is None else paused + 1)
+        earlier = previous(times, earlier if paused is None else paused + 1)
 
 
 def past_dues(task: ScheduledTask, now: int, last: int) -> list[int]:
@@ -79,7 +87,8 @@ def past_fire(name: str, due: int, message: LastMessage | None, stored_at: int) 
     if message is None:
         return PastFire(due, task_id, earlier_value=earlier)
     try:
-        task = decode_task(message.data)
+        value = decode_object(message.data)
+        task = task_of(value)
     except StoredValueError as error:
         return PastFire(due, task_id, state="unreadable", last_error=str(error), earlier_value=earlier)
     return PastFire(
@@ -88,7 +97,7 @@ def past_fire(name: str, due: int, message: LastMessage | None, stored_at: int) 
         state=task.state,
         tries=task.tries,
         last_error=task.last_err,
-        lateness=max(min(_written(message, task.tries)) - due, 0),
+        lateness=max(_known_since(message.stored_at, task, value) - due, 0),
         at_most=task.state != NEW,
         earlier_value=earlier,
     )
@@ -152,14 +161,9 @@ def _ends(message: LastMessage) -> int:
     return min(ends, task.deadline or ends)  # no worker starts a task after its deadline
 
 
-def _written(message: LastMessage, tries: int) -> Iterator[int]:
-    """Instants at which the task existed already."""
-    yield message.stored_at
-    if tries != 1 or b"tried" not in message.data:  # only the time of the last try is kept
-        return
-    value = decode_object(message.data)
-    if value.get("tried") is not None:
-        try:
-            yield instant_member(value, "tried")
-        except StoredValueError:
-            return
+def _known_since(stored_at: int, task: StoredTask, value: dict[str, Any]) -> int:
+    """The first instant at which the task is known to have existed: it was tried, or what it says now was stored."""
+    if task.tries == 1 and value.get("tried") is not None:  # only the time of the last try is kept
+        with suppress(StoredValueError):
+            return min(stored_at, instant_member(value, "tried"))
+    return stored_at

@@ -6,6 +6,7 @@ A fire is a pure function of a scheduled task and its due instant, so everything
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from ajsync.asyncjobs.foreign import bytes_member, decode_object, instant_member, member
 from ajsync.asyncjobs.go_json import encode_bytes, encode_string
@@ -103,7 +104,11 @@ def decode_task(data: bytes) -> StoredTask:
 
     What workers add is not read, so a task that a worker has handled must not be written back.
     """
-    value = decode_object(data)
+    return task_of(decode_object(data))
+
+
+def task_of(value: dict[str, Any]) -> StoredTask:
+    """Read the object in the message of a task, as `decode_task` does."""
     return StoredTask(
         id=member(value, "id", str),
         type=member(value, "type", str),

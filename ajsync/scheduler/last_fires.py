@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import islice
 
 from ajsync.asyncjobs.due import Times
@@ -126,8 +127,9 @@ async def read_outcomes(
     `stored` says since when each has had its value, if that is known already. With a `rest` only some looks
     are made before it is waited for. Raises as `Connection.jetstream_request`.
     """
+    previous = cache(Times.previous)  # of thousands of schedules many are due together
     searches = [
-        _Search(task, times, previous_dues(times, duty.now + 1, task.created_at, task.pauses))
+        _Search(task, times, previous_dues(times, duty.now + 1, task.created_at, task.pauses, previous))
         for task, times in schedules
     ]
     going, left = searches, _MOST_FURTHER

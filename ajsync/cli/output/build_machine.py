@@ -26,6 +26,8 @@ _COMMANDS = re.compile(
     rf"(?:^|(?<=[\r\n]))(?P<before>(?:[^\S\r\n]|[{_INVISIBLE}{_BYTE}])*:)[{_INVISIBLE}{_BYTE}]*:"
     rf"|(?P<words>##[\w{_BYTE}]*)\["
 )
+_LEAD = re.compile(rf"(?:[^\S\r\n]|[{_INVISIBLE}{_BYTE}])*:")
+"""How a line begins that may be a command in spite of invisible characters between its colons."""
 _UNSEEN = re.compile(rf"[\s{_INVISIBLE}{_BYTE}]")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _WORD = re.compile(rf"##[\w{_BYTE}]*$")
@@ -51,7 +53,7 @@ class _Guard:
         # By lines: a command does not go beyond one, and among the lines of a long plan few can hold any.
         lines = whole.split("\n")
         for number, line in enumerate(lines):
-            if not line.isascii() or "::" in line or "##" in line:
+            if "::" in line or "##" in line or (not line.isascii() and ("\r" in line or _LEAD.match(line))):
                 lines[number] = _COMMANDS.sub(self._harmless, line)
         written = "\n".join(lines)[len(self._line) :]
         self._line = _beginning(lines[-1].rpartition("\r")[2])

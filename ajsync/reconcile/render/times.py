@@ -18,7 +18,8 @@ class TimeFormat:
 
     def __init__(self, zone: tzinfo, instants: Iterable[int], *, whole: bool = False) -> None:
         self._zone = zone
-        moments = [in_zone(instant, zone) for instant in instants if instant]
+        self._written: dict[int, str] = {}  # in a table of thousands of schedules many are due together
+        moments = [] if whole else [in_zone(instant, zone) for instant in instants if instant]
         self._seconds = whole or any(each.second for each in moments)
         self._offset = whole or any(_is_shown_twice(each) or each.tzinfo is not zone for each in moments)
 
@@ -26,7 +27,11 @@ class TimeFormat:
         """Write one of the instants; 0 stands for none."""
         if not instant:
             return ""
-        return moment(in_zone(instant, self._zone), seconds=self._seconds, offset=self._offset)
+        text = self._written.get(instant)
+        if text is None:
+            shown = in_zone(instant, self._zone)
+            text = self._written[instant] = moment(shown, seconds=self._seconds, offset=self._offset)
+        return text
 
 
 def in_zone(instant: int, zone: tzinfo) -> datetime:

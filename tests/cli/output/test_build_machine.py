@@ -34,11 +34,24 @@ def commands(printed: str) -> list[str]:
     return [line for line in lines if line.strip().startswith("::") or re.search(r"##\w*\[", line)]
 
 
-def printed(pieces: Sequence[str], monkeypatch: pytest.MonkeyPatch, *, encoding: str = "utf-8") -> str:
-    """What comes out of a guarded standard output that is no terminal."""
+class Terminal(io.TextIOWrapper):
+    """A stream that says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def printed(
+    pieces: Sequence[str],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    encoding: str = "utf-8",
+    stream: type[io.TextIOWrapper] = io.TextIOWrapper,
+) -> str:
+    """What comes out of a guarded standard output; by default it is no terminal."""
     taken = io.BytesIO()
     with monkeypatch.context() as patch:
-        patch.setattr(sys, "stdout", io.TextIOWrapper(taken, encoding, "backslashreplace", write_through=True))
+        patch.setattr(sys, "stdout", stream(taken, encoding, "backslashreplace", newline="", write_through=True))
         patch.setattr(sys, "stderr", io.StringIO())
         guard_output()
         for piece in pieces:
@@ -74,6 +87,8 @@ def test_no_line_is_a_command_however_it_is_written(encoding: str, pieces: list[
         ["\ufeff::error::x"],
         ["a\n\u200b ::error::x"],
         [":\u200b:error::x"],
+        [" :\u200b:error x"],
+        ["a é\n\u00ad:\u200b:error x"],
         ["\u00ad" * 100, ":", "\u2060", ":error::x"],
         ["\u2028::error::x"],
         ["\u0085::error::x"],
@@ -84,9 +99,15 @@ def test_what_cannot_be_seen_hides_no_command(
     monkeypatch: pytest.MonkeyPatch, encoding: str, pieces: list[str]
 ) -> None:
     found = printed(pieces, monkeypatch, encoding=encoding)
-    assert "error::x" in found
+    assert "error" in found
     seen = re.sub("[\u00ad\u180e\u200b-\u200f\u2060-\u2064\ufeff]", "", found)
     assert commands(seen) == []
+
+
+def test_a_carriage_return_hides_no_command_from_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = printed(["a é\r :\u200b:error x"], monkeypatch, stream=Terminal)
+    assert commands(found.replace("\u200b", "")) == []
+    assert "\r" in found
 
 
 def test_our_own_commands_pass(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
