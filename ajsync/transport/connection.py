@@ -22,6 +22,7 @@ from ajsync.transport.errors import NOT_ENABLED, NoRespondersError, jetstream_er
 from ajsync.transport.failure import Failure, Violations, error_text, failure_of
 from ajsync.transport.login import cannot_connect, login_options
 from ajsync.transport.nats_client import NatsClient
+from ajsync.waiting import raise_if_cancelled
 
 CONNECT_SECONDS = 5.0
 REQUEST_SECONDS = 5.0
@@ -57,6 +58,7 @@ async def connect(
     connection = await _connect(context, name, timeout, reconnect_timeout)
     connection.client.read_every = read_every
     try:
+        raise_if_cancelled()
         yield connection
     finally:
         await connection.close()

@@ -12,6 +12,7 @@ import nats
 from nats.aio.client import Client
 
 from ajsync.transport.context import Context, load_context
+from ajsync.waiting import raise_if_cancelled
 from tests.conftest import StartServer
 from tests.docs.pages import DOCS, blocks
 from tests.nats_server import NatsServer
@@ -112,6 +113,7 @@ async def client_of(server: NatsServer, user: str, refusals: list[str] | None = 
     inbox = context(user).inbox_prefix
     client = await nats.connect(server.url, user=user, password=PASSWORD, inbox_prefix=inbox, error_cb=on_error)
     try:
+        raise_if_cancelled()  # or it would begin what it was cancelled before
         yield client
     finally:
         await client.close()

@@ -33,6 +33,7 @@ from ajsync.scheduler.settings import Settings
 from ajsync.transport import watch
 from ajsync.transport.connection import connect
 from ajsync.transport.publisher import publish_all
+from ajsync.waiting import raise_if_cancelled
 from tests.cli.processes import background, wait_until
 from tests.conftest import StartServer
 from tests.docs.pages import blocks
@@ -77,6 +78,7 @@ async def request(connection: Client, subject: str, body: object) -> dict[str, A
     answer: dict[str, Any] = json.loads(
         (await connection.request(subject, json.dumps(body).encode(), timeout=PATIENCE)).data
     )
+    raise_if_cancelled()
     assert "error" not in answer, (subject, answer)
     return answer
 
@@ -97,6 +99,7 @@ async def put(admin: Client, schedules: Iterable[ScheduledTask]) -> None:
         await admin.jetstream(timeout=PATIENCE).publish(
             SCHEDULE_SUBJECT + schedule.name, encode_scheduled_task(schedule)
         )
+        raise_if_cancelled()
 
 
 TICK = task("TICK", schedule="@every 1s", queue="EMAIL", task_type="email:tick", owner=None)

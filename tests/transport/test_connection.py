@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from nats.aio.transport import TcpTransport
 
 from ajsync.errors import NotPermittedError, UnreachableError
 from ajsync.transport.connection import Connection, connect
@@ -106,6 +107,30 @@ async def test_a_request_that_is_cancelled_leaves_nothing_behind(server: NatsSer
             async with asyncio.timeout(0.05):
                 await connection.request("slow", timeout=FOREVER)
         assert "type" in await connection.jetstream_request("INFO")
+
+
+async def test_connecting_is_cancelled_even_as_the_server_lets_us_in(
+    server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readline = TcpTransport.readline
+    went_on = False
+
+    async def cancel_with_the_last_line(transport: TcpTransport) -> bytes:
+        line: bytes = await readline(transport)  # type: ignore[no-untyped-call]  # nats-py leaves it without types
+        if line.startswith(b"PONG"):
+            connecting.cancel()
+        return line
+
+    async def connect_and_go_on() -> None:
+        nonlocal went_on
+        async with connect(context_of(server)):
+            went_on = True
+
+    monkeypatch.setattr(TcpTransport, "readline", cancel_with_the_last_line)
+    connecting = asyncio.create_task(connect_and_go_on())
+    await asyncio.wait((connecting,))
+    assert connecting.cancelled()
+    assert not went_on
 
 
 async def test_an_error_of_jetstream_carries_its_numbers(server: NatsServer) -> None:

@@ -18,6 +18,7 @@ from ajsync.errors import NotPermittedError, UnreachableError
 from ajsync.text import escape
 from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import Context
+from ajsync.waiting import raise_if_cancelled
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +95,7 @@ class TaskEvents:
         await connection.client.subscribe_raw(_SUBJECT, self._hear)
         with suppress(nats.errors.Error):  # the connection was lost meanwhile, and comes back
             await connection.client.flush(int(_HEARD_SECONDS))
+        raise_if_cancelled()
         if self.ready.is_set():
             self._on_lost()
         generation, told = connection.generation, False
