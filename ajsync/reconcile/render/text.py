@@ -110,7 +110,7 @@ def _heading(plan: Plan, options: RenderOptions, paint: Paint, prose: _Prose) ->
 def _shortened(plan: Plan) -> tuple[list[tuple[str, Change]], str]:
     """The changes to show, with their verbs, and a line about the others; that is empty if there are none."""
     changes = [*with_verbs(plan.changes)]
-    if len(changes) <= MANY_CHANGES:
+    if len(changes) <= MANY_CHANGES:  # more than can be shown of all kinds together
         return changes, ""
     shown: list[tuple[str, Change]] = []
     seen: Counter[str] = Counter()
@@ -120,7 +120,7 @@ def _shortened(plan: Plan) -> tuple[list[tuple[str, Change]], str]:
             shown.append((verb, change))
     rest = {verb: seen[verb] - _most_shown(verb) for verb in TOLD}
     told = ", ".join(f"{count:,} to {verb}" for verb, count in rest.items() if count > 0)
-    return shown, f"Not shown: {told}. To see every change, pass --full." if told else ""
+    return shown, f"Not shown: {told}. To see every change, pass --full."
 
 
 def _most_shown(verb: str) -> int:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from ajsync.asyncjobs.applied import Commit, RecordedApply
+from ajsync.asyncjobs.applied import Commit, RecordedAction, RecordedApply
 from ajsync.asyncjobs.model import ScheduledTask, decode_scheduled_task, encode_scheduled_task
 from ajsync.asyncjobs.queues import QueueSettings, QueueSurvey
 from ajsync.errors import Location
@@ -23,10 +23,12 @@ from ajsync.reconcile.gates import loosened
 from ajsync.reconcile.impact import Impact
 from ajsync.reconcile.plan import Conflict, Destination, Plan
 from ajsync.reconcile.render import RENDERERS, RenderOptions
+from ajsync.reconcile.render.json import line_document
 from ajsync.safety import Safety
 from ajsync.selection import Selection
 from tests.reconcile.samples import (
     CREATED_AT,
+    HOUR,
     IMPACT,
     NOW,
     create,
@@ -100,6 +102,35 @@ def test_a_plan_says_what_was_applied_last() -> None:
     assert {name for name, value in unknown.items() if value is None} == {
         *("commit", "committed_at", "ref", "environment", "version", "digest")
     }
+
+
+@pytest.mark.parametrize(
+    ("line", "members"),
+    [
+        (
+            RecordedAction(CREATED_AT, "ann", "pause", 2, ("A", "B"), "new disks", CREATED_AT + HOUR, version="0.1.0"),
+            {
+                "action": "pause",
+                "reason": "new disks",
+                "until": "2026-11-23T15:09:53.902271558Z",
+                "version": "0.1.0",
+                "count": 2,
+                "names": ["A", "B"],
+            },
+        ),
+        (RecordedAction(CREATED_AT, "ann", "resume", 1, ("A",)), {"action": "resume", "count": 1, "names": ["A"]}),
+        (RecordedAction(CREATED_AT, "ann", "backfill"), {"action": "backfill", "tasks": 0}),
+    ],
+)
+def test_a_line_of_the_log_says_what_was_done_by_hand(line: RecordedAction, members: dict[str, Any]) -> None:
+    always = {"at": "2026-11-23T14:09:53.902271558Z", "by": "ann", "count": 0, "names": []}
+    unknown = dict.fromkeys(("reason", "until", "tasks", "version"))
+    assert line_document(line) == {**always, **unknown, **members}
+
+
+def test_a_line_of_the_log_about_an_apply_has_what_a_plan_says_of_the_last_one() -> None:
+    line = RecordedApply(CREATED_AT, "octocat", counts={"create": 2}, names=("A", "B"))
+    assert line_document(line) == {"action": "apply", **document(make_plan(last=line))["last_applied"]}
 
 
 def test_a_plan_for_programs_is_this_document() -> None:

@@ -9,12 +9,23 @@ from hypothesis import strategies as st
 from ajsync.asyncjobs.queues import QueueSettings, QueueSurvey
 from ajsync.errors import AjsyncError, ConflictError, Location, UnreachableError
 from ajsync.reconcile.apply.result import Outcome, Result
-from ajsync.reconcile.plan import Destination, Plan
+from ajsync.reconcile.plan import Conflict, Destination, Plan
 from ajsync.reconcile.render import RESULT_RENDERERS, RenderOptions
 from ajsync.reconcile.render.markdown import LIMIT
 from tests.reconcile.render.test_github import read
 from tests.reconcile.render.test_markdown import assert_contained, units
-from tests.reconcile.samples import HOSTILE, NOW, create, delete, full_refusals, make_plan, plans, rename, update
+from tests.reconcile.samples import (
+    HOSTILE,
+    NOW,
+    create,
+    delete,
+    full_refusals,
+    large_plan,
+    make_plan,
+    plans,
+    rename,
+    update,
+)
 from tests.tasks import task
 
 PLAN = make_plan(
@@ -66,7 +77,7 @@ def test_what_failed_is_named_with_its_reason_and_its_place() -> None:
     assert "Applied: 1 created, 1 renamed, 1 deleted." in text
     assert "**Failed.**\n\n- `B` (update): B has changed." in text
     whole, failed, notice = map(read, shown("github", PLAN, result).splitlines())
-    assert (whole.level, whole.message[:18]) == ("error", "Partially applied:")
+    assert (whole.level, whole.title, whole.message[:18]) == ("error", "ajsync apply", "Partially applied:")
     assert failed == ("error", "b.yaml", "3", "ajsync: update B failed", "B has changed.")
     assert notice.level == "notice"
 
@@ -84,6 +95,41 @@ def test_nothing_that_went_wrong_as_a_whole_is_called_applied() -> None:
         assert "<details>" not in shown(style, PLAN, result)
 
 
+def test_an_apply_that_came_to_nothing_reads_like_this() -> None:
+    plan = make_plan(create("A"), delete("C"))
+    result = Result(
+        (Outcome(plan.changes[0], "failed", UnreachableError("gone")), Outcome(plan.changes[1], "not attempted"))
+    )
+    assert shown("markdown", plan, result) == (
+        """\
+### ajsync apply for `team`
+
+> [!CAUTION]
+> Nothing was applied: 0 done, 1 failed, 1 not attempted. Run 'ajsync plan' to see the current state.
+
+Nothing was applied.
+
+**Failed.**
+
+- `A` (create): gone
+
+**Not attempted.**
+
+- `C` (delete)"""
+    )
+
+
+def test_ten_errors_are_annotated_and_the_others_counted() -> None:
+    plan = make_plan(*(create(f"N{number:02}") for number in range(12)))
+    *errors, last, notice = map(
+        read, shown("github", plan, ended(plan, *(each.name for each in plan.changes))).splitlines()
+    )
+    assert {each.level for each in (*errors, last)} == {"error"}
+    assert len(errors) == 9
+    assert (last.title, last.message) == ("ajsync: 4 more", "4 more of these 13 are not annotated.")
+    assert (notice.level, notice.message) == ("notice", "Nothing was applied.")
+
+
 def test_an_apply_with_nothing_to_do_says_so() -> None:
     plan = make_plan(unchanged=3)
     for style in RESULT_RENDERERS:
@@ -97,6 +143,13 @@ def test_queues_that_were_made_are_named() -> None:
         assert "Made" not in shown(style, plan, None)
 
 
+def test_long_reasons_of_failures_leave_less_room_for_what_was_done() -> None:
+    plan = large_plan(2_000)
+    failed = [each.name for each in plan.changes[:10]]
+    text = shown("markdown", plan, ended(plan, *failed, error=ConflictError("no " * 300)))
+    assert LIMIT * 0.9 < units(text) <= LIMIT
+
+
 def test_a_plan_that_was_refused_is_shown_with_the_reasons() -> None:
     text = shown("markdown", PLAN, None, full_refusals())
     assert text.startswith("### ajsync apply for `team`")
@@ -106,6 +159,13 @@ def test_a_plan_that_was_refused_is_shown_with_the_reasons() -> None:
     assert errors
     assert {each.level for each in errors} == {"error"}
     assert notice.message.endswith("Nothing was applied.")
+
+
+def test_a_conflict_that_stood_in_the_way_has_its_place() -> None:
+    plan = make_plan(conflicts=(Conflict("B", "unmanaged"),))
+    conflict, notice = map(read, shown("github", plan, None, (ConflictError("B has no owner."),)).splitlines())
+    assert conflict[:4] == ("error", "b.yaml", "3", "ajsync: conflict over B")
+    assert notice.message == "Nothing was applied."
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -340,6 +340,13 @@ def test_a_shortened_plan_shows_the_first_changes_of_each_kind_and_the_deletes_a
     assert shown.splitlines()[-1] == text(large).splitlines()[-1]
 
 
+def test_of_a_shortened_plan_only_kinds_that_are_not_shown_in_full_are_counted() -> None:
+    updates = [update(task(f"U{number}"), queue="OTHER") for number in range(6)]
+    deletes = [delete(f"D{number:03}") for number in range(200)]
+    shown = text(make_plan(*(create(f"C{number}") for number in range(5)), *updates, *deletes), short=True)
+    assert "\nNot shown: 1 to update, 100 to delete. To see every change, pass --full.\n" in shown
+
+
 def test_a_plan_with_few_changes_is_never_shortened_and_one_of_deletes_alone_only_beyond_a_hundred() -> None:
     assert text(large_plan(200), short=True) == text(large_plan(200))
     assert "Not shown: 196 to create. To see" in text(large_plan(201), short=True)

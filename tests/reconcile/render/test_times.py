@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ajsync.reconcile.render.times import TimeFormat, instant_told
+from ajsync.reconcile.render.times import TimeFormat, instant_told, iso_instant
 from ajsync.timestamp import to_nanoseconds
 
 MALTA = ZoneInfo("Europe/Malta")
@@ -78,3 +78,8 @@ def test_in_a_sentence_the_zone_stands_behind_the_time() -> None:
     assert instant_told(NOON) == "Sun 2026-11-29 12:00 UTC"
     assert instant_told(NOON, MALTA) == "Sun 2026-11-29 13:00 +01:00"
     assert instant_told(NOON + int(timedelta(seconds=3).total_seconds() * 1e9)) == "Sun 2026-11-29 12:00:03 UTC"
+
+
+def test_in_a_document_the_offset_of_the_zone_belongs_to_an_instant_and_none_is_null() -> None:
+    assert iso_instant(NOON, MALTA) == "2026-11-29T13:00:00+01:00"
+    assert iso_instant(0, MALTA) is None

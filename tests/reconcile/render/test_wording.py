@@ -8,7 +8,9 @@ import re
 import pytest
 
 from ajsync.asyncjobs.applied import VERBS, Commit, RecordedApply
+from ajsync.asyncjobs.queues import QueueSettings, QueueSurvey
 from ajsync.errors import ConflictError, GateError, Location
+from ajsync.reconcile.apply.result import Outcome, Result
 from ajsync.reconcile.gates import loosened
 from ajsync.reconcile.plan import Change, Conflict, Destination, Plan
 from ajsync.reconcile.render import RENDERERS, RenderOptions
@@ -21,6 +23,7 @@ from ajsync.reconcile.render.wording import (
     left_alone,
     loosened_told,
     place,
+    result_told,
     summary,
 )
 from ajsync.safety import Safety
@@ -105,6 +108,27 @@ def test_what_was_done_is_said_in_the_order_of_a_plan_and_without_what_was_not()
     assert done_counts({"delete": 2, "create": 1_000, "update": 0}) == "1000 created, 2 deleted"
     assert done_counts({}) == ""
     assert DONE.keys() == set(VERBS)
+
+
+EMAIL, SMS = QueueSettings("EMAIL"), QueueSettings("SMS")
+
+
+@pytest.mark.parametrize(
+    ("changes", "queues", "is_done", "sentence"),
+    [
+        ([create()], (), True, "Applied: 1 created."),
+        ([create()], (), False, "Nothing was applied."),
+        ([], (EMAIL,), True, "Made the queue EMAIL."),
+        ([create()], (EMAIL, SMS), True, "Made the queues EMAIL, SMS. Applied: 1 created."),
+        ([create()], (EMAIL,), False, "Nothing was applied."),
+    ],
+)
+def test_what_an_apply_did_is_a_sentence_or_two(
+    changes: list[Change], queues: tuple[QueueSettings, ...], is_done: bool, sentence: str
+) -> None:
+    plan = make_plan(*changes, queues=QueueSurvey(queues, ()))
+    result = Result(tuple(Outcome(each, "done") for each in changes)) if is_done else None
+    assert result_told(plan, result) == sentence
 
 
 @pytest.mark.parametrize("style", RENDERERS)
