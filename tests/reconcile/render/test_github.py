@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ajsync.asyncjobs.applied import RecordedApply
+from ajsync.asyncjobs.queues import QueueSurvey
 from ajsync.errors import Location, Problem
 from ajsync.reconcile.gates import loosened
 from ajsync.reconcile.plan import Adopt, Conflict, Destination, Plan
@@ -17,6 +20,7 @@ from ajsync.reconcile.render.github import render_findings
 from ajsync.safety import Safety
 from ajsync.selection import Selection
 from tests.reconcile.samples import (
+    CREATED_AT,
     HOUR,
     NOW,
     create,
@@ -243,3 +247,19 @@ def test_what_a_go_scheduler_ignores_is_a_warning_at_its_schedule() -> None:
 def test_a_delete_says_that_the_file_suspends_the_schedule() -> None:
     first = annotate(make_plan(delete("A")), suspended={"A"})[0]
     assert first.title == "ajsync: delete A, suspended in the files"
+
+
+def test_a_queue_that_differs_is_a_warning_and_times_are_in_the_zone() -> None:
+    plan = make_plan(
+        create(schedule="0 6 * * *"),
+        last=RecordedApply(CREATED_AT, "me"),
+        queues=QueueSurvey((), (("SMS", "max_tries is 3"),)),
+    )
+    queue, created, notice = annotate(plan, zone=ZoneInfo("Europe/Malta"))
+    assert (queue.level, queue.title) == ("warning", "ajsync: queue")
+    assert queue.message.startswith("The queue SMS is not as the files declare it: max_tries is 3.")
+    assert "next: Tue 2026-11-24 07:00 +01:00  in 12 min 30 s" in created.message
+    assert notice.message == (
+        "Plan: 1 to create, 0 to update, 0 to adopt, 0 to delete; 0 unchanged. "
+        "Last applied Mon 2026-11-23 15:09:53 +01:00 (15 h 37 min ago) by me."
+    )

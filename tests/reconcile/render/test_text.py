@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ajsync.asyncjobs.applied import Commit, RecordedApply
+from ajsync.asyncjobs.queues import QueueSettings, QueueSurvey
 from ajsync.errors import Location
 from ajsync.reconcile.gates import loosened
 from ajsync.reconcile.impact import Impact, QueueImpact
@@ -216,6 +217,86 @@ Left alone: 1 unreadable.
 <bold red>This plan will not be applied:</>
   <bold red>•</> 1 conflict to resolve.
   <bold red>•</> 12 schedules would be deleted, more than safety.max_delete allows (10). Pass --allow-deletes 12."""
+    )
+
+
+def test_colours_point_out_pauses_queues_and_what_is_not_shown_or_not_known_to_go() -> None:
+    queues = QueueSurvey((QueueSettings("EMAIL", max_tries=3),), (("SMS", "max_tries is 3 and not 10"),))
+    change = replace(update(task("A"), queue="OTHER"), paused=True)
+    assert coloured(make_plan(change, queues=queues, ignored=(("A", ("except",)),))).splitlines()[1:-1] == [
+        "<bold yellow>~</> update",
+        "",
+        "<bold yellow>~</> <bold>A</>  <bold yellow>paused</>",
+        "    queue           <red>EMAIL</> <faint>→</> <green>OTHER</>",
+        "",
+        "<bold green>+</> queue <bold>EMAIL</>  <faint>max_tries 3</>",
+        "",
+        "<bold yellow>The queue SMS is not as the files declare it: max_tries is 3 and not 10. ajsync leaves it as it "
+        "is; 'ajc queues configure SMS' changes its settings.</>",
+        "",
+        "<bold yellow>A Go scheduler watches this bucket, and fires as if these members were absent:</>",
+        "  <bold yellow>!</> A: except",
+        "",
+    ]
+    deletes = make_plan(*(delete(f"D{number:03}") for number in range(201)))
+    assert "\n\n<bold yellow>Not shown: 101 to delete. To see every change, pass --full.</>\n\n" in coloured(
+        deletes, short=True
+    )
+
+
+def test_what_goes_on_in_the_next_line_is_indented_and_times_are_in_the_zone() -> None:
+    plan = make_plan(
+        update(task("A", queue="a queue with many words"), queue="another queue that has more words than that"),
+        create(
+            schedule="0 0 1 1 *",
+            managed=ours("A description of what it does that is longer than a line of this terminal"),
+        ),
+        conflicts=(Conflict("B", "foreign", "somebody else with a name that is longer than most of them are"),),
+        last=RecordedApply(CREATED_AT, "me"),
+        ignored=(("LONG", ("except", "jitter", "overlap", "catchup", "catchup_window", "from", "until", "pauses")),),
+        unreadable=(("BAD", "a reason for which an entry cannot be read that is longer than a line"),),
+    )
+    malta, locations = ZoneInfo("Europe/Malta"), {"B": Location("a.yaml", 3)}
+    shown = text(plan, width=84, locations=locations, zone=malta, impact=IMPACT)
+    assert shown == (
+        """\
+Bucket CHORIA_AJ_CONFIGURATION, owner team
+Last applied Mon 2026-11-23 15:09:53 +01:00 (15 h 37 min ago) by me.
++ create   ~ update
+
+~ A
+    queue           a queue with many words → another queue that has more words than
+                    that
+
++ A  schedules/email.yaml
+    schedule        0 0 1 1 *
+    queue           EMAIL
+    task_type       email:new
+    max_tries       10
+    description     A description of what it does that is longer than a line of this
+                    terminal
+    next            Fri 2027-01-01 01:00 +01:00  in 37 d
+                    Sat 2028-01-01 01:00 +01:00  in 402 d
+                    Mon 2029-01-01 01:00 +01:00  in 768 d
+
+Fires in the next 24 h, of all schedules in the bucket:
+    EMAIL           1,200 → 1,344
+    "Q`\\x1b"        24    → 20
+    busiest minute  12 at Mon 2026-11-23 15:09 +01:00 → 15 at Mon 2026-11-23 16:39
+                    +01:00
+
+Conflicts: nothing is applied until they are resolved.
+  ! B belongs to the owner somebody else with a name that is longer than most of
+    them are  a.yaml:3
+    Choose another name, or ask that owner to remove it first.
+
+A Go scheduler watches this bucket, and fires as if these members were absent:
+  ! LONG: except, jitter, overlap, catchup, catchup_window, from, until, pauses
+
+Left alone: 1 unreadable.
+  · BAD: a reason for which an entry cannot be read that is longer than a line
+
+Plan: 1 to create, 1 to update, 0 to adopt, 0 to delete; 0 unchanged, 1 conflict."""
     )
 
 
