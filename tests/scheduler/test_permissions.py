@@ -65,7 +65,7 @@ MISSING = re.findall(rf'`("{re.escape(API)}STREAM\.CREATE\.\S+")`', SECTION)
 RESUMES = re.findall(r'`("[^`]+")`', SECTION.partition("### A scheduler that resumes")[2])
 STREAMS = (CONFIGURATION_STREAM, ELECTIONS_STREAM, TASKS_STREAM)
 DEADLINE_SECONDS = 100  # less than what ends a test that hangs
-LARGE = 20
+LARGE = 10
 """Schedules whose payloads together are more than a server sends before it asks whether we can take more."""
 
 
@@ -128,7 +128,7 @@ async def listen(admin: Client) -> Heard:
     heard = Heard()
     for subject in ("CHORIA_AJ.>", f"{KEYS}ajsync.>", ELECTION_SUBJECT):
         await admin.subscribe(subject, cb=heard.see)
-    await admin.flush()
+    await admin.flush(int(PATIENCE))
     return heard
 
 
@@ -196,7 +196,7 @@ async def run_until_refused_subjects(server: NatsServer, name: str) -> None:
         stop.set()
         result = (await asyncio.gather(running, return_exceptions=True))[0]
         assert result is None or isinstance(result, (AjsyncError, BaseExceptionGroup)), result
-        await connection.client.flush()
+        await connection.client.flush(int(PATIENCE))
 
 
 def skipped(scheduler: Scheduler) -> bool:
@@ -368,7 +368,7 @@ async def problem_after_a_pause(name: str) -> str:
                 await asyncio.sleep(0.02)
         stop.set()
         await running
-        await connection.client.flush()
+        await connection.client.flush(int(PATIENCE))
         return found[0].problem if found else ""
 
 
