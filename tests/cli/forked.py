@@ -244,4 +244,4 @@ def _become(
 
 
 _FORKS = get_context("forkserver")
-_FORKS.set_forkserver_preload([*_IMPORTED, "jsonschema", "rich.console"])
+_FORKS.set_forkserver_preload([__name__, *_IMPORTED, "jsonschema", "rich.console"])
