@@ -74,11 +74,16 @@ def test_a_link_that_leads_nowhere_fails_the_build(tmp_path: Path) -> None:
     text = re.sub(r"\nnav:.*", "\nnot_in_nav: '*.md'\n", (ROOT / "mkdocs.yml").read_text(), flags=re.DOTALL)
     text = text.replace("docs_dir: docs", f"docs_dir: {tmp_path / 'docs'}").replace("[docs/site", f"[{DOCS}/site")
     configuration.write_text(re.sub(r"\nnot_in_nav: /.*", "", text))
-    (tmp_path / "docs").mkdir()
-    for link in ("[a](other.md)", "[a](#nothing)", "[a](../NOTHING.md)"):
-        (tmp_path / "docs" / "index.md").write_text(f"# A page\n\n{link}\n")
-        assert build(tmp_path, "--config-file", str(configuration)).returncode != 0, link
-    (tmp_path / "docs" / "index.md").write_text("# A page\n\n[a](#a-page)\n")
+    pages = tmp_path / "docs"
+    pages.mkdir()
+    links = ("[a](other.md)", "[a](#nothing)", "[a](../NOTHING.md)")
+    for number, link in enumerate(links):
+        (pages / f"page-{number}.md").write_text(f"# A page\n\n{link}\n")
+    failed = build(tmp_path, "--config-file", str(configuration))
+    assert failed.returncode != 0
+    assert set(re.findall(r"WARNING.*\bpage-(\d)\.md", failed.stderr)) == {"0", "1", "2"}, failed.stderr
+    for page in pages.iterdir():
+        page.write_text("# A page\n\n[a](#a-page)\n")
     assert build(tmp_path, "--config-file", str(configuration)).returncode == 0
 
 
