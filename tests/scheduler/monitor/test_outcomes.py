@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -282,3 +283,88 @@ def test_of_many_that_fail_the_bad_ones_are_told_before_those_that_are_tried_aga
         outcomes.see(name, "EMAIL", work(state, at, name=name, tries=1, last_error=f"error {number}"))
     assert [name for name, _ in outcomes.failing()] == ["FIRST", "LATER", "AGAIN"]
     assert [name for name, _ in outcomes.failing(2)] == ["FIRST", "LATER"]
+    assert outcomes.all_failing() == {"FIRST", "LATER", "AGAIN"}
+
+
+def test_those_come_first_that_should_have_succeeded_first() -> None:
+    there = {"A", "B", "C"}
+    outcomes = Outcomes(there.__contains__)
+    outcomes.judged({"A": 5, "B": 3, "C": 4, "GONE": 1})
+    assert outcomes.overdue() == [("B", 3), ("C", 4), ("A", 5)]
+    assert outcomes.overdue(2) == [("B", 3), ("C", 4)]
+    assert outcomes.overdue_count == 3
+    assert outcomes.all_overdue() == there
+
+
+@pytest.mark.parametrize(
+    ("states", "further"),
+    [
+        (("new",), work("complete", 0)),
+        (("complete",), work("complete", 1)),
+        (("expired",), work("complete", 1)),
+        (("active", "active"), work("complete", 1)),
+    ],
+)
+def test_a_success_ends_that_one_is_overdue_and_nothing_else_does(
+    states: tuple[str, ...], further: WorkOutcome
+) -> None:
+    outcomes = Outcomes()
+    see(outcomes, *(work(state, number) for number, state in enumerate(states)))
+    outcomes.judged({"A": 5, "B": 6})
+    see(outcomes, further._replace(state="active"))
+    assert outcomes.overdue_count == 2
+    see(outcomes, further)
+    assert outcomes.overdue() == [("B", 6)]
+
+
+def test_a_schedule_that_is_forgotten_neither_fails_nor_is_overdue() -> None:
+    outcomes = Outcomes()
+    for name in ("A", "B"):
+        see(outcomes, work("expired", 1, name=name), name=name)
+    outcomes.judged({"A": 5, "B": 6})
+    outcomes.forget(["A"])
+    assert outcomes.all_failing() == {"B"}
+    assert outcomes.all_overdue() == {"B"}
+    see(outcomes, work("complete", 1))
+    outcomes.forget(["A"])  # which neither fails nor is overdue
+    assert outcomes.names() == ["B"]
+
+
+def test_of_fires_that_are_found_the_ids_are_known_and_of_those_that_come_no_more_they_are_forgotten() -> None:
+    outcomes = Outcomes()
+    ids = [expect(outcomes, number) for number in range(6)]
+    see(outcomes, work("active", 0))
+    found(outcomes, [work(MISSED, 2), work("complete", 1)], is_whole=True, open_from=4)
+    # The first is older than what was found, of the fourth nothing was, and the last two may still come.
+    assert [each in outcomes for each in ids] == [False, False, True, False, True, True]
+    assert tracked_as(outcomes, ids[2]) == ("A", "EMAIL", DUE + 2 * SECOND, MISSED)
+    assert outcomes.counts() == {("EMAIL", MISSED): 1}
+    assert see(outcomes, work("complete", 5), work("complete", 4)) == [True, True]
+    assert outcomes.counts() == {("EMAIL", "complete"): 1}
+
+
+def test_a_look_up_of_what_was_heard_of_meanwhile_expects_it_no_more() -> None:
+    outcomes = Outcomes()
+    expect(outcomes, 1)
+    found(outcomes, [work("active", 1)], is_whole=True, open_from=1)
+    assert outcomes.uncertain(["A"], DUE + 2 * SECOND, unfinished=False) == []
+
+
+def test_what_waits_is_told_if_it_does_so_for_long_enough() -> None:
+    outcomes = Outcomes()
+    see(outcomes, work("new", 1))
+    see(outcomes, work("complete", 1, name="B"), name="B")
+    names = ["A", "B", "NONE"]
+    assert [each.name for each in outcomes.waiting(names, DUE + SECOND + 1)] == ["A"]
+    assert [*outcomes.waiting(names, DUE + SECOND)] == []
+
+
+def test_a_schedule_is_looked_up_until_that_was_done_and_again_once_something_is_in_doubt() -> None:
+    outcomes = Outcomes()
+    assert outcomes.uncertain(["A", "B"], DUE, unfinished=False) == ["A", "B"]
+    found(outcomes, [work("complete", 1)], is_whole=True)
+    assert outcomes.uncertain(["A", "B"], DUE, unfinished=False) == ["B"]
+    outcomes.doubt("A")
+    outcomes.doubt("B")
+    assert outcomes.uncertain(["A"], DUE, unfinished=False) == ["A"]
+    assert outcomes.names() == ["A"]
