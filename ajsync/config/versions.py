@@ -36,10 +36,12 @@ class FileVersion:
     """SHA-256 of its bytes."""
     settled: bool
     """Whether every later change shows in its status, because it had not changed for a while when it was read."""
+    real: str
+    """Its path with all links followed: the status is the same if a link stands in the place of a folder that moved."""
 
     def is_current(self, path: Path, limit: int) -> bool:
         """Whether the file still is as it was read. Its bytes are read only if the status cannot tell."""
-        if file_status(path) != self.status:
+        if file_status(path) != self.status or os.path.realpath(path) != self.real:
             return False
         try:
             return self.settled or hashlib.sha256(read_regular(path, limit)).digest() == self.digest
@@ -49,6 +51,7 @@ class FileVersion:
 
 def read_version(path: Path, limit: int) -> tuple[bytes, FileVersion]:
     """The bytes of a file, and their version. Raises as `read_regular`."""
-    now, status = time.time_ns(), file_status(path)  # before the bytes, so that it is never that of a later version
+    # Before the bytes, so that it is never that of a later version.
+    now, status, real = time.time_ns(), file_status(path), os.path.realpath(path)
     data = read_regular(path, limit)
-    return data, FileVersion(status, hashlib.sha256(data).digest(), max(status[-2:]) < now - _STEP)
+    return data, FileVersion(status, hashlib.sha256(data).digest(), max(status[-2:]) < now - _STEP, real)

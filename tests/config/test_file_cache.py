@@ -228,6 +228,21 @@ def test_a_link_that_brings_other_defaults_to_a_file_has_it_read_again(tmp_path:
     assert load_configuration(tmp_path, cache=cache).tasks["A"].queue == "SLOW"
 
 
+def test_a_payload_whose_folder_was_moved_out_of_the_project_is_refused_although_a_link_leads_there(
+    tmp_path: Path,
+) -> None:
+    text = "schedules: {A: {schedule: '@daily', task_type: one, payload_file: ../payloads/p}}\n"
+    project, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
+    write(project, {"ajsync.yaml": "owner: team\n", "schedules/a.yaml": text, "payloads/p": "1"})
+    cache = FileCache()
+    with patch("ajsync.config.versions._STEP", -(2**62)):  # so that the status alone tells
+        assert load_configuration(project, cache=cache).tasks["A"].payload == b"1"
+    (project / "payloads").rename(elsewhere)
+    (project / "payloads").symlink_to(elsewhere)
+    with pytest.raises(ConfigurationError, match="leads out of the project's folder"):
+        load_configuration(project, cache=cache)
+
+
 @pytest.mark.parametrize(("before", "after"), [("1", "true"), ("1", "1.0"), ("0.0", "-0.0"), ("false", "0")])
 def test_a_variable_that_is_equal_in_python_only_has_its_files_read_again(
     tmp_path: Path, before: str, after: str
