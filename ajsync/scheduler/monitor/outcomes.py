@@ -173,6 +173,7 @@ class Outcomes:
     def judged(self, overdue: dict[str, int]) -> None:
         """Take in which schedules should have succeeded by now, and by when."""
         self._overdue = overdue
+        self._counts = +self._counts  # without states in which none is any more: others may have made them up
 
     def doubt(self, name: str) -> None:
         """Something that was heard of a schedule cannot be relied on."""

@@ -202,6 +202,23 @@ def test_what_is_kept_of_a_schedule_has_a_few_kilobytes_at_worst() -> None:
     assert 1000 < used < 12 * 1024
 
 
+def test_states_that_others_make_up_are_kept_no_longer_than_a_schedule_is_in_them() -> None:
+    outcomes = Outcomes()
+    tracemalloc.start()
+    try:
+        for round in range(10):
+            for number in range(1000):
+                see(outcomes, work(f"made up {round} {number}", at=DUE + round * SECOND + number))
+            outcomes.judged({})
+            if not round:
+                before = tracemalloc.get_traced_memory()[0]
+        used = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert outcomes.counts() == {("EMAIL", "made up 9 999"): 1}
+    assert used < 64 * 1024
+
+
 def test_fires_that_are_found_replace_what_was_known() -> None:
     outcomes = Outcomes()
     see(outcomes, *(work("expired", number) for number in range(5)))
