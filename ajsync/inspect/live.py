@@ -41,6 +41,7 @@ from ajsync.timestamp import NANOSECONDS
 from ajsync.transport.connection import Connection
 from ajsync.transport.errors import JetStreamError, StreamNotFoundError
 from ajsync.transport.leader import last_messages
+from ajsync.transport.messages import last_message
 from ajsync.transport.watch import KeyChange, Watch
 
 log = logging.getLogger(__name__)
@@ -89,7 +90,12 @@ class Follower:
         self._watermark: Watermark | None = None
         self._settled_at = 0.0
         """When the watermark was written last, or anything could be heard again, by this machine's clock."""
+        self._watermark_revision = 0
         self._is_silent = False
+        self._generation = 0
+        """Of the connection on which it listens."""
+        self._heard_until = 0
+        """Everything that was published up to this instant was heard, in nanoseconds since 1970."""
         self._told_open: NamedFires = frozenset()
         self._settled: list[tuple[str, int]] = []
         """Fires that were open, as was told, and are settled now in one way or another."""
@@ -158,28 +164,45 @@ class Follower:
         client = self._connection.client
         takers = (self._hear_task, self._hear_leader)
         subscriptions = [await client.subscribe_raw(*each) for each in zip(_FOLLOWED, takers, strict=True)]
-        generation, heard_at = self._connection.generation, time.time_ns()
+        self._generation, self._heard_until = self._connection.generation, time.time_ns()
         self._settled_at = time.monotonic()
         with suppress(UnreachableError):  # the connection was lost meanwhile, and comes back
             # Once any question is answered, the server has taken the subscriptions, or said that it refuses them.
             await self._connection.jetstream_request(f"STREAM.INFO.{CONFIGURATION_STREAM}")
+        keeping_up = asyncio.create_task(self._keep_up())
         try:
             while not self._connection.lost.done():
                 self._check_permissions()
                 now = time.time_ns()
-                if self._connection.generation != generation:
-                    self._put(NotHeard(heard_at, now, None))
-                    generation, self._settled_at = self._connection.generation, time.monotonic()
+                if self._connection.generation != self._generation:
+                    self._put(NotHeard(self._heard_until, now, None))
+                    self._generation, self._heard_until = self._connection.generation, now
+                    self._settled_at = time.monotonic()
                 if self._connection.is_connected:
-                    heard_at = now
-                    self._tell_what_is_not_settled(now)
+                    self._tell_what_is_open(now)
+                    await self._tell_if_nothing_is_settled(now)
                     await self._tell_what_was_missed(now)
                 self._ready.set()
                 await asyncio.sleep(_LOOK_SECONDS)
         finally:
+            keeping_up.cancel()
+            await asyncio.wait((keeping_up,))
             if not client.is_closed:
                 for each in subscriptions:
                     await each.unsubscribe()
+
+    async def _keep_up(self) -> None:
+        """Note up to when everything was heard: in a flood, what comes may wait for seconds before it is heard.
+
+        An answer comes after everything that the server had to tell when it was asked.
+        """
+        while True:
+            asked_at, generation = time.time_ns(), self._generation
+            with suppress(UnreachableError):
+                await self._connection.jetstream_request(f"STREAM.INFO.{CONFIGURATION_STREAM}")
+                if self._connection.generation == generation == self._generation:
+                    self._heard_until = asked_at
+            await asyncio.sleep(_LOOK_SECONDS)
 
     def _check_permissions(self) -> None:
         for subject in _FOLLOWED:
@@ -192,6 +215,7 @@ class Follower:
     def _see(self, seen: KeyChange) -> None:
         """Take in a change of the bucket."""
         if seen.subject == _WATERMARK_SUBJECT:
+            self._watermark_revision = seen.revision
             self._see_watermark(seen.data)
             return
         of_pause = seen.subject.startswith(PAUSE_SUBJECT)
@@ -221,8 +245,8 @@ class Follower:
         except StoredValueError:  # forged
             self._watermark = None
 
-    def _tell_what_is_not_settled(self, now: int) -> None:
-        """Tell once of each fire that is open for a while, and once if nothing is settled for a while."""
+    def _tell_what_is_open(self, now: int) -> None:
+        """Tell once of each fire that is open for a while."""
         mark = self._watermark
         fires = frozenset() if mark is None else mark.open
         self._settled += sorted(self._told_open - fires, key=lambda fire: (fire[1], fire[0]))[: self._most]
@@ -232,9 +256,22 @@ class Follower:
         for name, due in sorted(late, key=lambda fire: (fire[1], fire[0])):
             if name in self._index.wanted and (task := self._index.task(name)) is not None:
                 self._put(OpenNews(task, due, now))
-        if not self._is_silent and time.monotonic() - self._settled_at > LATE_AFTER / NANOSECONDS:
-            self._is_silent = True
-            self._put(SilentNews(0 if mark is None else mark.instant, now))
+
+    async def _tell_if_nothing_is_settled(self, now: int) -> None:
+        """Tell once if nothing is settled for a while, unless only this process is behind with the bucket."""
+        if self._is_silent or time.monotonic() - self._settled_at <= LATE_AFTER / NANOSECONDS:
+            return
+        try:
+            found = await last_message(self._connection, CONFIGURATION_STREAM, _WATERMARK_SUBJECT)
+        except (NotPermittedError, JetStreamError):  # without a bucket nothing is settled either
+            found = None
+        except UnreachableError:
+            return  # the next look asks again
+        if found is not None and found.revision != self._watermark_revision:
+            self._settled_at = time.monotonic()
+            return
+        self._is_silent = True
+        self._put(SilentNews(0 if self._watermark is None else self._watermark.instant, now))
 
     async def _tell_what_was_missed(self, now: int) -> None:
         """Tell of each fire that was open, and is settled without a task. Of a task its events have told."""

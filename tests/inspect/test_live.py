@@ -37,6 +37,7 @@ from ajsync.transport.publisher import publish_all
 from tests.conftest import StartServer
 from tests.nats_server import NatsServer
 from tests.scheduler.fires import make_queue
+from tests.scheduler.ha.proxy import proxy_to
 from tests.scheduler.running import delete, leading, put
 from tests.waiting import until
 from tests.worker import bad, good, tell, working
@@ -278,6 +279,41 @@ async def test_after_a_lost_connection_it_goes_on_and_says_what_was_not_heard(
         await until(lambda: connection.is_connected)
         await tell(connection, hourly(scheduled))
         await heard.until(lambda: heard.tasks)
+
+
+async def test_what_was_under_way_when_the_connection_was_lost_counts_as_not_heard(
+    connection: Connection, server: NatsServer
+) -> None:
+    scheduled, _ = await put(connection, "A", schedule="@hourly")
+    async with proxy_to(server.port) as proxy, hearing(proxy.url) as heard:
+        proxy.swallow()
+        told_at = time.time_ns()
+        await tell(connection, hourly(scheduled))
+        await until(lambda: time.time_ns() > told_at + SECOND)  # some looks of the follower, which is still connected
+        proxy.refuse()
+        proxy.mend()
+        await heard.until(lambda: heard.news)
+    (lost,) = heard.news
+    assert isinstance(lost, NotHeard)
+    assert lost.since <= told_at < lost.until
+
+
+async def test_it_does_not_tell_that_nothing_is_settled_when_only_it_is_behind(
+    connection: Connection, server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ajsync.inspect.live.LATE_AFTER", 3 * SECOND)
+    scheduled, _ = await put(connection, "A", schedule="@hourly")
+    await settle(connection, NOW)
+    async with proxy_to(server.port) as proxy, hearing(proxy.url) as heard:
+        heard.with_silence = True
+        proxy.swallow()
+        began = time.monotonic()
+        await until(lambda: time.monotonic() > began + 4)
+        await settle(connection, NOW + 1)
+        proxy.mend()
+        await tell(connection, hourly(scheduled))
+        await heard.until(lambda: heard.tasks)
+        assert not [each for each in heard.news if isinstance(each, SilentNews)]
 
 
 async def test_it_ends_when_the_connection_is_given_up(connection: Connection, server: NatsServer) -> None:
