@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -17,7 +18,7 @@ from ajsync.asyncjobs.ids import fire_task_id
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.past_tasks import NEVER, PastTasks, TaskKind, task_kind
 from ajsync.asyncjobs.task_walk import read_past_tasks
-from ajsync.errors import UnreachableError
+from ajsync.errors import NotPermittedError, UnreachableError
 from ajsync.scheduler.agenda.agenda import Agenda, Fire
 from ajsync.scheduler.election.watermark import Span
 from ajsync.scheduler.unseen.traces import EARLY_AT_MOST, Trace, UnseenFire, judge
@@ -30,7 +31,8 @@ _EARLIER = 10 * NANOSECONDS
 """How long before a span to begin to read: the clock of a Go scheduler may be ahead."""
 _LEARNS_WITHIN = 10 * NANOSECONDS
 """So long after a change of a schedule a Go scheduler may still fire what it was before."""
-_ATTEMPTS = 3
+_READ_SECONDS = 30.0
+"""For how long to try again: a cluster that elects a leader refuses at once, for some seconds."""
 _ATTEMPT_SECONDS = 10.0
 _RETRY_SECONDS = 1.0
 _SLICE = 200
@@ -137,18 +139,22 @@ class UnseenLook:
 
     async def _read(self, after: int) -> PastTasks | None:
         """The tasks of the time, with this clock's word for since when they are intact; None if they cannot be read."""
-        skew, reason = self._skew(), ""
-        for attempt in range(_ATTEMPTS):
-            if attempt:
-                await asyncio.sleep(_RETRY_SECONDS)
+        skew, until = self._skew(), time.monotonic() + _READ_SECONDS
+        while True:
             try:
                 async with asyncio.timeout(_ATTEMPT_SECONDS):
                     past = await read_past_tasks(self._connection, after - _EARLIER - skew)
                 return replace(past, intact_since=min(past.intact_since, NEVER - abs(skew)) + skew)
             except TimeoutError:
                 reason = f"it takes longer than {_ATTEMPT_SECONDS:.0f} s"
+            except NotPermittedError as error:
+                reason = str(error)
+                break
             except (UnreachableError, LookupError, TypeError, ValueError) as error:
                 reason = str(error)  # a server may say other things than it should
+            if time.monotonic() > until:
+                break
+            await asyncio.sleep(_RETRY_SECONDS)
         text = "The tasks of the last leader cannot be read, so nothing of its time is made good: %s"
         log.error(text, reason, extra={"reason": reason})
         return None

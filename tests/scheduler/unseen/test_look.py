@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from dataclasses import replace
@@ -13,9 +14,10 @@ from ajsync.asyncjobs.go_json import encode_bytes
 from ajsync.asyncjobs.ids import new_id
 from ajsync.asyncjobs.model import Managed, decode_scheduled_task
 from ajsync.asyncjobs.names import SCHEDULE_SUBJECT, TASK_SUBJECT, TASKS_STREAM
-from ajsync.asyncjobs.past_tasks import task_kind
+from ajsync.asyncjobs.past_tasks import PastTasks, task_kind
 from ajsync.asyncjobs.streams import make_stream
 from ajsync.asyncjobs.task_store import task_write
+from ajsync.asyncjobs.task_walk import read_past_tasks
 from ajsync.asyncjobs.tasks import StoredTask, decode_task, task_for_fire
 from ajsync.scheduler.agenda.agenda import Agenda
 from ajsync.scheduler.unseen import look as look_module
@@ -204,6 +206,7 @@ async def test_a_task_that_was_deleted_is_a_doubt(server: NatsServer) -> None:
 async def test_where_the_tasks_cannot_be_read_nothing_is_made_good(
     server: NatsServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    monkeypatch.setattr(look_module, "_READ_SECONDS", 0)
     monkeypatch.setattr(look_module, "_RETRY_SECONDS", 0)
     async with connect(context_for_server(server.url)) as connection:
         here = await world(connection)
@@ -211,3 +214,31 @@ async def test_where_the_tasks_cannot_be_read_nothing_is_made_good(
         await connection.jetstream_request(f"STREAM.DELETE.{TASKS_STREAM}")
         assert names(await here.look()) == {Trace.UNREAD: ["NOBODY"]}
         assert "so nothing of its time is made good: JetStream refused" in caplog.text
+
+
+async def test_it_is_tried_again_until_the_server_has_its_streams_back(
+    server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(look_module, "_RETRY_SECONDS", 0.01)
+    attempts = 0
+
+    async def read(connection: Connection, since: int) -> PastTasks:
+        nonlocal attempts
+        attempts += 1
+        return await read_past_tasks(connection, since)
+
+    monkeypatch.setattr(look_module, "read_past_tasks", read)
+    async with connect(context_for_server(server.url), reconnect_timeout=None) as connection:
+        here = await world(connection)
+        for name in ("GO", "NOBODY"):
+            here.put(name)
+        await here.fired_by_go("GO")
+        server.stop()
+        server.jetstream = False
+        server.start()
+        look = asyncio.create_task(here.look())
+        await until(lambda: attempts > 5 or look.done())
+        server.stop()
+        server.jetstream = True
+        server.start()
+        assert names(await look) == {"missing": ["NOBODY"]}
