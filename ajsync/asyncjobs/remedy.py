@@ -38,13 +38,18 @@ def remedy(task: ScheduledTask, outcome: ScheduleOutcome, ajc: str = "ajc") -> s
     last = outcome.last
     since = f"--from {format_timestamp(outcome.failing_since or last.due)}"
     if _lacks_queue(last):
-        return f"{ajc} queues add {visible(shlex.quote(task.queue))} && {about('backfill', task.name, since)}"
+        return f"{making(task.queue, ajc)} && {about('backfill', task.name, since)}"
     if last.state in (MISSED, _QUEUE_ERROR):
         return about("backfill", task.name, since)
     if last.state == _NEW and not outcome.failures:
         return BACKLOG
     is_single = not outcome.failures or (outcome.failures == 1 and outcome.last_failure == last.due)
     return f"{ajc} task view {last.task_id}" if is_single and last.task_id else about("history", task.name)
+
+
+def making(queue: str, ajc: str = "ajc") -> str:
+    """The command that makes a queue, whose name others may have made up."""
+    return f"{ajc} queues add {visible(shlex.quote(queue))}"
 
 
 def _lacks_queue(outcome: WorkOutcome) -> bool:

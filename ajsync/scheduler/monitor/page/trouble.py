@@ -5,12 +5,13 @@ Pure. The worst come first, and those of the schedulers before those of schedule
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from ajsync.asyncjobs.outcome import ScheduleOutcome, words_of
-from ajsync.asyncjobs.remedy import BACKLOG, explained, remedy
+from ajsync.asyncjobs.remedy import BACKLOG, explained, making, remedy
 from ajsync.scheduler.election.role import RoleState
 from ajsync.scheduler.election.watermark import WATERMARK_KEY
 from ajsync.scheduler.monitor.view import View
@@ -90,8 +91,13 @@ def _of_schedulers(view: View) -> Iterator[Trouble]:
 
 
 def _of_queues(view: View) -> Iterator[Trouble]:
+    missing = {queue.name for queue in view.queues if queue.missing}
+    users = Counter(task.queue for task in view.tasks.values() if task.queue in missing) if missing else Counter()
     for queue in view.queues:
-        if queue.is_full:
+        if users[queue.name]:
+            text = f"It does not exist, so no worker gets the tasks of {counted(users[queue.name], 'schedule')}."
+            yield Trouble("bad", text, making(queue.name, view.ajc), about=f"Queue {queue.name}")
+        elif queue.is_full:
             text = f"It is full: {counted(queue.items, 'work item')} wait or are being handled."
             yield Trouble("bad", text, BACKLOG, since=queue.oldest, about=f"Queue {queue.name}")
 

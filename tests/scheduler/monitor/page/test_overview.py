@@ -171,6 +171,16 @@ def test_a_full_queue_is_a_problem_and_an_unlimited_one_is_not() -> None:
     assert since == "08:30:04 1 h ago"
 
 
+def test_a_queue_that_is_missing_is_a_problem_before_a_fire_fails_for_it() -> None:
+    queues = (QueueStatus("EMAIL", missing=True), QueueStatus("UNUSED", missing=True))
+    view = view_of(scheduled(), scheduled("other"), scheduled("third", queue="CRM"), queues=queues)
+    document = shown(replace(view, ajc="ajc --context prod"))
+    assert (tone(document), document.headings[0]) == ("bad", "1 problem")
+    ((what, *_, todo),) = wrong(document)
+    assert what == "Queue EMAIL It does not exist, so no worker gets the tasks of 2 schedules."
+    assert todo == "ajc --context prod queues add EMAIL"
+
+
 def test_the_worst_comes_first_and_of_very_many_the_first_are_shown() -> None:
     names = [f"bad-{i}" for i in range(30)]
     view = failing(view_of(*map(scheduled, names)), **{name: failed() for name in names})
