@@ -62,6 +62,8 @@ _REST = 10
 """How many times as long as the look-ups took nothing is looked up afterwards."""
 _PAUSE_SECONDS = 0.05
 """The pause after some looks: a thousand a second leave enough time for what falls due."""
+_IDLE_PAUSE_SECONDS = 0.005
+"""The same while no fire is under way, nor will be within seconds: even then the loop has to get to other work."""
 _SCHEDULES_AT_ONCE = 100
 _DUTY_SECONDS = 5.0
 """How long what is known of who leads serves for further look-ups."""
@@ -83,12 +85,14 @@ class OutcomeKeeper:
         *,
         agenda: Callable[[], Agenda],
         writing: Callable[[], int],
+        idle: Callable[[], bool],
         clock: Callable[[], int],
         per_schedule: bool = False,
     ) -> None:
         """`name` is what servers show of the connection for the events of tasks.
 
-        `writing` says how many fires are being written. `clock` gives nanoseconds since 1970.
+        `writing` says how many fires are being written, and `idle` whether none is under way, nor will be within
+        seconds. `clock` gives nanoseconds since 1970.
 
         With `per_schedule` there are metrics of each schedule.
         """
@@ -97,6 +101,7 @@ class OutcomeKeeper:
         self._metrics = metrics
         self._agenda = agenda
         self._writing = writing
+        self._idle = idle
         self._clock = clock
         self._per_schedule = per_schedule
         self._events = TaskEvents(connection.context, name, self._hear, self._lost)
@@ -312,7 +317,7 @@ class OutcomeKeeper:
                 self.foretell((entry,), due)
 
     async def _rest(self) -> None:
-        await asyncio.sleep(_PAUSE_SECONDS)
+        await asyncio.sleep(_IDLE_PAUSE_SECONDS if self._idle() else _PAUSE_SECONDS)
         await self._while_busy(_LONGEST_REST_SECONDS)
 
     def _pause_after(self, seconds: float) -> float:

@@ -80,6 +80,7 @@ class Scheduler:
             self.metrics,
             agenda=lambda: self.agenda,
             writing=lambda: self.term.writing if self.term is not None else 0,
+            idle=lambda: self.term is None or self.term.idle,
             clock=clock,
             per_schedule=settings.metrics_per_schedule,
         )

@@ -25,6 +25,7 @@ from ajsync.asyncjobs.tasks import task_for_fire
 from ajsync.scheduler import outcome_keeper
 from ajsync.scheduler.monitor import per_schedule, task_events
 from ajsync.scheduler.scheduler import Scheduler
+from ajsync.scheduler.term import TermRunner
 from ajsync.timestamp import NANOSECONDS as SECOND
 from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import context_for_server
@@ -148,6 +149,26 @@ def told(known: ScheduleOutcome | None) -> tuple[object, ...]:
     assert known is not None
     last = known.last
     return last.due, last.state, last.task_id, last.tries, last.last_error, known.failures, known.failing_since
+
+
+async def test_while_nothing_is_due_soon_looks_do_not_wait_long_for_one_another(
+    server: NatsServer, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outcome_keeper, "_PAUSE_SECONDS", 3600.0)
+    await hourly(connection, "A", "complete")
+    async with running(server.url) as scheduler:
+        await until(lambda: scheduler.outcomes.is_complete)
+        assert state(scheduler, "A") == "complete"
+
+
+async def test_looks_are_made_at_the_slower_pace_while_something_is_due_soon(
+    server: NatsServer, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outcome_keeper, "_IDLE_PAUSE_SECONDS", 3600.0)
+    monkeypatch.setattr(TermRunner, "idle", False)
+    async with leading(server.url) as scheduler:
+        await hourly(connection, "A", "complete")
+        await until(lambda: state(scheduler, "A"))
 
 
 async def test_after_a_restart_it_knows_what_was_before(server: NatsServer, connection: Connection) -> None:
