@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from ajsync.asyncjobs.outcome import ScheduleOutcome, words_of
+from ajsync.asyncjobs.outcome import ScheduleOutcome, is_failure, words_of
 from ajsync.asyncjobs.remedy import BACKLOG, explained, making, remedy
 from ajsync.scheduler.election.role import RoleState
 from ajsync.scheduler.election.watermark import WATERMARK_KEY
@@ -126,6 +126,8 @@ def failure(view: View, name: str, outcome: ScheduleOutcome) -> Trouble:
     tone: Literal["bad", "warn"] = "warn" if outcome.tone == "warn" else "bad"
     task = view.tasks[name]
     text = explained(last, task.queue)
+    if not is_failure(last):  # what failed is an earlier fire, whose error is not kept
+        text = f"It has failed, and has not succeeded since. Its last fire: {text}"
     return Trouble(
         tone, text, remedy(task, outcome, view.ajc), name, outcome.failing_since or last.due, outcome.failures
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ajsync.asyncjobs.outcome import STATES
+from ajsync.asyncjobs.outcome import STATES, WorkOutcome, schedule_outcome
 from ajsync.asyncjobs.presence import Presence, PresenceRole, SchedulerPresence
 from ajsync.scheduler.election.role import RoleState
 from ajsync.scheduler.election.watermark import WATERMARK_KEY
@@ -162,6 +162,15 @@ def test_a_watermark_that_is_not_written_is_a_problem_of_no_schedule() -> None:
     )
     ((what, *_),) = wrong(shown(view))
     assert what == "Watermark The watermark is not written."
+
+
+def test_a_schedule_whose_last_fire_waits_after_a_failure_is_said_to_have_failed() -> None:
+    before = schedule_outcome([WorkOutcome(NOW - HOUR, "2Zb1", "expired", NOW, 10, "no such host")])
+    waits = schedule_outcome([WorkOutcome(NOW, "2Zb2", "new", NOW)], before)
+    assert waits is not None
+    ((what, *_),) = wrong(shown(failing(view_of(scheduled("A")), A=waits)))
+    told = "It has failed, and has not succeeded since. Its last fire: No worker has taken it yet."
+    assert what == f"A {told}"
 
 
 def test_a_full_queue_is_a_problem_and_an_unlimited_one_is_not() -> None:
