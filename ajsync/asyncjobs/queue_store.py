@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from ajsync.asyncjobs.names import CONFIGURATION_STREAM
+from ajsync.asyncjobs.names import CONFIGURATION_STREAM, LONGEST_NAME, QUEUE_NAME, QUEUE_STREAM_PREFIX
 from ajsync.asyncjobs.queues import (
     WORKERS,
     QueueSettings,
@@ -18,7 +18,7 @@ from ajsync.asyncjobs.queues import (
     settings_of,
 )
 from ajsync.asyncjobs.streams import taken
-from ajsync.errors import ConflictError
+from ajsync.errors import ConflictError, NotPermittedError
 from ajsync.text import listed, visible
 from ajsync.transport.connection import Connection
 from ajsync.transport.errors import ConsumerNotFoundError, StreamExistsError, StreamNotFoundError, SubjectsTakenError
@@ -56,6 +56,29 @@ async def survey_queues(connection: Connection, declared: Collection[QueueSettin
         missing=tuple(queue for queue, there in zip(queues, found, strict=True) if there is None),
         different=tuple((name, text) for name, text in different.items() if text),
     )
+
+
+async def missing_queues(connection: Connection, names: Collection[str]) -> frozenset[str]:
+    """The queues among these that do not exist, of those that the user may look at.
+
+    Raises as `Connection.jetstream_request`, but for the missing permission.
+    """
+    limit = asyncio.Semaphore(_AT_ONCE)
+
+    async def is_missing(name: str) -> bool:
+        async with limit:
+            try:
+                await connection.jetstream_request(f"STREAM.INFO.{QUEUE_STREAM_PREFIX}{name}")
+            except StreamNotFoundError:
+                return True
+            except NotPermittedError:
+                return False
+        return False
+
+    # Others cannot be part of a subject, and a schedule with such a queue is not fired.
+    queues = [name for name in names if QUEUE_NAME.fullmatch(name) and len(name) <= LONGEST_NAME]
+    found = await asyncio.gather(*map(is_missing, queues))
+    return frozenset(name for name, missing in zip(queues, found, strict=True) if missing)
 
 
 async def make_queue(connection: Connection, queue: QueueSettings) -> None:

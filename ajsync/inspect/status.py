@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
@@ -22,6 +22,7 @@ from ajsync.asyncjobs.outcome import (
     success_due_by,
 )
 from ajsync.asyncjobs.presence import NOT_ASKED, Presence, read_presence
+from ajsync.asyncjobs.queue_store import missing_queues
 from ajsync.asyncjobs.tasks import NEW
 from ajsync.errors import ScheduleError
 from ajsync.scheduler.election.duty import LATE_AFTER, Duty, read_duty
@@ -77,6 +78,8 @@ class BucketStatus:
     """Those that need somebody first, the worst before the others, then by name."""
     presence: Presence = NOT_ASKED
     """Which schedulers there are."""
+    missing_queues: Mapping[str, int] = field(default_factory=dict)
+    """How many schedules use each queue that does not exist, by its name; of queues that may be looked at."""
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -93,11 +96,17 @@ class BucketStatus:
 async def status_now(
     bucket: ConfigurationBucket, tasks: Iterable[ScheduledTask], paused: Mapping[str, Pause]
 ) -> BucketStatus:
-    """How schedules do now, some of which are paused, and which schedulers there are. Raises as `read_status`."""
+    """How schedules do now, some of which are paused, which schedulers there are, and which queues are missing.
+
+    Raises as `read_status`.
+    """
+    tasks = [*tasks]
     asking = asyncio.create_task(read_presence(bucket.connection, bucket.domain))  # most of which is waiting
     try:
         found = await read_status(bucket.connection, tasks, paused, await read_duty(bucket))
-        return replace(found, presence=await asking)
+        users = Counter(task.queue for task in tasks if task.name not in paused)
+        missing = await missing_queues(bucket.connection, users)
+        return replace(found, presence=await asking, missing_queues={name: users[name] for name in sorted(missing)})
     finally:
         asking.cancel()
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import tzinfo
+from itertools import islice
 
 from ajsync.asyncjobs.outcome import Tone, WorkOutcome, words_of
-from ajsync.asyncjobs.remedy import BACKLOG, about, explained, remedy
+from ajsync.asyncjobs.remedy import BACKLOG, about, explained, making, remedy
 from ajsync.asyncjobs.tasks import NEW
 from ajsync.cli.output.columns import NAME, Column
 from ajsync.cli.output.table import Cell, Row, detailed, times_in
@@ -39,7 +40,7 @@ LONGEST_STATE = 20
 """Characters; a task in the stream may have any state."""
 _LONGEST_ERROR = 300
 _NAMED = 5
-"""Schedules that a line for a monitor names."""
+"""Schedules that a line for a monitor names, and missing queues that are named."""
 
 
 def status_lines(found: BucketStatus, shown: Sequence[ScheduleStatus], zone: tzinfo, ajc: str = "ajc") -> Iterator[str]:
@@ -54,6 +55,13 @@ def status_lines(found: BucketStatus, shown: Sequence[ScheduleStatus], zone: tzi
     yield from told(duty_told(found.duty), "alarm" if found.duty.is_trouble else "faint")
     if found.presence.lacks_stand_by:
         yield from told(f"{NO_STAND_BY} To do: ajsync scheduler", "update")
+    for queue, users in islice(found.missing_queues.items(), _NAMED):
+        text = (
+            f"The queue {visible(queue)} does not exist, so no worker gets the tasks of {counted(users, 'schedule')}."
+        )
+        yield from told(f"{text} To do: {making(queue, ajc)}", "update")
+    if len(found.missing_queues) > _NAMED:
+        yield from told(f"And {len(found.missing_queues) - _NAMED:,} more queues do not exist.", "update")
     if not shown:
         return
     yield ""
@@ -153,6 +161,7 @@ def status_document(
             "is_trouble": duty.is_trouble,
             "stand_bys": None if found.presence.trouble else found.presence.count("stand-by"),
         },
+        "missing_queues": found.missing_queues,
         "counts": {"schedules": len(found.schedules), **found.counts},
         "schedules": [_object(each, to_do(each, duty, ajc), zone) for each in shown],
     }
@@ -175,6 +184,8 @@ def check_line(found: BucketStatus, *, nothing: bool = False) -> str:
         parts.append(listed(bad, _NAMED))
     if found.presence.lacks_stand_by:
         parts.append("no scheduler stands by")
+    if found.missing_queues:
+        parts.append(f"without a queue: {listed([*map(visible, found.missing_queues)], _NAMED)}")
     age = found.duty.watermark_age
     numbers = {"schedules": len(found.schedules), **found.counts}
     values = [f"{name}={number}" for name, number in numbers.items()]

@@ -81,9 +81,11 @@ async def lead(url: str, name: str) -> None:
 
 def test_status_shows_first_what_needs_somebody_and_what_to_do(run: Run, tmp_path: Path, server: NatsServer) -> None:
     done = run()
-    first, second, _, head, *rows = done.stdout.splitlines()
+    first, second, emial, reports, _, head, *rows = done.stdout.splitlines()
     assert first.startswith("9 schedules: 1 not valid, 1 failing, ")
     assert second == "No scheduler leads, so nothing fires. To do: ajsync scheduler"
+    missing = "does not exist, so no worker gets the tasks of 1 schedule. To do: ajc queues add"
+    assert [emial, reports] == [f"The queue EMIAL {missing} EMIAL", f"The queue REPORTS {missing} REPORTS"]
     assert head.split()[:3] == ["Schedule", "Outcome", "Last"]
     shown = {row.split()[0]: row for row in rows}
     assert [*shown][:2] == ["BAD", "FAILS"]
@@ -130,6 +132,8 @@ def test_status_is_a_document_for_programs(run: Run) -> None:
     assert found["last_due"].endswith(("+01:00", "+02:00"))
     document = json.loads(run("-l", "tier=gold", "--json").stdout)
     assert [each["name"] for each in document["schedules"]] == ["GOOD"]
+    assert document["missing_queues"] == {}
+    assert json.loads(run("STUCK", "--json").stdout)["missing_queues"] == {"REPORTS": 1}
     assert document["counts"] == {
         **{"schedules": 1, "invalid": 0, "failing": 0, "late": 0, "unknown": 0, "paused": 0, "fine": 1},
     }
@@ -152,6 +156,9 @@ def test_check_is_a_line_for_a_monitor_and_ends_with_2_while_something_needs_som
     fine = run("GOOD", "--check").stdout
     assert fine.startswith("AJSYNC OK - 1 schedule: 1 fine | schedules=1 invalid=0 failing=0 ")
     assert fine.count("\n") == 1
+    without_queue = run("LOST", "--check").stdout
+    assert without_queue.startswith("AJSYNC OK - ")
+    assert "; without a queue: EMIAL |" in without_queue
     assert "FAILS (failing)" in run("FAILS", "GOOD", "--check", code=2).stdout
     assert json.loads(run("FAILS", "--check", "--json", code=2).stdout)["counts"]["failing"] == 1
 
