@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -72,3 +72,20 @@ def test_a_payload_that_is_encoded_twice_has_this_size() -> None:
     for size in (0, 1, 2, 3, 1000):
         made = task_for_fire(task("A", payload=b"x" * size), DUE, ajc_payloads=True)
         assert len(json.loads(encode_task(made))["payload"]) == encoded_twice(size)
+
+
+def texts_of(kind: type, *others: str) -> list[str]:
+    """The names of the texts among the fields of a dataclass, but for some others."""
+    return [each.name for each in fields(kind) if each.type == "str" and each.name not in others]
+
+
+@pytest.mark.parametrize("name", texts_of(ScheduledTask))
+def test_each_text_of_a_schedule_counts(name: str) -> None:
+    long: dict[str, Any] = {name: "x" * DEFAULT_MAX_PAYLOAD}
+    assert too_large(replace(task("A"), **long))
+
+
+@pytest.mark.parametrize("name", texts_of(Managed, "applied"))  # that is a digest, which is as long as any other
+def test_each_text_that_go_does_not_know_counts(name: str) -> None:
+    long: dict[str, Any] = {name: "x" * DEFAULT_MAX_PAYLOAD}
+    assert too_large(task("A", managed=replace(Managed("team"), **long)))

@@ -7,6 +7,7 @@ from typing import get_args
 
 import pytest
 
+from ajsync.asyncjobs.outcome import STATES, UNKNOWN, WITHOUT_TASK
 from ajsync.scheduler.firing.in_flight import FireOutcome, InFlightFire
 from ajsync.scheduler.firing.lifecycle import DEFERRED, IN_WINDOW, MADE, TABLE, UNSETTLED, Effect, Event, State
 from ajsync.scheduler.monitor.status import FireState
@@ -88,6 +89,13 @@ def test_each_outcome_that_is_reported_has_a_name_for_monitors() -> None:
     states = {row.to for row in reported} | {row.if_made for row in reported if row.if_made}
     assert {InFlightFire(fire("A"), state=state).outcome for state in states} == {*get_args(FireOutcome)}
     assert {*get_args(FireOutcome)} < {*get_args(FireState)}
+
+
+def test_what_came_of_the_work_has_words_for_each_outcome_without_a_task() -> None:
+    """The tasks of the others have states of their own."""
+    made = {"created", "repaired", "exists"}
+    assert {*get_args(FireState)} - made <= {*STATES}
+    assert {*get_args(FireState)} - made - {"queue_error"} == {*WITHOUT_TASK} - {UNKNOWN}
 
 
 def test_a_task_is_told_of_before_its_work_item_is_sent() -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
+import ajsync
 from ajsync.asyncjobs.presence import NOT_ASKED, Presence, SchedulerPresence
 from ajsync.scheduler.election.role import RoleState
 from ajsync.scheduler.monitor.metrics import (
@@ -53,6 +57,15 @@ def values(metrics: Metrics, name: str) -> dict[tuple[str, ...], float]:
     families = text_string_to_metric_families(metrics.exposition().decode())
     samples = [sample for family in families for sample in family.samples if sample.name in (name, f"{name}_total")]
     return {tuple(sample.labels.values()): sample.value for sample in samples}
+
+
+def test_each_metric_is_set_somewhere() -> None:
+    module = sys.modules[Metrics.__module__]
+    names = {name for name, value in vars(module).items() if isinstance(value, Metric)}
+    package = Path(ajsync.__file__).parent
+    used = Counter(word for file in package.rglob("*.py") for word in re.findall(r"[A-Z_]+", file.read_text()))
+    assert {vars(module)[name] for name in names} == {*METRICS}
+    assert {name for name in names if used[name] < 2} == set()  # its definition is one
 
 
 def as_recorded() -> Metrics:
