@@ -20,6 +20,7 @@ from ajsync.cli.output.terminal import say
 from ajsync.cli.project import given
 from ajsync.cli.provenance import FilesProvenance
 from ajsync.config import Configuration
+from ajsync.dev import CONTEXT_NAME
 from ajsync.errors import AjsyncError, InvalidError, UnreachableError, UsageError
 from ajsync.reconcile.plan import Destination
 from ajsync.reconcile.reconciler import Goal, Proposal, destination_of, propose
@@ -27,7 +28,7 @@ from ajsync.safety import Opened
 from ajsync.selection import EVERYTHING, Selection
 from ajsync.text import visible
 from ajsync.transport.connection import Connection, connect
-from ajsync.transport.context import Context, context_for_server, load_context
+from ajsync.transport.context import Context, context_for_server, list_contexts, load_context
 from ajsync.transport.errors import NoClusterError
 
 T = TypeVar("T")
@@ -65,7 +66,12 @@ def chosen_context(scope: Scope, configured: str | None) -> Context:
             return context_for_server(scope.server)
         except InvalidError as error:
             raise UsageError(str(error)) from None
-    context = load_context(scope.context or configured)
+    name = scope.context or configured
+    if name == CONTEXT_NAME and name not in list_contexts():
+        raise InvalidError(
+            f"There is no NATS context {name}: 'ajsync dev' makes it, and has to run in another terminal."
+        )
+    context = load_context(name)
     check_context(context)
     return context
 

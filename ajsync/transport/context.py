@@ -260,4 +260,5 @@ def _unknown(name: str, path: Path, known: tuple[str, ...]) -> str:
         rest = f"These exist: {', '.join(known)}. Choose one with --context"
     else:
         rest = f"No context exists yet. Make it with `nats context add {name}`"
-    return f"There is no NATS context {name}: {path} does not exist. {rest}, or name a server with --server."
+    default = ", which is used where none is named" if name == DEFAULT_CONTEXT else ""
+    return f"There is no NATS context {name}{default}: {path} does not exist. {rest}, or name a server with --server."

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
-from ajsync.cli.session import run
-from ajsync.errors import AjsyncError, UnreachableError
+from ajsync.cli.options.values import Scope
+from ajsync.cli.session import chosen_context, run
+from ajsync.errors import AjsyncError, InvalidError, UnreachableError
 
 
 async def fail(*errors: Exception) -> None:
@@ -37,3 +39,17 @@ def test_of_errors_that_nobody_expects_the_first_is_raised_with_where_it_comes_f
         run(fail(error, ZeroDivisionError("second")))
     assert [entry.name for entry in raised.traceback][-1] == "each"
     assert raised.value.__context__ is cause
+
+
+@pytest.mark.parametrize(("named", "configured"), [("ajsync-dev", None), (None, "ajsync-dev")])
+def test_the_context_of_the_embedded_server_is_there_while_that_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str | None, configured: str | None
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    scope = Scope(config=None, context=named, server=None)
+    with pytest.raises(InvalidError, match="'ajsync dev' makes it, and has to run in another terminal"):
+        chosen_context(scope, configured)
+    file = tmp_path / "nats" / "context" / "ajsync-dev.json"
+    file.parent.mkdir(parents=True)
+    file.write_text('{"url": "nats://127.0.0.1:4222"}')
+    assert chosen_context(scope, configured).servers == ("nats://127.0.0.1:4222",)

@@ -97,7 +97,10 @@ def test_contexts_are_listed_by_name(folder: Path) -> None:
 
 
 def test_an_unknown_context_is_told_with_its_file_and_with_those_that_exist(folder: Path) -> None:
-    with pytest.raises(InvalidError, match=r"no NATS context AJC: .*context/AJC\.json does not exist.*context add AJC"):
+    default = (
+        r"no NATS context AJC, which is used where none is named: .*context/AJC\.json does not exist.*context add AJC"
+    )
+    with pytest.raises(InvalidError, match=default):
         load_context()
     write(folder, "prod")
     write(folder, "dev")

@@ -15,13 +15,12 @@ from ajsync.cli.options.shared import environment_option
 from ajsync.cli.options.values import Scope
 from ajsync.cli.options.var import var_option
 from ajsync.cli.output.terminal import warn
+from ajsync.dev import CONTEXT_NAME
 from ajsync.errors import ConfigurationError
 from ajsync.text import listed, plural
 
 if TYPE_CHECKING:
     from ajsync.asyncjobs.queues import QueueSettings
-
-CONTEXT_NAME = "ajsync-dev"
 
 
 @click.command()
