@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from ajsync.asyncjobs.model import Pause
 from ajsync.reconcile.plan import Plan
 from ajsync.reconcile.render import RENDERERS, RenderOptions
+from ajsync.reconcile.render.wording import pause_told, paused_rows
 from ajsync.timestamp import NANOSECONDS, to_nanoseconds
 from tests.reconcile.render.test_json import PLAN_VALIDATOR
 from tests.reconcile.samples import CREATED_AT, HOUR, NOW, delete, make_plan, ours, update
 from tests.tasks import task
 
+MALTA = ZoneInfo("Europe/Malta")
 NOW_NANOSECONDS = to_nanoseconds(NOW)
 PAUSES = (
     ("A", Pause(CREATED_AT, "ann@host", "new disks", NOW_NANOSECONDS + HOUR)),
@@ -30,8 +33,8 @@ PLAN = make_plan(
 )
 
 
-def shown(style: str, plan: Plan = PLAN) -> str:
-    return RENDERERS[style](plan, (), RenderOptions(NOW))
+def shown(style: str, plan: Plan = PLAN, **options: Any) -> str:
+    return RENDERERS[style](plan, (), RenderOptions(NOW, **options))
 
 
 def document(plan: Plan) -> dict[str, Any]:
@@ -62,7 +65,41 @@ def test_a_paused_schedule_has_no_next_fires() -> None:
     assert document(PLAN)["changes"][0]["next"] == []
 
 
+@pytest.mark.parametrize(
+    ("pause", "told"),
+    [
+        (Pause(CREATED_AT, "ann", "disks", NOW_NANOSECONDS), "until Tue 2026-11-24 06:47:30 +01:00 by ann (disks)"),
+        (Pause(CREATED_AT, "ann", ""), "since Mon 2026-11-23 15:09:53 +01:00 by ann"),
+        (Pause(CREATED_AT, "", "disks"), "since Mon 2026-11-23 15:09:53 +01:00 (disks)"),
+        (Pause(CREATED_AT, "a\n", "b\n"), r'since Mon 2026-11-23 15:09:53 +01:00 by "a\n" ("b\n")'),
+    ],
+)
+def test_a_pause_is_told_by_its_end_or_begin_in_the_zone_and_by_what_else_is_known(pause: Pause, told: str) -> None:
+    assert pause_told(pause, MALTA) == told
+
+
+def test_a_pause_has_ended_at_its_end() -> None:
+    plan = make_plan(paused=(("A", Pause(CREATED_AT, "", "", NOW_NANOSECONDS)),))
+    (ended,) = paused_rows(plan, NOW_NANOSECONDS, MALTA)
+    assert ended.startswith("A: until Tue 2026-11-24 06:47:30 +01:00; the pause has ended")
+    (lasting,) = paused_rows(plan, NOW_NANOSECONDS - 1, MALTA)
+    assert lasting == "A: until Tue 2026-11-24 06:47:30 +01:00"
+
+
+def test_a_pause_stands_out_and_what_does_not_fit_is_indented_below_its_name() -> None:
+    plan = make_plan(paused=(("A", Pause(CREATED_AT, "ann@host", "new disks in all of the machines")),), unchanged=1)
+    assert shown("text", plan, colour=True, width=64, zone=MALTA).splitlines()[-5:] == [
+        "Paused, and not resumed by an apply:",
+        "  \x1b[1;33m‖\x1b[0m A: since Mon 2026-11-23 15:09:53 +01:00 by ann@host (new",
+        "    disks in all of the machines)",
+        "",
+        "\x1b[1mNo changes: 1 schedule is up to date.\x1b[0m",
+    ]
+
+
 def test_the_text_lists_ten_and_counts_the_others() -> None:
+    ten = shown("text", make_plan(paused=tuple((f"P{number}", PAUSES[1][1]) for number in range(10))))
+    assert (ten.count("‖"), " more" in ten) == (10, False)
     many = tuple((f"P{number}", PAUSES[1][1]) for number in range(1012))
     text = shown("text", make_plan(paused=many))
     assert text.count("‖") == 10

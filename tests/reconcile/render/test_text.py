@@ -465,6 +465,29 @@ def test_what_a_go_scheduler_ignores_is_named_above_the_summary() -> None:
     ]
 
 
+def test_of_ten_schedules_of_which_a_go_scheduler_ignores_something_none_is_left_out() -> None:
+    ten = tuple((f"N{number}", ("jitter",)) for number in range(10))
+    shown = coloured(make_plan(ignored=ten), locations={"N9": Location("a.yaml", 3)}).splitlines()
+    assert shown[-4:-1] == ["  <bold yellow>!</> N8: jitter", "  <bold yellow>!</> N9: jitter  <faint>a.yaml:3</>", ""]
+
+
+def test_refusals_and_members_that_do_not_fit_are_indented_below_their_names() -> None:
+    ignored = (("LONG", ("except", "jitter", "overlap", "catchup", "catchup_window", "from", "until")),)
+    lines = text(make_plan(ignored=ignored, unchanged=1), refused=True, width=60).splitlines()
+    assert lines[-10:] == [
+        "A Go scheduler watches this bucket, and fires as if these",
+        "members were absent:",
+        "  ! LONG: except, jitter, overlap, catchup, catchup_window,",
+        "    from, until",
+        "",
+        "No changes: 1 schedule is up to date.",
+        "",
+        "This plan will not be applied:",
+        "  • 12 schedules would be deleted, more than",
+        "    safety.max_delete allows (10). Pass --allow-deletes 12.",
+    ]
+
+
 @given(st.integers(24, 120))
 def test_sentences_are_broken_at_their_spaces_where_the_terminal_ends(width: int) -> None:
     whole = text(full_plan(), refused=True, locations=full_locations())
