@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from ajsync.asyncjobs.applied import RecordedApply
+from ajsync.asyncjobs.model import Pause
 from ajsync.errors import Location
 from ajsync.reconcile.gates import loosened
 from ajsync.reconcile.impact import Impact, QueueImpact
@@ -24,6 +27,7 @@ from ajsync.safety import Safety
 from ajsync.selection import Selection
 from tests.reconcile.samples import (
     ANY_TEXTS,
+    CREATED_AT,
     HOSTILE,
     IMPACT,
     NOW,
@@ -449,3 +453,21 @@ def test_room_is_left_for_the_impact() -> None:
     plan = large_plan(5_000)
     assert "busiest minute" in markdown(plan, impact=IMPACT)
     assert units(markdown(plan, impact=IMPACT)) <= LIMIT
+
+
+def test_the_comment_is_that_of_an_environment_and_its_times_are_in_the_zone() -> None:
+    plan = make_plan(
+        create(schedule="0 6 * * *"),
+        destination=Destination("prod", "nats-prod", "tls://one"),
+        last=RecordedApply(CREATED_AT, "me"),
+        paused=(("P", Pause(CREATED_AT, "ann", "why")),),
+    )
+    shown = markdown(plan, zone=ZoneInfo("Europe/Malta"), impact=IMPACT)
+    assert shown.startswith(f"{marker('team', 'prod')}\n")
+    for told in (
+        "Last applied Mon 2026-11-23 15:09:53 +01:00",
+        "P: since Mon 2026-11-23 15:09:53 +01:00",
+        "Tue 2026-11-24 07:00 +01:00",
+        "busiest minute: 12 at Mon 2026-11-23 15:09 +01:00",
+    ):
+        assert told in shown.replace("\\", ""), told

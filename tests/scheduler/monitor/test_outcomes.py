@@ -151,7 +151,8 @@ def test_what_is_kept_of_a_schedule_does_not_grow_with_its_fires() -> None:
     outcomes = Outcomes()
     for number in range(500):
         expect(outcomes, number)
-    assert sum(outcomes.fire_of(fire_task_id("A", DUE + number * SECOND)) is not None for number in range(500)) == 8
+    followed = [number for number in range(500) if fire_task_id("A", DUE + number * SECOND) in outcomes]
+    assert followed == [*range(492, 500)]
     for number in range(500, 1000):
         expect(outcomes, number)
         see(outcomes, work("active", number))
@@ -278,6 +279,7 @@ def test_a_schedule_that_is_gone_does_not_fail_and_is_forgotten() -> None:
     there.remove("A")
     assert [name for name, _ in outcomes.failing()] == ["B"]
     assert outcomes.failing_count == 1
+    assert outcomes.all_failing() == {"B"}
     outcomes.forget(["A"])
     assert outcomes.names() == ["B"]
     assert outcomes.of("A") is None
@@ -288,9 +290,10 @@ def test_a_schedule_that_is_gone_does_not_fail_and_is_forgotten() -> None:
 
 def test_a_schedule_counts_in_the_queue_that_it_has_now() -> None:
     outcomes = Outcomes()
-    see(outcomes, work("complete", 1))
+    for name in ("A", "B"):
+        see(outcomes, work("complete", 1, name=name), name=name)
     expect(outcomes, 2, queue="REPORTS")
-    assert outcomes.counts() == {("REPORTS", "complete"): 1}
+    assert outcomes.counts() == {("REPORTS", "complete"): 1, ("EMAIL", "complete"): 1}
 
 
 def test_of_many_that_fail_the_bad_ones_are_told_before_those_that_are_tried_again() -> None:
@@ -381,7 +384,54 @@ def test_a_schedule_is_looked_up_until_that_was_done_and_again_once_something_is
     assert outcomes.uncertain(["A", "B"], DUE, unfinished=False) == ["A", "B"]
     found(outcomes, [work("complete", 1)], is_whole=True)
     assert outcomes.uncertain(["A", "B"], DUE, unfinished=False) == ["B"]
+    expect(outcomes, 2)
+    see(outcomes, work("active", 3))
+    assert outcomes.uncertain(["A"], DUE + 2 * SECOND, unfinished=True) == []
+    assert outcomes.uncertain(["A"], DUE + 2 * SECOND + 1, unfinished=False) == ["A"]
+    see(outcomes, work("complete", 2))
+    assert outcomes.uncertain(["A"], DUE + 4 * SECOND, unfinished=False) == []
+    assert outcomes.uncertain(["A"], DUE + 4 * SECOND, unfinished=True) == ["A"]
     outcomes.doubt("A")
     outcomes.doubt("B")
     assert outcomes.uncertain(["A"], DUE, unfinished=False) == ["A"]
     assert outcomes.names() == ["A"]
+
+
+def test_a_fire_after_a_success_takes_its_place_whether_it_was_expected_or_not() -> None:
+    outcomes = Outcomes()
+    go = work("complete", 0)._replace(task_id="of another")
+    ids = [
+        go.task_id,
+        *(expect(outcomes, number) for number in (1, 2)),
+        *(work("new", each).task_id for each in (3, 4)),
+    ]
+    see(outcomes, go, work("complete", 1))
+    assert [each in outcomes for each in ids] == [False, True, True, False, False]
+    see(outcomes, work("complete", 2), work("complete", 3))
+    assert [each in outcomes for each in ids] == [False, False, False, True, False]
+    see(outcomes, work(SKIPPED, 4))
+    assert tracked_as(outcomes, ids[4]) == ("A", "EMAIL", DUE + 4 * SECOND, SKIPPED)
+    found(outcomes, [], is_whole=True, open_from=0)
+    assert outcomes.uncertain(["A"], DUE + 9 * SECOND, unfinished=False) == []
+
+
+def test_schedules_in_a_state_are_counted_as_they_come_to_it_one_after_the_other() -> None:
+    outcomes = Outcomes()
+    outcomes.judged({"C": 1})
+    for state, number in (("new", 1), ("active", 1), ("complete", 1), ("complete", 2), (SKIPPED, 3)):
+        for name in ("A", "B"):
+            see(outcomes, work(state, number, name=name), name=name)
+        assert outcomes.counts() == {("EMAIL", state): 2}
+    assert outcomes.all_overdue() == {"C"}
+
+
+def test_a_success_right_after_another_ends_that_one_is_overdue() -> None:
+    outcomes = Outcomes()
+    see(outcomes, work("complete", 0))
+    outcomes.judged({"A": 5})
+    see(outcomes, work("complete", 1))
+    assert outcomes.all_overdue() == set()
+
+
+def test_nothing_is_complete_before_all_schedules_were_looked_up() -> None:
+    assert (Outcomes().is_complete, Outcomes().trouble) == (False, "")
