@@ -127,7 +127,9 @@ async def list_subjects_from(connection: Connection, stream: str, subjects: str,
 
 async def last_messages(connection: Connection, stream: str, subjects: Sequence[str]) -> dict[str, LastMessage]:
     """The last message of each subject that has one. Raises as `Connection.jetstream_request`."""
-    gets = _Gets(connection, stream, [{"last_by_subj": subject} for subject in subjects], _WINDOW)
+    # Only the subject goes through the encoder, which takes four times as long for an object.
+    questions = [f'{{"last_by_subj":{json.dumps(subject)}}}'.encode() for subject in subjects]
+    gets = _Gets(connection, stream, questions, _WINDOW)
     await gets.run()
     return {subjects[number]: message for number, message in gets.found.items()}
 
@@ -138,7 +140,7 @@ async def messages_between(connection: Connection, stream: str, first: int, last
     A sequence whose message was replaced or deleted has none. So few are asked for at once that other answers on this
     connection do not wait for long.
     """
-    gets = _Gets(connection, stream, [{"seq": sequence} for sequence in range(first, last + 1)], _FEW)
+    gets = _Gets(connection, stream, [b'{"seq":%d}' % sequence for sequence in range(first, last + 1)], _FEW)
     await gets.run()
     return [message for _, message in sorted(gets.found.items())]
 
@@ -146,10 +148,8 @@ async def messages_between(connection: Connection, stream: str, first: int, last
 class _Gets(Asking):
     """Asks many questions of STREAM.MSG.GET; `found` has the messages by the number of their questions."""
 
-    def __init__(
-        self, connection: Connection, stream: str, questions: Sequence[Mapping[str, object]], most: int
-    ) -> None:
-        """At most `most` of the questions are under way at once."""
+    def __init__(self, connection: Connection, stream: str, questions: Sequence[bytes], most: int) -> None:
+        """At most `most` of the questions, which are JSON objects, are under way at once."""
         super().__init__(connection, f"STREAM.MSG.GET.{stream}")
         self.found: dict[int, LastMessage] = {}
         self._questions = questions
@@ -170,7 +170,7 @@ class _Gets(Asking):
                 while self._to_ask and len(self._open) < self._window:
                     number = self._to_ask.popleft()
                     self._open.add(number)
-                    await self._ask(number, json.dumps(self._questions[number]).encode())
+                    await self._ask(number, self._questions[number])
                 answered = await self._wait()
                 if self._error is not None:
                     raise self._error
