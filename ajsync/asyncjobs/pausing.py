@@ -2,8 +2,7 @@
 
 A pause writes the key of the pause first, and then deletes the schedule's key. A resume writes the schedule's key
 first, and then deletes the key of the pause. Every write is a compare-and-set. If one is refused, both keys are read
-anew and the work begins again. So at any time at least one of the keys holds the value
-(docs/decisions/0010-pause.md).
+anew and the work begins again. So at any time at least one of the keys holds the value (docs/decisions/0010-pause.md).
 """
 
 from __future__ import annotations

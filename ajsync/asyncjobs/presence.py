@@ -29,7 +29,7 @@ SERVICE = "ajsync-scheduler"
 ASKED = stats_subject(SERVICE)
 """The subject by which all schedulers are asked."""
 PresenceRole = Literal["leader", "waiting", "stand-by", "starting"]
-"""What a scheduler does; `waiting`: it has won the election, and fires once a Go scheduler has surely stopped."""
+"""What a scheduler does; `waiting`: it has won the election, and fires once a Go scheduler has certainly stopped."""
 ROLES: tuple[PresenceRole, ...] = get_args(PresenceRole)
 MOST_SHOWN = 50
 """How many schedulers a presence holds."""

@@ -1,7 +1,7 @@
 """Write values as YAML as a person would: block style, plain scalars where that is safe, quotes elsewhere.
 
-A plain scalar is a string for readers of both YAML 1.2 and YAML 1.1. PyYAML's own emitter knows only YAML 1.1 and
-folds lines.
+A plain scalar is a string for readers of both YAML 1.2 and YAML 1.1. PyYAML's own emitter knows only YAML 1.1 and folds
+lines.
 """
 
 from __future__ import annotations

@@ -64,9 +64,9 @@ class _CalendarEvent:
 def read_ics(data: bytes, until: int | None = None) -> list[Span]:
     """The days of all-day events, as ranges. Other events are ignored, and so are cancelled ones.
 
-    What recurs is worked out from the year before that in which the file was written, until the day `until`, or else
-    to the end of the tenth year after the newest in the file. So the days depend on the file alone, and not on when it
-    is read. Raises ScheduleError, also without any all-day event; ImportError without icalendar.
+    What recurs is worked out from the year before that in which the file was written, until the day `until`, or else to
+    the end of the tenth year after the newest in the file. So the days depend on the file alone, and not on when it is
+    read. Raises ScheduleError, also without any all-day event; ImportError without icalendar.
     """
     events = [*_events(data)]
     whole = [event for event in events if event.all_day]

@@ -15,8 +15,8 @@ from ajsync.forge.text import Made, first_line, without_quick_actions
 from ajsync.text import one_line
 
 _AUTHOR = "github-actions[bot]"
-"""The author of comments that are written with a workflow's token. Anybody can write our marker, and the token
-may change any comment."""
+"""The author of comments that are written with a workflow's token. Anybody can write our marker, and the token may
+change any comment."""
 _BY_RUNNER = "The runner sets it in each job."
 
 

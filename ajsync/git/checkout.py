@@ -60,8 +60,8 @@ class Checkout:
     def is_dirty(self, sources: Iterable[Path]) -> bool:
         """Whether one of these files is not as the commit has it, or a YAML file of the folder is gone.
 
-        Other files of the repository do not count: what is applied does not depend on them. The files are compared
-        here and not by git, which would run the filters that a repository's configuration names.
+        Other files of the repository do not count: what is applied does not depend on them. The files are compared here
+        and not by git, which would run the filters that a repository's configuration names.
         """
         listing = self._output("ls-tree", "-r", "-z", "HEAD")
         entries = [found for line in listing.split(b"\0") if (found := _ENTRY.fullmatch(line))]

@@ -1,1 +1,1 @@
-"""The elected loop that creates the tasks when they fall due, and what shows how it does."""
+"""The elected loop that creates tasks when they fall due, and the monitor that shows how it does."""

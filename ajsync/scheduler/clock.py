@@ -1,4 +1,4 @@
-"""The clocks of a host: what a scheduler reads, whether it can be right, and whether the process was paused."""
+"""The clocks of a host: how a scheduler reads them, whether they can be right, and whether the process was paused."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ajsync.timestamp import NANOSECONDS
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Both clocks of a host: fires go by the wall clock, leases and silences by the monotonic one."""
+    """Both clocks of a host: fires follow the wall clock, leases and silences the monotonic one."""
 
     wall: Callable[[], int] = time.time_ns
-    """Gives nanoseconds since 1970; people and NTP may set it."""
+    """Returns nanoseconds since 1970; people and NTP may set it."""
     monotonic: Callable[[], float] = time.monotonic
-    """Gives seconds; it cannot be set, and stands still while the host is suspended."""
+    """Returns seconds; it cannot be set, and stands still while the host is suspended."""
 
 
 def unfit(now: int) -> str:
@@ -42,7 +42,7 @@ class Standstill:
         self._seconds = 0.0
 
     def look(self) -> float:
-        """How many seconds of pauses are not forgiven."""
+        """The seconds of pauses that are not forgiven."""
         monotonic, wall = self._looked_at
         self._looked_at = now_monotonic, now_wall = self._clock.monotonic(), self._clock.wall()
         # Only the wall clock goes on while the host is suspended.
@@ -52,6 +52,6 @@ class Standstill:
         return self._seconds
 
     def forgive(self, seconds: float) -> None:
-        """Forget so many seconds, after which this scheduler still led. A pause since then counts anew."""
+        """Forget this many seconds, after which this scheduler still led. A later pause counts anew."""
         self.look()
         self._seconds -= seconds

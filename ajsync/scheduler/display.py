@@ -1,4 +1,4 @@
-"""What the pages of the monitor show of a scheduler, and what they ask the server for."""
+"""Gathers what the pages of the monitor show of a scheduler, and asks the server for the rest."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Display:
 
     @asynccontextmanager
     async def sampling(self) -> AsyncIterator[None]:
-        """Count what happens while the block runs."""
+        """Sample the counters while the block runs."""
         job = asyncio.create_task(self._sample())
         try:
             yield
@@ -115,7 +115,7 @@ class Display:
             await asyncio.sleep(_SAMPLE_SECONDS)
 
     def _count(self) -> None:
-        """Take in the counters. What was made is counted by its leader, and heard by all others."""
+        """Take in the counters. The leader counts the tasks that it makes; all others hear of them."""
         made, missed = self._scheduler.metrics.fires()
         heard, failed = self._scheduler.metrics.heard()
         if not self._scheduler.leads:

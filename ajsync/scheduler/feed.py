@@ -1,7 +1,7 @@
-"""The feed of a term: takes what is due soon from the agenda into the ledger, and at its instant to the dispatcher.
+"""The feed of a term: takes fires from the agenda into the ledger, and hands them to the dispatcher when they are due.
 
-It looks a few seconds ahead, so that what is due is already encoded. Beside that it catches up with what was missed,
-which never delays what is due now. Each step takes some milliseconds, however much there is.
+It looks a few seconds ahead, so that a fire is encoded when it is due. It also catches up with what was missed, without
+ever delaying what is due now. Each step takes some milliseconds, however much there is to do.
 """
 
 from __future__ import annotations
@@ -32,25 +32,25 @@ from ajsync.transport.window import WINDOW
 log = logging.getLogger(__name__)
 
 AHEAD = 3 * NANOSECONDS
-"""How far a leader looks ahead: ten thousand fires take a fifth of a second to encode."""
+"""How far a leader looks ahead; encoding ten thousand fires takes a fifth of a second."""
 _SLICE = 50
-"""Fires that are encoded or handed over before the next look at the clock: some milliseconds."""
+"""How many fires are encoded or handed over before the next look at the clock, within some milliseconds."""
 _MANY = 1000
-"""Fires that take the agenda some milliseconds to give out."""
+"""How many fires the agenda gives out in some milliseconds."""
 _MOST_TO_MAKE_GOOD = 250
-"""Fires held at once to be made good."""
+"""How many fires to make good are held at once."""
 _CATCH_UP_WINDOW = WINDOW // 4
-"""Fires made good at once: what is due now has the rest of the window to itself."""
+"""How many fires are made good at once; fires that are due now have the rest of the window to themselves."""
 _CATCH_UP_UNSTORED = 4 * WINDOW
-"""While so many fires are tried again, no more are made good, because each is held in memory."""
+"""While this many fires are tried again, no more are made good, because each is held in memory."""
 _MOST_SOUGHT = 5000
-"""Fires of the previous leader that are looked for at once."""
+"""How many fires of the previous leader are looked for at once."""
 _MOST_OVERDUE = 5000
-"""More than a watermark can name. If there are more, it is held back before the first that it cannot name."""
+"""More fires than a watermark can name; it is held back before the first one that it cannot name."""
 _BACKLOG_SLEEP = NANOSECONDS // 100
 _LONGEST_SLEEP = NANOSECONDS // 2
 _CORRECTED = 3600 * NANOSECONDS
-"""A clock that is set back by more was wrong before. If it is less, the time is waited for."""
+"""A clock that is set back by more was wrong before. After a smaller step the feed waits until the time comes again."""
 
 
 class Feed:
@@ -72,10 +72,10 @@ class Feed:
         monotonic: Callable[[], float] = time.monotonic,
         unseen: Unseen | None = None,
     ) -> None:
-        """Everything due up to `reached` was fired before this term, but for what `unseen` finds missing.
+        """Everything due up to `reached` was fired before this term, except what `unseen` finds missing.
 
         The previous leader has begun nothing that was due after `begun_until`. `grace` and `catchup_window` are in
-        nanoseconds. `monotonic` gives seconds, for what may take some milliseconds at a time.
+        nanoseconds. `monotonic` gives seconds, for work that may take some milliseconds at a time.
         """
         self.reached = reached
         """Everything due up to this instant has been handed to the dispatcher."""
@@ -91,7 +91,7 @@ class Feed:
         self._unseen = unseen
         self._begun_until = begun_until
         self._looked_at = reached
-        """The fires of the agenda up to this instant are taken. When a term begins, the agenda may be ahead of it."""
+        """The fires of the agenda are taken up to this instant. When a term begins, the agenda may be ahead of it."""
         self._has_looked = False
         self._errors = ThrottledLog(log)
         self._to_start: list[InFlightFire] | None = None
@@ -109,10 +109,10 @@ class Feed:
             agenda.rewind(reached)
 
     def inherit(self, named: frozenset[tuple[str, int]] | None, gaps: tuple[tuple[int, int], ...]) -> None:
-        """Go on with what the previous leader has not settled. It had not let that go, so no policy applies.
+        """Go on with the fires that the previous leader has not settled. It had not let them go, so no policy applies.
 
-        This is what it `named` as open (None if it left no watermark). What else the agenda knows as unsettled it may
-        only have looked for. `gaps` are spans of which it did not make everything good.
+        They are those that it `named` as open (None if it left no watermark). Other fires that the agenda knows as
+        unsettled it may only have looked for. `gaps` are spans in which it did not make everything good.
         """
         now = self._clock()
         self._mind_correction(now)
@@ -122,7 +122,7 @@ class Feed:
         inherited = self._agenda.take_open()
         if not inherited:
             return
-        longest = self._grace + self._catchup_window  # it was tried for that long already
+        longest = self._grace + self._catchup_window  # they were tried for that long already
         late: list[Fire] = []
         for fire in inherited:
             if named is not None and (fire.task.name, fire.due) not in named:
@@ -132,7 +132,7 @@ class Feed:
             else:
                 self._ledger.make_good(fire)
         self._records.missed(late, "missed", "unstored", "it could not be stored in time")
-        text = "Going on with %d fires that were not settled by the leader before"
+        text = "Going on with %d fires that the previous leader had not settled"
         log.info(text, len(inherited), extra={"count": len(inherited)})
 
     def step(self, *, catch_up: bool = True) -> None:
@@ -147,12 +147,12 @@ class Feed:
         if self._ledger.to_encode(made_good=False) < _SLICE:
             given = self._agenda.advance(now + AHEAD)
             self._ledger.take(given)
-        if len(given) < _MANY:  # else this step took long enough
+        if len(given) < _MANY:  # otherwise this step took long enough
             self._encode_some(now)
-        # Some at a time, so that of ten thousand the first are written without delay.
+        # A few at a time, so that the first of ten thousand are written without delay.
         if due := self._ledger.take_due(now, _SLICE):
             self._hand_over(due, now)
-        # Something due may not be encoded yet; what is encoded is handed over in order of due instants.
+        # A fire that is due may not be encoded yet. Encoded ones are handed over in order of due instants.
         instants = [now + 1, self._ledger.first_waiting(), self._agenda.next_due()]
         self.reached = max(self.reached, min(instant for instant in instants if instant is not None) - 1)
 
@@ -173,7 +173,7 @@ class Feed:
 
     @property
     def has_backlog(self) -> bool:
-        """Whether something that was due already is still to be handed over."""
+        """Whether fires that are due already are still to be handed over."""
         return self._ledger.to_encode(made_good=True) > 0 or self._ledger.count(State.SOUGHT, State.CHECKED) > 0
 
     def progress(self, room: int) -> Progress:
@@ -194,7 +194,7 @@ class Feed:
 
     @property
     def _has_work(self) -> bool:
-        """Whether there is something to catch up with that a step would take up."""
+        """Whether a step would take up something to catch up with."""
         unseen = self._unseen is not None and self._unseen.has_work and self._has_room()
         return unseen or self._catching_up.has_work
 
@@ -213,7 +213,7 @@ class Feed:
         return to_make_good < _MOST_TO_MAKE_GOOD and self._ledger.count(State.SOUGHT) < _MOST_SOUGHT
 
     def _look_for(self, fire: Fire) -> None:
-        """Rescue a fire that its policy lets go, if the previous leader began it and did not finish it.
+        """Rescue a fire that its policy lets go if the previous leader began it and did not finish it.
 
         That leader died between task and work item, or the queue was full for longer than the grace. No worker would
         ever handle the task without its work item.
@@ -235,8 +235,8 @@ class Feed:
     def _mind_correction(self, now: int) -> None:
         """Go back if this clock, or that of the previous leader, was far ahead and no longer is.
 
-        What was fired in that time is found and not fired again. Without this, nothing would be fired until the clock
-        is there again.
+        Fires made in that time are found and not fired again. Without this, nothing would be fired until the clock has
+        caught up.
         """
         ahead = max(self._agenda.position, self._looked_at, self.reached) - now
         if ahead <= _CORRECTED:
@@ -250,10 +250,10 @@ class Feed:
         self._looked_at = self.reached = to
 
     def _look_for_gap(self, now: int) -> None:
-        """Apply the policies to what fell due long ago: after an outage, a pause, or a leap of the clock."""
+        """Apply the policies to fires that fell due long ago: after an outage, a pause, or a leap of the clock."""
         until = now - self._grace
         after = min(self._agenda.position, self._looked_at)
-        # If the agenda has not given out all that this term asked for, that is no gap.
+        # It is no gap if the agenda has not given out all that this term asked for.
         is_gap = (self._looked_at if self._has_looked else after) < until
         self._has_looked = True
         self._looked_at = max(self._looked_at, now + AHEAD)  # a clock that is set back looks at nothing twice
@@ -262,7 +262,7 @@ class Feed:
         nothing = (now - after) / NANOSECONDS
         log.warning("Nothing was fired for %.0f s; catching up", nothing, extra={"seconds": round(nothing, 3)})
         self._catching_up.begin(Gap(after, until, self._begun_until), self._agenda.entries_until(until))
-        self._agenda.skip(until, after=after)  # late news may have brought earlier fires, which are in no gap
+        self._agenda.skip(until, after=after)  # late news may have added earlier fires, which are in no gap
 
     def _may_make_good(self) -> bool:
         busy = self._ledger.count(State.CHECKED, State.QUEUED, *IN_WINDOW)
@@ -270,7 +270,7 @@ class Feed:
         return busy < _CATCH_UP_WINDOW and written < _CATCH_UP_UNSTORED
 
     def _encode_some(self, now: int) -> None:
-        # What is due now comes before what was missed long ago, and does not wait for it either.
+        # Fires that are due now come before those missed long ago, and do not wait for them either.
         made_good = not self._ledger.to_encode(made_good=False) and self._may_make_good()
         for _ in range(_SLICE):
             fire = self._ledger.next_to_encode(made_good=made_good)
@@ -283,14 +283,15 @@ class Feed:
                 self._records.unfit(fire.fire, str(error))
                 continue
             if prepared.task.deadline and prepared.task.deadline < now:
-                self._expired([fire])  # at once: years of such fires would come before what is due now
+                self._expired([fire])  # at once, or years of such fires would come before what is due now
                 continue
             self._ledger.encoded(fire, prepared)
             if self._overlap.concerns(fire.fire):
                 self._overlap.look_ahead(fire.fire)
 
     def _hand_over(self, due: list[InFlightFire], now: int) -> None:
-        """Hand over what was not withdrawn and is in time; for `overlap: skip` the previous task is looked at first."""
+        """Hand over the fires that are in time and not withdrawn; for `overlap: skip` look at the previous task
+        first."""
         expired: list[InFlightFire] = []
         to_start = self._to_start = []
         for fire in due:
@@ -310,7 +311,7 @@ class Feed:
         self._dispatcher.dispatch(to_start)
 
     def _start(self, fire: InFlightFire) -> None:
-        """Hand over a fire that may be fired: at once, or together with the others of this step."""
+        """Hand over a fire, at once or together with the others of this step."""
         if self._to_start is None:
             self._dispatcher.dispatch([fire])
         else:

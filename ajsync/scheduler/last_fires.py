@@ -1,6 +1,6 @@
-"""The outcomes of schedules: what became of the last fires of each, by computed ids, without asking a scheduler.
+"""The outcomes of schedules: looks up by computed ids, without asking a scheduler, what became of the last fires.
 
-Cost follows the trouble: of a schedule whose last task is complete, nothing but that task is looked at.
+The cost depends on the trouble: if the last task of a schedule is complete, only that task is looked at.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from ajsync.transport.messages import LastMessage
 _STEPS = (1, 1, 2, 12, LOOK_BACK - 16)
 """How many fires of one schedule are looked at in each step, the newest first."""
 _FOR_ALL = 2
-"""Steps that each schedule has whose last task has not ended: only the fire before tells whether it is late now.
+"""Steps for each schedule whose last task has not ended, because only earlier fires show whether it is late now.
 
-One whose last task has failed fails, whatever was before.
+A schedule whose last task has failed is failing, whatever came before.
 """
 _MOST_FURTHER = 5_000
-"""Looks after these steps, for all schedules together: about half a second."""
+"""How many looks follow these steps, for all schedules together: about half a second."""
 _AT_ONCE = 50
-"""Looks between two rests, for those who have other work that must not wait."""
+"""How many looks are made between two rests, for callers with other work that must not wait."""
 Rest = Callable[[], Awaitable[None]]
 _NONE_FOUND = 16
-"""After so many fires without a task, earlier ones are looked at only for `overlap: skip`."""
+"""After this many fires without a task, earlier ones are looked at only for `overlap: skip`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +45,17 @@ class LastFires:
     """The last fires of one schedule."""
 
     found: tuple[WorkOutcome, ...]
-    """Newest first, up to the last success as far as that was looked for."""
+    """Newest first, up to the last success, as far as that was looked for."""
     open_since: int = 0
-    """The first due instant whose fire has made no task and still may; 0 if there is none. It is not in `found`."""
+    """The first due instant whose fire has made no task but still may; 0 if there is none. It is not in `found`."""
     is_whole: bool = True
-    """Whether there is nothing before these, or a success is among them."""
+    """Whether these are all fires, or a success is among them."""
     waiting_since: int = 0
-    """A due instant before these whose task has not ended, and should have succeeded by now; 0 if none was found."""
+    """An earlier due instant whose task has not ended but should have succeeded by now; 0 if none was found."""
 
 
 NEVER_DUE = LastFires(())
-"""Those of a schedule that has not been due yet."""
+"""The last fires of a schedule that has not been due yet."""
 
 
 @dataclass(slots=True)
@@ -65,9 +65,9 @@ class _Search:
     task: ScheduledTask
     times: Times
     dues: Iterator[int]
-    """What was not looked at, newest first."""
+    """The due instants that were not looked at, newest first."""
     messages: dict[int, LastMessage | None] = field(default_factory=dict)
-    """The tasks' messages by the due instants that were looked at, newest first."""
+    """The messages of the tasks by the due instants that were looked at, newest first."""
     fires: list[PastFire] = field(default_factory=list)
     is_over: bool = False
     waiting_since: int = 0
@@ -86,7 +86,7 @@ class _Search:
 
     @property
     def is_failing(self) -> bool:
-        """Whether the last task that was looked at has failed: earlier ones only tell since when."""
+        """Whether the last task that was looked at has failed; earlier ones only show since when."""
         return self.fires[0].state not in ("", *UNFINISHED)
 
     @property
@@ -95,9 +95,10 @@ class _Search:
         return any(fire.state == COMPLETE for fire in self.fires)
 
     def decisive(self, now: int) -> int:
-        """The last fire that should have succeeded by now, if work waits and it was not looked at; 0 if there is none.
+        """The last fire that should have succeeded by now, if work waits and the fire was not looked at; 0 if there is
+        none.
 
-        Where fires follow one another faster than a success is due, all that was looked at may be too young to tell.
+        Where fires follow one another faster than a success is due, all fires that were looked at may be too recent.
         """
         tasks = [fire for fire in self.fires if fire.state]
         until = now - max(self.task.deadline, LEAST_WAIT)
@@ -106,7 +107,7 @@ class _Search:
         return next(previous_dues(self.times, until + 1, self.task.created_at, self.task.pauses), 0)
 
     def goes_on(self, duty: Duty) -> bool:
-        """Whether earlier fires may say more: when it succeeded last, or why no task was made."""
+        """Whether earlier fires may show more: when it last succeeded, or why no task was made."""
         if self.is_over or self.succeeded:
             return False
         if any(self.messages.values()) or self.task.settings.overlap == "skip":
@@ -122,10 +123,10 @@ async def read_outcomes(
     stored: Mapping[str, int] | None = None,
     rest: Rest | None = None,
 ) -> dict[str, LastFires]:
-    """The last fires of each schedule by its name, up to the moment of `duty`; in its pauses it was not due.
+    """The last fires of each schedule, by name, up to the moment of `duty`; during its pauses a schedule was not due.
 
-    `stored` says since when each has had its value, if that is known already. With a `rest` only some looks
-    are made before it is waited for. Raises as `Connection.jetstream_request`.
+    `stored` says since when each has had its value, if that is known already. With `rest`, it is awaited after every
+    few looks. Raises as `Connection.jetstream_request`.
     """
     previous = cache(Times.previous)  # of thousands of schedules many are due together
     searches = [
@@ -161,12 +162,12 @@ async def read_outcomes(
 
 
 def _outcomes(search: _Search, duty: Duty, stored_at: int) -> LastFires:
-    """What was found; the schedule has had its value since `stored_at`, which counts if some fire has no task."""
+    """What was found. The schedule has had its value since `stored_at`, which matters if a fire has no task."""
     task, messages = search.task, search.messages
     fires = with_skipped(search.fires, messages) if task.settings.overlap == "skip" else search.fires
     found: list[WorkOutcome] = []
     open_since = 0
-    # Some workers delete the tasks that succeed. Where a success is kept, a task that is not there was not made.
+    # Some workers delete tasks that succeed. Where a success is kept, a task that does not exist was not made.
     kept = min((fire.due for fire in fires if fire.state == COMPLETE), default=duty.now)
     for fire in fires:
         message = messages[fire.due]
@@ -179,7 +180,7 @@ def _outcomes(search: _Search, duty: Duty, stored_at: int) -> LastFires:
         elif fire.skipped_for:
             found.append(WorkOutcome(fire.due, "", SKIPPED, fire.due))
         elif fire.due <= stored_at:
-            pass  # it got its value later, so it may not have been due then
+            pass  # the schedule got its value later, so it may not have been due then
         elif duty.may_come(task.name, fire.due):
             open_since = fire.due
         else:
@@ -191,7 +192,7 @@ def _outcomes(search: _Search, duty: Duty, stored_at: int) -> LastFires:
 async def _look_up(
     connection: Connection, asked: list[tuple[_Search, int]], rest: Rest | None
 ) -> AsyncIterator[tuple[_Search, int, LastMessage | None]]:
-    """What is asked, and the message of the task of each fire."""
+    """Each instant that is asked for, with the message of its task."""
     for some in _parts(asked, rest):
         subjects = [task_subject(fire_task_id(each.task.name, due)) for each, due in some]
         found = await _messages(connection, TASKS_STREAM, subjects)
@@ -202,13 +203,13 @@ async def _look_up(
 
 
 def _parts(asked: list[tuple[_Search, int]], rest: Rest | None) -> Iterator[list[tuple[_Search, int]]]:
-    """All that is asked, or with a rest in between, some at a time."""
+    """All of `asked`, or with a rest, a few at a time."""
     most = len(asked) if rest is None else _AT_ONCE
     return (asked[start : start + most] for start in range(0, len(asked), most or 1))
 
 
 async def _messages(connection: Connection, stream: str, subjects: Sequence[str]) -> Mapping[str, LastMessage]:
-    """The last message of each subject; none if there is no such stream."""
+    """The last message of each subject; empty if there is no such stream."""
     try:
         return await last_messages(connection, stream, subjects) if subjects else {}
     except StreamNotFoundError:

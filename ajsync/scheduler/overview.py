@@ -26,7 +26,7 @@ def status_of(scheduler: Scheduler) -> Status:
     holder = scheduler.leadership.holder if scheduler.leadership else None
     taken = scheduler.term.upcoming(SHOWN) if scheduler.term is not None else []
     fires = [*taken, *scheduler.agenda.upcoming(SHOWN)]
-    # While its own key holds a value too, a schedule is active.
+    # A schedule is active while its own key holds a value, too.
     paused = sorted((name, pause) for name, pause in scheduler.pauses if name not in scheduler.agenda)
     upcoming = sorted((fire for fire in fires if fire.due > now and not fire.is_withdrawn), key=lambda fire: fire.due)
     return Status(
@@ -62,7 +62,7 @@ def status_of(scheduler: Scheduler) -> Status:
 
 
 def unhealthy(scheduler: Scheduler) -> str | None:
-    """Why the process should be restarted; None while it is healthy. A server that is away is no reason."""
+    """Why the process should be restarted; None while it is healthy. An unreachable server is no reason."""
     if scheduler.term is not None:
         asleep = time.monotonic() - scheduler.term.awake_at
         if asleep > _STOOD_STILL_SECONDS:
@@ -71,7 +71,7 @@ def unhealthy(scheduler: Scheduler) -> str | None:
 
 
 def warning(scheduler: Scheduler) -> str:
-    """What is wrong that a new process would not mend; empty if nothing is."""
+    """A problem that a new process would not mend; empty if there is none."""
     return scheduler.records.watermark_problem
 
 
@@ -84,5 +84,5 @@ def not_ready(scheduler: Scheduler) -> str | None:
     trouble = scheduler.leadership.trouble if scheduler.leadership else ""
     if trouble:
         return f"it cannot take part in the election: {cut(trouble)}"
-    # A stand-by can lead whatever is wrong with the watermark of the leader.
+    # A stand-by can lead, whatever is wrong with the leader's watermark.
     return (scheduler.records.watermark_problem if scheduler.role.leads else "") or None

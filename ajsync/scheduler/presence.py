@@ -1,6 +1,6 @@
-"""Presence: lets others find this scheduler, and looks every few seconds which others there are.
+"""Presence: lets others find this scheduler, and looks for the other ones every few seconds.
 
-It is for people and for alerts. Nothing waits for it, and no scheduler fires or stops firing because of it.
+It is for people and alerts. Nothing waits for it, and no scheduler starts or stops firing because of it.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 10.0
 _FLOODED_SECONDS = 60.0
-"""How long to wait after more answers than there can be schedulers."""
+"""How long to wait after getting more answers than there can be schedulers."""
 _AGAIN_SECONDS = 600.0
-"""After this time what the server has refused is tried again: its configuration may have changed, and it logs each."""
+"""How long to wait after a refusal: the server's configuration may change, but it logs each refusal."""
 
 
 class PresenceKeeper:
-    """Registers one scheduler, and knows which others there are."""
+    """Registers one scheduler, and knows the others."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class PresenceKeeper:
         describe: Callable[[str], SchedulerPresence],
         on_seen: Callable[[Presence], None],
     ) -> None:
-        """`describe` gives the scheduler as it is now, under the id that it gets; `on_seen` is called after a look."""
+        """`describe` gives the scheduler as it is now, for an id; `on_seen` is called after each look."""
         self._connection = connection
         self._id = uuid.uuid4().hex
         self._describe = describe
@@ -57,15 +57,15 @@ class PresenceKeeper:
 
     @property
     def presence(self) -> Presence:
-        """Who there is: this scheduler as it is now, and the others as they were at the last look."""
+        """This scheduler as it is now, and the others as they were at the last look."""
         return presence_of((self._describe(self._id), *self._others), self._more, self._trouble)
 
     def look_soon(self) -> None:
-        """Look now: the role of this scheduler has changed, and so probably that of another."""
+        """Look now, because the role of this scheduler has changed, and probably that of another one too."""
         self._soon.set()
 
     async def run(self, domain: str) -> None:
-        """Register, and look again and again, until cancelled; `domain` is the JetStream domain of the bucket."""
+        """Register, and look repeatedly, until cancelled; `domain` is the JetStream domain of the bucket."""
         service = Service(self._connection, lambda: instance_of(self._describe(self._id), domain))
         answering: asyncio.Task[None] | None = None
         try:
@@ -75,8 +75,8 @@ class PresenceKeeper:
                     answering = asyncio.create_task(service.run())
                 is_heard = await self._look(domain)
                 if reason := service.refusal():
-                    self._answering.refused(f"Others cannot see this scheduler, in whole or in part: {reason}")
-                    if answering is not None and is_heard is False:  # or the server logs each answer that it refuses
+                    self._answering.refused(f"Others cannot see this scheduler, or not all of it: {reason}")
+                    if answering is not None and is_heard is False:  # else the server logs each refused answer
                         answering.cancel()
                         answering = None
                 self._on_seen(self.presence)
@@ -87,13 +87,13 @@ class PresenceKeeper:
                 await asyncio.gather(answering, return_exceptions=True)
 
     async def _look(self, domain: str) -> bool | None:
-        """Ask who there is; whether our own answer was among those that came, None if we could not ask."""
+        """Ask for all schedulers. Returns whether our own answer was among theirs; None if we could not ask."""
         if not self._asking.now:
             return None
         try:
             found, more = await ask_schedulers(self._connection, domain)
             if not {each.id for each in self._others} <= {each.id for each in found}:
-                # One that was too slow is asked once more before it is taken for gone.
+                # A scheduler that was too slow is asked once more before it counts as gone.
                 again, more = await ask_schedulers(self._connection, domain)
                 found = [*again, *found]
         except (NotPermittedError, UnreachableError) as error:
@@ -107,7 +107,8 @@ class PresenceKeeper:
         return any(each.id == self._id for each in found)
 
     def _look_for_namesakes(self) -> None:
-        """Warn once of another scheduler with our name; of one that leads, a stand-by hears by the election's key."""
+        """Warn once of another scheduler with our name; of a leader with our name a stand-by learns from the election's
+        key."""
         name = self._describe(self._id).name
         had = self._has_namesake
         self._has_namesake = any(each.name == name and each.role != "leader" for each in self._others)
@@ -117,23 +118,23 @@ class PresenceKeeper:
 
 
 class _Allowed:
-    """Whether the server lets us do something. What it refuses is logged once, and tried again after a while."""
+    """Whether the server permits something. A refusal is logged once, and tried again after a while."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._refused: tuple[int, float] | None = None
-        """In which generation of the connection, and when."""
+        """The generation of the connection and the time of the last refusal."""
 
     @property
     def now(self) -> bool:
-        """Whether to try: it was not refused, or that was on another connection or long ago."""
+        """Whether to try: it was not refused, or the refusal was on another connection or long ago."""
         if self._refused is None:
             return True
         generation, at = self._refused
         return generation != self._connection.generation or time.monotonic() - at > _AGAIN_SECONDS
 
     def refused(self, text: str) -> None:
-        """Take in that the server refuses it; `text` says so."""
+        """Take in that the server refuses it, and log `text`."""
         if self._refused is None:
             log.warning("%s", escape(text))
         self._refused = (self._connection.generation, time.monotonic())

@@ -1,6 +1,6 @@
 """Resuming: for as long as a term lasts, bring back each schedule whose pause has ended.
 
-Every write is a compare-and-set, so it harms nothing if another leader or a command does the same.
+Every write is a compare-and-set, so it does no harm if another leader or a command does the same.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from ajsync.waiting import first_of
 log = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 5.0
-"""When to try again for a schedule that could not be resumed, or of whose resumption the watch has not told yet."""
+"""When to try again for a schedule that could not be resumed, or whose resumption the watch has not reported yet."""
 _LONGEST_SECONDS = 60.0
-"""The clock may be set while nothing is to be done."""
+"""The longest wait, because the clock may be set in the meantime."""
 
 
 class Resuming:
-    """Looks at the pauses at the instant at which the next one ends, and when one has changed."""
+    """Looks at the pauses when the next one ends, and when one has changed."""
 
     def __init__(self, bucket: ConfigurationBucket, pauses: Pauses, records: Records, clock: Callable[[], int]) -> None:
         """`clock` gives nanoseconds since 1970."""
@@ -36,7 +36,7 @@ class Resuming:
         self._records = records
         self._clock = clock
         self._tried: dict[str, float] = {}
-        """Name → when it was tried last, by the monotonic clock."""
+        """Name → when it was last tried, by the monotonic clock."""
 
     async def run(self) -> None:
         """Resume what has to be resumed, until cancelled."""

@@ -1,4 +1,4 @@
-"""The scheduler: follows the bucket, takes part in the election, and while it leads turns what is due into tasks."""
+"""The scheduler: follows the bucket, takes part in the election, and while it leads makes tasks of what is due."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ from ajsync.waiting import first_of, unless
 log = logging.getLogger(__name__)
 
 _REFRESH_ENDS_SECONDS = 0.25
-"""A refresh under way is waited for at the end of a term: its revision is needed to give the key back."""
+"""How long to wait at the end of a term for a refresh under way, whose revision is needed to give the key back."""
 
 
 class Scheduler:
@@ -122,7 +122,7 @@ class Scheduler:
         return self.role.leads
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Run until stopped; then what is under way is finished and the leadership given back."""
+        """Run until stopped; then finish the fires under way and give the leadership back."""
         settings = self.settings
         bucket = await unless(stop, self._open())
         if bucket is None:
@@ -146,7 +146,7 @@ class Scheduler:
         stored = await unless(stop, reader.read())
         if stored is None:
             return
-        if stored.watermark is not None:  # what fell due since may be ours to fire, although no ajsync scheduler ran
+        if stored.watermark is not None:  # fires since then may be ours, although no ajsync scheduler ran
             self.agenda = self._make_agenda(stored.watermark.instant)
             self.agenda.follow(stored.watermark.instant, stored.watermark.unsettled, stored.watermark.open_after)
         schedules = Schedules(self.agenda, self.records)
@@ -162,7 +162,7 @@ class Scheduler:
             on_deferred=self.records.put_off,
             clock=self.clock,
         )
-        async with asyncio.TaskGroup() as group:  # if one of them fails, all end, and the scheduler is started again
+        async with asyncio.TaskGroup() as group:  # if one fails, all end, and the scheduler is restarted
             work = (
                 watch.run(),
                 dispatcher.run(),
@@ -200,7 +200,7 @@ class Scheduler:
     ) -> None:
         assert self.leadership is not None
         settings = self.settings
-        # One for all terms, so that no acknowledgement of an earlier term fits a fire of a later one.
+        # One preparer for all terms, so that no acknowledgement of an earlier term fits a fire of a later one.
         preparer = Preparer(
             dispatcher.inbox,
             _sign(settings),
@@ -232,10 +232,10 @@ class Scheduler:
             try:
                 if term.wait > 0:
                     self._take_role(RoleState.WAITING)
-                    text = "Won the election; waiting %.1f s until a Go scheduler has surely stopped firing"
+                    text = "Won the election; waiting %.1f s until a Go scheduler has certainly stopped firing"
                     log.info(text, term.wait, extra={"leader": settings.name, "seconds": term.wait})
                 await first_of(lost, stop, timeout=term.wait)
-                if not lost.is_set() and (not stop.is_set() or term.wait == 0):  # to finish what is due, at least
+                if not lost.is_set() and (not stop.is_set() or term.wait == 0):  # at least to finish what is due
                     await self._lead(runner, term, stop)
             finally:
                 self._take_role(RoleState.STAND_BY)
@@ -279,7 +279,7 @@ class Scheduler:
         return SchedulerPresence(id, self.settings.name, role.state.value, role.since, __version__, len(self.agenda))
 
     def _watermark_written(self, watermark: Watermark, problem: str) -> None:
-        """Take in a watermark that our term has stored; `problem` is what is wrong with it, empty if nothing is."""
+        """Take in a watermark that our term has stored; `problem` says what is wrong with it, "" for nothing."""
         self.records.watermark_written(problem)
         self.metrics.set(IN_FLIGHT, len(self.term) if self.term is not None else 0)
         self._show(
@@ -319,9 +319,9 @@ class Scheduler:
             )
 
     def _follow_go_leader(self, revision: int) -> None:
-        """Catch up with nothing from the term of a Go scheduler, whose key has this revision.
+        """Leave out the fires of a Go scheduler's term from catch-up; `revision` is that of its key.
 
-        What was due within the grace is kept: an ajsync leader without a first watermark looks the same.
+        Fires within the grace are kept, because an ajsync leader without a first watermark looks the same.
         """
         self.agenda.skip(self.clock() - self.settings.grace)
         self._stand_in.go_leads(revision)

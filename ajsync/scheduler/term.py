@@ -1,4 +1,4 @@
-"""A term: what a leader does from the moment from which it may fire until it must stop.
+"""A term: what a leader does from the moment when it may fire until it must stop.
 
 It steps the feed, which fires what is due, and writes the watermark: up to when everything has been fired.
 """
@@ -34,7 +34,7 @@ from ajsync.waiting import first_of
 log = logging.getLogger(__name__)
 
 _BEGUN_AFTER_WATERMARK = 10 * NANOSECONDS
-"""How long a leader may fire after the last watermark that it could store: until its lease ends."""
+"""How long a leader may fire after the last watermark that it could store, which is until its lease ends."""
 _DRAIN_STEP_SECONDS = 0.01
 _DRAIN_SECONDS = 0.7
 """A stop by signal takes less than a second."""
@@ -64,7 +64,7 @@ class TermRunner:
         """`lost` is set when the lease is. `grace` and `catchup_window` are in nanoseconds.
 
         `skew` gives the nanoseconds by which `clock` is ahead of the server's. `on_watermark` is called with each
-        watermark that is stored, and what is wrong with it.
+        stored watermark and what is wrong with it.
         """
         self._term = term
         self._lost = lost
@@ -94,10 +94,10 @@ class TermRunner:
         )
         self._resuming = Resuming(bucket, pauses, records, clock)
         self.awake_at = time.monotonic()
-        dispatcher.still_ours(dispatcher.stood_still())  # a pause before this term does not count
+        dispatcher.still_ours(dispatcher.stood_still())  # pauses before this term do not count
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Fire until the lease is lost or `stop` is set; then finish, or give back, what is under way."""
+        """Fire until the lease is lost or `stop` is set; then finish or give back the fires under way."""
         now = self._clock()
         if unfit(now):
             return
@@ -107,7 +107,7 @@ class TermRunner:
         left = self._term.stored.watermark
         gaps = left.catching_up if left is not None and self._term.after is not None else ()
         feed.inherit(None if left is None else left.open, gaps)
-        # Before the first fire, so that a stand-by knows an ajsync leader even if it dies at once.
+        # This comes before the first fire, so that a stand-by knows an ajsync leader even if it dies at once.
         await self.watermark_writer.write()
         recheck = Recheck(
             self._connection,
@@ -151,11 +151,11 @@ class TermRunner:
 
     @property
     def writing(self) -> int:
-        """How many fires are being written, or are to be as soon as there is room."""
+        """How many fires are being written, or will be as soon as there is room."""
         return self._ledger.count(State.QUEUED, *IN_WINDOW)
 
     def upcoming(self, count: int) -> list[Fire]:
-        """The next fires, of those that this term has already taken off the agenda."""
+        """The next fires among those that this term has already taken off the agenda."""
         return self._ledger.upcoming(count)
 
     def progress(self, room: int) -> Progress:
@@ -164,7 +164,7 @@ class TermRunner:
         return self._feed.progress(room)
 
     def _make_unseen(self, now: int) -> Unseen:
-        until = min(now, self._agenda.position)  # what is due after that the agenda gives out
+        until = min(now, self._agenda.position)  # later fires come from the agenda
         term, oldest = self._term, now - self._grace
         spans = unseen_spans(term.stored.watermark, until, oldest, may_be_go=term.may_follow_go)
         look = UnseenLook(self._connection, self._agenda, spans, go_led=term.go_led, skew=self._skew)
@@ -186,13 +186,13 @@ class TermRunner:
         )
 
     async def _may_fire(self) -> bool:
-        """Whether the clock can be right, and the key is still ours."""
+        """Whether the clock can be right and the key is still ours."""
         return not unfit(self._clock()) and await self._still_ours()
 
     async def _still_ours(self) -> bool:
-        """Ask whether the key is still ours if this process may have stood still for long."""
+        """Ask whether the key is still ours if this process may have stood still for too long."""
         self.awake_at = time.monotonic()
-        while stood_still := self._dispatcher.stood_still():  # again if it stood still before the answer was read
+        while stood_still := self._dispatcher.stood_still():  # repeated if it stood still before the answer was read
             fields = {"seconds": round(stood_still, 3)}
             log.warning("Stood still for %.1f s; checking the leadership", stood_still, extra=fields)
             if not await self._leadership.check():
@@ -203,21 +203,22 @@ class TermRunner:
         return True
 
     def _settled(self, after: int, until: int) -> Iterator[Fire | None]:
-        """What fell due in (`after`, `until`] and is settled; None for a pause."""
+        """The settled fires that fell due in (`after`, `until`]; None where there may be a pause."""
         unsettled = self.progress(MOST_OPEN_BYTES).unsettled
         fires = self._agenda.between(after, until)
         return (fire for fire in fires if fire is None or (fire.task.name, fire.due) not in unsettled)
 
     async def _finish(self, feed: Feed) -> None:
-        """Finish what is due and what is under way, and leave the watermark for the next leader.
+        """Finish the fires that are due or under way, and leave the watermark for the next leader.
 
-        What fell due while this process stood still is ours too: a Go scheduler that leads next would not fire it.
+        Fires that fell due while this process stood still are ours too: a Go scheduler that leads next would not make
+        them.
         """
         until = self._clock()
         connected = self._connection.is_connected
         deadline = time.monotonic() + (_DRAIN_SECONDS if connected else 0)
         while (feed.reached < until or feed.has_backlog) and time.monotonic() < deadline and await self._may_fire():
-            feed.step(catch_up=False)  # the rest of a year is the next leader's
+            feed.step(catch_up=False)  # years of missed fires are left to the next leader
             await asyncio.sleep(_DRAIN_STEP_SECONDS)
         if self._lost.is_set():
             return

@@ -1,4 +1,4 @@
-"""Log lines about fires, and errors that are logged once in ten seconds even if they happen a thousand times a
+"""Log lines about fires, with errors logged at most once in ten seconds even if they happen a thousand times a
 second."""
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _LONGEST = 1000
 
 
 class ThrottledLog:
-    """Logs errors, and each kind of them once in ten seconds."""
+    """Logs errors, each kind at most once in ten seconds."""
 
     def __init__(self, log: logging.Logger, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` gives seconds, and cannot be set."""
@@ -27,7 +27,8 @@ class ThrottledLog:
         self._told: dict[tuple[str, ...], float] = {}
 
     def tell(self, text: str, fire: Fire | None, *about: str, **fields: str) -> None:
-        """Log `text` with the fields of `fire` and `fields`, unless an error `about` the same was logged just now."""
+        """Log `text` with the fields of `fire` and `fields`, unless an error `about` the same thing was logged just
+        now."""
         now, about = self._clock(), tuple(map(cut, about))
         if about in self._told and now - self._told[about] < _AGAIN_AFTER_SECONDS:
             return
@@ -39,7 +40,7 @@ class ThrottledLog:
 
 
 def fire_fields(fire: Fire, **more: str) -> dict[str, str]:
-    """The fields, as `extra=`, of a line about a fire: cut, but not escaped as the line itself is.
+    """The `extra=` fields of a line about a fire: cut, but not escaped as the line itself is.
 
     docs/monitoring.md lists all fields.
     """

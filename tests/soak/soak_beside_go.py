@@ -324,7 +324,9 @@ def _why_lost(due: int, terms: Sequence[tuple[int, int]], members: dict[str, Mem
     if not any(start <= due <= until for start, until in terms):
         return ""
     ours = [members[name] for name in ("o1", "o2")]
-    if not any(due < at <= due + GRACE + LOOK for member in ours for at in _said(member, "Of what fell due while")):
+    if not any(
+        due < at <= due + GRACE + LOOK for member in ours for at in _said(member, "Of the fires that fell due while")
+    ):
         return "no scheduler of ours looked within the grace"
     for member in ours:
         for at, reason in _doubts(member):

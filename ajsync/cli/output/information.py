@@ -91,7 +91,7 @@ def _leadership(found: Information) -> Iterator[str]:
         why = "it is of an older release, may not be seen, or has just ended"
         yield from told(f"The scheduler {name} leads, as the election says, and does not answer: {why}.", "update")
     if presence.trouble:
-        yield from told(f"Which others there are is not known. {one_line(presence.trouble)}", "update")
+        yield from told(f"The other schedulers are not known. {one_line(presence.trouble)}", "update")
     elif presence.lacks_stand_by:
         yield from told(NO_STAND_BY, "update")
     for each in presence.namesakes:

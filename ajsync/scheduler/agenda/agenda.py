@@ -1,12 +1,12 @@
-"""The agenda: which schedule is due when. Pure: time is an argument, and no fire is given out twice unless asked for.
+"""The agenda: which schedule is due when. Pure: time is an argument. No fire is given out twice unless asked for.
 
-Schedules with the same times share one timetable, whose next instant is computed once and waits in a heap.
+Schedules with the same times share one timetable; its next instant is computed once and kept in a heap.
 
 What is due follows from the history of the bucket alone, so every scheduler that has seen the same history gives out
-the same fires. A value is due at its instants after the moment in which it was stored, up to and including the moment
-in which it was replaced or deleted.
+the same fires. A value is due at its instants after the moment when it was stored, up to and including the moment when
+it was replaced or deleted.
 
-No call searches more than some hundred instants, however many schedules there are and however long the gap is. Later
+No call searches more than a few hundred instants, however many schedules there are and however long the gap is. Later
 calls do the rest.
 """
 
@@ -25,16 +25,16 @@ from ajsync.timestamp import NANOSECONDS
 __all__ = ["FOREVER", "Agenda", "AgendaEntry", "Fire"]
 
 CAME_BACK_WITHIN = 60 * NANOSECONDS
-"""An entry that is deleted and comes back within this time, with its old time of creation, goes on where it was: beside
-a Go scheduler, an update is a delete and a create. One that comes back from a pause says so, and begins anew."""
+"""An entry that is deleted and comes back within this time, with its old creation time, goes on where it was: beside a
+Go scheduler, an update is a delete and a create. An entry that comes back from a pause says so, and begins anew."""
 _PAUSE_AFTER = 100
-"""Groups searched between two pauses."""
+"""How many groups are searched between two pauses."""
 _GIVEN_AT_ONCE = 2000
-"""Fires given out in one call; those of the last instant may exceed it."""
+"""How many fires one call gives out; those of the last instant may exceed it."""
 
 
 class Agenda:
-    """Gives out each fire once, in the order in which they are due, unless it is told to go back."""
+    """Gives out each fire once, in the order in which fires are due, unless it is told to go back."""
 
     def __init__(
         self,
@@ -43,10 +43,10 @@ class Agenda:
         look_back: int = FOREVER,
         on_next: Callable[[Iterable[AgendaEntry], int], None] = lambda _entries, _due: None,
     ) -> None:
-        """`look_back` (nanoseconds) is how long before a value ended its fires still matter.
+        """`look_back`, in nanoseconds, is for how long the fires of a value that ended still matter.
 
         The catch-up window of a value, if it has one, is added to that. `on_next` is called with entries that are due
-        together, and when they are due next, once that is found; the entries may change until it looks at them.
+        together and their next due instant when that is found; the entries may change until it looks at them.
         """
         self.position = position
         """Everything due at or before this instant has been given out."""
@@ -57,16 +57,18 @@ class Agenda:
         """Name → value and time of deletion of an entry that may come back."""
         self._groups: dict[Times, Group] = {}
         self._heap: list[tuple[int, int, Group]] = []
-        """Each group by when it is due next. If the position has passed that, the next instant is still to be found."""
+        """A heap of groups by their next due instant. If the position has passed that, the next one is still to be
+        found."""
         self._kept: list[AgendaEntry] = []
-        """Entries that ended, and were due at a time of which a leader may not have made everything good."""
+        """Entries that ended, and had fires that a leader may not have made good."""
         self._open: dict[str, dict[int, Fire | None]] = {}
-        """By name and instant what the leader has not settled; None while its entry counts or is not known."""
+        """The entries of fires that the leader has not settled, by name and instant; None while the entry counts or is
+        not known."""
         self._open_after: int | None = None
         """After this instant there may be more fires that the leader has not settled."""
         self._serial = count()
         self._runs = AgendaRuns(self._serial)
-        """The fires outside of groups."""
+        """The fires that are outside the groups."""
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -75,41 +77,41 @@ class Agenda:
         return name in self._entries
 
     def entries(self) -> Iterator[AgendaEntry]:
-        """The entries that count now."""
+        """The current entries."""
         return iter(self._entries.values())
 
     def entry(self, name: str) -> AgendaEntry | None:
-        """The entry that counts now for a name; None if there is none."""
+        """The current entry of a name; None if there is none."""
         return self._entries.get(name)
 
     def task(self, name: str) -> ScheduledTask | None:
-        """The value that counts now for a name; None if there is none."""
+        """The current value of a name; None if there is none."""
         entry = self._entries.get(name)
         return None if entry is None else entry.task
 
     def names(self) -> list[str]:
-        """The names of the entries that count now."""
+        """The names of the current entries."""
         return [*self._entries]
 
     def next_of(self, name: str) -> int | None:
-        """When a schedule is due next after the position, as it was searched last; None if there is none."""
+        """When a schedule is due next after the position, according to the last search; None if it is not due again."""
         entry = self._entries.get(name)
         return None if entry is None else self._groups[entry.times].due
 
     def tasks(self) -> dict[str, ScheduledTask]:
-        """The values that count now, by name."""
+        """The current values by name."""
         return {name: entry.task for name, entry in self._entries.items()}
 
     def entries_until(self, until: int) -> list[AgendaEntry]:
-        """The entries that count now, and those that were replaced or deleted with something still to fire by then."""
+        """The current entries, and the replaced or deleted ones that still have something to fire by then."""
         return [*self._entries.values(), *self._ended(until)]
 
     def _ended(self, until: int = FOREVER) -> Iterable[AgendaEntry]:
-        """The entries that were replaced or deleted with something still to fire by then."""
+        """The replaced or deleted entries that still have something to fire by then."""
         return {id(entry): entry for entry in chain(self._runs.ended(until), self._kept)}.values()
 
     def load(self, task: ScheduledTask, stored_at: int) -> None:
-        """Take in a value that was there before this agenda, which gives out none of its fires up to the position.
+        """Take in a value that existed before this agenda. Its fires up to the position are not given out.
 
         Raises ScheduleError.
         """
@@ -118,8 +120,8 @@ class Agenda:
     def put(self, task: ScheduledTask, stored_at: int) -> None:
         """Take in the value that was stored for a name at this instant, new or changed. Raises ScheduleError.
 
-        What is due after that instant is given out even if the position has passed it, because the news may be late.
-        After an error the name has no entry any more.
+        Fires after that instant are given out even if the position has passed it, because the news may be late. After
+        an error the name no longer has an entry.
         """
         came_back = self._deleted.pop(task.name, None)
         self._leave_out_pauses(task, stored_at)
@@ -135,7 +137,7 @@ class Agenda:
             self._runs.add(entry, since, self.position)
             first = entry.times.next(since) or FOREVER
             self._on_next((entry,), first)
-            if first < self.position:  # of what is later than an update takes, the first is enough
+            if first < self.position:  # of fires later than an update takes, the first is enough
                 for due in entry.times.between(first, min(since + CAME_BACK_WITHIN, self.position)):
                     self._on_next((entry,), due)
 
@@ -148,9 +150,9 @@ class Agenda:
         return True
 
     def between(self, after: int, until: int) -> Iterator[Fire | None]:
-        """What was due in (`after`, `until`] by the values that count now; changes meanwhile may be left out.
+        """What was due in (`after`, `until`] by the current values; changes during the iteration may be left out.
 
-        None is for a pause: there may be little to find in ten thousand schedules.
+        It yields None where the caller may pause, because there may be little to find in ten thousand schedules.
         """
         for number, group in enumerate(list(self._groups.values()), 1):
             if number % _PAUSE_AFTER == 0:
@@ -169,9 +171,9 @@ class Agenda:
         return min(instants, default=None)
 
     def upcoming(self, count: int) -> list[Fire]:
-        """The next `count` fires, without giving them out; if too many are due at one instant, any of those.
+        """The next `count` fires, without giving them out; if too many are due at one instant, any of them.
 
-        After a long gap it takes a few calls until all are seen.
+        After a long gap it takes a few calls to see all of them.
         """
         self._search_some()
         heap: list[tuple[int, int, Group | Stretch]] = [*self._runs.upcoming(count)]
@@ -188,9 +190,9 @@ class Agenda:
         return fires[:count]
 
     def advance(self, until: int) -> list[Fire]:
-        """What is due up to `until` and not given out, in order of instant and name; the position moves there.
+        """The fires due up to `until` that were not given out, in order of instant and name; the position moves there.
 
-        If that is very much, it is only the first part, and the position moves less far; call it again.
+        If there are very many, only the first part is returned, and the position moves less far. Then call it again.
         """
         fires = self._runs.take(until)
         if self._search_some():
@@ -200,15 +202,16 @@ class Agenda:
         return fires
 
     def overdue(self, until: int) -> Iterator[Fire]:
-        """What is due up to `until` and was not given out although the position has passed it: late news brought it."""
+        """The fires due up to `until` that were not given out although the position has passed them, because news came
+        late."""
         return self._runs.peek(min(until, self.position))
 
     def give_back(self, fires: Iterable[Fire]) -> None:
-        """Take back fires that were given out and not fired. They are due again, whatever the position is."""
+        """Take back fires that were given out and not fired. They will be given out again, whatever the position is."""
         self._runs.give_back(fires)
 
     def skip(self, until: int, *, after: int = -1, but_after: int | None = None) -> None:
-        """Give out none of what is due after `after` and at or before `until`.
+        """Skip the fires that are due after `after` and at or before `until`.
 
         Entries that ended after `but_after` are kept for `entries_until`.
         """
@@ -227,9 +230,10 @@ class Agenda:
         self._kept = list(kept.values())
 
     def follow(self, instant: int, unsettled: Collection[tuple[str, int]], open_after: int | None = None) -> None:
-        """Take in how far another has come: of the fires due at or before `instant`, only `unsettled` are still open.
+        """Take in how far another scheduler has come: of the fires due at or before `instant`, only `unsettled` are
+        open.
 
-        These are names and due instants; `take_open` gives them out. After `open_after` there may be more.
+        `unsettled` has names and due instants; `take_open` gives these fires out. After `open_after` there may be more.
         """
         before, self._open = self._open, {}
         for name, due in unsettled:
@@ -243,7 +247,7 @@ class Agenda:
     def take_open(self) -> list[Fire]:
         """Give out the unsettled fires that `follow` took in, in order of instant and name.
 
-        An instant for which no value is known is no fire.
+        An instant for which no value is known is left out.
         """
         for name in self._open.keys() & self._entries.keys():
             self._keep_open(self._entries[name])
@@ -254,7 +258,7 @@ class Agenda:
         return fires
 
     def rewind(self, to: int) -> None:
-        """Give out once more what is due after `to`."""
+        """Give out again what is due after `to`."""
         for name, dues in self._open.items():
             self._open[name] = {due: fire for due, fire in dues.items() if fire is not None or due <= to}
         self._runs.rewind(to)
@@ -275,9 +279,10 @@ class Agenda:
         return entry
 
     def _leave_out_pauses(self, task: ScheduledTask, stored_at: int) -> None:
-        """End the old value for each pause that the new one remembers and nobody has told of.
+        """End the old value for each pause that the new value remembers and the watch has not reported.
 
-        A scheduler that was cut off for a while, or for which the bucket no longer held the delete, learns of it here.
+        A scheduler that was cut off for a while, or came when the bucket no longer held the delete, learns of pauses
+        here.
         """
         entry = self._entries.get(task.name)
         if entry is None or task.pauses == entry.task.pauses:
@@ -289,7 +294,7 @@ class Agenda:
                 self._runs.add(entry, entry.since, self.position)
 
     def _end(self, name: str, at: int) -> AgendaEntry | None:
-        """End the entry of a name. What it was due before and is not given out yet stays."""
+        """End the entry of a name. Earlier fires of it that are not given out yet stay."""
         entry = self._entries.pop(name, None)
         if entry is None:
             return None
@@ -303,14 +308,14 @@ class Agenda:
         return entry
 
     def _keep_open(self, entry: AgendaEntry) -> None:
-        """Remember an entry for the unsettled fires that are its own."""
+        """Remember an entry for those of the unsettled fires that belong to it."""
         dues = self._open.get(entry.task.name, {})
         for due, fire in dues.items():
             if fire is None and entry.is_due(due):
                 dues[due] = Fire(due, entry)
 
     def _advance_groups(self, until: int, fires: list[Fire]) -> None:
-        """Add what groups have up to `until`, or the first part of it, and move the position there."""
+        """Add the fires of groups up to `until`, or the first part of them, and move the position there."""
         effort, last = 0, -1
         given: list[tuple[int, int, Group]] = []
         while self._heap and self._heap[0][0] <= until:
@@ -335,7 +340,7 @@ class Agenda:
         self.position = max(self.position, until)
 
     def _search_some(self) -> bool:
-        """Search when the groups that the position has passed are due next; False if some are left."""
+        """Find the next instants of the groups that the position has passed; False if some groups are left."""
         effort = 0
         self._drop_empty()
         while self._heap and self._heap[0][0] <= self.position:
@@ -348,7 +353,7 @@ class Agenda:
         return True
 
     def _next(self, group: Group, after: int, fires: bool = True) -> int:
-        """Find when a group is due next; if it had no `fires` at `after`, when it may have some."""
+        """Find when a group is due next, or if it had no `fires` at `after`, when it may have some."""
         group.due = group.next(after) if fires else group.following(after)
         self._on_next(group.members.values(), group.due)
         return group.due

@@ -1,7 +1,7 @@
 """Catch-up: what becomes of the fires that were due while no scheduler led. Pure.
 
-Everything that is late by no more than the grace is fired, so a change of leaders loses nothing. What is older follows
-the policy of its schedule, within its window. Nothing is listed before it is needed, because a gap may be years long.
+Fires that are late by no more than the grace are always fired, so a change of leaders loses nothing. Older ones follow
+the policy of their schedule, within its window. No fire is listed before it is needed, because a gap may be years long.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ class Gap:
     after: int
     """Up to this instant everything was fired."""
     until: int
-    """After this instant everything is fired, whatever the policy: now, less the grace."""
+    """After this instant everything is fired, whatever the policy: now minus the grace."""
     begun_until: int = 0
     """The previous leader has begun nothing that was due after this instant."""
     window_until: int | None = None
-    """The instant from which windows reach back, if it is not the end of the gap."""
+    """The instant from which windows reach back; None for the end of the gap."""
 
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """What one schedule missed in a gap. A span is the time after its first instant, up to and including the second."""
+    """What one schedule missed in a gap. A span is the time after its first instant, up to and including its second."""
 
     entry: AgendaEntry
     all_of: Span
-    """With the policy `all`, the span of which everything is made good; empty otherwise."""
+    """With the policy `all`, the span in which every fire is made good; empty otherwise."""
     latest: int | None
     """With the policy `latest`, the one instant that is made good."""
     looked_for: Span
-    """The span of which everything else is looked for, because the previous leader may have begun it."""
+    """The span in which all other fires are looked for, because the previous leader may have begun them."""
     made_good: int
     """How many fires are made good."""
     let_go: int
@@ -55,7 +55,7 @@ class Missed:
 
 
 def catch_up(entry: AgendaEntry, gap: Gap, window: int) -> Missed:
-    """What `entry` missed in `gap`; `window` (nanoseconds) counts for an entry without a window of its own."""
+    """What `entry` missed in `gap`; `window`, in nanoseconds, is for an entry without a window of its own."""
     settings, times = entry.task.settings, entry.times
     since, until = max(gap.after, entry.since), min(gap.until, entry.until)
     window_until = gap.until if gap.window_until is None else gap.window_until

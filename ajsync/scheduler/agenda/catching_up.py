@@ -1,7 +1,8 @@
-"""Catching up: gives out, in slices and in order, what a term makes good of the gaps that it found.
+"""Catching up: gives out, in slices and in order, the fires of gaps that a term makes good.
 
-What is due now must not wait for it, so a slice ends after some milliseconds. No more is held than will soon be fired:
-neither years of a schedule that is due each minute nor ten thousand schedules hold up the loop or fill the memory.
+Fires that are due now must not wait for it, so a slice ends after some milliseconds. Only fires that are made good soon
+are held in memory, so neither years of a schedule that is due each minute nor ten thousand schedules hold up the loop
+or fill the memory.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _SLICE_SECONDS = 0.005
 
 
 class _Round:
-    """One gap: first a look at each entry, then what they missed, in order of due instants."""
+    """One gap: first each entry is looked at, then the fires that they missed follow in order of due instants."""
 
     def __init__(self, gap: Gap, entries: Iterable[AgendaEntry], serial: Iterator[int]) -> None:
         self.gap = gap
@@ -42,12 +43,12 @@ class _Round:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing is left."""
+        """Whether nothing is left to give out."""
         return not self._entries and not self._heap
 
     @property
     def reached(self) -> int:
-        """Everything due up to this instant was given out."""
+        """The instant up to which everything was given out."""
         if self._entries:
             return self.gap.after
         return self._heap[0][0] - 1 if self._heap else self.gap.until
@@ -73,7 +74,7 @@ class _Round:
         heapq.heapify(self._heap)
 
     def left(self) -> Iterator[AgendaEntry]:
-        """The entries that have something left."""
+        """The entries that still have something to give out."""
         yield from self._entries
         yield from (item[3] for item in self._heap)
 
@@ -84,7 +85,7 @@ class _Round:
 
 
 class CatchingUp:
-    """What one term catches up with: one gap after the other."""
+    """Catches up with the gaps of one term, one after the other."""
 
     def __init__(
         self,
@@ -96,7 +97,7 @@ class CatchingUp:
         let_go: Callable[[int], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`window` (nanoseconds) counts for schedules without a window of their own.
+        """`window`, in nanoseconds, is for schedules without a window of their own.
 
         `make_good` takes the next fire to make good, and `look_for` the next that the previous leader may have begun,
         while `has_room` returns True. `let_go` is called with the number of fires that the policies let go.
@@ -111,7 +112,7 @@ class CatchingUp:
         self._serial = count()
         self._window_until = 0
         self.until = 0
-        """The end of the gap of which something was given out last."""
+        """The end of the gap from which a fire was last given out."""
 
     @property
     def goes_on(self) -> bool:
@@ -129,7 +130,7 @@ class CatchingUp:
         self._window_until = gap.until if gap.window_until is None else gap.window_until
 
     def step(self) -> None:
-        """Go on for a slice."""
+        """Give out one slice."""
         began = self._clock()
         while self.has_work:
             self._go_on(self._rounds[0])
@@ -137,11 +138,11 @@ class CatchingUp:
                 break
 
     def open_gaps(self) -> tuple[Span, ...]:
-        """The spans of which not everything is given out."""
+        """The spans in which some fires are not given out yet."""
         return tuple((each.reached, each.gap.until) for each in self._rounds if each.reached < each.gap.until)
 
     def ended_entries(self) -> list[AgendaEntry]:
-        """The entries with something left that the bucket does not hold any more."""
+        """The entries with fires left whose values the bucket no longer holds."""
         return [entry for each in self._rounds for entry in each.left() if entry.ended]
 
     def set_back(self, to: int) -> None:
@@ -175,5 +176,5 @@ class CatchingUp:
     def _tell(self, current: _Round) -> None:
         self._let_go(current.let_go)
         fields = {"made_good": current.made_good, "let_go": current.let_go}
-        text = "Of what was missed %d fires are made good, and %d let go by their policies"
+        text = "Of the missed fires %d are made good, and %d are let go by their policies"
         log.info(text, current.made_good, current.let_go, extra=fields)

@@ -1,4 +1,4 @@
-"""Parked values: the old values of schedules that an update has deleted and not created again yet. Pure.
+"""Parked values: the old values of schedules that an update has deleted and not yet created again. Pure.
 
 Beside a Go scheduler, an update is a delete and a create, up to 15 s apart, or more if the apply was interrupted. The
 journal of that apply holds the old value, which counts until the new one is there.
@@ -12,18 +12,18 @@ from ajsync.errors import StoredValueError
 
 
 class Parked:
-    """The journals of a bucket, and which of their schedules are away."""
+    """The journals of a bucket, and which of their schedules are deleted at the moment."""
 
     def __init__(self) -> None:
         self._journals: dict[str, dict[str, ScheduledTask]] = {}
-        """Owner → name → value before the update."""
+        """Owner → name → the value before the update."""
         self._away: set[str] = set()
 
     def see(self, owner: str, data: bytes | None) -> list[str]:
         """Take in the journal of `owner` as it is now; None if it is gone.
 
-        Returns the schedules that are away and in no journal any more, which will not come back. A journal that cannot
-        be read parks nothing; the next apply says what is wrong with it.
+        Returns the deleted schedules that are no longer in any journal, so will not come back. A journal that cannot be
+        read parks nothing; the next apply says what is wrong with it.
         """
         try:
             steps = () if data is None else decode_journal(owner, data)
@@ -37,7 +37,7 @@ class Parked:
         return gone
 
     def value(self, name: str) -> ScheduledTask | None:
-        """The value that counts while the schedule is away; None if no update is under way."""
+        """The value that counts while the schedule is deleted; None if no update is under way."""
         for values in self._journals.values():
             if name in values:
                 return values[name]
@@ -48,13 +48,13 @@ class Parked:
         return [value for values in self._journals.values() for value in values.values()]
 
     def leave(self, name: str) -> None:
-        """The schedule was deleted by the update."""
+        """Take in that the update has deleted the schedule."""
         self._away.add(name)
 
     def is_away(self, name: str) -> bool:
-        """Whether the schedule was deleted by the update, and counts with its old value."""
+        """Whether the update has deleted the schedule, so that its old value counts."""
         return name in self._away
 
     def come_back(self, name: str) -> None:
-        """The schedule is there again, or was deleted for good."""
+        """Take in that the schedule exists again, or was deleted for good."""
         self._away.discard(name)

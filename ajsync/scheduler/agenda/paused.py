@@ -1,4 +1,4 @@
-"""The pauses of a bucket, as its watch tells of them: which schedules are paused, and until when. Pure."""
+"""The pauses of a bucket, as its watch reports them: which schedules are paused, and until when. Pure."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from ajsync.asyncjobs.pause import decode_pause
 from ajsync.errors import StoredValueError
 
 _UNREADABLE = Pause(0, "", "")
-"""What the key of a newer ajsync holds, or of a stranger. Its schedule is not there, so it does not fire."""
+"""Stands in for a value that a newer ajsync or another program wrote. Its schedule has no key, so it does not fire."""
 
 
 class Pauses:
-    """What the keys of pauses hold; a schedule whose own key holds a value is active all the same."""
+    """What the keys of pauses hold; a schedule whose own key holds a value is active nonetheless."""
 
     def __init__(self) -> None:
         self._pauses: dict[str, Pause] = {}
         self._tasks: dict[str, ScheduledTask] = {}
-        """The schedules of those that can be read."""
+        """The schedules of the pauses that can be read."""
         self.on_change: Callable[[], None] = lambda: None
         """Called after each change."""
 

@@ -1,6 +1,6 @@
-"""Runs: fires of single entries, apart from their groups and in order of their due instants. Pure, as the agenda is.
+"""Runs: fires of single entries, apart from their groups and in order of their due instants. Pure, like the agenda.
 
-An entry has one if it ended, if the news of it came late, or if a fire of it was given back.
+An entry has a run if it ended, if the news of it came late, or if one of its fires was given back.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ class AgendaRuns:
     """Stretches of fires in the order in which they are due."""
 
     def __init__(self, serial: Iterator[int]) -> None:
-        """`serial` tells apart what is due at one instant, here and among the groups of the same agenda."""
+        """`serial` distinguishes what is due at one instant, here and among the groups of the same agenda."""
         self._heap: list[tuple[int, int, Stretch]] = []
-        """Each by an instant before which it has no fire."""
+        """A heap of runs, each by an instant before which it has no fire."""
         self._serial = serial
 
     def entries(self) -> Iterator[AgendaEntry]:
-        """The entry of each run; one that has several runs comes several times."""
+        """The entry of each run; an entry with several runs comes several times."""
         return (run.entry for _, _, run in self._heap)
 
     def ended(self, until: int) -> Iterator[AgendaEntry]:
-        """The same of entries that were replaced or deleted, with something still to fire by `until`."""
+        """The replaced or deleted entries that still have something to fire by `until`."""
         return (run.entry for due, _, run in self._heap if due <= until and run.entry.ended)
 
     def add(self, entry: AgendaEntry, after: int, until: int) -> None:
-        """Add what an entry has after one instant, up to and including another."""
+        """Add the fires of an entry after one instant, up to and including another."""
         if after < until:
             heapq.heappush(self._heap, (after + 1, next(self._serial), Stretch(entry, until)))
 
@@ -52,7 +52,7 @@ class AgendaRuns:
         return ((run.next(first - 1), serial, run) for first, serial, run in heapq.nsmallest(count, self._heap))
 
     def take(self, until: int) -> list[Fire]:
-        """Give out what there is up to `until`, or the first part of it."""
+        """Give out the fires up to `until`, or the first part of them."""
         fires: list[Fire] = []
         effort = 0
         while self._heap and self._heap[0][0] <= until and effort < EFFORT:
@@ -64,7 +64,7 @@ class AgendaRuns:
         return fires
 
     def peek(self, until: int) -> Iterator[Fire]:
-        """What there is up to `until`, without giving it out."""
+        """The fires up to `until`, without giving them out."""
         if self._heap and self._heap[0][0] <= until:
             for first, _, run in self._heap:
                 due = run.next(first - 1)
@@ -85,7 +85,7 @@ class AgendaRuns:
         heapq.heapify(self._heap)
 
     def rewind(self, to: int) -> None:
-        """Drop what is due after `to` by entries that count now, since their groups give it out again."""
+        """Drop the fires of current entries after `to`, because their groups give them out again."""
         for _, _, run in self._heap:
             if not run.entry.ended:
                 run.until = min(run.until, to)
@@ -93,7 +93,7 @@ class AgendaRuns:
         heapq.heapify(self._heap)
 
     def leave_out(self, fires: Iterable[Fire]) -> None:
-        """Drop these fires, which late news of their values may have brought again."""
+        """Drop these fires, which may have been added again by late news of their values."""
         names = {entry.task.name for entry in self.entries()}
         for fire in fires:
             if fire.task.name in names:

@@ -1,4 +1,4 @@
-"""The schedules that the bucket holds, as its watch tells of them: into the agenda, or onto the list of problems."""
+"""Puts the schedules that the watch of the bucket reports into the agenda, or onto the list of problems."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from ajsync.transport.watch import KeyChange
 log = logging.getLogger(__name__)
 
 WATCHED = (f"{SCHEDULE_SUBJECT}*", f"{JOURNAL_SUBJECT}*", f"{PAUSE_SUBJECT}*")
-"""What of the bucket a scheduler follows."""
+"""The keys of the bucket that a scheduler follows."""
 _TOLD_AT_START = 100
 """The most schedules that are logged by name while the bucket is read for the first time."""
 _OLD_NEWS = 3600 * NANOSECONDS
-"""A value that was stored longer ago and appears only now comes from a backup, and fires nothing in retrospect."""
+"""A value that was stored longer ago and appears only now comes from a backup, and fires nothing for the past."""
 
 
 class Schedules:
@@ -59,7 +59,7 @@ class Schedules:
                 self._parked.come_back(name)
                 before = self._agenda.task(name)
                 self._put(name, seen, seen.data)
-                if before is not None:  # only now, so that counters go on if the new value has the same queue and type
+                if before is not None:  # last, so that the counters go on if the new value has the same queue and type
                     self._records.forget(before)
             elif not self._park(name):
                 self._parked.come_back(name)
@@ -67,7 +67,7 @@ class Schedules:
         self._records.schedules(len(self._agenda))
 
     def all_loaded(self) -> None:
-        """The bucket was read for the first time."""
+        """Take in that the bucket was read for the first time."""
         self._loading = False
         self._load_parked()
         if self._told > _TOLD_AT_START:

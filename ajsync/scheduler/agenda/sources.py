@@ -10,9 +10,10 @@ from ajsync.asyncjobs.model import ScheduledTask
 
 FOREVER = 2**63 - 1
 EFFORT = 1000
-"""Searches in one call, which take some milliseconds: one for each next instant of an interval, five for others."""
+"""The effort of one call, which takes some milliseconds: 1 for the next instant of an interval, 5 for that of
+others."""
 _TURNS = 10
-"""A search rarely meets more than one of the turns of a season; at worst it meets half of them."""
+"""A search rarely crosses more than one boundary of a season; at worst it crosses half of them."""
 
 
 @dataclass(slots=True, eq=False)
@@ -22,9 +23,9 @@ class AgendaEntry:
     task: ScheduledTask
     times: Times
     since: int
-    """Nothing is due at or before this instant."""
+    """It has no fires at or before this instant."""
     until: int = FOREVER
-    """Nothing is due after this instant: the entry was replaced or deleted then."""
+    """It has no fires after this instant, when the entry was replaced or deleted."""
 
     @property
     def ended(self) -> bool:
@@ -55,7 +56,7 @@ class Fire:
 
 
 def _effort(times: Times) -> int:
-    """The cost of a search for the next instant: fields take more than an interval, and a season with many days too."""
+    """The cost of a search for the next instant: fields and seasons with many days cost more than an interval."""
     turns = 0 if times.season is None else len(times.season.turns)
     return (1 if times.timetable.is_every else 5) + turns // _TURNS
 
@@ -67,7 +68,7 @@ class Group:
     times: Times
     members: dict[str, AgendaEntry] = field(default_factory=dict)
     due: int = FOREVER
-    """When it is due next, as it was searched last."""
+    """When it is due next, according to the last search."""
 
     @property
     def effort(self) -> int:
@@ -75,7 +76,7 @@ class Group:
         return _effort(self.times)
 
     def counting(self, due: int) -> Iterator[Fire]:
-        """The fires of those members that count by then."""
+        """The fires at this instant of the members that count by then."""
         return (Fire(due, entry) for entry in self.members.values() if entry.since < due)
 
     def next(self, after: int) -> int:
@@ -84,7 +85,8 @@ class Group:
         return FOREVER if due is None else due
 
     def following(self, due: int) -> int:
-        """The next instant at which it may have fires if it has none at `due`: members may count only years later."""
+        """The next instant at which it may have fires if it has none at `due`; its members may begin to count years
+        later."""
         return self.next(max(due, min((entry.since for entry in self.members.values()), default=due)))
 
 
@@ -94,9 +96,9 @@ class Stretch:
 
     entry: AgendaEntry
     until: int
-    """It ends with this instant."""
+    """Its last instant."""
     single: bool = False
-    """Whether it is only the fire at its end."""
+    """Whether it has only the fire at its last instant."""
 
     @property
     def effort(self) -> int:
@@ -104,7 +106,7 @@ class Stretch:
         return 1 if self.single else 2 * _effort(self.entry.times)
 
     def counting(self, due: int) -> Iterator[Fire]:
-        """The fire of its entry."""
+        """The fire of its entry at this instant."""
         yield Fire(due, self.entry)
 
     def next(self, after: int) -> int:
@@ -115,5 +117,5 @@ class Stretch:
         return FOREVER if due is None or due > self.until else due
 
     def following(self, due: int) -> int:
-        """The same: it has a fire at each of its instants."""
+        """The next instant, because it has a fire at each of them."""
         return self.next(due)

@@ -1,4 +1,4 @@
-"""Duty: who fires now, and up to when everything is fired, as the election and the watermark say."""
+"""Duty: who fires now, and up to when everything is fired, according to the election and the watermark."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from ajsync.timestamp import NANOSECONDS
 from ajsync.transport.errors import StreamNotFoundError
 
 LATE_AFTER = 10 * NANOSECONDS
-"""A leader writes the watermark every second, and a change of leaders takes less than this."""
+"""A leader writes the watermark five times a second, and a change of leaders takes less than this."""
 _LEAST_REFRESH = NANOSECONDS
-"""No scheduler writes the election's key more often than this, in the long run."""
+"""On average, no scheduler writes the election's key more often than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +29,15 @@ class Duty:
 
     now: int
     leader: str | None
-    """The scheduler that holds the election's key, whoever wrote that; None if none does."""
+    """The scheduler that holds the election's key, whichever program wrote that; None if none does."""
     is_go: bool = False
-    """The leader is a Go scheduler, which writes no watermark."""
+    """Whether the leader is a Go scheduler, which writes no watermark."""
     watermark: Watermark | None = None
-    """As far as it counts."""
+    """The watermark as far as it counts."""
     stored_at: int = 0
     """When the watermark was stored; 0 if there is none."""
     ours_since: int | None = None
-    """Since then no Go scheduler has led; None if that is not known."""
+    """The instant since which no Go scheduler has led; None if that is not known."""
 
     @property
     def watermark_age(self) -> int | None:
@@ -46,23 +46,23 @@ class Duty:
 
     @property
     def late_fires(self) -> int:
-        """How many fires are open for a while: their stream or queue does not take them."""
+        """How many fires have been open for a while, because their stream or queue does not take them."""
         fires = self.watermark.open if self.watermark is not None else frozenset()
         return sum(self.now - due > LATE_AFTER for _, due in fires)
 
     @property
     def is_behind(self) -> bool:
-        """Whether a scheduler of ajsync leads and has not told for a while that it is up to date."""
+        """Whether a scheduler of ajsync leads and has not reported for a while that it is up to date."""
         age = self.watermark_age
         return self.leader is not None and not self.is_go and (age is None or age > LATE_AFTER)
 
     @property
     def is_trouble(self) -> bool:
-        """Whether nothing may be fired at the moment."""
+        """Whether it may be that nothing is fired at the moment."""
         return self.leader is None or self.is_behind
 
     def may_come(self, name: str, due: int) -> bool:
-        """Whether a fire that has made no task may still make one: it is not settled."""
+        """Whether a fire that has made no task may still make one, because it is not settled."""
         mark = self.watermark
         if mark is None:
             return not self.is_go
@@ -72,7 +72,7 @@ class Duty:
         return (name, due) in mark.unsettled or any(after < due <= until for after, until in spans)
 
     def is_ours(self, due: int) -> bool:
-        """Whether a scheduler of ajsync, and no other, has settled what was due at an instant."""
+        """Whether a scheduler of ajsync, and no other one, has settled what was due at an instant."""
         return (
             self.watermark is not None
             and due <= self.watermark.instant
@@ -94,7 +94,7 @@ async def read_duty(bucket: ConfigurationBucket) -> Duty:
         stored_at = message.stored_at
         try:
             mark = as_it_counts(decode_watermark(message.data), stored_at + AHEAD_AT_MOST)
-        except StoredValueError:  # forged: it does not count
+        except StoredValueError:  # it is forged and does not count
             mark = None
     return Duty(now, lease.holder, lease.holder is not None and lease.since is None, mark, stored_at, _ours(lease, now))
 

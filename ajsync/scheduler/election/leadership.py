@@ -1,8 +1,8 @@
-"""Leadership: when to take the election's key, how long to keep it, and from where a term has to fire.
+"""Leadership: when to take the election's key, how long to keep it, and from which instant a term has to fire.
 
 The election is that of the Go schedulers. Between two ajsync schedulers no waiting is needed, because both would make
-the same tasks with the same ids. A Go scheduler keeps the ten seconds of its lease, and after that the winner waits as
-the Go tool does.
+the same tasks with the same ids. A Go scheduler keeps the ten seconds of its lease, and then the winner waits as the Go
+tool does.
 
 Each write of ours says since which revision only ajsync schedulers have held the key. A term can go on from a watermark
 that was written after that revision.
@@ -34,34 +34,34 @@ log = logging.getLogger(__name__)
 REFRESH_SECONDS = 2.5
 POLL_SECONDS = 0.1
 """How often a stand-by reads key and watermark. A watch would be faster, but can stall for seconds after a restart of
-the server, and a living leader would look silent."""
+the server, so that a living leader would look silent."""
 _ANSWER_SECONDS = 2.0
-"""A stream without a leader never answers, and is soon asked again."""
+"""A stream without a leader never answers, so it is soon asked again."""
 _LEAST_ANSWER_SECONDS = 0.01
 _RETRY_SECONDS = 0.5
 STEP_DOWN_SECONDS = TTL_SECONDS - REFRESH_SECONDS
-"""After this long without a refresh another may soon take the key."""
+"""After this long without a refresh another scheduler may soon take the key."""
 _GIVE_BACK_SECONDS = 1.0
 MOST_MOVES = 100
 """How many moves of the leadership are remembered."""
 _MAKE_AGAIN_SECONDS = 5.0
-"""Between two attempts to make the stream that is missing, in case the server refuses."""
+"""Pause between two attempts to make the missing stream, in case the server refuses."""
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A term of ours that begins."""
+    """A term of this scheduler that begins."""
 
     kind: TakeoverKind
     after: int | None
     """Everything due up to this instant (nanoseconds since 1970) was fired by ajsync schedulers; None if the term has
     nothing to catch up with."""
     wait: float
-    """Seconds to wait before firing, so that a Go scheduler has surely stopped."""
+    """Seconds to wait before firing, until a Go scheduler has certainly stopped."""
     stored: StoredWatermark
-    """The watermark as the leader before left it."""
+    """The watermark as the previous leader left it."""
     go_led: bool = False
-    """Whether the leader before was a Go scheduler, as far as this scheduler saw."""
+    """Whether the previous leader was a Go scheduler, as far as this scheduler saw."""
 
     @property
     def may_follow_go(self) -> bool:
@@ -90,9 +90,9 @@ class Leadership:
         """`takeover_after` is the silence, in seconds, after which an ajsync leader is replaced.
 
         `make_stream` makes the stream of the election if it is missing. `on_campaign` is called for each campaign;
-        `on_watermark`, while another leads, for each watermark that was not read before; `on_go_leader` for each look
-        that finds a Go scheduler leading, with the revision of its key; `on_replaced` when another took over although
-        this one led and was alive.
+        `on_watermark` is called for each new watermark while another scheduler leads; `on_go_leader` for each look that
+        finds a Go scheduler leading, with the revision of its key; `on_replaced` when another scheduler took over
+        although this one led and was alive.
         """
         self.name = name
         self.revision = 0
@@ -100,7 +100,7 @@ class Leadership:
         self.holder: str | None = None
         """The scheduler that holds the key, as far as is known."""
         self.moves: deque[int] = deque(maxlen=MOST_MOVES)
-        """When the leadership was seen to go from one scheduler to another, in nanoseconds since 1970."""
+        """When the leadership was seen to move from one scheduler to another, in nanoseconds since 1970."""
         self._last_holder: str | None = None
         self.trouble = ""
         """Why this scheduler cannot take part in the election; empty while it can."""
@@ -117,17 +117,17 @@ class Leadership:
         self._errors = ThrottledLog(log, clock.monotonic)
         self._make_again_at = 0.0
         self._since = 0
-        """While we hold the key: only ajsync schedulers have written it after this revision."""
+        """While we hold the key, only ajsync schedulers have written it after this revision."""
         self._confirmed_at = 0.0
-        """When the write was sent that was last confirmed: the server counts the lease from a later moment."""
+        """When the last confirmed write was sent; the server counts the lease from a later moment."""
         self._unanswered = False
         """Whether the last refresh had no answer, so that it may have been stored or not."""
         self._refused = False
-        """Whether our key was found to be another's, and it is not known yet whose."""
+        """Whether another scheduler was found to hold our key, and it is not known yet which one."""
         self._refreshing = asyncio.Lock()
         self._watermark_revision = 0
         self._silence = Silence(takeover_after, clock.monotonic)
-        """Of the leader, since it last wrote the watermark or was first seen."""
+        """The silence of the leader since it last wrote the watermark or was first seen."""
 
     async def campaign(self, stop: asyncio.Event) -> Term | None:
         """Try until we hold the key; None once stopped."""
@@ -143,14 +143,14 @@ class Leadership:
                         return term
             except UnreachableError as error:
                 self._stay_out(str(error))
-                # JetStream says to a read that the stream is missing, and nothing answers a write.
+                # If the stream is missing, JetStream says so to a read, and nothing answers a write.
                 if isinstance(error, StreamNotFoundError | NoRespondersError):
                     await self._make_again()
             await set_within(stop, POLL_SECONDS)
         return None
 
     async def hold(self, lost: asyncio.Event, ended: asyncio.Event) -> None:
-        """Refresh the key until `ended` is set; set `lost` when it is not ours any more, or may soon not be."""
+        """Refresh the key until `ended` is set; set `lost` when it is no longer ours, or soon may not be."""
         fresh: bool | None = True
         while fresh is not False:
             pause = REFRESH_SECONDS if fresh else _RETRY_SECONDS
@@ -194,10 +194,10 @@ class Leadership:
         if reason != self.trouble:
             log.warning("Cannot take part in the election: %s", reason, extra={"reason": reason})
         self.trouble = reason
-        self._silence.end()  # a leader that was not listened to is not silent
+        self._silence.end()  # not having listened to a leader does not make it silent
 
     async def _make_again(self) -> None:
-        """Make the election's stream, which was deleted, or was in memory when the server restarted."""
+        """Make the election's stream again; it was deleted, or was in memory when the server restarted."""
         if self._clock.monotonic() < self._make_again_at:
             return
         self._make_again_at = self._clock.monotonic() + _MAKE_AGAIN_SECONDS
@@ -212,7 +212,7 @@ class Leadership:
         lease = await self._election.read(timeout=_ANSWER_SECONDS)
         stored = await self._read_and_follow()
         watermark = stored.watermark
-        if lease.holder != self.holder:  # a leader that has just begun has not written a watermark yet
+        if lease.holder != self.holder:  # a new leader has not written a watermark yet
             self._see_holder(lease.holder)
             self._silence.end()
         self._history.see(lease, watermark, self.revision)
@@ -245,8 +245,8 @@ class Leadership:
         """Whether the holder of the key, an ajsync scheduler, has stopped firing."""
         if holder == self.name and revision == self.revision:
             return True  # it is our own lease: we stepped down while the server was away
-        # A leader that has not written a watermark may be waiting for a Go scheduler to stop. One that refreshes the
-        # key and cannot write the watermark is alive.
+        # A leader that has not written a watermark may be waiting for a Go scheduler to stop. A leader that refreshes
+        # the key but cannot write the watermark is alive.
         if watermark is None or not covers(since, watermark) or not is_close(watermark, revision):
             return False
         if not self._silence.is_over:
@@ -257,16 +257,16 @@ class Leadership:
         return True
 
     def _took_over(self) -> None:
-        """Take in that one of ours has replaced another that was silent."""
+        """Take in that an ajsync scheduler has replaced a silent one."""
         if self._silence.took_over():
             patience, minutes = self._silence.patience, PATIENT_SECONDS / 60
-            text = "%d takeovers from silent leaders within a minute: for %.0f minutes one is replaced after %.1f s"
+            text = "%d takeovers of silent leaders within a minute: for %.0f minutes a leader is replaced after %.1f s"
             fields = {"seconds": patience}
             log.warning(text, TAKEOVERS_IN_A_ROW, minutes, patience, extra=fields)
 
     async def _read_and_follow(self) -> StoredWatermark:
         stored = await self._read_watermark()
-        # A living leader may write the same watermark again and again, so what counts is the revision.
+        # A living leader may write the same watermark repeatedly, so the revision counts.
         if stored.revision == self._watermark_revision:
             self._silence.go_on()
         else:
@@ -301,8 +301,8 @@ class Leadership:
             try:
                 revision = await self._election.take(self.revision, self._since, timeout=self._left(deadline))
                 if revision is None and self._unanswered:
-                    # The refresh before, which had no answer, may have been stored. Then the key is ours after all, but
-                    # since a moment that is not known; so it is refreshed once more.
+                    # The previous refresh, which had no answer, may have been stored. Then the key is ours after all,
+                    # but it is not known since when; so it is refreshed once more.
                     lease = await self._election.read(timeout=self._left(deadline))
                     if lease.holder == self.name:
                         asked_at = self._clock.monotonic()

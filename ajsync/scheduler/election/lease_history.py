@@ -1,7 +1,7 @@
-"""LeaseHistory: what a scheduler has seen of the election's key, and what follows for a term that begins.
+"""LeaseHistory: what a scheduler has seen of the election's key, and what that means for a term that begins.
 
-Each ajsync scheduler writes with the key since which revision only ajsync schedulers have held it. That is gone when
-the key expires, so each of them remembers what it has seen. A Go scheduler fires from its second write of the key on.
+Each ajsync scheduler writes into the key since which revision only ajsync schedulers have held it. That is lost when
+the key expires, so each of them remembers what it has seen. A Go scheduler fires after its second write of the key.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from ajsync.timestamp import NANOSECONDS
 log = logging.getLogger(__name__)
 
 GO_TERM_SECONDS = GO_CAMPAIGN_SECONDS + TTL_SECONDS - 1
-"""From a key of ours to a key without a holder it takes at least this long if a Go scheduler has fired in between: it
-campaigns twice, and then its key has to expire."""
+"""If a Go scheduler has fired between a key of ours and a key without a holder, at least this much time lies between
+them: it campaigns twice, and then its key has to expire."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class LeaseHistory:
     """Remembers the last lease of an ajsync scheduler, and whether a Go scheduler led after it."""
 
     def __init__(self, name: str, clock: Clock) -> None:
-        """`name` is that of this scheduler."""
+        """`name` is the name of this scheduler."""
         self.is_go = False
         """Whether the last leader that was seen is a Go scheduler."""
         self._name = name
@@ -44,11 +44,11 @@ class LeaseHistory:
         self._ours: _Seen | None = None
         """The last write of the key that was seen, if an ajsync scheduler made it."""
         self._namesake = 0
-        """The revision of a key under our name that we did not write."""
+        """The revision of a key with our name that we did not write."""
         self._warned = False
 
     def see(self, lease: Lease, watermark: Watermark | None, own_revision: int) -> None:
-        """Take in how the key and the watermark are now; `own_revision` is that of the last write of our own."""
+        """Take in the key and the watermark as they are now; `own_revision` is the revision of our last write."""
         if lease.since is not None:
             self._ours = _Seen(lease.revision, lease.since, self._clock.monotonic(), self._clock.wall())
             self.is_go = False
@@ -60,8 +60,8 @@ class LeaseHistory:
     def known(self, lease: Lease, watermark: Watermark | None, last: int) -> tuple[int, bool]:
         """What is known of a key without a holder: since which revision only ajsync schedulers have written it.
 
-        And whether a term may go on from `watermark`, because only ajsync schedulers can have fired after it. `last` is
-        the revision of the key's last write.
+        The second value says whether a term may go on from `watermark`, because only ajsync schedulers can have fired
+        after it. `last` is the revision of the key's last write.
         """
         if lease.given_back:  # which only ajsync schedulers do
             since = lease.since if lease.since is not None else _before(watermark)
@@ -79,9 +79,9 @@ class LeaseHistory:
         return last, False
 
     def _look_for_namesake(self, lease: Lease, own_revision: int) -> None:
-        """Warn once of another scheduler with our name, because each would take the other's lease for its own.
+        """Warn once of another scheduler with our name, because each would mistake the other's lease for its own.
 
-        A key that an earlier process of ours has left is under our name too, but is not refreshed.
+        A key that an earlier process of ours has left has our name too, but is not refreshed.
         """
         if lease.holder != self._name or lease.revision <= own_revision:
             self._namesake = 0
@@ -91,7 +91,7 @@ class LeaseHistory:
             self._warned = True
             log.warning(
                 "Another scheduler with the name %s leads. Each scheduler needs a name of its own, as argument or in "
-                "AJC_SCHEDULER_NAME, because two with one name take each other's leadership for their own.",
+                "AJC_SCHEDULER_NAME, because two with one name mistake each other's leadership for their own.",
                 escape(self._name),
                 extra={"scheduler": self._name},
             )
@@ -108,8 +108,8 @@ def covers(since: int, watermark: Watermark | None) -> bool:
 def is_close(watermark: Watermark, revision: int) -> bool:
     """Whether a write of the election's key is the one that the watermark names, or the next.
 
-    The next is that of a leader which died before its next watermark, or the first of a Go scheduler, which does not
-    fire yet. In either case only ajsync schedulers can have fired since the watermark.
+    The next write is that of a leader that died before its next watermark, or the first one of a Go scheduler, which
+    does not fire yet. In either case only ajsync schedulers can have fired since the watermark.
     """
     return revision - watermark.election in (0, 1)
 

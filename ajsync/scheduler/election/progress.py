@@ -1,4 +1,4 @@
-"""Progress: how far a term has come, which is what its watermark says. Pure."""
+"""Progress: how far a term has come, as its watermark says. Pure."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class Progress:
     behind: int = 0
     """Nanoseconds by which `instant` is held back, because more fires are not settled than can be named."""
     catching_up: tuple[Span, ...] = ()
-    """Spans before `instant` in which fires were missed that are not all made good."""
+    """Spans before `instant` whose missed fires are not all made good."""
     unseen: tuple[Span, ...] = ()
-    """Spans before `instant` in which others may have fired, and of which not everything is decided."""
+    """Spans before `instant` in which others may have fired, and in which not every fire is decided."""
 
     @property
     def unsettled(self) -> NamedFires:
-        """All that are named."""
+        """All named fires."""
         return self.open | self.looked_for
 
 
@@ -40,9 +40,9 @@ class UnseenProgress:
 
     spans: tuple[Span, ...] = ()
     is_open: bool = False
-    """Whether something in them is not decided, or not taken up."""
+    """Whether some fire in the spans is not decided, or not taken up."""
     made_good: Collection[Unsettled] = ()
-    """Fires in them that are made good and not settled."""
+    """Fires in the spans that are made good and not settled."""
 
     @property
     def until(self) -> int:
@@ -66,13 +66,13 @@ def progress(
     made_good_until: int = 0,
     unseen: UnseenProgress = NOTHING_UNSEEN,
 ) -> Progress:
-    """How far a term has come that has taken up everything due up to `reached`, except what it is catching up with.
+    """How far a term has come; it has taken up everything due up to `reached`, except what it is catching up with.
 
     The oldest unsettled fires are named, as many as fit into `room` bytes; the first that does not fit holds the
     instant back. The fires of `made_good` come from a gap that ends with `made_good_until`. If there is no room for
-    them too, the gap is said to begin before them instead, and the next leader makes them good again. In the same way
-    it looks at the unseen spans again if there is no room for their fires. The instant never goes back into those: a
-    leader that went on from there would fire again what others have fired.
+    them too, the gap begins before them instead, and the next leader makes them good again. In the same way the next
+    leader looks at the unseen spans again if there is no room for their fires. The instant never goes back into those
+    spans: a leader that went on from there would fire again what others have fired.
     """
     named = [*unsettled]
     floor = unseen.until

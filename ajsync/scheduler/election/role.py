@@ -15,10 +15,10 @@ class RoleState(StrEnum):
     """What a scheduler does now; the values are those of `role` in `/api/status`."""
 
     STARTING = "starting"
-    """It reads the schedules, and takes no part in the election yet."""
+    """It reads the schedules, and does not take part in the election yet."""
     STAND_BY = "stand-by"
     WAITING = "waiting"
-    """It has won the election, and fires once the leader before it, which is not ours, has surely stopped."""
+    """It has won the election, and fires once the previous leader, a Go scheduler, has certainly stopped."""
     LEADING = "leader"
 
 

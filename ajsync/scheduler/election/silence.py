@@ -1,4 +1,4 @@
-"""Silence: for how long the leader has not been heard, and for how long it need not be. Pure."""
+"""Silence: for how long the leader has not been heard, and how long is too long. Pure."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections import deque
 from collections.abc import Callable
 
 _LOOKS = 4
-"""So many looks without news it takes until a leader is silent: a stand-by that stood still has heard nothing."""
+"""A leader is silent only after this many looks without news, because a stand-by that stood still has heard nothing."""
 TAKEOVERS_IN_A_ROW = 3
-"""So many takeovers within a minute: the leaders live, and hosts, network or server are slower than the patience."""
+"""This many takeovers within a minute mean that leaders are alive, but hosts, network or server slower than the
+patience."""
 _ROW_SECONDS = 60.0
 PATIENT_SECONDS = 600.0
 """For how long the patience is doubled after that."""
@@ -29,7 +30,7 @@ class Silence:
 
     @property
     def patience(self) -> float:
-        """How many seconds of silence are waited for now."""
+        """The seconds of silence after which a leader is replaced now."""
         return self._takeover_after * (2 if self._monotonic() < self._patient_until else 1)
 
     @property
@@ -38,20 +39,20 @@ class Silence:
         return self.seconds >= self.patience
 
     def end(self) -> None:
-        """The leader was heard, or this scheduler could not listen."""
+        """Take in that the leader was heard, or that this scheduler could not listen."""
         self.seconds = 0.0
         self._looked_at = self._monotonic()
 
     def go_on(self) -> None:
-        """A look has brought no news of the leader."""
+        """Take in a look that brought no news of the leader."""
         now = self._monotonic()
         self.seconds += min(now - self._looked_at, self.patience / _LOOKS)
         self._looked_at = now
 
     def took_over(self) -> bool:
-        """Take in that a silent leader was replaced, by this scheduler or while this one led and was alive.
+        """Take in that a silent leader was replaced: by this scheduler, or this one while it led and was alive.
 
-        Whether that doubles the patience, because it was not the first of late.
+        Returns whether that doubles the patience, because it was not the first takeover of late.
         """
         now = self._monotonic()
         self._takeovers.append(now)

@@ -14,18 +14,18 @@ from ajsync.errors import StoredValueError
 from ajsync.timestamp import NANOSECONDS, format_timestamp, parse_timestamp
 
 WATERMARK_KEY = "ajsync.watermark"
-"""In the configuration bucket."""
+"""The key of the watermark in the configuration bucket."""
 AHEAD_AT_MOST = 2 * NANOSECONDS
-"""A watermark counts up to this long after the server stored it: clocks that are set differ by less."""
+"""A watermark counts up to this long after the server stored it, because synchronized clocks differ by less."""
 MOST_OPEN = 1000
 """The most fires that a watermark names."""
 MOST_OPEN_BYTES = 64 * 1024
-"""The most that the names and instants of open fires take up."""
+"""The most bytes that the names and instants of open fires take up."""
 _MOST_BYTES = 4 * MOST_OPEN_BYTES
 """A longer value is not a watermark, and is not read."""
 
 _MOST_GAPS = 16
-"""The most gaps that it names; if there are more, the last one reaches to the end of all."""
+"""The most gaps that it names; if there are more, the last one reaches to the end of them all."""
 
 Span = tuple[int, int]
 """A span of time after the first instant, up to and including the second, in nanoseconds since 1970."""
@@ -45,17 +45,17 @@ class Watermark:
     open: NamedFires = frozenset()
     """Fires due at or before `instant` that still have to be fired: begun, or not stored yet."""
     looked_for: NamedFires = frozenset()
-    """Fires due at or before `instant` that their policies let go, unless the previous leader has begun them. That is
+    """Fires due at or before `instant` that their policies let go unless the previous leader has begun them, which is
     still being looked up."""
     catching_up: tuple[Span, ...] = ()
-    """Gaps before `instant` in which fires were missed that are not all made good, oldest first."""
+    """Gaps before `instant` whose missed fires are not all made good, oldest first."""
     unseen: tuple[Span, ...] = ()
-    """Spans before `instant` in which another than ajsync's scheduler may have fired. What fell due in them and was not
-    fired is still to be found out, and made good."""
+    """Spans before `instant` in which a scheduler other than ajsync's may have fired. It is still to be found out what
+    was not fired in them, and to be made good."""
 
     @property
     def open_after(self) -> int | None:
-        """The instant after which there may be more to fire than it names; None if there is not."""
+        """The instant after which there may be more to fire than it names; None if there is no more."""
         return self.catching_up[0][0] if self.catching_up else None
 
     @property
@@ -73,9 +73,9 @@ class StoredWatermark:
     revision: int
     """The revision that the next write has to expect; 0 if the key does not exist."""
     stored_at: int
-    """When it was stored, which proves that its leader was alive: nanoseconds since 1970 by the server's clock."""
+    """When it was stored, which proves that its leader was alive then: nanoseconds since 1970 by the server's clock."""
     ahead: int = 0
-    """Nanoseconds by which its instant was beyond what counts."""
+    """Nanoseconds by which its instant was later than what counts."""
 
 
 def encode_watermark(watermark: Watermark) -> bytes:
@@ -127,12 +127,12 @@ def as_it_counts(watermark: Watermark, until: int) -> Watermark:
 
 
 def up_to(spans: Iterable[Span], instant: int) -> tuple[Span, ...]:
-    """The parts of spans up to an instant."""
+    """The parts of the spans up to an instant."""
     return tuple((after, min(until, instant)) for after, until in spans if after < min(until, instant))
 
 
 def size_of(name: str) -> tuple[int, int]:
-    """The most bytes that the first fire of a name takes up in the value, and that each further one does."""
+    """The most bytes that the first fire of a name takes up in the value, and the most that each further one does."""
     each = len('"2026-11-24T12:00:00.123456789Z",')
     return len(json.dumps(name)) + len(":[],") + each, each
 

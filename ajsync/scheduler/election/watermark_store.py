@@ -34,24 +34,24 @@ from ajsync.waiting import set_within
 log = logging.getLogger(__name__)
 
 _READ_SECONDS = 2.0
-"""A stream without a leader never answers, and is soon asked again."""
+"""A stream without a leader never answers, so it is soon asked again."""
 _WRITE_SECONDS = 1.0
 _HEARTBEAT_SECONDS = 0.2
 _AFTER_SECOND = NANOSECONDS // 10
-"""From each full second, when most fires are due, to a heartbeat: the fires themselves need that time."""
+"""Least time from a full second, when most fires are due, to a heartbeat, because the fires need that time."""
 _LEAST_SECONDS = 0.06
-"""Between a write and the next heartbeat; one that is nearer is left out."""
+"""Least time from a write to the next heartbeat; an earlier one is left out."""
 _SOON_SECONDS = 0.01
-"""From the first fire that is settled to the write: what is due together is settled together."""
+"""Time from the first settled fire to the write, because fires that are due together are settled together."""
 _APART_SECONDS = 0.05
-"""Between two writes that settled fires cause."""
+"""Least time between two writes that settled fires cause."""
 _APART_FOR_EACH_SECONDS = 0.0005
-"""Added for each fire under way: to name a thousand takes milliseconds that the fires themselves need."""
+"""Added to the wait for each fire under way: naming a thousand takes milliseconds that the fires themselves need."""
 _REPEATED_SECONDS = 1.0
-"""While more fires are under way than can be named, a heartbeat repeats for so long what was found out last: to find
-the oldest of 100,000 takes 75 ms."""
+"""While more fires are under way than can be named, heartbeats repeat the last progress for this long: finding the
+oldest of 100,000 fires takes 75 ms."""
 _HELD_BACK = 30 * NANOSECONDS
-"""Longer than a burst of fires holds the watermark back, so this is worth a problem."""
+"""A watermark held back for longer is a problem: a burst of fires does not take as long."""
 
 
 class WatermarkReader:
@@ -62,15 +62,15 @@ class WatermarkReader:
         self._bucket = bucket
         self._skew = skew
         self._last = StoredWatermark(None, 0, 0)
-        """What was read last, whether it counts or not."""
+        """The watermark that was read last, whether it counts or not."""
         self._warned_of = 0
-        """The term whose watermark was ahead, by the revision of its election."""
+        """The revision of the election whose term had a watermark that was ahead."""
 
     async def read(self) -> StoredWatermark:
         """The watermark as it is stored now. Raises UnreachableError.
 
-        A leader cannot have fired what is due long after it wrote the watermark. If the instant says so, the clock of
-        its host is fast or the watermark is forged, and a scheduler that went on from there would fire nothing.
+        A leader cannot have fired what is due long after it wrote the watermark. If the watermark claims that, the
+        clock of its host is fast or it is forged, and a scheduler that went on from there would fire nothing.
         """
         message = await self._bucket.get(WATERMARK_KEY, timeout=_READ_SECONDS)
         if message is None:
@@ -80,14 +80,14 @@ class WatermarkReader:
         watermark, stored_at = self._last.watermark, self._last.stored_at
         if watermark is None:
             return self._last
-        # If the server's clock is slow, the clocks of all schedulers are ahead of it.
+        # If the server's clock is slow, all schedulers' clocks are ahead of it.
         slow = max(int((self._skew() or 0) * NANOSECONDS), 0)
         counting = as_it_counts(watermark, stored_at + slow + AHEAD_AT_MOST)
         ahead = watermark.instant - counting.instant
         if ahead and self._warned_of != watermark.election:
             self._warned_of = watermark.election
             seconds = (ahead + AHEAD_AT_MOST) / NANOSECONDS
-            text = "The watermark of %s is %.0f s ahead of the server's clock, and does not count beyond it"
+            text = "The watermark of %s is %.0f s ahead of the server's clock, beyond which it does not count"
             fields = {"leader": cut(watermark.leader), "seconds": round(seconds, 3)}
             log.warning(text, excerpt(watermark.leader), seconds, extra=fields)
         return StoredWatermark(counting, message.revision, stored_at, ahead)
@@ -103,7 +103,7 @@ def _decode(message: LastMessage) -> Watermark | None:
 
 
 class WatermarkWriter:
-    """Writes the watermark of a term: as it begins, after fires are settled, five times a second, and at its end."""
+    """Writes the watermark of a term: when it begins, after fires are settled, five times a second, and at its end."""
 
     def __init__(
         self,
@@ -118,11 +118,12 @@ class WatermarkWriter:
         on_written: Callable[[Watermark, str], None],
         on_failed: Callable[[str], None],
     ) -> None:
-        """`progress` says how far the term has come, in so many bytes at most; `under_way` counts its unsettled fires.
+        """`progress` says how far the term has come, in at most the given number of bytes; `under_way` counts its
+        unsettled fires.
 
         `revision` is that of the watermark before this term; `lost` is set when another leader has written one.
-        `on_written` is called with each watermark that is stored and with what is wrong with it, empty while nothing
-        is; `on_failed` with the reason why one was not stored.
+        `on_written` is called with each stored watermark and what is wrong with it, "" for nothing; `on_failed` with
+        the reason why one was not stored.
         """
         self._bucket = bucket
         self._leadership = leadership
@@ -135,14 +136,14 @@ class WatermarkWriter:
         self._on_failed = on_failed
         self._room = min(MOST_OPEN_BYTES, bucket.connection.max_payload // 2)
         self._reached: Progress | None = None
-        """What was written last."""
+        """The progress that was written last."""
         self._reached_at = 0.0
         self._settled = asyncio.Event()
         """Whether fires were settled since the last write."""
         self._errors = ThrottledLog(log, clock.monotonic)
 
     def settled(self) -> None:
-        """Fires are settled. Until the next write, a new leader would look at them again."""
+        """Take in that fires are settled. Until the next write, a new leader would look at them again."""
         self._settled.set()
 
     async def run(self) -> None:
@@ -165,11 +166,11 @@ class WatermarkWriter:
         await asyncio.sleep(min(soon, heartbeat_at) - self._clock.monotonic())
 
     async def write(self, again: Progress | None = None) -> None:
-        """Write how far the term has come now, or `again` what was written before.
+        """Write how far the term has come now, or the progress `again`, which was written before.
 
         If that fails, the term goes on: `on_failed` is called with the reason.
         """
-        for _ in range(2):  # a second time if the key was written in between and we still lead
+        for _ in range(2):  # twice, in case the key was written in between and we still lead
             self._settled.clear()
             reached = again or self._progress(self._room)
             if again is None:
@@ -194,14 +195,14 @@ class WatermarkWriter:
                 self._revision = answer.sequence
                 self._on_written(watermark, self._problem(reached))
                 return
-            # Another leader wrote it, or we did and the answer was lost. The lease tells which.
+            # Another leader wrote it, or we did and the answer was lost. The lease shows which.
             found = await self._read_revision()
             if not await self._leadership.check():
                 self._lost.set()
                 return
             if found is not None:
                 self._revision = found
-        self._on_failed("something that does not lead writes it too")
+        self._on_failed("another program that does not lead writes it too")
 
     async def _store(self, watermark: Watermark) -> Answer:
         headers = {"Nats-Expected-Last-Subject-Sequence": str(self._revision)}
@@ -230,6 +231,6 @@ class WatermarkWriter:
     def _tell(self, error: UnreachableError | InvalidError) -> None:
         reason = str(error)
         self._on_failed(reason)
-        # If the server is away, the lease cannot be refreshed either, and that is logged.
+        # If the server is away, the lease cannot be refreshed either, which is logged.
         if isinstance(error, JetStreamError | NoRespondersError | NotPermittedError | InvalidError):
             self._errors.tell(f"The watermark was not written: {reason}", None, "watermark", reason, reason=reason)

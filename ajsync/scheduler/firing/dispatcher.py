@@ -1,7 +1,7 @@
 """The dispatcher: writes the fires of the ledger, listens to the answers, and does what each transition asks for.
 
-For one fire the order is: the task, its ack, the event, the work item, its ack. Many fires are under way at once.
-Every message can be written again without harm, so each one that is not acknowledged is written again.
+For one fire the order is: the task, its ack, the event, the work item, its ack. Many fires are under way at once. Every
+message can be written twice without harm, so one that is not acknowledged is written again.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ _FIRST_BACK_OFF_SECONDS = 0.25
 _LONGEST_BACK_OFF_SECONDS = 5.0
 _TICK_SECONDS = 0.25
 _REPORTED_EVERY_SECONDS = 0.01
-"""Outcomes within this time are reported together: to record one takes almost as long as to record hundreds."""
+"""Outcomes within this time are reported together: recording one takes almost as long as recording hundreds."""
 _SILENT = "the server does not answer"
 _STAGES = {State.STORING: "t", State.ENQUEUING: "i", State.FLAGGING: "f"}
-"""The states that wait for an answer, and the letter by which the token of an answer names each."""
+"""The states that wait for an answer, each with its letter in the token of an answer."""
 
 
 class Dispatcher:
-    """Writes fires on one connection; each ends in an outcome, unless its term ends before."""
+    """Writes fires on one connection; each ends in an outcome, unless its term ends first."""
 
     def __init__(
         self,
@@ -56,10 +56,10 @@ class Dispatcher:
         on_deferred: Callable[[Fire, str, bool], None] = lambda _fire, _reason, _again: None,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
-        """A fire is not tried for longer than `give_up_after` nanoseconds, nor past its deadline.
+        """A fire is tried neither for longer than `give_up_after` nanoseconds nor past its deadline.
 
-        After this process has stood still for more than `longest_pause` seconds, nothing is written until
-        `still_ours`: another leader may have made all the tasks, and workers may have finished them.
+        After this process has stood still for more than `longest_pause` seconds, nothing is written until `still_ours`:
+        another leader may have made all the tasks, and workers may have finished them.
 
         `on_deferred` is called with a fire that is tried again later, the reason, and whether it was deferred before.
         """
@@ -73,15 +73,15 @@ class Dispatcher:
         self._clock = clock
         self._queue: deque[InFlightFire] = deque()
         self._sent: dict[int, InFlightFire] = {}
-        """By serial, the fires in the window: what is written, and what is being looked up for it."""
+        """The fires in the window by serial: they are written, or something is being looked up for them."""
         self._later: list[tuple[float, int, InFlightFire]] = []
-        """A heap of deferred fires, by the time at which to try again and the serial."""
+        """A heap of deferred fires, by the time at which to try again and by serial."""
         self._standstill = Standstill(longest_pause, Clock(clock))
         self._window = Window(connection, self._answered, may_write=lambda: not self._standstill.look())
         self._out = self._window.out
-        """What is lost with a connection is written again, since its ack does not come."""
+        """The generation of the connection; what is lost with one is written again, because its ack does not come."""
         self.inbox = self._window.inbox
-        """Where the acknowledgements of what a `Preparer` encodes have to go."""
+        """The subject to which the acknowledgements of what a `Preparer` encodes have to go."""
         self._outcomes: list[InFlightFire] = []
         self._reporting = False
         self._reported_at = 0.0
@@ -122,11 +122,11 @@ class Dispatcher:
         self._fill()
 
     def stood_still(self) -> float:
-        """How many seconds this process stood still; unless it is 0, nothing is written until `still_ours`."""
+        """How many seconds this process stood still; unless 0, nothing is written until `still_ours`."""
         return self._standstill.look()
 
     def still_ours(self, seconds: float) -> None:
-        """Write what was held back: we still lead after this process has stood still for `seconds`."""
+        """Write what was held back, because we still lead after this process has stood still for `seconds`."""
         self._standstill.forgive(seconds)
         self._out.resume()
 
@@ -140,7 +140,7 @@ class Dispatcher:
         self._queue_looks.forget()
 
     async def drain(self, timeout: float) -> bool:
-        """Wait at most `timeout` seconds for what is under way; False if anything is left, deferred fires included."""
+        """Wait at most `timeout` seconds for the fires under way; False if any is left, including deferred ones."""
         deadline = time.monotonic() + timeout
         while self._queue or self._sent or self._outcomes:
             if time.monotonic() > deadline:
@@ -184,7 +184,7 @@ class Dispatcher:
     def _answered(self, token: str, answer: Answer) -> None:
         fire = self._fire_of(token)
         if answer is NO_STREAM:
-            self._window.drop(token)  # its meaning depends on what is asked next
+            self._window.drop(token)  # the next question decides what it means
         elif fire.state is State.ENQUEUING:
             self._queue_looks.answered(fire.prepared.task.queue)
         self._happened(fire, fire.answered(answer, self._clock()))
@@ -192,7 +192,7 @@ class Dispatcher:
     def _look_at_task(self, fire: InFlightFire) -> None:
         """See whether a worker has handled the task.
 
-        The queue forgets the id of a work item after two minutes, and a worker would run a terminated task again.
+        The queue forgets the id of a work item after two minutes, and then a worker would run a terminated task again.
         """
 
         def unseen(_fire: Fire, reason: str) -> None:
@@ -210,13 +210,13 @@ class Dispatcher:
         self._happened(fire, Event.REFUSED if not readable else Event.TASK_NEW if is_new else Event.TASK_HANDLED)
 
     def _look_for_queue(self, fire: InFlightFire) -> None:
-        """See whether there is no queue, or whether it only has no leader while a cluster recovers."""
+        """See whether there is no queue, or whether it has no leader while a cluster recovers."""
         look = self._queue_looks.look(fire.prepared.task.queue)
         look.add_done_callback(partial(self._queue_looked_for, fire))
 
     def _queue_looked_for(self, fire: InFlightFire, look: asyncio.Task[QueueFinding]) -> None:
         if look.cancelled() or fire.state is not State.FINDING_QUEUE:
-            return  # its term ended meanwhile, or it was given up
+            return  # its term ended in the meantime, or it was given up
         found = look.result()
         if not found.is_missing:
             fire.reason = found.text
@@ -229,7 +229,7 @@ class Dispatcher:
         self._happened(fire, fire.no_queue())
 
     def _defer(self, fire: InFlightFire) -> None:
-        """Try again later; meanwhile other fires have the room."""
+        """Try again later; until then other fires have its room."""
         task, serial, reason = fire.prepared.task, fire.prepared.serial, fire.reason
         del self._sent[serial]
         self._on_deferred(fire.fire, reason, fire.deferred)
@@ -261,9 +261,9 @@ class Dispatcher:
         self._on_settled(outcomes)
 
     async def _mind(self) -> None:
-        """Write again what was not acknowledged, and give up what is too late."""
+        """Write again the messages that were not acknowledged, and give up the fires that are too late."""
         while True:
-            # Often enough that the wait itself is not taken for a standstill.
+            # This is often enough that the wait itself does not count as a standstill.
             await asyncio.sleep(min(_TICK_SECONDS, self._standstill.longest / 4))
             is_held = bool(self._standstill.look())
             self._give_up()
@@ -286,7 +286,7 @@ class Dispatcher:
             self._happened(fire, fire.silent())
 
     def _try_again(self) -> None:
-        """Begin again with what was deferred for long enough, and leave half of the window to other fires."""
+        """Try fires again that were deferred for long enough, and leave half of the window to others."""
         now = time.monotonic()
         room = WINDOW // 2 - sum(fire.deferred for fire in self._sent.values())
         while room > 0 and self._later and self._later[0][0] <= now:
@@ -296,7 +296,7 @@ class Dispatcher:
 
     def _give_up(self) -> None:
         now = self._clock()
-        if unfit(now):  # then it does not tell how late it is
+        if unfit(now):  # then the clock does not show how late a fire is
             return
         late = [fire for fire in self.ledger if fire.until < now]
         for fire in late:
@@ -312,7 +312,7 @@ class Dispatcher:
         return self._sent[int(token[2:])]
 
     def _denied(self, fire: InFlightFire) -> str | None:
-        """The server's reason if it does not permit us to write this."""
+        """The server's reason for not permitting us to write this; None if it does."""
         task = fire.prepared.task
         enqueuing = fire.state is State.ENQUEUING
         subject = work_item_subject(task.queue, task.id) if enqueuing else task_subject(task.id)
@@ -320,5 +320,5 @@ class Dispatcher:
 
 
 def _token(fire: InFlightFire) -> str:
-    """The token by which the window knows what a fire has written last."""
+    """The token by which the window knows the last message of a fire."""
     return f"{_STAGES[fire.state]}.{fire.prepared.serial}"

@@ -1,4 +1,4 @@
-"""A fire that is not settled: how far it has come, what answers mean for it, and what is to be written next."""
+"""A fire that is not settled: how far it has come, what answers mean for it, and what to write next."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from ajsync.transport.window import NO_STREAM, Answer
 
 _FOREVER = 2**63 - 1
 _REPEATED_ITEM_AFTER = 100 * NANOSECONDS
-"""A queue recognises a repeated work item for two minutes."""
+"""For how long a queue recognises a repeated work item."""
 
 FireOutcome = Literal["created", "repaired", "exists", "queue_error", "missed"]
-"""What became of a fire that was written, or was to be: a `FireState` of the monitor, which has more."""
+"""What became of a fire that was written, or should have been: one of the `FireState`s of the monitor."""
 _OUTCOMES: dict[State, FireOutcome] = {
     State.CREATED: "created",
     State.REPAIRED: "repaired",
@@ -36,46 +36,46 @@ class InFlightFire:
 
     fire: Fire
     made_good: bool = False
-    """It was missed before, so what is due now goes first."""
+    """Whether it was missed before, so that fires that are due now go first."""
     state: State = State.TAKEN
     until: int = _FOREVER
-    """It is not tried again after this instant."""
+    """The instant after which it is not tried again."""
     attempts: int = 0
     unsure: bool = False
-    """What it waits for was written before and not answered, so it may be stored."""
+    """Whether what it waits for was written before without an answer, so that it may be stored."""
     reason: str = ""
     """Why it was last deferred, or is about to be."""
     deferred: bool = False
-    """It was deferred before."""
+    """Whether it was deferred before."""
     detail: str = ""
     """Why it is missed, or what is wrong with its task."""
     made: bool = False
-    """It stored its task itself. Otherwise the task was there before, or was never stored."""
+    """Whether it stored its task itself. Otherwise the task existed before, or was never stored."""
     sequence: int = 0
     """The sequence of the task as we stored it; 0 while that is not known."""
     lateness: int = 0
     """Nanoseconds from the due instant to the ack of the task, if it was made."""
     on_settled: Callable[[State], None] | None = None
-    """Called with the final state; it must not begin anything at once."""
+    """Called with the final state; it must not begin anything right away."""
     name: str = field(init=False)
     due: int = field(init=False)
     prepared: Prepared = field(init=False)
-    """What it writes; only of a fire that is encoded."""
+    """What it writes; only for a fire that is encoded."""
 
     def __post_init__(self) -> None:
         self.name, self.due = self.fire.entry.task.name, self.fire.due
 
     @property
     def outcome(self) -> FireOutcome:
-        """What monitors call its final state; only of a fire that was written, or was to be."""
+        """What monitors call its final state; only for a fire that was written, or should have been."""
         return _OUTCOMES[self.state]
 
     def give_up_at(self, instant: int) -> None:
-        """Try it neither after `instant` nor past its deadline."""
+        """Let it be tried neither after `instant` nor past its deadline."""
         self.until = min(self.prepared.task.deadline or _FOREVER, instant)
 
     def answered(self, answer: Answer, now: int) -> Event:
-        """What an acknowledgement or a refusal of what was written last means."""
+        """The event that an answer to its last message means."""
         state = self.state
         if answer is NO_STREAM and state is State.ENQUEUING:
             return Event.NO_QUEUE_ANSWERS
@@ -89,40 +89,41 @@ class InFlightFire:
         return Event.FLAGGED
 
     def _task_stored(self, answer: Answer, now: int) -> Event:
-        if not answer.error:  # else the server keeps a task that was there before
+        if not answer.error:  # else the server keeps a task that existed before
             self.sequence = answer.sequence
         found = answer.duplicate or bool(answer.error)
-        # What was written twice has found its own first copy, whose ack was lost.
+        # A message that was written twice has found its own first copy, whose ack was lost.
         self.made = self.unsure or not found
         if self.made:
             self.lateness = now - self.due
         return Event.TASK_FOUND_LATE if found and self._is_old(now) else Event.TASK_STORED
 
     def no_queue(self) -> Event:
-        """There is no queue for its work item."""
+        """The event for a work item that has no queue."""
         return Event.NO_QUEUE if self.sequence else Event.NO_QUEUE_FOR_OTHERS
 
     def silent(self) -> Event:
-        """What was written was not answered in time."""
+        """The event for a message that was not answered in time."""
         self.unsure = True
         return Event.SILENT
 
     def reconnected(self, now: int) -> Event:
-        """What was written went to a connection that was lost."""
+        """The event for a message whose connection was lost."""
         self.unsure = True
         return Event.RECONNECTED_LATE if self.state is State.ENQUEUING and self._is_old(now) else Event.RECONNECTED
 
     def retry(self, now: int) -> Event:
-        """It was deferred for long enough."""
+        """The event for the end of a deferral."""
         late = self.state is State.ITEM_DEFERRED and self.unsure and self._is_old(now)
         return Event.RETRY_LATE if late else Event.RETRY
 
     def event_frame(self) -> bytes:
-        """The event that the task is new."""
+        """The message with the event that the task is new."""
         return _event_frame(self.prepared, self.prepared.event_body, self.lateness)
 
     def flag_frames(self, inbox: str, now: int, error: str) -> bytes:
-        """The task again, as one that has no work item because of `error`, and the event that says so.
+        """The messages with the task, flagged as one without a work item because of `error`, and with the event that
+        says so.
 
         It is stored only if no other client has written the task since we stored it.
         """

@@ -1,4 +1,4 @@
-"""The tasks that there were when a term began, if one list of all is cheaper than many single looks."""
+"""The tasks that existed when a term began, if listing all of them is cheaper than many single looks."""
 
 from __future__ import annotations
 
@@ -17,38 +17,38 @@ TOO_MANY = 100_000
 """The server lists fewer tasks than this in one answer."""
 _SLICE = 2000
 _TIME_DIGITS = 5
-"""The digits of an id that the ids of some seconds have in common."""
+"""How many leading digits the ids of a few seconds have in common."""
 _ID = re.compile(re.escape(task_subject("").encode()) + rb"([0-9A-Za-z]{27})\"")
 
 
 class KnownTasks:
-    """The ids of the tasks that there were. Later ones it does not know."""
+    """The ids of the tasks that existed at the time of the list. It does not know later ones."""
 
     def __init__(self) -> None:
         self._ids: set[str] = set()
         self._times: set[str] = set()
 
     def __len__(self) -> int:
-        """How many tasks there were."""
+        """How many tasks existed."""
         return len(self._ids)
 
     def __contains__(self, task_id: object) -> bool:
-        """Whether there was this task."""
+        """Whether this task existed."""
         return task_id in self._ids
 
     def add(self, task_id: str) -> None:
-        """Add a task that there was."""
+        """Add a task that existed."""
         self._ids.add(task_id)
         self._times.add(task_id[:_TIME_DIGITS])
 
     def may_hold_any(self, due: int) -> bool:
-        """Whether there may have been a task of some fire that was due at this instant."""
+        """Whether a task may have existed of any fire that was due at this instant."""
         second = due // NANOSECONDS
         return any(first_id(each)[:_TIME_DIGITS] in self._times for each in (second, second + 1))
 
 
 async def list_tasks(connection: Connection, worth: Callable[[], int]) -> KnownTasks | int:
-    """The tasks that there are, or their number if that is more than `worth`; TOO_MANY if the server does not tell."""
+    """The existing tasks, or their number if that is more than `worth`; TOO_MANY if the server does not say."""
     subject = f"STREAM.INFO.{TASKS_STREAM}"
     try:
         there = int((await connection.jetstream_request(subject))["state"]["messages"])

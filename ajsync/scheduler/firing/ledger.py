@@ -1,8 +1,8 @@
-"""The ledger: every fire that is not settled, and what follows from that. Pure.
+"""The ledger: every fire that is not settled, and what is derived from them. Pure.
 
-A fire is in it from the moment in which it is taken off the agenda until it has an outcome. The watermark, the next
-fires and what is handed back at the end of a term are derived from it, so none of them can forget a fire: everything
-that waits elsewhere for a connection, an answer or its turn only refers to a fire of the ledger.
+A fire is in it from when it is taken off the agenda until it has an outcome. The watermark, the next fires and what is
+handed back at the end of a term are derived from it, so none of them can forget a fire: whatever waits elsewhere for a
+connection, an answer or its turn only refers to a fire of the ledger.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ajsync.scheduler.firing.lifecycle import TABLE, WAITING, Effect, Event, Sta
 from ajsync.scheduler.firing.prepare import Prepared
 
 _TAKEN, _CREATED = State.TAKEN, State.CREATED
-"""To look up a member takes Python 3.11 as long as all else that a transition needs."""
+"""Aliases, because looking up a member takes Python 3.11 as long as the rest of a transition."""
 
 
 class Ledger:
@@ -30,11 +30,11 @@ class Ledger:
     def __init__(self) -> None:
         self._fires: dict[tuple[str, int], InFlightFire] = {}
         self._counts = [0] * len(State)
-        """By state, how many fires have it."""
+        """How many fires are in each state."""
         self._to_encode: deque[InFlightFire] = deque()
         self._to_make_good: deque[InFlightFire] = deque()
         self._prepared: list[tuple[int, int, InFlightFire]] = []
-        """A heap by due instant and serial. As in the queues above, a fire that has left the state is skipped."""
+        """A heap by due instant and serial. As in the queues above, fires that have left the state are skipped."""
 
     def __len__(self) -> int:
         """How many fires are under way: due, and not settled."""
@@ -58,7 +58,7 @@ class Ledger:
             self._enter(InFlightFire(fire))
 
     def make_good(self, fire: Fire) -> None:
-        """Take in a fire that was missed, and is fired all the same."""
+        """Take in a fire that was missed and is fired late."""
         self._enter(InFlightFire(fire, made_good=True))
 
     def seek(self, fire: Fire) -> InFlightFire | None:
@@ -68,7 +68,7 @@ class Ledger:
         return sought if self._enter(sought) else None
 
     def apply(self, fire: InFlightFire, event: Event) -> tuple[Effect, ...]:
-        """Let an event happen to a fire; returns what has to be done about it.
+        """Let an event happen to a fire; returns the effects that the dispatcher has to bring about.
 
         An event that means nothing in the fire's state changes nothing.
         """
@@ -87,13 +87,13 @@ class Ledger:
         return row.effects
 
     def encoded(self, fire: InFlightFire, prepared: Prepared) -> None:
-        """A fire is encoded: it waits for its instant."""
+        """Take in that a fire is encoded, and waits for its instant."""
         fire.prepared = prepared
         self.apply(fire, Event.ENCODED)
         heapq.heappush(self._prepared, (fire.due, prepared.serial, fire))
 
     def next_to_encode(self, *, made_good: bool) -> InFlightFire | None:
-        """The next fire to encode, of those that are due or those that are made good; it is returned only once."""
+        """The next fire to encode, among those that are due or those that are made good; each is returned only once."""
         source = self._to_make_good if made_good else self._to_encode
         while source:
             fire = source.popleft()
@@ -121,7 +121,7 @@ class Ledger:
         return self._prepared[0][0] if self._prepared else None
 
     def first_waiting(self) -> int | None:
-        """When the first fire is due that was not handed over; fires to make good count once they are encoded."""
+        """When the first fire that was not handed over is due; fires to make good count once they are encoded."""
         following = self.next_due()
         dues = [fire.due for fire in self._to_encode]
         if following is not None:
@@ -135,12 +135,12 @@ class Ledger:
         return sorted(fires, key=lambda fire: fire.due)[:count]
 
     def forget_after(self, instant: int) -> None:
-        """Forget what is due later and was not handed over: the agenda gives it out again."""
+        """Forget the fires that are due later and were not handed over; the agenda gives them out again."""
         for fire in [fire for fire in self._fires.values() if fire.state in WAITING and fire.due > instant]:
             self.apply(fire, Event.CHANGED)
 
     def hand_back(self) -> list[Fire]:
-        """End everything, and return the fires for the agenda; those that were sought are named by the watermark."""
+        """End all fires, and return those for the agenda; those that were sought are named by the watermark."""
         fires = []
         for fire in [*self._fires.values()]:
             self.apply(fire, Event.TERM_ENDED)
@@ -160,16 +160,16 @@ class Ledger:
         late: Iterable[Fire] = (),
         unseen: UnseenProgress = NOTHING_UNSEEN,
     ) -> Progress:
-        """How far a term has come that has taken in everything due up to `reached`, in `room` bytes.
+        """How far a term has come, in `room` bytes; it has taken in everything due up to `reached`.
 
-        `gaps` are what catching up has not given out yet; what it gave out last is of a gap that ended with
-        `gap_until`. `late` are fires that the agenda holds and did not give out in time. `unseen` tells of unseen
-        spans; what is made good of them is added here.
+        `gaps` are the spans that catching up has not given out yet; its last fire came from a gap that ended with
+        `gap_until`. `late` are fires that the agenda did not give out in time. `unseen` is the progress of the unseen
+        spans; the fires of them that are made good are added here.
         """
         made_good: list[Unsettled] = []
         unsettled: list[Unsettled] = []
         of_unseen: list[Unsettled] = []
-        unseen_until = unseen.until  # there may be a hundred thousand fires, of which none is that old
+        unseen_until = unseen.until  # there may be a hundred thousand fires, none of them that old
         for fire in self._fires.values():
             if fire.due <= unseen_until and unseen.holds(fire.due):
                 of_unseen.append((fire.due, fire.name, fire.state is State.SOUGHT))

@@ -1,6 +1,6 @@
-"""Lifecycle: the states of a fire that is not settled, and one table of what each event makes of it. Pure.
+"""Lifecycle: the states of a fire, and one table of what each event makes of it. Pure.
 
-docs/architecture.md draws the table, and a test holds the picture to it.
+docs/architecture.md draws the table, and a test compares the picture with it.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ class State(IntEnum):
     """How far a fire has come. The states from CREATED on are final."""
 
     TAKEN = auto()
-    """It was taken off the agenda, or is made good, and is to be encoded."""
+    """It was taken off the agenda, or is made good, and has to be encoded."""
     SOUGHT = auto()
     """Its policy lets it go unless the previous leader began it, which is being looked up."""
     PREPARED = auto()
     """It is encoded and waits for its instant."""
     CHECKED = auto()
-    """It is due, and waits to know whether the previous task of its schedule is finished."""
+    """It is due, and waits for the answer whether the previous task of its schedule is finished."""
     QUEUED = auto()
-    """It is written as soon as there is room."""
+    """It is due, and is written as soon as there is room."""
     STORING = auto()
     """Its task is written."""
     LOOKING = auto()
-    """Its task was there before: whether a worker has handled it is being looked up."""
+    """Its task existed before: whether a worker has handled it is being looked up."""
     ENQUEUING = auto()
     """Its task is stored and its work item is written."""
     LOOKING_AGAIN = auto()
@@ -44,15 +44,15 @@ class State(IntEnum):
     CREATED = auto()
     """We stored the task and its work item."""
     REPAIRED = auto()
-    """The task was there, and we stored its work item."""
+    """The task existed, and we stored its work item."""
     EXISTS = auto()
-    """Both were there, or the task was handled."""
+    """Both existed, or the task was handled."""
     QUEUE_ERROR = auto()
     """The task is stored, and there is no queue for its work item."""
     MISSED = auto()
     """It could not be stored, or checked, in time."""
     EXPIRED = auto()
-    """Its deadline passed before it was due to be written."""
+    """Its deadline passed before it could be written."""
     SKIPPED = auto()
     """The previous task of its schedule was not finished."""
     UNFIT = auto()
@@ -62,7 +62,7 @@ class State(IntEnum):
     LET_GO = auto()
     """The previous leader did not begin it, and its policy lets it go."""
     HANDED_BACK = auto()
-    """The term ended: it is on the agenda again."""
+    """The term ended, and it is on the agenda again."""
     LEFT = auto()
     """The term ended while it was sought: the watermark names it for the next leader."""
 
@@ -72,9 +72,9 @@ class Event(IntEnum):
 
     ENCODED = auto()
     NO_TASK = auto()
-    """It makes no task."""
+    """No task can be made for it."""
     TOO_OLD = auto()
-    """Its deadline has passed before it was written."""
+    """Its deadline passed before it was written."""
     CHANGED = auto()
     """Its schedule was changed before it was due."""
     DUE = auto()
@@ -85,31 +85,31 @@ class Event(IntEnum):
     OVERLAPS = auto()
     """The previous task is not finished."""
     UNSEEN = auto()
-    """Whether the previous task is finished could not be seen in time."""
+    """It could not be seen in time whether the previous task is finished."""
     BEGUN = auto()
     """The previous leader began it."""
     NOT_BEGUN = auto()
     ROOM = auto()
     """There is room to write it."""
     TASK_STORED = auto()
-    """The task is stored, by us or before."""
+    """The task is stored, by us or earlier."""
     TASK_FOUND_LATE = auto()
-    """The task was there, and the fire is so old that its work item may have been handled and forgotten."""
+    """The task existed, and the fire is so old that its work item may have been handled and forgotten."""
     TASK_NEW = auto()
     """The look shows that no worker has handled the task."""
     TASK_HANDLED = auto()
-    """The look shows that a worker has."""
+    """The look shows that a worker has handled the task."""
     ITEM_STORED = auto()
     ITEM_FOUND = auto()
-    """The queue has had the work item before."""
+    """The queue had the work item already."""
     NO_QUEUE_ANSWERS = auto()
     """No stream takes the work item."""
     NO_QUEUE = auto()
-    """There is no queue, and we know in which version we stored the task."""
+    """There is no queue, and we know the sequence at which we stored the task."""
     NO_QUEUE_FOR_OTHERS = auto()
-    """There is no queue, and the task was there before: a worker may have handled it."""
+    """There is no queue, and the task existed before: a worker may have handled it."""
     FLAGGED = auto()
-    """The task is flagged, or another has written it."""
+    """The task is flagged, or another client has written it."""
     REFUSED = auto()
     """The server refused what was written, or a look failed. Earlier attempts may have been stored."""
     SILENT = auto()
@@ -117,10 +117,10 @@ class Event(IntEnum):
     RECONNECTED = auto()
     """What was written may be lost with its connection."""
     RETRY = auto()
-    """It is time to try again what was deferred."""
+    """It is time to try a deferred fire again."""
     RECONNECTED_LATE = auto()
     RETRY_LATE = auto()
-    """The two are RECONNECTED and RETRY if the queue may have forgotten the work item."""
+    """These two are RECONNECTED and RETRY if the queue may have forgotten the work item."""
     GIVEN_UP = auto()
     """It is too late to try again."""
     TERM_ENDED = auto()
@@ -140,7 +140,7 @@ class Effect(IntEnum):
     """Flag the task if we stored it, without waiting for an answer."""
     DEFER = auto()
     REPORT = auto()
-    """Tell the outcome."""
+    """Report the outcome."""
 
 
 class Transition(NamedTuple):
@@ -154,12 +154,12 @@ class Transition(NamedTuple):
 
 UNSETTLED = tuple(state for state in State if state < State.CREATED)
 WAITING = (State.TAKEN, State.PREPARED)
-"""The states before a fire is handed over. In all other unsettled states it is under way."""
+"""The states before a fire is handed over; in all other unsettled states it is under way."""
 IN_WINDOW = (State.STORING, State.LOOKING, State.ENQUEUING, State.LOOKING_AGAIN, State.FINDING_QUEUE, State.FLAGGING)
-"""The states of a fire that is written, or for which something is being looked up."""
+"""The states in which a fire is written, or something is being looked up for it."""
 DEFERRED = (State.TASK_DEFERRED, State.ITEM_DEFERRED, State.FLAG_DEFERRED)
 MADE = (State.CREATED, State.REPAIRED, State.EXISTS, State.QUEUE_ERROR)
-"""The final states of a fire whose task is stored, by us or before."""
+"""The final states of a fire whose task is stored, by us or earlier."""
 _REPORT = (Effect.REPORT,)
 _DEFER = (Effect.DEFER,)
 
@@ -200,7 +200,7 @@ TABLE: dict[tuple[State, Event], Transition] = {
     (State.ITEM_DEFERRED, Event.RETRY_LATE): Transition(State.LOOKING_AGAIN, (Effect.LOOK_AT_TASK,)),
     (State.FLAG_DEFERRED, Event.RETRY): Transition(State.FLAGGING, (Effect.SEND_FLAG,)),
 }
-"""State and event → transition. Any other event changes nothing: an answer may come late, or twice."""
+"""State and event → transition. Any other event changes nothing, because an answer may come late, or twice."""
 TABLE |= {(state, Event.CHANGED): Transition(State.WITHDRAWN) for state in (State.TAKEN, State.PREPARED)}
 TABLE |= {
     (state, event): Transition(deferred, _DEFER)

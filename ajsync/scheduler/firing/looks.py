@@ -1,7 +1,7 @@
-"""Looks at tasks: a bounded number at once, over one inbox, each repeated until it is answered.
+"""Looks at tasks: a bounded number at once, through one inbox, each repeated until it is answered.
 
-A request of nats-py takes an asyncio task and three futures, and ten thousand at once hold up the loop and the server.
-Here they wait in a queue, and so few are under way that what is due now has room beside them.
+A request of nats-py takes an asyncio task and three futures, so ten thousand at once hold up the loop and the server.
+Here looks wait in a queue, and few enough are under way to leave room for fires that are due now.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ajsync.transport.frames import FrameWriter, publish_frame
 from ajsync.transport.inbox import NO_RESPONDERS, Inbox, status_of
 
 WINDOW = 100
-"""Looks under way at once. More would gain nothing, and their answers would come in one go."""
+"""How many looks are under way at once. More would gain nothing, and their answers would come in one go."""
 _SILENCE_SECONDS = 5.0
 _RETRY_SECONDS = 1.0
 _TICK_SECONDS = 0.25
@@ -52,7 +52,7 @@ class Looks(Inbox):
 
     def __init__(self, connection: Connection) -> None:
         self.on_tick: Callable[[], None] = lambda: None
-        """Called now and then while there are looks."""
+        """Called regularly while there are looks."""
         super().__init__(connection)
         self._soon: deque[Look] = deque()
         self._ahead: deque[Look] = deque()
@@ -119,14 +119,14 @@ class Looks(Inbox):
             look.on_trouble(look.about, reason)
 
     async def _mind(self) -> None:
-        """Ask again if the answer did not come or was an error."""
+        """Ask again where no answer came, or an error."""
         generation = self._connection.generation
         while True:
             await asyncio.sleep(_TICK_SECONDS)
             if len(self):
                 self.on_tick()
             now = time.monotonic()
-            if self._connection.generation != generation:  # what was asked before is lost
+            if self._connection.generation != generation:  # earlier requests are lost
                 generation = self._connection.generation
                 self._soon.extendleft(reversed(self._sent.values()))
                 self._sent.clear()

@@ -3,8 +3,8 @@
 The previous task is found by its id, which follows from the name and the instant of the previous fire. The fires of one
 schedule take turns, because the next one depends on what becomes of this one.
 
-A task that is finished stays finished. So most are looked at some seconds before the fire is due, and then nothing has
-to be asked. Only a task that was not finished by then is looked at again.
+A finished task stays finished. So most are looked at some seconds before the fire is due, and then nothing has to be
+asked. Only a task that was not finished by then is looked at again.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ from ajsync.transport.connection import Connection
 log = logging.getLogger(__name__)
 
 _LOOK_BACK = 64
-"""How many fires to look back over, if it is not remembered which made a task last: later ones were skipped."""
+"""How many fires to look back over if it is not remembered which one made the last task: later ones were skipped."""
 _GIVE_UP_AFTER = 3600 * NANOSECONDS
 _WORTH = 1000
-"""Tasks that can be listed in the time that one schedule takes whose last fire is not remembered."""
+"""How many tasks can be listed in the time that one schedule takes whose last fire is not remembered."""
 _SLICE_SECONDS = 0.005
 _MOST_LISTS = 1000
-"""Lists of previous instants, which schedules that are due together have in common."""
+"""How many lists of previous instants are kept; schedules that are due together share one."""
 
 
 class _Turn(NamedTuple):
@@ -61,18 +61,18 @@ class _Line:
     """The fires of one schedule that take turns."""
 
     fire: Fire
-    """The fire whose turn it is, or for which the previous task is looked at ahead of time."""
+    """The fire whose turn it is, or whose previous task is looked at ahead of time."""
     turn: _Turn | None = None
-    """The turn under way; None during a look ahead of time."""
+    """The current turn; None during a look ahead of time."""
     dues: Iterator[int] = field(default_factory=lambda: iter(()))
-    """When the previous fire may have been due, newest first."""
+    """The instants when the previous fire may have been due, newest first."""
     look: Look | None = None
     silent_since: int = 0
-    """Since when no look was answered, whichever fire had its turn; 0 if nothing was asked since the last answer."""
+    """Since when no look was answered, for any fire of the line; 0 if nothing was asked since the last answer."""
     waiting: deque[_Turn] = field(default_factory=deque)
 
     def gives_up(self, turn: _Turn) -> int:
-        """When to give up a fire; the time in which it waits for another fire does not count."""
+        """When to give up a fire; the time that it waits for another fire does not count."""
         give_up_at = max(turn.since, self.silent_since) + _GIVE_UP_AFTER
         return min(turn.fire.prepared.task.deadline or give_up_at, give_up_at)
 
@@ -99,7 +99,7 @@ class Overlap:
         self._clock = clock
         self._lines: dict[str, _Line] = {}
         self._made: dict[str, int] = {}
-        """Name → due instant of the fire that made a task last; catch-up may make an older fire after a newer one."""
+        """Name → due instant of the fire that made the last task; catch-up may make an older fire after a newer one."""
         self._finished: set[str] = set()
         """The schedules whose last task is finished or gone."""
         self._looks = looks
@@ -108,7 +108,7 @@ class Overlap:
         self._listing: asyncio.Task[KnownTasks | int] | None = None
         self._for_listing: deque[_Line] = deque()
         self._searches = 0
-        """Since the last listing, the searches for schedules whose last fire is not remembered."""
+        """How many searches there were since the last listing for schedules whose last fire is not remembered."""
         self._turns: list[_Line] = []
         """The lines in which the next fire has its turn."""
         self._previous: dict[tuple[Times, int], tuple[int, ...]] = {}
@@ -125,7 +125,7 @@ class Overlap:
             self._guarded(self._search, line)
 
     def check(self, fire: InFlightFire, start: Callable[[InFlightFire], None]) -> None:
-        """Look at the previous task of a fire that is due, and `start` the fire unless that task is not finished."""
+        """Look at the previous task of a fire that is due, and `start` the fire if that task is finished."""
         self._ledger.apply(fire, Event.DUE_IN_TURN)
         turn = _Turn(fire, start, self._clock())
         line = self._lines.get(fire.name)
@@ -136,7 +136,7 @@ class Overlap:
             line.waiting.append(turn)
 
     def stop(self) -> None:
-        """Stop looking; the ledger has handed back what waited for it."""
+        """Stop looking; the ledger has handed back the fires that waited for it."""
         self._lines.clear()
         self._for_listing.clear()
         if self._listing is not None:
@@ -151,7 +151,7 @@ class Overlap:
             self._guarded(self._search, line)
 
     def _guarded(self, step: Callable[[_Line], None], line: _Line) -> None:
-        """Go on with a line. If that fails by a mistake of ours, the next fires must not wait for ever."""
+        """Go on with a line. If a mistake of ours makes that fail, the next fires must not wait for ever."""
         try:
             step(line)
         except Exception as error:  # whatever it is, it is logged, and the fire counts as missed
@@ -165,8 +165,8 @@ class Overlap:
         """Look at the previous task, or at each one that may be it."""
         made = self._made.get(line.fire.task.name)
         if made is not None:
-            # The task that was made last began only once the one before it was finished. So it alone may still run,
-            # even if it is newer than this fire, or older than another that was made before it.
+            # The last task began only when the one before it was finished. So only that one may still run, even if it
+            # is newer than this fire, or older than another one that was made earlier.
             line.dues = iter((made,))
             self._look_at_next(line)
             return
@@ -177,7 +177,7 @@ class Overlap:
             self._for_listing.append(line)
 
     def _is_listed(self) -> bool:
-        """Whether the tasks are listed, or are too many to list; if not, that is asked."""
+        """Whether the tasks are listed, or are too many to list; if that is not known, ask the server."""
         self._searches += 1
         if self._listing is not None:
             if not self._listing.done():
@@ -190,7 +190,7 @@ class Overlap:
         return False
 
     def _worth(self) -> int:
-        """How many tasks are worth listing: each schedule may have to look at 64."""
+        """How many tasks are worth listing, because each schedule may have to look at 64."""
         return _WORTH * self._searches
 
     def _listed(self, listing: asyncio.Task[KnownTasks | int]) -> None:
@@ -199,7 +199,7 @@ class Overlap:
             self._go_on_searching()
 
     def _go_on_searching(self) -> None:
-        """Search for the lines that waited for the listing, some at a time."""
+        """Search for the lines that waited for the listing, a few at a time."""
         began = time.monotonic()
         while self._for_listing and time.monotonic() - began < _SLICE_SECONDS:
             line = self._for_listing.popleft()
@@ -217,7 +217,7 @@ class Overlap:
         return found if isinstance(found, KnownTasks) else None
 
     def _dues_before(self, fire: Fire) -> Iterator[int]:
-        """When the previous fire may have been due, as far as is known."""
+        """The instants when the previous fire may have been due, as far as is known."""
         known, key = self._known(), (fire.entry.times, fire.due)
         if known is None:
             return islice(previous_dues(fire.entry.times, fire.due, fire.task.created_at, fire.task.pauses), _LOOK_BACK)
@@ -267,7 +267,7 @@ class Overlap:
         turn.start(turn.fire)
 
     def _end(self, line: _Line, event: Event, detail: str) -> None:
-        """The fire makes no task."""
+        """End the turn of a fire that makes no task."""
         if line.turn is None:
             self._next_turn(line)
             return
@@ -285,7 +285,7 @@ class Overlap:
             self._records.missed(told, "missed", "unstored", detail)
 
     def _settled(self, line: _Line, state: State) -> None:
-        """A fire has its outcome; the next one gets its turn in a moment."""
+        """Take in that a fire has its outcome; the next one gets its turn in a moment."""
         name = line.fire.task.name
         if state in MADE:
             self._made[name] = line.fire.due
@@ -316,7 +316,7 @@ class Overlap:
         detail = "it could not be seen in time whether its previous task is finished"
         for line in [each for each in self._lines.values() if each.look is not None]:
             if line.turn is None and line.waiting:
-                # A look ahead of time comes after all others and has no time limit, but now a fire is due.
+                # A look ahead of time comes after all others and has no time limit. Now a fire is due.
                 self._cancel_look(line)
                 self._next_turn(line)
             late = [turn.fire for turn in line.waiting if now > line.gives_up(turn)]
@@ -328,7 +328,7 @@ class Overlap:
                 self._end(line, Event.UNSEEN, detail)
 
     def _cancel_look(self, line: _Line) -> None:
-        """Want no answer any more."""
+        """Drop the look of a line."""
         if line.look is not None:
             line.look.cancelled = True
             line.look = None

@@ -1,4 +1,4 @@
-"""Prepare a fire: all that it publishes is encoded before the instant, so that at the instant it is only written."""
+"""Prepare a fire: encode everything that it publishes before its instant, so that it is only written then."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ class Prepared:
     item_frame: bytes
     event_subject: str
     event_body: bytes
-    """Without the age of the task, which is known when it is published."""
+    """Without the age of the task, which is not known until it is published."""
 
 
 class Preparer:
-    """Encodes fires, whose acknowledgements come to `inbox` with the serial of each."""
+    """Encodes fires; the acknowledgements come to `inbox`, each with the serial of its fire."""
 
     def __init__(
         self, inbox: str, sign: Sign | None = None, *, ajc_payloads: bool = False, max_payload: int = 1024 * 1024
     ) -> None:
-        """`max_payload` is the most bytes that the server takes; it disconnects a client that sends more."""
+        """`max_payload` is the most bytes that the server accepts; it disconnects a client that sends more."""
         self._inbox = inbox
         self._max_bytes = max_payload - _SLACK_BYTES
         self._sign = sign

@@ -1,7 +1,7 @@
-"""Looks for queues that take no work items: whether there is none, or it only has no leader while a cluster recovers.
+"""Looks for queues that take no work items: whether there is no queue, or it has no leader while a cluster recovers.
 
-What is asked is `STREAM.INFO`, which the scheduler's user needs anyway. A cluster says "not found" of no stream that
-exists: while its leader is away, nobody answers.
+The request is `STREAM.INFO`, which the scheduler's user needs anyway. A cluster never says "not found" of a stream that
+exists: while its leader is away, no server answers.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from ajsync.transport.publisher import LEADERLESS_SECONDS
 from ajsync.transport.subjects import matches
 
 _ANSWER_SECONDS = 1.0
-"""How long to wait for whether a queue exists. A cluster that recovers does not answer, and is soon asked again."""
+"""How long to wait for the answer. A cluster that recovers does not answer, and is soon asked again."""
 
 
 class QueueFinding(NamedTuple):
     """What a look has found."""
 
     is_missing: bool
-    """There is no such queue, so it makes no sense to try again."""
+    """Whether there is no such queue, so that it makes no sense to try again."""
     text: str
-    """A sentence without a full stop about a queue that is missing, else why to try again."""
+    """A sentence about a missing queue, without a full stop; otherwise why to try again."""
 
 
 class QueueLooks:
@@ -37,12 +37,12 @@ class QueueLooks:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._looks: dict[str, asyncio.Task[QueueFinding]] = {}
-        """By queue, the look that is under way."""
+        """The look that is under way, by queue."""
         self._untaken_since: dict[str, float] = {}
-        """By queue, since when nothing takes its work items, in seconds of the monotonic clock."""
+        """Since when nothing takes the work items of a queue, by queue, in seconds of the monotonic clock."""
 
     def look(self, queue: str) -> asyncio.Task[QueueFinding]:
-        """Look for a queue of which no stream takes a work item; all who ask meanwhile share the look."""
+        """Look for a queue whose work items no stream takes; all that ask while a look is under way share it."""
         look = self._looks.get(queue)
         if look is None:
             look = self._looks[queue] = asyncio.create_task(self._find(queue))
@@ -50,11 +50,11 @@ class QueueLooks:
         return look
 
     def answered(self, queue: str) -> None:
-        """Take in that the stream of a queue has answered."""
+        """Take in that the stream of a queue has answered a write."""
         self._untaken_since.pop(queue, None)
 
     def forget(self) -> None:
-        """Forget since when queues take nothing: others may have seen them since."""
+        """Forget since when queues take nothing, because they may have done so since."""
         self._untaken_since.clear()
 
     def cancel(self) -> None:
@@ -74,7 +74,7 @@ class QueueLooks:
             waited = time.monotonic() - since
             if waited <= LEADERLESS_SECONDS:
                 return QueueFinding(False, f"nothing takes them, and we may not see whether the queue exists ({error})")
-            # Fires that are tried for hours would hold back the watermark, and nobody would count them.
+            # Fires that are tried for hours would hold back the watermark, and no metric would count them.
             return QueueFinding(
                 True, f"The queue {queue} counts as missing, because nothing takes its work items ({error})"
             )

@@ -1,7 +1,7 @@
-"""Recheck: look whether what was fired in the last two minutes is still stored, and store again what is not.
+"""Recheck: see whether the messages of the fires of the last two minutes are still stored, and restore the lost ones.
 
-A stream may lose what it has acknowledged, with its leader in a cluster or with the power of its host. So a scheduler
-looks when its term begins, after each reconnect, and when a stream has another leader. The ids of tasks make that safe.
+A stream may lose what it has acknowledged when a cluster loses its leader or a host its power. So a scheduler looks
+when its term begins, after each reconnect, and when a stream has another leader. The ids of tasks make that safe.
 
 A task is stored again only while its work item waits: otherwise a worker has finished the task, and may have deleted
 it. A work item is sent again only for a task that no worker has handled.
@@ -34,9 +34,9 @@ log = logging.getLogger(__name__)
 LOOK_BACK = 120 * NANOSECONDS
 """How far a recheck looks back: a server writes to its disk every two minutes."""
 _SETTLES = 2 * NANOSECONDS
-"""What fell due more recently may be under way."""
+"""Fires that fell due more recently may be under way."""
 SETTLED_WITHIN_SECONDS = 10.0
-"""A fire that takes longer holds up no recheck; what fell due after it is left to the next recheck."""
+"""A fire that takes longer does not hold up a recheck; what fell due after it is left to the next one."""
 _TICK_SECONDS = 0.1
 _POLL_SECONDS = 5.0
 """How often to see whether a stream has another leader."""
@@ -46,11 +46,11 @@ _AT_ONCE = 50
 _PAUSE_SECONDS = 0.05
 """The pause after `_AT_ONCE` looks: a thousand a second leave enough time for what falls due now."""
 SURE_AFTER_SECONDS = 2.0
-"""A worker that deletes a finished task acknowledges its work item much sooner."""
+"""A worker that deletes a finished task has acknowledged its work item long before this time has passed."""
 
 
 class Recheck:
-    """Looks after a takeover, a reconnect or another leader of a stream, for as long as a term lasts."""
+    """Looks after a takeover, after a reconnect, and when a stream has another leader, for as long as a term lasts."""
 
     def __init__(
         self,
@@ -63,9 +63,10 @@ class Recheck:
         give_up_after: int,
         clock: Callable[[], int],
     ) -> None:
-        """`fired` gives what fell due after one instant and up to another, and None for a pause.
+        """`fired` gives the fires that fell due after one instant and up to another, and None where there may be a
+        pause.
 
-        `make_task` may raise ValueError. What fell due after `settled_until` is not looked at, and nothing is looked
+        `make_task` may raise ValueError. Fires after the instant `settled_until` are not looked at, and none is looked
         at for longer than `give_up_after` nanoseconds.
         """
         self._connection = connection
@@ -96,7 +97,7 @@ class Recheck:
             await asyncio.gather(*self._items.values(), return_exceptions=True)
 
     async def look(self) -> None:
-        """Look at everything that fell due in the last two minutes, and was settled."""
+        """Look at every fire that fell due in the last two minutes and is settled."""
         until = await self._wait_until_settled()
         self._since = self._clock() - LOOK_BACK
         self._items.clear()
@@ -118,7 +119,8 @@ class Recheck:
             unanswered = await self._look_at([fire for fire in unanswered if fire.due > oldest])
 
     async def _wait_until_settled(self) -> int:
-        """Give time to what this term begins with, or what was under way; returns up to when everything is settled."""
+        """Give time to the fires with which this term begins, or that were under way; returns up to when all are
+        settled."""
         target = self._clock() - _SETTLES
         deadline = time.monotonic() + SETTLED_WITHIN_SECONDS
         while True:
@@ -146,13 +148,13 @@ class Recheck:
         return [queue for queue, each in done.items() if each.result() is not None]
 
     async def _leader(self, stream: str) -> object:
-        """Which server leads a stream, and since when if the server says so (from 2.12 on); None without a cluster."""
+        """Which server leads a stream, and since when if the server says so (since 2.12); None without a cluster."""
         info = await self._connection.jetstream_request(f"STREAM.INFO.{stream}")
         cluster = info.get("cluster")
         return (cluster.get("leader"), cluster.get("leader_since")) if cluster else None
 
     async def _look_at(self, fires: list[Fire]) -> list[Fire]:
-        """Store again what is lost of these fires; returns those for which the server did not answer."""
+        """Restore the lost messages of these fires; returns those for which the server did not answer."""
         unanswered: list[Fire] = []
 
         async def answered(look: Callable[[Fire], Awaitable[bool]], fire: Fire) -> bool:
@@ -172,13 +174,13 @@ class Recheck:
         return unanswered
 
     async def _has_lost_task(self, fire: Fire) -> bool:
-        """Whether the work item is there and the task is not. A work item that is lost is stored again at once."""
+        """Whether the work item exists and the task does not. A lost work item is stored again at once."""
         try:
             expected = self._make_task(fire)
         except ValueError:
             return False  # no task was made
         if expected.deadline and expected.deadline < self._clock():
-            return False  # no worker starts it any more
+            return False  # no worker will start it
         items = await self._items_of(expected.queue)
         if items is None:
             return False
@@ -191,7 +193,7 @@ class Recheck:
         return stored is None and expected.id in items
 
     async def _restore_item(self, fire: Fire, task: StoredTask) -> None:
-        # For two minutes a queue does not take a work item again that it gave to a worker, or that was purged.
+        # For two minutes a queue does not accept a work item again that it gave to a worker, or that was purged.
         item = Write(work_item_subject(task.queue, task.id), work_item(task.id), {"Nats-Msg-Id": task.id})
         answer = await publish_one(self._connection, item, timeout=_ANSWER_SECONDS)
         if not answer.duplicate:
@@ -216,12 +218,12 @@ class Recheck:
 
     async def _list_items(self, queue: str) -> frozenset[str] | None:
         stream, subjects = QUEUE_STREAM_PREFIX + queue, work_item_subject(queue, ">")
-        oldest = work_item_subject(queue, first_id(self._since // NANOSECONDS))  # ids sort by their time
+        oldest = work_item_subject(queue, first_id(self._since // NANOSECONDS))  # ids sort by time
         try:
             found = await list_subjects_from(self._connection, stream, subjects, oldest)
             return frozenset(subject.rpartition(".")[2] for subject in found)
         except (JetStreamError, NotPermittedError) as error:
-            text = f"Cannot see the work items of the queue {queue}; what it loses is not sent again: {error}"
+            text = f"Cannot see the work items of the queue {queue}; lost ones are not sent again: {error}"
             self._errors.tell(text, None, "items", queue, reason=str(error))
             return None
 

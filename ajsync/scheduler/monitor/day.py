@@ -9,7 +9,7 @@ from ajsync.timestamp import NANOSECONDS
 
 SPAN = 1800 * NANOSECONDS
 SPANS = 48
-"""In a day."""
+"""How many spans a day has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Span:
     failed: int = 0
     """Tasks that ended without success."""
     known: bool = True
-    """Whether a scheduler counted all the time; if not, there may have been more."""
+    """Whether a scheduler counted through the whole span; if not, there may have been more."""
 
 
 class LastDay:
@@ -39,9 +39,9 @@ class LastDay:
         self._before = (0, 0, 0)
 
     def see(self, now: int, fired: int, missed: int, failed: int) -> None:
-        """Take in counters as they are now: what they have grown by happened in the span of `now`.
+        """Take in the counters as they are now: their growth since the last call happened in the span of `now`.
 
-        A counter that shrank has begun again, because its queue was gone in between; it counts for nothing this time.
+        A counter that shrank has begun again, because its queue was gone in between; it is left out this time.
         """
         start, last = now // SPAN * SPAN, self._spans[-1]
         if start > last.start:
@@ -56,7 +56,7 @@ class LastDay:
         self._spans[-1] = Span(last.start, *sums, last.known)
 
     def spans(self, now: int) -> tuple[Span, ...]:
-        """The spans of the day that ends with that of `now`, the oldest first; those before counting are not known."""
+        """The spans of the 24 hours up to `now`, the oldest first; those before counting began are not known."""
         end = max(now // SPAN * SPAN, self._spans[-1].start)
         counted = {span.start: span for span in self._spans}
         starts = range(end - (SPANS - 1) * SPAN, end + 1, SPAN)

@@ -1,7 +1,7 @@
-"""A small HTTP server beside the loop that fires, which takes a limited share of it whatever clients do.
+"""A small HTTP server beside the loop that fires; it takes a limited share of the loop's time, whatever clients do.
 
-Each connection is for one request. So the server has to look after neither idle connections nor what follows a request,
-and a client can cost no more than its request's head. Connections are accepted at a pace, which spreads their cost
+Each connection is for one request. So the server need not look after idle connections or what follows a request, and a
+client can cost no more than its request's head. Connections are accepted at a limited rate, which spreads their cost
 between the fires; those that have to wait do so in the kernel.
 """
 
@@ -27,11 +27,11 @@ from ajsync.scheduler.monitor.request import LONGEST_HEAD, Incoming, Request, Re
 log = logging.getLogger(__name__)
 
 EVERY_ADDRESS = "*"
-"""The host that stands for every interface, with each family of addresses that the machine has."""
+"""The host that means every interface, with each family of addresses that the machine has."""
 _BACKLOG = 256
 """Connections that wait in the kernel: about one second of them."""
 _CLOSING_SECONDS = 0.5
-"""What an answer under way may take when the scheduler stops, because the next leader waits for that."""
+"""How long an answer under way may take when the scheduler stops, because the next leader waits for the stop."""
 _LINGER_SECONDS = 1.0
 """How long to read what follows a request: a connection that is closed with bytes unread loses its answer."""
 _MOST_PIECES = 64
@@ -40,7 +40,7 @@ _BURST_SECONDS = 0.02
 _BYTES_A_SECOND = 20_000_000
 _NO_DESCRIPTOR = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 _NO_DESCRIPTOR_SECONDS = 1.0
-"""Until the next try: the listening socket stays readable, so without a pause this would be a busy loop."""
+"""Pause before the next try: the listening socket stays readable, so without a pause this would be a busy loop."""
 _LOGGED_AFTER_SECONDS = 10.0
 _LEAST_CONNECTIONS, _MOST_CONNECTIONS = 4, 64
 _REFUSALS: dict[RefusedReason, str] = {
@@ -53,23 +53,24 @@ _REFUSALS: dict[RefusedReason, str] = {
 
 
 def _connections() -> int:
-    """How many connections may be open: a share of the descriptors, because the connection to NATS needs one too."""
+    """How many connections may be open: a share of the file descriptors, because the connection to NATS needs one
+    too."""
     allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return _MOST_CONNECTIONS if allowed < 0 else max(_LEAST_CONNECTIONS, min(_MOST_CONNECTIONS, allowed // 8))
 
 
 @dataclass(frozen=True, slots=True)
 class HttpLimits:
-    """What all clients together may take."""
+    """What all clients together may use."""
 
     connections: int = _connections()
-    """Open at a time. One more closes the oldest, so that idle ones do not lock others out."""
+    """Connections that may be open at a time. One more closes the oldest, so that idle ones do not lock others out."""
     head_seconds: float = 5.0
-    """From the connection to the end of the request's head."""
+    """Seconds from the connection to the end of the request's head."""
     answer_seconds: float = 10.0
-    """To make an answer, and for the client to take it."""
+    """Seconds to make an answer, and for the client to read it."""
     a_second: int = 300
-    """Connections; one costs about a third of a millisecond."""
+    """Connections accepted each second; one costs about a third of a millisecond."""
 
 
 async def listen(host: str, port: int) -> list[socket.socket]:
@@ -86,7 +87,7 @@ async def listen(host: str, port: int) -> list[socket.socket]:
             bound.setblocking(False)
             sockets.append(bound)
         except OSError as error:
-            # `localhost` stands for ::1 too, even if no interface has it.
+            # `localhost` means ::1 too, even if no interface has it.
             if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
                 for each in sockets:
                     each.close()
@@ -107,18 +108,18 @@ class HttpServer:
         refused: Callable[[RefusedReason], None],
         limits: HttpLimits,
     ) -> None:
-        """`respond` makes an answer; `refused` is called for each connection without an answer, or with a refusal."""
+        """`respond` makes an answer; `refused` is called for each connection that gets no answer, or a refusal."""
         self._listening = listening
         self._respond = respond
         self._limits = limits
         self._open: dict[asyncio.Task[None], None] = {}
         self._due = 0.0
-        """When the pace lets the next connection in, by the loop's clock."""
+        """When the next connection may be accepted, in seconds of the loop's clock."""
         self.refusals = Refusals(refused)
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
-        """Serve while the block runs. What is under way at its end has a moment to end."""
+        """Serve while the block runs. Answers that are under way at its end get a moment to finish."""
         accepting = [asyncio.create_task(self._accept(each)) for each in self._listening]
         try:
             yield
@@ -184,7 +185,7 @@ class HttpServer:
     async def _read(self, client: socket.socket, incoming: Incoming) -> Request | HTTPStatus | None:
         """Return a request, the status that refuses a malformed one, or None if no answer is needed.
 
-        None is a probe that only connects, or a connection that a browser holds in reserve.
+        None means a probe that only connects, or a connection that a browser holds in reserve.
         """
         loop = asyncio.get_running_loop()
         try:
@@ -207,14 +208,14 @@ class HttpServer:
             return text_answer(request).whole
         try:
             answer = await self._respond(request)
-        except Exception:  # noqa: BLE001 - what goes wrong here must not reach the loop that fires
+        except Exception:  # noqa: BLE001 - no error here may reach the loop that fires
             self.refusals.log_failure()
             answer = text_answer(HTTPStatus.INTERNAL_SERVER_ERROR)
         return answer.head if request.method == "HEAD" else answer.whole
 
 
 class Refusals:
-    """Counts refusals, and logs those of some seconds as one line."""
+    """Counts refusals, and logs those of a few seconds as one line."""
 
     def __init__(self, count: Callable[[RefusedReason], None]) -> None:
         self._count = count
@@ -242,7 +243,7 @@ class Refusals:
             self._unlogged.clear()
 
     def log_failure(self) -> None:
-        """Log the exception that is handled, unless another was logged a moment ago."""
+        """Log the current exception, unless another was logged a moment ago."""
         now = asyncio.get_running_loop().time()
         if self._failed_at is None or now - self._failed_at >= _LOGGED_AFTER_SECONDS:
             self._failed_at = now

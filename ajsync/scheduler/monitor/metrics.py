@@ -1,4 +1,4 @@
-"""Metrics: under the names of the Go tool, which dashboards and alerts know, and under names of our own.
+"""Metrics: some have the names of the Go tool, which dashboards and alerts know, the others names of our own.
 
 Everything is counted in plain dictionaries by the thread that runs the loop, which is cheap enough for thousands of
 fires at one instant.
@@ -34,10 +34,10 @@ from ajsync.version import __version__
 
 MissedReason = Literal["deadline", "catchup", "overlap", "unstored", "unseen"]
 """Why a fire made no task: it was past its deadline; its catch-up policy let it go; its previous task was not finished;
-it could not be stored in time; it fell due while no scheduler of ajsync led, and may have made one all the same."""
+it could not be stored in time; it fell due while no scheduler of ajsync led, and may have made a task after all."""
 UnseenOutcome = Literal["fired", "made_good", "left"]
-"""What became of a fire that fell due while no scheduler of ajsync led: somebody had fired it; it was made good; it was
-left, because that was not certain."""
+"""What became of a fire that fell due while no scheduler of ajsync led: another scheduler had made it; it was made
+good; it was left alone, because that was uncertain."""
 RefusedReason = Literal["connections", "descriptors", "host", "malformed", "timeout"]
 """Why the monitor gave no answer: too many connections were open; no file descriptor was left; the request used a name
 that is not ours; it was not HTTP; it was not complete in time."""
@@ -49,7 +49,7 @@ LATENESS_BUCKETS = (
     *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
     *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0),
 )
-"""In seconds: from what an idle scheduler reaches to what only catch-up makes."""
+"""In seconds: from the lateness of an idle scheduler to one that only catch-up reaches."""
 TASK_STATES = tuple(state for state in STATES if state not in WITHOUT_TASK)
 METRICS: list[Metric] = []
 """Every metric, the Go tool's first. A metric with labels appears once there is something to count."""
@@ -141,7 +141,7 @@ PAUSED_SCHEDULES = _gauge(
 )
 TASKS = _counter(
     "ajsync_tasks_total",
-    "Times that a task of a schedule came into a state, as this scheduler heard",
+    "Times that a task of a schedule changed to a state, as this scheduler heard",
     "queue",
     "state",
 )
@@ -149,7 +149,7 @@ FAILING_SCHEDULES = _gauge("ajsync_schedules_failing", "Schedules whose work has
 OVERDUE_SCHEDULES = _gauge("ajsync_schedules_overdue", "Schedules without a success for longer than it should be")
 LAST_SUCCESS = _gauge(
     "ajsync_schedule_last_success_timestamp_seconds",
-    "With --metrics-per-schedule: when the last fire of a schedule was due that has succeeded, in seconds since 1970",
+    "With --metrics-per-schedule: when the last fire of a schedule that succeeded was due, in seconds since 1970",
     "schedule",
 )
 LAST_OUTCOME = _gauge(
@@ -183,7 +183,7 @@ class Metrics:
         self._lateness_sum = 0.0
         self._series: dict[Metric, dict[Names, float]] = {metric: defaultdict(int) for metric in METRICS}
         for metric in METRICS:
-            if not metric.labels and metric is not CLOCK_SKEW:  # which is not known until it is measured
+            if not metric.labels and metric is not CLOCK_SKEW:  # unknown until it is measured
                 self._series[metric][()] = 0
         # A series that begins at 1 hides its first event from rate() and increase(), so known series begin at 0.
         self._series[MISSED].update({(reason,): 0 for reason in MISSED_REASONS})
@@ -202,7 +202,7 @@ class Metrics:
             details=TASK_STATES,
         )
         self.on_counts: Callable[[], None] = lambda: None
-        """Called before what is counted is taken, to set what is not counted as it happens."""
+        """Called before the counts are read, to set the values that are not counted as they happen."""
 
     def count(self, metric: Metric, *labels: str, by: float = 1) -> None:
         """Add to a counter, for these values of its labels."""
@@ -213,21 +213,21 @@ class Metrics:
         self._series[metric][()] = value
 
     def show(self, metric: Metric, rows: Sequence[tuple[Names, float]]) -> None:
-        """Show these series of a gauge until others are given, which must not change afterwards."""
+        """Show these series of a gauge until the next call. `rows` must not change afterwards."""
         self._rows[metric] = Rows(rows)
 
     def role(self, state: RoleState) -> None:
-        """Take in what this scheduler does now; it is paused unless it leads."""
+        """Take in the role of this scheduler; it counts as paused unless it leads."""
         leads = state is RoleState.LEADING
         self._series[PAUSED][()] = int(not leads)
         self._series[LEADER][self._candidate] = int(leads)
 
     def schedulers(self, presence: Presence) -> None:
-        """Take in which schedulers there are; nothing is shown while that is not known."""
+        """Take in which schedulers there are; nothing is shown while they are not known."""
         self._series[SCHEDULERS] = {} if presence.trouble else {(role,): presence.count(role) for role in ROLES}
 
     def campaigned(self, state: Literal["candidate", "leader"]) -> None:
-        """Count a campaign by the state in which it began; a leader's refresh is one, too."""
+        """Count a campaign by the state in which it began; a leader's refresh is a campaign, too."""
         self._series[CAMPAIGNS][*self._candidate, state] += 1
 
     def interval(self, seconds: float) -> None:
@@ -235,12 +235,12 @@ class Metrics:
         self._series[INTERVAL][self._candidate] = seconds
 
     def expect(self, queue: str, task_type: str) -> None:
-        """Begin to count for a schedule: from 0, so that its first fire and its first error are seen."""
+        """Begin the counters of a schedule at 0, so that its first fire and its first error show as an increase."""
         self._tasks.expect((queue, task_type))
         self._queues.expect((queue,))
 
     def forget(self, queue: str, task_type: str) -> None:
-        """Stop counting for a schedule that is gone. With the last one of a queue or type its counters go."""
+        """Stop counting for a schedule that is gone. The counters of a queue or type go with its last schedule."""
         self._tasks.forget((queue, task_type))
         self._queues.forget((queue,))
 
@@ -263,7 +263,8 @@ class Metrics:
         self._series[ENQUEUE_ERRORS][self._queues.counted((queue,))] += 1
 
     def task_states(self, counts: Mapping[tuple[str, str], int]) -> None:
-        """Count tasks of schedules that have come into a state, by queue and state; others may have made these up."""
+        """Count tasks of schedules that have changed to a state, by queue and state; other programs may have invented
+        these."""
         for (queue, state), count in counts.items():
             shown = state if state in TASK_STATES else OTHER
             self._series[TASKS][*self._queues.counted((queue,)), shown] += count
@@ -276,12 +277,13 @@ class Metrics:
             self._lateness_sum += late
 
     def fires(self) -> tuple[int, int]:
-        """How many tasks this scheduler has made, and how many fires it has missed, but for those of `overlap`."""
+        """How many tasks this scheduler has made, and how many fires it has missed, without those skipped for
+        `overlap`."""
         missed = self._series[MISSED]
         return sum(self._late), int(sum(missed.values()) - missed[("overlap",)])
 
     def heard(self) -> tuple[int, int]:
-        """How many tasks of schedules were heard to be made, and how many to have ended without success.
+        """How many tasks of schedules were made, and how many ended without success, as far as events told.
 
         Both shrink when a queue is forgotten.
         """
@@ -295,7 +297,7 @@ class Metrics:
         self._watermark = instant
 
     def counts(self) -> Counts:
-        """What is counted now, as a value that does not change afterwards."""
+        """The current counts, as a value that does not change afterwards."""
         self.on_counts()
         self._tasks.sweep()
         self._queues.sweep()
@@ -307,5 +309,5 @@ class Metrics:
         return {metric: single.get(metric) or dict(series) for metric, series in self._series.items()}
 
     def exposition(self) -> bytes:
-        """Everything in Prometheus' text format."""
+        """All metrics in Prometheus' text format."""
         return exposition(self.counts())

@@ -1,7 +1,7 @@
 """The monitor: a small HTTP server beside the loop, for Prometheus, for probes and for people. It only shows.
 
-It runs in the thread of the loop that fires, so an answer proves that the loop is alive. What an answer shows is taken
-there at most once a second, however many ask, and is encoded in another thread.
+It runs in the thread of the loop that fires, so an answer proves that the loop is alive. The values that an answer
+shows are read there at most once a second, however many clients ask, and are encoded in another thread.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ _PRIVATE_ENDINGS = (".localhost", ".local", ".internal", ".svc", ".home.arpa")
 """Endings of names that cannot be registered: they are reserved for a host, a network or a cluster of one's own."""
 _FRESH_SECONDS = 1.0
 _GIVE_WAY_SECONDS = 0.0005
-"""How long the loop that fires waits for a thread that makes an answer. Python's own 5 ms would come once for each call
-of the system that the loop makes meanwhile."""
+"""How long the loop that fires waits for a thread that makes an answer. Python's own 5 ms would be lost at each system
+call that the loop makes meanwhile."""
 _METHODS = ("GET", "HEAD")
 _NOT_OURS = "The monitor does not go by the name in the Host header. To allow that name, pass --monitor-host NAME."
 _BUSY = "Too many pages are being made. Try again in a few seconds."
@@ -52,9 +52,9 @@ MakePage: TypeAlias = Callable[[Query], Awaitable[bytes]]
 
 
 def parse_monitor(text: str) -> tuple[str, int]:
-    """Read `[HOST:]PORT`, the value of `--monitor`. A bare port is one of the loopback interface, and 0 a free one.
+    """Read `[HOST:]PORT`, the value of `--monitor`. A bare port is on the loopback interface, and port 0 is a free one.
 
-    The host `*` stands for every interface, with IPv4 and IPv6.
+    The host `*` means every interface, with IPv4 and IPv6.
 
     Raises UsageError.
     """
@@ -87,10 +87,10 @@ def parse_host(text: str) -> str:
 class HostNames:
     """Decides by the `Host` header whether a request is meant for the monitor.
 
-    A web page can point its own name at any address, ours too, and would then read what a browser on this network can
-    reach. Its requests carry that name. So a name passes only if no such page can have it: an address, a name without a
-    dot (a service or a container), one with a private ending, the name of this machine, the host that is listened on,
-    and what the user adds.
+    A web page can point its own name at any address, ours too, and could then read whatever a browser on this network
+    can reach. Its requests carry that name. So a name passes only if no such page can have it: an address, a name
+    without a dot (a service or a container), one with a private ending, the name of this machine, the host that the
+    monitor listens on, and the names that the user adds.
     """
 
     def __init__(self, *own: str) -> None:
@@ -123,11 +123,10 @@ async def monitor(
 ) -> AsyncIterator[str]:
     """Serve while the block runs, and give the URL.
 
-    `healthy` and `ready` are called for each request. They return None, or why the loop has stood still, or why this
-    scheduler could not lead. `warning` returns what is wrong although a new process would not mend it. All else, with
-    what the pages show of `source`, is taken at most once a second of `clock`. `hosts` are more names that requests may
-    use for the monitor.
-    Raises UsageError if `address` cannot be listened on.
+    `healthy` and `ready` are called for each request. They return why the loop has stood still, or why this scheduler
+    could not lead, or None. `warning` returns a problem that a new process would not mend. Everything else, and what
+    the pages show of `source`, is read at most once a second by `clock`. `hosts` are further names that requests may
+    use for the monitor. Raises UsageError if `address` cannot be listened on.
     """
     host, port = address
     try:
@@ -208,7 +207,7 @@ def _paths(
 
 
 def _once_a_second(take: Callable[[], T], clock: Callable[[], float]) -> Callable[[], T]:
-    """A function that takes a value when it is asked for it, and at most once a second."""
+    """A function that calls `take` on demand, at most once a second, and returns its last value."""
     taken: tuple[float, T] | None = None
 
     def get() -> T:
@@ -222,7 +221,7 @@ def _once_a_second(take: Callable[[], T], clock: Callable[[], float]) -> Callabl
 
 
 def _encoded(get: Callable[[], T], encode: Callable[[T], Response], encoder: ThreadPoolExecutor) -> Show:
-    """Shows a value; it is encoded in a thread, once for all who ask while the value is the same."""
+    """Shows a value; a thread encodes it, once for all clients while the value stays the same."""
     made: tuple[T, asyncio.Future[Response]] | None = None
 
     async def show() -> Response:

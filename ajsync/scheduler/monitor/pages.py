@@ -1,7 +1,7 @@
-"""Makes the pages in a thread, which takes a limited share of the processor and gives way to the loop that fires.
+"""Makes the pages in a thread that takes a limited share of the processor and gives way to the loop that fires.
 
-The loop takes a view at most once a second, however many ask. All who ask for the same page of one view get the same
-bytes. After each page the thread rests for longer than it worked.
+The loop takes a view at most once a second, however many clients ask. All clients that ask for the same page of one
+view get the same bytes. After each page the thread rests for longer than it worked.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from ajsync.timestamp import NANOSECONDS
 
 _FRESH_SECONDS = 1.0
 _MOST_PAGES = 64
-"""Pages of one view that are kept, and pages that are being made at a time."""
+"""How many pages of one view are kept, and how many are being made at a time."""
 _REST = 4
-"""How much longer the thread rests than it worked."""
+"""The thread rests this many times as long as it worked."""
 _LONGEST_REST_SECONDS = 1.0
 _PIECE_SECONDS = 0.005
-"""After so much work the thread rests in the middle of a long computation."""
+"""Seconds of work after which the thread rests in the middle of a long computation."""
 _REFRESH_SECONDS = 1.0
-"""How long a page waits for what the server is asked for; later the next one has it."""
+"""How long a page waits for answers of the server; later ones appear on the next page."""
 _BETWEEN_LOOKS_SECONDS = 0.25
-"""Between two look-ups of past fires, which share the connection with those that are due."""
+"""Pause between two look-ups of past fires, which share the connection with fires that are due."""
 _COUNTED_SECONDS = 0.3
 """How long a page waits for the count of the fires of the next day, which takes longer for many schedules."""
 _AHEAD_SECONDS = 60
-"""How long the count of the fires of the next day counts."""
+"""How long the count of the fires of the next day stays valid."""
 _MINUTE = 60 * NANOSECONDS
 
 T = TypeVar("T")
@@ -48,7 +48,7 @@ Make: TypeAlias = Callable[[View, Query], Coroutine[Any, Any, bytes]]
 
 
 class BusyError(Exception):
-    """So many pages are being made that no other one is begun."""
+    """Too many pages are being made to begin another one."""
 
 
 class _StoppedError(Exception):
@@ -74,7 +74,7 @@ class Pages:
         self._looked_at = -_BETWEEN_LOOKS_SECONDS
         self._dues = NextDues(Rests(self._stopped))
         self._ahead: tuple[Sequence[int], int] = ((), 0)
-        """How many fires are due in each half hour, and from when on."""
+        """How many fires are due in each half hour, and when the first one begins."""
         self._ahead_at = -float("inf")
         self._count: asyncio.Future[None] | None = None
 
@@ -186,7 +186,7 @@ class Pages:
 
 
 class Rests:
-    """Lets a thread rest in proportion to what it has worked; called again and again by a long computation."""
+    """Lets a thread rest in proportion to its work; a long computation calls it repeatedly."""
 
     def __init__(self, stopped: threading.Event) -> None:
         """Once `stopped` is set, the computation ends with an exception."""
@@ -194,7 +194,7 @@ class Rests:
         self._since = 0.0
 
     def __call__(self) -> None:
-        """Rest, if there was enough work since the last time."""
+        """Rest if there was enough work since the last rest."""
         worked = time.thread_time() - self._since
         if worked >= _PIECE_SECONDS:
             if self._stopped.wait(min(worked * _REST, _LONGEST_REST_SECONDS)):
@@ -203,7 +203,7 @@ class Rests:
 
 
 class NextDues:
-    """When each schedule is due next, computed again only when that has passed or the schedule has changed."""
+    """When each schedule is due next; computed anew only after that instant or a change of the schedule."""
 
     def __init__(self, rest: Callable[[], None]) -> None:
         """`rest` is called after each schedule that was computed, so that a thread can give way."""
@@ -211,7 +211,7 @@ class NextDues:
         self._known: dict[str, tuple[ScheduledTask, int]] = {}
 
     def of(self, tasks: Mapping[str, ScheduledTask], now: int) -> Mapping[str, int]:
-        """By name, in nanoseconds since 1970; a schedule that is not due again is left out."""
+        """The next due instants by name, in nanoseconds since 1970; schedules that are not due again are left out."""
         upcoming = Upcoming(now + 1, 1)
         known: dict[str, tuple[ScheduledTask, int]] = {}
         for name, task in tasks.items():

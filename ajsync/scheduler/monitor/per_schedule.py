@@ -1,4 +1,4 @@
-"""Metrics of each schedule, for those who ask for them: last success, last outcome and next fire.
+"""Metrics of each schedule, with `--metrics-per-schedule`: last success, last outcome and next fire.
 
 They are collected in small parts, since ten thousand schedules take some hundredths of a second.
 """
@@ -17,11 +17,11 @@ from ajsync.scheduler.monitor.series import OTHER, Names
 from ajsync.timestamp import NANOSECONDS
 
 MOST_SCHEDULES = 20_000
-"""With three lines each, `/metrics` has less than ten megabytes."""
+"""The most schedules. With three lines each, `/metrics` has less than ten megabytes."""
 _AT_ONCE = 100
 _LEAST_SECONDS = 5.0
 _REST = 20
-"""How many times as long as it took to collect them they stay as they are."""
+"""They are collected anew after this many times the time that it took."""
 
 Row = tuple[Names, float]
 
@@ -29,7 +29,7 @@ Row = tuple[Names, float]
 async def show_each(
     metrics: Metrics, outcomes: Outcomes, agenda: Callable[[], Agenda], clock: Callable[[], int]
 ) -> None:
-    """Collect them again and again until cancelled; `clock` gives nanoseconds since 1970."""
+    """Collect them repeatedly until cancelled; `clock` gives nanoseconds since 1970."""
     while True:
         began = time.monotonic()
         success: list[Row] = []

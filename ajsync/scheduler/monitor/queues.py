@@ -1,6 +1,8 @@
-"""The queues of the schedules, as the server tells of them: how much waits in each, since when, and whether it is full.
+"""The queues of the schedules, as the server reports them: how many work items wait, since when, and whether it is
+full.
 
-A work item leaves the stream of its queue when its task has ended. So what the stream holds waits, or is being handled.
+A work item leaves the stream of its queue when its task has ended. So everything in the stream waits or is being
+handled.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from ajsync.transport.connection import Connection
 from ajsync.transport.errors import StreamNotFoundError
 
 MOST_QUEUES = 50
-"""How many queues are asked for, those with most schedules first."""
+"""How many queues are looked at, those with the most schedules first."""
 _FRESH_SECONDS = 5.0
 _ANSWER_SECONDS = 2.0
 
@@ -30,19 +32,19 @@ class QueueStatus:
 
     name: str
     items: int = 0
-    """Work items that wait for a worker, or that one has."""
+    """Work items that wait for a worker, or that a worker is handling."""
     oldest: int = 0
-    """When the oldest of them was stored, in nanoseconds since 1970; 0 if there is none."""
+    """When the oldest work item was stored, in nanoseconds since 1970; 0 if there is none."""
     most: int = 0
-    """How many it may hold; 0 for any number."""
+    """How many work items it may hold; 0 for no limit."""
     missing: bool = False
     """There is no such queue."""
     trouble: str = ""
-    """Why nothing is known of it; empty if it is."""
+    """Why nothing is known of it; empty if something is."""
 
     @property
     def is_full(self) -> bool:
-        """Whether it takes no more."""
+        """Whether it accepts no more work items."""
         return 0 < self.most <= self.items
 
 
@@ -55,7 +57,7 @@ class Queues:
         self._asked_at = -_FRESH_SECONDS
         self._asking = asyncio.Lock()
         self.known: tuple[QueueStatus, ...] = ()
-        """By name, as of the last time."""
+        """By name, as the server last reported them."""
 
     async def refresh(self, names: Callable[[], Iterable[str]]) -> None:
         """Ask for queues, unless that was done a moment ago; `names` is called only if it was not."""

@@ -36,9 +36,9 @@ from ajsync.timestamp import NANOSECONDS, format_timestamp
 log = logging.getLogger(__name__)
 
 STREAMS = "ajsync info"
-"""Shows the streams and queues, and how full they are."""
+"""The command that shows the streams and queues, and how full they are."""
 _LATELY = 2000
-"""How many fires say how late fires are."""
+"""How many of the last fires the lateness is taken from."""
 _TOLD_AT_ONCE = 20
 """If more tasks than this are made at once, only their number is logged: a log line costs more than a fire."""
 
@@ -55,7 +55,7 @@ class Records:
     ) -> None:
         """`knows` says whether a schedule of a name exists: schedules that are gone have no problems.
 
-        `on_missed` is called with fires that make no task and were not written, what became of them, and why.
+        `on_missed` is called with fires that made no task and wrote no message, what became of them, and why.
         """
         self._history: deque[FireRecord] = deque(maxlen=SHOWN)
         self._lately: deque[tuple[str, float]] = deque(maxlen=_LATELY)
@@ -75,7 +75,8 @@ class Records:
 
     @property
     def problems(self) -> tuple[ScheduleProblem, ...]:
-        """The schedules with problems, sorted by name, `LISTED` at most; and the watermark's key if that has one."""
+        """The schedules with problems, sorted by name, at most `LISTED`; the watermark's key is among them if it has
+        one."""
         put_off = (problem for name, problem in self._put_off.items() if name not in self._problems)
         listed = list(islice(chain(self._problems.values(), put_off), LISTED))
         return tuple(sorted(listed, key=lambda problem: problem.name))
@@ -85,11 +86,11 @@ class Records:
         return self._put_off | self._problems
 
     def invalid_names(self) -> frozenset[str]:
-        """The names of the entries that are no schedules."""
+        """The names of the entries that are not valid schedules."""
         return frozenset(self._invalid)
 
     def lately(self) -> tuple[tuple[str, float], ...]:
-        """Of the last tasks that were made, the queue and how many seconds late each was; the newest last."""
+        """Queue and lateness in seconds of each of the last tasks that were made, the newest last."""
         return tuple(self._lately)
 
     @property
@@ -116,13 +117,13 @@ class Records:
         self._metrics.forget(task.queue, task.task_type)
 
     def invalid(self, name: str, problem: str) -> None:
-        """Record that an entry is not a schedule."""
+        """Record that an entry is not a valid schedule."""
         self._invalid.add(name)
         self._metrics.set(INVALID_SCHEDULES, len(self._invalid))
         self._add(name, problem, about("view", cut(name)))
 
     def is_invalid(self, name: str) -> bool:
-        """Whether the entry of this name is not a schedule."""
+        """Whether the entry with this name is not a valid schedule."""
         return name in self._invalid
 
     def mended(self, name: str) -> None:
@@ -138,13 +139,13 @@ class Records:
         self._metrics.set(PAUSED_SCHEDULES, count)
 
     def not_resumed(self, name: str, reason: str) -> None:
-        """Record that a schedule whose pause has ended is not there again."""
-        self._add(name, f"its pause has ended, and it is not resumed: {reason}", about("resume", name))
-        text = f"The schedule {name} is not resumed although its pause has ended: {reason}"
+        """Record that a schedule could not be resumed although its pause has ended."""
+        self._add(name, f"its pause has ended, but it could not be resumed: {reason}", about("resume", name))
+        text = f"The schedule {name} could not be resumed although its pause has ended: {reason}"
         self._errors.tell(text, None, "resume", reason, schedule=name, reason=reason)
 
     def unfit(self, fire: Fire, problem: str) -> None:
-        """Record that no task can be made of a fire."""
+        """Record that no task can be made for a fire."""
         self._metrics.failed(fire.task.queue, fire.task.task_type)
         self._on_missed([fire], "missed", problem)
         name = fire.task.name
@@ -153,7 +154,7 @@ class Records:
         self._errors.tell(text, fire, "unfit", name, problem, reason=problem)
 
     def put_off(self, fire: Fire, reason: str, again: bool) -> None:
-        """Record that a fire is tried again later; with `again` it was put off before and is counted already."""
+        """Record that a fire is tried again later; with `again` it was deferred before, and counted then."""
         name, problem = fire.task.name, f"not stored yet: {cut(reason)}"
         if not self._knows(name):
             return
@@ -175,16 +176,16 @@ class Records:
         """Record that a message that a stream had acknowledged and lost was stored again."""
         self._metrics.count(RESTORED, what)
         thing = "task" if what == "task" else "work item"
-        text = f"The {thing} of {fire.task.name} was acknowledged and is lost; it is stored again"
+        text = f"The {thing} of {fire.task.name} was acknowledged and then lost; it is stored again"
         self._errors.tell(text, fire, "restored", what, fire.task.name, task_id=task_id)
 
     def given_back(self) -> None:
-        """Record the end of a term: the fires that were put off and the watermark are up to the next leader."""
+        """Record the end of a term: the deferred fires and the watermark are now the next leader's."""
         self._put_off.clear()
         self.watermark_written()
 
     def missed(self, fires: Iterable[Fire], state: FireState, reason: MissedReason, detail: str) -> None:
-        """Record fires that make no task, for a reason that the metrics count."""
+        """Record fires that made no task, for a reason that the metrics count."""
         fires = [*fires]
         self._on_missed(fires, state, detail)
         records = [_record(fire, "", None, state, detail) for fire in fires]
@@ -192,7 +193,8 @@ class Records:
         self._history.extend(records[-SHOWN:])
 
     def unseen(self, fired: int, made_good: int, left: Mapping[str, list[Fire]]) -> None:
-        """Record what became of what fell due while no scheduler of ajsync led: fires that are left, by the reason."""
+        """Record what became of the fires that fell due while no scheduler of ajsync led. `left` has those in doubt, by
+        reason."""
         for reason, fires in left.items():
             self.missed(fires, "missed", "unseen", f"it may have been fired: {reason}")
         counts = {"fired": fired, "made_good": made_good, "left": sum(map(len, left.values()))}
@@ -200,7 +202,7 @@ class Records:
             self._metrics.count(UNSEEN, outcome, by=count)
 
     def let_go(self, count: int) -> None:
-        """The policies of catch-up let so many fires go."""
+        """Record that catch-up policies let this many fires go."""
         self._metrics.count(MISSED, "catchup", by=count)
 
     def settled(self, fires: list[InFlightFire]) -> None:
@@ -256,7 +258,7 @@ class Records:
 
     def _overcome(self, name: str, state: FireState) -> None:
         self._put_off.pop(name, None)
-        if state == "created" and name not in self._invalid:  # a fire of an earlier value mends nothing
+        if state == "created" and name not in self._invalid:  # a fire of an earlier value does not mend this one
             self._problems.pop(name, None)
 
     def _complain(self, name: str, problem: str, remedy: str) -> None:
@@ -264,7 +266,8 @@ class Records:
             self._add(name, problem, remedy)
 
     def _add(self, name: str, problem: str, remedy: str) -> None:
-        """Add a problem; while it stays the same, the first remedy counts, which makes good all that came since."""
+        """Add a problem; while it stays the same, the first remedy is kept, because it makes good all fires since
+        then."""
         problem = cut(problem)
         known = self._problems.get(name)
         if known is None or known.problem != problem:
@@ -273,7 +276,7 @@ class Records:
 
 
 def _backfill(fire: InFlightFire) -> str:
-    """The command that makes the task of a fire, and of all later ones, where it is missing."""
+    """The command that makes the missing tasks of a fire and of all later ones."""
     return about("backfill", fire.name, f"--from {format_timestamp(fire.fire.due)}")
 
 

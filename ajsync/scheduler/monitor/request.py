@@ -18,9 +18,9 @@ from ajsync.scheduler.monitor.page.document import CONTENT_SECURITY_POLICY
 LONGEST_HEAD = 8192
 """Bytes; browsers send about a thousand."""
 _BLANK_LINE = b"\r\n"
-"""Servers should ignore one before a request (RFC 9112, 2.2), and h11 leaves that to them."""
+"""An empty line, which servers should ignore before a request (RFC 9112, 2.2). h11 leaves that to them."""
 _LAX = re.compile(rb"(?<!\r)\n|\n[ \t]")
-"""Line ends without a CR, and lines that go on in the next one: h11 accepts them, and others read them differently."""
+"""Line ends without a CR, and lines that are continued: h11 accepts them, but other programs read them differently."""
 _VERSIONS = (b"1.0", b"1.1")
 _HEADERS = (
     ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
@@ -48,7 +48,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """The bytes of an answer, made once for all clients that ask for the same."""
+    """The bytes of an answer, made once for all clients that ask for the same thing."""
 
     head: bytes
     whole: bytes
@@ -56,16 +56,17 @@ class Response:
 
 
 class Incoming:
-    """What comes in on a connection: the head of one request, and what follows it."""
+    """The input of a connection: the head of one request, and what follows it."""
 
     def __init__(self) -> None:
         self.received = bytearray()
         self._connection = h11.Connection(h11.SERVER, max_incomplete_event_size=LONGEST_HEAD)
 
     def take(self, data: bytes) -> Request | None:
-        """Take what was read, empty at the end of the connection; return the request once its head is complete.
+        """Take the bytes that were read, none at the end of the connection; return the request once its head is
+        complete.
 
-        Raises h11.RemoteProtocolError if it is not a request, or cannot become one.
+        Raises h11.RemoteProtocolError if they are not a request, and cannot become one.
         """
         fresh = data if self.received else data.removeprefix(_BLANK_LINE)
         self.received += data
@@ -81,7 +82,7 @@ class Incoming:
         return _request(event)
 
     def has_more(self) -> bool:
-        """Whether the client may send more than this head, a body for example."""
+        """Whether the client may send more than this head, such as a body."""
         if self._connection.their_state is h11.ERROR or self._connection.trailing_data[0]:
             return True
         return not isinstance(self._connection.next_event(), h11.EndOfMessage)
@@ -96,14 +97,14 @@ def _request(event: h11.Request) -> Request:
             url = urlsplit(target)
         except ValueError:
             raise h11.RemoteProtocolError("not a URL") from None
-        if url.scheme in ("http", "https"):  # a request as a proxy gets it, whose host counts more than the header's
+        if url.scheme in ("http", "https"):  # a request as proxies get it: its host overrides the header
             host, path, query = url.netloc, url.path or "/", url.query
     pairs = tuple(parse_qsl(query, keep_blank_values=True)) if query else ()
     return Request(event.method.decode("ascii"), path, pairs, host)
 
 
 def answer(status: HTTPStatus, body: bytes, content_type: str, more: Mapping[str, str] | None = None) -> Response:
-    """Make an answer that forbids a browser everything that the page does not need."""
+    """Make an answer with headers that forbid a browser everything that the page does not need."""
     own = (("Date", formatdate(usegmt=True)), ("Content-Type", content_type), ("Content-Length", str(len(body))))
     headers = [*own, *(more or {}).items(), *_HEADERS]
     # This is the same for every request, because the length is known and the connection ends with the answer.

@@ -1,4 +1,4 @@
-"""The series of a metric: which labels have one, and how Prometheus reads them.
+"""The series of a metric: which labels have one, and how they are written for Prometheus.
 
 prometheus-client would write a counter `enqueue_count` as `enqueue_count_total`, so the format is written here.
 """
@@ -15,18 +15,18 @@ from ajsync.timestamp import NANOSECONDS
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 MOST_SETS = 1000
-"""Sets of labels of one kind; with up to twenty lines each, `/metrics` has less than three megabytes."""
+"""The most sets of labels of one kind. With up to twenty lines each, `/metrics` has less than three megabytes."""
 LONGEST_LABEL = 100
 """Bytes of a label in UTF-8."""
 OTHER = "(other)"
-"""Every queue or type beyond `MOST_SETS`; no queue can have this name."""
+"""The label for every queue or type beyond `MOST_SETS`; no queue can have this name."""
 _LEFT_OVER = 60 * NANOSECONDS
-"""How long to keep what a fire counts after its schedule is gone, so that it is scraped."""
+"""How long to keep the counters after their last schedule is gone, so that they are still scraped."""
 _ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 
 MetricKind = Literal["counter", "gauge", "histogram"]
 Names = tuple[str, ...]
-"""The values of labels: as they are in the bucket, or as they are shown."""
+"""The values of labels, as in the bucket or as shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +46,24 @@ class Histogram:
 
     bounds: Sequence[float]
     counts: Sequence[int]
-    """One more than the bounds: of values above the bound before and up to this one, and of those above all."""
+    """One more than the bounds: how many values are above the previous bound and up to this one, and above the last
+    one."""
     sum: float
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The series of a metric of which there are very many; their labels are cut where they are encoded."""
+    """The series of a metric that has very many; their labels are cut when they are encoded."""
 
     rows: Sequence[tuple[Names, float]]
 
 
 Counts = Mapping[Metric, Mapping[Names, float] | Histogram | Rows]
-"""What was counted, in the order in which it is shown."""
+"""The values of each metric, in the order in which they are shown."""
 
 
 def exposition(counts: Counts) -> bytes:
-    """Everything in Prometheus' text format, of `CONTENT_TYPE`."""
+    """All metrics in Prometheus' text format, `CONTENT_TYPE`."""
     lines = [line for metric, series in counts.items() for line in _lines(metric, series)]
     return "".join(lines).encode("utf-8", "replace")
 
@@ -97,8 +98,8 @@ class _Set:
 class LabelSets:
     """Decides which queues and task types have counters of their own: those of the known schedules, up to a bound.
 
-    Their names come from the bucket, which others write. So names are forgotten with their last schedule, a long name
-    is cut, and what is beyond the bound is counted as `OTHER`.
+    Their names come from the bucket, which others write. So a name is forgotten with its last schedule, a long name is
+    cut, and names beyond the bound are counted as `OTHER`.
     """
 
     def __init__(
@@ -111,7 +112,7 @@ class LabelSets:
     ) -> None:
         """`counters` have these labels; `clock` gives nanoseconds since 1970.
 
-        `detailed` is a counter with one label more, whose values are `details` and `OTHER`.
+        `detailed` is a counter with one more label, whose values are `details` and `OTHER`.
         """
         self._counters = counters
         self._clock = clock
@@ -119,12 +120,12 @@ class LabelSets:
         self._details = details
         self._sets: dict[Names, _Set] = {}
         self._left_over: dict[Names, _Set] = {}
-        """Those without a schedule."""
+        """Names without a schedule."""
         self._own = 0
-        """How many have labels of their own."""
+        """How many sets have labels of their own."""
 
     def expect(self, names: Names) -> None:
-        """Count one schedule more for these names, whose counters begin at 0."""
+        """Count one more schedule with these names; their counters begin at 0."""
         found = self._sets.get(names) or self._add(names)
         self._left_over.pop(names, None)
         found.schedules += 1
@@ -134,7 +135,7 @@ class LabelSets:
             self._detailed.setdefault((*found.labels, detail), 0)
 
     def forget(self, names: Names) -> None:
-        """Count one schedule less; the labels go with the last."""
+        """Count one schedule less; the labels go with the last one."""
         found = self._sets.get(names)
         if found is not None:
             found.schedules -= 1
@@ -175,7 +176,8 @@ class LabelSets:
 
 
 def _label(name: str) -> str:
-    """A name as a label; a long one is cut, and ends in a digest that tells it from others that begin the same."""
+    """A name as a label; a long one is cut and ends in a digest, which distinguishes it from others that begin the
+    same."""
     data = name.encode("utf-8", "replace")
     if len(data) > LONGEST_LABEL:
         digest = hashlib.sha256(data).hexdigest()[:8]

@@ -12,8 +12,8 @@ from ajsync.timestamp import format_timestamp
 
 FireState = Literal["created", "repaired", "exists", "queue_error", "missed", "skipped"]
 """What became of a fire. `repaired`: its task existed and its work item was sent again; `exists`: both existed;
-`queue_error`: its queue refused the work item; `missed`: it was too late for its deadline or its catch-up; `skipped`:
-its previous task was not finished."""
+`queue_error`: its queue refused the work item; `missed`: it was too late for its deadline or its catch-up policy;
+`skipped`: its previous task was not finished."""
 
 SHOWN = 50
 """How many upcoming fires a status holds, and how many recent ones."""
@@ -48,7 +48,7 @@ class UpcomingFire:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleProblem:
-    """Why a schedule cannot be fired, or could not, how often, and since when (nanoseconds since 1970)."""
+    """Why a schedule cannot be fired, or could not be, how often, and since when (nanoseconds since 1970)."""
 
     name: str
     problem: str
@@ -111,10 +111,10 @@ class Status:
     started: int = 0
     """When this scheduler began, in nanoseconds since 1970."""
     leader_is_go: bool = False
-    """A Go scheduler leads, which writes no watermark."""
+    """Whether a Go scheduler leads, which writes no watermark."""
     moves: tuple[int, ...] = ()
-    """When the leadership went from one scheduler to another since then, newest first, in nanoseconds since 1970; at
-    most 100."""
+    """When the leadership moved to another scheduler since `started`, newest first, in nanoseconds since 1970; at most
+    100."""
     presence: Presence = NOT_ASKED
     """The schedulers of ajsync in the account, this one among them."""
     work: WorkStatus = field(default_factory=WorkStatus)

@@ -14,8 +14,8 @@ from ajsync.scheduler.monitor.queues import QueueStatus
 from ajsync.scheduler.monitor.status import ScheduleProblem, Status
 
 Verdict = Literal["invalid", "failing", "late", "unknown", "paused", "fine"]
-"""How a schedule does, as `ajsync status` says it, the worst first. `failing`: its work fails, or its fire came to
-nothing or is not stored yet; `late`: it should have succeeded by now; `unknown`: nothing is known of its work."""
+"""The verdict on a schedule, as in `ajsync status`, the worst first. `failing`: its work fails, or its fire made no
+task or is not stored yet; `late`: it should have succeeded by now; `unknown`: nothing is known of its work."""
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 NEED_SOMEBODY: frozenset[Verdict] = frozenset(("invalid", "failing", "late"))
 
@@ -25,19 +25,21 @@ class Work:
     """What is known of the work behind the fires. Instants are nanoseconds since 1970."""
 
     failing: Mapping[str, ScheduleOutcome] = field(default_factory=dict)
-    """Schedules whose work fails, those that fail for longest first; if there are very many, only a part."""
+    """Schedules whose work fails, those that have failed for longest first; if there are very many, only some of
+    them."""
     all_failing: frozenset[str] = frozenset()
     """The names of all of them."""
     overdue: Mapping[str, tuple[int, ScheduleOutcome]] = field(default_factory=dict)
-    """Schedules that should have succeeded by an instant, and have not; if there are very many, only a part."""
+    """Schedules that have not succeeded by the instant when they should have; if there are very many, only some of
+    them."""
     all_overdue: frozenset[str] = frozenset()
     """The names of all of them."""
     states: Mapping[str, str] = field(default_factory=dict)
-    """The state of the last fire of each schedule of which any is known."""
+    """The state of the last fire of each schedule, as far as it is known."""
     counts: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    """By queue and state, how many schedules have a last fire in that state."""
+    """How many schedules have a last fire in a state, by queue and state."""
     complete: bool = True
-    """Whether everything was looked up that happened before this scheduler listened."""
+    """Whether everything from before this scheduler listened was looked up."""
     trouble: str = ""
     """Why this may be out of date; empty if nothing is wrong."""
 
@@ -52,19 +54,19 @@ class View:
     paused: Mapping[str, tuple[Pause, ScheduledTask | None]] = field(default_factory=dict)
     """The paused ones; None for one whose value cannot be read."""
     problems: Mapping[str, ScheduleProblem] = field(default_factory=dict)
-    """By name, why schedules cannot be fired, or could not: all of them."""
+    """All problems: why schedules cannot be fired, or could not be, by name."""
     invalid: frozenset[str] = frozenset()
-    """The names of entries that are no schedules; the reasons are in `problems`."""
+    """The names of entries that are not valid schedules; the reasons are in `problems`."""
     work: Work | None = None
-    """None if nothing follows the work."""
+    """None if the work is not followed."""
     queues: tuple[QueueStatus, ...] = ()
-    """By name; none until the server was asked for them."""
+    """By name; empty until the server was asked for them."""
     last_day: tuple[Span, ...] = ()
-    """What was fired, missed and failed, the oldest first; it ends now."""
+    """What was fired, missed and failed in the 24 hours up to now, the oldest first."""
     ajc: str = "ajc"
-    """How to call the Go tool, with the context of this scheduler."""
+    """The command that calls the Go tool, with the context of this scheduler."""
     lateness: tuple[tuple[str, float], ...] = ()
-    """Of the last tasks that this scheduler made, the queue and how many seconds late it was."""
+    """Queue and lateness in seconds of each of the last tasks that this scheduler made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +76,17 @@ class Past:
     fires: Sequence[PastFire] = ()
     """Newest first."""
     trouble: str = ""
-    """Why they are not known; empty if they are."""
+    """Why the fires are not known; empty if they are."""
 
 
 class ViewSource(Protocol):
-    """What the pages ask of a scheduler. Every method is called by its loop."""
+    """What the pages need from a scheduler. All methods but `yaml` are called in its loop."""
 
     def view(self) -> View:
         """What is shown now."""
 
     def outcomes(self, names: Sequence[str]) -> Mapping[str, ScheduleOutcome]:
-        """What became of the last fires of some schedules; those of which nothing is known are left out."""
+        """What became of the last fires of some schedules; unknown ones are left out."""
 
     async def refresh(self) -> None:
         """Ask the server for what the next view should have, unless that was done a moment ago. Raises nothing."""
@@ -93,4 +95,4 @@ class ViewSource(Protocol):
         """Look up the last fires of one schedule. Raises nothing."""
 
     def yaml(self, task: ScheduledTask) -> str:
-        """The schedule as a file would have it, without its payload; called by a thread."""
+        """The schedule as a file would have it, without its payload; called in a thread."""

@@ -13,7 +13,7 @@ from ajsync.scheduler.monitor.outcomes import Outcomes
 from ajsync.text import cut
 
 _LISTED = 200
-"""How many of each a status holds."""
+"""How many failing and how many overdue schedules a status lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +32,15 @@ class FailingSchedule:
     name: str
     queue: str
     state: str
-    """Of the last fire that was due."""
+    """The state of the last fire that was due."""
     due: int
-    """When that was."""
+    """When that fire was due."""
     since: int
-    """When the first of the fires was due that failed in a row."""
+    """When the first of the fires that failed in a row was due."""
     failures: int
-    """How many have, as far as that is known."""
+    """How many have failed in a row, as far as is known."""
     last_success: int | None
-    """When the last fire was due that has succeeded; None if none is known."""
+    """When the last fire that succeeded was due; None if none is known."""
     tries: int
     last_error: str
     task_id: str
@@ -56,7 +56,7 @@ class OverdueSchedule:
     name: str
     queue: str
     state: str
-    """Of the last fire that was due."""
+    """The state of the last fire that was due."""
     due_by: int
     last_success: int | None
     remedy: str
@@ -71,12 +71,12 @@ class WorkStatus:
     trouble: str = ""
     """Why this may be out of date; empty if nothing is wrong."""
     counts: tuple[StateCount, ...] = ()
-    """Those of the most schedules first; at most `_LISTED`."""
+    """Those with the most schedules first; at most `_LISTED`."""
     failing: tuple[FailingSchedule, ...] = ()
-    """Those first that have failed for longest; at most `_LISTED`."""
+    """Those that have failed for longest come first; at most `_LISTED`."""
     more_failing: int = 0
     overdue: tuple[OverdueSchedule, ...] = ()
-    """Those first that should have succeeded first; at most `_LISTED`."""
+    """Those that should have succeeded earliest come first; at most `_LISTED`."""
     more_overdue: int = 0
 
 

@@ -1,7 +1,7 @@
-"""The look at unseen spans: which of their fires have made a task, by what the stream of tasks holds.
+"""The look at unseen spans: finds out from the tasks stream which of their fires have made a task.
 
-A span is unseen if a Go scheduler may have led in it, or a leader that left no word. The look reads, and decides
-nothing else: what is missing is fired by the term that asked for it, or by a stand-by.
+A span is unseen if a Go scheduler, or a leader that left no word, may have led in it. The look only reads and decides;
+the term or the stand-by that asked for it fires what is missing.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ajsync.transport.connection import Connection
 log = logging.getLogger(__name__)
 
 _EARLIER = 10 * NANOSECONDS
-"""How long before a span to begin to read: the clock of a Go scheduler may be ahead."""
+"""Reading begins this long before a span, because the clock of a Go scheduler may be ahead."""
 _LEARNS_WITHIN = 10 * NANOSECONDS
 """So long after a change of a schedule a Go scheduler may still fire what it was before."""
 _READ_SECONDS = 30.0
@@ -36,7 +36,7 @@ _READ_SECONDS = 30.0
 _ATTEMPT_SECONDS = 10.0
 _RETRY_SECONDS = 1.0
 _SLICE = 200
-"""Fires that are prepared between two turns of others."""
+"""How many fires are prepared before other tasks of the loop get a turn."""
 _ZONED = ("CRON_TZ=", "TZ=")
 
 
@@ -45,17 +45,17 @@ class Findings:
     """What a look has found out."""
 
     missing: list[Fire]
-    """Those that nobody has fired."""
+    """Fires that no scheduler has made."""
     begun: list[Fire]
-    """Those whose task a scheduler of ajsync has made, perhaps without its work item."""
+    """Fires whose task a scheduler of ajsync has made, perhaps without its work item."""
     left: dict[str, list[Fire]]
-    """Those of which it is not known, by the reason."""
+    """Fires that may or may not have made a task, by reason."""
     fired: int
-    """How many have made their task."""
+    """How many fires have made their task."""
 
 
 class UnseenLook:
-    """Looks at what fell due in some spans."""
+    """Looks at the fires that fell due in some spans."""
 
     def __init__(
         self, connection: Connection, agenda: Agenda, spans: tuple[Span, ...], *, go_led: bool, skew: Callable[[], int]
@@ -93,7 +93,7 @@ class UnseenLook:
         return seen
 
     async def _fires(self) -> list[Fire]:
-        """All fires of the spans, and of the moment before them, whose tasks may look like theirs."""
+        """All fires of the spans, and those of the moment before, whose tasks may look like theirs."""
         found: list[Fire] = []
         for after, until in self._spans:
             for fire in self._agenda.between(after - EARLY_AT_MOST, until):
@@ -114,13 +114,13 @@ class UnseenLook:
                 await asyncio.sleep(0)
             unseen.append(_unseen(fire, after))
         besides = await self._besides(unseen, past, after)
-        # In a thread, because a hundred thousand fires take a part of a second.
+        # In a thread, because a hundred thousand fires take a fraction of a second.
         return await asyncio.to_thread(judge, unseen, past, after=after, go_led=self._go_led, besides=besides)
 
     async def _besides(self, fires: list[UnseenFire], past: PastTasks, after: int) -> set[str]:
-        """The ids of tasks of other fires since `after`, whose tasks may look like those that Go schedulers make.
+        """The ids of the tasks of other fires since `after` that may look like tasks of Go schedulers.
 
-        With --ajc-payloads those of ajsync do: what leaders made between the spans, and since then.
+        With --ajc-payloads ajsync's own tasks do, which leaders made between the spans and since then.
         """
         known, kinds = {fire.task_id for fire in fires}, {fire.kind for fire in fires}
         alike = [task for task in past.tasks if task.kind in kinds and task.id not in known]
@@ -177,9 +177,9 @@ def _unseen(fire: Fire, after: int) -> UnseenFire:
 
 
 def _peculiar(fire: Fire) -> Trace | None:
-    """Why a Go scheduler fires the schedule otherwise; None if it fires it at the same instants.
+    """Why a Go scheduler fires the schedule at other instants; None if it fires it at the same ones.
 
-    What `from`, `until` and `except` leave out it fires as well, at instants of which there is no fire here.
+    It also fires what `from`, `until` and `except` leave out, but no fire here belongs to those instants.
     """
     times, task = fire.entry.times, fire.task
     if times.timetable.is_every:
@@ -192,7 +192,7 @@ def _peculiar(fire: Fire) -> Trace | None:
 
 
 def _ended(agenda: Agenda, after: int, until: int) -> Iterator[Fire]:
-    """What fell due by values that were replaced or deleted meanwhile."""
+    """The fires of values that were replaced or deleted since."""
     for entry in agenda.entries_until(until):
         if entry.ended:
             for due in entry.times.between(max(after, entry.since), min(until, entry.until)):
@@ -205,7 +205,7 @@ def _tell(seen: Findings) -> None:
         return
     fields = {"fired": seen.fired, "made_good": len(seen.missing), "left": left}
     text = (
-        "Of what fell due while no scheduler of ajsync led, %d were fired, %d are made good, and %d are left in doubt"
+        "Of the fires that fell due while no scheduler of ajsync led, %d were made, %d are made good, %d are in doubt"
     )
     log.info(text, seen.fired, len(seen.missing), left, extra=fields)
     for reason, fires in sorted(seen.left.items()):

@@ -1,10 +1,10 @@
-"""A stand-by that sees a Go scheduler take over: it makes good what fell due before that one began to fire.
+"""Stand-in: a stand-by that sees a Go scheduler take over makes good what fell due before that began to fire.
 
-The next term of ajsync may be days away, and a Go scheduler fires nothing that was due before it led. Every stand-by
-may do this at once, because all make the same tasks with the same ids.
+The next term of ajsync may be days away, and a Go scheduler fires nothing that was due before it led. All stand-bys may
+do this at the same time, because they make the same tasks with the same ids.
 
-A Go scheduler that stands still fires what fell due meanwhile as soon as it goes on. So a stand-by waits until the Go
-scheduler has refreshed its key. What it had to fire before that is on its way then.
+A Go scheduler that stood still fires what fell due in the meantime as soon as it goes on. So a stand-by waits until it
+has refreshed its key: whatever it had to fire before that is then on its way.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ from ajsync.transport.connection import Connection
 log = logging.getLogger(__name__)
 
 _SETTLES_SECONDS = 4.0
-"""From a refresh of the key until what the Go scheduler fired before is stored: twice as long as that may take."""
+"""The wait after a refresh of the key until earlier fires of the Go scheduler are stored: twice as long as that may
+take."""
 _REFRESHED_WITHIN = int(TTL_SECONDS * NANOSECONDS)
-"""Within this time a Go scheduler that lives refreshes its key, which expires otherwise."""
+"""A living Go scheduler refreshes its key within this time, in nanoseconds; otherwise the key expires."""
 
 
 class StandIn:
@@ -47,8 +48,8 @@ class StandIn:
         clock: Callable[[], int],
         skew: Callable[[], int],
     ) -> None:
-        """`make_task` may raise ValueError. `grace` is in nanoseconds: nothing that is later is made good. `skew` gives
-        the nanoseconds by which `clock` is ahead of the server's."""
+        """`make_task` may raise ValueError. `grace` is in nanoseconds: fires that are later are not made good. `skew`
+        gives the nanoseconds by which `clock` is ahead of the server's."""
         self._connection = connection
         self._agenda = agenda
         self._records = records
@@ -75,13 +76,13 @@ class StandIn:
             self._spans = unseen_spans(left, now, now - self._grace, may_be_go=True)
             self._seen = revision, now
         elif self._spans and revision != self._seen[0]:
-            if now - self._seen[1] > _REFRESHED_WITHIN:  # another one has led in between
+            if now - self._seen[1] > _REFRESHED_WITHIN:  # another scheduler has led in between
                 self._spans = ()
             else:
                 self._may_look.set()
 
     async def run(self) -> None:
-        """Make good, each time, until cancelled."""
+        """Make good what is missing each time that a Go scheduler takes over, until cancelled."""
         while True:
             await self._may_look.wait()
             self._may_look.clear()
@@ -110,5 +111,5 @@ class StandIn:
             log.error("What fell due before a Go scheduler led could not be made good: %s", error)
             return
         if tasks:
-            self._records.unseen(0, made, {})  # what is left, each stand-by would count, and the next leader too
+            self._records.unseen(0, made, {})  # every stand-by and the next leader would count those in doubt
             log.info("Created %d tasks of the time before a Go scheduler led", made, extra={"count": made})

@@ -1,8 +1,8 @@
-"""Traces: which fires of a time have made a task, though no scheduler of ajsync saw who led then. Pure.
+"""Traces: which fires of a time span have made a task, although no scheduler of ajsync saw who led then. Pure.
 
 A scheduler of ajsync gives its tasks ids that can be computed. A Go scheduler gives them random ones, so its tasks are
-told by what they are and when they were created, and matched with fires as many to as many. Where that leaves a doubt,
-the fire counts as made: a task that is lost is better than one that is made twice.
+recognized by their kind and by when they were created, and the tasks of a kind are matched with its fires. Where that
+leaves a doubt, the fire counts as made: a lost task is better than one that is made twice.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from ajsync.asyncjobs.past_tasks import PastTask, PastTasks, TaskKind
 from ajsync.timestamp import NANOSECONDS
 
 LATE_AT_MOST = 2 * NANOSECONDS
-"""A Go scheduler creates the task of a fire so long after its instant, unless it stood still."""
+"""A Go scheduler creates the task of a fire within this time after its instant, unless it stood still."""
 EARLY_AT_MOST = NANOSECONDS
-"""Clocks that are set differ by less: so long before the instant, by another clock, a task may be created or stored."""
+"""Synchronized clocks differ by less: by another clock, a task may be created or stored this long before its
+instant."""
 
 
 class Trace(StrEnum):
@@ -29,14 +30,14 @@ class Trace(StrEnum):
     BEGUN = "begun"
     """A scheduler of ajsync made its task, which no worker has handled: it may be without a work item."""
     MISSING = "missing"
-    """Nobody made its task."""
-    EVERY = "the phase of an @every is another one in a Go scheduler"
-    ZONE = "without a time zone a Go scheduler uses that of its host"
+    """No scheduler made its task."""
+    EVERY = "an @every has another phase in a Go scheduler"
+    ZONE = "without a time zone a Go scheduler uses the one of its host"
     JITTER = "a Go scheduler does not know jitter"
-    OVERLAP = "whether the previous task of a Go scheduler is finished is not known"
+    OVERLAP = "it is not known whether the previous task of a Go scheduler is finished"
     CHANGED = "the schedule has changed meanwhile"
     DELETED = "tasks of that time were deleted"
-    MISTIMED = "there is such a task of another moment, which may be its own"
+    MISTIMED = "there is such a task from another moment, which may be its own"
     CLOCKS = "the clock of a scheduler is ahead of the server's"
     UNREAD = "the tasks could not be read"
 
@@ -48,14 +49,14 @@ class Trace(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class UnseenFire:
-    """A fire of which it is not known whether it has made its task."""
+    """A fire that may or may not have made its task."""
 
     due: int
     """Nanoseconds since 1970."""
     task_id: str
     """The id that a scheduler of ajsync gives to its task."""
     kind: TaskKind
-    """That of the task that a Go scheduler makes."""
+    """The kind of the task that a Go scheduler makes."""
     peculiar: Trace | None = None
     """Why a Go scheduler fires the schedule at other instants, or in other cases; None if it does not."""
     changed: bool = False
@@ -68,8 +69,8 @@ def judge(
     """The trace of each of `fires`, which are all that fell due since the instant `after` and are not settled.
 
     `past` has all tasks that were stored since some seconds before. `go_led` says that a Go scheduler has led since;
-    otherwise only the tasks tell. If a Go scheduler may have fired something right at `after`, its task is not known.
-    `besides` has the ids that a scheduler of ajsync gives to the tasks of other fires since then.
+    otherwise only the tasks show it. If a Go scheduler may have fired something right at `after`, its task is not
+    known. `besides` has the ids that a scheduler of ajsync gives to the tasks of other fires since then.
     """
     own = {fire.task_id for fire in fires} | besides
     kinds = {fire.kind for fire in fires}
@@ -96,7 +97,7 @@ def _known(fire: UnseenFire, known: dict[str, PastTask]) -> Trace | None:
 
 
 def _doubt(fire: UnseenFire, intact_since: int, go_fired: bool) -> Trace | None:
-    """Why it cannot be told that a fire has no task."""
+    """Why it is not certain that a fire has no task; None if it is."""
     if fire.changed:
         return Trace.CHANGED
     if go_fired and fire.peculiar is not None:

@@ -1,7 +1,7 @@
 """The unseen spans of a term: what fell due in them waits for the look, and then for its turn to be made good.
 
-What is due now goes on meanwhile. The watermark names the spans until everything in them is decided and taken up, so a
-leader that follows looks again.
+Fires that are due now go on meanwhile. The watermark names the spans until everything in them is decided and taken up,
+so that the next leader looks again.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from ajsync.scheduler.unseen.look import UnseenLook
 
 
 def unseen_spans(left: Watermark | None, until: int, oldest: int, *, may_be_go: bool) -> tuple[Span, ...]:
-    """The spans that a term has to look at, which begins to fire at `until`, and makes good nothing before `oldest`.
+    """The spans that a term has to look at; it begins to fire at `until`, and makes good nothing before `oldest`.
 
-    They are those that the watermark `left` names, and the time since then if another than ajsync's scheduler may have
-    led. Without a watermark that is not known, and so everything since `oldest`.
+    They are the ones that the watermark `left` names, and the time since then if a scheduler other than ajsync's may
+    have led. Without a watermark nothing is known, so it is all the time since `oldest`.
     """
     spans = () if left is None else left.unseen
     if may_be_go:
@@ -48,7 +48,7 @@ class Unseen:
         return bool(self._missing or self._begun)
 
     async def run(self) -> None:
-        """UnseenLook, once."""
+        """Look at the spans, once."""
         if self._decided:
             return
         seen = await self._look.run()
@@ -58,7 +58,7 @@ class Unseen:
         self._decided = True
 
     def take(self) -> tuple[Fire, bool]:
-        """The next fire, with True if nobody has made its task, and False if that may be without its work item."""
+        """The next fire, with True if it has no task, and False if its task may be without its work item."""
         if self._missing:
             return self._missing.popleft(), True
         return self._begun.popleft(), False

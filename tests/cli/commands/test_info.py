@@ -204,7 +204,7 @@ def test_without_the_permission_to_ask_it_says_so_or_leaves_it_out(
     done = ajsync(tmp_path, command, "--server", url)
     assert done.returncode == 0, done.stderr
     refused = 'Permissions Violation for Publish to "$SRV.STATS.ajsync-scheduler"'
-    assert (f"Which others there are is not known. The server {server.url} does not let us ask" in done.stdout) == (
+    assert (f"The other schedulers are not known. The server {server.url} does not let us ask" in done.stdout) == (
         command == "info"
     )
     assert (refused in done.stdout) == (command == "info")

@@ -246,7 +246,7 @@ def test_what_a_gap_comes_to_is_logged_once(caplog: pytest.LogCaptureFixture) ->
     observed.catching_up.begin(Gap(END - 10 * 60 * SECOND, END), entries)
     assert len([*observed.slices()]) > 1
     (record,) = caplog.records
-    assert record.getMessage() == "Of what was missed 13 fires are made good, and 19 let go by their policies"
+    assert record.getMessage() == "Of the missed fires 13 are made good, and 19 are let go by their policies"
     assert fields(record) == {"made_good": 13, "let_go": 19}
 
 

@@ -317,7 +317,7 @@ async def test_three_takeovers_within_a_minute_make_a_scheduler_patient_for_ten_
         assert term.kind == "silent"
         waits.append(now() - began)
     assert waits == pytest.approx([3, 3, 3, 6, 3], abs=2 * LOOK)
-    said = "3 takeovers from silent leaders within a minute: for 10 minutes one is replaced after 6.0 s"
+    said = "3 takeovers of silent leaders within a minute: for 10 minutes a leader is replaced after 6.0 s"
     assert [text for text in caplog.messages if "within a minute" in text] == [said]
 
 

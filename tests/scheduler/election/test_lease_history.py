@@ -191,7 +191,7 @@ def test_a_key_under_our_name_that_is_refreshed_by_somebody_else_is_warned_about
     assert (record.levelno, fields(record)) == (logging.WARNING, {"scheduler": "ours"})
     assert record.getMessage() == (
         "Another scheduler with the name ours leads. Each scheduler needs a name of its own, as argument or in "
-        "AJC_SCHEDULER_NAME, because two with one name take each other's leadership for their own."
+        "AJC_SCHEDULER_NAME, because two with one name mistake each other's leadership for their own."
     )
 
 

@@ -202,7 +202,7 @@ async def test_if_something_else_writes_it_all_the_time_the_term_goes_on_and_say
     scene = Scene()
     scene.answers = [CONFLICT, CONFLICT]
     await scene.write()
-    assert scene.failures == ["something that does not lead writes it too"]
+    assert scene.failures == ["another program that does not lead writes it too"]
     assert not scene.lost.is_set()
 
 

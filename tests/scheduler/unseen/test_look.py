@@ -124,7 +124,7 @@ async def test_what_nobody_has_fired_is_missing(server: NatsServer, caplog: pyte
         await here.fired_by_go("GO")
         assert names(await here.look()) == {"missing": ["NOBODY"]}
         text = (
-            "Of what fell due while no scheduler of ajsync led, 1 were fired, 1 are made good, and 0 are left in doubt"
+            "Of the fires that fell due while no scheduler of ajsync led, 1 were made, 1 are made good, 0 are in doubt"
         )
         assert (text, {"fired": 1, "made_good": 1, "left": 0}) in logged(caplog)
         assert names(await here.look(after=DUE)) == {}

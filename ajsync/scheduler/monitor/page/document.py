@@ -1,6 +1,6 @@
-"""The document around each page: its head, with the verdict in colour, its way to the other pages, and its foot.
+"""The document around each page: the head with the verdict in colour, the links to the other pages, and the foot.
 
-It runs no script and needs nothing from elsewhere.
+It runs no script and loads nothing from other sites.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ REFRESH_SECONDS = 5
 _SAID = 3
 """How many troubles the head names."""
 _NAME, _SENTENCE = 60, 200
-"""Characters of a name and of a sentence in the head, which is to fit on the first screen of a phone."""
+"""Characters of a name and of a sentence in the head, which must fit on the first screen of a phone."""
 _STYLE = files("ajsync.scheduler.monitor.page").joinpath("page.css").read_text("utf-8")
 _STYLE_DIGEST = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 CONTENT_SECURITY_POLICY = (
     f"default-src 'none'; style-src 'sha256-{_STYLE_DIGEST}'; img-src data:; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
 )
-"""A browser may show a page in its own style, send its forms back here, and nothing else. No script runs, not even one
-that slipped in."""
+"""A browser may show a page in its own style and send its forms back here, and nothing else. No script runs, not even
+an injected one."""
 
 _COLOURS: dict[Tone, str] = {"good": "12714a", "warn": "875600", "bad": "b3261e", "calm": "2b5f9e"}
-"""Of the icon, by which somebody finds the page among many."""
+"""The colours of the icon, which shows among many tabs how this page does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +88,9 @@ def document(
     notes: Iterable[str] = (),
     reload: bool = False,
 ) -> bytes:
-    """The whole document. `path` is the address of the page, relative to the front page; `notes` are HTML.
+    """The whole document. `path` is the address of the page, relative to the front page. `notes` are HTML.
 
-    With `reload` a browser loads it again every few seconds.
+    With `reload`, a browser loads it again every few seconds.
     """
     zone, wrong = query.where()
     when = TimeWriter(view.status.now, zone)
@@ -120,8 +120,8 @@ def _header(view: View, found: Health) -> str:
 def _ways(view: View, query: Query, path: str, reload: bool) -> str:
     """The links to the pages, and the form for the zone.
 
-    What stops the reloading comes before the form and before all else that a keyboard reaches, since it takes the focus
-    away and what has been typed.
+    The link that stops the reloading comes before the form and everything else that a keyboard reaches, because a
+    reload takes away the focus and what was typed.
     """
     zone = query.zone
     ways = (("./", "Overview"), ("schedules", f"Schedules <small>{view.status.schedules:,}</small>"))

@@ -1,8 +1,8 @@
 """Pieces of HTML: texts of others, instants, badges, commands and tables.
 
-Names, queues, types and details come from the bucket, where others write them: they are escaped, cut, and kept from
-reordering the text beside them. Colour is never the only sign, and the tables stay tables for a screen reader even if a
-narrow screen shows their rows as cards.
+Names, queues, types and details come from the bucket, where others write them. So they are escaped, cut, and kept from
+reordering the text beside them. Colour is never the only sign, and the tables stay tables for a screen reader even
+where a narrow screen shows their rows as cards.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ _PIECES = re.compile(r"[^\s_.:/-]{1,16}[\s_.:/-]?|[\s_.:/-]")
 
 
 def text(value: str) -> str:
-    """Text of others as HTML: it keeps its writing direction to itself, and long names can break at their parts."""
+    """Text of others as HTML: its writing direction affects nothing around it, and long names can break between their
+    parts."""
     pieces = "<wbr>".join(map(escape, _PIECES.findall(excerpt(value))))
-    return f"<bdi>{pieces.replace(' <wbr>', ' ')}</bdi>"  # at a space a line breaks anyway
+    return f"<bdi>{pieces.replace(' <wbr>', ' ')}</bdi>"  # a line breaks at a space anyway
 
 
 def badge(tone: Tone, words: str) -> str:
@@ -35,7 +36,7 @@ def badge(tone: Tone, words: str) -> str:
 
 
 def command(line: str) -> str:
-    """A command to type; it may have names of others in it."""
+    """A command to type; it may contain names that others chose."""
     return f"<code>{escape(excerpt(line))}</code>"
 
 
@@ -62,7 +63,7 @@ class TimeWriter:
         return f'<time datetime="{format_timestamp(instant)}">{"" if stamp.startswith(today) else date}{shown}</time>'
 
     def plain(self, instant: int) -> str:
-        """The hour and the minute of an instant, without an element around them."""
+        """The hour and the minute of an instant, without an HTML element."""
         return to_datetime(instant, self.zone).strftime("%H:%M")
 
     def ago(self, instant: int) -> str:
@@ -70,30 +71,30 @@ class TimeWriter:
         return f"{span(max(self.now - instant, 0) / NANOSECONDS)} ago"
 
     def until(self, instant: int) -> str:
-        """In how long an instant will be."""
+        """How long it is until an instant."""
         return f"in {span((instant - self.now) / NANOSECONDS)}" if instant > self.now else "now"
 
 
 Kind = Literal["name", "state", "number", "time", "wide", "plain"]
-"""What a column holds: it decides how its cells are aligned, and where they are on a narrow screen."""
+"""What a column holds, which decides how its cells are aligned and where a narrow screen has them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """The heading of a column of a table; on a narrow screen it stands before each of the cells."""
+    """The heading of a column of a table; a narrow screen shows it before each cell."""
 
     title: str
     kind: Kind = "plain"
     link: str = ""
-    """Where its heading leads, which sorts by it; escaped already. Empty for a heading that does not."""
+    """The link that sorts by this column, already escaped; empty if it cannot be sorted by."""
     order: Literal["", "ascending", "descending"] = ""
-    """How the rows are sorted by it, if they are."""
+    """The order in which the rows are sorted by this column, if they are."""
 
 
 def table(title: str, columns: Sequence[Heading], rows: Iterable[Sequence[str]], note: str = "") -> str:
-    """A section with a table, whose title is the only one of its kind on a page.
+    """A section with a table; no other section of a page may have the same title.
 
-    Cells are HTML, and the first of each row is its heading. The roles stay when CSS turns the rows into cards.
+    Cells are HTML, and the first cell of each row is its heading. The roles stay when CSS turns the rows into cards.
     """
     head = "".join(map(_heading, columns))
     body = "".join(_row(columns, cells) for cells in rows)

@@ -20,19 +20,20 @@ from ajsync.text import counted, span
 from ajsync.timestamp import NANOSECONDS
 
 LISTED = 20
-"""How many problems are shown; the table of schedules has all."""
+"""How many problems are shown; the table of schedules has all of them."""
 _DAY = 86_400 * NANOSECONDS
 _FAILED = ("expired", "terminated", "unreachable", "queue_error", "missed")
 _MEANINGS: dict[RoleState, str] = {
     RoleState.STARTING: "has been reading the schedules",
     RoleState.STAND_BY: "has stood by",
-    RoleState.WAITING: "has been waiting until the leader before it has surely stopped",
+    RoleState.WAITING: "has been waiting until the previous leader has certainly stopped",
     RoleState.LEADING: "has fired what is due",
 }
 
 
 def overview(view: View, query: Query, ahead: Sequence[int] = (), ahead_from: int = 0) -> bytes:
-    """The front page. `ahead` is how many fires are due in each half hour from `ahead_from` on; empty if not known."""
+    """The front page. `ahead` has the number of fires that are due in each half hour from `ahead_from` on; empty if not
+    known."""
     when = TimeWriter(view.status.now, query.where()[0])
     found = health(view)
     content = (
@@ -92,7 +93,7 @@ def _schedulers(status: Status, when: TimeWriter) -> str:
     moved = f"The leadership has {often} {within}{last}."
     presence = status.presence
     unknown = (
-        f"Which others there are is not known: {text(presence.trouble.removesuffix('.'))}." if presence.trouble else ""
+        f"The other schedulers are not known: {text(presence.trouble.removesuffix('.'))}." if presence.trouble else ""
     )
     more = f"And {presence.more:,} more." if presence.more else ""
     headings = (
@@ -139,7 +140,7 @@ def _queues(view: View, when: TimeWriter) -> str:
         )
         for name in sorted(names.keys() | late.keys())
     ]
-    note = f"Lateness is that of the last {counted(len(view.lateness), 'task')} that this scheduler has made."
+    note = f"Lateness of the last {counted(len(view.lateness), 'task')} that this scheduler has made."
     return table("Queues", columns, rows, note if view.lateness else "")
 
 

@@ -1,7 +1,7 @@
 """What the parameters of an address ask for: a zone, and which schedules, in which order.
 
-Everybody can write any parameter, so one that makes no sense counts as left out. What the forms and links of a page
-lead to is written here, too.
+Anyone can write any parameter, so one that makes no sense counts as left out. The addresses of a page's forms and links
+are written here, too.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LONGEST_VALUE = 255
 _MOST_DIGITS = 6
 
 Sort = Literal["worst", "name", "queue", "owner", "next"]
-"""By what the table of schedules is sorted."""
+"""What the table of schedules can be sorted by."""
 SORTS: tuple[Sort, ...] = get_args(Sort)
 
 
@@ -36,15 +36,15 @@ class Query:
     label: str = ""
     """`NAME` or `NAME=VALUE`."""
     state: str = ""
-    """A verdict, `trouble` for all that need somebody, or the state of the last task."""
+    """A verdict, `trouble` for all schedules that need attention, or the state of the last task."""
     sort: Sort = "worst"
     down: bool = False
-    """From the last to the first."""
+    """Whether the order is reversed."""
     page: int = 1
     zone: str = ""
     """The name of a time zone; empty for UTC."""
     still: bool = False
-    """The page does not load itself again."""
+    """Whether the page does not reload itself."""
 
     @property
     def filters(self) -> bool:
@@ -52,7 +52,7 @@ class Query:
         return bool(self.name or self.queue or self.owner or self.label or self.state)
 
     def where(self) -> tuple[tzinfo, str]:
-        """The zone, and what is wrong with its name; then it is UTC."""
+        """The zone, and what is wrong with its name, if anything; then the zone is UTC."""
         try:
             return load_zone(self.zone), ""
         except ScheduleError as error:
@@ -72,7 +72,7 @@ class Query:
 
 
 def read_query(pairs: Iterable[tuple[str, str]]) -> Query:
-    """Read parameters; of those that come twice the last one counts."""
+    """Read parameters; the last one counts if a name occurs twice."""
     given = {name: value[:LONGEST_VALUE] for name, value in pairs}
     sort, number = given.get("sort"), given.get("page", "")
     is_number = number.isascii() and number.isdigit() and len(number) <= _MOST_DIGITS

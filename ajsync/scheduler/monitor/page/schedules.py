@@ -23,13 +23,13 @@ from ajsync.text import excerpt, pairs, span
 from ajsync.timestamp import NANOSECONDS
 
 ROWS = 50
-"""On a page."""
+"""How many schedules a page shows."""
 TROUBLE = "trouble"
-"""The state that stands for all schedules that need somebody."""
+"""The choice for all schedules that need attention."""
 _WILD = frozenset("*?[")
 _NEVER = 2**63
 _VERDICTS: dict[Verdict, str] = {"invalid": "not valid", "unknown": "not due yet, or unknown"}
-"""How a verdict is said, if not by its own word."""
+"""How a verdict is worded, if not by its own name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +37,17 @@ class Selected:
     """The schedules that a query asks for."""
 
     names: Sequence[str]
-    """Those of the page that it asks for, in order."""
+    """The names on the page that the query asks for, in order."""
     total: int
-    """How many there are on all pages."""
+    """How many schedules all pages have."""
     first: int
-    """The number of the first one of this page, from 1."""
+    """The position of the first one of this page, counted from 1."""
     trouble: str = ""
     """What is wrong with the query."""
 
 
 def verdict_of(view: View, name: str) -> Verdict:
-    """How a schedule does."""
+    """The verdict on a schedule."""
     work = view.work
     if name in view.invalid:
         return "invalid"
@@ -63,14 +63,15 @@ def verdict_of(view: View, name: str) -> Verdict:
 
 
 def task_of(view: View, name: str) -> ScheduledTask | None:
-    """The schedule of a name, paused or not; None if there is none, or it cannot be read."""
+    """The schedule with a name, paused or not; None if there is none, or if it cannot be read."""
     if name in view.tasks:
         return view.tasks[name]
     return view.paused[name][1] if name in view.paused else None
 
 
 def select(view: View, query: Query, next_dues: Callable[[], Mapping[str, int]]) -> Selected:
-    """Filter, sort and cut; `next_dues` is asked only to sort by that. A page beyond the last is the last."""
+    """Filter, sort and cut. `next_dues` is called only to sort by next fires. Instead of a page beyond the last, the
+    last one is given."""
     try:
         test = parse_label_test(query.label) if query.label else None
         trouble = ""
@@ -132,7 +133,7 @@ def _key(view: View, sort: Sort, next_dues: Callable[[], Mapping[str, int]]) -> 
 
 
 def schedules_page(view: View, query: Query, selected: Selected, outcomes: Mapping[str, ScheduleOutcome]) -> bytes:
-    """The page with the table; `outcomes` are those of the schedules that are shown, as far as they are known."""
+    """The page with the table; `outcomes` are the known ones of the schedules that are shown."""
     when = TimeWriter(view.status.now, query.where()[0])
     upcoming = Upcoming(view.status.now + 1, 1)
     rows = [_row(view, name, query, when, outcomes.get(name), upcoming) for name in selected.names]
@@ -223,7 +224,7 @@ def _pages(query: Query, selected: Selected) -> str:
 def _none(view: View, query: Query) -> str:
     if not query.filters:
         return "There are no schedules."
-    return f'No schedule is like that. <a href="{Query(zone=query.zone).link("schedules")}">Show all</a>'
+    return f'No schedule matches. <a href="{Query(zone=query.zone).link("schedules")}">Show all</a>'
 
 
 def _filters(view: View, query: Query) -> str:
@@ -233,7 +234,7 @@ def _filters(view: View, query: Query) -> str:
         for name, value in query.pairs()
         if name in ("sort", "down", "zone")
     )
-    choices = [("", "any"), (TROUBLE, "needs somebody")]
+    choices = [("", "any"), (TROUBLE, "needs attention")]
     choices += [(verdict, _VERDICTS.get(verdict, verdict)) for verdict in VERDICTS]
     choices += [(state, words.word) for state, words in STATES.items() if state not in VERDICTS]
     options = "".join(

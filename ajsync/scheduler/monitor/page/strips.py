@@ -17,17 +17,17 @@ from ajsync.timestamp import NANOSECONDS
 
 _MINUTE = 60 * NANOSECONDS
 _HEIGHT, _WIDTH, _STEP = 40, 9, 10
-"""Of a bar, in units of the drawing."""
+"""Height and width of a bar, in units of the drawing."""
 _ROOM = 3
-"""The least height of a bar that stands for something."""
+"""The least height of a bar that is not 0."""
 _TICKS = 12
-"""Bars between two times below them: six hours."""
+"""A time is written below every so many bars: one in six hours."""
 _AT_ONCE = 500
-"""Schedules counted between two rests."""
+"""How many schedules are counted between two rests."""
 
 
 def last_day(spans: Sequence[Span], when: TimeWriter, *, followed: bool) -> str:
-    """The strip of the last day; "" if nothing is counted. What failed is known only if the work is `followed`."""
+    """The strip of the last day; "" if nothing is counted. Failures are known only if the work is `followed`."""
     if not spans:
         return ""
     most = max(max(span.fired + span.missed, span.failed) for span in spans)
@@ -44,7 +44,7 @@ def last_day(spans: Sequence[Span], when: TimeWriter, *, followed: bool) -> str:
     fired, missed, failed = (sum(getattr(span, name) for span in spans) for name in ("fired", "missed", "failed"))
     made, lost = counted(fired, "task"), counted(missed, "fire")
     told = f"This scheduler has made {made} and missed {lost}"
-    if followed:  # what others make is heard, too
+    if followed:  # tasks of other schedulers are heard of, too
         told = f"{made} made, {lost} missed by this scheduler, {counted(failed, 'task')} failed"
     first = next((span.start for span in spans if span.known), None)
     complete = "" if first is None else f"; complete from {when.plain(first)} on"
@@ -81,17 +81,17 @@ def next_day(counts: Sequence[int], start: int, when: TimeWriter) -> str:
 def fires_ahead(tasks: Iterable[ScheduledTask], start: int, rest: Callable[[], None]) -> list[int]:
     """How many fires are due in each span of the day that begins at `start`, a multiple of a minute.
 
-    `rest` is called again and again, so that a thread can give way.
+    `rest` is called repeatedly, so that a thread can give way.
     """
     counts = [0] * SPANS
-    # Those with the same text share a search, if they are counted together.
+    # Schedules with the same text share a search if they are counted one after the other.
     ordered = sorted(tasks, key=lambda task: task.schedule)
     for first in range(0, len(ordered), _AT_ONCE):
         found = grouped(ordered[first : first + _AT_ONCE])
         rest()
         fields = {}
         for times, members in found.groups.items():
-            if times.timetable.interval and times.season is None:  # each of many intervals may have 86,400 fires
+            if times.timetable.interval and times.season is None:  # many intervals may have 86,400 fires each
                 for number in range(SPANS):
                     begin = start + number * SPAN - 1
                     counts[number] += len(members) * times.count(begin, begin + SPAN)

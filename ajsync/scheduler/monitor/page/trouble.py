@@ -1,6 +1,6 @@
-"""Troubles: what is wrong with the scheduling and with the work, since when, how often, and the command to begin with.
+"""Troubles: what is wrong with scheduling and work, since when, how often, and which command to begin with.
 
-Pure. The worst come first, and those of the schedulers before those of schedules, which may follow from them.
+Pure. The worst come first, and troubles of schedulers come before those of schedules, which they may cause.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ class Trouble:
 
     tone: Literal["bad", "warn"]
     what: str
-    """A sentence; it may have texts of others in it."""
+    """A sentence, which may contain text of others."""
     remedy: str
     """The command to begin with."""
     schedule: str = ""
-    """The schedule that it is about; empty if it is about no schedule."""
+    """The name of the schedule that it is about; empty if it is about something else."""
     since: int = 0
     """Nanoseconds since 1970; 0 if that is not known."""
     count: int = 0
@@ -45,13 +45,13 @@ class Trouble:
 
 
 def troubles(view: View) -> tuple[Trouble, ...]:
-    """Everything that is wrong and listed; `trouble_count` knows how many things there are."""
+    """The troubles that are listed; `trouble_count` also counts those that are not."""
     found = [*_of_schedulers(view), *_of_queues(view), *_of_schedules(view)]
     return tuple(sorted(found, key=lambda each: (each.tone != "bad", bool(each.schedule))))
 
 
 def trouble_count(view: View, listed: tuple[Trouble, ...]) -> int:
-    """How many things are wrong, listed or not."""
+    """How many troubles there are, listed or not."""
     work, named = view.work, {each.schedule for each in listed}
     troubled: frozenset[str] = frozenset() if work is None else work.all_failing | work.all_overdue
     return len(listed) + len((troubled & view.tasks.keys()) - named)
@@ -71,7 +71,7 @@ def _of_schedulers(view: View) -> Iterator[Trouble]:
         yield Trouble("bad", text, found.remedy, since=found.since, count=found.count, about="Watermark")
     age = status.watermark_age
     if status.leader is not None and not status.leader_is_go and age is not None and age > _MOST_WATERMARK_SECONDS:
-        text = f"It is not known that anything was fired that was due in the last {span(age)}."
+        text = f"It is not certain that what was due in the last {span(age)} was fired."
         yield Trouble("bad", text, BACKLOG, since=status.watermark or 0, about="Leadership")
     skew = status.clock_skew
     if skew is not None and abs(skew) > _MOST_SKEW_SECONDS:
@@ -86,7 +86,7 @@ def _of_schedulers(view: View) -> Iterator[Trouble]:
         yield Trouble("warn", text, BACKLOG, about="Leadership")
     recent = [each for each in status.moves if status.now - each < _RECENT_MOVES]
     if len(recent) > _MANY_MOVES:
-        text = "The leadership moves often: the log of each scheduler says why its term ended."
+        text = "The leadership moves often: the log of each scheduler says why its terms ended."
         yield Trouble("warn", text, BACKLOG, since=recent[-1], count=len(recent), about="Leadership")
 
 
@@ -121,7 +121,7 @@ def _of_schedules(view: View) -> Iterator[Trouble]:
 
 
 def failure(view: View, name: str, outcome: ScheduleOutcome) -> Trouble:
-    """That the work of a schedule fails."""
+    """The trouble that the work of a schedule fails."""
     last = outcome.last
     tone: Literal["bad", "warn"] = "warn" if outcome.tone == "warn" else "bad"
     task = view.tasks[name]
@@ -134,7 +134,7 @@ def failure(view: View, name: str, outcome: ScheduleOutcome) -> Trouble:
 
 
 def overdue(view: View, name: str) -> Trouble:
-    """That a schedule should have succeeded by now."""
+    """The trouble that a schedule should have succeeded by now."""
     assert view.work is not None
     by, outcome = view.work.overdue[name]
     text = f"It should have succeeded by now. {words_of(outcome.last.state).meaning}"
@@ -142,5 +142,5 @@ def overdue(view: View, name: str) -> Trouble:
 
 
 def _sentence(problem: str) -> str:
-    """Begin with a capital and end with one full stop; errors of the server come with theirs."""
+    """Begin with a capital and end with one full stop; errors of the server have their own."""
     return f"{problem[:1].upper()}{problem[1:].removesuffix('.')}."

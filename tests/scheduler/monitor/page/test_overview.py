@@ -134,7 +134,7 @@ def test_work_that_is_overdue_is_as_bad_as_its_alert_says() -> None:
             "This scheduler could not lead: NATS did not answer. Try again.",
             "bad",
         ),
-        ({"watermark_age": 60.0}, "Leadership", "It is not known that anything was fired that was due", "bad"),
+        ({"watermark_age": 60.0}, "Leadership", "It is not certain that what was due in the last", "bad"),
         ({"clock_skew": -3.0}, "This scheduler", "3.0 s behind the server's, so tasks are fired late.", "warn"),
         ({"moves": (NOW,) * 4}, "Leadership", "The leadership moves often", "warn"),
     ],
@@ -243,7 +243,7 @@ def test_all_schedulers_are_listed_with_their_roles_and_since_when() -> None:
     assert "And 3 more." in document.text
     unknown = replace(presence, schedulers=(of("sched-a", "leader"),), trouble="not permitted")
     alone = shown(view_of(shown=status(presence=unknown)))
-    assert "Which others there are is not known: not permitted." in alone.text
+    assert "The other schedulers are not known: not permitted." in alone.text
     assert WRONG not in alone.headings
     silent = replace(unknown, trouble="There is no connection to nats://127.0.0.1:4222.")
     assert "4222." in (text := shown(view_of(shown=status(presence=silent))).text)

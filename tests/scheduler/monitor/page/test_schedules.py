@@ -140,7 +140,7 @@ def test_fifty_are_on_a_page_and_links_lead_to_the_others() -> None:
 
 
 def test_if_none_is_selected_the_way_back_is_there() -> None:
-    assert "No schedule is like that. Show all" in shown(crowd(), name="nobody").text
+    assert "No schedule matches. Show all" in shown(crowd(), name="nobody").text
     assert "There are no schedules." in shown(view_of()).text
 
 
