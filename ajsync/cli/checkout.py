@@ -1,4 +1,4 @@
-"""The checkout that holds the files: those who can change it must not be able to choose where our password is sent.
+"""The checkout that holds the files: a person who can change it must not be able to choose where our password goes.
 
 A context in the checkout would let the author of a pull request do that: its `url` can name any server, and its
 `password` any variable of the job. So a build machine refuses such a context, and elsewhere there is a warning.
@@ -30,7 +30,7 @@ CHECKOUTS = (
     *("GITHUB_WORKSPACE", "CI_PROJECT_DIR", "BUILD_SOURCESDIRECTORY", "BITBUCKET_CLONE_DIR", "CODEBUILD_SRC_DIR"),
     *("BUILDKITE_BUILD_CHECKOUT_PATH", "DRONE_WORKSPACE", "TRAVIS_BUILD_DIR"),
 )
-"""Where build machines have the checkout, which may lack `.git`, wherever the command is started."""
+"""The variables that name the checkout of a build machine, which may lack `.git`."""
 _NO = ("", "0", "false", "no")
 
 
@@ -49,7 +49,7 @@ def check_context(context: Context, environ: Mapping[str, str] = os.environ) -> 
             "change where it leads and which secret of this job it sends there. Keep it in a secret or a file variable "
             "of the pipeline, and write it to a folder outside the checkout that XDG_CONFIG_HOME names."
         )
-    # The user's own folder is fine, even inside the project: a home folder may be a repository itself.
+    # The user's own folder is fine, even inside the project, because a home folder may be a repository itself.
     if os.path.realpath(configuration_folder(environ)) != os.path.realpath(home_folder(environ) / ".config"):
         _warn_once(
             f"The NATS context {context.name} is {context.path}, in the checkout {checkout}: anyone who can change it "
@@ -63,7 +63,7 @@ def _warn_once(text: str) -> None:
 
 
 def _checkouts(environ: Mapping[str, str]) -> list[Path]:
-    """Return the folder of the project, those around it that have `.git`, and those that the build machine names."""
+    """Return the folder of the project, its parents that have `.git`, and the folders that the build machine names."""
     roots = [Path(os.path.realpath(environ[name])) for name in CHECKOUTS if os.path.isabs(environ.get(name, ""))]  # noqa: PTH117
     if working_folder_is_gone():
         return roots

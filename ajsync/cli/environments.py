@@ -1,4 +1,4 @@
-"""Run a command for one environment, or once for each: then with one result each, and the worst exit code of all."""
+"""Run a command for one environment, or once for each, with a result for each and the worst exit code of all."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from ajsync.text import visible
 
 _DOCUMENTS = frozenset(("json", "yaml"))
 _LEAST = (0, 2)
-"""The exit codes that are no failure: nothing to do, and changes where asked for."""
+"""The exit codes that are not failures: nothing to do, and changes where asked for."""
 
 
 Work: TypeAlias = Callable[[Scope, Runs], Ended]
-"""A command in one environment."""
+"""A command that runs in one environment."""
 
 
 def run_in(scope: Scope, work: Work, style: str, *, each: bool, headed: bool = False) -> None:
@@ -54,23 +54,23 @@ def run_in(scope: Scope, work: Work, style: str, *, each: bool, headed: bool = F
 
 
 def worst(codes: Sequence[int]) -> int:
-    """The exit code of several runs: that of a failure, the highest, or else 2 if there are changes."""
+    """The exit code of several runs: the highest one of the failures, or else 2 if there are changes."""
     return max(codes, key=lambda code: (code not in _LEAST, code), default=0)
 
 
 def _ended(scope: Scope, work: Work, runs: Runs) -> tuple[Ended, str | None]:
-    """What a command has come to, and the text of its error, which is shown."""
+    """How a command ended, and the text of its error, which is shown."""
     try:
         return work(scope, runs), None
     except UsageError:
-        raise  # about the command line, which is the same for all
+        raise  # an error of the command line is the same for all
     except AjsyncError as error:
         show_error(error, where=place_of(scope), told=runs.problems)
         return Ended(error.exit_code), str(error)
 
 
 def place_of(scope: Scope) -> str:
-    """The environment of one of several runs, as the beginning of a sentence about it."""
+    """The environment of one of several runs, to begin a sentence about it."""
     return f"Environment {visible(scope.environment or '')}"
 
 
@@ -78,7 +78,7 @@ def _environments(scope: Scope) -> Sequence[str]:
     names = list_environments(Path.cwd(), scope.config)
     if names:
         return names
-    # What is wrong with the file itself, or that there is none, is the better error.
+    # An error of the file itself, or that there is none, says more.
     if scope.config is None and find_project(Path.cwd()) is None:
         load(replace(scope, environment=None))
     load_context(Path.cwd(), project=scope.config, variables=given(scope))

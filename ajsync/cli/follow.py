@@ -1,4 +1,4 @@
-"""`ajsync apply --watch`: apply, and apply again whenever the files change; with a scheduler beside it if wanted."""
+"""`ajsync apply --watch`: apply, and apply again when the files change; optionally with a scheduler beside it."""
 
 from __future__ import annotations
 
@@ -30,32 +30,33 @@ log = logging.getLogger(__name__)
 
 
 class _Followed:
-    """The configuration that is followed, and what was looked at to load it."""
+    """The configuration that is followed, and the inputs that were read to load it."""
 
     def __init__(self, scope: Scope) -> None:
         self._folder = working_folder()
         self._cache = FileCache()
         self.inputs = Inputs()
         self.configuration = load(scope, folder=self._folder, inputs=self.inputs, cache=self._cache)
-        # From now on by its path: while a release is swapped the file is missing, and one in a folder above belongs to
-        # another project.
+        # From now on the file is found by its path: while a release is swapped it is missing, and one in a folder above
+        # belongs to another project.
         self._scope = replace(scope, config=self.configuration.project)
 
     def reload(self, *, whole: bool) -> Configuration:
-        """Load again, the `whole` or what has changed. Raises as `load` does, and keeps what was there."""
+        """Load again: all of it if `whole`, else what has changed. Raises as `load` does, and then keeps the old
+        one."""
         known, inputs = self.configuration.unmatched, Inputs()
         if whole:
             self._cache.forget()
         try:
             self.configuration = load(self._scope, folder=self._folder, inputs=inputs, cache=self._cache, again=True)
         finally:
-            self.inputs = inputs  # for files that are not valid too: the change that repairs them may be elsewhere
+            self.inputs = inputs  # even for invalid files: the change that repairs them may be elsewhere
         if self.configuration.unmatched != known:
             self.warn()
         return self.configuration
 
     def warn(self) -> None:
-        """Log which files match no pattern."""
+        """Log the files that match no pattern."""
         if self.configuration.unmatched:
             log.warning("%s", unmatched_text(self.configuration))
 
@@ -68,7 +69,8 @@ async def follow_files(
     scheduler: str | None,
     firing: FiringOptions,
 ) -> None:
-    """Follow the files until SIGINT or SIGTERM; `scheduler` is the name of one beside it, "" for its default name."""
+    """Follow the files until SIGINT or SIGTERM; `scheduler` is the name of a scheduler beside it, "" for the default
+    name."""
     gc.enable()  # this command keeps running
     stop = stop_on_signals()
     followed = _Followed(scope)
@@ -117,9 +119,9 @@ def _announce(followed: _Followed, connection: Connection, scope: Scope) -> None
 
 
 def working_folder() -> Path:
-    """Return the working directory as `pwd` shows it: absolute, and by the links through which a shell went there.
+    """Return the working directory as `pwd` shows it: absolute, with the links through which the shell went there.
 
-    After `cd current` that is the link `current`, and not the release that the link leads to at the moment.
+    After `cd current` that is the link `current`, and not the release that the link points to at the moment.
     """
     named = os.environ.get("PWD", "")
     if named.startswith("/") and os.path.normpath(named) == named:

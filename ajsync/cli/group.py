@@ -1,4 +1,4 @@
-"""A group of commands that imports only the one that is called."""
+"""A group of commands that imports only the called one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _OTHER_COMMANDS = {
     **dict.fromkeys(("format", "tidy"), "fmt"),
     "watch": "apply --yes --watch",
 }
-"""What other tools call a command, and what it is here."""
+"""Names of commands in other tools, and the names here."""
 _OTHER_OPTIONS = {
     **dict.fromkeys(("--env", "-env"), "--environment"),
     **dict.fromkeys(("--auto-approve", "-auto-approve", "--approve", "--force"), "--yes"),
@@ -48,11 +48,11 @@ _OTHER_OPTIONS = {
     "-diff": "--diff",
     **dict.fromkeys(("--check", "-detailed-exitcode"), "--detailed-exitcode"),
 }
-"""What other tools call an option, and what it is here; for the commands that have it."""
+"""Names of options in other tools, and the names here, for the commands that have them."""
 
 
 def _suggest_option(ctx: click.Context, command: click.Command, arguments: Sequence[str]) -> None:
-    """End with an error for an option of another tool, which click would take for something else, or not find alike."""
+    """End with an error for an option of another tool, which click would misread, or not find similar."""
     known = {flag for param in command.params for flag in param.opts}
     for argument in arguments:
         if argument == "--":
@@ -76,17 +76,17 @@ class LazyGroup(click.Group):
         aliases: Mapping[str, str],
         **kwargs: Any,
     ) -> None:
-        """Take the sub-commands and their short helps in `table`, and more names of them in `aliases`."""
+        """`table` has the sub-commands and their short helps, and `aliases` further names of them."""
         super().__init__(*args, **kwargs)
         self.table = table
         self.aliases = aliases
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names in the order of the table, in which a newcomer needs them."""
+        """Return the names in the order of the table, which is the order in which a newcomer needs them."""
         return list(self.table)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the module of a sub-command, if it is not here already, and add the verbosity options to it."""
+        """Import the module of a sub-command, if that is not done yet, and add the verbosity options to it."""
         name = self.aliases.get(cmd_name, cmd_name)
         if name not in self.table:
             return None
@@ -110,7 +110,7 @@ class LazyGroup(click.Group):
         return self.aliases.get(name, name) if name else name, command, rest
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the sub-command. Raises Interrupted on Ctrl-C, which click does not tell from a closed input."""
+        """Run the sub-command. Raises Interrupted on Ctrl-C, which click does not distinguish from a closed input."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -122,7 +122,7 @@ class LazyGroup(click.Group):
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Offer sub-commands from the table, without importing them, and options as click does."""
-        from click.shell_completion import CompletionItem  # only a shell that completes needs it
+        from click.shell_completion import CompletionItem  # only completion in a shell needs it
 
         names = [CompletionItem(name, help=text) for name, text in self.table.items() if name.startswith(incomplete)]
         return [*names, *click.Command.shell_complete(self, ctx, incomplete)]

@@ -20,9 +20,9 @@ from ajsync.text import escape
 from ajsync.version import __version__
 
 _INTERRUPTED = 130
-"""The code with which a shell reports a process that SIGINT has ended."""
+"""The exit code with which a shell reports a process that SIGINT ended."""
 _OUTPUT_FAILURES = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO))
-"""Why a full disk, or a terminal that is gone, does not take what is printed. A pipe without a reader is no failure."""
+"""The errors of a full disk or a vanished terminal. A pipe without a reader is not a failure."""
 
 
 @click.group(
@@ -38,7 +38,7 @@ def cli() -> None:
     """Schedules as code for Choria Asynchronous Jobs.
 
     Schedules are YAML files in a repository. 'ajsync plan' shows how they differ from the schedules in the NATS bucket.
-    'ajsync apply' makes the bucket equal to them, and never touches what others own.
+    'ajsync apply' makes the bucket equal to the files, and never touches what others own.
 
     \b
     To try it with a server of its own:
@@ -61,7 +61,7 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Run the command line, and end the process with its exit code."""
-    # A command ends before garbage in cycles can matter, and looking for it among 100,000 schedules takes seconds.
+    # A command ends before garbage in cycles matters, and looking for it among 100,000 schedules takes seconds.
     gc.disable()
     from ajsync.cli.output.build_machine import guard_output
     from ajsync.cli.output.streams import GONE, give_up_output, prepare_streams, working_folder_is_gone
@@ -95,17 +95,17 @@ def main() -> NoReturn:
         give_up_output()
         if error.errno not in _OUTPUT_FAILURES or error.filename is not None:
             _show_unexpected(error)
-        else:  # errors of files and servers name them, so this is one of the output
+        else:  # errors of files and servers name these, so this one is about the output
             show_error(WriteError(f"Standard output cannot be written: {error.strerror}."))
         sys.exit(AjsyncError.exit_code)
-    except Exception as error:  # noqa: BLE001 - the user gets a line that says what to do about any error
+    except Exception as error:  # noqa: BLE001 - for any error the user gets a line that says what to do
         _show_unexpected(error)
         sys.exit(AjsyncError.exit_code)
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def _complete() -> NoReturn:
-    """Tell a shell what could come next: nothing, if anything goes wrong."""
+    """Tell a shell what could come next; nothing if anything goes wrong."""
     instruction = os.environ[COMPLETE_VARIABLE]
     if instruction.endswith("_complete"):
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123 - kept open: errors must not appear in the prompt
@@ -117,7 +117,7 @@ def _complete() -> NoReturn:
     except Exception:  # noqa: BLE001, S110 - a prompt has no place for errors
         pass
     sys.stdout.flush()
-    os._exit(status)  # at once: a thread that waits for a server must not keep the shell waiting
+    os._exit(status)  # at once, so that a thread that waits for a server does not keep the shell waiting
 
 
 def _end_line() -> None:
@@ -127,7 +127,7 @@ def _end_line() -> None:
 
 
 def _show_unexpected(error: Exception) -> None:
-    """Print an error that should not happen; with --debug as a traceback."""
+    """Print an error that should not happen, with --debug as a traceback."""
     if verbosity.debug:
         import traceback
 

@@ -1,4 +1,4 @@
-"""The schedules that `pause` and `resume` are about: those that are named, or those that are selected."""
+"""The schedules that `pause` and `resume` are about: named or selected ones."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def allowed_owners(scope: Scope, selectors: Selectors) -> Owners:
 
 
 def who() -> str:
-    """Return who pauses, for everybody who wonders meanwhile."""
+    """Return who pauses, for people who wonder in the meantime."""
     return user_and_host() if working_folder_is_gone() else person(Checkout(Path.cwd()))
 
 
@@ -53,7 +53,7 @@ async def chosen_names(
     *,
     paused: bool = False,
 ) -> Sequence[str]:
-    """Return the names, or else those of the selected schedules of these owners; with `paused` only of paused ones."""
+    """Return the names, or else the selected schedules of these owners; with `paused` only the paused ones."""
     if names:
         return names
     selection: Selection = selection_of(scope, selectors)

@@ -1,4 +1,4 @@
-"""The project of a command: its files, loaded as the options name them, and warnings about files that are not read."""
+"""The project of a command: loads its files as the options name them, and warns about files that are not read."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def load(
 ) -> Configuration:
     """Load the configuration that the options name; with `empty` there may be no schedules file yet.
 
-    The names of the options are relative to `folder`, or to the working directory. `inputs` gets what was looked at.
-    With a `cache` only what has changed since its last load is read.
-    Raises UsageError if --var gives a variable that occurs nowhere, but not `again`: later the files may use it or not.
+    The names of the options are relative to `folder`, or to the working directory. `inputs` collects what was looked
+    at. With a `cache` only what has changed since its last load is read. Raises UsageError if --var gives a variable
+    that occurs nowhere, but not `again`, because the files may change.
     """
     start = time.perf_counter()
     configuration = load_configuration(
@@ -63,7 +63,7 @@ def load(
 
 
 def warn_if_none_chosen(scope: Scope) -> None:
-    """Warn if environments have owners or contexts of their own, and none of them is chosen."""
+    """Warn if environments have owners or contexts of their own but none is chosen."""
     names = list_environments(Path.cwd(), scope.config, apart=True) if scope.environment is None else ()
     if names:
         warn(
@@ -76,7 +76,7 @@ def load_and_warn(scope: Scope, *, annotate: bool = False, runs: Runs | None = N
     """Load the configuration, and warn of files that are not read.
 
     With `annotate` problems are printed as annotations of a GitHub workflow before the error is raised, and locations
-    are relative to the root of the repository. What another of the `runs` has shown is not shown again.
+    are relative to the root of the repository. What another one of the `runs` has shown is not shown again.
     """
     runs = runs or Runs()
     try:
@@ -112,7 +112,7 @@ def _unused_text(name: str) -> str:
 
 
 def selection_of(scope: Scope, selectors: Selectors, *, owner: str | None = None) -> Selection:
-    """Return what the options select; `owner` is that of a configuration that is loaded already."""
+    """Return what the options select; `owner` is that of an already loaded configuration."""
     of_owner = selectors.of_owner
     if selectors.mine:
         if of_owner is not None:
@@ -129,7 +129,7 @@ def owner_of(scope: Scope) -> str:
 
 
 def zone_of(scope: Scope, chosen: tzinfo | None) -> tzinfo:
-    """Return the zone in which times are shown: the chosen one, or that of the project's defaults, or UTC."""
+    """Return the zone in which times are shown: the chosen one, else that of the project's defaults, else UTC."""
     if chosen is not None:
         return chosen
     if working_folder_is_gone() and scope.config is None:
@@ -139,7 +139,7 @@ def zone_of(scope: Scope, chosen: tzinfo | None) -> tzinfo:
 
 
 def unmatched_text(configuration: Configuration) -> str:
-    """Say which files look like schedules files and match no pattern: their schedules would be deleted."""
+    """Say which files look like schedules files but match no pattern, because their schedules would be deleted."""
     files = configuration.unmatched
     look = plural(len(files), "looks like a schedules file and is", "look like schedules files and are")
     them = plural(len(files), "it", "them")

@@ -1,4 +1,4 @@
-"""What git and the build machine know of the files of a command: who applies them, and from which commit."""
+"""What git and the build machine know about the files of a command: who applies them, and from which commit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class FilesProvenance:
-    """Asks git in the folder of the project, each time anew, since files that are followed come from other commits."""
+    """Asks git in the folder of the project, anew each time, because files that are followed change their commit."""
 
     def __init__(self, configuration: Configuration) -> None:
         self._folder = configuration.project.parent
@@ -34,7 +34,7 @@ class FilesProvenance:
         return origin_of(Checkout(self._folder), self._sources)
 
     def lineage(self, applied: RecordedApply) -> Lineage | None:
-        """Return how the commit of the files and that of a recorded apply belong together; None if it is not known."""
+        """Return how the commit of the files is related to that of a recorded apply; None if that is not known."""
         from ajsync.git.checkout import Checkout
         from ajsync.git.origin import commit_of
         from ajsync.reconcile.plan import Lineage
@@ -48,7 +48,7 @@ class FilesProvenance:
 
 
 async def record_or_warn(bucket: ConfigurationBucket, plan: Plan, result: Result, origin: Origin) -> None:
-    """Add an apply to the record; if that fails, print a warning, since what was applied stays applied."""
+    """Add an apply to the record; if that fails, print a warning, because the apply itself is done."""
     from ajsync.reconcile.apply.record import not_recorded, record_apply
 
     try:
@@ -60,7 +60,7 @@ async def record_or_warn(bucket: ConfigurationBucket, plan: Plan, result: Result
 async def record_action_or_warn(
     bucket: ConfigurationBucket, action: RecordedAction, tasks: Iterable[ScheduledTask]
 ) -> None:
-    """Add what was done by hand to the record; if that fails, print a warning, since it stays done."""
+    """Add a manual action to the record; if that fails, print a warning, because the action itself is done."""
     from ajsync.reconcile.apply.record import not_recorded, record_action
 
     try:

@@ -25,10 +25,10 @@ from ajsync.waiting import unless
 log = logging.getLogger(__name__)
 
 _LEAST_TAKEOVER_SECONDS = 0.5
-"""A leader is heard from five times a second."""
+"""A leader writes its watermark five times a second."""
 _LOOK_SECONDS = 0.5
 _NEW_OBJECTS = 20_000
-"""This many new objects are worth a look, which takes some milliseconds then."""
+"""With this many new objects a look for garbage is worthwhile, and takes some milliseconds."""
 _LONGEST_BUSY_SECONDS = 60.0
 
 
@@ -42,7 +42,7 @@ def scheduler_settings(name: str | None, firing: FiringOptions, replicas: int) -
     name = name or socket.gethostname()
     try:
         name.encode()
-    except UnicodeEncodeError:  # no server takes it
+    except UnicodeEncodeError:  # no server accepts it
         raise UsageError(f"The name of the scheduler, {name!r}, is not UTF-8 text.") from None
     return Settings(
         name=name,
@@ -57,7 +57,7 @@ def scheduler_settings(name: str | None, firing: FiringOptions, replicas: int) -
 
 
 async def run_scheduler(context: Context, settings: Settings, firing: FiringOptions, timeout: float) -> None:
-    """Run one scheduler until a signal comes; only the first attempt to connect ends, after `timeout` seconds."""
+    """Run one scheduler until a signal comes; only the first connection attempt has a limit, `timeout` seconds."""
     stop = stop_on_signals()
     name = f"ajsync scheduler {settings.name}"
     connecting = connect(context, name=name, timeout=timeout, reconnect_timeout=None)
@@ -70,7 +70,7 @@ async def run_scheduler(context: Context, settings: Settings, firing: FiringOpti
 
 @asynccontextmanager
 async def monitored(connection: Connection, settings: Settings, firing: FiringOptions) -> AsyncIterator[Scheduler]:
-    """Make a scheduler, and serve its monitor while the block runs, if one is wanted."""
+    """Make a scheduler and, if asked for, serve its monitor while the block runs."""
     scheduler = Scheduler(connection, settings)
     async with AsyncExitStack() as stack:
         garbage = asyncio.create_task(_look_for_garbage(scheduler))
@@ -103,9 +103,10 @@ async def monitored(connection: Connection, settings: Settings, firing: FiringOp
 
 
 async def _look_for_garbage(scheduler: Scheduler) -> None:
-    """Look for garbage in cycles while nothing is due, and only among objects that are new since the last look.
+    """Look for garbage in cycles while nothing is due, only among objects that are new since the last look.
 
-    A look takes a tenth of a second amid ten thousand fires or 25,000 schedules, and nothing is fired meanwhile.
+    A full look takes a tenth of a second with ten thousand fires or 25,000 schedules, and nothing can be fired during
+    it.
     """
     gc.disable()
     looked_at = 0.0

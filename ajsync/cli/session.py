@@ -1,4 +1,4 @@
-"""What the commands that talk to a server have in common: context, connection, bucket and signals."""
+"""What the commands that talk to a server share: context, connection, bucket and signals."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ T = TypeVar("T")
 def configured_context(scope: Scope, *, warn: bool = True) -> str | None:
     """Return the context that the project names; a command that does not read schedules works without a project too.
 
-    With `warn` it warns if an option leads away from the context of the environment. Where the working directory is
-    gone, its project is unknown, and the default context may lead to the server of another one: then the options have
-    to name the server.
+    With `warn` it warns if an option leads away from the context of the environment. If the working directory is gone,
+    its project is unknown, and the default context may lead to the server of another project, so the options have to
+    name the server.
     """
     if scope.config is None and scope.environment is None and working_folder_is_gone():
         if scope.context is None and scope.server is None:
@@ -54,14 +54,15 @@ def configured_context(scope: Scope, *, warn: bool = True) -> str | None:
 
 
 def chosen_context(scope: Scope, configured: str | None) -> Context:
-    """Load the context that the options name, else the one of the configuration, else that of the environment."""
+    """Load the context that the options name, else that of the configuration, else that of the environment
+    variables."""
     if scope.server is not None:
         if scope.context is not None:
             server, named = spelled("server"), spelled("context")
             raise UsageError(f"{server} cannot be combined with {named}, which names its own server.")
         if not scope.server.strip():
             empty = f"{spelled('server')} is empty"
-            raise UsageError(f"{empty}: name a server, or leave the option out. Is a variable not set?")
+            raise UsageError(f"{empty}: name a server, or leave the option out. Is a variable unset?")
         try:
             return context_for_server(scope.server)
         except InvalidError as error:
@@ -80,7 +81,7 @@ def elsewhere(scope: Scope, configured: str | None) -> str:
     """Say that an option leads away from the context `configured` of the environment; "" if none does.
 
     Without an environment nothing is said: the project's own context is only a default. The value of --server is not
-    shown, since it may hold a password.
+    shown, because it may hold a password.
     """
     if not scope.environment or not configured:
         return ""
@@ -110,13 +111,13 @@ def _leads_to(url: str, configured: str) -> bool:
 
 
 def destination(connection: Connection, scope: Scope, configuration: Configuration) -> Destination:
-    """Describe where a command has connected to."""
+    """Describe what a command is connected to."""
     instead = configuration.context if elsewhere(scope, configuration.context) else None
     return destination_of(connection, configuration.environment, instead or "")
 
 
 def goal(configuration: Configuration, opened: Opened, selection: Selection = EVERYTHING) -> Goal:
-    """Return what the files want, with the gates that the options open, and what they select."""
+    """Return the goal: what the files want, the gates that the options open, and what they select."""
     return Goal(
         configuration.owner,
         configuration.tasks,
@@ -157,7 +158,7 @@ def on_bucket(
     work: Callable[[ConfigurationBucket], Awaitable[T]],
     creation: Creation | None = None,
 ) -> T:
-    """Do the same on the bucket, which `creation` makes if it is missing."""
+    """Do the same with the bucket, which `creation` makes if it is missing."""
 
     async def on(connection: Connection) -> T:
         return await work(await open_bucket(connection, creation))
@@ -176,7 +177,7 @@ async def open_bucket(connection: Connection, creation: Creation | None) -> Conf
 
 
 async def make_bucket(connection: Connection, creation: Creation) -> tuple[ConfigurationBucket, bool]:
-    """Open the bucket, making it if it is missing; tells whether it was made now."""
+    """Open the bucket, making it if it is missing. The second value says whether it was made now."""
     try:
         return await ConfigurationBucket.create(connection, replicas=creation.replicas, memory=creation.memory)
     except NoClusterError as error:
@@ -187,12 +188,13 @@ async def make_bucket(connection: Connection, creation: Creation) -> tuple[Confi
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run a command's coroutine; of a group of errors one is raised, ours before others: a group's text names none."""
+    """Run a command's coroutine. A group of errors is replaced by one of them, ours first, because its text names
+    none."""
     found: list[T] = []
 
     async def keep() -> None:
-        # Not as the result of the task: at its end asyncio builds a text with that in it, for nothing, and the entries
-        # of a bucket with 10,000 schedules take a tenth of a second.
+        # It is not the result of the task, because asyncio builds a text of the result at the end for nothing, which
+        # takes a tenth of a second for a bucket with 10,000 schedules.
         found.append(await main)
 
     try:
@@ -202,7 +204,7 @@ def run(main: Coroutine[Any, Any, T]) -> T:
         error: BaseException = group.subgroup(AjsyncError) or group
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    raise error  # out here, so that it keeps its own context
+    raise error  # raised out here, so that it keeps its own context
 
 
 def stop_on_signals() -> asyncio.Event:

@@ -1,4 +1,4 @@
-"""The schedules that a command looks at: those of the bucket, or those of the files."""
+"""The schedules that a command looks at, from the bucket or from the files."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Source:
     listing: str
     """The command that lists them."""
     tasks: Sequence[ScheduledTask]
-    """Sorted by name; schedules of files have no time of creation, since they have not been stored."""
+    """Sorted by name; schedules of files have no creation time, because they have not been stored."""
     unreadable: Mapping[str, str]
-    """Name → reason, of the values that are not scheduled tasks."""
+    """Name → reason, for the values that are not scheduled tasks."""
     paused: Mapping[str, Pause] = field(default_factory=dict)
-    """Those of the tasks that are paused."""
+    """The pauses of the paused tasks."""
 
     @property
     def firing(self) -> Sequence[ScheduledTask]:
@@ -42,13 +42,13 @@ class Source:
 def read_source(
     scope: Scope, selectors: Selectors = ALL, *, from_files: bool = False, creation: Creation | None = None
 ) -> Source:
-    """Read the schedules of the files, or of the bucket, that the options select."""
+    """Read the schedules of the files or of the bucket that the options select."""
     selection = selection_of(scope, selectors)
     return selected(_read_all(scope, from_files, creation), selection)
 
 
 def selected(source: Source, selection: Selection) -> Source:
-    """Return what is selected of a source; if that is nothing, say so."""
+    """Return the selected part of a source; if it is empty, say so."""
     if not selection:
         return source
     tasks = [*filter(selection.matches, source.tasks)]
@@ -60,7 +60,7 @@ def selected(source: Source, selection: Selection) -> Source:
 
 
 def named_or_selected(names: Collection[str], selectors: Selectors) -> None:
-    """Raise UsageError if schedules are named and selected too."""
+    """Raise UsageError if schedules are both named and selected."""
     if names and selectors.given:
         raise UsageError("Name the schedules, or select them with options, but not both.")
 
@@ -96,7 +96,7 @@ def source_of(live: Live) -> Source:
 def chosen(source: Source, names: Collection[str]) -> Sequence[ScheduledTask]:
     """Return the named schedules, or all that are not paused.
 
-    Raises NotFoundError, also for a paused one, and AjsyncError for what is not a scheduled task.
+    Raises NotFoundError, also for a paused one, and AjsyncError for a value that is not a scheduled task.
     """
     if not names:
         return source.firing

@@ -1,4 +1,4 @@
-"""Print what happens to the work of schedules, as it happens, until somebody stops it or the reader leaves."""
+"""Print what happens to the work of schedules, as it happens, until it is stopped or the reader leaves."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from ajsync.transport.connection import Connection, connect
 from ajsync.waiting import unless
 
 _LOOK_SECONDS = 0.5
-"""How often to see whether anybody still reads."""
+"""How often to see whether there is still a reader."""
 _FULL_SECONDS = 0.02
-"""How often to see whether a reader that does not keep up takes more."""
+"""How often to see whether a slow reader takes more."""
 _PIECE = 1000
-"""Characters. A pipe that takes any takes 4,096 bytes at once; more could stop this process until they are read."""
+"""The most characters to print at once. A pipe with any room takes 4,096 bytes; more could block this process."""
 _IN_A_ROW = 50 * _PIECE
-"""Characters that are printed before others have a turn."""
+"""How many characters are printed before other tasks get a turn."""
 _NO_READER = select.POLLERR | select.POLLHUP
 
 
@@ -60,7 +60,7 @@ async def tail(
 
 
 async def _check(connection: Connection, names: Collection[str], selection: Selection) -> None:
-    """Raise NotFoundError for a name that is not there; say so if nothing is selected."""
+    """Raise NotFoundError for a name that does not exist; say so if nothing is selected."""
     bucket = await ConfigurationBucket.open(connection)
     if names or selection:
         source = source_of(await bucket.read())
@@ -84,10 +84,10 @@ async def _print(follower: Follower, zone: tzinfo, style: str) -> None:
 
 
 async def _write(lines: Iterable[str]) -> None:
-    """Print lines, and go on with everything else while a slow reader does not take them."""
+    """Print lines, and let everything else go on while a slow reader does not take them."""
     text = "".join([f"{line}\n" for line in lines])
     for begin in range(0, len(text), _PIECE):
-        while not (state := _state()):  # noqa: ASYNC110 - nothing tells for each kind of file when it takes more
+        while not (state := _state()):  # noqa: ASYNC110 - no event says for every kind of file when it takes more
             await asyncio.sleep(_FULL_SECONDS)
         if state & _NO_READER:
             return
@@ -98,7 +98,7 @@ async def _write(lines: Iterable[str]) -> None:
 
 
 def _state() -> int:
-    """What `poll` says of standard output: 0 while it takes nothing."""
+    """What `poll` reports for standard output: 0 while it takes nothing."""
     poll = select.poll()
     poll.register(sys.stdout.fileno(), select.POLLOUT)
     return sum(event for _, event in poll.poll(0))

@@ -1,4 +1,4 @@
-"""Configuration: the desired schedules from YAML files, each one checked and with its place in a file."""
+"""Configuration: reads the desired schedules from YAML files, checks them, and keeps the place of each in its file."""
 
 from __future__ import annotations
 

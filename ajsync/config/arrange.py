@@ -1,9 +1,9 @@
 """Order the members of a YAML text and indent it by two spaces, by moving whole lines.
 
-A value is never written anew, so quotes, styles and line breaks stay as they are. Comments are lines between those of
-values: a comment above a member moves with it, and one behind a value is on the line of the value. A library that keeps
-comments, such as ruamel.yaml, hangs a comment on the key above it, where it would stay when members are sorted, and
-writes each value anew.
+Values are never rewritten, so quotes, styles and line breaks stay as they are. Comments are lines between values: a
+comment above a member moves with it, and one behind a value is on the line of the value. A library that keeps comments,
+such as ruamel.yaml, attaches a comment to the key above it, where it would stay when members are sorted, and rewrites
+every value.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from ajsync.config.layout import Irregular, Item, Layout, Part, block_indent, is
 from ajsync.config.order import Order, sorted_items
 
 _STEP = 2
-"""Spaces by which a member is indented in what it belongs to."""
+"""How many spaces a member is indented in its parent."""
 _LEADING = re.compile("[ \t]*")
 _BETWEEN = re.compile(r"\s*,\s*")
 _AROUND = re.compile(r"(?:[&!]\S+\s+)*\{\s*"), re.compile(r"\s*,?\s*\}")
 _MODELINE = re.compile(r"\s*#\s*(?:!|yaml-language-server:|yamllint |-\*-|(?:vim?|ex):)")
-"""A comment that is for a program, and that has to stay at the top of the file."""
+"""A comment that is meant for a program, and has to stay at the top of the file."""
 
 
 def arranged(text: str, order: Order) -> str:
     """The text with its members in their order, indented by two spaces.
 
-    It has to be a text that was parsed without a problem, and to end with a line break. Raises Irregular.
+    The text must have been parsed without a problem, and must end with a line break. Raises Irregular.
     """
     layout = read_layout(text)
     swaps = [*_flow_swaps(text, layout.root, order)]
@@ -39,7 +39,7 @@ def arranged(text: str, order: Order) -> str:
 
 
 def _flow_swaps(text: str, part: Part | None, order: Order | None) -> list[tuple[int, int, str]]:
-    """What to put where for mappings in braces: where it begins and ends now, and the new text.
+    """The replacements for mappings in braces: where each begins and ends now, and its new text.
 
     A mapping with a comment between its members stays as it is.
     """
@@ -80,14 +80,14 @@ class _Chunk:
     """The lines of an item."""
 
     above: list[str]
-    """The comments above it, without their indentation."""
+    """The comments above the item, without their indentation."""
     lines: list[str]
-    """The first one without its indentation, since it may follow a dash."""
+    """The lines of the item, the first one without its indentation, because it may follow a dash."""
     takes_blanks: bool = False
-    """Whether it ends with a text in the style `|+`, to which empty lines below it would belong."""
+    """Whether it ends with a text in the style `|+`, which would absorb empty lines below it."""
 
     def follow(self, gap: list[str], column: int, lines: Sequence[str] = ()) -> None:
-        """Add lines without values, and then lines of an item. No empty line becomes a part of a text."""
+        """Add lines without values, and then lines of an item. No empty line may become part of a text."""
         if self.takes_blanks:
             gap = gap[_leading_blanks(gap) :]
         self.takes_blanks = self.takes_blanks and not gap
@@ -123,7 +123,7 @@ class _Printer:
         return "".join([*before, *inner, *after, *rest])
 
     def _collection(self, part: Part, begin: int, end: int, new: int, order: Order | None) -> _Chunk:
-        """A mapping or a list in blocks; the lines from `begin` to `end` are its own, `new` is its new column."""
+        """A mapping or a list in blocks; it has the lines from `begin` to `end`, and `new` is its new column."""
         items = part.items
         old = items[0].column
         begins = [begin]
@@ -205,9 +205,9 @@ class _Printer:
         return line
 
     def _begin_of_next(self, begin: int, end: int, item: Item, column: int) -> int:
-        """Where in the lines between an item and what follows it the comments of the item end.
+        """Where the comments of an item end in the lines between it and the next one.
 
-        Those that are indented further than the item belong to what is nested in it.
+        Comments that are indented further than the item belong to what is nested in it.
         """
         result = begin
         if not item.value.flow:
@@ -222,7 +222,8 @@ class _Printer:
         return result
 
     def _top(self, gap: list[str], *, is_root: bool) -> int:
-        """How many of the lines above the first member stay there: those before an empty line, or for programs."""
+        """How many of the lines above the first member stay there, because an empty line follows or they are for
+        programs."""
         count = max((number for number, line in enumerate(gap, 1) if is_blank(line)), default=0)
         if is_root:
             while count < len(gap) and _MODELINE.match(gap[count]):
@@ -235,7 +236,7 @@ def _leading_blanks(gap: list[str]) -> int:
 
 
 def _shifted(line: str, by: int) -> str:
-    """A line of a value that goes over several lines, moved with the first of them."""
+    """A line of a value that spans several lines, moved along with the first one."""
     if is_blank(line):
         return line
     spaces = len(line) - len(line.lstrip(" "))

@@ -1,4 +1,4 @@
-"""The calendars of `ajsync.yaml`: days by name, and what a list of `except` means with them."""
+"""The calendars of `ajsync.yaml`: named lists of days, and what a list of `except` means with them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class CalendarFile:
 
     name: str
     file: str
-    """Relative to the folder of `ajsync.yaml`."""
+    """The path, relative to the folder of `ajsync.yaml`."""
     location: Location
     until: int | None = None
     """The last day on which events without an end recur, if it is given."""
@@ -44,9 +44,9 @@ class CalendarFile:
 def read_calendars(
     document: Document, calendars: Mapping[str, Any], problems: list[Problem]
 ) -> tuple[Calendars, tuple[CalendarFile, ...]]:
-    """The days of the member `calendars`, and the calendars of which a file has the days: they have none yet.
+    """The days of the member `calendars`, and the calendars whose days are in a file, which have none yet.
 
-    What is wrong is added to `problems`, unless the schema has found it.
+    Problems are added to `problems`, unless the schema has found them.
     """
     known = {problem.location for problem in problems}
     found: dict[str, tuple[Span, ...]] = {}
@@ -88,7 +88,7 @@ def _file_of(
 def read_calendar_files(
     files: Iterable[CalendarFile], folder: Folder, named: set[Path], problems: list[Problem]
 ) -> Calendars:
-    """The days of calendars that have a file. `named` gets the files, whether or not they can be read."""
+    """The days of calendars that have a file. The files are added to `named`, whether or not they can be read."""
     found: dict[str, tuple[Span, ...]] = {}
     for each in files:
         path = Path(os.path.normpath(folder.path / each.file))
@@ -125,7 +125,7 @@ def _days_of_file(each: CalendarFile, path: Path, folder: Folder) -> tuple[Span,
 def unknown_problems(
     items: Iterable[str] | None, calendars: Calendars, document: Document, path: Steps
 ) -> Iterator[Problem]:
-    """The items of a list of `except`, at `path` in a document, that name no calendar; None has no items."""
+    """A problem for each item of a list of `except`, at `path` in a document, that names an unknown calendar."""
     for index, item in enumerate(items or ()):
         if is_name(item) and item not in calendars:
             hint = suggestion(item, calendars) if calendars else "write a date, or add `calendars` to ajsync.yaml"
@@ -142,7 +142,7 @@ def _spans(item: str, calendars: Calendars) -> tuple[Span, ...]:
 
 
 def no_season(task: ScheduledTask) -> str:
-    """Why a task with a valid schedule is never due, whatever its schedule; "" if it may be."""
+    """Why a task is never due, whatever its schedule; "" if it may be."""
     settings = task.settings
     found = season(settings.from_, settings.until, settings.except_)
     if found is None or not _is_empty(found, parse(task.schedule).zone_info):

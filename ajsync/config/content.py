@@ -1,4 +1,4 @@
-"""What schedules files come to, kept from one load to the next for as long as nothing that it came from has changed."""
+"""The results of reading schedules files, kept from one load to the next while nothing they were made from changes."""
 
 from __future__ import annotations
 
@@ -29,30 +29,30 @@ class LoadedSchedule:
     location: Location
     """The place of its name."""
     task: ScheduledTask | None
-    """None if something in it is wrong."""
+    """None if something in the schedule is wrong."""
     suspended: bool
     queue_named: bool
     """Whether the schedule or its defaults name a queue."""
     key: str
     """Its name as the file has it, with placeholders."""
     combination: Combination | None
-    """The values that made it, if it has `for_each`."""
+    """The combination that it was made from, if it has `for_each`."""
 
     @property
     def origin(self) -> str:
-        """What it comes from, in words."""
+        """Where the schedule comes from, in words."""
         return shown(self.key) if self.combination is None else f"{shown(self.key)} for {told(self.combination)}"
 
 
 @dataclass(frozen=True)
 class FileContent:
-    """What one schedules file comes to."""
+    """The result of reading one schedules file."""
 
     entries: list[LoadedSchedule] = field(default_factory=list)
     used: frozenset[str] = frozenset()
-    """The variables that it uses."""
+    """The variables that the file uses."""
     versions: Mapping[Path, FileVersion] = field(default_factory=dict)
-    """What it was made from: the file itself, and its payload files."""
+    """The files that it was made from: the file itself, and its payload files."""
 
     @cached_property
     def tasks(self) -> dict[str, ScheduledTask]:
@@ -61,39 +61,39 @@ class FileContent:
 
     @cached_property
     def rows(self) -> dict[str, str]:
-        """The parts of the digest's text that are of those schedules."""
+        """The parts of the digest's text for the desired schedules."""
         return {name: row_text(task) for name, task in self.tasks.items()}
 
     @cached_property
     def locations(self) -> dict[str, Location]:
-        """Where each name is."""
+        """The place of each name."""
         return {each.name: each.location for each in self.entries}
 
     @cached_property
     def suspended(self) -> frozenset[str]:
-        """The names of those that are suspended."""
+        """The names of suspended schedules."""
         return frozenset(each.name for each in self.entries if each.suspended)
 
     @cached_property
     def without_queue(self) -> frozenset[str]:
-        """The names of those for which nothing names a queue."""
+        """The names of schedules for which nothing names a queue."""
         return frozenset(each.name for each in self.entries if not each.queue_named)
 
     @property
     def is_current(self) -> bool:
-        """Whether everything that was read is still as it was."""
+        """Whether all files that were read are unchanged."""
         return all(version.is_current(path, _LARGEST) for path, version in self.versions.items())
 
 
 class FileCache:
-    """The contents of the files of one project; a file with a problem is read each time."""
+    """The contents of the files of one project. A file with a problem is read each time."""
 
     def __init__(self) -> None:
         self._project: Project | None = None
         self._kept: dict[Path, tuple[Members, FileContent]] = {}
 
     def forget(self) -> None:
-        """Have every file read again."""
+        """Forget everything, so that every file is read again."""
         self._kept = {}
 
     def contents(
@@ -104,9 +104,9 @@ class FileCache:
         named: set[Path],
         problems: list[Problem],
     ) -> list[FileContent]:
-        """The content of each file, for which `files` has these defaults.
+        """The content of each file; `files` has the defaults for each.
 
-        `read` reads one. `named` gets the payload files, and `problems` what is wrong.
+        `read` reads one file. Payload files are added to `named`, and problems to `problems`.
         """
         if project != self._project:
             self._project, self._kept = project, {}

@@ -1,7 +1,7 @@
 """The digest of a configuration: SHA-256 over the owner, the desired schedules and the queues.
 
-It is that of a JSON text, whose part for a schedule is the same however the text is put together. So the parts of files
-that have not changed can be kept.
+It is the digest of a JSON text. The part for a schedule does not depend on the rest, so the parts of unchanged files
+can be kept.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ def digest_of_rows(owner: str, rows: Mapping[str, str], queues: Iterable[QueueSe
 
 
 def row_text(task: ScheduledTask) -> str:
-    """The part of the text that is of one schedule."""
+    """The part of the text for one schedule."""
     return json.dumps(_row(task.name, task))
 
 
 def _digest(owner: str, rows: str, queues: Iterable[QueueSettings]) -> str:
     declared = sorted(map(astuple, queues))
-    # In parts, because the rows of very many schedules are long.
+    # Hashed in parts, because the rows of very many schedules are long.
     found = hashlib.sha256(f"[{json.dumps(owner)}, [".encode())
     found.update(rows.encode())
     found.update(f"], {json.dumps(declared)}]".encode() if declared else b"]]")
@@ -46,7 +46,8 @@ def _row(name: str, task: ScheduledTask) -> list[object]:
     row: list[object] = [name, task.schedule, task.queue, task.task_type, payload, task.deadline, task.max_tries]
     row += [managed.description, managed.catchup, managed.catchup_window, managed.overlap, managed.jitter]
     if managed.labels or managed.from_ or managed.until or managed.except_:
-        # What was added later is left out while it has its default, so that the plans that users have saved stay valid.
+        # A field that was added later is left out while it has its default, so that plans that users have saved stay
+        # valid.
         later = {
             "labels": managed.labels,
             "from": managed.from_,

@@ -1,6 +1,6 @@
 """A YAML file as a value, with the place of each part of it in the file.
 
-Values are made directly from the composed nodes. The nodes are kept, and are asked for a place only for a message.
+Values are made directly from the composed nodes. The nodes are kept to find places, which only messages need.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from ajsync.files import read_regular
 from ajsync.text import shorten
 
 MAX_EXPANDED_SIZE = 2 * MAX_FILE_SIZE
-"""Characters of a file with its aliases replaced. Without aliases no file has so many."""
+"""The most characters of a file with its aliases replaced. Without aliases no file has that many."""
 
 _YAML_TAG = "tag:yaml.org,2002:"
 _SHORT_TAG = re.compile("![A-Za-z]{1,10}")
@@ -50,13 +50,13 @@ class Document:
     """One YAML file, parsed. All keys of its mappings are strings."""
 
     file: str
-    """The file as messages name it."""
+    """The name of the file in messages."""
     value: Any
     root: Node | None
     members: Mapping[int, _Members] = field(default_factory=dict)
     """The members of each mapping, by the identity of its node."""
     may_have_placeholders: bool = True
-    """False only if no string in it contains `${`."""
+    """Whether a string in it may contain `${`."""
 
     def location(self, path: Steps = (), *, of_key: bool = False) -> Location:
         """Where the value at `path` begins, or its key. A value from an alias is at its anchor."""
@@ -71,7 +71,7 @@ class Document:
 
 
 def parse_document(data: bytes, file: str, problems: list[Problem]) -> Document | None:
-    """Parse a YAML file and add what is wrong with it to `problems`; None if there is no value."""
+    """Parse a YAML file and add its problems to `problems`; None if there is no value."""
     builder = _Builder(file, problems)
     try:
         root = compose(data, file)
@@ -79,7 +79,7 @@ def parse_document(data: bytes, file: str, problems: list[Problem]) -> Document 
     except Unreadable as error:
         problems.append(error.problem)
         return None
-    # A string gets `${` from the text as it is, or from an escape.
+    # A string can get `${` from the text itself, or from an escape.
     return Document(file, value, root, builder.members, b"${" in data or b"\\" in data)
 
 
@@ -101,7 +101,7 @@ def _template(key: Node) -> str:
 
 
 class _Builder:
-    """Makes values from nodes, and stops at cycles and at what grows without bounds."""
+    """Makes values from nodes, and stops at cycles and at unbounded growth."""
 
     def __init__(self, file: str, problems: list[Problem]) -> None:
         self._file = file
@@ -122,7 +122,7 @@ class _Builder:
                 return 0
             return scalar
         if tag is not COLLECTION:
-            known = tag.startswith(_YAML_TAG) or _SHORT_TAG.fullmatch(tag)  # a longer tag may be part of a secret text
+            known = tag.startswith(_YAML_TAG) or _SHORT_TAG.fullmatch(tag)  # a longer tag may be part of a secret
             spelled = f"the tag {shorten(tag.replace(_YAML_TAG, '!!'))}" if known else "a tag"
             self._problem(node, f"{spelled} is not supported", "write the value without a tag")
             if isinstance(node, yaml.ScalarNode):

@@ -16,15 +16,15 @@ from yaml.resolver import Resolver
 
 from ajsync.config.scalars import read_scalar
 
-# A text that begins with a letter, a digit or a slash is no indicator, and without brackets, `#` and `: ` it ends with
-# the line. A leading dot, sign or tilde could make it a number or null.
+# A text that begins with a letter, a digit or a slash is not an indicator, and without brackets, `#` and `: ` it ends
+# with the line. A leading dot, sign or tilde could make it a number or null.
 _PLAIN = re.compile(r"[\w/](?:[\w ./,;()+@*=%&!?'-]|:(?=\S))*(?<! )")
 _WORDS_OF_YAML_1_1 = frozenset("yn")
-"""Strings for PyYAML, and true and false for other readers of YAML 1.1."""
+"""Words that are strings to PyYAML, but true or false to other readers of YAML 1.1."""
 _LONGEST_KEY = 1000
-"""Characters of a key before its colon. YAML looks for the colon in the first 1,024."""
+"""The most characters of a key before its colon. YAML looks for the colon in the first 1,024."""
 _COMMAND = re.compile(r"^[^\S\n]*::|##\w*\[", re.MULTILINE)
-"""What a build machine that reads the output takes for a command. In quotes it is none, or is escaped."""
+"""What a build machine that reads the output takes for a command. In quotes it is not one, or is escaped."""
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
@@ -35,7 +35,7 @@ class Quoted(str):
 
 
 def emit(value: Mapping[str, Any]) -> str:
-    """The text of a mapping in its order, with blank lines between the members of the first two levels.
+    """The text of a mapping, with blank lines between the members of the first two levels.
 
     The mapping must not be empty, and must not contain half of a surrogate pair, which YAML cannot express.
     """
@@ -74,7 +74,7 @@ def _key(key: str, indent: str) -> str:
 
 
 def _sequence(value: list[Any], indent: str) -> str:
-    # The first line of a collection is on the line of the dash.
+    # The first line of a collection goes on the line of the dash.
     return "".join(f"\n{indent}- {_node(item, indent + '  ').lstrip()}" for item in value)
 
 

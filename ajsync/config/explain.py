@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
 _Error: TypeAlias = Any
-"""A ValidationError of jsonschema. Its typing says that each member may be unset, but here all are set."""
+"""A ValidationError of jsonschema. Its type hints say that each member may be unset, but here all are set."""
 
 _NAME_WITH_VARIABLES = "name of a schedule"
 """The title of the only keys that may contain variables."""
 _LONGEST_EXAMPLE = 60
-"""Characters. A longer example makes the message harder to read."""
+"""The most characters. A longer example makes the message harder to read."""
 
 
 @dataclass(frozen=True, slots=True)
 class ValueProblem:
-    """Something wrong in a value, whose place in a file is not known yet."""
+    """A problem of a value whose place in a file is not known yet."""
 
     message: str
     hint: str
@@ -48,7 +48,7 @@ class ValueProblem:
 
 
 def explain(validator: Validator, value: Any, name: str = "") -> Iterator[ValueProblem]:
-    """What a validator finds wrong in a value. `name` is the name of its member; "" is a whole file."""
+    """The problems that a validator finds in a value. `name` is the name of its member; "" means a whole file."""
     error: _Error
     for error in validator.iter_errors(value):
         path = tuple(error.path)
@@ -60,7 +60,7 @@ def explain(validator: Validator, value: Any, name: str = "") -> Iterator[ValueP
         elif error.validator == "required":
             yield _missing_member(error, path)
         elif error.validator == "not":
-            if isinstance(value, dict):  # for a schema, anything but a mapping has all members
+            if isinstance(value, dict):  # to a schema, anything but a mapping has all members
                 yield _exclusive_members(error, path)
         else:
             message, hint = _bad_value(shorten(inner), error)  # the name of a label or of a variable may be anything
@@ -68,7 +68,7 @@ def explain(validator: Validator, value: Any, name: str = "") -> Iterator[ValueP
 
 
 def _placeholder(error: _Error) -> str:
-    """What to write if a value is wrong because it contains a placeholder of another tool."""
+    """What to write instead of a placeholder of another tool, if that is what is wrong with a value."""
     if not isinstance(error.instance, str):
         return ""
     pattern = error.schema.get("pattern")
@@ -101,7 +101,7 @@ def _exclusive_members(error: _Error, path: Steps) -> ValueProblem:
 def _bad_type(name: str, error: _Error) -> tuple[str, str]:
     value, expected, schema = error.instance, error.validator_value, error.schema
     subject = name or "the file"
-    # A file without a mapping is not ours, and a link may have led to it: its content is not shown.
+    # A file without a mapping is not ours, and a link may have led to it, so its content is not shown.
     if name and value is not None and not isinstance(value, dict | list):
         subject = f"{subject}: {shown(value)}"
     message = f"{subject} is {kind(value)}, not {kind_of_schema(expected)}"
@@ -165,7 +165,8 @@ _EXPLAINED: Mapping[str, Callable[[Any, Any, Any], tuple[str, str]]] = {
     "maxLength": lambda value, limit, _: (f"{shown(value)} has {len(value):,} characters", f"the maximum is {limit}"),
     "maxItems": lambda value, limit, _: (f"{len(value):,} are too many", f"the maximum is {limit}"),
 }
-"""By keyword: what is wrong with a value, and what to write, from the value, the keyword's value and the schema."""
+"""For each keyword, a function from the value, the keyword's value and the schema to what is wrong and what to
+write."""
 
 
 def _example(schema: object) -> str:

@@ -1,4 +1,4 @@
-"""Write scheduled tasks as a schedules file, and say which ones a file cannot express.
+"""Write scheduled tasks as a schedules file, and say which of them a file cannot express.
 
 Each member goes through the checks of the loader first, so everything that is written loads as the same value.
 """
@@ -24,7 +24,7 @@ from ajsync.schedule import format_duration_short, parse, split_zone
 from ajsync.schedule.zones import is_zone
 
 _PAYLOAD_DEPTH = MAX_DEPTH - 10
-"""Levels of nesting in a payload as YAML, below the levels of the schedule itself."""
+"""How many levels of nesting a payload may have as YAML, below the levels of the schedule itself."""
 _NOWHERE = Document("", None, None)
 
 
@@ -37,7 +37,7 @@ MEMBERS = (
     *("schedule", "timezone", "queue", "task_type", "description", "deadline", "max_tries"),
     *("catchup", "catchup_window", "overlap", "jitter", "from", "until", "except", "labels"),
 )
-"""In the order in which they are written; the payload follows."""
+"""The members in the order in which they are written; the payload follows."""
 _ABSENT = {**_members_of(Managed("")), "timezone": "", "deadline": 0, "max_tries": DEFAULT_MAX_TRIES, "labels": {}}
 """The values of members that are left out."""
 _DURATIONS = frozenset(("deadline", "catchup_window", "jitter"))
@@ -127,7 +127,7 @@ def _payload(payload: bytes, members: dict[str, Any], stored: dict[str, Any], ch
 def _split_schedule(stored: str) -> tuple[str, str]:
     """A stored schedule and its zone; not split if the loader would put it together differently."""
     zone, rest = split_zone(stored)
-    # "Local" is no zone, and is allowed in a prefix only.
+    # "Local" is not a zone, and is allowed only in a prefix.
     splits = stored == f"CRON_TZ={zone} {rest}" and is_zone(zone) and not rest.startswith("@every ")
     return (rest, zone) if splits else (stored, "")
 

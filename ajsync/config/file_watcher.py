@@ -1,7 +1,7 @@
 """Watch the inputs of a configuration: the files, which files there are, and the links that lead to them.
 
-All inputs are checked once a second. Notifications of the operating system only make the check come sooner, because
-there are none for files that do not exist yet, or for file systems of other hosts.
+All inputs are checked once a second. Notifications of the operating system only trigger the check sooner, because they
+do not exist for missing files or for file systems of other hosts.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _SHARE = 0.002
 _REPORTED_SHARE = 0.1
 """The same while the operating system keeps reporting changes."""
 _STEP_SECONDS = 0.1
-"""Without a change for this long, a change is complete: an editor writes, renames and deletes."""
+"""A change is complete after this long without another one, because an editor writes, renames and deletes."""
 _STEPS = 10
-"""The most steps to wait, so that continuous changes, as of a checkout, are collected for a second."""
+"""The most steps to wait, so that continuous changes, such as a checkout, are collected for up to a second."""
 _DEAF_SECONDS = 5.0
 """The pause before listening again after the operating system refused."""
 _ENDINGS = (".yaml", ".yml")
@@ -40,8 +40,8 @@ Identities = frozenset[tuple[str, int, int]]
 class FileWatcher:
     """Sets `changed` whenever the inputs have changed, until `stop` is set.
 
-    `current` returns the inputs of the last load. `changed` is also set at first and when there are other inputs,
-    because a change between that load and the first look at them would be missed.
+    `current` returns the inputs of the last load. `changed` is also set at the start and when the inputs become other
+    ones, because a change between that load and the first look at them would be missed.
     """
 
     def __init__(self, current: Callable[[], Inputs], stop: asyncio.Event) -> None:
@@ -49,11 +49,11 @@ class FileWatcher:
         self._current = current
         self._stop = stop
         self._reported = asyncio.Event()
-        """The operating system has reported something in the watched folders."""
+        """Set when the operating system has reported something in the watched folders."""
         self._appeared = False
-        """It has the ending of a schedules file, perhaps one that no pattern matches."""
+        """Set if that has the ending of a schedules file, perhaps one that no pattern matches."""
         self._moved = asyncio.Event()
-        """The folders to watch may have changed."""
+        """Set when the folders to watch may have changed."""
         self._deaf = ""
         """Why the operating system reports no changes; "" while it does."""
 
@@ -77,7 +77,7 @@ class FileWatcher:
             await first_of(self._stop, self._reported, timeout=max(_LOOK_SECONDS, took / _SHARE))
 
     async def _look(self) -> tuple[Snapshot, float]:
-        """The inputs and their state, and the seconds of processor time that it took."""
+        """The inputs and their state, and the seconds of processor time that the look took."""
         inputs = self._current()
 
         def look() -> tuple[Snapshot, float]:
@@ -88,7 +88,7 @@ class FileWatcher:
         return await asyncio.to_thread(look)
 
     async def _settled(self, seen: Snapshot) -> Snapshot:
-        """The state once nothing changes any more."""
+        """The state when nothing changes any longer."""
         for _ in range(_STEPS):
             await first_of(self._stop, timeout=_STEP_SECONDS)
             before = seen
@@ -107,7 +107,7 @@ class FileWatcher:
                     group.create_task(self._listen(listening[0].shallow, ended, recursive=False))
                     await self._until_elsewhere(listening)
                     ended.set()
-            except* (OSError, RuntimeError) as errors:  # it has no more watches, or a folder has disappeared
+            except* (OSError, RuntimeError) as errors:  # the system has no more watches, or a folder has disappeared
                 self._complain(errors.exceptions[0])
                 await first_of(self._stop, self._moved, timeout=_DEAF_SECONDS)
 

@@ -34,7 +34,7 @@ class Refusal:
     """Why a file is not read."""
 
     where: str
-    """Where it leads, for the text "leads …"."""
+    """Where the path leads, for the text "leads …"."""
     hint: str
 
 
@@ -72,11 +72,11 @@ class Folder:
     def refuses(
         self, path: Path, *, besides: Path | None = None, spelled: bool = False, real: str | None = None
     ) -> Refusal | None:
-        """Why a file must not be read, if with all symbolic links followed it is outside of the folder or hidden.
+        """Why a file must not be read, if with all symbolic links followed it is outside the folder or hidden.
 
         Links within the folder are followed, because ConfigMaps consist of them, and so is a link to the folder itself.
         Names that begin with a dot, such as `.git`, `.env` and `.ssh`, are often private. They are allowed if a pattern
-        spells them out (`spelled`), or if they are on the way to the folder `besides`; but nothing in `.git` is read.
+        spells them out (`spelled`), or if they are on the path to the folder `besides`; but nothing in `.git` is read.
         `real` is the path with all links followed, if that is known.
         """
         if "\0" in str(path):
@@ -87,7 +87,7 @@ class Folder:
         named = Path(os.path.normpath(path))
         allowed = set(self._parts(named) if spelled else () if besides is None else self._parts(besides))
         for part in (*followed.relative_to(root).parts, *self._parts(named)):
-            # Names with two dots come from volumes of Kubernetes.
+            # Names with two dots come from Kubernetes volumes.
             hidden = part.startswith(".") and not part.startswith("..") and part not in allowed
             if hidden or part.lower() == ".git":
                 where = f"to {shown(part)}, and files with such a name are not read"
@@ -113,7 +113,7 @@ class Folder:
         return [Path(name) for name in self.expand_names(pattern)]
 
     def expand_names(self, pattern: str) -> list[str]:
-        """The same as texts: who looks at a thousand files each second has no use for paths, which take longer."""
+        """The same as strings, which are faster than paths for callers that look at a thousand files each second."""
         try:
             parts = PurePosixPath(pattern).parts
             # Several ** in a row mean the same as one.
@@ -123,7 +123,7 @@ class Folder:
             raise Unlistable(f"{error.filename} cannot be listed: {error.strerror}") from None
 
     def _search(self, folder: str, parts: tuple[str, ...], seen: set[tuple[int, int, int]]) -> Iterator[str]:
-        """What matches in a folder, and what will be a problem: a link that is not followed, or a folder.
+        """What matches in a folder, including what will be a problem: a link that is not followed, or a folder.
 
         `seen` has the folders that were searched, with the number of parts left, because links may form a circle.
         """
@@ -154,7 +154,7 @@ class Folder:
             path, linked = entry.path, entry.is_symlink()
             if not rest and first != "*":
                 yield path
-            elif Path(path).is_dir() if linked else entry.is_dir():  # what an entry says of a link can be an error
+            elif Path(path).is_dir() if linked else entry.is_dir():  # asking an entry about a link can fail
                 if rest:
                     yield from self._search_below(path, linked, rest, seen)
             elif not rest:
@@ -169,7 +169,7 @@ class Folder:
             yield from self._search(folder, parts, seen)
 
     def unmatched(self, patterns: Collection[str], read: Iterable[Path]) -> list[Path]:
-        """Files that look like schedules files and are not among those `read`.
+        """Files that look like schedules files but were not `read`.
 
         Such a file may have been renamed or moved, so that its schedules would be deleted, or it is new and was
         forgotten. The search covers the project's folder and the folders of the patterns, but not the latter if a
@@ -184,9 +184,9 @@ class Folder:
         known: set[str] = set()
         found: dict[str, Path] = {}
         for pattern in sorted(alike):
-            with suppress(Unlistable):  # an unreadable folder is an error elsewhere if a pattern needs it
+            with suppress(Unlistable):  # if a pattern needs an unreadable folder, that is an error elsewhere
                 for path in self.expand(pattern):
-                    if path in read:  # true of nearly all; to follow the links of a path takes long
+                    if path in read:  # true for nearly all; following the links of a path takes long
                         continue
                     known = known or {*map(os.path.realpath, read)}
                     real = os.path.realpath(path)

@@ -17,19 +17,20 @@ from ajsync.errors import ConfigurationError, Problem
 from ajsync.text import counted, shorten
 
 MOST_COMBINATIONS = 1_000
-"""Of one schedule. More are a mistake, such as one list too many."""
+"""The most combinations of one schedule. More are a mistake, such as one list too many."""
 _PLAIN = re.compile(r"[A-Za-z0-9_./:+-]{1,60}")
 _MOST_TOLD = 10
-"""Keys of a combination in a message."""
+"""How many keys of a combination a message shows."""
 
 Combination: TypeAlias = Mapping[str, Scalar]
 """The variables of one schedule that comes out of a `for_each`."""
 
 
 def apart(value: Any) -> tuple[Any, Mapping[str, dict[str, Any]]]:
-    """A file without the schedules that have `for_each`, whose placeholders depend on it; and those.
+    """Split a file into the rest and the schedules that have `for_each`, whose placeholders depend on it.
 
-    What ajsync ignores is left out, too: its placeholders are those of the schedules that refer to it.
+    Members that ajsync ignores are left out of the rest, because their placeholders belong to schedules that refer to
+    them.
     """
     schedules = value.get("schedules") if isinstance(value, dict) else None
     if not isinstance(schedules, dict):
@@ -80,7 +81,7 @@ def _value(value: Scalar) -> str:
 
 
 class Gathered:
-    """The problems of all combinations of one schedule, each told once with the combinations that have it."""
+    """The problems of all combinations of one schedule, each once, with the combinations that have it."""
 
     def __init__(self, combinations: int) -> None:
         self._combinations = combinations
@@ -94,7 +95,7 @@ class Gathered:
             raise ConfigurationError([*self.problems()][:MOST_PROBLEMS], stopped=True)
 
     def problems(self) -> Iterator[Problem]:
-        """Each problem, with the first combination that has it; one that all of several have is not theirs."""
+        """Each problem, with the first combination that has it, unless all of several combinations have it."""
         for problem, having in self._found.items():
             if len(having) == self._combinations > 1:
                 yield problem

@@ -25,7 +25,7 @@ class FormattedFile:
 
     path: Path
     shown: str
-    """The file as messages name it."""
+    """The name of the file in messages."""
     before: bytes
     after: bytes
 
@@ -36,7 +36,7 @@ class FormattedFile:
 
 
 def format_files(paths: Iterable[Path], folder: Folder, project: Path) -> list[FormattedFile]:
-    """Read and format files of a project, and write none; `project` is the path of its `ajsync.yaml`.
+    """Read and format files of a project without writing them; `project` is the path of its `ajsync.yaml`.
 
     Raises ConfigurationError with the problems of all files.
     """
@@ -62,17 +62,17 @@ def format_files(paths: Iterable[Path], folder: Folder, project: Path) -> list[F
 
 
 def formatted(data: bytes, file: str, problems: list[Problem], *, is_project: bool = False) -> bytes | None:
-    """The formatted bytes of a schedules file, or of `ajsync.yaml`; None, and problems, if there are none.
+    """The formatted bytes of a schedules file or of `ajsync.yaml`; None, with problems, if it cannot be formatted.
 
     What the file means never changes: the values of both texts are compared as the loader reads them, in the order of
-    their members wherever that counts.
+    their members wherever that matters.
     """
     found = list[Problem]()
     document = parse_document(data, file, found)
     member, order = ("owner", project_order()) if is_project else ("schedules", schedules_order())
     if not found and (document is None or not isinstance(document.value, dict) or member not in document.value):
         what = PROJECT_FILE if is_project else "schedules file"
-        found.append(Problem(Location(file), f"is no {what}", f"it has no member {member}: name another file"))
+        found.append(Problem(Location(file), f"is not a {what}", f"it has no member {member}: name another file"))
     if document is None or found:
         problems += found
         return None

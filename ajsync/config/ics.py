@@ -1,7 +1,7 @@
 """The days of the all-day events of an iCalendar file (RFC 5545).
 
-icalendar reads the lines and their values. Its calendar objects are not made: for these it would work out the rules of
-time zones, which all-day events do not need, and which can be without end.
+icalendar reads the lines and their values. Its calendar objects are not used, because for these it would work out the
+rules of time zones, which all-day events do not need, and which can be endless.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from ajsync.schedule.days import Span
 from ajsync.text import counted, quote
 
 LARGEST_ICS = 1_000_000
-"""Bytes of a file. A calendar of public holidays has a tenth of that for fifty years."""
+"""The most bytes of a file. Fifty years of public holidays take a tenth of that."""
 YEARS_AHEAD = 10
 """Events without an end recur until this many years after the newest year in the file."""
 _YEARS_BACK = 1
-"""They recur from this many years before that in which the file was written; many begin decades ago."""
+"""They recur from this many years before the year in which the file was written; many began decades ago."""
 _BUDGET = 500_000
-"""Days that are looked at for the recurring events of one file, in about a second."""
+"""The most days that are looked at for the recurring events of one file, which takes about a second."""
 _EARLIEST, _LATEST = 1, date.max.year - YEARS_AHEAD
 _DATE = re.compile(r"(\d{4})(\d\d)(\d\d)", re.ASCII)
 _LENGTH = re.compile(r"\+?P(?:(\d{1,5})W|(\d{1,6})D)", re.ASCII)
@@ -51,7 +51,7 @@ class _CalendarEvent:
 
     @property
     def all_day(self) -> bool:
-        """Whether it takes whole days, and has no times."""
+        """Whether it takes whole days and has no times."""
         parameters = self.lines["DTSTART"][0][0] if self.lines["DTSTART"] else {}
         return str(parameters.get("VALUE", "")).upper() == "DATE" or len(self.value("DTSTART")) == len("20261225")
 
@@ -64,9 +64,9 @@ class _CalendarEvent:
 def read_ics(data: bytes, until: int | None = None) -> list[Span]:
     """The days of all-day events, as ranges. Other events are ignored, and so are cancelled ones.
 
-    What recurs is worked out from the year before that in which the file was written, until the day `until`, or else to
-    the end of the tenth year after the newest in the file. So the days depend on the file alone, and not on when it is
-    read. Raises ScheduleError, also without any all-day event; ImportError without icalendar.
+    Recurring events are worked out from the year before the one in which the file was written, until the day `until`,
+    or else to the end of the tenth year after the newest year in the file. So the days depend on the file alone, and
+    not on when it is read. Raises ScheduleError, also without any all-day event; ImportError without icalendar.
     """
     events = [*_events(data)]
     whole = [event for event in events if event.all_day]
@@ -96,7 +96,7 @@ def read_ics(data: bytes, until: int | None = None) -> list[Span]:
 
 def _events(data: bytes) -> Iterator[_CalendarEvent]:
     """The events of a file, in their order."""
-    from icalendar.parser import Contentlines  # an extra, and slow to import
+    from icalendar.parser import Contentlines  # it is an extra, and slow to import
 
     reader: Any = Contentlines  # its methods have no types
     try:
@@ -167,7 +167,7 @@ def _length(event: _CalendarEvent) -> int:
 
 
 def _dates(value: str) -> list[int]:
-    """The days of a list of dates; of an instant, the day that it names in its own zone."""
+    """The days of a list of dates; for an instant, the day that it names in its own zone."""
     found = []
     for text in value.split(","):
         match = _DATE.match(text.strip())
@@ -192,7 +192,7 @@ def _rule(text: str) -> Recurrence:
             raise ScheduleError(f"{wrong} does not recur by days, weeks, months or years; correct it")
         if others := [name for name in parts if name not in _PARTS and not _EXCHANGE.match(name)]:
             raise ScheduleError(f"{wrong} has {others[0]}, which is not supported for all-day events; list the days")
-        # As texts, since a leap month of another calendar is a number, too.
+        # As texts, because a leap month of another calendar is a number, too.
         numbers: dict[str, Any] = {
             name: frozenset(int(str(each)) for each in parts.get(part, ())) for part, name in _NUMBERS.items()
         }

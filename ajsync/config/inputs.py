@@ -14,7 +14,7 @@ from ajsync.config.versions import FileStatus, file_status
 from ajsync.files import way
 
 FileState: TypeAlias = tuple[list[str], dict[str, FileStatus]]
-"""The errors of patterns, and the state of each file by its path."""
+"""The errors of patterns, and the status of each file by its path."""
 
 
 @dataclass(slots=True)
@@ -29,7 +29,7 @@ class Inputs:
     """Files that are named, whether or not they exist: `ajsync.yaml`, payload files and calendars."""
 
     def state(self) -> FileState:
-        """What differs when a load would see something else. It reads no file.
+        """A value that changes whenever a load would see something else. It reads no file.
 
         Links are followed, so a change is seen however the content was replaced.
         """
@@ -37,19 +37,20 @@ class Inputs:
         return problems, {name: file_status(name) for name in names}
 
     def watched(self) -> Watched:
-        """The folders in which something changes when one of the files changes, or a link on the way to it."""
+        """The folders in which something changes when one of the files, or a link on the path to it, changes."""
         paths = {*map(Path, self._look()[0])}
         roots = {self.folder.root(pattern) for pattern in self.patterns} if self.folder else set()
         parents = {path.parent for path in paths}
         shallow = {each for each in parents if each.is_dir()}
-        # Most files are in few folders, so follow the path to each folder once, and to a file only if it is a link.
+        # Most files are in few folders, so the path to each folder is followed once, and that to a file only if it is a
+        # link.
         for path in (*roots, *parents, *filter(os.path.islink, paths)):
             shallow.update(_way(path))
         deep = {root for root in roots if root.is_dir()}
         return Watched(frozenset(deep), frozenset(shallow - deep))
 
     def _look(self) -> tuple[set[str], list[str]]:
-        """The files that are named or matched, and the errors of patterns."""
+        """The named and matched files, and the errors of patterns."""
         names, problems = {*map(str, self.files)}, []
         if self.folder is not None:
             for pattern in self.patterns:
@@ -67,7 +68,7 @@ class Watched:
     deep: frozenset[Path] = frozenset()
     """Folders to watch recursively, where a new schedules file may appear."""
     shallow: frozenset[Path] = frozenset()
-    """Folders to watch by themselves, which have single files and the links to them."""
+    """Folders to watch without those below them, because they contain single files or links to them."""
 
     def identities(self) -> frozenset[tuple[str, int, int]]:
         """The identities of the folders, to notice that one was replaced."""
@@ -80,9 +81,9 @@ class Watched:
 
 
 def _way(path: Path) -> Iterator[Path]:
-    """The folders that contain the links on the way to `path`, and the one that contains `path` itself.
+    """The folders that contain the links on the path to `path`, and the one that contains `path` itself.
 
-    If something on the way does not exist, the last folder that does.
+    If some part of the path does not exist, the last folder that exists is among them.
     """
     here = Path(path.anchor)
     for step in way(path):

@@ -1,7 +1,7 @@
-"""The layout of a YAML text: which lines and columns each of its parts has, and where aliases and anchors are.
+"""The layout of a YAML text: the lines and columns of each of its parts, and where aliases and anchors are.
 
-The nodes that values are made from say too little for this: an alias is the node of its anchor there, and nothing says
-where the dash of an item is. So the parts are made from PyYAML's events and tokens.
+The nodes that values are made from say too little for this: an alias is the same node as its anchor, and the dash of an
+item has no place. So the parts are made from PyYAML's events and tokens.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ Place: TypeAlias = Any
 
 
 class Irregular(Exception):
-    """The text has something whose layout is not understood; `args` are its line from 0 and what it is."""
+    """The layout of something in the text is not understood; `args` are its line from 0 and what it is."""
 
 
 @dataclass(slots=True)
 class BlockText:
-    """What a text in the style `|` or `>` needs beside its place."""
+    """What must be known of a text in the style `|` or `>` besides its place."""
 
     header: int
     """The line of the `|` or `>`."""
     step: int | None
-    """The indentation that its header gives, relative to what it is in; None if its first line says it."""
+    """The indentation that its header gives, relative to its parent; None if its first line determines it."""
     keeps: bool
     """Whether the empty lines at its end belong to it."""
 
@@ -44,17 +44,17 @@ class Part:
     """A value or a key in a text."""
 
     start: Place
-    """With its anchor, if it has one."""
+    """Where it begins, including its anchor."""
     end: Place
     flow: bool = True
-    """Whether it is no mapping and no list whose members are on lines of their own."""
+    """Whether it is neither a mapping nor a list whose members are on lines of their own."""
     items: list[Item] = field(default_factory=list)
     is_mapping: bool = False
     block: BlockText | None = None
     last: int = 0
-    """The last line that it has something on."""
+    """The last line that has a part of it."""
     anchors: frozenset[str] = _NONE
-    """The anchors in it and on it."""
+    """Its own anchor, and the anchors in it."""
     aliases: frozenset[str] = _NONE
 
 
@@ -64,7 +64,7 @@ class Item:
 
     line: int
     column: int
-    """Of its key, or of its dash."""
+    """The place of its key, or of its dash."""
     key: Part | None
     name: str
     value: Part
@@ -72,10 +72,10 @@ class Item:
 
 @dataclass(slots=True)
 class Layout:
-    """A text as lines, and what is where."""
+    """A text as lines, and where its parts are."""
 
     lines: list[str]
-    """With their line breaks."""
+    """The lines with their line breaks."""
     root: Part | None
     begin: int
     """The line after the `---`, or 0."""
@@ -89,7 +89,7 @@ def _events(text: str) -> Iterator[Any]:
 
 
 def split_lines(text: str) -> list[str]:
-    """The lines of a text, with their breaks, as YAML counts them."""
+    """The lines of a text with their breaks, as YAML counts lines."""
     return _LINE.findall(text)
 
 
@@ -106,7 +106,8 @@ def is_blank(line: str) -> bool:
 def with_final_break(text: str) -> str:
     """The text with a line break at its end, and the same meaning.
 
-    A text in the style `|` that ends without one has none in its value. It gets a `-`, which says so.
+    A text in the style `|` that ends without one has none in its value, either. So its header gets a `-`, which says
+    that.
     """
     lines = split_lines(text)
     if not lines or lines[-1][-1] in "\n\r\x85\u2028\u2029":
@@ -165,10 +166,10 @@ class _PartBuilder:
         self._dashes = iter(_dashes(text))
         self._open: list[Part] = []
         self._keys: list[Part | None] = []
-        """For each open part the key that waits for its value."""
+        """The key that waits for its value, for each open part."""
         self._names: list[str] = []
         self._begun: list[tuple[int, int]] = []
-        """For each open part where its item began."""
+        """Where its item began, for each open part."""
 
     def take(self, event: Any) -> None:
         """Take the next event of the text."""
@@ -208,7 +209,7 @@ class _PartBuilder:
         self._add(part, self._begun.pop(), "")
 
     def _begin(self, start: Place) -> tuple[int, int]:
-        """Where the item begins of which a part that starts here is the key or the value."""
+        """The beginning of the item whose key or value is the part that starts here."""
         outer = self._open[-1] if self._open else None
         if outer is None or outer.is_mapping or outer.flow:
             key = self._keys[-1] if self._keys else None
@@ -228,7 +229,7 @@ class _PartBuilder:
         self._keys[-1] = None
 
     def _block(self, part: Part, column: int) -> None:
-        """Find the lines of a text in the style `|` or `>`, whose item begins in this column."""
+        """Find the lines of a text in the style `|` or `>`; its item begins in this column."""
         header = _BLOCK_HEADER.match(self._text, part.start.index)
         if header is None:
             raise Irregular(part.start.line, "a text whose style is not on the line of its anchor")
@@ -245,7 +246,7 @@ class _PartBuilder:
 
 
 def block_indent(lines: list[str], block: BlockText, column: int) -> int:
-    """How far the lines of a text in the style `|` or `>` are indented, whose item begins in this column."""
+    """The indentation of the lines of a text in the style `|` or `>`; its item begins in this column."""
     if block.step is not None:
         return column + block.step
     first = next((line for line in lines if not is_blank(line)), "")

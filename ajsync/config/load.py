@@ -56,7 +56,7 @@ class Configuration:
     patterns: tuple[str, ...]
     """The patterns of `files`."""
     unmatched: tuple[str, ...]
-    """Schedules files beside those that no pattern matches, as messages name them."""
+    """Schedules files that no pattern matches, as messages name them."""
     unused: tuple[str, ...]
     """The given variables that no environment declares and no file uses, sorted."""
     digest: str
@@ -74,12 +74,14 @@ def load_configuration(
     variables: Given = NO_VARIABLES,
     cache: FileCache | None = None,
 ) -> Configuration:
-    """Read `ajsync.yaml` and the files that it names, for one environment, whose variables `variables` replaces.
+    """Read `ajsync.yaml` and the files that it names, for one environment; `variables` override those of the
+    environment.
 
     `project` is the path of `ajsync.yaml`, relative to the folder `start`; without it the file is searched from `start`
     upwards. With `owner` the files must belong to that owner. With `empty` there may be no schedules files yet.
-    Messages name files relative to `start`. `inputs` is filled with what was looked at, also if there are problems.
-    With a `cache` only those files are read that have changed since its last load, which had the same arguments.
+    Messages name files relative to `start`. `inputs` is filled with what was looked at, even if there are problems.
+    With a `cache` only files that have changed since its last load are read; that load must have had the same
+    arguments.
 
     Raises ConfigurationError with every problem of every file.
     """
@@ -132,7 +134,7 @@ def load_context(
 ) -> str | None:
     """The NATS context that `ajsync.yaml` names for one environment; None if it names none, or does not exist.
 
-    For commands that only read the bucket, so the schedules files are not read. Raises ConfigurationError.
+    It is for commands that only read the bucket, so the schedules files are not read. Raises ConfigurationError.
     """
     head = _head(start, project, environment, variables)
     return head.context if head else None
@@ -147,7 +149,7 @@ def load_timezone(
 ) -> str:
     """The time zone that `ajsync.yaml` gives to schedules for one environment; "" if it gives none, or does not exist.
 
-    A zone that is not known, or has variables of an environment that is not chosen, is none. Raises ConfigurationError.
+    It is "", too, for an unknown zone, or one with variables while no environment is chosen. Raises ConfigurationError.
     """
     head = _head(start, project, environment, variables)
     return head.timezone if head else ""
@@ -168,7 +170,7 @@ def load_owner(
 
 
 def _head(start: Path, project: Path | None, environment: str | None, variables: Given) -> Project | None:
-    """The project without what its schedules get; None if there is none, and none is named."""
+    """The project without defaults, queues and calendars; None if no project exists and none is named."""
     if project is None and environment is None and find_project(start) is None:
         return None
     return _read_head(start, project, environment, variables)
@@ -183,7 +185,7 @@ def _read_head(start: Path, project: Path | None, environment: str | None, varia
 def list_files(start: Path, *, project: Path | None = None) -> tuple[Folder, list[Path]]:
     """The folder of a project, and its files: `ajsync.yaml`, and the schedules files that its patterns match.
 
-    Whether the files are valid is not looked at, and a pattern may match nothing. Raises ConfigurationError.
+    The files are not checked, and a pattern may match nothing. Raises ConfigurationError.
     """
     with _gathering() as problems:
         path, folder, found = _project(start, project, None, MemberChecks(), [], Inputs(), NO_VARIABLES)
@@ -230,7 +232,8 @@ def _project(
 def _schedules_files(
     project: Project, folder: Folder, own: Path, problems: list[Problem], *, empty: bool
 ) -> dict[Path, dict[str, Any]]:
-    """The files that the patterns match, sorted, each once even if several names lead to it, with their defaults."""
+    """The files that the patterns match, sorted, with their defaults; each occurs once, even if several names lead to
+    it."""
     by_real_path: dict[str, Path] = {}
     giving: dict[str, Pattern] = {}
     told: set[tuple[Location, Location]] = set()
@@ -261,7 +264,8 @@ def _schedules_files(
 
 
 def _doubly_matched(pattern: Pattern, first: Pattern, path: str) -> Problem:
-    """The problem of a file for which two patterns have defaults, since nothing says whose come first."""
+    """The problem of a file for which two patterns have defaults, because nothing says which of them take
+    precedence."""
     message = (
         f"the pattern {shown(pattern.match)} has defaults and matches {shown(path)}, "
         f"for which {shown(first.match)} at {first.location} has defaults too"
@@ -270,12 +274,12 @@ def _doubly_matched(pattern: Pattern, first: Pattern, path: str) -> Problem:
 
 
 def _locations(contents: Sequence[FileContent], problems: list[Problem]) -> Mapping[str, Location]:
-    """Where each name is; a name that is there twice is a problem."""
+    """The place of each name; a name that occurs twice is a problem."""
     locations = _united(content.locations for content in contents)
     if len(locations) == sum(len(content.entries) for content in contents):
         return locations
     by_name: dict[str, LoadedSchedule] = {}
-    told: set[tuple[str, Location, Location]] = set()  # a name may be made a thousand times in one place
+    told: set[tuple[str, Location, Location]] = set()  # one place may make a name a thousand times
     for entry in chain.from_iterable(content.entries for content in contents):
         first = by_name.setdefault(entry.name, entry)
         if first is not entry and (where := (entry.name, first.location, entry.location)) not in told:

@@ -31,7 +31,8 @@ MOST_OF_A_PAYLOAD = (
 )
 
 Members: TypeAlias = dict[str, Any]
-"""The converted members of a schedule or of `defaults`. A wrong one is None, so that it does not count as missing."""
+"""The converted members of a schedule or of `defaults`. An invalid one is None, so that it does not count as
+missing."""
 
 
 def merged(outer: Members, inner: Members) -> Members:
@@ -51,7 +52,7 @@ class MemberChecks:
         self._found: dict[tuple[str, type, object], object] = {}
 
     def check(self, mapping: object, kind: Shape, document: Document, path: Steps, problems: list[Problem]) -> Members:
-        """Convert the members of a mapping, and add what is wrong to `problems`."""
+        """Convert the members of a mapping, and add their problems to `problems`."""
         if not isinstance(mapping, dict) or not kind.fits(mapping):
             problems += (found.problem(document, path) for found in explain(kind.structure, mapping, str(path[-1])))
         members: Members = {}
@@ -66,7 +67,7 @@ class MemberChecks:
         return members
 
     def check_one(self, name: str, value: object, document: Document, path: Steps, problems: list[Problem]) -> None:
-        """Add to `problems` what is wrong with one member of the schedule at `path`."""
+        """Add the problems of one member of the schedule at `path` to `problems`."""
         found = self._look_up(name, value, self.schedule.members[name])
         problems += [each.problem(document, (*path, name)) for each in found] if isinstance(found, tuple) else []
 
@@ -86,13 +87,13 @@ class MemberChecks:
 
 
 class _Wrong(tuple[ValueProblem, ...]):
-    """What is wrong with a value."""
+    """The problems of a value."""
 
     __slots__ = ()
 
 
 def _find(name: str, value: object, schema: MemberSchema) -> object:
-    """The converted value, or what is wrong with it."""
+    """The converted value, or its problems."""
     allowed = isinstance(value, schema.allowed)
     wrong = _Wrong() if allowed else _Wrong(islice(explain(schema.validator, value, name), MOST_PROBLEMS + 1))
     # The parsers of schedules and durations know more than a pattern, so their errors replace the pattern's.
@@ -122,7 +123,8 @@ def _converts(convert: Callable[[Any], object], text: str) -> bool:
 
 
 class _NotAllowed(Exception):
-    """The schema allows a value that is wrong; `args` are the message, the hint, and the steps to a part of it."""
+    """A value is wrong although the schema allows it; `args` are the message, the hint, and the steps to the wrong
+    part."""
 
 
 def _parsed_schedule(text: str) -> str:
@@ -204,7 +206,7 @@ _READ: Mapping[str, Callable[[str], object]] = {
 }
 _CONVERT: Mapping[str, Callable[[Any], object]] = {
     **_READ,
-    "schedule": spell_out,  # it can be checked only together with its zone
+    "schedule": spell_out,  # it can only be checked together with its zone
     "max_tries": int,  # JSON Schema accepts 3.0 as an integer
     "payload": _payload,
     "except": _days,

@@ -1,6 +1,6 @@
 """Mistakes in the shape of a schedules file: a list, members that are not indented, a file of another kind.
 
-The schema would report each misplaced member, although there is one mistake and one remedy.
+The schema would report each misplaced member, although there is only one mistake.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _PROJECT_ONLY = frozenset(("owner", "files", "context", "environments", "safety"
 
 
 def misshapen(value: Any) -> Iterator[ValueProblem]:
-    """What is wrong with the shape of a schedules file; nothing if the schema can judge its members."""
+    """The problems of the shape of a schedules file; none if the schema can judge its members."""
     if isinstance(value, list):
         yield ValueProblem("the file is a list, not a mapping", f"write schedules: and below it {_without_dash(value)}")
     elif isinstance(value, dict):
@@ -24,7 +24,7 @@ def misshapen(value: Any) -> Iterator[ValueProblem]:
 
 
 def misplaced(schedules: Mapping[str, Any]) -> tuple[frozenset[str], list[ValueProblem]]:
-    """The keys of `schedules` that are members of a schedule and not indented below its name, and the problem."""
+    """The keys of `schedules` that are members of a schedule, not indented below its name, and the problem."""
     members = _members()
     flat = [key for key, value in schedules.items() if key in members and not _is_schedule(value)]
     if "schedule" not in flat and "task_type" not in flat:
@@ -33,7 +33,7 @@ def misplaced(schedules: Mapping[str, Any]) -> tuple[frozenset[str], list[ValueP
     below = f"indent the whole block by two spaces below {shown(names[0])}" if names else ""
     hint = below or "write the name of the schedule above it, and indent it below that"
     problem = ValueProblem(
-        f"{shown(flat[0])} is in the place of the name of a schedule", hint, ("schedules", flat[0]), of_key=True
+        f"{shown(flat[0])} is where the name of a schedule should be", hint, ("schedules", flat[0]), of_key=True
     )
     return frozenset((*flat, *names[:1])), [problem]
 
@@ -86,7 +86,7 @@ def _is_schedule(value: Any) -> bool:
 
 
 def _misspelled(value: Mapping[str, Any], others: list[str]) -> str:
-    """The key that has schedules by name and is not called `schedules`; "" for none."""
+    """The key that has schedules by name but is not called `schedules`; "" for none."""
     for key in others:
         inner = value[key]
         if isinstance(inner, dict) and inner and all(map(_is_schedule, inner.values())):

@@ -1,4 +1,4 @@
-"""Check the names of schedules, as they are with their placeholders replaced."""
+"""Check the names of schedules, after their placeholders are replaced."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def wrong_name(document: Document, key: str, name: str) -> list[Problem]:
-    """What is wrong with the name that comes out of a key of `schedules`."""
+    """The problems of a name that was made from a key of `schedules`."""
     if SCHEDULE_NAME.fullmatch(name) and len(name) <= LONGEST_NAME:
         return []
     return [replace(each, path=()).problem(document, ("schedules", key)) for each in explain(_names(), {name: None})]
@@ -25,6 +25,6 @@ def wrong_name(document: Document, key: str, name: str) -> list[Problem]:
 
 @cache
 def _names() -> Validator:
-    """What checks the names of schedules in a mapping."""
+    """The validator of the names of schedules in a mapping."""
     schedules = strict_schema(SCHEDULES_SCHEMA, "properties", "schedules")
     return validator({"propertyNames": schedules["propertyNames"]})

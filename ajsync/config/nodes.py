@@ -16,13 +16,13 @@ from ajsync.config.syntax import conflict_problem, place_of, syntax_problem
 from ajsync.errors import Location, Problem
 
 MAX_FILE_SIZE = 10_000_000
-"""Bytes. A larger file is a mistake."""
+"""The most bytes. A larger file is a mistake."""
 MAX_DEPTH = 100
-"""Levels of nesting. The composer recurses in C, where too deep a recursion crashes instead of raising."""
+"""The most levels of nesting. The composer recurses in C, where too deep a recursion crashes instead of raising."""
 _TOO_DEEP = (f"nested deeper than {MAX_DEPTH} levels", "flatten the data")
 
 MAX_NODES = 1_000_000
-"""Values in one file, also with its aliases replaced. Each takes about 300 bytes."""
+"""The most values in one file, also with its aliases replaced. Each takes about 300 bytes."""
 TOO_MANY_NODES = f"the file has more than {MAX_NODES:,} values"
 
 # The tags of nodes without a tag. They are compared by identity, so no tag in a file equals them.
@@ -34,7 +34,7 @@ Node: TypeAlias = Any
 """A node of PyYAML. Its class is not checked, because its `value` is untyped anyway."""
 
 HALF_PAIR = re.compile("[\ud800-\udfff]")
-"""Half of a surrogate pair, which is no character."""
+"""Half of a surrogate pair, which is not a character."""
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -48,9 +48,9 @@ class _Rules:
     _nodes = 0
 
     def __init__(self, text: str) -> None:
-        super().__init__(text)  # type: ignore[call-arg]  # that of a loader
+        super().__init__(text)  # type: ignore[call-arg]  # the constructor of a loader
         self._parents: list[Node] = []
-        self.ascend_resolver = self._parents.pop  # a file has ten thousands of nodes, and this is no call in Python
+        self.ascend_resolver = self._parents.pop  # saves a call in Python for each of very many nodes
 
     def resolve(self, kind: type, value: str, implicit: tuple[bool, bool]) -> str:
         if kind is yaml.ScalarNode:

@@ -14,27 +14,28 @@ from ajsync.config.layout import Item
 from ajsync.config.schema import PROJECT_SCHEMA, SCHEDULES_SCHEMA, strict_schema
 
 SCHEDULE_MEMBERS = ("for_each", *MEMBERS, "suspend", "payload", "payload_file", "payload_base64")
-"""The members of a schedule in their order; those of `defaults` are some of them."""
+"""The members of a schedule in their order; those of `defaults` are among them."""
 _MERGE = "<<"
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """How the members of a mapping are ordered, and those of the mappings in it."""
+    """How the members of a mapping, and of the mappings in it, are ordered."""
 
     members: Mapping[str, int]
-    """The place of each member; without any, they stay in the order that they have."""
+    """The place of each member; if empty, the members keep their order."""
     inner: Mapping[str, Order]
     """The order in a member."""
     each: Order | None
-    """The order in any other member, or in each item of a list."""
+    """The order in every other member, or in each item of a list."""
 
     def within(self, name: str) -> Order | None:
         """The order in a member, or with "" in an item of a list."""
         return self.inner.get(name, self.each)
 
     def place(self, name: str) -> int:
-        """What a member is sorted by. What can hold anchors comes first, because aliases follow their anchor."""
+        """The key that a member is sorted by. Members that can hold anchors come first, because aliases follow their
+        anchor."""
         if name == _MERGE or name.startswith("x-"):
             return -1
         return self.members.get(name, len(self.members))
@@ -59,7 +60,7 @@ def _required(schema: Mapping[str, Any]) -> Order:
 
 
 def _order(schema: Any) -> Order | None:
-    """The order that a schema gives; None if there is nothing in such a value to be sorted."""
+    """The order that a schema gives; None if there is nothing to sort in such a value."""
     if not isinstance(schema, dict):
         return None
     names = [*schema.get("properties", ())]
@@ -106,7 +107,7 @@ def sorted_items(items: Sequence[Item], order: Order | None) -> list[int]:
 
 
 def in_order(value: Any, order: Order | None) -> str:
-    """A text that is the same for values that differ only in the order of members that have one here."""
+    """A text that is equal for values that differ only in the order of members that this order sorts."""
     return json.dumps(_sorted(value, order))
 
 

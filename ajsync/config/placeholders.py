@@ -18,7 +18,7 @@ _BRACKETED = (
     rf"<%=?\s*{_NAME}\s*%>",
     rf"%\({_NAME}\)s",
 )
-"""Forms that are hardly ever anything else."""
+"""Forms that are hardly ever anything but placeholders."""
 _FOREIGN = (
     *_BRACKETED,
     r"%([A-Za-z_][A-Za-z0-9_]*)%",
@@ -28,14 +28,14 @@ _FOREIGN = (
     r"\$([A-Za-z_][A-Za-z0-9_]*)",
     r"\{([A-Za-z_][A-Za-z0-9_]*)\}",
 )
-# Compiled by `re` once a text is looked at: few files have such a text, and it takes milliseconds.
+# `re` compiles it when a text is looked at, because that takes milliseconds, and few files have such a text.
 _ANY = "|".join(f"(?:{pattern})" for pattern in _FOREIGN)
 _SURE = "|".join(f"(?:{pattern})" for pattern in _BRACKETED)
 _OURS = re.compile(r"\$\{[A-Za-z0-9_-]+\}")
 _LONGEST = 200
-"""Characters. A longer text is not searched."""
+"""The most characters. A longer text is not searched."""
 _MOST_SHOWN = 3
-"""Variables in one message."""
+"""The most variables in one message."""
 
 
 def with_our_placeholders(text: str) -> str:
@@ -60,7 +60,7 @@ def placeholder_hint(text: str, fits: Callable[[str], object] = lambda _: True) 
 
 
 def bare_placeholder_hint(text: str) -> str:
-    """What to write for the placeholders of another tool in a text that may be secret; "" if it has none.
+    """What to write for placeholders of another tool in a text that may be secret; "" if it has none.
 
     The rest of the text is not shown. Neither is the name in `$stage`, `%stage%` and the like, which may be part of a
     password.

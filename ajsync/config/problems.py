@@ -8,9 +8,9 @@ from typing import Self
 from ajsync.errors import ConfigurationError, Problem
 
 MOST_PROBLEMS = 1000
-"""More would not be read. Once these are fixed, the next run finds the rest."""
+"""A user would not read more. After these are fixed, the next run finds the rest."""
 _MOST_REPEATED = 5 * MOST_PROBLEMS
-"""Repetitions count too: what an alias repeats is wrong in one place, and is found each time."""
+"""The limit with repetitions, because a problem that an alias repeats is found each time."""
 
 
 class Problems(list[Problem]):

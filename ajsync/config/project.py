@@ -29,20 +29,20 @@ _APART = ("owner", "context")
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """The content of `ajsync.yaml` for one environment. If something is wrong in it, the rest."""
+    """The content of `ajsync.yaml` for one environment; without the parts that are wrong."""
 
     owner: str
     owner_location: Location
     context: str | None
     safety: Safety
     patterns: tuple[Pattern, ...]
-    """The patterns of schedules files. None leads out of the folder."""
+    """The patterns of schedules files. None of them leads out of the folder."""
     patterns_given: bool
     """Whether `files` is set; otherwise the pattern is the default."""
     defaults: Members
     """The defaults of the environment over those of the project."""
     timezone: str
-    """The zone of the defaults; "" if they name none that is known."""
+    """The zone of the defaults; "" if they name none, or an unknown one."""
     variables: Variables
     declared: frozenset[str]
     """The names of the variables of all environments."""
@@ -51,7 +51,7 @@ class Project:
     queues_given: bool
     """Whether `queues` is set; otherwise a schedule may name any queue."""
     calendars: Calendars
-    """Those with a file have no days before `read_calendar_files` reads it."""
+    """Calendars with a file have no days until `read_calendar_files` reads it."""
     calendar_files: tuple[CalendarFile, ...]
 
 
@@ -86,10 +86,10 @@ def read_project(
     *,
     head: bool = False,
 ) -> Project | None:
-    """Read `ajsync.yaml` and add what is wrong to `problems`; None if there is nothing to go on with.
+    """Read `ajsync.yaml` and add its problems to `problems`; None if there is nothing to go on with.
 
-    With `head` only owner, context and safety are wanted. What schedules get is not read then, since that may have
-    variables of an environment that is not chosen.
+    With `head` only owner, context and safety are read. The defaults of schedules are left out, because they may have
+    variables while no environment is chosen.
     """
     file = folder.shown(path)
     refused = folder.refuses(path, spelled=True)
@@ -111,7 +111,7 @@ def read_project(
 
 
 def _of_project(problem: ValueProblem) -> ValueProblem:
-    """The problem, with a better hint if somebody has written schedules into the project file."""
+    """The problem, with a better hint if the project file has schedules in it."""
     if problem.path in (("schedules",), ("schedule",)) and problem.of_key:
         hint = "write schedules into separate files, such as schedules/example.yaml, which `files` matches"
         return replace(problem, hint=hint)
@@ -151,7 +151,7 @@ class _Reader:
         self._calendars: Calendars = {}
 
     def head(self) -> Project:
-        """The project without what its schedules get."""
+        """The project without defaults, queues and calendars."""
         schedules = ("defaults", "queues", "files", "calendars")
         self._value = {name: value for name, value in self._value.items() if name not in schedules}
         self._environments = {
@@ -201,7 +201,7 @@ class _Reader:
         hint = suggestion(self._chosen, names) if names else f"{PROJECT_FILE} has no environments"
         location = self._document.location(("environments",) if names else (), of_key=True)
         self._problems.append(Problem(location, f"there is no environment {shown(self._chosen)}", hint))
-        # With all variables defined, other problems are still found.
+        # All variables are defined, so that other problems are still found.
         defined = {name: value for one in self._environments.values() for name, value in _scalars(one).items()}
         return self._with_given(defined, f"define it in the variables of an environment in {PROJECT_FILE}")
 
@@ -224,7 +224,7 @@ class _Reader:
         return members
 
     def _timezone(self, variables: Variables) -> str:
-        """The zone of the defaults, also where the rest of them is not wanted or not valid."""
+        """The zone of the defaults, even if the rest of them is not wanted or not valid."""
         project = _mapping(self._document.value)
         environment = _mapping(_mapping(project.get("environments")).get(self._chosen or ""))
         for value, path in ((environment, ("environments", self._chosen or "")), (project, ())):

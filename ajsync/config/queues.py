@@ -18,13 +18,13 @@ from ajsync.schedule import format_duration_short, parse_duration
 
 _PATH = ("queues",)
 _SHORTEST_RUNTIME = 1_000_000_000
-"""Nanoseconds; what `ajc` accepts."""
+"""The shortest run time that `ajc` accepts, in nanoseconds."""
 
 
 def read_queues(
     document: Document, value: object, variables: Variables, problems: list[Problem]
 ) -> Mapping[str, QueueSettings]:
-    """The queues by name, with their placeholders replaced; what is wrong is added to `problems`."""
+    """The queues by name, with their placeholders replaced. Problems are added to `problems`."""
     replaced, unresolved = variables.replace(document, value, _PATH)
     found = Problems()
     structure = strict_schema(PROJECT_SCHEMA, "properties", "queues")
@@ -49,7 +49,7 @@ def read_queues(
 
 
 def _queue(name: str, members: Mapping[str, Any] | None, problems: list[ValueProblem]) -> QueueSettings:
-    """A queue from members that fit the schema; one that is wrong nevertheless keeps its default."""
+    """A queue from members that fit the schema; a member that is wrong nevertheless gets its default."""
     read: dict[str, Any] = {}
     for member, value in (members or {}).items():
         try:
@@ -62,7 +62,7 @@ def _queue(name: str, members: Mapping[str, Any] | None, problems: list[ValuePro
 
 def _tries(value: int) -> int:
     if value == 0:
-        raise ScheduleError("0 is no number of tries; write -1 for tries without end")
+        raise ScheduleError("0 is not a number of tries; write -1 for unlimited tries")
     return int(value)
 
 

@@ -1,7 +1,7 @@
 """Recurring all-day events: the days that a rule of iCalendar gives (RFC 5545, section 3.3.10). Pure.
 
-A rule can have no end, or never match although it has none. So only the days up to a last one are looked for, and a
-file has a budget of days to look at. The libraries for this search until the year 9999.
+A rule can be endless, and may even never match. So only days up to a given one are looked for, and a file has a budget
+of days to look at. The libraries for this search until the year 9999.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Budget:
     days: int
 
     def spend(self, days: int) -> None:
-        """Look at so many days. Raises ScheduleError if those are too many."""
+        """Take days from the budget. Raises ScheduleError if there are too few left."""
         self.days -= days
         if self.days < 0:
             raise ScheduleError("its recurring events take too long to work out; list the days instead")
@@ -34,7 +34,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Recurrence:
-    """A rule. What is empty restricts nothing; negative numbers count from the end of a month or year."""
+    """A rule. Empty parts restrict nothing; negative numbers count from the end of a month or year."""
 
     frequency: Frequency
     interval: int = 1
@@ -47,7 +47,7 @@ class Recurrence:
     year_days: frozenset[int] = frozenset()
     month_days: frozenset[int] = frozenset()
     weekdays: frozenset[tuple[int, int]] = frozenset()
-    """Days of the week from 0 for Monday, and which of them in the month or year: 0 for each."""
+    """Days of the week, 0 for Monday, each with its number in the month or year; 0 means every one."""
     positions: frozenset[int] = frozenset()
     """Which of the days of each period, from 1."""
     week_start: int = 0
@@ -71,7 +71,7 @@ class Recurrence:
                     yield day
 
     def _with_defaults(self, start: date) -> Recurrence:
-        """The rule with what it takes from the first day, because it does not say it."""
+        """The rule, completed from the first day with what it does not say."""
         if self.week_numbers or self.year_days or self.month_days or self.weekdays:
             return self
         match self.frequency:
@@ -152,7 +152,7 @@ class Recurrence:
             index, size = day.timetuple().tm_yday - 1, 365 + isleap(day.year)
         else:
             index, size = day.day - 1, monthrange(day.year, day.month)[1]
-        if self.frequency in ("DAILY", "WEEKLY"):  # there a number has no meaning
+        if self.frequency in ("DAILY", "WEEKLY"):  # a number has no meaning there
             return any(weekday == each for each, _ in self.weekdays)
         return (weekday, index // 7 + 1) in self.weekdays or (weekday, -((size - 1 - index) // 7 + 1)) in self.weekdays
 

@@ -22,7 +22,7 @@ _INTEGERS = (
 )
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _LONGEST_INTEGER = 500
-"""Characters. Python may be limited to 640 digits, and hexadecimal digits become more decimal ones."""
+"""The most characters. Python may be limited to 640 digits, and hexadecimal digits become more decimal ones."""
 TOO_LONG = object()
 
 

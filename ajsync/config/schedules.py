@@ -1,4 +1,4 @@
-"""Read schedules files as desired tasks: apply defaults, zone and payload, and check what must be there then."""
+"""Read schedules files as desired tasks: apply defaults, zone and payload, and check that nothing is missing."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _SETTINGS = {
     member_name(attribute): attribute
     for attribute in ("catchup", "catchup_window", "overlap", "jitter", "from_", "until")
 }
-"""Members that are stored as they are, apart from Go's fields, and their attributes."""
+"""Members that are stored unchanged beside Go's fields, and their attributes."""
 _SEASON = frozenset(("from", "until", "except"))
 
 
@@ -44,7 +44,7 @@ class SchedulesReader:
     """Reads schedules files one after the other."""
 
     def __init__(self, project: Project, folder: Folder, checks: MemberChecks, named: set[Path]) -> None:
-        """`named` gets the payload files, whether or not they can be read."""
+        """Payload files are added to `named`, whether or not they can be read."""
         self._project = project
         self._folder = folder
         self._checks = checks
@@ -53,7 +53,7 @@ class SchedulesReader:
         self._days: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def read(self, path: Path, defaults: Members, problems: list[Problem]) -> FileContent:
-        """What a file comes to, for which `files` has these defaults. What is wrong is added to `problems`."""
+        """The content of a file; `defaults` are those that `files` has for it. Problems are added to `problems`."""
         shown_as, known = self._folder.shown(path), len(problems)
         try:
             data, version = read_version(path, MAX_FILE_SIZE)
@@ -71,7 +71,7 @@ class SchedulesReader:
         wrong = [*misshapen(value)]
         found = Problems()
         found += (each.problem(document, ()) for each in wrong or explain(self._structure, value))
-        # Without schedules it is another kind of file, so none of its values is checked or shown.
+        # A file without schedules is of another kind, so none of its values is checked or shown.
         ours = isinstance(value, dict) and "schedules" in value
         source, defaults = self._folder.source(path), merged(self._project.defaults, defaults)
         file = _File(document, path, source, defaults, variables, room, versions)
@@ -107,7 +107,7 @@ class SchedulesReader:
     def _repeated(
         self, key: str, written: dict[str, Any], file: _File, problems: list[Problem]
     ) -> Iterator[LoadedSchedule]:
-        """The schedules that come out of one with `for_each`."""
+        """The schedules that one with `for_each` expands to."""
         document, place, variables = file.document, ("schedules", key), file.variables
         for_each, unresolved = variables.replace(document, written["for_each"], (*place, "for_each"), file.room)
         found = Problems()
@@ -232,11 +232,12 @@ class SchedulesReader:
             message = f"payload_file: {shown(named)} cannot be read: {self._folder.shown(path)}: {error.strerror}"
             draft.problem(message, self._payload_hint(named, folder), "payload_file")
             return b""
-        file.versions.setdefault(path, version)  # the first one, if it changes while several schedules read it
+        file.versions.setdefault(path, version)  # the first version, if it changes while several schedules read it
         return data
 
     def _payload_hint(self, named: str, folder: Path) -> str:
-        """What to write instead of a path that leads to no payload. It may be relative to the project's folder."""
+        """What to write instead of a path that leads to no payload; the path may be relative to the project's
+        folder."""
         from_project = self._folder.path / named
         with suppress(OSError):  # such as a name that is too long
             there = folder != self._folder.path and from_project.is_file()
@@ -255,11 +256,11 @@ class _File:
     source: str
     """Its name in the bucket."""
     defaults: Members
-    """What applies to its schedules."""
+    """The defaults of its schedules."""
     variables: Variables
     room: Room
     versions: dict[Path, FileVersion]
-    """What was read for it."""
+    """The versions of the files that were read for it."""
 
 
 @dataclass(frozen=True, slots=True)

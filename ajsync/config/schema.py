@@ -25,7 +25,7 @@ _MAPPINGS_OF_SCHEMAS = frozenset(("properties", "patternProperties"))
 _LISTS_OF_SCHEMAS = frozenset(("anyOf", "allOf"))
 _SCHEMAS = frozenset(("items", "additionalProperties", "propertyNames", "not"))
 _ANNOTATIONS = frozenset(("title", "description", "examples"))
-"""Keywords that allow and refuse nothing."""
+"""Keywords that neither allow nor refuse anything."""
 
 
 def schema_file(name: str) -> Path:
@@ -93,7 +93,7 @@ class MemberSchema:
 
     validator: Validator
     allowed: tuple[type, ...] = ()
-    """Types of which every value is valid: there is nothing to find, which a validator takes long to see."""
+    """Types whose every value is valid, so that the slow validator is not needed."""
 
 
 def member_schema(schema: Mapping[str, Any]) -> MemberSchema:
@@ -125,7 +125,7 @@ class Shape:
 
 
 def shape(schema: Mapping[str, Any]) -> Shape:
-    """Split the strict schema of a mapping. Its `allOf` may only contain what must not be there together."""
+    """Split the strict schema of a mapping. Its `allOf` may only contain members that exclude each other."""
     members = schema["properties"]
     return Shape(
         members={name: member_schema(member) for name, member in members.items()},

@@ -10,7 +10,7 @@ from ajsync.config.placeholders import bare_placeholder_hint
 from ajsync.errors import Location, Problem
 
 ODD_SPACE = re.compile("[ ]*[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff]")
-"""Characters that look like spaces and are none for YAML, as web pages and word processors leave them."""
+"""Characters that look like spaces but are not for YAML; web pages and word processors leave them."""
 ODD_INDENT = "indent with plain spaces: the line begins with another character that looks like one"
 _CONFLICT_BEGINS = re.compile(r"^<{7}(?: |\r?$)", re.MULTILINE)
 _CONFLICT_ENDS = re.compile(r"^>{7}(?: |\r?$)", re.MULTILINE)
@@ -25,7 +25,7 @@ _SCHEDULE_LINE = re.compile(r"[\s{-]*[\"']?schedule[\"']?\s*:\s+(.*?)\s*(?:\s#.*
 _NEXT_MEMBER = re.compile(r"\s*(?:,(?=\s|$)|\}).*", re.DOTALL)
 """The end of a value in braces. The members after it may be secrets."""
 _NO_SCHEDULE = re.compile(r"[\"':\[\]{}]")
-"""A value with one of these cannot simply be quoted, or is a list or mapping."""
+"""A value with one of these is a list or mapping, or cannot simply be quoted."""
 _VALUE_LINE = re.compile(r"[\s{-]*[\w-]+\s*:\s+(.*?)\s*(?:\s#.*)?")
 _STUCK = re.compile(
     r"\s*(?:schedule|queue|task_type|timezone|deadline|max_tries|description|payload\w*|overlap|catchup\w*|jitter|labels"
@@ -50,14 +50,14 @@ _HINTS = (
     ("unknown escape character", r"write \\ for a backslash, or use single quotes"),
 )
 _LINES = (
-    (ODD_SPACE, "this line is indented by a character that is no space for YAML", ODD_INDENT),
+    (ODD_SPACE, "this line is indented by a character that is not a space for YAML", ODD_INDENT),
     (_STATEMENT, "this is a statement of a template", "let ajsync read the output of the template tool"),
     (_STUCK, "there is no space after the colon", "write the name of the member, a colon, a space and the value"),
 )
-"""Lines that are wrong whatever the parser says of them: what they begin with, the message and the hint."""
+"""Lines that are wrong whatever the parser says: what they begin with, the message and the hint."""
 _LAST_HINT = "look for a missing quote, colon or space here or on the line above"
 _LONGEST_LINE = 200
-"""Characters. A longer line is not searched for a schedule."""
+"""The most characters. A longer line is not searched for a schedule."""
 
 
 def syntax_problem(text: str, file: str, error: yaml.MarkedYAMLError) -> Problem:
@@ -65,7 +65,7 @@ def syntax_problem(text: str, file: str, error: yaml.MarkedYAMLError) -> Problem
     if marker := _CONFLICT_MARKER.search(text):
         return _conflict(text, marker, file)
     mark, context, problem = error.problem_mark, error.context or "", error.problem or ""
-    assert mark is not None  # PyYAML knows no error without its place
+    assert mark is not None  # every error of PyYAML has a place
     begin = error.context_mark or mark
     for wanted, message, hint in _LINES:
         for line in (mark.line, mark.line - 1):
@@ -132,7 +132,8 @@ def _line(text: str, number: int) -> str:
 
 
 def conflict_problem(text: str, file: str) -> Problem | None:
-    """The first merge conflict in a text, which may be valid YAML: in brackets the markers are part of a value."""
+    """The first merge conflict in a text, which may still be valid YAML: in brackets the markers are part of a
+    value."""
     begin = _CONFLICT_BEGINS.search(text)
     return _conflict(text, begin, file) if begin and _CONFLICT_ENDS.search(text, begin.end()) else None
 

@@ -1,4 +1,4 @@
-"""Replace `${name}` in strings by the variables of an environment, and by those that `--var` gives."""
+"""Replace `${name}` in strings with the variables of an environment, and with those that `--var` gives."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _LITERAL = "write $${ for a literal ${"
 
 @dataclass(frozen=True, slots=True)
 class Spelled:
-    """The value of a variable as it was typed, where there are no quotes to tell a string from a number."""
+    """The value of a variable as it was typed, without quotes that distinguish a string from a number."""
 
     text: str
 
     def read(self, declared: Scalar | None) -> Scalar:
         """The value as YAML reads it, but only if nothing is lost: `5` is a number, `010` and `1.10` are strings.
 
-        It is a string, too, if the environment has declared the variable as one.
+        It is also a string if the environment has declared the variable as one.
         """
         if isinstance(declared, str):
             return self.text
@@ -40,19 +40,19 @@ class Spelled:
 
 
 Given: TypeAlias = Mapping[str, "Scalar | Spelled"]
-"""Variables that are given beside the files, over those of the environment."""
+"""Variables that are given outside the files; they override those of the environment."""
 NO_VARIABLES: Given = {}
 
 
 @dataclass(slots=True)
 class Room:
-    """How much one file may still grow by its variables and `for_each`: a few lines could fill the memory."""
+    """How much one file may still grow by its variables and `for_each`, because a few lines could fill the memory."""
 
     characters: int = MAX_EXPANDED_SIZE
     values: int = MAX_NODES
 
     def takes(self, value: Any, times: int) -> bool:
-        """Whether there is room for a value so many times, which is then taken."""
+        """Take room for a value this many times; False if there is not enough."""
         values, characters = _size(value)
         self.values -= values * times
         self.characters -= characters * times
@@ -60,7 +60,7 @@ class Room:
 
 
 class _TooLong(Exception):
-    """There is no room left for a string."""
+    """There is not enough room left for a string."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,9 +69,9 @@ class Variables:
 
     values: Mapping[str, Scalar] = field(default_factory=dict)
     absence: str = ""
-    """The hint about a variable that is not defined, if the environment defines none or is not chosen."""
+    """The hint for an undefined variable, if the environment defines none or is not chosen."""
     used: set[str] = field(default_factory=set)
-    """Gets the name of each variable that replaces a placeholder."""
+    """The names of the variables that have replaced a placeholder."""
 
     def __eq__(self, other: object) -> bool:
         """Whether they replace every placeholder alike: `1`, `1.0` and `true` are equal in Python, but not in files."""
@@ -82,7 +82,7 @@ class Variables:
     def replace(
         self, document: Document, value: Any, path: Steps, room: Room | None = None
     ) -> tuple[Any, list[Problem]]:
-        """The value at `path` with the placeholders in its strings replaced, and the problems with them.
+        """The value at `path` with the placeholders in its strings replaced, and their problems.
 
         Keys are not changed, and neither is a string with a wrong placeholder. `room` is for the parts of one file.
         """
@@ -92,7 +92,7 @@ class Variables:
         return self._replaced(document, value, tuple(path), problems, room or Room()), problems
 
     def replace_in_name(self, document: Document, name: str, path: Steps) -> tuple[str, list[Problem]]:
-        """The key at the end of `path` with its placeholders replaced, and the problems with them."""
+        """The key at the end of `path` with its placeholders replaced, and their problems."""
         if "${" not in name:
             return name, []
         problems = Problems()
@@ -165,7 +165,7 @@ def _take(room: Room, text: str) -> str:
 
 
 def _size(value: Any) -> tuple[int, int]:
-    """How many values there are in a value, itself included, and how many characters in its strings and keys."""
+    """The number of values in a value, including itself, and of characters in its strings and keys."""
     if isinstance(value, str):
         return 1, len(value)
     if not isinstance(value, dict | list):
@@ -178,13 +178,13 @@ def _size(value: Any) -> tuple[int, int]:
 
 
 def given_values(given: Given, declared: Mapping[str, Scalar]) -> dict[str, Scalar]:
-    """The values of variables that are given beside the files; `declared` are those of the environment."""
+    """The values of variables that are given outside the files; `declared` are those of the environment."""
     return {
         name: value.read(declared.get(name)) if isinstance(value, Spelled) else value for name, value in given.items()
     }
 
 
 def unless_unresolved(problems: list[Problem], unresolved: list[Problem]) -> list[Problem]:
-    """The problems without those of strings whose placeholder could not be replaced, so that their value is unknown."""
+    """The problems without those of strings whose value is unknown because a placeholder could not be replaced."""
     places: set[Location] = {problem.location for problem in unresolved}
     return [problem for problem in problems if problem.location not in places] if places else problems

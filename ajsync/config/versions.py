@@ -1,4 +1,4 @@
-"""Which version of a file was read, and whether the file still is as it was then."""
+"""Which version of a file was read, and whether the file is still the same."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from ajsync.timestamp import NANOSECONDS
 FileStatus: TypeAlias = tuple[int, ...]
 
 _STEP = 2 * NANOSECONDS
-"""Some file systems count time in steps of so many nanoseconds. Within a step a file can change without a trace."""
+"""The steps in which some file systems count time, in nanoseconds. Within a step a file can change without a trace."""
 
 
 def file_status(path: Path | str) -> FileStatus:
-    """What identifies the content of a file, links followed. Its time of change says too that it became readable."""
+    """A value that identifies the content of a file, with links followed. Its change time also shows that it became
+    readable."""
     try:
-        found = os.stat(path)  # noqa: PTH116 - of a thousand files each second
+        found = os.stat(path)  # noqa: PTH116 - called for a thousand files each second
     except (OSError, ValueError) as error:  # ValueError: not a possible name
         return (getattr(error, "errno", None) or 0,)
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

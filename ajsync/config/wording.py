@@ -87,7 +87,7 @@ _ALSO_CALLED = {
 
 
 def suggestion(word: str, known: Collection[str]) -> str:
-    """What was probably meant by an unknown word, or all known words."""
+    """A suggestion for an unknown word: what was probably meant, or all known words."""
     plain = word.lower().replace("_", "").replace("-", "")
     if plain in ("enabled", "active") and "suspend" in known:
         return 'write "suspend", which means the opposite'

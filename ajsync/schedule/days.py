@@ -11,10 +11,10 @@ from ajsync.errors import ScheduleError
 from ajsync.text import quote
 
 Span: TypeAlias = tuple[int, int]
-"""The first and the last day of a range, as `date.toordinal` counts them."""
+"""The first and the last day of a range, as `date.toordinal` counts days."""
 
 MOST_SPANS = 1_000
-"""Ranges that one schedule may leave out: they are stored with it, and every scheduler holds them in memory."""
+"""The most ranges that one schedule may leave out, because they are stored with it and every scheduler holds them."""
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _BETWEEN = ".."
 _EXAMPLES = "write a date such as 2026-12-25, or a range such as 2026-12-20..2027-01-02"

@@ -31,8 +31,8 @@ def parse_duration(text: str, least: int = 0) -> int:
     """The nanoseconds of a Go duration such as `1h10m`, `-1.5h` or `0`.
 
     It accepts the same texts as Go's `time.ParseDuration` and gives the same numbers, including how that rounds
-    fractions and wraps around at 2^64. Raises ScheduleError with what was found and what is allowed, which is nothing
-    shorter than `least`; a valid duration may be.
+    fractions and wraps around at 2^64. Raises ScheduleError with what was found and what is allowed. `least` is only
+    for that hint: a shorter valid duration is returned, too.
     """
     negative = text.startswith("-")
     digits = text[1:] if text.startswith(("+", "-")) else text

@@ -17,7 +17,7 @@ _UNITS = {
     **dict.fromkeys(("w", "wk", "wks", "week", "weeks"), 7 * _DAY),
 }
 _BELOW = {HOUR: MINUTE, MINUTE: SECOND}
-"""By the last unit, the unit of a bare number at the end, as in `1h30`."""
+"""The unit of a bare number at the end, as in `1h30`, by the unit before it."""
 _PART = re.compile(
     r"([0-9]{1,9}(?:[.,][0-9]{1,9})?|an?\b|one\b|half an?\b)\s*([a-z]*)"
     r"(?:\s|,|and\b|&|\+)*"  # before the next part
@@ -31,7 +31,7 @@ _FORMS = (
 """Durations of numbers alone, and their units."""
 _LONGEST = 40
 _LIMIT = 876_000 * HOUR
-"""A century. No deadline is longer, and a number of so many seconds means something else."""
+"""A century. No deadline is longer, and a larger number of seconds means something else."""
 
 
 def duration_hint(text: str, least: int = 0) -> str:

@@ -19,7 +19,7 @@ class CronField:
     """What one field matches."""
 
     values: frozenset[int]
-    """If it is empty, the field never matches."""
+    """The matching values; if empty, the field never matches."""
     star: bool
     """The star bit: an item is `*` or `?` with a step of 1, so `values` has everything."""
 
@@ -45,7 +45,7 @@ class SteppedItem:
     item: str
     """The text, such as `*/5`."""
     values: range
-    """What it matches, with the bounds and the step that the text names or a star means."""
+    """The values that it matches, from the bounds and the step that the text names or a star means."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # equal only to itself: a cheap key
@@ -110,12 +110,12 @@ def read_steps(text: str) -> list[SteppedItem]:
     ]
 
 
-@lru_cache(maxsize=1024)  # most schedules share a few fields, and their sets of values need not be kept twice
+@lru_cache(maxsize=1024)  # most schedules share a few fields, whose sets of values need not be kept twice
 def _parse_field(kind: _FieldKind, text: str) -> CronField:
     """Read a list. Empty items are dropped, and the list may end up empty (rule 4)."""
     values: set[int] = set()
     star = False
-    for item in dict.fromkeys(text.split(",")):  # each distinct item once, however long the list
+    for item in dict.fromkeys(text.split(",")):  # each distinct item is read once, however long the list
         if item:
             matches, is_star = _parse_item(kind, item)
             values.update(matches)

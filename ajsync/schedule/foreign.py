@@ -19,13 +19,13 @@ from ajsync.schedule.zones import is_zone
 from ajsync.text import quote
 
 _LONGEST = 120
-"""Characters. Nothing longer is a schedule of any system."""
+"""The most characters. Nothing longer is a schedule of any system."""
 _LOOK_ALIKES = str.maketrans(
     "\u2010\u2011\u2012\u2013\u2014\u2212\u2217\uff0a\u204e\u2731\uff0f\u2044\uff0c",
     "------****//,",
     "\ufeff\u200b\\",
 )
-"""Characters that look like those of a schedule, and some that are not seen or are left of an escape."""
+"""Characters that look like those of a schedule, invisible ones, and remains of an escape."""
 _WRAPPING = " \t,'\"`\u2018\u2019\u201c\u201d\u201e;"
 _LABEL = re.compile(r"(?:-\s+)?(?:on_?calendar|cron|crontab|schedule|cron_?expression)\s*[=:]\s*", re.IGNORECASE)
 _ZONE_LABEL = re.compile(r"(?:CRON_)?(?:TZ|TIME_?ZONE)\s*[=:]\s*", re.IGNORECASE)
@@ -221,7 +221,7 @@ def _call(plain: str, accepts: Accepts) -> str:
 def _interval(plain: str) -> str:
     """`@every 5 minutes`, `every: 1d`, `PT15M`, `5m`: durations in other notations."""
     if clock := _EVERY_CLOCK.fullmatch(plain):
-        # Two numbers may be hours or minutes, so they mean no duration.
+        # Two numbers may be hours or minutes, so their meaning is unclear.
         return _every(clock[1]) or 'write numbers with the units h, m and s, such as "@every 1h30m"'
     match = re.fullmatch(r"@?(?:every|each)?\s*[:=_-]?\s*(.*)", plain, re.IGNORECASE)
     body = match[1].replace("_", " ") if match else ""
@@ -235,6 +235,6 @@ def _interval(plain: str) -> str:
 
 
 def _every(text: str) -> str:
-    """What to write for an interval of this duration; "" if it is none, or shorter than a second."""
+    """What to write for an interval of this duration; "" if the text is not a duration, or shorter than a second."""
     duration = meant_duration(text) or 0
     return f"write {quote(f'@every {format_duration_short(duration)}')}" if duration >= SECOND else ""

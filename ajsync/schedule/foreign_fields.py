@@ -17,13 +17,13 @@ _LONG_MONTHS = (
 )
 _YEAR = re.compile(r"(?:19|20)[0-9]{2}(?:[-,/][0-9]+)*")
 _PIECE = re.compile(r"[0-9]{0,2}[LW]{0,2}|\*|\?|[HR]|[0-9]{4}|[0-9]+", re.IGNORECASE)
-"""What may be between the separators of a field, apart from names."""
+"""What may occur between the separators of a field, apart from names."""
 _STARS = ("*", "?")
 _ENDS = 28
 """The first day that can be the last of a month. From there the nearest workday may be two days earlier."""
 _MINUTE, _HOUR, _DAY, _MONTH, _WEEKDAY = range(5)
 _ANY_NUMBER = ("7", "3", "1", "1", "0")
-"""Numbers to suggest for the H of each field, which means any number."""
+"""The numbers to suggest for H in each field, where it means any number."""
 _LEAST, _MOST = (0, 0, 1, 1, 0), (59, 23, 31, 12, 6)
 _SPAN = re.compile(r"([A-Za-z]{3}|[0-9]{1,2})-([A-Za-z]{3}|[0-9]{1,2})(?:/([1-9][0-9]?))?")
 
@@ -53,7 +53,7 @@ def fields_hint(fields: Sequence[str], accepts: Accepts, *, aws: bool = False) -
         return _without(fields[0], fields[1:6], fields[6], accepts, quartz=True)
     if len(fields) != 6:
         return ""
-    # Those of AWS end in a year, or have a `?` in a day field.
+    # Schedules of AWS end in a year, or have a `?` in a day field.
     if aws or _YEAR.fullmatch(fields[5]) or ("?" in (fields[_DAY], fields[_WEEKDAY]) and fields[5] != "?"):
         return _without(None, fields[:5], fields[5], accepts, quartz=aws or "?" in fields)
     hint = _without(fields[0], fields[1:], None, accepts, quartz="?" in fields)
@@ -102,7 +102,7 @@ def may_be_field(text: str) -> bool:
 def _weekdays_of_quartz(field: str) -> str:
     """The same days by name, because Sunday is 1 in Quartz and AWS."""
     body, slash, step = field.partition("/")
-    if "0" in body:  # no day in Quartz, so the numbers are those of cron
+    if "0" in body:  # 0 is not a day in Quartz, so the numbers are those of cron
         return field
     named = re.sub(r"[1-7]", lambda digit: WEEKDAYS[int(digit[0]) - 1].upper(), body)
     return named + slash + step

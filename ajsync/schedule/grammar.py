@@ -24,13 +24,13 @@ _NAMED = {
 }
 _EVERY = "@every "
 _LONGEST = 1_000
-"""Characters: twice what it takes to list every value of every field. Anybody who may write to the bucket could store
-longer ones, which would take seconds to read and stay in memory."""
+"""The most characters: twice what it takes to list every value of every field. Anyone who may write to the bucket could
+store longer schedules, which would take seconds to read and stay in memory."""
 _ZONE_IS_WRONG = 'time zone: "'
 _ANY = 'write five fields such as "0 6 * * 1-5", a name such as "@daily", or "@every 10m"'
 _DURATION_IS_WRONG = "duration: "
 _MOST_KEPT = 16_384
-"""Timetables that are kept: enough for a large bucket, in about 30 MB."""
+"""How many timetables are kept: enough for a large bucket, in about 30 MB."""
 
 
 def parse(text: str, zone: str = "UTC") -> Timetable:
@@ -121,7 +121,7 @@ def _lacks_at(text: str) -> bool:
 def spell_out(text: str) -> str:
     """Trim a schedule and add its `@`, also after a zone prefix.
 
-    It is not checked, which is possible only together with the zone.
+    It is not checked, because that is only possible together with the zone.
     """
     text = text.strip(WHITE_SPACE)
     zone, rest = split_zone(text)
@@ -130,11 +130,11 @@ def spell_out(text: str) -> str:
     return f"{text.split(' ')[0]} @{rest}" if zone else f"@{rest}"
 
 
-@lru_cache(maxsize=4096)  # a project has few schedules and zones, and many entries with them
+@lru_cache(maxsize=4096)  # a project has few schedules and zones, but many entries with them
 def stored_schedule(text: str, zone: str = "", *, of_every: bool = False) -> str:
     """The schedule as it is stored: spelled out, checked, and with the prefix of `zone`.
 
-    An `@every` gets the prefix only if `of_every`, since its fires do not depend on a zone.
+    An `@every` gets the prefix only if `of_every`, because its fires do not depend on a zone.
 
     Raises ScheduleError if the schedule or the zone is not valid, or if both name a zone.
     """

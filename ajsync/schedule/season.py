@@ -1,8 +1,8 @@
 """The season of a schedule: when it may be due at all, between `from` and `until` and not on the days of `except`.
 
-A date means a whole day in the schedule's zone. What counts for a fire is what the clocks of the zone show then, so a
-day may have 23 or 25 hours, or may not exist at all. The search goes from one change of the days to the next: how far
-it goes matters little, and how often the schedule fires not at all.
+A date means a whole day in the schedule's zone. What the clocks of the zone show at a fire counts, so a day may have 23
+or 25 hours, or may not exist at all. The search goes from one change between open and closed days to the next: its
+distance matters little, and how often the schedule fires does not matter at all.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ajsync.timestamp import format_timestamp, parse_timestamp, to_datetime, to_
 _DAY = 24 * HOUR
 _EPOCH = date(1970, 1, 1).toordinal()
 _FAR = 10**8
-"""A number of a day after all that have a date; its negative comes before them."""
+"""The number of a day after all days that have a date; its negative is before them."""
 ENDLESS = _FAR * _DAY
 """An instant after all others; its negative is before them."""
 _FIRST, _LAST = (to_nanoseconds(datetime(*day, tzinfo=UTC)) for day in ((1, 1, 2), (9999, 12, 30)))
@@ -44,24 +44,24 @@ class Season:
     last: int = field(compare=False)
     """The last instant, if `until` is one."""
     turns: tuple[int, ...] = field(compare=False)
-    """The days on which its state changes, in order: from open to closed, or back."""
+    """The days on which it changes from open to closed or back, in order."""
     begins_closed: bool = field(compare=False)
-    """Whether it is closed before the first of these days."""
+    """Whether it is closed before the first of the `turns`."""
 
     def reopens(self, instant: int, zone: tzinfo) -> int:
-        """The first instant at or after one at which its days are open; ENDLESS if there is none."""
+        """The first instant on an open day at or after `instant`; ENDLESS if there is none."""
         while instant < ENDLESS and self._is_closed(_day(instant, zone)):
             instant = self._steady_until(instant, zone)
         return instant
 
     def was_open(self, instant: int, zone: tzinfo) -> int:
-        """The last instant at or before one at which its days are open; -ENDLESS if there is none."""
+        """The last instant on an open day at or before `instant`; -ENDLESS if there is none."""
         while instant > -ENDLESS and self._is_closed(_day(instant, zone)):
             instant = self._steady_since(instant, zone) - 1
         return max(instant, -ENDLESS)
 
     def closed(self, begin: int, end: int, zone: tzinfo) -> Iterator[tuple[int, int]]:
-        """The spans of [`begin`, `end`) in which its days are closed, each from its begin to before its end."""
+        """The spans of [`begin`, `end`) in which its days are closed; a span does not include its end."""
         while begin < end:
             if self._is_closed(_day(begin, zone)):
                 opens = min(self.reopens(begin, zone), end)
@@ -82,19 +82,19 @@ class Season:
         return bisect_right(self.turns, day) % 2 != self.begins_closed
 
     def _run(self, day: int) -> Span:
-        """The first and the last of the days around one on which the state is the same."""
+        """The first and the last of the days around `day` that are all open, or all closed."""
         index = bisect_right(self.turns, day)
         first = self.turns[index - 1] if index else -_FAR
         return first, self.turns[index] - 1 if index < len(self.turns) else _FAR
 
     def _steady_until(self, instant: int, zone: tzinfo) -> int:
-        """An instant after one, up to which the state is the same."""
+        """An instant after `instant` up to which the state stays the same."""
         day = _day(instant, zone)
         first, last = self._run(day)
         if last == _FAR and day >= first + 2:
             return ENDLESS
-        # Clocks are less than a day from UTC. So nothing before this is shown as later than the last day, and nothing
-        # from here on as earlier than the first, even if clocks are set back by a day.
+        # Clocks differ by less than a day from UTC. So they show nothing before this instant as later than the last
+        # day, and nothing after it as earlier than the first, even if they are set back by a day.
         leap = (last - 1 - _EPOCH) * _DAY
         if day >= first + 2 and leap > instant:
             return leap
@@ -102,7 +102,7 @@ class Season:
         return next(_changes(zone, instant, end), end)
 
     def _steady_since(self, instant: int, zone: tzinfo) -> int:
-        """An instant at or before one, from which on the state is the same."""
+        """An instant at or before `instant` since which the state has been the same."""
         day = _day(instant, zone)
         first, last = self._run(day)
         if first == -_FAR and day <= last - 2:

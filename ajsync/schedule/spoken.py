@@ -16,7 +16,7 @@ _FILLERS = frozenset(
 )
 _FILLERS |= {"a", "to", "per", "through"}
 _JOINT = re.compile(r"(?:\s|,|\band\b|&|\+)*")
-"""What may be between several times of day."""
+"""What may stand between several times of day."""
 _CALENDAR = re.compile(
     r"(?:(?P<weekdays>[A-Za-z]{3,9}(?:(?:,|\.\.|-)[A-Za-z]{3,9})*)\s+)?"
     r"(?:(?P<year>\*|[0-9]{4})-(?P<month>[0-9*,./]+)-(?P<day>[0-9*,./]+)(?:\s+|T))?"
@@ -26,7 +26,7 @@ _TWELVE = 12
 
 
 def spoken_schedule(text: str, accepts: Accepts) -> str:
-    """What to write for a schedule in words or of systemd; "" if it is neither."""
+    """What to write for a schedule in words or in systemd's notation; "" if it is neither."""
     written = _calendar(text) or _spoken(text.lower().strip(" .!@"))
     return f"write {quote(written)}" if written and accepts(written) else ""
 

@@ -1,7 +1,7 @@
 """A timetable is what a schedule means: a value that can say when it fires next.
 
-Here the rules 10 and 11 of docs/reference/cron.md are applied: a wall time that the zone skips does not fire, and one
-that occurs twice fires twice.
+It applies the rules 10 and 11 of docs/reference/cron.md: a wall time that the zone skips does not fire, and one that
+occurs twice fires twice.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ajsync.schedule.walltimes import SEARCH_YEARS, WallTimes
 
 _FIRST_YEAR = SEARCH_YEARS + 2
 _LAST_YEAR = MAXYEAR - SEARCH_YEARS - 1
-"""A search from an earlier or later year could leave the years that a datetime can hold."""
+"""The years of a search; from an earlier or later one it could leave the years that a datetime can hold."""
 _FIRST_INSTANT = datetime(1, 1, 2, tzinfo=UTC)
 """The first day that every zone can show: 1 January of the year 1 is in the year 0 in some zones."""
 _HORIZON = timedelta(days=365.25 * SEARCH_YEARS)
@@ -40,7 +40,7 @@ class Timetable:
     zone: str
     """The IANA name of the zone in which its wall-clock times are read."""
     interval: int = 0
-    """For an `@every`, nanoseconds between two fires: whole seconds, at least one. 0 for other schedules."""
+    """For an `@every`, the nanoseconds between two fires: whole seconds, at least one. 0 for other schedules."""
     zone_info: tzinfo = field(default=UTC, repr=False, compare=False)
     walls: WallTimes | None = field(default=None, repr=False, compare=False)
     """The wall times that the five fields match; None for an `@every`."""
@@ -115,7 +115,7 @@ class Timetable:
     def between(self, begin: datetime, end: datetime) -> Iterator[datetime]:
         """The fires at or after `begin` and before `end`, both aware, in UTC and in order; not for an `@every`.
 
-        For many fires it takes a small part of the time of as many calls of `next`.
+        For many fires it takes a fraction of the time that as many calls of `next` take.
         """
         assert self.walls is not None
         begin, end = begin.astimezone(UTC), end.astimezone(UTC)
@@ -187,7 +187,7 @@ def _changes(zone: tzinfo, year: int) -> tuple[datetime, ...]:
 
 
 def _change(zone: tzinfo, day: datetime, offset: timedelta) -> datetime:
-    """The first second of a day, later than `day` itself, at which the clocks are not at `offset` any more."""
+    """The first second of a day, later than `day` itself, at which the clocks are no longer at `offset`."""
     seconds = range(1, _DAY // _SECOND + 1)
     first = bisect(seconds, False, key=lambda second: _offset((day + second * _SECOND).astimezone(zone)) != offset)
     return day + seconds[first] * _SECOND

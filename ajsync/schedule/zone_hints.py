@@ -12,7 +12,7 @@ from ajsync.schedule.zone_names import ABBREVIATIONS, FIXED, HOSTS_OWN, NOT_IANA
 from ajsync.text import alike, nearest
 
 _LONGEST_NAME = 64
-"""Characters; the longest IANA name has 32."""
+"""The most characters; the longest IANA name has 32."""
 _OFFSET = re.compile(r"\(?(?:UTC|GMT|Z)?\s*([+-]|\u2212)\s*([0-9]{1,2})(?::?([0-9]{2}))?\)?", re.IGNORECASE)
 _POSIX = re.compile(r"([A-Z]{3,5})([+-]?)([0-9]{1,2})(?::([0-9]{2}))?(?:[A-Z]{3,5}.*)?", re.IGNORECASE)
 """A `TZ` of POSIX, whose sign says by how much UTC is ahead."""
@@ -20,9 +20,9 @@ _WINDOWS_NAME = re.compile(r"(.+?) (?:standard|daylight|summer) time", re.IGNORE
 _SURE = 0.8
 """How similar a misspelled name has to be, from 0 to 1."""
 _PARTS = re.compile(r"(?:Brazil|Canada|Chile|Mexico|US)/.*")
-"""Regions of a country, whose names, such as East, mean nothing without it."""
+"""Regions of a country, whose names, such as East, mean nothing without the country."""
 _SHORTEST = 5
-"""Characters. Too many shorter names are similar."""
+"""The least characters. Too many shorter names are similar."""
 _NOT_MEANT = re.compile(r"Etc/.*|SystemV/.*|.*[0-9].*")
 
 

@@ -38,7 +38,7 @@ _ALSO_NAMES = """
 EST=America/New_York; MST=America/Denver; HST=Pacific/Honolulu; CET=Europe/Berlin Europe/Paris
 EET=Europe/Athens Europe/Helsinki; WET=Europe/Lisbon
 """
-"""Also IANA names themselves, so they count only with a number, as in a `TZ` of POSIX."""
+"""These are IANA names themselves, so they count only with a number, as in a `TZ` of POSIX."""
 ABBREVIATIONS = {
     name: tuple(zones.split())
     for names, zones in (*_table(_ABBREVIATIONS), *_table(_ALSO_NAMES))
@@ -56,7 +56,7 @@ _FIXED = """
 720=Pacific/Tarawa; 780=Pacific/Tongatapu; 840=Pacific/Kiritimati
 """
 FIXED = {int(minutes): zone for minutes, zone in _table(_FIXED)}
-"""By minutes ahead of UTC, a place that has this offset all year."""
+"""A place that has this offset all year, by minutes ahead of UTC."""
 
 _WINDOWS = """
 Afghanistan=Asia/Kabul; Alaskan=America/Anchorage; Arab=Asia/Riyadh; Arabian=Asia/Dubai; Arabic=Asia/Baghdad

@@ -17,7 +17,7 @@ ZONE_PREFIXES = ("TZ=", "CRON_TZ=")
 # No IANA name has other characters, so no "..", absolute path, NUL or "zone.tab" reaches the file system.
 _NAME = re.compile(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+)*")
 _LONGEST_NAME = 64
-"""Characters; the longest IANA name has 32."""
+"""The most characters; the longest IANA name has 32."""
 
 
 def load_zone(name: str) -> tzinfo:
@@ -32,7 +32,7 @@ def load_zone(name: str) -> tzinfo:
 
         try:
             return ZoneInfo(name)
-        except (KeyError, OSError, ValueError):  # unknown, a folder such as America, not a file of a time zone
+        except (KeyError, OSError, ValueError):  # unknown, a folder such as America, or not a file of a time zone
             pass
     from ajsync.schedule.zone_hints import zone_hint  # needed only for an error
 

@@ -167,12 +167,12 @@ INDENT = "indent the whole block by two spaces below"
         ),
         (
             "schedules:\n  A:\n  schedule: daily\n  task_type: t\n",
-            [f'3:3: "schedule" is in the place of the name of a schedule; {INDENT} "A"'],
+            [f'3:3: "schedule" is where the name of a schedule should be; {INDENT} "A"'],
         ),
         (
             "schedules:\n  schedule: daily\n  task_type: t\n",
             [
-                '2:3: "schedule" is in the place of the name of a schedule; '
+                '2:3: "schedule" is where the name of a schedule should be; '
                 "write the name of the schedule above it, and indent it below that"
             ],
         ),
@@ -212,7 +212,7 @@ INDENT = "indent the whole block by two spaces below"
         (
             HEAD.replace("    task", "\u00a0\u00a0\u00a0\u00a0task") + "    queue: Q\n",
             [
-                "4:1: this line is indented by a character that is no space for YAML; "
+                "4:1: this line is indented by a character that is not a space for YAML; "
                 "indent with plain spaces: the line begins with another character that looks like one"
             ],
         ),

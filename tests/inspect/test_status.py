@@ -214,7 +214,7 @@ async def test_a_task_that_does_not_get_into_its_queue_is_late(connection: Conne
     assert to_do(found["A"], duty()) == BACKLOG
     assert to_do(found["A"], duty(leader=None)) == "ajsync scheduler"
     assert problem(found["A"]).endswith("the queue is full, or refuses it.")
-    told = "The scheduler one leads, and everything is settled that was due until 1.0 s ago, but for 3 fires."
+    told = "The scheduler one leads, and everything that was due until 1.0 s ago is settled, except 3 fires."
     assert duty_told(duty(watermark=mark)) == told
     soon = replace(duty(watermark=replace(mark, open=frozenset({("B", due)}))), now=due + 2 * SECOND)
     assert "but for" not in duty_told(soon)
@@ -235,11 +235,11 @@ async def test_a_schedule_that_was_changed_after_its_last_due_instant_has_not_mi
 async def test_nothing_that_leads_needs_somebody_even_if_all_schedules_are_fine(connection: Connection) -> None:
     works: Works = {hourly("A"): ["complete"]}
     for trouble, said in (
-        (duty(leader=None), "No scheduler leads, so nothing fires. Everything is settled that was due until 1.0 s ago"),
-        (duty(watermark=None), "The scheduler one leads, and has not said yet up to when everything is fired"),
+        (duty(leader=None), "No scheduler leads, so nothing fires. Everything that was due until 1.0 s ago is settled"),
+        (duty(watermark=None), "The scheduler one leads, but has not said yet up to when everything is fired"),
         (
             duty(watermark=Watermark("one", NOW - 60 * SECOND, 7)),
-            "The scheduler one leads, and is behind: everything is settled that was due until 1 min ago",
+            "The scheduler one leads, but is behind: everything that was due until 1 min ago is settled",
         ),
     ):
         found = await status(connection, works, trouble)

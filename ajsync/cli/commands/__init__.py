@@ -3,7 +3,7 @@
 COMMANDS = {
     "init": "Write ajsync.yaml and a first schedules file.",
     "validate": "Check the files, without a server.",
-    "lint": "Find schedules that are valid and still wrong.",
+    "lint": "Find schedules that are valid but probably wrong.",
     "fmt": "Order and indent the files, and keep their comments.",
     "plan": "Show how the files differ from the bucket.",
     "apply": "Make the bucket equal to the files.",
@@ -24,7 +24,7 @@ COMMANDS = {
     "pause": "Stop schedules from firing, until a time or until they are resumed.",
     "resume": "Let paused schedules fire again.",
     "export": "Write the schedules of the bucket as YAML.",
-    "scheduler": "Turn what is due into tasks, as the elected one of several.",
+    "scheduler": "Make tasks of what is due, while elected among several.",
     "dev": "Run a NATS server to try things out.",
     "completion": "Print the script that lets a shell complete commands and names.",
     "task": "The same commands in the spelling of 'ajc'.",
@@ -32,7 +32,7 @@ COMMANDS = {
 """The short help of each command, so that `ajsync --help` imports none of them."""
 
 CRON_ALIASES = {"a": "add", "new": "add", "v": "view", "show": "view", "rm": "delete", "del": "delete", "ls": "list"}
-"""More names that `ajc` has for its commands for schedules."""
+"""Further names that `ajc` has for its commands for schedules."""
 
 COMPLETE_VARIABLE = "_AJSYNC_COMPLETE"
 """The environment variable with which a shell's script asks what could come next."""

@@ -19,7 +19,8 @@ from ajsync.files import UnfitFileError, check_regular
 
 
 class _AddCommand(click.Command):
-    """Gives a hint on a schedule that was not quoted: a shell makes several arguments or names of files of it."""
+    """Gives a hint about a schedule that was not quoted, which a shell turns into several arguments or names of
+    files."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the arguments."""
@@ -38,7 +39,7 @@ class _PayloadFile(click.File):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Open the file."""
         if isinstance(value, str) and value != "-":
-            # When click opens the file, it reports these itself.
+            # click reports these errors itself when it opens the file.
             with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
                 try:
                     check_regular(Path(value), pipe=True)

@@ -54,13 +54,13 @@ _DOCUMENTS = frozenset(("json", "yaml"))
 @click.option("--create-bucket", is_flag=True, help="Make the bucket if it is missing.")
 @click.option("--replicas", type=click.IntRange(1, 5), help="With --create-bucket: how many replicas. [default: 1]")
 @click.option("--memory", is_flag=True, help="With --create-bucket: keep the bucket in memory.")
-@click.option("--watch", is_flag=True, help="Keep running, and apply again whenever the files change.")
+@click.option("--watch", is_flag=True, help="Keep running, and apply again when the files change.")
 @click.option(
     "--scheduler",
     is_flag=False,
     flag_value="",
     metavar="[NAME]",
-    help="With --watch: run the scheduler NAME too; of several, only the leader applies.",
+    help="With --watch: also run the scheduler NAME; of several, only the leader applies.",
 )
 @click.option(
     "--resync", type=Duration(), help="With --watch: how often to look for drift in the bucket. [default: 5m]"
@@ -189,7 +189,7 @@ def _apply_once(
     )
     plan = proposal.plan
     if saved is not None:
-        check_plan(saved.plan, plan)  # the new plan is applied, so that nothing of the saved one has to be trusted
+        check_plan(saved.plan, plan)  # the new plan is applied, so the saved one need not be trusted
     warn_if_nothing_selected(plan, configuration)
     zone = zone_of(scope, detail.zone)
     document: Any = None
@@ -210,7 +210,7 @@ def _apply_once(
         print_result_as(style, proposal, result, configuration, detail=detail, zone=zone)
     try:
         report_result(reports, proposal, result, configuration, detail=detail, zone=zone)
-    finally:  # what is wrong with the apply counts more than a report that cannot be written
+    finally:  # an error of the apply matters more than a report that cannot be written
         _conclude(proposal, result, style)
 
 
@@ -247,12 +247,12 @@ async def _prepare(
         say(f"Resumed {counted(len(resumed), 'schedule')} whose pause had ended.")
     for each in settled:
         if each.error is not None:
-            warn(f"The pause of {visible(each.name)} has ended, and to resume it failed. {each.error}")
+            warn(f"The pause of {visible(each.name)} has ended, but it could not be resumed. {each.error}")
     return await proposal_of(bucket, scope, configuration, opened, selection)
 
 
 def _question(plan: Plan) -> str:
-    """Ask where to, and how much: `Apply to prod (nats-prod): 3 to create, 2 to delete?`, the deletes in bold."""
+    """Word the question, with the deletes in bold: `Apply to prod (nats-prod): 3 to create, 2 to delete?`."""
     from ajsync.reconcile.plan import told_counts
 
     queues = len(plan.queues.missing)

@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 @click.command()
 @schedules_argument
 @click.option("--from", "start", metavar="TIME", required=True, help="The first instant: an RFC 3339 time, or a date.")
-@click.option("--to", "end", metavar="TIME", help="The last instant; of a date, the whole day. [default: now]")
+@click.option("--to", "end", metavar="TIME", help="The last instant, or a date for its whole day. [default: now]")
 @click.option(
     "--timezone",
     "zone",
     type=Zone(),
     metavar="ZONE",
-    help="The zone of dates and times. [default: of dates each schedule's own, of times as in 'ajsync list']",
+    help="The zone of dates and times. [default: for dates each schedule's own, for times that of 'ajsync list']",
 )
 @click.option("--dry-run", is_flag=True, help="Show what is missing, and make nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Make the tasks without asking.")
@@ -59,11 +59,11 @@ def command(
 ) -> None:
     """Make the tasks of past due instants that are missing, such as those of a night without a scheduler.
 
-    The tasks get the ids that a scheduler would have given them, so one that exists is not made again, and the command
-    can be repeated. A task that is stored and in no queue is made whole. Deadlines count from now, and 'overlap: skip'
-    does not apply. A Go scheduler gives random ids, so what it has fired is not found, and would be made again.
+    The tasks get the ids that a scheduler would have given them, so none is made twice, and the command can be
+    repeated. A task that is stored but in no queue gets its work item. Deadlines count from now, and 'overlap: skip'
+    does not apply. A Go scheduler gives random ids, so its tasks are not found, and would be made again.
 
-    Options that select schedules leave alone those of other owners, unless --owner names one. On a terminal you are
+    Options that select schedules leave out those of other owners, unless --owner names one. On a terminal you are
     asked first; elsewhere --yes is needed.
 
     \b
@@ -96,7 +96,7 @@ def command(
 
     where, dues, missing = on_bucket(scope, context, survey)
     if early := sum(each.past.due <= each.past.task.created_at for each in missing):
-        say(f"Of what is missing, {counted(early, 'task')} would be of a time before the schedule was stored.")
+        say(f"Of the missing tasks, {counted(early, 'task')} would be from before the schedule was stored.")
     if output == "table" and dues:
         show(output, dict, lambda: output_of.backfill_table(dues, missing, shown_in))
     result: Backfilled | None = None
@@ -124,7 +124,7 @@ async def _tasks(
 
 
 def _past_dues(tasks: Sequence[ScheduledTask], start: str, end: str | None, zone: tzinfo | None) -> list[PastDue]:
-    """The instants from `--from` to `--to` at which these were due."""
+    """The instants from `--from` to `--to` at which these schedules were due."""
     from ajsync.asyncjobs.backfill import past_dues
     from ajsync.schedule import parse
 
@@ -136,7 +136,7 @@ def _past_dues(tasks: Sequence[ScheduledTask], start: str, end: str | None, zone
         except ScheduleError as error:
             raise InvalidError(f"{visible(task.name)} has a schedule that is not valid: {error}.") from None
         except StoredValueError as error:
-            raise AjsyncError(f"No task can be made of {visible(task.name)}: {one_line(str(error))}.") from None
+            raise AjsyncError(f"No task can be made for {visible(task.name)}: {one_line(str(error))}.") from None
     return found
 
 

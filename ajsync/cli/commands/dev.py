@@ -40,10 +40,9 @@ def command(
 ) -> None:
     """Run a NATS server to try things out, until Ctrl-C.
 
-    It has JetStream, the bucket, the queue DEFAULT and the queues of the project's files as they are when it starts. It
+    It has JetStream, the bucket, the queue DEFAULT and the queues of the project's files as they are at the start. It
     listens on 127.0.0.1 only, and keeps its data in .ajsync/dev, beside ajsync.yaml if there is one here or in a folder
-    above. While it runs, ajsync, nats and ajc reach it through a NATS context, with
-    --context.
+    above. While it runs, ajsync, nats and ajc reach it through a NATS context, with --context.
 
     \b
     It needs nats-server:
@@ -75,7 +74,7 @@ def _queues(project: Path | None, scope: Scope) -> list[QueueSettings]:
         try:
             configuration = load(scope, empty=True)
         except ConfigurationError:
-            warn("Of the queues only DEFAULT is made, because the files are not valid: 'ajsync validate' says why.")
+            warn("Only the queue DEFAULT is made, because the files are not valid: 'ajsync validate' says why.")
         else:
             found |= {task.queue: QueueSettings(task.queue) for task in configuration.tasks.values()}
             found |= {queue.name: queue for queue in configuration.queues}
@@ -83,7 +82,7 @@ def _queues(project: Path | None, scope: Scope) -> list[QueueSettings]:
 
 
 async def _until_signal(server: Coroutine[Any, Any, None]) -> None:
-    """Serve until the first signal, which cancels the server wherever it is; it cleans up after itself."""
+    """Serve until the first signal, which cancels the server at whatever point it is; it cleans up after itself."""
     serving = asyncio.create_task(server)
 
     def stop() -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ajsync.config import Configuration
 
 _LONGEST_NAME = 255
-"""Bytes that the name of a file may have, on every usual file system."""
+"""How many bytes the name of a file may have on every usual file system."""
 
 
 @click.command()
@@ -42,10 +42,10 @@ _LONGEST_NAME = 255
 def command(names: tuple[str, ...], scope: Scope, output: Path | None, adopt: bool) -> None:
     """Write the schedules of the bucket as YAML files that plan as unchanged.
 
-    These are the schedules of this owner and the unmanaged ones, or those of them that are named; schedules of other
-    owners are never written, and with --output none that is in the files already. An unmanaged schedule is a conflict
-    in the next plan until it is adopted: at once with --adopt, or later with 'ajsync apply --adopt'. No existing file
-    is overwritten.
+    It writes the schedules of this owner and the unmanaged ones, or those of them that are named. It never writes
+    schedules of other owners, nor, with --output, schedules that are in the files already. An unmanaged schedule is a
+    conflict in the next plan until it is adopted: at once with --adopt, or later with 'ajsync apply --adopt'. No
+    existing file is overwritten.
 
     \b
     Examples:
@@ -92,7 +92,7 @@ def command(names: tuple[str, ...], scope: Scope, output: Path | None, adopt: bo
 def _chosen(
     entries: Mapping[str, LiveSchedule], owner: str, names: tuple[str, ...], held: Collection[str]
 ) -> dict[str, ScheduledTask]:
-    """Return the schedules to write, by name."""
+    """Return the schedules to write by name."""
     ours = {
         name: entry.task
         for name, entry in entries.items()
@@ -115,7 +115,7 @@ def _by_file(tasks: Mapping[str, ScheduledTask], output: Path | None) -> dict[Pa
         return {output: list(tasks.values())}
     by_queue: dict[Path | None, list[ScheduledTask]] = {}
     for task in tasks.values():
-        # The name of a queue comes from the bucket, and must not lead to another folder.
+        # The name of a queue comes from the bucket, so it must not lead to another folder.
         name = f"{task.queue if QUEUE_NAME.fullmatch(task.queue) else 'other'}.yaml"
         if len(name) > _LONGEST_NAME:
             raise UsageError(
@@ -139,7 +139,7 @@ def _write(texts: Mapping[Path | None, str]) -> None:
 async def _take_over(
     bucket: ConfigurationBucket, configuration: Configuration, written: Collection[str], adopt: bool
 ) -> None:
-    """Adopt the written schedules whose owner is all that changes, and say what else the next plan will show."""
+    """Adopt the written schedules of which only the owner changes, and say what else the next plan will show."""
     from ajsync.asyncjobs.queues import ALL_THERE
     from ajsync.cli.output.plan import print_result
     from ajsync.cli.provenance import FilesProvenance, record_or_warn

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from ajsync.config.formatting import FormattedFile
 
 _CHANGES = 2
-"""The exit code for changes, where it is asked for."""
+"""The exit code for changes, where asked for."""
 _HEADING = 2
-"""Lines of a diff that name the file."""
+"""How many lines of a diff name the file."""
 _STYLES = {"+": "new", "-": "old", "@": "faint"}
 
 
@@ -36,10 +36,9 @@ _STYLES = {"+": "new", "-": "old", "@": "faint"}
 def command(files: tuple[Path, ...], check: bool, diff: bool, style: str, config: Path | None) -> None:
     """Order and indent the files, and keep their comments.
 
-    These are ajsync.yaml and all schedules files of the project, or those that are named. The members of a schedule, of
-    defaults and of ajsync.yaml get the order of the reference, and each is indented by two spaces in what it belongs
-    to. Comments move with their member. Schedules keep their order, and so does all that is in a payload. No value
-    changes, nor how it is written.
+    These are ajsync.yaml and all schedules files of the project, or the named ones. The members of a schedule, of
+    defaults and of ajsync.yaml get the order of the reference, each indented by two spaces. Comments move with their
+    member. Schedules keep their order, and so does everything in a payload. Values and their spelling do not change.
 
     Nothing is written if one of the files is not YAML.
 
@@ -77,7 +76,7 @@ def command(files: tuple[Path, ...], check: bool, diff: bool, style: str, config
 
 
 def _carefully(function: Callable[..., None], file: FormattedFile, *arguments: object) -> None:
-    """Call a function that looks at a file or writes it. Raises WriteError instead of OSError."""
+    """Call a function that reads or writes a file. Raises WriteError instead of OSError."""
     try:
         function(file.path, *arguments)
     except OSError as error:
@@ -85,13 +84,13 @@ def _carefully(function: Callable[..., None], file: FormattedFile, *arguments: o
 
 
 def _document(file: FormattedFile, *, diff: bool) -> dict[str, object]:
-    """Return what a program is told of a file: whether it was formatted before, and the diff if it wants that."""
+    """Return what a program gets for a file: whether it was formatted before, and the diff if asked for."""
     told: dict[str, object] = {"file": file.shown, "formatted": not file.changes}
     return told | {"diff": "".join(f"{line}\n" for line in _difference(file))} if diff else told
 
 
 def _diff(file: FormattedFile) -> Iterator[str]:
-    """Return the lines of a unified diff for people: coloured, and without what could steer their terminal."""
+    """Return the lines of a unified diff for people: coloured, and with nothing that could control their terminal."""
     paint = stdout_paint()
     for number, line in enumerate(_difference(file)):
         style = "strong" if number < _HEADING else _STYLES.get(line[:1], "")

@@ -1,4 +1,4 @@
-"""`ajsync history`: show what became of the fires of one schedule, or of those that are selected."""
+"""`ajsync history`: show what became of the fires of one schedule, or of the selected ones."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _OF_SELECTED = 5
     "--last",
     type=click.IntRange(1, 1000),
     metavar="N",
-    help=f"Due instants to look at. [default: {_OF_ONE}, or {_OF_SELECTED} of each that is selected]",
+    help=f"Due instants to look at. [default: {_OF_ONE}, or {_OF_SELECTED} of each selected schedule]",
 )
 @timezone_option
 @output_option("an object; an array of them for a selection")
@@ -42,11 +42,11 @@ _OF_SELECTED = 5
 def command(
     name: str | None, selectors: Selectors, last: int | None, zone: tzinfo | None, output: str, scope: Scope
 ) -> None:
-    """Show when a schedule was due and what became of its tasks, newest first; or several that are selected.
+    """Show when a schedule, or each selected one, was due and what became of its tasks, newest first.
 
     The id of a task follows from the name of the schedule and the due instant, so the fires of 'ajsync scheduler' are
-    found for as long as the stream of tasks keeps them. A Go scheduler gives random ids: its fires, and those of
-    'ajsync run', are not found.
+    found for as long as the tasks stream keeps them. A Go scheduler gives random ids, so its fires are not found, nor
+    are tasks of 'ajsync run'.
 
     A fire without a task is 'skipped' where the schedule has 'overlap: skip' and the previous task was not finished. A
     schedule that the files suspend is reported as paused.
@@ -102,7 +102,7 @@ def _show_selected(
 async def _read_selected(
     bucket: ConfigurationBucket, selection: Selection, last: int
 ) -> Sequence[tuple[ScheduledTask, Sequence[PastFire]]]:
-    """Read the past fires of the selected schedules; those that are not valid were never due."""
+    """Read the past fires of the selected schedules; invalid ones were never due."""
     from ajsync.cli.output.schedules import say_why
     from ajsync.cli.source import selected, source_of
 
@@ -124,7 +124,7 @@ async def _past_fires(
 
     message = await bucket.get(schedule_key(task.name))
     now = time.time_ns()
-    if pause is not None:  # while it is paused it is not due
+    if pause is not None:  # it is not due while it is paused
         task = replace(task, pauses=(*task.pauses, (pause.since, now)))
     stored_at = message.stored_at if message else now
     return await read_history(bucket.connection, task, stored_at=stored_at, now=now, last=last)

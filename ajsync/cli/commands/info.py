@@ -18,9 +18,9 @@ from ajsync.cli.output.data import output_option, show
 def command(zone: tzinfo | None, output: str, scope: Scope) -> None:
     """Show which schedulers lead and stand by, the stores, and each queue with its backlog.
 
-    It asks the schedulers of ajsync for their roles. Those of Go do not answer: only the election says that one leads.
-    The rest is what 'ajc info' shows, and how many items of each queue wait for a worker or are in progress. Nothing is
-    made: a store that does not exist is shown as missing.
+    It asks the schedulers of ajsync for their roles. Go schedulers do not answer: only the election says that one
+    leads. The rest is what 'ajc info' shows, and how many items of each queue wait for a worker or are in progress.
+    Nothing is made: a store that does not exist is shown as missing.
 
     \b
     Examples:

@@ -25,16 +25,16 @@ _SCHEMAS = ("ajsync.schema.json", "schedules.schema.json")
 _PROJECT = """\
 # yaml-language-server: $schema=.ajsync/schemas/ajsync.schema.json
 
-# The owner of these schedules. ajsync changes and deletes only what this owner has, so others can share the bucket.
+# The owner of these schedules. ajsync changes and deletes only schedules of this owner, so others can share the bucket.
 owner: {owner}
 
-# Where the schedules are. Each pattern must match a file, unless it is like {{match: local/*.yaml, optional: true}}.
+# Where the schedules are. Each pattern must match a file, unless it is written {{match: local/*.yaml, optional: true}}.
 files: [schedules/**/*.yaml]
 
 # The NATS context of their server; --context overrides it.
 {context}
 
-# What applies to every schedule that does not say otherwise.
+# Settings of every schedule that does not set them itself.
 # defaults:
 #   timezone: Europe/Malta
 
@@ -50,7 +50,7 @@ files: [schedules/**/*.yaml]
 _EXAMPLE = """\
 # yaml-language-server: $schema=../.ajsync/schemas/schedules.schema.json
 
-# What applies to every schedule of this file that does not say otherwise.
+# Settings of every schedule of this file that does not set them itself.
 defaults:
   timezone: UTC
   queue: DEFAULT
@@ -97,7 +97,7 @@ _GITIGNORE = """\
 )
 @click.option("--replicas", type=click.IntRange(1, 5), help="With --bucket: how many replicas. [default: 1]")
 @click.option("--memory", is_flag=True, help="With --bucket: keep the bucket in memory.")
-@click.option("--schemas", is_flag=True, help="Only write the schemas, anew, for the project that exists.")
+@click.option("--schemas", is_flag=True, help="Write only the schemas, for the existing project.")
 @environment_option
 @var_option
 @server_options
@@ -105,8 +105,8 @@ def command(owner: str | None, bucket: bool, replicas: int | None, memory: bool,
     """Write ajsync.yaml and a first schedules file; an existing file is never overwritten.
 
     Their JSON Schemas are written into .ajsync/schemas, where editors find them without a network. ajsync.yaml gets the
-    --context. After an update of ajsync, --schemas writes those of the new release into the project that is here or in
-    a folder above, and nothing else.
+    --context. After an update of ajsync, --schemas writes the schemas of the new release, and nothing else, into the
+    project that is here or in a folder above.
 
     With --bucket the bucket is made too, if it is missing. If there is an ajsync.yaml already, here or in a folder
     above, nothing is written, and its context is used, or that of the --environment.
@@ -124,7 +124,7 @@ def command(owner: str | None, bucket: bool, replicas: int | None, memory: bool,
     if schemas:
         others = owner is not None or bucket or replicas is not None or memory or scope.variables
         if others or any(map(is_option, ("environment", "context", "server"))):
-            raise UsageError("--schemas goes with no other option.")
+            raise UsageError("--schemas cannot be combined with other options.")
         _refresh(find_project(Path.cwd()))
         return
     if not bucket and (replicas is not None or memory or is_option("server")):
@@ -150,7 +150,7 @@ def command(owner: str | None, bucket: bool, replicas: int | None, memory: bool,
 
 
 def prepare_folder(project: Path) -> Path:
-    """Make the folder `.ajsync` of a project, of which git sees only the schemas."""
+    """Make the folder `.ajsync` of a project; git sees only the schemas in it."""
     folder = project / ".ajsync"
     try:
         make_folder(folder)
@@ -164,7 +164,7 @@ def prepare_folder(project: Path) -> Path:
 def _files(folder: Path, owner: str | None, context: str | None) -> Mapping[Path, str]:
     """Return the files to write, relative to `folder`, and their text. Raises UsageError if one of them exists.
 
-    Without an `owner` it is made of the folder's name, with `-` for what is not allowed.
+    Without an `owner` the folder's name is used, with `-` for characters that are not allowed.
     """
     from ajsync.config.emit import scalar
     from ajsync.transport.context import DEFAULT_CONTEXT
@@ -203,7 +203,7 @@ def _write_schemas(folder: Path) -> None:
     try:
         make_folder(schemas)
         for name in _SCHEMAS:
-            (schemas / name).unlink(missing_ok=True)  # removes a link, not what it leads to
+            (schemas / name).unlink(missing_ok=True)  # removes a link, not its target
             with (schemas / name).open("xb") as stream:
                 stream.write(schema_file(name).read_bytes())
     except OSError as error:

@@ -1,4 +1,4 @@
-"""`ajsync lint`: find schedules that are valid and still not what their author wants."""
+"""`ajsync lint`: find schedules that are valid but probably not what their author wants."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from ajsync.inspect.lint import Rule
 
 _OF_SERVER = "unknown-queue"
-"""The rule that finds nothing unless the server is asked."""
+"""The rule that finds something only by asking the server."""
 _FAILING = {"warning": ("error", "warning"), "error": ("error",)}
-"""The severities with which a run fails, by --fail-on."""
+"""The severities that make a run fail, by --fail-on."""
 
 
 class _RuleName(click.ParamType[str]):
-    """The name of a rule; an unknown one is an error that suggests the nearest."""
+    """The name of a rule; an unknown one is an error that suggests the closest one."""
 
     name = "rule"
 
@@ -45,7 +45,7 @@ class _RuleName(click.ParamType[str]):
         return str(value)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Offer the rules that begin with what was typed and were not given yet, with what they find."""
+        """Offer the rules that begin with what was typed and are not given yet, each with what it finds."""
         from ajsync.inspect.rules import RULES
 
         given = ctx.params.get(param.name or "") or ()
@@ -67,7 +67,7 @@ class _LintCommand(click.Command):
 
 
 @click.command(cls=_LintCommand)
-@click.option("--bucket", is_flag=True, help="Look at the bucket. [default: at the files]")
+@click.option("--bucket", is_flag=True, help="Look at the bucket. [default: the files]")
 @click.option("--online", is_flag=True, help="Ask the server which queues exist.")
 @click.option(
     "--rule", "only", type=_RuleName(), multiple=True, metavar="NAME", help="Use only this rule; can be repeated."
@@ -104,13 +104,13 @@ def command(
     scope: Scope,
     all_environments: bool,
 ) -> None:
-    """Find schedules that are valid and still not what their author wants.
+    """Find schedules that are valid but probably not what their author wants.
 
     It looks at the files, or with --bucket at all schedules of the bucket. Every rule has a name and a severity. The
-    exit code is 3 if anything of the severity --fail-on or above is found, else 0.
+    exit code is 3 if a finding has the severity of --fail-on or a higher one, else 0.
 
     The rules look at everything, so that they see which schedules are due together. With options that select schedules,
-    only findings that concern one of these count. With --bucket, --owner selects the schedules of that owner.
+    only findings about one of these count. With --bucket, --owner selects the schedules of that owner.
 
     \b
     Examples:

@@ -21,7 +21,7 @@ from ajsync.cli.output.data import output_option, show
 def command(
     selectors: Selectors, scope: Scope, names: bool, zone: tzinfo | None, output: str, create_bucket: bool
 ) -> None:
-    """List the schedules in the bucket, of all owners or those that are selected, paused ones too.
+    """List the schedules in the bucket: those of all owners or the selected ones, including paused ones.
 
     Schedules that cannot fire, and values in the bucket that are not scheduled tasks, are listed below the table, with
     the reason. On a narrow terminal long texts are shortened, and then columns are left out; a pipe and --output have

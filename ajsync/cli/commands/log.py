@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ajsync.reconcile.apply.record import OwnedLine
 
 _MOST = 40
-"""As many lines as a record holds."""
+"""How many lines a record holds."""
 
 
 @click.command()
@@ -34,10 +34,10 @@ def command(scope: Scope, owner: str | None, last: int, zone: tzinfo | None, out
     Pauses, resumes and backfills are shown among them. A pause that ends by itself has no line for its end, and
     schedules without an owner have no record.
 
-    An apply is recorded in the bucket if it changed something, or came from another commit than the one before. The
-    commit comes from git, or from the variables of GitHub and GitLab, and ends in -dirty if the files were not what it
-    holds. The record keeps 20 applies with 20 names of each, and 20 of the others with three. It is no proof: whoever
-    may apply may change it.
+    An apply is recorded in the bucket if it changed something, or came from a commit other than the one before. The
+    commit comes from git, or from the variables of GitHub and GitLab, and ends in -dirty if the files differed from it.
+    The record keeps 20 applies with 20 names each, and 20 of the others with three. It is no proof: anyone who may
+    apply may change it.
 
     \b
     Examples:

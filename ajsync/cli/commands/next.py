@@ -30,7 +30,7 @@ _OF_ALL = 1
     "--count",
     type=click.IntRange(1, 1000),
     metavar="N",
-    help=f"Fires of each schedule. [default: {_OF_NAMED} of those named, {_OF_ALL} of all]",
+    help=f"Fires of each schedule. [default: {_OF_NAMED} if schedules are named, else {_OF_ALL}]",
 )
 @timezone_option
 @from_files_option
@@ -49,9 +49,8 @@ def command(
 ) -> None:
     """Show when schedules fire next, the soonest first: those of the bucket, or of the files.
 
-    Times include the jitter of a schedule. All are in one zone, whatever the schedules are read in; --output has those
-    of each schedule in its own. An @every counts from the creation of its entry, so it has no times while it is only in
-    files.
+    Times include the jitter of a schedule. All are shown in one zone, but --output gives those of each schedule in its
+    own. An @every counts from the creation of its entry, so it has no times while it is only in files.
 
     \b
     Examples:

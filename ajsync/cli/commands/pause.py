@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @schedules_argument
-@click.option("--reason", metavar="TEXT", required=True, help="Why, for everybody who wonders meanwhile.")
+@click.option("--reason", metavar="TEXT", required=True, help="Why, for people who wonder in the meantime.")
 @click.option(
     "--until", metavar="TIME", help="When it ends: an RFC 3339 time, or the first instant of a date in the zone."
 )
@@ -42,12 +42,13 @@ def command(
     output: str,
     scope: Scope,
 ) -> None:
-    """Stop schedules from firing, until a time or until 'ajsync resume'. Nothing of that time is fired later.
+    """Stop schedules from firing, until a time or until 'ajsync resume'. Their fires in that time are not made good
+    later.
 
-    Schedules are named or selected. They belong to the project's owner or to none; --owner pauses those of another. A
-    paused schedule is out of reach of Go schedulers too. An apply of the files changes it, or deletes it, and does not
-    resume it. At its end the leader resumes it, or else the next apply of its owner. To change the reason or the end,
-    pause it again.
+    Schedules are named or selected. They must belong to the project's owner or to none; --owner pauses those of another
+    one. Go schedulers do not fire a paused schedule either. An apply of the files changes it or deletes it, but does
+    not resume it. At its end the leader resumes it, or else the next apply of its owner does. To change the reason or
+    the end, pause it again.
 
     \b
     Examples:

@@ -52,11 +52,11 @@ def command(
 ) -> None:
     """Show how the files differ from the bucket, without changing anything.
 
-    The exit code is 0 when the plan can be applied. When a gate or a conflict is in its way, it is the one that 'apply'
+    The exit code is 0 when the plan can be applied. When a gate or a conflict is in the way, it is the one that 'apply'
     would end with.
 
-    Options that select schedules leave out the other changes. A change is selected if the schedule in the files or the
-    one in the bucket is.
+    Options that select schedules leave out the other changes. A change is selected if its schedule is selected as it is
+    in the files or in the bucket.
 
     \b
     Examples:
@@ -128,7 +128,7 @@ def _plan(
         named = project.relative_to(Path.cwd()).as_posix() if project.is_relative_to(Path.cwd()) else ""
         save_plan(SavedPlan(proposal.plan, opened, named, scope.variables), out)
     if proposal.refusals:
-        if style != "text":  # the plan names the reasons, and may have gone into a file
+        if style != "text":  # the plan has the reasons, but may have gone into a file
             for refusal in proposal.refusals:
                 warn(f"{place_of(scope)}: {refusal}" if runs.several else str(refusal))
         return Ended(proposal.refusals[0].exit_code, document)

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 @output_option("an array of an object for each schedule")
 @scope_options
 def command(names: tuple[str, ...], selectors: Selectors, output: str, scope: Scope) -> None:
-    """Let paused schedules fire again, from now on: what was due meanwhile is not fired.
+    """Let paused schedules fire again, from now on: fires that were due during the pause are not made.
 
     Schedules are named or selected, as for 'ajsync pause'. One that is not paused is left as it is. If 'ajsync pause'
-    was interrupted, this clears up behind it.
+    was interrupted, this command cleans up after it.
 
     \b
     Examples:

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 def command(name: str, sign: Path | None, ajc_payloads: bool, output: str, scope: Scope) -> None:
     """Make one task of a schedule of the bucket now, whether it is due or not; the schedule is not changed.
 
-    The task gets a new id, and its deadline counts from now. It is printed once its queue has it. A queue that does not
-    exist is an error, and the task becomes queue_error.
+    The task gets a new id, and its deadline counts from now. Its id is printed once its queue has it. A queue that does
+    not exist is an error, and the task becomes queue_error.
 
     \b
     Examples:
@@ -63,8 +63,8 @@ async def _enqueue(bucket: ConfigurationBucket, name: str, signer: Signer | None
     try:
         task = task_for_fire(scheduled, now, ajc_payloads=ajc_payloads)
     except StoredValueError as error:
-        raise AjsyncError(f"No task can be made of {name}: {error}. 'ajsync view {name}' shows it.") from None
-    task = replace(task, id=new_id(now // NANOSECONDS))  # with the id of a fire it would be taken for one
+        raise AjsyncError(f"No task can be made for {name}: {error}. 'ajsync view {name}' shows it.") from None
+    task = replace(task, id=new_id(now // NANOSECONDS))  # with the id of a fire it would be mistaken for one
     if signer is not None:
         task = replace(task, signature=signer.sign(task))
     try:

@@ -19,11 +19,11 @@ from ajsync.cli.options.values import FiringOptions, Scope
     type=click.IntRange(1, 5),
     default=1,
     show_default=True,
-    help="How many replicas the streams get that are made because they are missing.",
+    help="How many replicas the missing streams get that it makes.",
 )
 @log_format_option
 def command(name: str | None, scope: Scope, firing: FiringOptions, replicas: int, log_format: str) -> None:
-    """Take part in the election, and turn what is due into tasks while leading.
+    """Take part in the election, and make tasks of what is due while leading.
 
     Run two or more: one leads, and if it dies another takes over after a second. Go schedulers can take part too. NAME
     is shown in logs and in the election, and should be unique; it defaults to $AJC_SCHEDULER_NAME, then the host name.

@@ -18,14 +18,16 @@ if TYPE_CHECKING:
     from ajsync.selection import Selection
 
 _NEEDS_SOMEBODY = 2
-"""The exit code of --check, which monitors of services take for critical."""
+"""The exit code of --check that monitoring systems take for critical."""
 
 
 @click.command()
 @schedules_argument
 @selection_options
-@click.option("--failed", is_flag=True, help="Show only what needs somebody.")
-@click.option("--check", is_flag=True, help="Print one line for a monitor, and end with 2 if anything needs somebody.")
+@click.option("--failed", is_flag=True, help="Show only what needs attention.")
+@click.option(
+    "--check", is_flag=True, help="Print one line for monitoring, and end with 2 if anything needs attention."
+)
 @timezone_option
 @output_option("an object")
 @scope_options
@@ -38,15 +40,15 @@ def command(
     output: str,
     scope: Scope,
 ) -> int:
-    """Show whether the work of schedules succeeds: what became of the last fire of each, and when it is due next.
+    """Show whether the work of schedules succeeds: what became of the last fire of each, and when the next one is due.
 
-    What needs somebody comes first, with what is wrong and the command to begin with. A schedule is 'failing' if the
+    What needs attention comes first, with what is wrong and the command to begin with. A schedule is 'failing' if the
     work of a fire has failed since the last success, and 'late' if it should have succeeded again by now, or if it is
     due and was not fired. It asks no scheduler: the ids of tasks follow from the names of schedules and their due
     instants. The tasks of a Go scheduler have random ids, so what became of them is 'unknown'.
 
-    With --check it ends with 2 if a schedule needs somebody, or if nothing fires, and with 1 if there is nothing to
-    check: a name is not there, or the options select no schedule.
+    With --check it ends with 2 if a schedule needs attention or if nothing fires, and with 1 if there is nothing to
+    check: a named schedule does not exist, or the options select none.
 
     \b
     Examples:

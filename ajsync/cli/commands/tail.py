@@ -15,19 +15,19 @@ from ajsync.cli.output.data import format_option
 @schedules_argument
 @selection_options
 @timezone_option
-@format_option("text", "json", help="For people, or an object a line.")
+@format_option("text", "json", help="For people, or one object per line.")
 @scope_options
 def command(names: tuple[str, ...], selectors: Selectors, zone: tzinfo | None, style: str, scope: Scope) -> None:
     """Show what happens to the work of schedules, as it happens: each fire, and what becomes of its task.
 
     A line has the time, the state of the task, the schedule, when it was due, how long ago that was, the queue, and the
-    error of the worker. 'new' is a fire, and 'open' one that is not settled after ten seconds. A line also says when a
-    scheduler begins to lead, and when none fires. Schedules that are added meanwhile are followed too.
+    error of the worker. 'new' is a fire, and 'open' a fire that is not settled after ten seconds. Lines also say when a
+    scheduler begins to lead, and when none fires. Schedules that are added later are followed too.
 
     It listens to the events of tasks, so no scheduler has to run. The tasks of a Go scheduler have random ids: a name
     with a question mark is a guess, from the queue, the type and the second. Tasks that no schedule made are left out.
 
-    It ends with Ctrl-C. If the connection is lost it comes back, and says what it has not heard.
+    It ends with Ctrl-C. After a lost connection it goes on, and says from when to when it heard nothing.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""`ajsync task`: the spelling of the Go tool, with all its flags, so that a script for `ajc` runs with `ajsync`."""
+"""`ajsync task`: the commands as the Go tool spells them, with all its flags, so that a script for `ajc` runs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class _CronGroup(LazyGroup):
 
 
 def _further_flags(command: click.Command) -> Iterator[click.Option]:
-    """Flags without an effect: those of `ajc` for all commands, and the negation of each flag."""
+    """Flags without an effect: those that `ajc` has for all commands, and the negation of each flag."""
     known = {name for param in command.params for name in param.opts}
     flags = [param for param in command.params if isinstance(param, click.Option) and param.is_flag]
     for name in [name for flag in flags for name in flag.opts if name.startswith("--")]:
@@ -58,7 +58,7 @@ _SIGNING_OPTIONS = (
 def command() -> None:
     """The same commands in the spelling of 'ajc', such as 'ajsync task cron add', for scripts that were written for it.
 
-    'cron' is the only command of 'ajc tasks' that is here.
+    'cron' is the only command of 'ajc tasks' that exists here.
     """
 
 

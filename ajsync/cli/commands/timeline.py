@@ -32,9 +32,9 @@ def command(
 ) -> None:
     """Show how many fires are due when: a histogram, the busiest minutes, and schedules that need a look.
 
-    Those are the schedules that never fire, and those that a clock change within a year makes skip a fire or fire
-    twice. Without --from the span begins with the current hour. An @every in files is shown as if it were applied at
-    the beginning of the span.
+    Schedules need a look if they never fire, or if a clock change within a year makes them skip a fire or fire twice.
+    Without --from the span begins with the current hour. An @every in files is shown as if it were applied at the
+    beginning of the span.
 
     \b
     Examples:

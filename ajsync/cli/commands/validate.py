@@ -19,7 +19,7 @@ from ajsync.errors import ConfigurationError, Problem
 @click.command()
 @owned_files_options
 @all_environments_option
-@format_option("text", "json", "yaml", "github", help="For people, machines, or with a workflow's annotations too.")
+@format_option("text", "json", "yaml", "github", help="For people, for machines, or as a workflow's annotations too.")
 def command(scope: Scope, all_environments: bool, style: str) -> None:
     """Check ajsync.yaml and every schedules file, without a server.
 

@@ -1,4 +1,4 @@
-"""`ajsync view`: show one schedule of the bucket, or those that are selected."""
+"""`ajsync view`: show one schedule of the bucket, or the selected ones."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from ajsync.cli.output.data import output_option, show
 def command(
     name: str | None, selectors: Selectors, scope: Scope, show_payload: bool, zone: tzinfo | None, output: str
 ) -> None:
-    """Show one schedule of the bucket, or those that are selected: when each fires next and who owns it.
+    """Show one schedule of the bucket, or the selected ones: when each fires next and who owns it.
 
-    Of a paused schedule it shows until when, by whom and why.
+    For a paused schedule it also shows until when it is paused, by whom and why.
 
     \b
     Examples:

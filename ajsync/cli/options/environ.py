@@ -15,7 +15,7 @@ VARIABLES = {
     "context": "AJSYNC_CONTEXT",
     "server": "AJSYNC_SERVER",
 }
-"""The variables that stand in for options, by the names of those."""
+"""The variables that stand in for options, by the names of the options."""
 _WAYS = ("context", "server")
 """The options that name a server, of which one is enough."""
 
@@ -36,10 +36,10 @@ def _source(parameter: str) -> ParameterSource | None:
 
 
 class WayOption(click.Option):
-    """`--context` or `--server`, whose variable does not count where an option names the other or the same."""
+    """`--context` or `--server`, whose variable is ignored if an option names either of them."""
 
     def resolve_envvar_value(self, ctx: click.Context) -> Any:
-        """Read the variable; click has read the options of the command line before."""
+        """Read the variable; click has already read the options of the command line."""
         others = [ctx.get_parameter_source(name) for name in _WAYS if name != self.name]
         if OUTER_CONTEXT in ctx.meta or ParameterSource.COMMANDLINE in others:
             return None

@@ -1,4 +1,5 @@
-"""`--report FORMAT=FILE`: what a command shows, in another format and in a file, from the same look at the bucket."""
+"""`--report FORMAT=FILE`: what a command shows, written in another format to a file, from the same look at the
+bucket."""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ class _ReportType(click.ParamType[Report]):
         self.formats = formats
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Report:
-        """Take a format and a file apart."""
+        """Split the text into a format and a file."""
         style, _, name = str(value).partition("=")
         if style not in self.formats:
             self.fail(f"the format must be one of {', '.join(self.formats)}, as in {self.formats[0]}=FILE", param, ctx)
@@ -44,5 +45,5 @@ def report_option(*formats: str) -> Callable[[F], F]:
         type=_ReportType(formats),
         multiple=True,
         metavar="FORMAT=FILE",
-        help=f"Write it to a file too, as {', '.join(formats[:-1])} or {formats[-1]}; can be repeated.",
+        help=f"Also write it to a file, as {', '.join(formats[:-1])} or {formats[-1]}; can be repeated.",
     )

@@ -21,7 +21,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _VERBOSITY = {
     "quiet": "Print nothing on standard error but errors.",
     "verbose": "Log each step on standard error.",
-    "debug": "Log every request too, and show a traceback for an unexpected error.",
+    "debug": "Also log every request, and show a traceback for an unexpected error.",
     "no_pager": "Never show a long list with $PAGER.",
 }
 
@@ -45,7 +45,7 @@ def _grouped(kind: Callable[..., Any], into: str, *options: Callable[[F], F]) ->
 
 
 def _suggested(what: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
-    """Let a function of `suggest` complete a value; the module is imported once a shell asks."""
+    """Let a function of `suggest` complete a value; the module is imported only when a shell asks."""
 
     def suggestion(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
         from ajsync.cli.options import suggest
@@ -83,7 +83,8 @@ _FILES_OPTIONS = (config_option, environment_option, var_option)
 _OWNER_OPTION = click.option(
     "--owner", "expected_owner", metavar="NAME", help="End with 3 unless the files belong to this owner."
 )
-"""For the commands that read the files: a pull request can change the files, but not the way a command is called."""
+"""For the commands that read the files, because a pull request can change the files, but not how a command is
+called."""
 all_environments_option = click.option(
     "--all-environments", is_flag=True, help="Run once for each environment, and end with the worst exit code."
 )
@@ -135,19 +136,19 @@ server_options = _grouped(Scope, "scope", *_SERVER_OPTIONS)
 
 
 class _NotEmpty(click.ParamType[str]):
-    """A text that is not empty: an empty one is most likely a variable of a script that is not set."""
+    """A text that is not empty, because an empty one is most likely an unset variable of a script."""
 
     name = "text"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Check the text."""
         if not str(value).strip():
-            self.fail("it is empty. Is a variable not set?", param, ctx)
+            self.fail("it is empty. Is a variable unset?", param, ctx)
         return str(value)
 
 
 class _LabelText(_NotEmpty):
-    """What a label has to be like."""
+    """A condition on labels."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Check the text."""
@@ -192,7 +193,7 @@ selection_options = _grouped(
     _MINE,
 )
 project_selection_options = _grouped(Selectors, "selectors", *_SELECTORS, _MINE)
-"""The same for commands whose --owner says whom the files must belong to."""
+"""The selectors for commands whose --owner says which owner the files must have."""
 
 gate_options = _grouped(
     Opened,
@@ -205,8 +206,8 @@ gate_options = _grouped(
         metavar="N",
         help="Let up to N deletes pass, whatever 'safety' says.",
     ),
-    click.option("--allow-empty", is_flag=True, help="Let files without a schedule delete all that the owner has."),
-    click.option("--allow-older", is_flag=True, help="Let an older commit go over the newer one that was applied."),
+    click.option("--allow-empty", is_flag=True, help="Let files without a schedule delete all schedules of the owner."),
+    click.option("--allow-older", is_flag=True, help="Let an older commit replace the newer one that was applied."),
 )
 
 timezone_option = click.option(
@@ -222,7 +223,7 @@ detail_options = _grouped(
     "detail",
     show_payload_option,
     timezone_option,
-    click.option("--full", is_flag=True, help="Show every change on a terminal, too, and not only some of very many."),
+    click.option("--full", is_flag=True, help="Show every change on a terminal, even if there are very many."),
 )
 
 signing_options = (
@@ -240,18 +241,18 @@ scheduler_options = _grouped(
     click.option(
         "--monitor",
         metavar="[HOST:]PORT",
-        help="Serve metrics, health and a status page there; a bare port is on loopback, the host * everywhere.",
+        help="Serve metrics, health and a status page there; a bare port means loopback, the host * every interface.",
     ),
     click.option(
         "--monitor-host",
         multiple=True,
         metavar="NAME",
-        help="Let the monitor answer to this host name too, such as that of a proxy in front of it.",
+        help="Let the monitor also answer to this host name, such as that of a proxy in front of it.",
     ),
     click.option(
         "--metrics-per-schedule",
         is_flag=True,
-        help="Let the metrics say of each schedule when it succeeded last, its last outcome and its next fire.",
+        help="Show each schedule's last success, last outcome and next fire in the metrics.",
     ),
     click.option(
         "--takeover-after",
@@ -269,7 +270,7 @@ scheduler_options = _grouped(
         "--catchup-window",
         type=Duration(),
         default=3600.0,
-        help="How far catch-up looks back where a schedule does not say so itself. [default: 1h]",
+        help="How far catch-up looks back for schedules that do not say so themselves. [default: 1h]",
     ),
     *signing_options,
 )
@@ -294,7 +295,7 @@ def verbosity_options(known: Collection[str] = (), *, hidden: bool = False) -> I
 
 
 def _keep_verbosity(ctx: click.Context, param: click.Parameter, given: bool) -> None:
-    if not given or ctx.resilient_parsing:  # a shell that completes a command does not want its logs
+    if not given or ctx.resilient_parsing:  # completion in a shell must print no logs
         return
     setattr(verbosity, param.name or "", True)
     if verbosity.quiet and (verbosity.verbose or verbosity.debug):

@@ -1,6 +1,6 @@
 """What a shell offers when TAB is pressed: names of schedules, contexts and environments.
 
-A server that does not answer soon offers nothing. Errors are not shown, since a prompt has no place for them.
+If the server does not answer soon, nothing is offered. Errors are not shown, because a prompt has no place for them.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import click
 from ajsync.cli.options.values import Scope
 
 _SECONDS = 1.0
-"""How long anything with a server may take before the user gets the prompt back."""
+"""How long asking a server may take before the user gets the prompt back."""
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
-"""Names that are nothing else to a shell or a command: a `$(...)` that others wrote would be run."""
+"""Names without a special meaning to a shell or a command: a `$(...)` that others wrote would be run."""
 
 
 def contexts(ctx: click.Context) -> list[str]:
@@ -37,7 +37,8 @@ def environments(ctx: click.Context) -> list[str]:
 
 
 def schedules(ctx: click.Context) -> list[str]:
-    """Return the schedules of the files if the command looks at those, else of the bucket if they arrive in time."""
+    """Return the schedules of the files if the command looks at those, else those of the bucket if they arrive in
+    time."""
     if ctx.params.get("from_files"):
         from ajsync.cli.project import load
 
@@ -53,7 +54,7 @@ def schedules(ctx: click.Context) -> list[str]:
         with suppress(Exception):
             found.extend(sorted(on_bucket(scope, context, lambda bucket: bucket.names())))
 
-    # A thread can be abandoned, even while it resolves the name of a host.
+    # A thread can be abandoned even while it resolves the name of a host.
     thread = Thread(target=work, daemon=True)
     thread.start()
     thread.join(_SECONDS)
@@ -61,7 +62,7 @@ def schedules(ctx: click.Context) -> list[str]:
 
 
 def further_schedules(ctx: click.Context) -> list[str]:
-    """Return the schedules that are not yet among the names that the command was given."""
+    """Return the schedules that are not among the given names yet."""
     given = ctx.params.get("names") or ()
     return [name for name in schedules(ctx) if name not in given]
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _YEARS = range(1970, 2262)
-"""Those that fit into nanoseconds as Go counts them."""
+"""The years that fit into nanoseconds as Go counts them."""
 
 
 class Duration(click.ParamType[float]):
@@ -58,7 +58,7 @@ class Zone(click.ParamType[tzinfo]):
 
         from click.shell_completion import CompletionItem
 
-        names = sorted(available_timezones() - {"localtime"})  # a file of some machines, not a zone
+        names = sorted(available_timezones() - {"localtime"})  # a file on some machines, not a zone
         return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
@@ -68,7 +68,8 @@ from_option = click.option(
 
 
 def read_start(text: str | None, zone: tzinfo | None) -> datetime:
-    """Read the aware instant of `--from`: a date is its first instant in `zone`, or in UTC; without it, now."""
+    """Read the aware instant of `--from`, which is now by default; a date means its first instant in `zone`, or in
+    UTC."""
     return datetime.now(UTC) if text is None else read_instant(text, zone, "--from")
 
 
@@ -90,9 +91,9 @@ def read_instant(text: str, zone: tzinfo | None, option: str, *, days_later: int
 
 
 def read_past(start: str, end: str | None, zone: tzinfo | None, now: int) -> tuple[int, int]:
-    """Read the first and the last instant of `--from` and `--to`, in nanoseconds since 1970; without `--to`, now.
+    """Read the instants of `--from` and `--to`, in nanoseconds since 1970; without `--to` the last one is now.
 
-    A date is the whole day in `zone`, or in UTC; of today, as much as has passed.
+    A date means the whole day in `zone`, or in UTC, and today only the part that has passed.
     """
     from ajsync.timestamp import to_nanoseconds
 
@@ -100,7 +101,7 @@ def read_past(start: str, end: str | None, zone: tzinfo | None, now: int) -> tup
     if end is not None:
         begin = to_nanoseconds(read_instant(end, zone, "--to"))
         if begin > now:
-            raise UsageError("--to is in the future; what is due then is left to the scheduler.")
+            raise UsageError("--to is in the future; fires that are due then are the scheduler's.")
         if _DATE.fullmatch(end):
             last = min(to_nanoseconds(read_instant(end, zone, "--to", days_later=1)) - 1, now)
         else:

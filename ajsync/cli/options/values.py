@@ -1,4 +1,4 @@
-"""What the options that several commands share say: which project, which server, how to fire."""
+"""The values of options that several commands share: which project, which server, how to fire."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ class Scope:
     config: Path | None = None
     environment: str | None = None
     expected_owner: str | None = None
-    """The owner that the files must have, as said by the caller, who may not be the one who writes them."""
+    """The owner that the files must have according to the caller, who may not be their author."""
     context: str | None = None
     server: str | None = None
     timeout: float = 5.0
     """Seconds that connecting may take."""
     variables: Mapping[str, str] = field(default_factory=dict)
-    """The variables that are given beside the files, as they were typed."""
+    """The variables that are given in addition to the files, as they were typed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selectors:
-    """Which schedules a command is about, as its options say it."""
+    """Which schedules a command is about, as its options say."""
 
     name_patterns: tuple[str, ...] = ()
     label_tests: tuple[str, ...] = ()
     of_queue: str | None = None
     of_owner: str | None = None
     mine: bool = False
-    """Those of the project's owner."""
+    """Whether to select the schedules of the project's owner."""
 
     @property
     def given(self) -> bool:
-        """Whether there is any of these options."""
+        """Whether any of these options is given."""
         return self != ALL
 
 
@@ -46,11 +46,11 @@ ALL = Selectors()
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """How much of a plan is shown to people."""
+    """How much of a plan to show to people."""
 
     show_payload: bool = False
     full: bool = False
-    """Every change on a terminal too, however many there are."""
+    """Whether to show every change on a terminal, however many there are."""
     zone: tzinfo | None = None
     """The zone of times, if it is not that of the project."""
 

@@ -46,5 +46,5 @@ var_option = click.option(
     multiple=True,
     callback=_by_name,
     metavar="NAME=VALUE",
-    help="A variable of the files, over that of the environment; can be repeated.",
+    help="A variable of the files, which overrides that of the environment; can be repeated.",
 )

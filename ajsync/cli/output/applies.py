@@ -1,4 +1,4 @@
-"""The record of applies, and of what was done by hand, as a table."""
+"""The record of applies and of manual actions, as a table."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NAMES_SHOWN = 3
 
 
 def applies_table(applies: Sequence[OwnedLine], owner: str | None, zone: tzinfo) -> list[str]:
-    """Lay out applies, the newest first; with their owners if they are of all (`owner` is None)."""
+    """Lay out applies, the newest first; with their owners if `owner` is None."""
     if not applies:
         return [f"No apply of {visible(owner)} is recorded" if owner else "No apply is recorded"]
     columns = [column for column in APPLY_COLUMNS if owner is None or column.title != _OWNER]

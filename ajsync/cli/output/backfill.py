@@ -24,7 +24,7 @@ BACKFILL_COLUMNS = (
     Column("Missing", 2, right=True),
 )
 _REASONS = 5
-"""How many of the refused tasks are named."""
+"""How many refused tasks are named."""
 
 
 def backfill_table(dues: Sequence[PastDue], missing: Sequence[MissingTask], zone: tzinfo) -> list[str]:
@@ -42,7 +42,7 @@ def backfill_table(dues: Sequence[PastDue], missing: Sequence[MissingTask], zone
 def backfill_document(
     dues: Sequence[PastDue], missing: Sequence[MissingTask], result: Backfilled | None, zone: tzinfo | None
 ) -> dict[str, object]:
-    """Describe the same, and what was made; `result` is None if nothing was to be made."""
+    """Describe the same, and what was made; `result` is None if there was nothing to make."""
     lacking: dict[str, list[PastDue]] = {}
     for each in missing:
         lacking.setdefault(each.past.task.name, []).append(each.past)
@@ -70,7 +70,7 @@ def conclude_backfill(dues: Sequence[PastDue], missing: Sequence[MissingTask], r
         if not missing:
             conclude("Nothing is missing." if dues else "Nothing was due then.")
         return
-    meanwhile = f" {counted(result.exist, 'other')} came into being meanwhile." if result.exist else ""
+    meanwhile = f" {counted(result.exist, 'other')} appeared in the meantime." if result.exist else ""
     if result.made or meanwhile:
         conclude(f"Made {counted(result.made, 'task')}.{meanwhile}")
 

@@ -1,12 +1,12 @@
-"""A guard for standard output and standard error: no text of others becomes a command to a build machine.
+"""A guard for standard output and standard error: no text of others can become a command to a build machine.
 
 GitHub's runner takes a line that begins with `::` for a command, even after spaces, and ends a line at a carriage
 return too. It and Azure's look for `##[…]`, Azure's and TeamCity's for `##word[…]`, anywhere in a line. GitLab's folds
-the text between markers that have control characters in them. Such a text can come from the name of a file, a key, a
-schedule or an option, or from an error of a library that quotes one, so the guard sees all output.
+the text between markers that contain control characters. Such text can come from the name of a file, a key, a schedule
+or an option, or from an error of a library that quotes one, so the guard sees all output.
 
-It is always on, because the output of a container can reach a build machine that the container does not know of. What
-it writes instead has the same meaning in JSON and in YAML's double quotes.
+It is always on, because the output of a container can reach a build machine that the container does not know of. Its
+replacements mean the same in JSON and in YAML's double quotes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _UNSEEN = re.compile(rf"[\s{_INVISIBLE}{_BYTE}]")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _WORD = re.compile(rf"##[\w{_BYTE}]*$")
 _KEPT = 40
-"""Characters of a long line that can be the beginning of a command."""
+"""How many characters at the end of a long line can be the beginning of a command."""
 
 
 class _Guard:
@@ -46,11 +46,11 @@ class _Guard:
         self._line = ""
 
     def checked(self, text: str) -> str:
-        if not (self.controls or text.replace("\n", "").isprintable()):  # which nearly all is, and found at once
+        if not (self.controls or text.replace("\n", "").isprintable()):  # a quick check that nearly all text passes
             text = _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
-        # The part of the line that is written already holds no command, so only the new part changes.
+        # The part of the line that is already written holds no command, so only the new part changes.
         whole = self._line + text
-        # By lines: a command does not go beyond one, and among the lines of a long plan few can hold any.
+        # Line by line, because a command does not span lines, and few lines of a long plan can hold one.
         lines = whole.split("\n")
         for number, line in enumerate(lines):
             if "::" in line or "##" in line or (not line.isascii() and ("\r" in line or _LEAD.match(line))):
@@ -66,7 +66,7 @@ class _Guard:
 
 
 def _beginning(line: str) -> str:
-    """Return a line, or a short one that can become the same commands."""
+    """Return a line, or a shorter one that can become the same commands."""
     if len(line) <= _KEPT:
         return line
     if _WORD.search(line):
@@ -75,7 +75,7 @@ def _beginning(line: str) -> str:
 
 
 class _GuardedBytes:
-    """The bytes below a stream, to which click writes directly if it does not trust an encoding."""
+    """The binary stream below a text stream, to which click writes directly if it does not trust an encoding."""
 
     def __init__(self, stream: Any, guard: _Guard) -> None:
         self._stream = stream
@@ -105,7 +105,7 @@ class _GuardedStream:
         if not isinstance(text, str):
             raise TypeError(
                 f"a stream of text takes no {type(text).__name__}"
-            )  # click finds out in this way whether a stream takes text
+            )  # this is how click finds out whether a stream takes text
         self._stream.write(self.guard.checked(text))
         return len(text)
 
@@ -118,7 +118,7 @@ class _GuardedStream:
 
 
 def guard_output() -> None:
-    """Guard all that this process prints from now on."""
+    """Guard everything that this process prints from now on."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is not None and not isinstance(stream, _GuardedStream):

@@ -1,4 +1,4 @@
-"""Bars and levels of characters, which show numbers at a glance."""
+"""Bars and levels made of characters, which show numbers at a glance."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ASCII_LEVELS = " .:-=+*#%@"
 
 
 def bar(number: int, most: int, columns: int, *, blocks: bool) -> str:
-    """Draw a bar for a number up to `most`, which takes `columns` columns; only zero looks like nothing."""
+    """Draw a bar for a number; `most` takes up `columns` columns, and only zero looks like nothing."""
     if not number:
         return ""
     if not blocks:
@@ -23,7 +23,7 @@ def bar(number: int, most: int, columns: int, *, blocks: bool) -> str:
 
 
 def levels(numbers: Sequence[int], *, blocks: bool) -> str:
-    """Draw a character for each number, the taller the larger; only zero looks like nothing."""
+    """Draw a character for each number, taller for larger ones; only zero looks like nothing."""
     marks = _LEVELS if blocks else _ASCII_LEVELS
     most = max(numbers, default=0) or 1
     return "".join(marks[-(-number * (len(marks) - 1) // most)] for number in numbers)

@@ -1,7 +1,7 @@
-"""The columns of a table: which of them a terminal has room for, and how wide each is there.
+"""The columns of a table: which of them fit on a terminal, and how wide each one is.
 
-A column has a rank, which says how important it is. Where not all fit, the texts of those that may be shortened give
-way first, down to the least that is of use; then whole columns are left out, the least important first.
+A column has a rank, which says how important it is. If not all columns fit, texts that may be shortened are shortened
+first, down to their least useful width; then whole columns are left out, the least important first.
 """
 
 from __future__ import annotations
@@ -12,36 +12,36 @@ from dataclasses import dataclass
 from ajsync.fitting import Keep
 
 NAME = 16
-"""Columns down to which a name may be shortened: its beginning and its end tell most of them apart."""
+"""The columns to which a name may be shortened: the beginning and the end distinguish most names."""
 _NARROW = 8
-"""The same for the most important column, where otherwise it would stand alone."""
+"""The same for the most important column where it would otherwise be the only one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """How a column of a table looks."""
+    """The layout of a column of a table."""
 
     title: str
     rank: int
     """How important it is among the columns of its table: 1 is never left out, and the highest goes first."""
     least: int | None = None
-    """Columns of the terminal down to which its texts may be shortened; None if that would make them useless."""
+    """The columns of the terminal to which its texts may be shortened; None if that would make them useless."""
     keep: Keep = "start"
-    """What is left of a text that is shortened."""
+    """Which part of a shortened text is kept."""
     right: bool = False
     """Whether it is right-aligned, as numbers are."""
     times: bool = False
-    """Whether it holds times, whose zone the title of the most important such column names."""
+    """Whether it holds times; the title of the most important such column names their zone."""
 
 
 def fitted(
     columns: Sequence[Column], whole: Mapping[int, int], width: int | None, *, gap: int, edges: int = 0
 ) -> dict[int, int]:
-    """Choose how wide the columns are, by index; those that are left out are missing.
+    """Choose the widths of the columns, by index; columns that are left out are missing.
 
-    `whole` has the width that each wants, of those that have content. A table takes `gap` columns of the terminal
-    between two of its columns and `edges` besides. What room there is goes to the narrowest of the shortened ones, so
-    that a long text in one does not empty the others. Nothing fits into less than `edges` and one column.
+    `whole` has the wanted width of each column that has content. A table takes `gap` columns of the terminal between
+    two of its columns, and `edges` around them. Spare room goes to the narrowest of the shortened columns, so that a
+    long text in one does not empty the others. Nothing fits into less than `edges` and one column.
     """
     if width is None:
         return dict(whole)
@@ -63,7 +63,7 @@ def fitted(
 
 
 def titles(columns: Sequence[Column], shown: Mapping[int, object], zone: str) -> list[str]:
-    """The titles of all columns; the most important one of times that is in `shown` names their `zone`, if any."""
+    """The titles of all columns; the most important column of times in `shown` names the `zone`, if any."""
     times = [index for index in shown if columns[index].times] if zone else []
     first = min(times, key=lambda index: columns[index].rank, default=None)
     return [f"{column.title} ({zone})" if index == first else column.title for index, column in enumerate(columns)]

@@ -1,4 +1,4 @@
-"""How the data of a command are shown: a table for people, or the same document as JSON or YAML for machines.
+"""Shows the data of a command: as a table for people, or as a document in JSON or YAML for machines.
 
 A table that is too long for the terminal is shown through $PAGER, as git does.
 """
@@ -33,7 +33,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 def output_option(what: str, *short: str) -> Callable[[F], F]:
     """Give a command the argument `output`: `table`, `json` or `yaml`.
 
-    `what` describes the document; `short` are more names of --json, which is how the Go tool spells `-o json`.
+    `what` describes the document; `short` has further names of --json, which is how the Go tool spells `-o json`.
     """
 
     def decorate(function: F) -> F:
@@ -71,7 +71,7 @@ def change_format_option(markdown: str) -> Callable[[F], F]:
 
 
 class _Format(click.Choice[str]):
-    """A choice in which `table` is another name of the first format, which is for people."""
+    """A choice in which `table` is another name for the first format, the one for people."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Choose the format."""
@@ -95,7 +95,7 @@ def encoded(output: str, document: Any) -> str:
         return text
     from ajsync.config.emit import emit_compact
 
-    return emit_compact(loads(text))  # JSON has replaced tuples and subclasses by the plain kinds
+    return emit_compact(loads(text))  # JSON has replaced tuples and subclasses with plain types
 
 
 def echo_data(text: str, *, nl: bool = True) -> None:
@@ -104,13 +104,13 @@ def echo_data(text: str, *, nl: bool = True) -> None:
 
 
 def check_reports(reports: Iterable[Report], *others: Path | None) -> None:
-    """See before anything is done that each report has a place of its own, apart from the other files.
+    """Check before anything is done that each report has its own file, different from the other files.
 
     Raises UsageError.
     """
     taken = {other.absolute() for other in others if other is not None}
     for report in reports:
-        why = "it is named for something else too" if report.path.absolute() in taken else _why_unfit(report.path)
+        why = "it is also named for something else" if report.path.absolute() in taken else _why_unfit(report.path)
         if why:
             raise UsageError(f"The report cannot be written to {visible(str(report.path))}: {why}.")
         taken.add(report.path.absolute())
@@ -126,7 +126,7 @@ def _why_unfit(path: Path) -> str:
         return str(error.strerror)
     if stat.S_ISLNK(mode):
         return "it is a symbolic link, and nothing is written through one"
-    if not stat.S_ISREG(mode):  # it would be replaced, even /dev/null
+    if not stat.S_ISREG(mode):  # it would be replaced, even if it is /dev/null
         return "it is not a regular file"
     if not path.parent.is_dir():
         return "there is no such folder"
@@ -134,9 +134,9 @@ def _why_unfit(path: Path) -> str:
 
 
 def write_report(path: Path, text: str) -> None:
-    """Write what a command shows to a file in UTF-8, with mode 0600 since it may hold payloads; it is there as a whole.
+    """Write what a command shows to a file in UTF-8, all or nothing, with mode 0600 because it may hold payloads.
 
-    Raises WriteError if it cannot be written, also because it is a link.
+    Raises WriteError if it cannot be written, for example because it is a link.
     """
     try:
         write_private(path, f"{text}\n".encode(errors="backslashreplace"))
@@ -145,7 +145,7 @@ def write_report(path: Path, text: str) -> None:
 
 
 def _chosen(ctx: click.Context, _param: click.Parameter, output: str | None, default: str = "table") -> str:
-    if ctx.params.pop("as_json"):  # it is eager, so it is here before --output
+    if ctx.params.pop("as_json"):  # it is eager, so it is processed before --output
         if output not in (None, "json"):
             raise click.UsageError(f"--json means -o json: it cannot be combined with -o {output}.", ctx)
         return "json"
@@ -163,8 +163,8 @@ def page(lines: Iterable[str]) -> None:
 
 
 def _too_low(lines: Sequence[str]) -> bool:
-    """Whether there is a person at a terminal that cannot show these lines and the prompt below them."""
-    # Without a terminal to type on, as in some CI jobs, the pager could not be left.
+    """Whether a person sits at a terminal that is too low for these lines and the prompt below them."""
+    # Without a terminal to type on, as in some CI jobs, the user could not leave the pager.
     if verbosity.no_pager or not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
         return False
     width, height = shutil.get_terminal_size()
@@ -182,14 +182,15 @@ def _shown_by_pager(text: str) -> bool:
     environment = dict(os.environ)
     if os.path.basename(command[0]) == "less":  # noqa: PTH119 - a word of a command line
         if "LESS" in environment:
-            command.append("-R")  # colours, whatever else the user likes
+            command.append("-R")  # for colours, whatever other options the user has set
         else:
             environment["LESS"] = "FRX"  # as git does: end at once if all fits, and leave the text on the screen
     try:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, env=environment)
     except OSError:
         return False
-    # Ctrl-C belongs to the pager while it runs. Ignored only from here on, so that the pager does not inherit that.
+    # Ctrl-C belongs to the pager while it runs. It is ignored only from here on, so that the pager does not inherit
+    # that.
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         process.communicate(text.encode(errors="backslashreplace") + b"\n")  # leaving before the end is not an error

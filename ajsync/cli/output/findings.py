@@ -1,4 +1,4 @@
-"""What lint has found: for people, as a document, and as annotations of a GitHub workflow."""
+"""The findings of lint: for people, as a document, and as annotations of a GitHub workflow."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from ajsync.text import Paint, counted, one_line, visible
 
 _STYLES = {"error": "alarm", "warning": "update", "notice": "adopt"}
 _MOST_OF_RULE = 10
-"""Lines for people about one rule; the document has all."""
+"""How many lines people get about one rule; the document has all."""
 _INDENT = "    "
 _LEAST_WIDTH = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Linted:
-    """Schedules that were looked at, and what was found."""
+    """The schedules that were looked at, and the findings."""
 
     schedules: int
     findings: Sequence[Finding]
@@ -51,7 +51,7 @@ def _print_text(linted: Linted) -> None:
     shown: Counter[str] = Counter()
     for finding in linted.findings:
         shown[finding.rule] += 1
-        # Where one rule is all there is, all that it found is wanted.
+        # Where findings come from a single rule, the user wants to see all of them.
         if len(of_rule) == 1 or of_rule[finding.rule] <= _MOST_OF_RULE or shown[finding.rule] < _MOST_OF_RULE:
             click.echo(_line(finding, linted.locations.get(finding.name), paint), color=True)
     for rule, severity in dict.fromkeys((finding.rule, finding.severity) for finding in linted.findings):
@@ -63,7 +63,7 @@ def _print_text(linted: Linted) -> None:
 
 
 def _line(finding: Finding, location: Location | None, paint: Paint) -> str:
-    """One finding: on one line, as editors read it, or for a terminal in lines that fit."""
+    """One finding: on one line, as editors read it, or in lines that fit the terminal."""
     place = paint("faint", f"{visible(str(location))}: ") if location else ""
     severity = paint(_STYLES[finding.severity], finding.severity)
     name = paint("strong", visible(finding.shown_names))
@@ -85,7 +85,7 @@ def _summary(linted: Linted) -> dict[str, int]:
 
 
 def document(linted: Linted) -> dict[str, Any]:
-    """What programs get of the findings."""
+    """The findings for programs."""
     return {
         "schedules": linted.schedules,
         "summary": _summary(linted),

@@ -34,7 +34,7 @@ HISTORY_COLUMNS = (
     Column("Task", 4),
     Column("Last error", 6),
 )
-"""The last one is for a pipe, in which one line holds all of a fire."""
+"""The last column is for a pipe, in which one line holds everything about a fire."""
 _STATES = {"new": "update", "active": "update", "retry": "update", "blocked": "update", "complete": "create"}
 """The style of each state of a task that is not a failure."""
 
@@ -42,7 +42,7 @@ _STATES = {"new": "update", "active": "update", "retry": "update", "blocked": "u
 def next_table(found: Sequence[NextFires], now: datetime | None, zone: tzinfo) -> Iterator[str]:
     """Lay out the next fires in their order, and below them the schedules that have none.
 
-    Without `now` it is left out in how much time they are.
+    Without `now` the table does not say how far away they are.
     """
     fires = sorted((due, each.task.name, number) for number, each in enumerate(found) for due in each.dues)
     if fires:
@@ -88,7 +88,7 @@ def _next_zone(each: NextFires) -> tzinfo:
 
 
 def _reason(each: NextFires) -> str:
-    """Why it has no dues; empty if it has some."""
+    """Why it has no due instants; empty if it has some."""
     return each.reason if each.timetable else f"not valid: {each.reason}"
 
 
@@ -158,7 +158,7 @@ def _past_row(fire: PastFire, due: str, piped: bool) -> Row:
         row: tuple[str | Cell, ...] = (due, lateness, state, str(fire.tries), fire.task_id)
     else:
         row = (due, lateness, Cell("skipped", "update") if fire.skipped_for else Cell("no task", "faint"), "", "")
-    # In a pipe one line holds all of a fire.
+    # In a pipe one line holds everything about a fire.
     return (*row, visible(fire.last_error) if fire.last_error else "") if piped else row
 
 

@@ -1,4 +1,4 @@
-"""What asyncjobs keeps on the server, who leads and which schedulers there are: as tables, and as a document."""
+"""The stores of asyncjobs on the server, who leads and which schedulers exist: as tables, and as a document."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _times(found: Information, zone: tzinfo) -> TimeFormat:
 
 
 def _leadership(found: Information) -> Iterator[str]:
-    """Say who leads, as the election's key has it, and what is amiss with the schedulers."""
+    """Say who leads, according to the election's key, and what is wrong with the schedulers."""
     presence = found.presence
     leader = found.leaders.get(SCHEDULER_ELECTION)
     answers = presence.count("leader") > 0
@@ -84,12 +84,12 @@ def _leadership(found: Information) -> Iterator[str]:
     if leader is None:
         yield from told("No scheduler leads, so nothing fires. To do: ajsync scheduler", "alarm")
     elif found.leader_is_go:
-        yield from told(f"The Go scheduler {name} leads. Which others of Go there are cannot be seen.")
+        yield from told(f"The Go scheduler {name} leads. Other Go schedulers cannot be seen.")
     elif answers or presence.trouble:
         yield from told(f"The scheduler {name} leads.")
     else:
         why = "it is of an older release, may not be seen, or has just ended"
-        yield from told(f"The scheduler {name} leads, as the election says, and does not answer: {why}.", "update")
+        yield from told(f"The scheduler {name} leads according to the election, but does not answer: {why}.", "update")
     if presence.trouble:
         yield from told(f"The other schedulers are not known. {one_line(presence.trouble)}", "update")
     elif presence.lacks_stand_by:
@@ -97,7 +97,7 @@ def _leadership(found: Information) -> Iterator[str]:
     for each in presence.namesakes:
         yield from told(f"Several schedulers are named {visible(each)}. Each needs a name of its own.", "update")
     if presence.more:
-        yield from told(f"{counted(presence.more, 'further answer')} came, and they are not shown.", "update")
+        yield from told(f"{counted(presence.more, 'further answer')} came, but are not shown.", "update")
 
 
 def _block(columns: Sequence[Column], rows: Iterable[Row], zone: tzinfo) -> Iterator[str]:

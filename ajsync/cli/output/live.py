@@ -1,4 +1,4 @@
-"""What happens to the work of schedules, a line each: for people, or an object each for programs."""
+"""What happens to the work of schedules, one line each: as text for people, or as objects for programs."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from ajsync.text import counted, moment, span, visible
 from ajsync.timestamp import NANOSECONDS, to_datetime
 
 _GAP = "  "
-_OPEN: tuple[str, Tone, str] = ("open", "warn", "It is not stored, or not in its queue, and is tried again.")
-_MISSED: tuple[str, Tone, str] = ("missed", "bad", "No task was made, and the leader does not try any more.")
+_OPEN: tuple[str, Tone, str] = ("open", "warn", "It is not stored, or not in its queue, and will be tried again.")
+_MISSED: tuple[str, Tone, str] = ("missed", "bad", "No task was made, and the leader has given up.")
 
 
 @dataclass(frozen=True, slots=True)
 class _LiveColumn:
     title: str
     width: int
-    """Of a terminal; what is longer is shortened. In a pipe it is the least width."""
+    """In columns of a terminal; longer text is shortened. In a pipe it is the least width."""
     least: int = 0
-    """A terminal with fewer columns than this has no place for it."""
+    """A terminal with fewer columns than this does not show it."""
     right: bool = False
     keep: Keep = "start"
-    """What is left of a text that is shortened."""
+    """Which part of a shortened text is kept."""
 
 
 _COLUMNS = (
@@ -42,9 +42,9 @@ _COLUMNS = (
     _LiveColumn("Queue", 16, least=90),
 )
 _LEAST_ERROR = 10
-"""Columns of a terminal, below which an error says nothing; `ajsync history` shows it."""
+"""In fewer columns of a terminal an error says nothing, so it is left out; `ajsync history` shows it."""
 _NARROW_NAME = 16
-"""The width of the name where there is no place for the queue."""
+"""The width of the name where there is no room for the queue."""
 
 
 class LiveLines:
@@ -130,23 +130,23 @@ class LiveLines:
 
 
 def silence_told(news: SilentNews, zone: tzinfo) -> str:
-    """Say that nothing is fired."""
+    """Say that no scheduler fires."""
     if not news.since:
         return "No scheduler of ajsync has ever fired anything."
     return f"No scheduler of ajsync has settled anything since {instant_told(news.since, zone)}."
 
 
 def not_heard_told(news: NotHeard, zone: tzinfo) -> str:
-    """Say that something may have happened that is not shown."""
+    """Say that some news may be missing."""
     since, until = (moment(to_datetime(each, zone)) for each in (news.since, news.until))
     if news.count is None:
         return (
-            f"What happened from {since} to {until} is not shown, since the connection was lost. "
+            f"What happened from {since} to {until} is not shown, because the connection was lost. "
             "'ajsync status' shows what has become of it."
         )
     were = "was" if news.count == 1 else "were"
     return (
-        f"{counted(news.count, 'event')} from {since} to {until} {were} left out: they came faster than they are read."
+        f"{counted(news.count, 'event')} from {since} to {until} {were} left out: they came faster than they were read."
     )
 
 
@@ -202,7 +202,7 @@ def _about(schedule: ScheduledTask | None) -> dict[str, object]:
 
 
 def _names(news: TaskNews) -> str:
-    """The name of the schedule; those that it may be have a question mark behind them."""
+    """The name of the schedule, with a question mark behind it if it is a guess."""
     if news.schedule is not None:
         return visible(news.schedule.name)
     first, more = visible(news.guess.names[0]), news.guess.count - 1

@@ -17,15 +17,15 @@ _ASKED_FOR = (
     "ajsync.cli.project",
     "ajsync.reconcile.apply.apply",
 )
-"""The loggers of single steps of a command; one that keeps running would repeat them again and again."""
+"""The loggers of single steps of a command; a command that keeps running would repeat their lines forever."""
 
 _LONGEST_LINE, _LONGEST_MEMBER = 4000, 1000
-"""Characters; values are cut when they are logged, and this is a second net."""
+"""The most characters; values are cut when they are logged, and this is a second safeguard."""
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
 
 class _TextFormatter(logging.Formatter):
-    """Escapes what a message quotes, so that it can neither steer a terminal nor pass for a line of ours."""
+    """Escapes what a message quotes, so that it can neither control a terminal nor pass for a line of ours."""
 
     def format(self, record: logging.LogRecord) -> str:
         quoting = copy(record)
@@ -57,7 +57,7 @@ def _cut(value: object) -> object:
 
 
 def start_logging(style: str = "text") -> None:
-    """Log to standard error as --quiet, --verbose and --debug say, else from the level INFO on.
+    """Log to standard error as --quiet, --verbose and --debug say, by default at the level INFO.
 
     `style` is `text` or `json`.
     """
@@ -70,7 +70,7 @@ def start_logging(style: str = "text") -> None:
     # `force`, because --verbose has started logging before the command could choose the style.
     logging.basicConfig(level=level, handlers=[handler], force=True)
     handler.setLevel(level)
-    for name in ("asyncio", "watchfiles"):  # they log which selector is used, and every change of a file
+    for name in ("asyncio", "watchfiles"):  # these two log which selector is used, and every change of a file
         logging.getLogger(name).setLevel(logging.WARNING)
     for name in _ASKED_FOR:
         logging.getLogger(name).setLevel(logging.NOTSET if verbosity.verbose or verbosity.debug else logging.WARNING)

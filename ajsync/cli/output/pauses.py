@@ -1,4 +1,4 @@
-"""What became of schedules that were to be paused or resumed."""
+"""The results of pausing and resuming schedules."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NAMED = 20
 
 
 def show_paused(settled: Sequence[Settled], output: str, zone: tzinfo) -> None:
-    """Print which schedules are paused now, and until when in `zone`. Raises the error of those that are not."""
+    """Print which schedules are paused now, and until when in `zone`. Raises an error if some could not be paused."""
     done = [each for each in settled if each.error is None]
     if output != "table":
         show(output, lambda: [_document(each, paused=True) for each in settled], list)
@@ -37,7 +37,7 @@ def show_paused(settled: Sequence[Settled], output: str, zone: tzinfo) -> None:
 
 
 def show_resumed(settled: Sequence[Settled], output: str) -> None:
-    """Print which schedules fire again. Raises the error of those that could not be resumed."""
+    """Print which schedules fire again. Raises an error if some could not be resumed."""
     done = [each for each in settled if each.error is None]
     if output != "table":
         show(output, lambda: [_document(each, paused=False) for each in settled], list)
@@ -71,7 +71,7 @@ def _raise_for(settled: Sequence[Settled], verb: str) -> None:
 
 
 def _document(settled: Settled, *, paused: bool) -> dict[str, Any]:
-    """Describe one schedule: its pause from now on, whether something was changed, and what went wrong."""
+    """Describe one schedule: its pause now, whether something was changed, and what went wrong."""
     pause = settled.pause if paused and settled.error is None else None
     return {
         "name": settled.name,

@@ -40,10 +40,10 @@ def print_plan(
     zone: tzinfo,
     paged: bool = False,
 ) -> None:
-    """Print a plan, and why the gates do not let it be applied, on standard output; warn of a record of no use.
+    """Print a plan on standard output, and why gates refuse it; warn of an unusable record.
 
-    On a terminal, a plan of very many changes is shortened, unless `detail` says otherwise. One that is too long for it
-    goes through the pager if it is `paged`.
+    On a terminal, a plan of very many changes is shortened, unless `detail` says otherwise. If it is still too long, it
+    goes through the pager if `paged`.
     """
     if proposal.record_problem:
         warn(proposal.record_problem)
@@ -62,7 +62,7 @@ def print_plan(
 
 
 def plan_document(proposal: Proposal, configuration: Configuration, *, detail: Detail) -> Any:
-    """What programs get of a plan; warns as `print_plan` does."""
+    """Return the plan for programs; warns as `print_plan` does."""
     if proposal.record_problem:
         warn(proposal.record_problem)
     options = _options(proposal, configuration, detail, UTC)
@@ -160,7 +160,8 @@ def print_result(plan: Plan, result: Result, *, quiet: bool = False) -> None:
 
 
 def apply_document(plan: Any, made: Plan, result: Result | None) -> dict[str, Any]:
-    """What programs get of an apply: its plan, and what became of it; `result` is None if nothing was to be applied."""
+    """Return the apply for programs: its plan, and what became of it; `result` is None if there was nothing to
+    apply."""
     outcomes = result.outcomes if result else ()
     failed = [each for each in outcomes if each.status == "failed"]
     done = [each.change for each in outcomes if each.status == "done"]

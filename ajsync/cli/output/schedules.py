@@ -1,4 +1,4 @@
-"""Schedules as `ajc` prints them, with what ajsync knows besides: one in full, or all in a table."""
+"""Schedules as `ajc` prints them, with what ajsync adds: one in full, or all in a table."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ajsync.timestamp import to_nanoseconds
 
 SCHEDULE_COLUMNS = (
     Column("Name", 1, least=NAME, keep="ends"),
-    Column("Schedule", 3, least=20, keep="end"),  # the fields are behind the zone
+    Column("Schedule", 3, least=20, keep="end"),  # the fields come after the zone
     Column("Queue", 4, least=8),
     Column("Task Type", 6, least=8),
     Column("Created", 7, times=True),
@@ -30,7 +30,7 @@ SCHEDULE_COLUMNS = (
 _LABEL = 21
 """Columns for the labels of one schedule, as `ajc` has them."""
 _MOST_DAYS = 8
-"""Days and ranges that are listed of those on which a schedule is not due."""
+"""How many of the days and ranges on which a schedule is not due are listed."""
 
 
 def schedule_lines(

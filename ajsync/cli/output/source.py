@@ -1,4 +1,4 @@
-"""The source of one schedule, as a file has it, for those who may see the schedule and not its payload."""
+"""The source of one schedule, as a file has it, for people who may see the schedule but not its payload."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ajsync.errors import InvalidError
 
 
 def source_text(task: ScheduledTask) -> str:
-    """What `ajsync export` writes of a schedule, but for its payload; a comment if a file cannot express it."""
-    from ajsync.config.export import export_yaml  # a scheduler needs it only if somebody looks at a schedule
+    """What `ajsync export` writes for a schedule, without its payload; a comment if a file cannot express it."""
+    from ajsync.config.export import export_yaml  # a scheduler needs it only when someone looks at a schedule
 
     try:
         exported = export_yaml([replace(task, payload=None)])

@@ -1,4 +1,4 @@
-"""How the schedules of a bucket do: as a table, as a document, and as a line for a monitor."""
+"""The status of the schedules of a bucket: as a table, as a document, and as a line for a monitoring system."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ STATUS_COLUMNS = (
     Column("Schedule", 1, least=NAME, keep="ends"),
     Column("Outcome", 2, least=len("queue error")),
     Column("Last due", 3, times=True),
-    Column("Next due", 4, least=len("Sun 2026-11-29 18:00:00"), times=True),  # a pause may be told there, too
+    Column("Next due", 4, least=len("Sun 2026-11-29 18:00:00"), times=True),  # it may also say that it is paused
     Column("Lateness", 5, right=True),
     Column("Tries", 6, right=True),
     Column("Before", 7, least=8),
@@ -31,13 +31,13 @@ STATUS_COLUMNS = (
     Column("Problem", 9),
     Column("To do", 10),
 )
-"""The last three are for a pipe; a terminal has them in lines of their own."""
+"""The last three columns are for a pipe; a terminal shows them in lines of their own."""
 TONE_STYLES: dict[Tone, str] = {"good": "create", "calm": "", "warn": "update", "bad": "alarm"}
 _WORDS: dict[str, str] = {"invalid": "not valid"}
-"""How a verdict is said, if not by its own word."""
+"""How a verdict is worded, if not by its own name."""
 NO_STAND_BY = "No scheduler stands by, so nothing fires once the leader ends."
 LONGEST_STATE = 20
-"""Characters; a task in the stream may have any state."""
+"""The most characters of a state, because a task in the stream may have any."""
 _LONGEST_ERROR = 300
 _NAMED = 5
 """Schedules that a line for a monitor names, and missing queues that are named."""
@@ -46,8 +46,8 @@ _NAMED = 5
 def status_lines(found: BucketStatus, shown: Sequence[ScheduleStatus], zone: tzinfo, ajc: str = "ajc") -> Iterator[str]:
     """Lay out the counts of all schedules, who leads, and a table of those that are shown.
 
-    On a terminal, what is wrong and what to do about it have lines of their own below a schedule that needs somebody.
-    `ajc` is how to call the Go tool.
+    On a terminal, lines below a schedule that needs attention say what is wrong and what to do about it. `ajc` is the
+    command that calls the Go tool.
     """
     piped = stdout_width() is None
     troubled = any(each.needs_somebody for each in found.schedules)
@@ -74,7 +74,7 @@ def status_lines(found: BucketStatus, shown: Sequence[ScheduleStatus], zone: tzi
 
 
 def _details(status: ScheduleStatus, todo: str, zone: tzinfo) -> Iterator[str]:
-    """What is wrong with a schedule that needs somebody, and what to do about it."""
+    """What is wrong with a schedule that needs attention, and what to do about it."""
     if status.needs_somebody:
         failing = _failing(status, zone)
         text = f"{failing}. {problem(status)}" if failing else problem(status)
@@ -83,7 +83,7 @@ def _details(status: ScheduleStatus, todo: str, zone: tzinfo) -> Iterator[str]:
 
 
 def summary(found: BucketStatus) -> str:
-    """Count the schedules in a sentence without an end: `412 schedules: 3 failing, 1 late, 2 paused, 406 fine`."""
+    """Count the schedules by verdict: `412 schedules: 3 failing, 1 late, 2 paused, 406 fine`."""
     parts = [f"{number:,} {_WORDS.get(verdict, verdict)}" for verdict, number in found.counts.items() if number]
     total = counted(len(found.schedules), "schedule")
     return f"{total}: {', '.join(parts)}" if parts else total
@@ -93,36 +93,35 @@ def duty_told(duty: Duty) -> str:
     """Say who fires, and whether everything is fired."""
     age = duty.watermark_age
     ago = "" if age is None else f"{span(age / NANOSECONDS)} ago"
-    if duty.late_fires:
-        ago += f", but for {counted(duty.late_fires, 'fire')}"
+    besides = f", except {counted(duty.late_fires, 'fire')}" if duty.late_fires else ""
     if duty.leader is None:
-        since = f" Everything is settled that was due until {ago}." if ago else ""
+        since = f" Everything that was due until {ago} is settled{besides}." if ago else ""
         return f"No scheduler leads, so nothing fires.{since} To do: ajsync scheduler"
     leader = visible(duty.leader)
     if duty.is_go:
         return f"The Go scheduler {leader} leads. Its tasks have random ids, so what became of them is not known."
     if age is None:
-        return f"The scheduler {leader} leads, and has not said yet up to when everything is fired."
+        return f"The scheduler {leader} leads, but has not said yet up to when everything is fired."
     if duty.is_behind:
-        return f"The scheduler {leader} leads, and is behind: everything is settled that was due until {ago}."
-    return f"The scheduler {leader} leads, and everything is settled that was due until {ago}."
+        return f"The scheduler {leader} leads, but is behind: everything that was due until {ago} is settled{besides}."
+    return f"The scheduler {leader} leads, and everything that was due until {ago} is settled{besides}."
 
 
 def tone(status: ScheduleStatus) -> Tone:
-    """How bad it is."""
+    """The tone of a schedule's verdict."""
     if status.verdict in ("invalid", "late"):
         return "bad"
     return status.outcome.tone if status.outcome and status.verdict != "paused" else "calm"
 
 
 def problem(status: ScheduleStatus) -> str:
-    """Say what is wrong with a schedule that needs somebody: on one line, whatever others wrote."""
+    """Say what is wrong with a schedule that needs attention: on one line, whatever others wrote."""
     if status.verdict == "invalid":
         return one_line(status.reason)
     if status.verdict == "late" and status.open_since:
         return "It is due, and its task is not stored."
     if status.verdict == "late" and status.unqueued_since:
-        return "Its task is stored, and is not in its queue: the queue is full, or refuses it."
+        return "Its task is stored but not in its queue: the queue is full, or refuses it."
     if status.outcome is None:
         return ""
     shown = status.failed or status.outcome.last
@@ -132,7 +131,7 @@ def problem(status: ScheduleStatus) -> str:
 
 
 def to_do(status: ScheduleStatus, duty: Duty, ajc: str = "ajc") -> str:
-    """Return the command for a schedule that needs somebody; "" for others."""
+    """Return the command for a schedule that needs attention; "" for others."""
     if not status.needs_somebody:
         return ""
     if status.verdict == "invalid":
@@ -147,7 +146,7 @@ def to_do(status: ScheduleStatus, duty: Duty, ajc: str = "ajc") -> str:
 def status_document(
     found: BucketStatus, shown: Sequence[ScheduleStatus], zone: tzinfo, ajc: str = "ajc"
 ) -> dict[str, object]:
-    """Describe how the schedules do that are shown, count all of them, and say who fires."""
+    """Describe the status of the shown schedules, count all schedules, and say who fires."""
     duty = found.duty
     age = duty.watermark_age
     return {
@@ -168,9 +167,9 @@ def status_document(
 
 
 def check_line(found: BucketStatus, *, nothing: bool = False) -> str:
-    """Describe all of it in one line as monitors of services read it: a state, a sentence, and numbers behind a `|`.
+    """Describe all of it in one line as monitoring systems read it: a state, a sentence, and numbers behind a `|`.
 
-    `nothing` is selected if the options for that fit no schedule, which may be a mistake in them.
+    `nothing` says that the options select no schedule, which may be a mistake.
     """
     parts = ["nothing to check: no schedule is selected" if nothing else summary(found)]
     if found.duty.is_trouble:
@@ -227,7 +226,7 @@ def _outcome_cell(status: ScheduleStatus) -> Cell:
 
 
 def lateness(outcome: WorkOutcome) -> str:
-    """Write how late a task was stored; once a worker has written it, only a bound is known."""
+    """Write how late a task was stored; after a worker has written it, only a bound is known."""
     if outcome.lateness is None:
         return ""
     return ("" if outcome.state == NEW else "≤ ") + span(outcome.lateness / NANOSECONDS)

@@ -1,7 +1,8 @@
-"""The standard streams and the working directory in bad shape: closed, full, in another encoding, or gone.
+"""Standard streams and a working directory in bad shape: closed, full, in another encoding, or gone.
 
-A message that cannot be printed does not make a command fail: if standard error is full the exit code tells, and the
-output of a stream that is closed, or whose reader has left, is not wanted. What cannot be encoded is spelled out.
+A message that cannot be printed does not make a command fail: if standard error is full the exit code tells enough, and
+output to a stream that is closed, or whose reader has left, is not wanted. Characters that cannot be encoded are
+spelled out.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import sys
 from typing import Any
 
 PLAIN = "ajsync.plain"
-"""The name, for `errors=`, of our handler for characters that an encoding does not have."""
+"""The name, for `errors=`, of our handler for characters that an encoding lacks."""
 _SPELLED = {
     **dict.fromkeys("─━═", "-"),
     **dict.fromkeys("│┃║", "|"),
@@ -30,10 +31,10 @@ _FAILED = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.E
 
 
 def prepare_streams() -> None:
-    """Make the streams of this process safe to write to, whatever is at their other end."""
+    """Make the streams of this process safe to write to, whatever is at the other end."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            # It takes the descriptor that the caller has closed, which is the lowest free one, before a socket does.
+            # It takes the descriptor that the caller has closed, the lowest free one, before a socket does.
             setattr(sys, name, open(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8", closefd=False))  # noqa: SIM115
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
@@ -41,7 +42,7 @@ def prepare_streams() -> None:
             stream.reconfigure(errors=PLAIN)
     if sys.stderr is sys.__stderr__ and isinstance(sys.stderr, io.TextIOWrapper):
         sys.stderr = _with_file(sys.stderr, _Forgiving, line_buffering=True)
-    # Otherwise click ends every command with 1 once the reader has left, whatever the command has done.
+    # Otherwise click ends every command with 1 when the reader has left, whatever the command has done.
     if sys.stdout is sys.__stdout__ and isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout = _with_file(sys.stdout, _Readerless, line_buffering=sys.stdout.line_buffering)
 
@@ -57,8 +58,8 @@ def in_plain_signs(text: str) -> str:
     return text.translate({ord(sign): spelled for sign, spelled in _SPELLED.items()})
 
 
-GONE = "The working directory does not exist any more: change into one that does."
-"""The error of a command that needs it."""
+GONE = "The working directory no longer exists: change to one that does."
+"""The error of a command that needs a working directory."""
 
 
 def working_folder_is_gone() -> bool:
@@ -71,7 +72,7 @@ def working_folder_is_gone() -> bool:
 
 
 def give_up_output() -> None:
-    """Keep the interpreter from trying again, when it ends, to write what standard output has not taken."""
+    """Keep the interpreter from trying again, when it ends, to write what standard output has refused."""
     file = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
     if isinstance(file, _Readerless):
         file.given_up = True
@@ -91,7 +92,7 @@ class _Forgiving(io.FileIO):
 
 
 class _Readerless(io.FileIO):
-    """A file that ignores what has no reader; a full disk remains an error."""
+    """A file that ignores a missing reader; a full disk is still an error."""
 
     given_up = False
 
@@ -108,7 +109,7 @@ def _with_file(stream: io.TextIOWrapper, kind: type[io.FileIO], *, line_bufferin
 
 
 def _plain(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Spell out what an encoding does not have: our own signs in ASCII, anything else as JSON and YAML escape it."""
+    """Spell out what an encoding lacks: our own signs in ASCII, anything else escaped as in JSON and YAML."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     from json import dumps  # few terminals need it

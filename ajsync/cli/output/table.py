@@ -1,6 +1,6 @@
-"""Tables of text: aligned columns that fit the width of a terminal, and are whole in a pipe.
+"""Tables of text: aligned columns that fit the width of a terminal, and are complete in a pipe.
 
-In a pipe a table has every column in every row, with a `-` for nothing, and columns stand two spaces apart.
+In a pipe a table has every column in every row, with a `-` for nothing, and two spaces between columns.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ class Surface:
     """The columns of a terminal; None for a pipe."""
     paint: Paint
     mark: str = "…"
-    """One character for what a text is shortened by."""
+    """The character that replaces the omitted part of a shortened text."""
 
 
 def table(columns: Sequence[Column], rows: Sequence[Row], *, zone: str = "") -> list[str]:
-    """Lay out a table for standard output: titles, then rows. `zone` is that of its times.
+    """Lay out a table for standard output: titles, then rows. `zone` is the zone of its times.
 
     On a terminal a column without content is left out.
     """
@@ -121,7 +121,7 @@ class _Grid:
             whole = {index: max(width, cells(self._titles[index])) for index, width in filled.items()}
             self._widths = fitted(columns, whole, surface.width, gap=gap, edges=edges)
             if self._widths == whole or all(whole[at] == filled[at] for at in filled if columns[at].times):
-                break  # otherwise the place of the zone has to do, without its continent
+                break  # otherwise the city of the zone has to do, without its continent
 
     @property
     def widths(self) -> list[int]:

@@ -1,4 +1,4 @@
-"""What is printed beside the data, and colour if there is a terminal that wants it."""
+"""What is printed beside the data, in colour on a terminal that wants it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from ajsync.fitting import cells, wrapped
 from ajsync.text import Paint, counted, escape, plural
 
 _USUAL_WIDTH = 80
-"""Columns of a terminal that does not tell how many it has."""
+"""The columns of a terminal that does not say how many it has."""
 _PATIENCE_SECONDS = 1.0
-"""From the beginning of some work to the bar that shows its progress."""
+"""Seconds from the beginning of some work to the bar that shows its progress."""
 
 
 @dataclass(slots=True)
@@ -27,7 +27,7 @@ class Verbosity:
     """How much this process prints, as its options say."""
 
     quiet: bool = False
-    """Nothing on standard error but errors."""
+    """Whether to print only errors on standard error."""
     verbose: bool = False
     debug: bool = False
     no_pager: bool = False
@@ -38,7 +38,7 @@ class Verbosity:
 
 
 verbosity = Verbosity()
-"""The verbosity of this process, since an error is reported after click's context has ended."""
+"""The verbosity of this process; it is global because errors are reported after click's context has ended."""
 
 
 def has_colour(stream: TextIO) -> bool:
@@ -80,7 +80,7 @@ def told(text: str, style: str = "", *, indent: int = 0) -> Iterator[str]:
 
 
 def _on_stderr(text: str, used: int = 0) -> str:
-    """Break a message into the lines that the terminal has room for, `used` columns of the first being taken."""
+    """Break a message into lines that fit the terminal; `used` columns of the first one are taken."""
     lines: list[str] = []
     for number, line in enumerate(text.split("\n")):
         indent = len(line) - len(line.lstrip(" "))
@@ -97,9 +97,8 @@ def label(text: str, style: str, message: str) -> None:
 def show_error(error: AjsyncError, *, where: str = "", told: set[Problem] | None = None) -> None:
     """Print an error on standard error, and each problem of the files on a line of its own, as editors and CI read it.
 
-    What an error quotes of files, bucket or server is escaped, so that it neither steers a terminal nor begins a line.
-    `where` says which of several runs the error ended. Problems that are in `told` are only counted; the others are
-    added to it.
+    Quotes from files, bucket or server are escaped, so that they neither control a terminal nor begin a line. `where`
+    names the one of several runs that the error ended. Problems in `told` are only counted; the others are added to it.
     """
     texts = error.problems if isinstance(error, ConfigurationError) else (error,)
     in_run = f"{where}: " if where else ""
@@ -119,7 +118,7 @@ def show_error(error: AjsyncError, *, where: str = "", told: set[Problem] | None
 
 
 def say(text: str) -> None:
-    """Print what is not an error on standard error."""
+    """Print a text that is not an error on standard error."""
     if not verbosity.quiet:
         click.echo(_on_stderr(text), err=True)
 
@@ -131,7 +130,7 @@ def warn(text: str) -> None:
 
 
 def conclude(text: str) -> None:
-    """Print on standard output what was done, in a sentence that is not data: --quiet leaves it out."""
+    """Print on standard output what was done. It is not data, so --quiet leaves it out."""
     if not verbosity.quiet:
         click.echo("\n".join(told(text)))
 
@@ -145,7 +144,7 @@ def confirm(question: str, otherwise: str) -> None:
 
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show a progress bar on a terminal, once it takes a while; yields a function to call with how many more are done.
+    """Show a progress bar on a terminal after a while; yields a function that takes how many more are done.
 
     A bar is drawn by moving the cursor, so a terminal that wants no colours gets no bar either.
     """
@@ -170,7 +169,7 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 @contextmanager
 def _bar(what: str, total: int, began: float) -> Iterator[Callable[[int], None]]:
-    from rich.console import Console  # takes a tenth of a second, in which most applies end
+    from rich.console import Console  # importing it takes a tenth of a second, longer than most applies
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

@@ -1,4 +1,4 @@
-"""A timeline as a histogram with the crowded minutes and the schedules that need a look, and as a document."""
+"""A timeline: as a histogram, with the crowded minutes and the schedules that need a look, and as a document."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from ajsync.timestamp import to_nanoseconds
 _MOST_BAR = 60
 _LEAST_BAR = 10
 _BESIDE_BAR = 36
-"""Columns of the histogram beside its bars, at the most."""
+"""The most columns of the histogram beside its bars."""
 _STEPS = (1, 3, 5)
-"""Minutes of the hour that one sign stands for: as few as the width has room for."""
+"""Minutes of the hour for one sign: as few as the width has room for."""
 _NAMES_SHOWN = 3
 _MOST_LISTED = 20
-"""Lines of a list for people; the document holds all."""
+"""The most lines of a list for people; the document holds all."""
 _HERD_SHARE = 0.5
-"""From this share of the fires on, the first minute of the hour is mentioned."""
+"""The share of fires from which on the first minute of the hour is mentioned."""
 
 
 def timeline_lines(found: Timeline, hours: int, place: str) -> Iterator[str]:

@@ -129,7 +129,7 @@ class WatchLoop:
                     log.info("Resumed %s: its pause has ended", visible(each.name))
                 else:
                     log.warning(
-                        "The pause of %s has ended, and to resume it failed. %s", visible(each.name), each.error
+                        "The pause of %s has ended, but it could not be resumed. %s", visible(each.name), each.error
                     )
             proposal = await self._proposer.propose(bucket, goal, self._destination)
             plan = proposal.plan

@@ -171,6 +171,6 @@ def test_history_shows_what_was_made_of_a_time_before_the_schedule_was_stored(
     made_now = replace(BERLIN, created_at=time.time_ns())
     put_values(server.url, {"BERLIN": encode_scheduled_task(made_now)})
     days = ("--from", "2026-10-24", "--to", "2026-10-24", "--yes")
-    assert "would be of a time before the schedule was stored" in run("BERLIN", *days).stderr
+    assert "would be from before the schedule was stored" in run("BERLIN", *days).stderr
     shown = json.loads(ajsync(tmp_path, "history", "BERLIN", "--last", "200", "--json", "--server", server.url).stdout)
     assert [(each["due"], each["state"]) for each in shown["fires"]] == [("2026-10-24T02:30:00+02:00", "new")]

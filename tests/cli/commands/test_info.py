@@ -83,7 +83,7 @@ def test_a_go_scheduler_is_known_by_the_election_alone(run: Run, server: NatsSer
     with_client(server.url, lead)
     text = run().stdout
     assert told(text) == [
-        'The Go scheduler "dev1\\x1b[31m" leads. Which others of Go there are cannot be seen.',
+        'The Go scheduler "dev1\\x1b[31m" leads. Other Go schedulers cannot be seen.',
     ]
     assert blocks(text)["Election"][1:] == [["task_scheduler", '"dev1\\x1b[31m"']]
     with_client(server.url, lead)  # a key of the election lives for ten seconds
@@ -152,7 +152,7 @@ async def test_a_leader_that_does_not_register_is_told(run: Run, server: NatsSer
         old.presence.run = never  # type: ignore[method-assign]  # before its first look, since it has to connect first
         await until(lambda: old.leads)
         assert told((await asyncio.to_thread(run)).stdout) == [
-            "The scheduler old leads, as the election says, and does not answer: it is of an older release, may not be "
+            "The scheduler old leads according to the election, but does not answer: it is of an older release, may not be "
             "seen, or has just ended."
         ]
 
@@ -183,7 +183,7 @@ async def test_hostile_answers_neither_steer_the_terminal_nor_flood_it(run: Run,
     async with answering(server, [b"", b"\xff", bytes(100_000), *many]):
         text = (await asyncio.to_thread(run)).stdout
     assert len(blocks(text)["Scheduler"]) == 51
-    assert any(re.fullmatch(r"\d+ further answers came, and they are not shown\.", each) for each in told(text))
+    assert any(re.fullmatch(r"\d+ further answers came, but are not shown\.", each) for each in told(text))
 
 
 def user(*publish: str) -> str:

@@ -265,7 +265,7 @@ def test_schemas_go_with_no_other_option(project: Path, options: list[str]) -> N
     (project / "ajsync.yaml").write_text("owner: me\n")
     done = ajsync(project, "init", "--schemas", *options)
     assert (done.returncode, files_in(project)) == (64, ["ajsync.yaml"])
-    assert "--schemas goes with no other option." in done.stderr
+    assert "--schemas cannot be combined with other options." in done.stderr
 
 
 def test_schemas_are_not_written_through_links(project: Path) -> None:

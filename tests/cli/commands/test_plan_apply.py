@@ -196,7 +196,7 @@ def test_a_report_without_a_place_is_told_before_anything_is_done(run: Run, proj
     out = ("--out", "plan.md", "--report", "markdown=./plan.md")
     for call in (("plan", *same), ("apply", "--yes", *same), ("plan", *out), ("apply", "plan.md", *out[2:])):
         done = run(*call)
-        assert (done.returncode, "it is named for something else too" in done.stderr) == (64, True)
+        assert (done.returncode, "it is also named for something else" in done.stderr) == (64, True)
     assert not (project / "plan.md").exists()
     for report in ("html=plan.html", "markdown", "markdown="):
         assert run("plan", "--report", report).returncode == 64

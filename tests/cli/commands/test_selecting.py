@@ -173,9 +173,9 @@ def test_a_saved_plan_remembers_what_was_selected(run: Run, project: Path) -> No
         ("list --mine --owner x", "--mine cannot be combined with --owner"),
         ("list -l a,b", "give each by itself: -l a -l b"),
         ("list -l a=", "write NAME=VALUE, NAME!=VALUE or NAME"),
-        ("list --queue=", "it is empty. Is a variable not set?"),
-        ("list --name=", "it is empty. Is a variable not set?"),
-        ("list --owner=", "it is empty. Is a variable not set?"),
+        ("list --queue=", "it is empty. Is a variable unset?"),
+        ("list --name=", "it is empty. Is a variable unset?"),
+        ("list --owner=", "it is empty. Is a variable unset?"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused_before_anything_is_read(

@@ -185,7 +185,7 @@ def test_it_comes_back_after_a_restart_and_says_what_it_has_not_heard(tmp_path: 
         filled.restart()
         assert process.stderr is not None
         told = ""
-        while "is not shown, since the connection was lost. 'ajsync status'" not in told:
+        while "is not shown, because the connection was lost. 'ajsync status'" not in told:
             told = process.stderr.readline()
             assert told
         lost = json.loads(read(for_program, 1)[0])

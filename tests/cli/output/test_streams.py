@@ -149,7 +149,7 @@ def test_in_a_folder_that_is_gone_a_command_goes_on_without_it_or_says_so(stage:
             assert ended.errors.startswith(b"Error: The working directory does not exist any more"), ended.errors
 
 
-GONE = b"Error: The working directory does not exist any more: change into one that does.\n"
+GONE = b"Error: The working directory no longer exists: change to one that does.\n"
 
 
 @pytest.mark.parametrize("name", ["AJC", "other"])

@@ -67,7 +67,7 @@ async def find_what_workers_and_queues_do(night: BadNight) -> None:
         "FAILS": "Its handler has given it up for good. Error: no such host",
         "HANGS": "It should have succeeded again by now. A worker has it.",
         "WAITS": "It should have succeeded again by now. No worker has taken it yet.",
-        "FULL": "Its task is stored, and is not in its queue: the queue is full, or refuses it.",
+        "FULL": "Its task is stored but not in its queue: the queue is full, or refuses it.",
     }
     assert {name: each["to_do"] for name, each in found.items()} == {
         "GOOD": None,
