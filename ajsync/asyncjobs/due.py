@@ -202,7 +202,7 @@ class Upcoming:
         if not dues:
             if times.is_over(self._start):
                 until = task.settings.until
-                why = f"until is {until}" if until else "except leaves out all that is to come"
+                why = f"until is {until}" if until else "except leaves out all later days"
                 return NextFires(task, (), timetable, f"over: {why}")
             return NextFires(task, (), timetable, "never fires", amiss=True)
         return NextFires(task, dues, timetable)

@@ -71,8 +71,8 @@ def formatted(data: bytes, file: str, problems: list[Problem], *, is_project: bo
     document = parse_document(data, file, found)
     member, order = ("owner", project_order()) if is_project else ("schedules", schedules_order())
     if not found and (document is None or not isinstance(document.value, dict) or member not in document.value):
-        what = PROJECT_FILE if is_project else "schedules file"
-        found.append(Problem(Location(file), f"is not a {what}", f"it has no member {member}: name another file"))
+        what = f"an {PROJECT_FILE}" if is_project else "a schedules file"
+        found.append(Problem(Location(file), f"is not {what}", f"it has no member {member}: name another file"))
     if document is None or found:
         problems += found
         return None

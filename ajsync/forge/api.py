@@ -20,21 +20,21 @@ from ajsync.errors import AjsyncError, NotPermittedError, UnreachableError
 from ajsync.text import cut, one_line, visible
 
 _PAGE = 100
-"""Entries of a page; the most that GitHub and GitLab give."""
+"""How many entries a page has: the most that GitHub and GitLab give."""
 _MOST_PAGES = 100
-"""A pull request with more comments is none that anybody reads."""
+"""The most pages that are read. Nobody reads a pull request with more comments."""
 _TIMEOUT_SECONDS = 20.0
 _LARGEST = 64 << 20
-"""Bytes of an answer: more than a page of the longest comments has."""
+"""The most bytes of an answer: more than a page of the longest comments has."""
 _LONGEST_WAIT = 86_400
-"""Seconds; an API that asks for more is not waited for either."""
+"""The longest wait in seconds; a longer one that an API asks for counts as this."""
 _LONGEST_MESSAGE = 200
 _TOO_MANY = 429
 _AGAIN = frozenset((408, 425, _TOO_MANY, 500, 502, 503, 504))
-"""The answers after which the same call may go well."""
+"""The HTTP codes after which the same call may succeed."""
 _ABSENT = 404
 _REFUSED = frozenset((401, 403, _ABSENT))
-"""A token that may not do something gets any of these."""
+"""The HTTP codes for a token without a permission."""
 
 
 class TryAgainError(UnreachableError):
@@ -46,11 +46,11 @@ class TryAgainError(UnreachableError):
 
 
 class AbsentError(NotPermittedError):
-    """There is no such thing, or the token may not see it: the API tells both in the same way."""
+    """Something does not exist, or the token may not see it: the API reports both in the same way."""
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A redirect would take the token along, wherever it leads."""
+    """Refuses redirects, which would send the token along, wherever they lead."""
 
     def redirect_request(self, *_: Any) -> None:
         return None
@@ -58,21 +58,21 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """An API, and what every call of it says."""
+    """An API, and what every call of it sends."""
 
     name: str
-    """As errors call it."""
+    """The name of the API in errors."""
     url: str
     headers: Mapping[str, str]
     advice: str
-    """What to do if the token is refused, in a sentence."""
+    """A sentence that says what to do if the token is refused."""
     ca_file: str = ""
-    """Certificates of authorities that count beside those of the system."""
+    """A file with certificates of authorities that are trusted besides those of the system."""
 
     def call(self, method: str, path: str, body: Mapping[str, str] | None = None) -> Any:
-        """Make one call; what its answer holds, or None.
+        """Make one call, and return the content of its answer, or None.
 
-        Raises TryAgainError, AbsentError and NotPermittedError, and UnreachableError for all else.
+        Raises TryAgainError, AbsentError and NotPermittedError, and UnreachableError for anything else.
         """
         request = urllib.request.Request(
             self.url.rstrip("/") + path,
@@ -99,7 +99,7 @@ class Api:
             raise TryAgainError(f"{self.name} gave an answer that is not JSON.") from None
 
     def one(self, path: str) -> dict[str, Any]:
-        """What there is at a path; raises as `call` does."""
+        """Return the object at a path; raises as `call` does."""
         found = self.call("GET", path)
         if not isinstance(found, dict):
             raise self._unfit()
@@ -117,10 +117,10 @@ class Api:
                 return
 
     def _unfit(self) -> TryAgainError:
-        return TryAgainError(f"{self.name} gave an answer that is not as its API says.")
+        return TryAgainError(f"{self.name} gave an answer that does not fit its API.")
 
     def _told(self, error: urllib.error.HTTPError) -> AjsyncError:
-        """The error for an answer that is none of success."""
+        """The error for an answer that reports no success."""
         with error:
             said = _message(error)
         told = f"{self.name} answered with HTTP {error.code}{f' ({said})' if said else ''}."
@@ -137,13 +137,13 @@ class Api:
 def _opener(ca_file: str) -> urllib.request.OpenerDirector:
     context = ssl.create_default_context()
     if ca_file:
-        with suppress(OSError):  # then the certificates of the system have to do
+        with suppress(OSError):  # then only the certificates of the system count
             context.load_verify_locations(ca_file)
     return urllib.request.build_opener(_NoRedirects, urllib.request.HTTPSHandler(context=context))
 
 
 def _message(error: urllib.error.HTTPError) -> str:
-    """What the API says of an error."""
+    """What the API says about an error."""
     with suppress(OSError, http.client.HTTPException, ValueError, RecursionError):
         found = json.loads(error.read(_LARGEST))
         said = found.get("message") or found.get("error") if isinstance(found, dict) else ""
@@ -152,7 +152,7 @@ def _message(error: urllib.error.HTTPError) -> str:
 
 
 def _wait(headers: Message) -> float | None:
-    """How many seconds an answer asks to wait: `Retry-After`, or the time at which a limit that is used up ends."""
+    """How many seconds an answer asks to wait: by `Retry-After`, or until an exhausted rate limit ends."""
     with suppress(ValueError):
         return _seconds(int(headers.get("Retry-After", "")))
     for prefix in ("X-RateLimit", "RateLimit"):

@@ -1,4 +1,4 @@
-"""Where a comment can be: on a pull request of GitHub or a merge request of GitLab, as the variables of a job say."""
+"""The place of a comment: a pull request of GitHub or a merge request of GitLab, from the variables of a job."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ajsync.forge.text import Made, first_line, without_quick_actions
 from ajsync.text import one_line
 
 _AUTHOR = "github-actions[bot]"
-"""The author of comments that are written with a workflow's token. Anybody can write our marker, and the token may
+"""The author of comments that are written with a workflow's token. Anyone can write our marker, and the token may
 change any comment."""
 _BY_RUNNER = "The runner sets it in each job."
 
@@ -25,7 +25,7 @@ class Place(Protocol):
 
     @property
     def made(self) -> Made:
-        """What the plan is made for."""
+        """The commit and the job that the plan is made for."""
         ...
 
     def ours(self, marker: str) -> list[str]:
@@ -47,7 +47,7 @@ def place_of(environ: Mapping[str, str]) -> Place:
         return _github(environ)
     if environ.get("GITLAB_CI") == "true":
         return _gitlab(environ)
-    raise UsageError("This is no job of GitHub or GitLab: GITHUB_ACTIONS or GITLAB_CI would be 'true' there.")
+    raise UsageError("This is not a job of GitHub or GitLab, where GITHUB_ACTIONS or GITLAB_CI is 'true'.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class GitLab:
 
     api: Api
     path: str
-    """Of its notes."""
+    """The path of its notes."""
     made: Made
 
     def ours(self, marker: str) -> list[str]:
@@ -135,7 +135,7 @@ def _github(environ: Mapping[str, str]) -> GitHub:
 def _gitlab(environ: Mapping[str, str]) -> GitLab:
     request = environ.get("CI_MERGE_REQUEST_IID")
     if not request:
-        raise UsageError("This pipeline is of no merge request, so there is nothing to comment on.")
+        raise UsageError("This pipeline belongs to no merge request, so there is nothing to comment on.")
     token = _token(environ, "GITLAB_TOKEN", "It is a project access token with the role Reporter and the scope api.")
     api = Api(
         "GitLab",
@@ -172,7 +172,7 @@ def _token(environ: Mapping[str, str], name: str, advice: str) -> str:
 
 
 def _given(environ: Mapping[str, str], name: str, advice: str) -> str:
-    """The value of a variable, without the line break that a secret easily gets at its end."""
+    """The value of a variable, without the line break that secrets often have at their end."""
     value = environ.get(name, "").strip()
     if not value:
         raise UsageError(f"The variable {name} is not set. {advice}")

@@ -16,7 +16,7 @@ _ZERO_WIDTH_SPACE = "\u200b"
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What a plan was made for, and where; empty if it is not known."""
+    """The commit that a plan was made for, and the job that made it; empty if unknown."""
 
     commit: str = ""
     job: str = ""
@@ -27,12 +27,12 @@ def marker_of(text: str) -> str:
     """The line by which a comment is found again. Raises UsageError if the text does not begin with one."""
     line = first_line(text)
     if not _MARKER.fullmatch(line):
-        raise UsageError("The file is no plan in Markdown. Make one with 'ajsync plan --report markdown=FILE'.")
+        raise UsageError("The file is not a plan in Markdown. Make one with 'ajsync plan --report markdown=FILE'.")
     return line
 
 
 def first_line(text: str) -> str:
-    """The first line of a comment; what stores comments may have changed how it ends."""
+    """The first line of a comment, without its end, which the forge may have changed."""
     return text.split("\n", 1)[0].strip()
 
 

@@ -23,15 +23,15 @@ class ClockChange:
     """An instant at which a zone sets its clocks."""
 
     at: datetime
-    """In UTC."""
+    """The instant in UTC."""
     before: datetime
-    """What the clocks would show then without the change; naive."""
+    """What the clocks would show at that instant without the change; naive."""
     after: datetime
-    """What they show then; naive."""
+    """What they show at that instant; naive."""
 
     @property
     def forward(self) -> bool:
-        """Whether the clocks skip the wall times between the two; otherwise these occur twice."""
+        """Whether the clocks skip the wall times between the two; otherwise those occur twice."""
         return self.after > self.before
 
 
@@ -62,10 +62,10 @@ def _wall(zone: tzinfo, instant: datetime) -> datetime:
 def effects_of_clocks(
     timetable: Timetable, start: datetime, end: datetime, season: Season | None = None
 ) -> tuple[ClockEffect, ...]:
-    """What the changes of its zone do to a schedule in its season.
+    """What the clock changes of its zone do to a schedule in its season.
 
-    A schedule that fires just as regularly during the change, such as an hourly one, is not affected: it loses a wall
-    time, but no hour.
+    A schedule that fires just as regularly across the change, such as an hourly one, is not affected: it loses a wall
+    time but no hour.
     """
     walls = timetable.walls
     if walls is None or _fires_all_day(walls):

@@ -18,7 +18,7 @@ _UNITS = {0: MINUTE, 1: HOUR, 2: 24 * HOUR}
 """The fields whose step an `@every` can replace."""
 _STEP = re.compile(r"[*?]/\+?0*([1-9][0-9]{0,2})")
 _SIZES = {0: (60, "minute"), 1: (24, "hour"), 3: (12, "month"), 4: (7, "day")}
-"""The fields whose number of values is always the same, with that number and its unit."""
+"""The fields that always have the same number of values, with that number and its unit."""
 _DAY_OF_MONTH = 2
 _STARS = ("*", "?")
 
@@ -35,12 +35,12 @@ def day_or_weekday(subject: Subject) -> Iterator[Words]:
     schedule = f'"{" ".join(_written(subject))}"'
     if days == 31 or weekdays == 7:
         full, part = (day, weekday) if days == 31 else (weekday, day)
-        message = f"{schedule} fires every day: {full} has all days but is no star, so {part} has no effect"
+        message = f"{schedule} fires every day: {full} has all days but is not a star, so {part} has no effect"
         yield message, f"write * instead of {full}"
         return
     message = f"{schedule} has days of the month and of the week: it fires on either, not only on both"
     if stepped := [text for text in (day, weekday) if text.startswith(_STARS)]:
-        message += f"; {stepped[0]} has a step, so it is no star, unlike in some other crons"
+        message += f"; {stepped[0]} has a step, so it is not a star, unlike in some other crons"
     yield message, "write * for one of the two, and let the task itself check the other"
 
 

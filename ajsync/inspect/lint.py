@@ -22,12 +22,12 @@ Severity = Literal["error", "warning", "notice"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "notice")
 """The most severe first."""
 HERD = 50
-"""This many schedules that are due in one minute are a herd."""
+"""This many schedules in one minute are a herd."""
 _YEAR = timedelta(days=365)
 _LOOKED_AT = 25
-"""Fires among which the shortest interval is searched: a day of an hourly schedule, and one more."""
+"""How many fires the shortest interval is searched in: a day of an hourly schedule, and one more."""
 _LOOKED_AT_ONCE_A_DAY = 8
-"""The same for a schedule with one time of day: a week, and one more. Each fire takes a search."""
+"""The same for a schedule with one time of day: a week, and one more, because each fire takes a search."""
 _LEAP_DAY = (2, 29)
 
 
@@ -52,7 +52,7 @@ class Finding:
 
 
 class Facts:
-    """What rules ask of the times of a schedule. Computed once for all schedules with the same text and season."""
+    """What rules need to know about the times of a schedule. Computed once for all with the same text and season."""
 
     def __init__(self, times: Times, now: int) -> None:
         """`times` without jitter; `now` in nanoseconds since 1970."""
@@ -67,7 +67,7 @@ class Facts:
 
     @property
     def effects(self) -> tuple[ClockEffect, ...]:
-        """What the next changes of the clocks do to it."""
+        """What the next clock changes do to it."""
         start = to_datetime(self._start)
         return effects_of_clocks(self.timetable, start, start + _YEAR, self._times.season)
 
@@ -88,7 +88,7 @@ class Facts:
 
     @cached_property
     def shortest_interval(self) -> int | None:
-        """The nanoseconds between the two of the next fires that are closest; None if there are not two."""
+        """The nanoseconds between the closest two of the next fires; None if there are fewer than two."""
         fields = self.fields
         once_a_day = fields is not None and len(fields.hour.values) == len(fields.minute.values) == 1
         fires = islice(self._times.after(self._start), _LOOKED_AT_ONCE_A_DAY if once_a_day else _LOOKED_AT)
@@ -96,7 +96,7 @@ class Facts:
 
     @cached_property
     def only_leap_day(self) -> datetime | None:
-        """The next fire of what fires on 29 February only; None for all else."""
+        """The next fire of a schedule that fires only on 29 February; None for any other."""
         if self.first is None or (self.first.month, self.first.day) != _LEAP_DAY:
             return None
         following = self._after(to_nanoseconds(self.first.replace(hour=23, minute=59, second=59)))
@@ -130,7 +130,7 @@ class Material:
 
     subjects: Sequence[Subject]
     unreadable: Mapping[str, str]
-    """Name → reason."""
+    """Name → reason, for the entries that are not valid schedules."""
     queues: Collection[str] | None
     """The queues that exist; None if the server was not asked."""
     now: int
@@ -156,7 +156,7 @@ class Rule:
     name: str
     severity: Severity
     summary: str
-    """What it finds, in a few words."""
+    """A few words on what it finds."""
     check: Check
 
 

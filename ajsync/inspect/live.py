@@ -1,7 +1,8 @@
-"""What happens to the work of schedules, as it happens: by the events of tasks and of the election, and the watermark.
+"""What happens to the work of schedules, as it happens: from the events of tasks and of the election, and the
+watermark.
 
-No scheduler has to run, and no consumer is made. An event says which task has come into which state, and the id of the
-task says which schedule made it, and when it was due (`ajsync.asyncjobs.fire_index`).
+No scheduler has to run, and no consumer is made. An event names a task and its new state, and the id of the task tells
+which schedule made it and when it was due (`ajsync.asyncjobs.fire_index`).
 """
 
 from __future__ import annotations
@@ -49,11 +50,11 @@ log = logging.getLogger(__name__)
 _FOLLOWED = (f"{TASK_STATE_SUBJECT}*", LEADER_ELECTION_SUBJECT)
 _WATERMARK_SUBJECT = CONFIGURATION_SUBJECT + WATERMARK_KEY
 _MOST_WAITING = 20_000
-"""News that wait to be taken; more are left out, and counted."""
+"""How many pieces of news may wait to be taken; more are left out, and counted."""
 _MOST_UNKNOWN = 1_000
-"""Events of tasks of which no schedule is known, and which may be told once the bucket has been read on."""
+"""How many events are kept for tasks of unknown schedules, which may become known as the bucket is read."""
 _UNKNOWN_SECONDS = 5
-"""How old such a task may be: a new schedule is read within a second, and its first fire may come before."""
+"""How old such a task may be: a new schedule is read within a second, and its first fire may come earlier."""
 _LOOK_SECONDS = 0.25
 
 
@@ -61,7 +62,7 @@ _LOOK_SECONDS = 0.25
 async def following(
     connection: Connection, wanted: Callable[[ScheduledTask], bool], *, most: int = _MOST_WAITING
 ) -> AsyncIterator[Follower]:
-    """Follow the schedules for which `wanted` holds, also those that come later, while the block runs.
+    """Follow the schedules for which `wanted` is true, including later ones, while the block runs.
 
     Raises as `Follower.start`.
     """
@@ -74,14 +75,14 @@ async def following(
 
 
 class Follower:
-    """Hears what happens to the work of schedules, from its making until `end`."""
+    """Hears what happens to the work of schedules, from `start` until `end`."""
 
     def __init__(
         self, connection: Connection, wanted: Callable[[ScheduledTask], bool], *, most: int = _MOST_WAITING
     ) -> None:
-        """Follow the schedules for which `wanted` holds; `most` news wait to be taken, and others are left out."""
+        """Follow the schedules for which `wanted` is true; at most `most` pieces of news wait to be taken."""
         self._ready = asyncio.Event()
-        """Set once everything that happens is heard."""
+        """Set when everything that happens is heard."""
         self._connection = connection
         self._wanted = wanted
         self._most = most
@@ -98,13 +99,13 @@ class Follower:
         """Everything that was published up to this instant was heard, in nanoseconds since 1970."""
         self._told_open: NamedFires = frozenset()
         self._settled: list[tuple[str, int]] = []
-        """Fires that were open, as was told, and are settled now in one way or another."""
+        """Fires that were reported as open, and are settled now in one way or another."""
         self._unknown: deque[tuple[TaskStateEvent, int]] = deque(maxlen=_MOST_UNKNOWN)
         self._waiting: list[News] = []
         self._left_out: NotHeard | None = None
         self._arrived = asyncio.Event()
         self.job = asyncio.create_task(self._run())
-        """Whoever cancels it ends this."""
+        """The task that follows; cancelling it ends this."""
         self.job.add_done_callback(lambda _job: self._arrived.set())
 
     def __len__(self) -> int:
@@ -123,12 +124,12 @@ class Follower:
             self.job.result()
 
     async def end(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self.job.cancel()
         await asyncio.wait((self.job,))
 
     async def take(self) -> list[News]:
-        """Wait for news, and take all there are; none once its job was cancelled.
+        """Wait for news, and take all of it; empty once the follower has ended.
 
         Raises as `start`, once the connection is given up.
         """
@@ -166,8 +167,8 @@ class Follower:
         subscriptions = [await client.subscribe_raw(*each) for each in zip(_FOLLOWED, takers, strict=True)]
         self._generation, self._heard_until = self._connection.generation, time.time_ns()
         self._settled_at = time.monotonic()
-        with suppress(UnreachableError):  # the connection was lost meanwhile, and comes back
-            # Once any question is answered, the server has taken the subscriptions, or said that it refuses them.
+        with suppress(UnreachableError):  # the connection was lost in the meantime, and comes back
+            # An answer to any question shows that the server has accepted the subscriptions or refused them.
             await self._connection.jetstream_request(f"STREAM.INFO.{CONFIGURATION_STREAM}")
         keeping_up = asyncio.create_task(self._keep_up())
         try:
@@ -231,7 +232,7 @@ class Follower:
             if task is not None:
                 self._paused[name] = task
             if name in self._index:
-                return  # its own key counts, until that is gone
+                return  # its own key counts until that is gone
         elif task is None:
             task = self._paused.get(name)
         self._follow(name, task)
@@ -274,7 +275,7 @@ class Follower:
         self._put(SilentNews(0 if self._watermark is None else self._watermark.instant, now))
 
     async def _tell_what_was_missed(self, now: int) -> None:
-        """Tell of each fire that was open, and is settled without a task. Of a task its events have told."""
+        """Report each open fire that is now settled without a task. If there is a task, its events have reported it."""
         schedules = {name: task for name, _ in self._settled if (task := self._index.task(name)) is not None}
         fires = [(schedules[name], due) for name, due in self._settled if name in schedules]
         subjects = [task_subject(fire_task_id(task.name, due)) for task, due in fires]
@@ -322,14 +323,14 @@ class Follower:
             log.info("left out an event: %s", error)
 
     def _tell_unknown(self) -> None:
-        """Tell of the tasks of a schedule that has become known only now."""
+        """Report the tasks of schedules that have become known only now."""
         for _ in range(len(self._unknown)):
             event, heard_at = self._unknown.popleft()
             if not self._tell(event, heard_at):
                 self._unknown.append((event, heard_at))
 
     def _tell(self, event: TaskStateEvent, now: int) -> bool:
-        """Tell of an event if a schedule that is wanted has, or may have, made its task; False if none at all has."""
+        """Report an event if a wanted schedule has made its task, or may have; False if no schedule has."""
         of = event.task_id, event.queue, event.task_type
         fire = self._index.find(*of)
         if fire is not None:

@@ -11,15 +11,15 @@ from ajsync.asyncjobs.outcome import WorkOutcome
 
 @dataclass(frozen=True, slots=True)
 class TaskNews:
-    """A task of a schedule has come into a state."""
+    """A task of a schedule has changed its state."""
 
     schedule: ScheduledTask | None
-    """None if its id is random: `guess` has the schedules that may have made it."""
+    """None if the task's id is random; then `guess` has the schedules that may have made it."""
     guess: Guess
     queue: str
     task_type: str
     outcome: WorkOutcome
-    """Its `due` is 0 if the id is random."""
+    """Its `due` is 0 if the task's id is random."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class LeaderNews:
 
 @dataclass(frozen=True, slots=True)
 class OpenNews:
-    """A fire is not settled: its stream or its queue has not taken it, and the leader tries again, if there is one."""
+    """A fire is not settled: its stream or its queue has not taken it, and the leader, if there is one, tries again."""
 
     schedule: ScheduledTask
     due: int
@@ -44,7 +44,7 @@ class OpenNews:
 
 @dataclass(frozen=True, slots=True)
 class MissedNews:
-    """A fire that was open is settled, and has made no task: it was given up, or its schedule was changed."""
+    """A fire that was open is settled without a task: it was given up, or its schedule was changed."""
 
     schedule: ScheduledTask
     due: int
@@ -65,12 +65,12 @@ class SilentNews:
 
 @dataclass(frozen=True, slots=True)
 class NotHeard:
-    """A span in which things may have happened that are not told. Instants are nanoseconds since 1970."""
+    """A span in which unreported things may have happened. Instants are nanoseconds since 1970."""
 
     since: int
     until: int
     count: int | None
-    """How many events came faster than they were taken; None if the connection was lost, so that nobody knows."""
+    """How many events came faster than they were taken; None if the connection was lost, so that it is not known."""
 
 
 News = TaskNews | LeaderNews | OpenNews | MissedNews | SilentNews | NotHeard

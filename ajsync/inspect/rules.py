@@ -41,7 +41,7 @@ def _no_task(found: Material) -> Iterator[Remark]:
         except ValueError as error:
             reason = str(error)
         if reason:
-            message = f"no task can be made of it: {reason}"
+            message = f"no task can be made for it: {reason}"
             yield [subject.task.name], message, "it never fires: apply it again, or delete it"
 
 
@@ -58,7 +58,7 @@ def _never_fires(subject: Subject) -> Iterator[Words]:
 def _over(subject: Subject) -> Iterator[Words]:
     if subject.facts.is_over:
         until = subject.task.settings.until
-        reason = f"until is {until}" if until else "except leaves out all that is to come"
+        reason = f"until is {until}" if until else "except leaves out all later days"
         yield f"it is over and will not fire again: {reason}", "remove it, or set a later date"
 
 
@@ -110,7 +110,7 @@ def _tries_over_queue(found: Material) -> Iterator[Remark]:
             found.declared[name].max_tries,
             plural(len(names), "its max_tries exceeds", "their max_tries exceed"),
         )
-        message = f"{own} the {tries} of the queue {name}, which gives a task to a worker no more often"
+        message = f"{own} the {tries} of the queue {name}, which gives a task to workers no more often than that"
         yield names, message, f"set max_tries: {tries} in defaults or in the schedule, or raise that of the queue"
 
 
@@ -137,7 +137,7 @@ def _jitter_over_interval(subject: Subject) -> Iterator[Words]:
     jitter = subject.task.settings.jitter
     interval = subject.facts.shortest_interval if jitter else None
     if interval is not None and jitter >= interval:
-        message = f"its jitter of {_duration(jitter)} is not shorter than the {_duration(interval)} to the next fire"
+        message = f"its jitter of {_duration(jitter)} is at least as long as the {_duration(interval)} to the next fire"
         yield message, "shorten the jitter"
 
 
@@ -197,7 +197,7 @@ def _doubled_by_dst(subject: Subject) -> Iterator[Words]:
 
 
 def _first(subject: Subject, kind: str) -> list[str]:
-    """The wall time of the first effect of a kind, if there is one; the next year repeats it."""
+    """The wall time of the first effect of a kind, if there is one; later ones are repetitions."""
     return [f"{each.walls[0]:%Y-%m-%d %H:%M}" for each in subject.facts.effects if each.kind == kind][:1]
 
 
@@ -254,7 +254,9 @@ RULES = (
     Rule("no-queue", "warning", "no queue is set, so it is DEFAULT; in files", _no_queue),
     Rule("tries-over-queue", "warning", "its queue gives up before its tries are used", _tries_over_queue),
     Rule("deadline-over-interval", "warning", "tasks can outlive the next fire", each(_deadline_over_interval)),
-    Rule("jitter-over-interval", "warning", "jitter is not shorter than the interval", each(_jitter_over_interval)),
+    Rule(
+        "jitter-over-interval", "warning", "jitter is as long as the interval, or longer", each(_jitter_over_interval)
+    ),
     Rule("overlap-without-deadline", "warning", "one stuck task stops it for good", each(_overlap_without_deadline)),
     Rule("every-over-a-day", "warning", "@every of days has no fixed hour", each(_every_over_a_day)),
     Rule("every-rounded", "warning", "@every has whole seconds", each(_every_rounded)),

@@ -1,4 +1,4 @@
-"""The status of schedules: which need somebody, since when, and what to do about it. Pure, but for the reading."""
+"""The status of schedules: which need attention, since when, and what to do about it. Pure, except for the reading."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ NEED_SOMEBODY: frozenset[Verdict] = frozenset(("invalid", "failing", "late"))
 
 @dataclass(frozen=True, slots=True)
 class ScheduleStatus:
-    """How one schedule does. Instants are nanoseconds since 1970; 0 means none."""
+    """The status of one schedule. Instants are nanoseconds since 1970; 0 means none."""
 
     task: ScheduledTask
     verdict: Verdict
@@ -48,9 +48,9 @@ class ScheduleStatus:
     failed: WorkOutcome | None = None
     """The last fire that failed, if none has succeeded since."""
     open_since: int = 0
-    """The first due instant whose fire has made no task yet, and still may."""
+    """The first due instant whose fire has made no task yet but still may."""
     unqueued_since: int = 0
-    """The first due instant whose task is stored, and has not got into its queue for a while; 0 if there is none."""
+    """The first due instant whose task is stored but has not reached its queue for a while; 0 if there is none."""
     is_whole: bool = True
     """Whether the failures were counted back to a success; otherwise there may be more."""
     next_due: int = 0
@@ -60,7 +60,7 @@ class ScheduleStatus:
 
     @property
     def needs_somebody(self) -> bool:
-        """Whether somebody has to look at it."""
+        """Whether it needs attention."""
         return self.verdict in NEED_SOMEBODY
 
     @property
@@ -71,11 +71,11 @@ class ScheduleStatus:
 
 @dataclass(frozen=True, slots=True)
 class BucketStatus:
-    """How the schedules of a bucket do, and who fires them."""
+    """The status of the schedules of a bucket, and who fires them."""
 
     duty: Duty
     schedules: Sequence[ScheduleStatus]
-    """Those that need somebody first, the worst before the others, then by name."""
+    """Those that need attention come first, the worst before the others, then by name."""
     presence: Presence = NOT_ASKED
     """Which schedulers there are."""
     missing_queues: Mapping[str, int] = field(default_factory=dict)
@@ -89,7 +89,7 @@ class BucketStatus:
 
     @property
     def needs_somebody(self) -> bool:
-        """Whether anything needs somebody: a schedule, or that nothing is fired."""
+        """Whether anything needs attention: a schedule, or that nothing is fired."""
         return self.duty.is_trouble or any(each.needs_somebody for each in self.schedules)
 
 
@@ -114,12 +114,13 @@ async def status_now(
 async def read_status(
     connection: Connection, tasks: Iterable[ScheduledTask], paused: Mapping[str, Pause], duty: Duty
 ) -> BucketStatus:
-    """How schedules do at the moment of `duty`, some of which are paused. Raises as `Connection.jetstream_request`."""
+    """The status of schedules at the moment of `duty`; `paused` has the paused ones. Raises as
+    `Connection.jetstream_request`."""
     valid: list[tuple[ScheduledTask, Times]] = []
     upcoming, following = Upcoming(duty.now + 1, 1), dict[str, NextFires]()
     for task in tasks:
         following[task.name] = upcoming.of(task)
-        if task.name in paused:  # meanwhile it is not due
+        if task.name in paused:  # it is not due in the meantime
             task = replace(task, pauses=(*task.pauses, (paused[task.name].since, duty.now)))
         with suppress(ScheduleError):  # `following` has the reason
             valid.append((task, times_of(task)))
@@ -143,7 +144,7 @@ def schedule_status(
     pause: Pause | None,
     duty: Duty,
 ) -> ScheduleStatus:
-    """How one schedule does at the moment of `duty`; without `times` its schedule is not valid."""
+    """The status of one schedule at the moment of `duty`; without `times` its schedule is not valid."""
     outcome = schedule_outcome(outcomes.found)
     unqueued_since = _unqueued_since(task, outcomes, duty)
     ended = next((each for each in outcomes.found if not each.is_unfinished), None)
@@ -165,7 +166,7 @@ def schedule_status(
 
 
 def _unqueued_since(task: ScheduledTask, outcomes: LastFires, duty: Duty) -> int:
-    """The first of the fires that the leader still tries to put into the queue, which is full or refuses them."""
+    """The first fire that the leader still tries to put into its queue, which is full or refuses it."""
     open_fires = duty.watermark.open if duty.watermark else frozenset()
     late = (each.due for each in outcomes.found if each.state == NEW and duty.now - each.due > LATE_AFTER)
     return min((due for due in late if (task.name, due) in open_fires), default=0)

@@ -42,7 +42,7 @@ class BusyMinute:
 
 @dataclass(frozen=True, slots=True)
 class Affected:
-    """A schedule of which a change of the clocks skips or doubles a fire."""
+    """A schedule with a fire that a clock change skips or doubles."""
 
     name: str
     schedule: str
@@ -68,7 +68,7 @@ class Timeline:
     never: Mapping[str, str]
     """The schedules that never fire, by name."""
     affected: tuple[Affected, ...]
-    """What changes of the clocks do within a year from the start."""
+    """What clock changes within a year from the start do."""
     invalid: Mapping[str, str]
     """Reasons, by the names of schedules that cannot be parsed."""
 
@@ -99,7 +99,7 @@ def timeline(tasks: Iterable[ScheduledTask], start: datetime, hours: int, zone: 
 
 
 def slot_start(moment: datetime, hours: int) -> datetime:
-    """The beginning of the slot with an aware moment, by its own wall clock."""
+    """The beginning of the slot that contains an aware moment, by its own wall clock."""
     if hours > _DAY_SLOTS_FROM:
         return moment.replace(hour=0, minute=0, second=0, microsecond=0)
     minutes = _slot_minutes(hours)

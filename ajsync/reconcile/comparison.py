@@ -1,6 +1,6 @@
-"""Compare the files with the bucket again and again, and look only at what has changed since the last time. Pure.
+"""Compare the files with the bucket repeatedly, and look only at what has changed since the last time. Pure.
 
-A schedule is settled if there is nothing to do and nothing to say about it. Then it is only counted, until its value
+A schedule is settled if there is nothing to do and nothing to say about it. Then it is only counted until its value
 changes in the files or in the bucket.
 """
 
@@ -21,9 +21,9 @@ _Count = Literal["unchanged", "unmanaged", "foreign"]
 
 
 class Comparison:
-    """What the files of one owner define, compared with what the bucket holds.
+    """Compares what the files of one owner define with what the bucket holds.
 
-    With a selection everything is compared each time, since only what is selected is counted.
+    With a selection everything is compared each time, because only selected schedules are counted.
     """
 
     def __init__(self, owner: str, *, adopt: bool = False, selection: Selection = EVERYTHING) -> None:
@@ -33,12 +33,12 @@ class Comparison:
         self._desired: Mapping[str, ScheduledTask] = {}
         self._live: Live | None = None
         self._open: set[str] = set()
-        """The names of those that are not settled."""
+        """The names of the schedules that are not settled."""
         self._settled: dict[str, _Count] = {}
         self._counts: Counter[_Count] = Counter()
         self._ignored: dict[str, tuple[str, ...]] = {}
         self._compared: Plan | None = None
-        """The plan of those that were open, until it is known what it has settled."""
+        """The plan for the open schedules, until it is known which ones it has settled."""
 
     @property
     def ignored(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -50,9 +50,9 @@ class Comparison:
         return tuple(each for each in found if self._selection.matches(self._desired[each[0]]))
 
     def update(self, desired: Mapping[str, ScheduledTask], live: Live, changed: Set[str] | None) -> None:
-        """Take what the files define now, and what the bucket holds now, which has changed at most in these names.
+        """Take what the files define now and what the bucket holds now; at most these names have changed.
 
-        Without `changed` everything may have.
+        Without `changed` everything may have changed.
         """
         known = self._desired
         self._settle()
@@ -83,7 +83,7 @@ class Comparison:
         return (self._owner, self._adopt, self._selection) == (owner, adopt, selection)
 
     def plan(self, to_come: Mapping[str, LiveSchedule], *, digest: str, destination: Destination = UNKNOWN) -> Plan:
-        """The plan of the last update. What is `to_come` into the bucket, where it is not yet, counts as there."""
+        """The plan of the last update. Entries `to_come`, which are not in the bucket yet, count as if they were."""
         if self._live is None:
             raise ValueError("there is nothing to compare")
         desired, live = self._desired, self._live
@@ -101,7 +101,7 @@ class Comparison:
             destination=destination,
             selection=self._selection,
         )
-        self._compared = None if to_come or self._selection else found  # what is to come is not there yet
+        self._compared = None if to_come or self._selection else found  # entries to come do not exist yet
         counts = self._counts
         return replace(
             found,
@@ -118,7 +118,7 @@ class Comparison:
             self._counts[self._settled.pop(name)] -= 1
 
     def _settle(self) -> None:
-        """Settle what the last plan had nothing to do and nothing to say about."""
+        """Settle the schedules about which the last plan had nothing to do and nothing to say."""
         found, live = self._compared, self._live
         if found is None or live is None:
             return
@@ -138,6 +138,7 @@ class Comparison:
 
 
 def _differing(known: Mapping[str, ScheduledTask], desired: Mapping[str, ScheduledTask]) -> list[str]:
-    """The names of what is not the same in both; what was read again may be equal, and is compared later."""
+    """The names whose values are not identical in both; values that were read again may be equal, and are compared
+    later."""
     differing = [name for name, task in desired.items() if known.get(name) is not task]
     return [*differing, *(known.keys() - desired.keys())]

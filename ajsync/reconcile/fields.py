@@ -27,11 +27,11 @@ class Field:
     name: str
     """Its name in a schedules file."""
     kind: Literal["text", "number", "duration", "payload", "labels", "days"]
-    """A duration is in nanoseconds."""
+    """The kind of its value; a duration is in nanoseconds."""
     attribute: str
-    """Where a task holds it, such as `settings.catchup`."""
+    """The attribute that holds it in a task, such as `settings.catchup`."""
     part: Callable[[str], Value] | None = None
-    """Its part of what the attribute holds, if several fields share that."""
+    """Takes its part out of the attribute, if several fields share that."""
     default: Value = None
     """The value that is left out when a whole task is shown; None for a field that is always shown."""
     absent: str = "(none)"
@@ -55,7 +55,7 @@ def split_schedule(stored: str) -> tuple[str, str | None]:
 
 
 OWNER = Field("owner", "text", "owner")
-"""Differs only in an adoption; otherwise the heading of the plan shows it."""
+"""It differs only in an adoption; otherwise the heading of the plan shows it."""
 
 FIELDS = (
     Field("schedule", "text", "schedule", lambda stored: split_schedule(stored)[0]),
@@ -81,7 +81,7 @@ FIELDS = (
     Field("labels", "labels", "settings.labels", default=()),
     Field("description", "text", "settings.description", default=""),
 )
-"""In the order in which they are shown."""
+"""All fields, in the order in which they are shown."""
 
 _read_task = attrgetter(*(field.attribute for field in FIELDS if "." not in field.attribute))
 _read_settings = attrgetter(*(field.attribute.removeprefix("settings.") for field in FIELDS if "." in field.attribute))
@@ -100,24 +100,24 @@ _NOTHING_IGNORED = _ignored(ScheduledTask("", "", "", "").settings)
 
 
 def ignored_by_go(task: ScheduledTask) -> tuple[str, ...]:
-    """The members about fires that a Go scheduler does not know, and that are not at their default.
+    """The members about fires that a Go scheduler does not know and that are not at their default.
 
     It catches up with nothing, which is what `catchup: none` asks for.
     """
-    if _ignored(task.settings) == _NOTHING_IGNORED:  # true of nearly all
+    if _ignored(task.settings) == _NOTHING_IGNORED:  # true for nearly all
         return ()
     values = ((field.name, field.read(task), field.default) for field in _IGNORED)
     return tuple(name for name, value, default in values if value not in (default, "none"))
 
 
 def content(task: ScheduledTask) -> tuple[object, ...]:
-    """All of a task that is compared. It has no name, so a schedule that got another one has the same content."""
+    """Everything in a task that is compared. The name is not part of it, so a renamed schedule has the same content."""
     return _of_task(task), _of_settings(task.settings)
 
 
 def changed_fields(before: ScheduledTask, after: ScheduledTask) -> tuple[Field, ...]:
-    """The fields in which two values of a schedule differ; its creation and its source file are none of them."""
-    if content(before) == content(after):  # true of most, and found at once
+    """The fields in which two values of a schedule differ; its creation time and its source file do not count."""
+    if content(before) == content(after):  # true for most, and quick to check
         return ()
     owner = (OWNER,) if OWNER.read(before) != OWNER.read(after) else ()
     return *(
@@ -131,7 +131,7 @@ def shown_fields(task: ScheduledTask) -> list[tuple[Field, Value]]:
 
 
 def _values(task: ScheduledTask) -> list[Value]:
-    """The values of all `FIELDS`, of which those of the settings are the last."""
+    """The values of all `FIELDS`; those of the settings are the last."""
     found = (*_read_task(task), *_read_settings(task.settings))
     return [value if field.part is None else field.part(value) for field, value in zip(FIELDS, found, strict=True)]
 

@@ -1,4 +1,4 @@
-"""Safety gates: reasons not to apply a plan. Each looks only at the plan, and names the option that opens it."""
+"""Safety gates: reasons not to apply a plan. A gate looks only at the plan, and names the option that opens it."""
 
 from __future__ import annotations
 

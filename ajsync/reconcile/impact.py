@@ -1,6 +1,6 @@
 """The impact of a plan: how many fires a day there are before and after it, by queue and in the busiest minute.
 
-All schedules in the bucket count, whoever owns them, because they share queues and workers. Only what changes is shown.
+All schedules in the bucket count, of all owners, because they share queues and workers. Only changes are shown.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ajsync.asyncjobs.model import LiveSchedule, ScheduledTask
 from ajsync.reconcile.plan import Change
 
 SPAN = 24 * 60 * MINUTE
-"""Nanoseconds that an impact looks ahead."""
+"""How many nanoseconds an impact looks ahead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class QueueImpact:
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """The busiest minute of all queues together; the first of several."""
+    """The busiest minute of all queues together; the first one of several."""
 
     start: int
     """Nanoseconds since 1970."""
@@ -44,7 +44,7 @@ class Impact:
     start: int
     """When the span begins: the next whole minute, in nanoseconds since 1970."""
     queues: tuple[QueueImpact, ...]
-    """Those whose number changes, by name."""
+    """The queues whose number of fires changes, by name."""
     before: Peak | None
     """The busiest minute if nothing changes; None if nothing is due."""
     after: Peak | None
@@ -57,7 +57,8 @@ class Impact:
 
 
 def impact(changes: Iterable[Change], entries: Mapping[str, LiveSchedule], now: int) -> Impact | None:
-    """What `changes` do to the fires of a bucket with these entries in the day from `now` (nanoseconds since 1970) on.
+    """What `changes` do to the fires of a bucket with these entries in the 24 hours from `now`, in nanoseconds since
+    1970.
 
     None if neither the number of a queue's fires nor the busiest minute changes. A new `@every`, which counts from its
     creation, is counted from `now`. A schedule that cannot be parsed has no fires. Nor has one that is paused, even if
@@ -74,7 +75,7 @@ def impact(changes: Iterable[Change], entries: Mapping[str, LiveSchedule], now: 
             come.append(change.after if change.after.created_at else replace(change.after, created_at=now))
     less, more = _by_queue(gone, start), _by_queue(come, start)
     touched = {queue for queue in less.keys() | more.keys() if less.get(queue) != more.get(queue)}
-    if not touched:  # a plan that moves no fire costs nothing
+    if not touched:  # a plan that moves no fire takes no time
         return None
     tasks = [entry.task for entry in entries.values() if entry.task is not None and entry.pause is None]
     others = _fires([task for task in tasks if task.queue not in touched], start)
@@ -91,7 +92,7 @@ def impact(changes: Iterable[Change], entries: Mapping[str, LiveSchedule], now: 
 
 
 def _by_queue(tasks: Iterable[ScheduledTask], start: int) -> dict[str, Counter[int]]:
-    """By queue, the fires in each minute of the span."""
+    """The fires in each minute of the span, by queue."""
     queues: dict[str, list[ScheduledTask]] = defaultdict(list)
     for task in tasks:
         queues[task.queue].append(task)

@@ -1,6 +1,6 @@
 """Pause and resume schedules by their names, and resume those whose pause has ended.
 
-A command changes what belongs to an owner that the user named, or what has none, as `add` and `delete` do.
+Like `add` and `delete`, a command changes only schedules of an owner that the user named, or without an owner.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Owners:
     """Whose schedules a command may change."""
 
     names: Collection[str | None]
-    """Owners; None stands for schedules without one."""
+    """Owners; None means schedules without one."""
 
     def refusal(self, name: str, owner: str | None, verb: str) -> ConflictError | None:
         """Why a schedule of `owner` is left alone; None if it may be changed."""
@@ -66,10 +66,10 @@ async def pause(
     until: int = 0,
     last: int = 0,
 ) -> tuple[Settled, ...]:
-    """Pause schedules, each once, and return what became of each, in their order.
+    """Pause schedules, each once, and return their outcomes, in their order.
 
     A pause ends at the instant `until`, or after `last` nanoseconds, or when it is resumed. If a schedule is paused
-    already, it gets this reason and this end. Raises InvalidError for a reason or an end that cannot be.
+    already, it gets this reason and this end. Raises InvalidError for an invalid reason or end.
     """
     if not reason.strip():
         raise InvalidError("The reason for a pause must not be empty.")
@@ -81,7 +81,7 @@ async def pause(
         raise InvalidError("The pause would end after the year 2262, which is the last that asyncjobs knows.")
     if ends and ends <= now:
         past, present = format_timestamp(ends), format_timestamp(now)
-        raise InvalidError(f"The pause would end at {past}, which is past: the server's clock shows {present}.")
+        raise InvalidError(f"The pause would end at {past}, which has passed: the server's clock shows {present}.")
     wanted = Pause(now, by[:LONGEST_BY], reason, ends)
 
     async def change(chosen: Collection[str]) -> dict[str, Settled]:
@@ -91,7 +91,7 @@ async def pause(
 
 
 async def resume(bucket: ConfigurationBucket, names: Iterable[str], owners: Owners) -> tuple[Settled, ...]:
-    """Resume schedules, each once, and return what became of each, in their order."""
+    """Resume schedules, each once, and return their outcomes, in their order."""
     now = await bucket.server_time()
 
     async def change(chosen: Collection[str]) -> dict[str, Settled]:
@@ -101,9 +101,9 @@ async def resume(bucket: ConfigurationBucket, names: Iterable[str], owners: Owne
 
 
 async def resume_due(bucket: ConfigurationBucket, owner: str) -> tuple[Settled, ...]:
-    """Resume the schedules of `owner` whose pause has ended by now, which no scheduler of ajsync has done.
+    """Resume the schedules of `owner` whose pause has ended, and that no scheduler of ajsync has resumed.
 
-    Returns what became of each of them.
+    Returns their outcomes.
     """
     listing = await list_subjects(bucket.connection, CONFIGURATION_STREAM, f"{PAUSE_SUBJECT}*")
     if not listing.subjects:
@@ -128,7 +128,7 @@ def _has_ended(name: str, data: bytes, owner: str, now: int) -> bool:
 
 
 def failure(settled: Sequence[Settled], verb: str) -> AjsyncError | None:
-    """Why not all is as it was wanted: the only error, or how many there are; None if there is none."""
+    """The error of a run: its only error, or one that counts them; None if there is none."""
     errors = [each.error for each in settled if each.error is not None]
     if not errors:
         return None
@@ -146,7 +146,8 @@ async def _changed(
     names: Iterable[str],
     change: Callable[[Collection[str]], Awaitable[dict[str, Settled]]],
 ) -> tuple[Settled, ...]:
-    """Change schedules by name; what an interrupted apply has left deleted is restored first, as for a delete."""
+    """Change schedules by name; those that an interrupted apply has left deleted are restored first, as for a
+    delete."""
     chosen = list(dict.fromkeys(names))
     settled = {name: Settled(name, missing(name)) for name in chosen}
     settled |= await change([name for name in chosen if SCHEDULE_NAME.fullmatch(name) and len(name) <= LONGEST_NAME])

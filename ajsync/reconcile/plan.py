@@ -1,4 +1,4 @@
-"""The plan: what has to change in the bucket so that it holds what the files define. A value, computed without I/O.
+"""The plan: the changes that make the bucket hold what the files define. A value, computed without I/O.
 
 The plan is the one thing that is shown, gated, saved and applied.
 """
@@ -36,7 +36,7 @@ class Destination:
         return self.context or self.server
 
     def __str__(self) -> str:
-        """In short, as in a question: `prod (nats-prod)`."""
+        """The short form, for questions: `prod (nats-prod)`."""
         return f"{self.environment} ({self.reached})" if self.environment else self.reached
 
 
@@ -45,18 +45,18 @@ UNKNOWN = Destination()
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """How the commit of the files and the one that was applied last belong together."""
+    """How the commit of the files is related to the one that was applied last."""
 
     files: Commit
     applied: RecordedApply
     """The newest apply in the record whose commit is known."""
     descends: bool | None
-    """Whether the applied commit has that of the files among its ancestors; None if git does not know them both."""
+    """Whether the commit of the files is an ancestor of the applied one; None unless git knows both."""
 
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """A schedule that is in the files and not in the bucket."""
+    """A schedule that is in the files but not in the bucket."""
 
     verb: ClassVar = "create"
     name: str
@@ -65,13 +65,13 @@ class Create:
     """The revision of the delete marker that the key holds; 0 if it was never written."""
     before: None = None
     renamed_from: str = ""
-    """The name of a schedule with the same content that the plan deletes; `after` has the time of its creation."""
+    """The name of a schedule with the same content that the plan deletes; `after` has its creation time."""
     pause: Pause | None = None
-    """The pause of the schedule that is renamed: under its new name it stays paused. None if it is not paused."""
+    """The pause of the renamed schedule, which stays paused under its new name; None if it is not paused."""
 
     @property
     def paused(self) -> bool:
-        """Whether it is created paused: then `revision` does not count, because its key is not written."""
+        """Whether it is created paused; then `revision` does not matter, because its key is not written."""
         return self.pause is not None
 
 
@@ -85,7 +85,7 @@ class Update:
     after: ScheduledTask
     revision: int
     paused: bool = False
-    """It is paused, and stays so: `revision` is that of its pause, where the change is made."""
+    """Whether it is paused, and stays so; `revision` is then that of its pause, where the change is made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class Delete:
 
 Change = Create | Update | Adopt | Delete
 KINDS: tuple[type[Change], ...] = (Create, Update, Adopt, Delete)
-"""In the order in which they are counted."""
+"""The kinds of changes, in the order in which they are counted."""
 TOLD = ("create", "update", "adopt", "rename", "delete")
 """The verbs of changes as people see them, in the order in which they are counted."""
 
@@ -149,7 +149,7 @@ class Plan:
     target: BucketIdentity
     owner: str
     digest: str = ""
-    """The digest of the configuration that it was made from."""
+    """The digest of the configuration that the plan was made from."""
     changes: tuple[Change, ...] = ()
     """Sorted by name."""
     conflicts: tuple[Conflict, ...] = ()
@@ -159,7 +159,7 @@ class Plan:
     owned: int = 0
     """How many entries of the bucket belong to this owner."""
     unchanged: int = 0
-    """Selected schedules that are in the bucket as the files say."""
+    """How many selected schedules are in the bucket as the files say."""
     unmanaged: int = 0
     """Entries without an owner that the files do not name; they are left alone."""
     foreign: int = 0
@@ -169,29 +169,29 @@ class Plan:
     queues: QueueSurvey = ALL_THERE
     """The declared queues that an apply makes first, and those that are not as declared."""
     destination: Destination = UNKNOWN
-    """Where it goes, in words; `target` is what counts."""
+    """Where it goes, in words; `target` decides."""
     selection: Selection = EVERYTHING
-    """Which schedules it is about."""
+    """The schedules that the plan is about."""
     not_selected: int = 0
-    """How many changes and conflicts were left out for that."""
+    """How many changes and conflicts the selection left out."""
     last: RecordedApply | None = None
     """The newest apply in the record of this owner; None if there is none."""
     lineage: Lineage | None = None
     """None if the commit of the files is not known, or no apply of a known commit is recorded."""
     ignored: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    """While a Go scheduler watches the bucket, the selected schedules of the files with members that it does not know:
-    their names, sorted, and those members."""
+    """If a Go scheduler watches the bucket, the names of the selected schedules with members that it does not know,
+    sorted, with those members."""
     paused: tuple[tuple[str, Pause], ...] = ()
     """Name and pause of each paused schedule of this owner, sorted by name."""
 
     @property
     def empty(self) -> bool:
-        """True if there is nothing to do and nothing in the way."""
+        """Whether there is nothing to do and nothing in the way."""
         return not self.pending and not self.conflicts
 
     @property
     def pending(self) -> bool:
-        """True if there is something to do."""
+        """Whether there is something to do."""
         return bool(self.changes or self.queues.missing)
 
     def count(self, kind: type[Change]) -> int:
@@ -228,11 +228,11 @@ def plan(
 ) -> Plan:
     """Compare what the files define with what the bucket holds.
 
-    Entries without an owner are left alone; those that the files name are adopted with `adopt`, and are conflicts
-    otherwise. Entries of other owners and unreadable ones are never changed.
+    Entries without an owner are left alone; if the files name them, they are adopted with `adopt`, and conflicts
+    without it. Entries of other owners and unreadable ones are never changed.
 
-    Of everything that would be done, `selection` leaves the changes of schedules whose desired or live value it
-    matches: if only one counted, a label that the files take away or add could not select its own change.
+    `selection` keeps the changes of schedules whose desired or live value it matches. If only one of them counted, a
+    label that the files add or remove could not select its own change.
     """
     compared = [_compare(name, desired[name], live, owner, adopt) for name in sorted(desired)]
     changes = [each for each in compared if isinstance(each, Change)]
@@ -287,7 +287,7 @@ def _selected(selection: Selection, name: str, desired: Mapping[str, ScheduledTa
 
 
 def _with_renames(changes: Sequence[Change], pauses: Mapping[str, Pause]) -> Iterator[Change]:
-    """Changes in which each delete and a create with equal content are a rename, in the order of their names.
+    """The changes in the order of their names, with each delete and a create of equal content marked as a rename.
 
     `pauses` are those of the paused schedules by name.
     """
@@ -328,5 +328,5 @@ def _compare(name: str, wanted: ScheduledTask, live: Live, owner: str, adopt: bo
 
 
 def _kept(found: ScheduledTask, wanted: ScheduledTask) -> ScheduledTask:
-    """The wanted value with what an update keeps of the one that was found."""
+    """The wanted value, with what an update keeps of the found one."""
     return replace(wanted, created_at=found.created_at, pauses=found.pauses)

@@ -1,4 +1,4 @@
-"""What a run wants, and the steps that precede every change: look into the journal, read, plan, ask the gates."""
+"""The goal of a run, and the steps before every change: look into the journal, read, plan, ask the gates."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from ajsync.text import visible
 from ajsync.transport.connection import Connection
 
 _NAMED = 5
-"""How many of the schedules that are too large are named."""
+"""How many of the too large schedules are named."""
 
 
 class Provenance(Protocol):
-    """What is known of the files beside what they say. It takes milliseconds, so it is asked for in a thread."""
+    """What is known about the files beyond their content. Finding out takes milliseconds, so it is done in a thread."""
 
     def origin(self) -> Origin:
         """Who applies the files, and from which commit, as far as that is known."""
 
     def lineage(self, applied: RecordedApply) -> Lineage | None:
-        """How the commit of the files and that of a recorded apply belong together; None if the first is not known."""
+        """How the commit of the files is related to that of a recorded apply; None if the first is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +52,11 @@ class Goal:
     safety: Safety = DEFAULT_SAFETY
     opened: Opened = NOTHING_OPENED
     selection: Selection = EVERYTHING
-    """Which of its changes are made."""
+    """Which of the changes are made."""
     queues: tuple[QueueSettings, ...] = ()
     """The queues that the files declare."""
     provenance: Provenance | None = field(default=None, compare=False)
-    """None if nothing is known, as when a program has made the schedules."""
+    """None if nothing is known, as for schedules that a program made."""
 
     @property
     def selected_queues(self) -> tuple[QueueSettings, ...]:
@@ -73,17 +73,17 @@ class Proposal:
 
     plan: Plan
     refusals: tuple[ConflictError | GateError, ...]
-    """Why the gates do not let the plan be applied, the gravest first; empty when it may be applied."""
+    """Why gates refuse the plan, the gravest reason first; empty if it may be applied."""
     interrupted: tuple[str, ...]
-    """The schedules that an interrupted apply left deleted: the plan counts them as there, with the values to come."""
+    """The schedules that an interrupted apply left deleted; the plan counts them as present, with their new values."""
     entries: Mapping[str, LiveSchedule]
-    """What the bucket holds, as the plan counts it; until the next proposal of the same proposer."""
+    """What the bucket holds, as the plan counts it; valid until the next proposal of the same proposer."""
     record_problem: str = ""
-    """Why the record cannot be used, so that it is not known what was applied last; empty if it can."""
+    """Why the record cannot be used to find what was applied last; empty if it can."""
 
 
 class Proposer:
-    """Compares one goal after another with a bucket; what has not changed since the last one is not compared again."""
+    """Compares one goal after another with a bucket; unchanged schedules are not compared again."""
 
     def __init__(self, connection: Connection) -> None:
         self._reader = BucketReader(connection)
@@ -92,15 +92,15 @@ class Proposer:
     async def propose(self, bucket: ConfigurationBucket, goal: Goal, destination: Destination = UNKNOWN) -> Proposal:
         """Compare a goal with what the bucket holds now; nothing is written.
 
-        Raises InvalidError if the messages that the server accepts are too small for some desired schedules.
+        Raises InvalidError if some desired schedules do not fit into the messages that the server accepts.
         """
-        # The journal first: an apply that ends between the two reads leaves nothing to finish, and one that begins is
-        # seen as its plan saw it.
+        # The journal is read first: an apply that ends between the two reads leaves nothing to finish, and the plan
+        # sees the same state as one that begins.
         steps = await read_journal(bucket, goal.owner)
         record, record_problem = await _record_of(bucket, goal.owner)
-        lineage = asyncio.create_task(_lineage(goal, record))  # git works while the bucket is read
+        lineage = asyncio.create_task(_lineage(goal, record))  # git runs while the bucket is read
         live, comparison = await self._compare(goal)
-        bucket.target = live.target  # it may have been made again since it was opened
+        bucket.target = live.target  # the bucket may have been made again since it was opened
         check_sizes(bucket, comparison.unsettled())
         lost = unfinished(steps, live)
         to_come = {step.name: LiveSchedule(step.name, live.deleted.get(step.name, 0), step.after) for step in lost}
@@ -130,7 +130,7 @@ async def propose(bucket: ConfigurationBucket, goal: Goal, destination: Destinat
 
 
 async def _is_watched(connection: Connection) -> bool:
-    """Whether a Go scheduler watches; False if that cannot be told, since only a warning depends on it."""
+    """Whether a Go scheduler watches; False if that is not known, because only a warning depends on it."""
     try:
         return await go_watches(connection)
     except UnreachableError:
@@ -138,7 +138,7 @@ async def _is_watched(connection: Connection) -> bool:
 
 
 async def _record_of(bucket: ConfigurationBucket, owner: str) -> tuple[Record, str]:
-    """The record of an owner; or an empty one, and why it cannot be used."""
+    """The record of an owner; or an empty one, and why it could not be used."""
     try:
         return await read_record(bucket, owner), ""
     except InvalidError as error:
@@ -153,7 +153,7 @@ async def _lineage(goal: Goal, record: Record) -> Lineage | None:
 
 
 async def new_refusals(bucket: ConfigurationBucket, goal: Goal, plan: Plan) -> tuple[ConflictError | GateError, ...]:
-    """The gates' reasons against a plan that they let pass, if others have applied since it was made."""
+    """The gates' reasons against a plan that they had let pass, if others have applied since it was made."""
     record, _ = await _record_of(bucket, goal.owner)
     if record.last == plan.last:
         return ()
@@ -169,7 +169,7 @@ def destination_of(connection: Connection, environment: str | None, configured: 
 
 
 def check_sizes(bucket: ConfigurationBucket, tasks: Iterable[ScheduledTask]) -> None:
-    """Raise InvalidError if the server refuses the values of `tasks`, or the tasks that they make."""
+    """Raise InvalidError if the server would refuse the values of `tasks`, or the tasks that they make."""
     limit = bucket.connection.max_payload
     refused = [f"{visible(task.name)}: {reason}" for task in tasks if (reason := too_large(task, limit))]
     if refused:

@@ -1,7 +1,8 @@
-"""Saved plans: a plan in a file, to be reviewed and approved, and later applied exactly as it was made or not at all.
+"""Saved plans: a plan in a file, which is reviewed and approved, and later applied exactly as it was made or not at
+all.
 
-The file holds full values, payloads too, so only its owner may read it. Its checksum finds accidents and manual edits;
-it is no signature.
+The file holds full values, including payloads, so only its owner may read it. Its checksum finds accidents and manual
+edits, but is not a signature.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from ajsync.selection import EVERYTHING, Selection
 from ajsync.text import listed, one_line, visible
 
 _FORMAT = 2
-"""1 did not say where the plan goes."""
+"""The version of the format. Version 1 did not say where the plan goes."""
 _COUNTS = ("desired", "owned", "unchanged", "unmanaged", "foreign")
 _BY_VERB: Mapping[str, Callable[..., Change]] = {kind.verb: kind for kind in KINDS}
 _SHAPE = {
@@ -41,14 +42,14 @@ _SHAPE = {
 }
 """The members of a plan in its file, and their types. A tuple has the values that are allowed."""
 _SHAPE_OF_SELECTION = {"names": [str], "labels": [str], "queue": str, "owner": str, "not_selected": int}
-"""The member `selection`, which a plan of everything does not have; an empty queue or owner is none."""
+"""The member `selection`, which a plan of everything does not have; an empty queue or owner means none."""
 _SHAPE_OF_QUEUE = {field.name: type(getattr(QueueSettings(""), field.name)) for field in fields(QueueSettings)}
 _OPTIONAL = {"selection": _SHAPE_OF_SELECTION, "queues": [_SHAPE_OF_QUEUE], "variables": [{"name": str, "value": str}]}
-"""Members that a plan has only if there is something to say, so that those of older versions stay valid."""
+"""Members that a plan has only if they say something, so that plans of older versions stay valid."""
 _LARGEST = 2**64 - 1
 """The largest revision that a stream can have."""
 _LONGEST = 1_000_000_000
-"""Bytes of a file; the largest plan has far fewer."""
+"""The most bytes of a file; the largest plan has far fewer."""
 _AGAIN = "Make it again with 'ajsync plan --out'."
 
 
@@ -61,7 +62,7 @@ class SavedPlan:
     project: str = ""
     """The file `ajsync.yaml`, relative to the folder in which the plan was made; empty if it was elsewhere."""
     variables: Mapping[str, str] = field(default_factory=dict)
-    """The variables that were given beside the files, as they were typed."""
+    """The variables that were given outside the files, as they were typed."""
 
     @property
     def environment(self) -> str | None:
@@ -72,10 +73,10 @@ class SavedPlan:
 def save_plan(saved: SavedPlan, path: Path) -> None:
     """Write a plan to a file that only its owner can read. The file is there completely or not at all.
 
-    Raises WriteError if the file cannot be written, also because it is a link; UsageError if it is a folder, a device
-    or a pipe.
+    Raises WriteError if the file cannot be written, for example because it is a link; UsageError if it is a folder, a
+    device or a pipe.
     """
-    if path.exists() and not path.is_file():  # the plan would replace it, even /dev/null
+    if path.exists() and not path.is_file():  # the plan would replace it, even if it is /dev/null
         raise UsageError(f"The plan cannot be saved to {path}: it is not a regular file.")
     plan, opened = saved.plan, saved.opened
     content = {
@@ -123,7 +124,7 @@ def load_plan(path: Path) -> SavedPlan:
 
 
 def check_environment(saved: SavedPlan, environment: str | None, option: str = "--environment") -> None:
-    """Raise StalePlanError if `option` names another environment than the saved plan."""
+    """Raise StalePlanError if `option` names a different environment from the saved plan's."""
     if environment is not None and environment != saved.environment:
         made = f"the environment {visible(saved.environment)}" if saved.environment else "no environment"
         asked, without = visible(environment), "Leave the option out" if option.startswith("--") else "Unset it"
@@ -134,7 +135,7 @@ def check_environment(saved: SavedPlan, environment: str | None, option: str = "
 
 
 def check_variables(saved: SavedPlan, variables: Mapping[str, str]) -> None:
-    """Raise StalePlanError if the option `--var` says something else than when the plan was made. Shows no values."""
+    """Raise StalePlanError if `--var` gives other values than when the plan was made. It shows no values."""
     other = [name for name, text in variables.items() if saved.variables.get(name) != text]
     if other:
         raise StalePlanError(
@@ -144,11 +145,11 @@ def check_variables(saved: SavedPlan, variables: Mapping[str, str]) -> None:
 
 
 def check_plan(saved: Plan, fresh: Plan) -> None:
-    """Raise StalePlanError, which says what differs, unless a saved plan is what would be planned now.
+    """Raise StalePlanError, which says what differs, unless a saved plan is equal to what would be planned now.
 
-    `fresh` is the plan as it is made now, with adoptions if the saved one has some. Only what has no effect on an apply
-    may differ: the time at which a schedule was created, and the file that defines it. A plan that was already applied
-    is not stale.
+    `fresh` is the plan as it is made now, with adoptions if the saved one has any. Only what does not affect an apply
+    may differ: the creation time of a schedule, and the file that defines it. A plan that was already applied is not
+    stale.
     """
     differences = list(_other_origin(saved, fresh))
     if not differences and not fresh.empty:
@@ -285,13 +286,13 @@ def _decode_plan(value: Any) -> SavedPlan:
         not_selected=not_selected,
         queues=QueueSurvey(tuple(QueueSettings(**each) for each in value.get("queues", ()))),
     )
-    adopt = plan.count(Adopt) > 0  # its adoptions were approved with it
+    adopt = plan.count(Adopt) > 0  # its adoptions were approved along with it
     variables = {each["name"]: each["value"] for each in value.get("variables", ())}
     return SavedPlan(plan, Opened(adopt, **value["opened"]), value["project"], variables)
 
 
 def _with_defaults(value: Any) -> Any:
-    """A plan with the members that are left out while they say nothing, and that older versions did not write."""
+    """A plan with the members that are left out if they say nothing, or that older versions did not write."""
     opened = value.get("opened") if isinstance(value, dict) else None
     return {**value, "opened": {"allow_older": False, **opened}} if isinstance(opened, dict) else value
 
@@ -310,7 +311,7 @@ def _decode_change(value: Mapping[str, Any]) -> Change:
 def _check_shape(value: Any, shape: Any) -> None:
     if isinstance(shape, tuple):
         if value not in shape:
-            raise StoredValueError(f"it has another value than {', '.join(shape)} where one of them should be")
+            raise StoredValueError(f"it has a value other than {', '.join(shape)} where one of them should be")
         return
     kind = shape if isinstance(shape, type) else type(shape)
     if type(value) is not kind and kind is not object:

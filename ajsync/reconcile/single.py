@@ -1,6 +1,6 @@
-"""Find, add and delete one schedule by its name. Changes are plans of one change, carried out like all others.
+"""Find, add and delete one schedule by its name. Each change is a plan of one change, carried out like any other.
 
-A schedule that an apply is recreating, or left deleted, counts as there: the journal holds its value.
+A schedule that an apply is recreating, or left deleted, counts as present, because the journal holds its value.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ from ajsync.transport.leader import list_subjects
 log = logging.getLogger(__name__)
 
 _KEY = re.compile(r"[^\s.*>\x00\ud800-\udfff]+")
-"""What a key may hold: more than a name, since values that are no schedules can be found and deleted too."""
+"""The characters of a key: more than those of a name, because other values can be found and deleted, too."""
 _DAYS = re.compile(r"(?:([0-9]{1,9})w)?(?:([0-9]{1,9})d)?(.*)", re.DOTALL)
 _HOURS_IN_DAY = 24
 _INSTEAD = "Nothing was changed; 'ajsync view {}' shows it."
@@ -67,15 +67,15 @@ class Found:
     entry: LiveSchedule | None
     """None if there is no value."""
     marker: int = 0
-    """The revision of a key without a value: of its delete marker, or 0 if it was never written."""
+    """The revision of a key without a value: that of its delete marker, or 0 if it was never written."""
     owner: str | None = None
-    """The owner of the value, also of one that is not a scheduled task; None if it has none."""
+    """The owner of the value, even if that is not a scheduled task; None if it has none."""
     journalled: bool = False
-    """An apply of the owner deleted it for an update, and its journal holds the value to come."""
+    """Whether an apply of the owner deleted it for an update; the journal holds the new value."""
 
     @property
     def paused(self) -> bool:
-        """Whether it is paused: then the revision of the entry is that of its pause."""
+        """Whether it is paused; the revision of the entry is then that of its pause."""
         return self.entry is not None and self.entry.pause is not None
 
 
@@ -121,7 +121,8 @@ def new_schedule(
 
 
 def parse_deadline(text: str) -> int:
-    """The nanoseconds of a deadline on a command line: a Go duration after weeks and days, such as `1w2d12h`.
+    """The nanoseconds of a deadline on a command line: a Go duration, optionally after weeks and days, such as
+    `1w2d12h`.
 
     Raises ScheduleError.
     """
@@ -143,7 +144,7 @@ async def find(bucket: ConfigurationBucket, name: str) -> Found:
         if step is not None:
             entry = LiveSchedule(name, found.marker, step.after)
             return replace(found, entry=entry, owner=step.after.owner, journalled=True)
-        # An apply that created it again between the two reads has left no journal.
+        # An apply that has created it again between the two reads has left no journal.
         found = await _look(bucket, name)
     return found
 
@@ -173,8 +174,8 @@ async def add(bucket: ConfigurationBucket, task: ScheduledTask, *, now: int) -> 
 async def find_removable(bucket: ConfigurationBucket, name: str, *, owner: str | None = None) -> Found:
     """The value to delete, which must belong to `owner`, or to no owner if that is None.
 
-    What an interrupted apply of `owner` left deleted is restored first. Raises NotFoundError, and ConflictError if the
-    value belongs to another owner.
+    A schedule that an interrupted apply of `owner` left deleted is restored first. Raises NotFoundError, and
+    ConflictError if the value belongs to another owner.
     """
     found = await find(bucket, name)
     if found.entry is None:
@@ -223,7 +224,7 @@ async def _look(bucket: ConfigurationBucket, name: str) -> Found:
 def _owner(entry: LiveSchedule, data: bytes) -> str | None:
     if entry.task is not None:
         return entry.task.owner
-    # An unreadable value may be that of a newer ajsync, and still names its owner.
+    # An unreadable value may come from a newer ajsync, and still name its owner.
     try:
         managed = decode_object(data).get("ajsync")
     except StoredValueError:
@@ -252,7 +253,7 @@ async def journalled(bucket: ConfigurationBucket, name: str) -> Step | None:
     for subject in sorted(listing.subjects):
         try:
             steps = await read_journal(bucket, subject.rpartition(".")[2])
-        except InvalidError as error:  # the next apply of that owner fails for it; this command need not
+        except InvalidError as error:  # the next apply of that owner fails because of it, but this command need not
             log.warning("%s", error)
             continue
         for step in steps:

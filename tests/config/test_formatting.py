@@ -268,9 +268,9 @@ def test_no_empty_line_becomes_a_part_of_a_text_that_keeps_them(below: str) -> N
         ("schedules: {A: !!map {}}\n", "a.yaml:1:16: the tag !!map is not supported"),
         ("schedules: {}\n---\nschedules: {}\n", "a.yaml:2:1: a second document begins here"),
         ("schedules:\n  ? A\n  : {}\n", "a.yaml:2:1: cannot be formatted: a key behind a question mark"),
-        ("spec: {}\n", "a.yaml: is no schedules file; it has no member schedules"),
-        ("- schedules\n", "a.yaml: is no schedules file; it has no member schedules"),
-        ("# nothing\n", "a.yaml: is no schedules file; it has no member schedules"),
+        ("spec: {}\n", "a.yaml: is not a schedules file; it has no member schedules"),
+        ("- schedules\n", "a.yaml: is not a schedules file; it has no member schedules"),
+        ("# nothing\n", "a.yaml: is not a schedules file; it has no member schedules"),
         (b"schedules: \xff", "a.yaml:1:12: the byte 0xff is not UTF-8"),
         (
             "defaults: &d {queue: Q, timezone: UTC}\nschedules: {A: {payload: *d}}\n",

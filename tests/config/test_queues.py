@@ -55,7 +55,10 @@ def test_names_and_settings_hold_variables(tmp_path: Path) -> None:
         ("{EMAIL: [1]}", "ajsync.yaml:3:17: EMAIL is a list, not a mapping or null"),
         ("{a.b: {}}", 'ajsync.yaml:3:10: the name: "a.b" is not a valid name of a queue; use letters, digits, _ and -'),
         ("{A: {tries: 1}}", 'ajsync.yaml:3:14: unknown member "tries"; did you mean "max_tries"?'),
-        ("{A: {max_tries: 0}}", "ajsync.yaml:3:25: max_tries: 0 is not a number of tries; write -1 for unlimited tries"),
+        (
+            "{A: {max_tries: 0}}",
+            "ajsync.yaml:3:25: max_tries: 0 is not a number of tries; write -1 for unlimited tries",
+        ),
         ("{A: {max_tries: -2}}", "ajsync.yaml:3:25: max_tries: -2 is too small; the minimum is -1"),
         ("{A: {max_runtime: 10ms}}", 'ajsync.yaml:3:27: max_runtime: "10ms" is too short; the minimum is 1s'),
         ("{A: {max_age: 1m}}", 'ajsync.yaml:3:23: max_age: "1m" is too short; the minimum is 2m'),

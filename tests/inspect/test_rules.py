@@ -262,7 +262,7 @@ def test_days_that_are_no_star_are_told_to_fire_every_day() -> None:
     assert "fires every day" in found.message
     assert found.hint == "write * instead of 1-31"
     (found,) = findings([task("A", schedule="0 0 */2 * MON")], "day-or-weekday")
-    assert "*/2 has a step, so it is no star" in found.message
+    assert "*/2 has a step, so it is not a star" in found.message
 
 
 def test_a_herd_is_many_in_one_minute_without_jitter() -> None:

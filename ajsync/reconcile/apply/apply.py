@@ -1,6 +1,6 @@
-"""Apply: carry out a plan in the bucket, each key by compare-and-set, creates and updates first and deletes last.
+"""Apply: carry out a plan in the bucket: each key by compare-and-set, creates and updates first, deletes last.
 
-Whatever interrupts it, each key is as it was, or as the plan says, or in the journal.
+Whatever interrupts it, each key is unchanged, or as the plan says, or in the journal.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ async def apply(
     """Carry out `plan`. `now` (nanoseconds since 1970) becomes `created_at` of what is created, unless it is renamed.
 
     `on_done` is called once for each change that is done. Once `stop` is set, nothing new is begun. A change that fails
-    leaves its key alone and does not stop the others, except that nothing is deleted after a failure: a renamed
-    schedule would be gone under both names. Raises StalePlanError if the plan was made for another bucket, and
-    UnreachableError or ConflictError if a missing queue cannot be made; then nothing else has been changed.
+    leaves its key alone and does not stop the others. But nothing is deleted after a failure, or a renamed schedule
+    could be gone under both names. Raises StalePlanError if the plan was made for another bucket, and UnreachableError
+    or ConflictError if a missing queue cannot be made; then nothing else has been changed.
     """
     if bucket.target != plan.target:
         raise StalePlanError(
@@ -69,10 +69,10 @@ class _Application:
     on_done: Callable[[], None] | None
     stop: asyncio.Event
     outcomes: dict[str, Outcome] = field(default_factory=dict)
-    """By the name of the schedule."""
+    """The outcomes by the name of the schedule."""
 
     async def phase(self, kinds: tuple[type[Change], ...], carry_out: Callable[[list[Any]], Awaitable[None]]) -> None:
-        """Carry out the changes of these kinds; an error that concerns no single change is the error of all."""
+        """Carry out the changes of these kinds; an error that is not about a single change is the error of all."""
         changes = [change for change in self.plan.changes if isinstance(change, kinds)]
         lost = any(isinstance(outcome.error, UnreachableError) for outcome in self.outcomes.values())
         if not changes or lost or self.stop.is_set():
@@ -89,9 +89,9 @@ class _Application:
         if not changes:
             return
         newest = max(change.revision for change in changes)
-        if newest:  # over a delete marker, which foreign watchers must have seen before
+        if newest:  # they replace a delete marker, which foreign watchers must have seen first
             await wait_until_delivered(self.bucket.connection, newest, WATCHER_SECONDS)
-        # A renamed schedule keeps the time of its creation, from which its intervals count.
+        # A renamed schedule keeps its creation time, from which its intervals count.
         tasks = [each.after if each.renamed_from else replace(each.after, created_at=self.now) for each in changes]
         await self._write(changes, tasks)
 

@@ -1,4 +1,4 @@
-"""Read the record of an owner, and add to it by compare-and-set, so that two at once lose no line."""
+"""Read the record of an owner, and add to it by compare-and-set, so that no line is lost if two write at once."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from ajsync.version import __version__
 log = logging.getLogger(__name__)
 
 _ATTEMPTS = 100
-"""Of those that write at once, one succeeds in each round."""
+"""How often to try; in each round one of those that write at once succeeds."""
 _PAUSE_SECONDS = 0.02
 
 
@@ -55,7 +55,7 @@ class Record:
     revision: int = 0
     """The revision of its key; 0 if it was never written."""
     actions: tuple[RecordedAction, ...] = ()
-    """What was done by hand, the newest first."""
+    """The manual actions, the newest first."""
 
     @property
     def last(self) -> RecordedApply | None:
@@ -70,7 +70,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class OwnedLine:
-    """A line of the record, and whose schedules it is about."""
+    """A line of the record, and the owner of the schedules that it is about."""
 
     owner: str
     line: RecordedApply | RecordedAction
@@ -105,7 +105,7 @@ async def read_record(bucket: ConfigurationBucket, owner: str) -> Record:
 
 
 def is_worth_recording(plan: Plan, result: Result, origin: Origin) -> bool:
-    """Whether an apply changed something, or came from another commit than the last one."""
+    """Whether an apply changed something, or came from a commit other than the last one."""
     if result.with_status("done") or plan.queues.missing:
         return True
     if plan.selection or (plan.lineage is not None and is_older(plan.lineage)):
@@ -115,7 +115,7 @@ def is_worth_recording(plan: Plan, result: Result, origin: Origin) -> bool:
 
 
 async def record_apply(bucket: ConfigurationBucket, plan: Plan, result: Result, origin: Origin, *, now: int) -> None:
-    """Add an apply to the record if it is worth that; `now` is the time of its end, in nanoseconds since 1970.
+    """Add an apply to the record if it is worth recording; `now` is its end in nanoseconds since 1970.
 
     Raises UnreachableError, NotPermittedError and InvalidError; what was applied stays applied.
     """
@@ -124,12 +124,12 @@ async def record_apply(bucket: ConfigurationBucket, plan: Plan, result: Result, 
 
 
 def not_recorded(error: AjsyncError, what: str = "apply") -> str:
-    """What to say if `record_apply` or `record_action` fails: a warning, since what was done stays done."""
+    """The warning for a failed `record_apply` or `record_action`; what was done stays done."""
     return f"The {what} is missing in the record that 'ajsync log' shows. {error}"
 
 
 async def record_action(bucket: ConfigurationBucket, action: RecordedAction, tasks: Iterable[ScheduledTask]) -> None:
-    """Add to the record of each owner of the schedules what was done to them by hand; those without owner have none.
+    """Add a manual action to the record of each owner of the schedules; schedules without an owner have no record.
 
     Raises as `record_apply`; what was done stays done.
     """
@@ -143,7 +143,7 @@ async def record_action(bucket: ConfigurationBucket, action: RecordedAction, tas
 
 
 async def add_to_record(bucket: ConfigurationBucket, owner: str, line: RecordedApply | RecordedAction) -> None:
-    """Add a line to the record of an owner, whoever else does so at the same time. Raises as `record_apply`."""
+    """Add a line to the record of an owner, even if others do so at the same time. Raises as `record_apply`."""
     for _ in range(_ATTEMPTS):
         record = await read_record(bucket, owner)
         if isinstance(line, RecordedAction):
@@ -153,11 +153,11 @@ async def add_to_record(bucket: ConfigurationBucket, owner: str, line: RecordedA
             known = apply_object(line) in map(apply_object, record.applies)
             data = encode_record(with_apply(record.applies, line), record.actions)
         if known:
-            return  # an earlier attempt was stored, and its answer was lost
+            return  # an earlier attempt was stored, but its answer was lost
         write = compare_and_set(bucket, record_key(owner), record.revision, data)
         if not (await publish_one(bucket.connection, write, timeout=REQUEST_SECONDS)).conflict:
             return
-        await asyncio.sleep(random.uniform(0, _PAUSE_SECONDS))  # so that several do not meet again
+        await asyncio.sleep(random.uniform(0, _PAUSE_SECONDS))  # so that several writers do not meet again
     raise ConflictError(f"The record of the applies of {owner} changes faster than it can be written.")
 
 

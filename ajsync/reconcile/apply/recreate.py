@@ -1,7 +1,7 @@
-"""Recreating: how to update a schedule beside a Go scheduler. Delete it, wait until that was seen, create it again.
+"""Recreate: update a schedule beside a Go scheduler. Delete it, wait until the delete was seen, create it again.
 
 A Go scheduler that sees only the new value also fires the old schedule, even as a stand-by. The journal holds what is
-not in the bucket meanwhile, so that the next apply can finish what an interrupted one began.
+missing from the bucket in the meantime, so that the next apply can finish what an interrupted one began.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 WATCHER_SECONDS = 15.0
 """How long to wait for foreign watchers; the server drops one that hangs after 5 s."""
 AT_WORK_SECONDS = 20.0
-"""A journal younger than this may belong to an apply that is still running; it is more than WATCHER_SECONDS."""
+"""A journal younger than this may belong to an apply that is still running; more than WATCHER_SECONDS."""
 _JOURNAL_BYTES = 512 * 1024
 _JOURNAL_STEPS = 500
 """At most this many schedules are missing from the bucket at a time."""
@@ -53,7 +53,7 @@ async def recreate(
     on_written: Callable[[], None] | None,
     stop: asyncio.Event,
 ) -> AsyncIterator[tuple[Update | Adopt, Written]]:
-    """Recreate each schedule whose key is still at its revision; yields what became of each, journal by journal.
+    """Recreate each schedule whose key is still at its revision; yields the outcomes, journal by journal.
 
     Once `stop` is set, no further journal is begun. Raises ConflictError if another apply of this owner is running.
     """
@@ -77,7 +77,7 @@ async def recreate(
             continue
         at = await _write_journal(bucket, owner, at, data)
         results = await _recreate(bucket, chunk, on_written)
-        # A conflict or a refused delete leaves the schedule in the bucket: the journal need not keep it.
+        # A conflict or a refused delete leaves the schedule in the bucket, so the journal need not keep it.
         kept = (ConflictError, NotPermittedError)
         settled = all(result.error is None or isinstance(result.error, kept) for result in results)
         for each in zip(chunk, results, strict=True):
@@ -127,7 +127,7 @@ async def create_again(
     try:
         behind = await wait_until_delivered(bucket.connection, max(each.revision for each in writes), WATCHER_SECONDS)
     except UnreachableError as error:
-        # Nothing is known of what the watchers have seen: the journal keeps the schedules for the next run.
+        # It is not known what the watchers have seen, so the journal keeps the schedules for the next run.
         return [Written(error=_interrupted(each.name, error)) for each in writes]
     for watcher in behind:
         log.warning(
@@ -156,7 +156,7 @@ async def finish_interrupted(bucket: ConfigurationBucket, owner: str) -> tuple[s
     """Finish what an interrupted apply left in the journal of `owner`; returns the names that were created again.
 
     A young journal may belong to an apply that is still running, which gets `AT_WORK_SECONDS` to finish. The age comes
-    from two clocks; if ours is behind the server's, the wait is still no longer than that.
+    from two clocks; even if ours is behind the server's, the wait is no longer than that.
     """
     key = journal_key(owner)
     revision, deadline, waiting = 0, 0.0, False
@@ -186,7 +186,7 @@ async def finish_interrupted(bucket: ConfigurationBucket, owner: str) -> tuple[s
         for result in await create_again(bucket, writes):
             if result.error is not None and not isinstance(result.error, ConflictError):
                 raise result.error
-    # A conflict here means that another apply has finished it too.
+    # A conflict here means that another apply has also finished it.
     await publish_all(bucket.connection, [compare_and_set(bucket, key, found.revision, None)])
     return tuple(step.name for step in lost)
 

@@ -18,7 +18,7 @@ from ajsync.reconcile.plan import Change
 ChangeStatus = Literal["done", "failed", "not attempted"]
 
 _REASONS = (NotPermittedError, UnreachableError, ConflictError, InvalidError)
-"""Why a whole apply can fail, the narrower first."""
+"""The errors with which a whole apply can fail, the more specific ones first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The watch loop: apply again whenever the files change, and at intervals, in case the bucket has drifted."""
+"""The watch loop: apply again when the files change, and at intervals, in case the bucket has drifted."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ from ajsync.waiting import first_of
 log = logging.getLogger(__name__)
 
 SETTLE_SECONDS = 3.0
-"""Deletes wait until the files have not changed for this long: a file that is moved or checked out is gone for a moment
-only."""
+"""Deletes wait until the files have not changed for this long, because a file that is moved or checked out is gone for
+only a moment."""
 RETRY_SECONDS = 5.0
 """How soon to try again if the server is unreachable or something is left to do."""
 _FINISH_SECONDS = 5.0
-"""How long a stop waits for a running apply, which may have deleted what it is about to create again."""
+"""How long a stop waits for a running apply, which may have deleted schedules that it is about to create again."""
 _TICK_SECONDS = 0.1
 _NAMED = 20
 """How many changes of an apply are logged by name."""
 
 
 def _has_to_wait(change: Change) -> bool:
-    """Whether a change waits until the files have settled: a delete, and a create that belongs to one."""
+    """Whether a change waits until the files have settled: a delete does, and a create that belongs to one."""
     return isinstance(change, Delete) or (isinstance(change, Create) and bool(change.renamed_from))
 
 
 class WatchLoop:
-    """Keeps the bucket equal to the goal that `load` returns; while the files are invalid, the last good one counts.
+    """Keeps the bucket equal to the goal that `load` returns; while the files are invalid, the last good goal counts.
 
-    `load` gets whether it is to read all files, and not only those that have changed.
+    The argument of `load` says whether to read all files, and not only those that have changed.
     """
 
     def __init__(
@@ -63,18 +63,18 @@ class WatchLoop:
         self._stop = stop
         self._destination = destination
         self.may_apply: Callable[[], bool] = lambda: True
-        """False while another process applies: of several schedulers that follow the files, only the leader does."""
+        """Whether this process applies: of several schedulers that follow the files, only the leader does."""
         self._goal = goal
         self._proposer = Proposer(connection)
         self._changed_at = -SETTLE_SECONDS
         """When the files last changed, by the monotonic clock; at the start there is nothing to settle."""
         self._said = ""
         self._unrecorded = ""
-        """Why the last apply that could not be recorded was not."""
+        """Why the last apply could not be recorded."""
         self._ignored: tuple[str, ...] = ()
-        """The schedules of which a Go scheduler was said to ignore something."""
+        """The schedules about which a warning said that a Go scheduler ignores something."""
         self._invalid = ""
-        """What is wrong with the files as they are now; empty if nothing."""
+        """What is wrong with the files as they are now; empty if nothing is."""
         self._different = ALL_THERE.different
         """The queues that were logged as different."""
 
@@ -146,7 +146,7 @@ class WatchLoop:
             if not settled:
                 plan = replace(plan, changes=tuple(each for each in plan.changes if not _has_to_wait(each)))
             if not plan.pending:
-                return False  # only deletes, which wait
+                return False  # there are only deletes, which wait
             result = await apply(bucket, plan, now=time.time_ns(), stop=self._stop)
             whole = self._report(plan, result)
             await self._record(bucket, goal, plan, result)
@@ -158,7 +158,7 @@ class WatchLoop:
         return False
 
     async def _record(self, bucket: ConfigurationBucket, goal: Goal, plan: Plan, result: Result) -> None:
-        """Add an apply to the record, unless nothing is known of the files; says once why it cannot."""
+        """Add an apply to the record, unless nothing is known about the files; log once why that fails."""
         if goal.provenance is None:
             return
         origin = await asyncio.to_thread(goal.provenance.origin)
@@ -193,7 +193,7 @@ class WatchLoop:
         self._invalid = reason
 
     def _warn_of_go(self, plan: Plan) -> None:
-        """Warn of what a Go scheduler ignores, each time when that has come to be more."""
+        """Warn of what a Go scheduler ignores, again whenever there is more of it."""
         names = tuple(name for name, _ in plan.ignored)
         if not set(names) <= set(self._ignored):
             members = sorted({member for _, each in plan.ignored for member in each})

@@ -36,7 +36,7 @@ class Written:
     revision: int = 0
     error: AjsyncError | None = None
     attempted: bool = True
-    """False if there was no server to write to."""
+    """Whether there was a server to write to."""
 
 
 async def write_keys(
@@ -68,7 +68,7 @@ async def _judge(bucket: ConfigurationBucket, write: KeyWrite, answer: Answer) -
     try:
         found = await bucket.get(schedule_key(write.name))
         if write.task is None and found is not None and found.deleted:
-            # Who deletes a schedule to pause it has written its pause before.
+            # A command that deletes a schedule to pause it has already written its pause.
             pause = await bucket.get(pause_key(write.name))
             if pause is not None and not pause.deleted:
                 return Written(error=ConflictError(f"{write.name}: it was paused after it was read; left alone"))
@@ -80,7 +80,7 @@ async def _judge(bucket: ConfigurationBucket, write: KeyWrite, answer: Answer) -
 
 
 def _holds(write: KeyWrite, data: bytes, deleted: bool) -> bool:
-    """True if the key already is what `write` makes it."""
+    """Whether the key already holds what `write` would store."""
     if deleted or write.task is None:
         return deleted and write.task is None
     try:

@@ -22,10 +22,10 @@ RENDERERS: Mapping[str, Renderer] = {
     "markdown": render_markdown,
     "github": render_github,
 }
-"""Each renderer by the name of its format, as `plan --format` takes it."""
+"""The renderers by the names of their formats, as `plan --format` takes them."""
 
 RESULT_RENDERERS: Mapping[str, ResultRenderer] = {
     "markdown": render_markdown_result,
     "github": render_github_result,
 }
-"""Each renderer of what an apply did by the name of its format, as `apply --format` takes it."""
+"""The renderers of what an apply did, by the names of their formats, as `apply --format` takes them."""

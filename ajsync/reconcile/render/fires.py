@@ -24,21 +24,21 @@ class Fires:
     times: tuple[datetime, ...]
     """In the schedule's zone; empty if it never fires or the times are unknown."""
     lines: tuple[str, ...]
-    """The same for people, in the zone of the output, with the time until then; or why there are none."""
+    """The same for people, in the zone of the output, with the time until each; or why there are none."""
     amiss: bool = False
-    """True if it has no fires although it should."""
+    """Whether it has no fires although it should."""
 
 
 PAUSED = Fires((), ("paused",))
-"""Instead of the fires of a schedule that is paused."""
+"""What is shown instead of the fires of a paused schedule."""
 
 
 class FireTimes:
-    """The next fires after an instant, for many schedules; their lines are in one zone."""
+    """The next fires after an instant, for many schedules, with lines in one zone."""
 
     def __init__(self, now: datetime, zone: tzinfo = UTC) -> None:
         self._zone = zone
-        # In UTC, since Python subtracts two instants of one zone by their wall clocks.
+        # In UTC, because Python subtracts two instants of one zone by their wall clocks.
         self._now = now.astimezone(UTC)
         self._upcoming = Upcoming(to_nanoseconds(self._now) + 1, _COUNT)
         self._known: dict[tuple[Timetable, tuple[int, ...]], Fires] = {}

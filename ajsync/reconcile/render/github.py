@@ -1,6 +1,6 @@
 """A plan as annotations of GitHub Actions: workflow commands, which its runner reads from what a step prints.
 
-Escaping and limits are those of the runner (actions/runner, ActionCommand.cs and ExecutionContext.cs).
+Escaping and limits follow the runner (actions/runner, ActionCommand.cs and ExecutionContext.cs).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Level = Literal["notice", "warning", "error"]
 _MOST = 10
 """GitHub shows this many annotations of a level for a step, and drops the rest silently."""
 _LONGEST = 4_000
-"""Characters of a message; the runner cuts it at 4,096."""
+"""The most characters of a message; the runner cuts it at 4,096."""
 _IMPORTANCE = ("adopt", "update", "rename", "create")
 _IN_DATA = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _IN_PROPERTY = {**_IN_DATA, **str.maketrans({":": "%3A", ",": "%2C"})}

@@ -30,7 +30,7 @@ def impact_rows(impact: Impact, zone: tzinfo = UTC) -> list[PlanRow]:
 
 
 def payload_hint(plan: Plan, *, show_payload: bool) -> str:
-    """How to see in what payloads differ; "" if none does, or if that is shown."""
+    """How to see the differences of payloads; "" if there are none, or if they are shown."""
     if show_payload or not any(map(payload_differs, plan.changes)):
         return ""
     return "To see how payloads differ, pass --show-payload."

@@ -25,7 +25,7 @@ _FORMAT = 1
 
 
 def render_json(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOptions) -> str:
-    """Show a plan as a JSON document, in ASCII, so that what others wrote cannot steer a terminal."""
+    """Show a plan as a JSON document, in ASCII, so that text of others cannot control a terminal."""
     fires = FireTimes(options.now)
     document = {
         "format": _FORMAT,
@@ -66,7 +66,7 @@ def _ignored(plan: Plan, options: RenderOptions) -> dict[str, Any]:
 
 
 def applied_document(apply: RecordedApply) -> dict[str, Any]:
-    """A line of the record for programs: with every member, null where something is not known."""
+    """A line of the record for programs, with every member, null where something is not known."""
     commit = apply.commit
     return {
         "at": format_timestamp(apply.at),
@@ -84,7 +84,7 @@ def applied_document(apply: RecordedApply) -> dict[str, Any]:
 
 
 def line_document(line: RecordedApply | RecordedAction) -> dict[str, Any]:
-    """A line of the log for programs: an apply, or an action, as its member `action` says."""
+    """A line of the log for programs; its member `action` says whether it is an apply or an action."""
     if isinstance(line, RecordedApply):
         return {"action": "apply", **applied_document(line)}
     return {
@@ -116,7 +116,7 @@ def _summary(plan: Plan) -> dict[str, int]:
 
 
 def _queues(plan: Plan) -> dict[str, Any]:
-    """The member about declared queues; there is none while all are there as declared."""
+    """The member about declared queues; left out if all of them exist as declared."""
     if plan.queues == ALL_THERE:
         return {}
     return {
@@ -128,7 +128,7 @@ def _queues(plan: Plan) -> dict[str, Any]:
 
 
 def _selection(selection: Selection) -> dict[str, Any]:
-    """The member that says what was selected; there is none for a plan of everything."""
+    """The member that says what was selected; left out for a plan of everything."""
     if not selection:
         return {}
     labels = [str(test) for test in selection.labels]

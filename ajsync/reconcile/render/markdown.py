@@ -1,4 +1,4 @@
-"""A plan as a comment on a pull request: the most important first, and never longer than a comment may be."""
+"""A plan as a comment on a pull request: the most important part first, and never longer than a comment may be."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ from ajsync.text import one_line, visible
 from ajsync.timestamp import to_nanoseconds
 
 LIMIT = 65_536 - 512
-"""UTF-16 units of a plan. A comment on GitHub may have 65,536 characters and 262,144 bytes: this satisfies both, and
-leaves room for the line that `ajsync comment` adds."""
+"""The most UTF-16 units of a plan. A comment on GitHub may have 65,536 characters and 262,144 bytes: this satisfies
+both, and leaves room for the line that `ajsync comment` adds."""
 _TITLES = {verb: f"to {verb}" for verb in TOLD}
 
 
@@ -59,7 +59,7 @@ def marker(owner: str, environment: str = "") -> str:
 
 
 def heading(command: str, plan: Plan) -> str:
-    """The heading of what a command says of a plan, with an empty line below it."""
+    """The heading of what a command says about a plan, with an empty line below it."""
     environment = plan.destination.environment
     where = f", environment {code(visible(environment))}" if environment else ""
     return f"### ajsync {command} for {code(visible(plan.owner))}{where}\n"
@@ -117,7 +117,7 @@ def _head(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOptions) -
 
 
 def _tail(plan: Plan, options: RenderOptions) -> Iterator[str]:
-    """What follows the changes."""
+    """The part below the changes."""
     if hint := payload_hint(plan, show_payload=options.show_payload):
         yield f"{prose(hint)}\n"
     if options.impact is not None:

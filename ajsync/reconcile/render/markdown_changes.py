@@ -1,4 +1,4 @@
-"""Changes in Markdown: blocks to unfold, of the language diff, shortened until they fit into a comment."""
+"""Changes in Markdown: blocks to unfold, in the language diff, shortened until they fit into a comment."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ajsync.reconcile.render.wording import change_place
 from ajsync.text import cut, visible
 
 _RESERVE = 1_024
-"""Units for the frames around the changes, without their fences, and for the note on what was left out."""
+"""UTF-16 units for the frames around the changes, without their fences, and for the note on what was left out."""
 _MOST_CONTENT = 60
-"""Lines of one payload."""
+"""The most lines of one payload."""
 _WIDEST = 200
-"""Characters of one line of a payload."""
+"""The most characters of one line of a payload."""
 _IMPORTANCE = ("delete", "update", "adopt", "rename", "create")
-"""A delete can do harm at once, a create cannot: creates come last and are shortened first."""
+"""A delete can do harm at once, a create cannot, so creates come last and are shortened first."""
 _MARKS = {"create": "+", "update": "!", "adopt": "!", "rename": "!", "delete": "-", "added": "+", "removed": "-"}
 """What GitHub colours in a block of the language diff."""
 
@@ -30,7 +30,7 @@ def blocks(
 ) -> tuple[list[str], list[str]]:
     """Show changes in blocks, the most important first, and say what was left out so that they fit into `room` units.
 
-    `titles` says of each verb what stands behind the count of its block. The second list is empty if all is shown.
+    `titles` has the words behind the count of each verb's block. The second list is empty if everything is shown.
     """
     fires = FireTimes(options.now, options.zone)
     ordered = sorted(with_verbs(changes), key=lambda each: _IMPORTANCE.index(each[0]))
@@ -43,7 +43,7 @@ def blocks(
 
 
 def _forms(verb: str, change: Change, fires: FireTimes, options: RenderOptions) -> tuple[str, str, str]:
-    """A change in full, without its next fires, and by its name alone."""
+    """Three forms of a change: in full, without its next fires, and its name alone."""
     mark = _MARKS[verb]
     where = change_place(change, options)
     paused = "  paused" if change.paused else ""
@@ -78,9 +78,9 @@ def _left_out(steps: Sequence[int]) -> Iterator[str]:
 def fit(pieces: Sequence[Sequence[str]], room: int) -> tuple[Sequence[str], Sequence[int]]:
     """Choose a form of each piece so that all together take no more than `room` units.
 
-    A piece is its forms, the same number for all, from the longest to the shortest; behind the shortest it is left out.
-    Every piece loses one step before any loses the next, and the last pieces lose theirs first. Returns a text for each
-    piece, and how many steps it was shortened.
+    A piece has forms, the same number for all pieces, from the longest to the shortest; one step more leaves it out.
+    Every piece loses one step before any loses the next, and the last pieces lose theirs first. Returns the text of
+    each piece, and by how many steps it was shortened.
     """
     sizes = [[*map(units, forms), 0] for forms in pieces]
     steps = [0] * len(pieces)

@@ -1,4 +1,4 @@
-"""What became of an apply, as the summary of a job in Markdown."""
+"""The result of an apply in Markdown, as the summary of a job."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ajsync.text import one_line, visible
 def render_markdown_result(
     plan: Plan, refusals: Sequence[AjsyncError], result: Result | None, options: RenderOptions
 ) -> str:
-    """Show what was applied, what failed and what was not attempted; a plan that was refused is shown as a plan."""
+    """Show what was applied, what failed and what was not attempted; a refused plan is shown as a plan."""
     if refusals:
         return render_body(plan, refusals, options, "apply")
     head = "\n".join([heading("apply", plan), *destination_line(plan), *_head(plan, result)]) + "\n"

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Iterator
 
 _LIST_ROOM = 8_192
-"""Units for each list above the changes."""
+"""The most UTF-16 units of each list above the changes."""
 _TICKS = re.compile("`+")
 _INLINE = re.compile(r"[\\`*_\[\]<>&~|$!]")
 _BLOCK = re.compile(r"^(\d*)([#+\-=.):])")
-# GitHub makes links of these after it has read the Markdown, when a backslash no longer helps.
+# GitHub makes links of these after reading the Markdown, when a backslash no longer helps.
 _LINK = re.compile(r"([@#]|\b(?:https?|ftp|mailto|xmpp):|\bwww\.)(?=\S)", re.IGNORECASE)
 _ZERO_WIDTH_SPACE = "\u200b"
 
@@ -21,7 +21,7 @@ def units(text: str) -> int:
 
 
 def code(text: str) -> str:
-    """A code span. Not for cells of a table, which a pipe would end."""
+    """A code span. Not for cells of a table, because a pipe would end them."""
     ticks = "`" * (_longest_run(text) + 1)
     space = " " if text.startswith("`") or text.endswith("`") else ""
     return f"{ticks}{space}{text}{space}{ticks}"
@@ -40,7 +40,7 @@ def fence(text: str) -> str:
 
 
 def some(lines: Iterable[str]) -> Iterator[str]:
-    """As many of the lines as fit, and the count of the others."""
+    """As many lines as fit, and the count of the others."""
     room = _LIST_ROOM
     left = 0
     for line in lines:

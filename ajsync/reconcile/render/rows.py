@@ -1,4 +1,4 @@
-"""A change in rows, one fact each: every format for people shows the same rows in its own style."""
+"""A change in rows of one fact each; every format for people shows the same rows in its own style."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ Tone = Literal["value", "note", "amiss", "content", "added", "removed"]
 
 _FIELDS = {field.name: field for field in FIELDS}
 LABEL = max(len(field.name) for field in (*FIELDS, OWNER)) + 2
-"""Columns for the label of a row: the longest name of a field, and a gap."""
+"""The columns for the label of a row: the longest name of a field, and a gap."""
 DRIFT = "somebody else has changed it in the bucket since it was applied"
 _OWN = frozenset(("payload", "description"))
-"""The fields in which most schedules differ; the rows of the others are made once."""
+"""The fields in which most schedules differ; rows of the other fields are made once."""
 _MOST_COMPARED = 4_000
-"""Lines of both payloads together; the time for comparing them grows with the square."""
+"""The most lines of both payloads together, because the time to compare them grows with the square."""
 _CONTEXT = 3
-"""Equal lines shown around a difference."""
+"""How many equal lines are shown around a difference."""
 _BASE64_WIDTH = 76
 _MOST_DAYS = 8
-"""Days and ranges that are listed of a field."""
+"""How many days and ranges of a field are listed."""
 
 
 class PlanRow(NamedTuple):
-    """One line about a change; its texts are escaped. A plan of 10,000 changes has 100,000 of them."""
+    """One line about a change, with escaped texts. A plan of 10,000 changes has 100,000 of them."""
 
     label: str
     """Empty if the row continues the one above."""
@@ -53,7 +53,7 @@ class PlanRow(NamedTuple):
 
 
 def change_rows(change: Change, *, show_payload: bool, most_content: int | None = None) -> list[PlanRow]:
-    """The fields of a created or deleted schedule, or those that change; of a renamed one its name alone.
+    """The fields of a created or deleted schedule, or the changed ones; for a renamed one only the name.
 
     With `show_payload` the content of payloads follows, at most `most_content` lines of each.
     """
@@ -87,7 +87,7 @@ _shared_row = lru_cache(maxsize=4096)(_own_row)
 
 
 def next_rows(change: Change, fires: FireTimes) -> list[PlanRow]:
-    """The next fires, if the change creates or moves them; a paused schedule has none."""
+    """The next fires, if the change creates or moves any; a paused schedule has none."""
     before, after = change.before, change.after
     if (
         after is None
@@ -101,14 +101,14 @@ def next_rows(change: Change, fires: FireTimes) -> list[PlanRow]:
 
 
 def payload_differs(change: Change) -> bool:
-    """Whether a change replaces one payload by another."""
+    """Whether a change replaces one payload with another."""
     before, after = change.before, change.after
     return before is not None and after is not None and before.payload != after.payload
 
 
-@lru_cache(maxsize=256)  # a calendar changes many schedules alike
+@lru_cache(maxsize=256)  # a calendar changes many schedules in the same way
 def _moved_days(before: Days, after: Days) -> str:
-    """The days that are added and removed, if the lists are too long to be compared by eye; "" if they are not."""
+    """The added and removed days, if the lists are too long to compare by eye; "" if they are not."""
     if max(len(before), len(after)) <= _MOST_DAYS:
         return ""
     old, new = ([*map(read_days, texts)] for texts in (before, after))
@@ -146,7 +146,7 @@ def _capped(rows: Iterator[PlanRow], most: int | None) -> list[PlanRow]:
 def _difference(before: bytes | None, after: bytes | None) -> Iterator[PlanRow]:
     """The lines in which two payloads differ, and a few equal ones around them."""
     old, new = _pretty_lines(before), _pretty_lines(after)
-    if old == new:  # only the spelling of the JSON differs, so that has to be shown
+    if old == new:  # only the spelling of the JSON differs, so it has to be shown
         old, new = _raw_lines(before), _raw_lines(after)
     if len(old) + len(new) > _MOST_COMPARED:
         yield from _changed(old, new)
@@ -167,7 +167,7 @@ def _changed(old: Sequence[str], new: Sequence[str]) -> Iterator[PlanRow]:
 
 
 def _with_end(line: str) -> str:
-    """A line in which the spaces at its end can be seen, since they may be all that differs."""
+    """A line with visible spaces at its end, because they may be the only difference."""
     text = escape(line)
     body = text.rstrip(" ")
     return body + "\\x20" * (len(text) - len(body))

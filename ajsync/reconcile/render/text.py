@@ -1,4 +1,4 @@
-"""A plan for a terminal, or for a file that a person will read."""
+"""A plan as text, for a terminal or a file that a person will read."""
 
 from __future__ import annotations
 
@@ -35,28 +35,28 @@ from ajsync.text import Paint, one_line, visible
 from ajsync.timestamp import to_nanoseconds
 
 MANY_CHANGES = 200
-"""A plan of more changes is shortened where that is asked for."""
+"""A plan with more changes is shortened where that is asked for."""
 _SHOWN = 5
-"""How many changes of each kind a shortened plan shows, beside deletes."""
+"""How many changes of each kind a shortened plan shows, except deletes."""
 _DELETES_SHOWN = 100
 _SYMBOLS = {"create": "+", "update": "~", "adopt": "&", "rename": ">", "delete": "-"}
 _WIDEST = 40
-"""Columns up to which old values and names of queues are padded, to line up what follows them."""
+"""The columns up to which old values and names of queues are padded, to line up what follows them."""
 _UNREADABLE = 10
 """How many unreadable entries are listed."""
 _MOST_IGNORED = 10
-"""How many schedules are listed of which a Go scheduler ignores something."""
+"""How many schedules with members that a Go scheduler ignores are listed."""
 _PAUSED = 10
 """How many paused schedules are listed."""
 _GUTTER = "│ "
-"""Precedes each line of a payload: GitHub would take one that begins with `::` for a command."""
+"""Precedes each line of a payload, because GitHub would take one that begins with `::` for a command."""
 _STYLES = {"value": "", "note": "faint", "amiss": "update", "content": "", "added": "new", "removed": "old"}
 _SENTENCES = frozenset(("value", "note", "amiss"))
-"""The tones of rows that are broken to the width; the others are lines of a payload."""
+"""The tones of rows that are broken at the width; the others are lines of a payload."""
 
 
 def render_text(plan: Plan, refusals: Sequence[AjsyncError], options: RenderOptions) -> str:
-    """Show a plan: sentences and fields are broken to the width, payloads are not. No line ends in a space."""
+    """Show a plan. Sentences and fields are broken at the width, payloads are not. No line ends in a space."""
     paint = Paint(options.colour)
     prose = _Prose(paint, options.width)
     lines = [*_heading(plan, options, paint, prose)]
@@ -108,7 +108,7 @@ def _heading(plan: Plan, options: RenderOptions, paint: Paint, prose: _Prose) ->
 
 
 def _shortened(plan: Plan) -> tuple[list[tuple[str, Change]], str]:
-    """The changes to show, with their verbs, and a line about the others; that is empty if there are none."""
+    """The changes to show, with their verbs, and a line about the others, which is empty if there are none."""
     changes = [*with_verbs(plan.changes)]
     if len(changes) <= MANY_CHANGES:  # more than can be shown of all kinds together
         return changes, ""

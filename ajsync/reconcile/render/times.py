@@ -1,4 +1,4 @@
-"""Instants for people: in one format, and those of a table in one zone."""
+"""Instants for people, in one format, and in one zone for each table."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from ajsync.timestamp import to_datetime
 
 
 class TimeFormat:
-    """How a table writes its instants, in nanoseconds since 1970: `Sun 2026-03-29 03:30`, in a zone that it names.
+    """How a table writes its instants, nanoseconds since 1970: `Sun 2026-03-29 03:30`, in a zone that it names.
 
-    Seconds are written if any of them has some, and offsets from UTC if the clocks of the zone show any of them twice.
-    With `whole` all have both, so that a program finds the same in every row of every table.
+    Seconds are written if any instant has some, and offsets from UTC if the clocks of the zone show any instant twice.
+    With `whole` all instants have both, so that a program finds the same format in every row of every table.
     """
 
     def __init__(self, zone: tzinfo, instants: Iterable[int], *, whole: bool = False) -> None:
@@ -24,7 +24,7 @@ class TimeFormat:
         self._offset = whole or any(_is_shown_twice(each) or each.tzinfo is not zone for each in moments)
 
     def __call__(self, instant: int) -> str:
-        """Write one of the instants; 0 stands for none."""
+        """Write one of the instants; 0 means none."""
         if not instant:
             return ""
         text = self._written.get(instant)
@@ -53,5 +53,5 @@ def iso_instant(instant: int, zone: tzinfo) -> str | None:
 
 
 def _is_shown_twice(time: datetime) -> bool:
-    """Whether the clocks of its zone show this time twice, because they are put back."""
+    """Whether the clocks of its zone show this time twice, because they are set back."""
     return time.replace(fold=0).utcoffset() != time.replace(fold=1).utcoffset()

@@ -17,7 +17,7 @@ from ajsync.text import counted, listed, one_line, plural, span, visible
 from ajsync.timestamp import to_datetime
 
 Style = Callable[[str], str]
-"""What a format makes of a piece of text."""
+"""A function with which a format marks a piece of text."""
 
 REMEDIES: Mapping[str, str] = {
     "unmanaged": "To take it over, pass --adopt; otherwise remove it from the files.",
@@ -41,7 +41,7 @@ DONE: Mapping[str, str] = {
     "rename": "renamed",
     "delete": "deleted",
 }
-"""What was done, by the verb of the change."""
+"""The participles of what was done, by the verb of the change."""
 
 
 def summary(plan: Plan) -> str:
@@ -61,7 +61,7 @@ def summary(plan: Plan) -> str:
 
 
 def queues_told(plan: Plan) -> list[str]:
-    """What is amiss with the declared queues that exist, in sentences."""
+    """What is wrong with the existing declared queues, in sentences."""
     return [
         f"The queue {name} is not as the files declare it: {text}. ajsync leaves it as it is; 'ajc queues configure "
         f"{name}' changes its settings."
@@ -70,12 +70,12 @@ def queues_told(plan: Plan) -> list[str]:
 
 
 def done_counts(counts: Mapping[str, int]) -> str:
-    """What was done, by the verbs of the changes: `3 created, 1 deleted`; empty if nothing was."""
+    """What was done, counted by verb: `3 created, 1 deleted`; empty if nothing was."""
     return ", ".join(f"{counts[verb]} {word}" for verb, word in DONE.items() if counts.get(verb))
 
 
 def result_told(plan: Plan, result: Result | None) -> str:
-    """What an apply of a plan that was not refused did, in a sentence or two."""
+    """What an apply did, in a sentence or two, for a plan that was not refused."""
     if not plan.pending:
         return summary(plan)
     made = [queue.name for queue in plan.queues.missing] if result else []
@@ -85,7 +85,7 @@ def result_told(plan: Plan, result: Result | None) -> str:
 
 
 def last_applied(plan: Plan, now: datetime, zone: tzinfo = UTC) -> str:
-    """When the schedules of this owner were applied last, by whom and from which commit; empty if unknown."""
+    """When the schedules of this owner were last applied, by whom and from which commit; empty if unknown."""
     last = plan.last
     if last is None:
         return ""
@@ -104,14 +104,14 @@ def _from(apply: RecordedApply) -> str:
 
 
 def shown_counts(plan: Plan) -> dict[str, int]:
-    """How many changes there are of each verb, also of those of which there are none, but for renames."""
+    """How many changes there are of each verb, including zeros, except for renames."""
     return {verb: count for verb, count in told_counts(plan.changes).items() if count or verb != "rename"}
 
 
 def destination_told(destination: Destination, strong: Style = str, alarm: Style = str, plain: Style = visible) -> str:
-    """Environment, context and server, each if it is known; a context that the environment does not name is an alarm.
+    """Environment, context and server, as far as known; a context that the environment does not name is an alarm.
 
-    Each value goes through `plain`, and the one by which the server is reached through `strong` too.
+    Each value goes through `plain`, and the one that the server is reached by also through `strong`.
     """
     if destination == UNKNOWN:
         return ""
@@ -126,9 +126,9 @@ def destination_told(destination: Destination, strong: Style = str, alarm: Style
 
 
 def left_alone(plan: Plan) -> tuple[str, Sequence[tuple[str, str]]]:
-    """What else the bucket holds, in a phrase that may be empty; then name and reason of each unreadable entry.
+    """What else the bucket holds, in a phrase that may be empty, and name and reason of each unreadable entry.
 
-    Unreadable entries that the files claim are left out: they are shown as conflicts.
+    Unreadable entries whose names are in the files are left out, because they are shown as conflicts.
     """
     claimed = {conflict.name for conflict in plan.conflicts}
     unreadable = [(name, reason) for name, reason in plan.unreadable if name not in claimed]
@@ -141,7 +141,7 @@ def left_alone(plan: Plan) -> tuple[str, Sequence[tuple[str, str]]]:
 
 
 def pause_told(pause: Pause, zone: tzinfo = UTC) -> str:
-    """Until when, by whom and why, behind "paused": `until Sun 2026-11-29 18:00 UTC by ann@host (new disks)`."""
+    """The words after "paused": `until Sun 2026-11-29 18:00 UTC by ann@host (new disks)`."""
     until = f"until {instant_told(pause.until, zone)}" if pause.until else f"since {instant_told(pause.since, zone)}"
     by = f" by {visible(pause.by)}" if pause.by else ""
     return f"{until}{by}" + (f" ({visible(pause.reason)})" if pause.reason else "")
@@ -157,7 +157,7 @@ def paused_rows(plan: Plan, now: int, zone: tzinfo = UTC) -> list[str]:
 
 
 def gate_refusals(plan: Plan, refusals: Sequence[AjsyncError]) -> list[str]:
-    """The refusals in a format that shows each conflict by itself: here all conflicts are one line."""
+    """The refusals for a format that shows conflicts elsewhere, so all conflicts are one line here."""
     told = [one_line(str(refusal)) for refusal in refusals if not isinstance(refusal, ConflictError)]
     return [f"{counted(len(plan.conflicts), 'conflict')} to resolve.", *told] if plan.conflicts else told
 
@@ -168,7 +168,7 @@ def loosened_told(loosened: Sequence[Loosened]) -> str:
 
 
 def change_place(change: Change, options: RenderOptions) -> str:
-    """Where the files define or suspend a schedule, or where they did before a delete; empty if unknown."""
+    """Where the files define or suspend a schedule, or did before a delete; empty if unknown."""
     known = place(change.name, options.locations)
     if is_suspended(change, options):
         return f"suspended in {known}" if known else "suspended in the files"
