@@ -1,7 +1,7 @@
 """ajsync keeps the schedules of Choria Asynchronous Jobs as code: YAML files, a plan, and an apply.
 
-For programs, everything is here: `ajsync.connect` and what it gives, `load_config`, `plan`, `apply`, `Scheduler`, and
-the errors. A name is imported when it is first used, so that the command starts fast.
+For programs, everything is here: `ajsync.connect` and its client, `load_config`, `plan`, `apply`, `Scheduler`, and the
+errors. A name is imported when it is first used, so that the command starts fast.
 """
 
 from typing import TYPE_CHECKING
@@ -140,11 +140,11 @@ _PLACES = {
     "ajsync.scheduler.settings": ("SchedulerSettings",),
     "ajsync.selection": ("Selection",),
 }
-"""Where a name is, if not in `ajsync.errors`; a test compares it with the imports above."""
+"""The module of each name that is not in `ajsync.errors`; a test compares it with the imports above."""
 _THERE = {"SchedulerSettings": "Settings"}
-"""What a name is called where it is."""
+"""The names that are called differently in their module."""
 
-if not TYPE_CHECKING:  # a type checker would take every name for one that may exist
+if not TYPE_CHECKING:  # or a type checker would think that every name may exist
 
     def __getattr__(name: str) -> object:
         if name not in __all__:

@@ -2,7 +2,7 @@
 
 AjsyncError                      1  unexpected
 ├── NotFoundError                1  no schedule or task of that name or id
-├── EnqueueError                 1  a task was stored, and its queue refused the work item
+├── EnqueueError                 1  a task was stored, but its queue refused the work item
 ├── WriteError                   1  a file, or standard output, cannot be written
 ├── InvalidError                 3  the input is not valid
 │   ├── ScheduleError               a schedule, duration or time zone
@@ -10,7 +10,7 @@ AjsyncError                      1  unexpected
 │   └── StoredValueError            a value in the bucket that is not a scheduled task
 ├── GateError                    4  a safety gate refused the plan
 ├── ConflictError                5  the bucket is not what the plan was made from
-│   ├── AlreadyExistsError          a schedule of that name is there
+│   ├── AlreadyExistsError          a schedule of that name exists
 │   └── StalePlanError              a saved plan that no longer fits
 ├── PartiallyAppliedError        6  some changes were made, others not
 ├── UnreachableError             7  no server, or not the one that was meant
@@ -37,7 +37,7 @@ class NotFoundError(AjsyncError):
 
 
 class EnqueueError(AjsyncError):
-    """A task was stored and its queue did not take the work item, so that no worker handles it."""
+    """A task was stored but its queue did not take the work item, so no worker handles it."""
 
     def __init__(self, message: str, task_id: str) -> None:
         super().__init__(message)
@@ -93,7 +93,7 @@ class ConfigurationError(InvalidError):
     def __init__(self, problems: Iterable[Problem], *, stopped: bool = False) -> None:
         self.problems = tuple(sorted(problems))
         self.stopped = stopped
-        """Whether there were so many that the rest was not looked for."""
+        """Whether the search stopped because there were too many."""
         rest = ["There are more problems than these; they were not looked for."] if stopped else []
         super().__init__("\n".join([*map(str, self.problems), *rest]))
 
@@ -111,11 +111,11 @@ class ConflictError(AjsyncError):
 
 
 class AlreadyExistsError(ConflictError):
-    """A schedule of that name is in the bucket already."""
+    """A schedule of that name is already in the bucket."""
 
 
 class StalePlanError(ConflictError):
-    """A saved plan does not fit the target, the owner, the configuration or the revisions any more."""
+    """A saved plan no longer fits the bucket, the owner, the configuration or the revisions."""
 
 
 class PartiallyAppliedError(AjsyncError):

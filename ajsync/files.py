@@ -1,8 +1,8 @@
-"""Files read and written as a whole: never a device or a pipe, never through a link.
+"""Reads and writes files as a whole: never a device or a pipe, never through a link.
 
-A device has no end, and a pipe is waited for without one; a pipe that the command line names is one of a shell's
-`<(...)`, and is read. What is checked out from a repository can hold links, and one that leads to a key or a shell's
-profile would have it overwritten. The functions raise OSError with a reason to show, unless they say otherwise.
+A device has no end, and reading a pipe may wait without end; only a pipe that the command line names, such as a shell's
+`<(...)`, is read. A checkout can hold links, and through one that leads to a key or a shell's profile, that file would
+be overwritten. The functions raise OSError with a reason to show, unless they say otherwise.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from pathlib import Path
 from ajsync.errors import WriteError
 
 LARGEST = 1 << 20
-"""Bytes of a file that holds a context, credentials or a seed: a thousand times what such a file is long."""
+"""The most bytes of a file with a context, credentials or a seed: a thousand times the usual size."""
 _MOST_LINKS = 40
 """Linux follows this many links in one path."""
 
 
 class UnfitFileError(OSError):
-    """A file that is not one to read; `strerror` says why, as for every other reason why a file cannot be read."""
+    """A file must not be read; `strerror` says why, as for any other reason why a file cannot be read."""
 
 
 def read_regular(path: Path, limit: int = LARGEST, *, pipe: bool = False) -> bytes:
-    """The bytes of a file, or with `pipe` of a pipe.
+    """The bytes of a file, or with `pipe` also of a pipe.
 
-    Raises UnfitFileError if it is no regular file or longer than `limit`, and OSError.
+    Raises UnfitFileError if it is not a regular file or longer than `limit`, and OSError.
     """
     check_regular(path, pipe=pipe)
     with path.open("rb") as file:
@@ -42,14 +42,14 @@ def read_regular(path: Path, limit: int = LARGEST, *, pipe: bool = False) -> byt
 
 
 def check_regular(path: Path, *, pipe: bool = False) -> None:
-    """See that a file can be opened without waiting and has an end; a folder is left to the system's own words."""
+    """Check that a file can be opened without waiting and has an end; for a folder the system's own error follows."""
     mode = path.stat().st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or (pipe and stat.S_ISFIFO(mode))):
         raise UnfitFileError(errno.EINVAL, "it is not a regular file", str(path))
 
 
 def way(path: Path) -> Iterator[Path]:
-    """Yield each folder, link and file by which the system comes to an absolute path, whether or not they exist."""
+    """Yield each folder, link and file through which the system reaches an absolute path, whether or not they exist."""
     at, rest, links = Path(path.anchor), deque(path.parts[1:]), 0
     while rest:
         part = rest.popleft()
@@ -72,7 +72,7 @@ def way(path: Path) -> Iterator[Path]:
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Write a file that only its owner can read; it is there as a whole or not at all."""
+    """Write a file that only its owner can read, completely or not at all."""
     check_way(path)
     if path.is_symlink():
         raise _link(path)
@@ -90,13 +90,13 @@ def write_private(path: Path, data: bytes) -> None:
 
 
 def rewrite(path: Path, before: bytes, data: bytes, folder: Path) -> None:
-    """Replace the content of a file below a folder, which keeps its mode; it is there as a whole, before or after.
+    """Replace the content of a file below a folder, completely or not at all; the file keeps its mode.
 
-    Nothing is written if the file is not as it was read, or if it or a folder on the way is a link.
+    Nothing is written if the file has changed since it was read, or if it or a folder in its path is a link.
     """
     check_unlinked(path, folder)
     check_regular(path)
-    with path.open("r+b") as file:  # refused if it must not be written, although it could be replaced
+    with path.open("r+b") as file:  # fails if the file must not be written, although it could be replaced
         if file.read(len(before) + 1) != before:
             raise UnfitFileError(errno.EBUSY, "it has changed since it was read", str(path))
         status = os.fstat(file.fileno())
@@ -116,7 +116,7 @@ def rewrite(path: Path, before: bytes, data: bytes, folder: Path) -> None:
 
 
 def check_unlinked(path: Path, folder: Path) -> None:
-    """See that a file is below a folder, and that neither it nor a folder on the way to it is a link."""
+    """Check that a file is below a folder, and that neither it nor a folder in its path is a link."""
     place = os.path.relpath(path.absolute(), folder.absolute())
     if os.path.realpath(path) != os.path.normpath(Path(os.path.realpath(folder), place)):
         told = "there is a symbolic link in its path, and nothing is written through one"
@@ -124,9 +124,9 @@ def check_unlinked(path: Path, folder: Path) -> None:
 
 
 def write_new(texts: Mapping[Path, str]) -> None:
-    """Write each text to its new file in UTF-8, and make the folders that are missing.
+    """Write each text to its new file in UTF-8, and make missing folders.
 
-    Raises WriteError if one cannot be written, or exists already; then none of the files is left.
+    Raises WriteError if a file cannot be written or already exists; then none of the files is left.
     """
     written: list[Path] = []
     path = Path()
@@ -147,14 +147,14 @@ def write_new(texts: Mapping[Path, str]) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those above it if they are missing; a folder that is a link is refused."""
+    """Make a folder and its parents if they are missing; a folder that is a link is refused."""
     if folder.is_symlink():
         raise _link(folder)
     folder.mkdir(parents=True, exist_ok=True)
 
 
 def check_way(path: Path) -> None:
-    """See that a relative path stays below the working directory, unless it says itself that it does not."""
+    """Check that a relative path stays below the working directory, unless the path itself says otherwise."""
     if not path.is_absolute() and ".." not in path.parts:
         folder = os.path.realpath(path.parent)
         if not Path(folder).is_relative_to(os.path.realpath(".")):
@@ -163,7 +163,7 @@ def check_way(path: Path) -> None:
 
 
 def check_no_links(folder: Path) -> None:
-    """See that neither a folder nor anything below it is a link."""
+    """Check that neither a folder nor anything below it is a link."""
     if folder.is_symlink():
         raise _link(folder)
     for parent, folders, files in os.walk(folder):

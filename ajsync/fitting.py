@@ -1,4 +1,4 @@
-"""What fits on a terminal: the width of a text, sentences broken at their spaces, and values that are shortened.
+"""What fits on a terminal: the width of a text, sentences broken at spaces, and shortened values.
 
 A width counts columns of a terminal: an East Asian character takes two, a combining mark none.
 """
@@ -10,19 +10,19 @@ from collections.abc import Iterator
 from typing import Literal
 
 Keep = Literal["start", "ends", "end"]
-"""What is left of a text that is shortened: how it begins, how it ends, or both."""
+"""Which part of a shortened text is kept: its start, its end, or both."""
 
 _NARROW = re.compile("[ -~≤…]*")
 _STYLE = re.compile("\x1b\\[[0-9;]*m")
 
 
 def cells(text: str) -> int:
-    """The columns that a text takes; it has no control characters but those of styles, which take none."""
+    """The columns that a text takes; it may have no control characters except those of styles, which take none."""
     if "\x1b" in text:
         text = _STYLE.sub("", text)
     if text.isascii() or _NARROW.fullmatch(text):
         return len(text)
-    from rich.cells import cell_len  # a tenth of a second, which most messages can do without
+    from rich.cells import cell_len  # the import takes a tenth of a second, which most messages do not need
 
     return cell_len(text)
 
@@ -30,9 +30,8 @@ def cells(text: str) -> int:
 def wrapped(text: str, width: int | None, *, used: int = 0, indent: int = 0) -> list[str]:
     """Break a sentence at its spaces into lines of at most `width` columns; without a width nothing is broken.
 
-    `used` columns of the first line are taken, and the lines below it begin with `indent` spaces, of which a narrow
-    terminal has fewer. A word that is longer than a line is left whole for the terminal to break, so that it can still
-    be copied.
+    `used` columns of the first line are taken, and the other lines begin with `indent` spaces, or fewer on a narrow
+    terminal. A word that is longer than a line is left whole for the terminal to break, so that it can still be copied.
     """
     if width is None:
         return [text]
@@ -49,7 +48,7 @@ def wrapped(text: str, width: int | None, *, used: int = 0, indent: int = 0) -> 
 
 
 def shortened(text: str, width: int, keep: Keep = "start", mark: str = "…") -> str:
-    """A text in at most `width` columns, 1 or more: as it is, or with a `mark` for what is left out."""
+    """A text in at most `width` columns, at least 1: as it is, or with a `mark` for what is left out."""
     if cells(text) <= width:
         return text
     if keep == "start":
@@ -61,7 +60,7 @@ def shortened(text: str, width: int, keep: Keep = "start", mark: str = "…") ->
 
 
 def _start(text: str, width: int) -> str:
-    """As much of the start of a text as `width` columns hold."""
+    """As much of the start of a text as fits into `width` columns."""
     if text.isascii():
         return text[:width]
     from rich.cells import set_cell_size
@@ -70,14 +69,14 @@ def _start(text: str, width: int) -> str:
 
 
 def _end(text: str, width: int) -> str:
-    """As much of the end of a text as `width` columns hold; no mark is torn from the character that it belongs to."""
+    """As much of the end of a text as fits into `width` columns; combining marks stay with their character."""
     if text.isascii():
         return text[len(text) - width :]
     return next((text[start:] for start in _starts(text, width) if cells(text[start:]) <= width), "")
 
 
 def _starts(text: str, width: int) -> Iterator[int]:
-    """Where the end of a text may begin, the farthest from its end first: no character but a mark takes nothing."""
+    """Where the end of a text may begin, the farthest from its end first; only combining marks take no column."""
     marks = 0
     for start in range(len(text) - 1, -1, -1):
         marks += cells(text[start]) == 0

@@ -22,15 +22,15 @@ class Opened:
     """The gates that a person opens for one run, by options or by approving a saved plan."""
 
     adopt: bool = False
-    """The files take over the schedules that they name and that belong to no owner."""
+    """Whether the files take over schedules that they name and that have no owner."""
     allow_deletes: int = 0
     """Up to this many deletes pass both delete gates."""
     allow_empty: bool = False
     allow_older: bool = False
-    """An older commit may be applied over a newer one."""
+    """Whether an older commit may be applied over a newer one."""
 
     def __or__(self, other: Opened) -> Opened:
-        """What either of the two opens."""
+        """The gates that either of the two opens."""
         return Opened(
             self.adopt or other.adopt,
             max(self.allow_deletes, other.allow_deletes),

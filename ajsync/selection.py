@@ -14,20 +14,20 @@ from ajsync.text import listed, nearest, quote, visible
 
 _LABEL = re.compile(r"([A-Za-z0-9_.-]+)(?:(!?=)([A-Za-z0-9_.-]+))?")
 _WILD = re.compile(r"[*?\[]")
-"""Where the part of a pattern begins that stands for more than itself."""
+"""The wildcards of a pattern."""
 _LIKE = 0.5
-"""How alike two words are of which one is suggested for the other; the parts of names are short."""
+"""How similar a word must be to be suggested; the parts of names are short."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelTest:
-    """What a schedule's labels have to be like: `team=payments`, `team!=payments`, or `team` with any value."""
+    """A condition on a schedule's labels: `team=payments`, `team!=payments`, or `team` with any value."""
 
     name: str
     value: str | None = None
-    """None if the label only has to be there."""
+    """The value; None if the label only has to exist."""
     equal: bool = True
-    """False if the label must not have this value; a schedule without the label is selected then."""
+    """Whether the label must have this value. If it must not, a schedule without the label is selected, too."""
 
     def holds(self, labels: Mapping[str, str]) -> bool:
         """Whether a schedule with these labels is selected."""
@@ -55,12 +55,12 @@ def parse_label_test(text: str) -> LabelTest:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which schedules are selected: those for which every part holds that is given. It is true if any is given."""
+    """Which schedules are selected: those that fit every given part. It is true if any part is given."""
 
     names: tuple[str, ...] = ()
-    """Patterns of names, such as `EMAIL_*`; one of them has to fit."""
+    """Patterns of names, such as `EMAIL_*`; at least one has to match."""
     labels: tuple[LabelTest, ...] = ()
-    """All of them have to hold."""
+    """Conditions on labels; all of them have to hold."""
     queue: str | None = None
     owner: str | None = None
 
@@ -90,7 +90,7 @@ class Selection:
         )
 
     def matches_unreadable(self, name: str) -> bool:
-        """Whether a value that is not a scheduled task is selected: nothing but its name is known."""
+        """Whether a value that is not a scheduled task is selected; only its name is known."""
         return not self.labels and self.queue is None and self.owner is None and self._names(name)
 
     def _names(self, name: str) -> bool:
@@ -119,12 +119,12 @@ def nothing_selected(selection: Selection, tasks: Collection[ScheduledTask], pla
     """Say that none of the schedules in `place` is selected, and what was probably meant."""
     hints = [*_hints(selection, tasks)] if tasks else []
     if not hints and tasks and len([*selection._options()]) > 1:
-        hints = ["Some schedules match a part of that, and none matches all of it."]
+        hints = ["Some schedules match a part of that, but none matches all of it."]
     return " ".join(filter(None, [f"No schedule in {place} matches {selection}.", *hints]))
 
 
 def _hints(selection: Selection, tasks: Collection[ScheduledTask]) -> Iterator[str]:
-    """For each part that no schedule matches, what comes nearest to it; "" if nothing does."""
+    """A hint for each part that no schedule matches; "" if nothing is similar."""
     names = {task.name for task in tasks}
     if selection.names and not any(map(selection._names, names)):
         meant = dict.fromkeys(filter(None, (_meant(pattern, names) for pattern in selection.names)))
@@ -141,7 +141,7 @@ def _hints(selection: Selection, tasks: Collection[ScheduledTask]) -> Iterator[s
 
 
 def _meant(pattern: str, names: Collection[str]) -> str:
-    """The pattern that was probably meant by one that no name fits; "" if none is like it."""
+    """The pattern that was probably meant instead of one that no name matches; "" if none is similar."""
     wild = _WILD.search(pattern)
     if wild is None:
         return nearest(pattern, names, _LIKE)
@@ -163,7 +163,7 @@ def _of_label(test: LabelTest, tasks: Collection[ScheduledTask]) -> str:
 
 
 def _instead(before: str, given: str, known: Collection[str], several: str, after: str = "") -> str:
-    """What to write instead of an option's value, which is none of those that are known."""
+    """What to write instead of an unknown value of an option."""
     if not known:
         return f"None of them has {several}."
     if meant := nearest(given, known, _LIKE):

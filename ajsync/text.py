@@ -1,6 +1,6 @@
 """Text for people: values and sentences made safe to show, counts, times, sizes and names in words, and colours.
 
-What others wrote, in files or in the bucket, cannot steer a terminal, reorder a line, pass for a line of ours, or be a
+Text of others, from files or the bucket, cannot control a terminal, reorder a line, pass for a line of ours, or be a
 command to a build machine that reads the output.
 """
 
@@ -11,17 +11,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 _LONGEST_QUOTE = 60
-"""Characters; more than a sound schedule has, and few enough for a line of a terminal."""
+"""The most characters of a value: more than a normal schedule has, and few enough for a line of a terminal."""
 _LONGEST_EXCERPT = 300
-"""Characters of one value in a log or on the status page; names have at most 255."""
+"""The most characters of one value in a log or on the status page; names have at most 255."""
 _LONGEST_LINE = 1_000
 _LONGEST_VALUE = 400
 _KEPT = 120
-"""Characters that are left of a value that is longer than that."""
+"""The characters that are left of a longer value."""
 _RUNNER_COMMAND = re.compile(r"##(?=\w*\[)")
 """Build machines of GitHub, Azure and TeamCity read `##[command]` or `##word[…]` as one, anywhere in a line."""
 _SPANS = ((86_400, "d", 3_600, "h"), (3_600, "h", 60, "min"), (60, "min", 1, "s"))
-"""For each unit of a span its seconds, its name, and the same of the unit below."""
+"""For each unit of a span, its seconds and its name, and those of the next smaller unit."""
 _WEEK = 604_800
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 """In English, while `%a` would follow the locale."""
@@ -43,7 +43,7 @@ _STYLES: Mapping[str, str] = {
 
 
 class _Escapes(dict[int, str]):
-    """A table for `str.translate` that finds out how a character is shown when it first meets the character."""
+    """A table for `str.translate` that works out how to show a character when it first meets it."""
 
     def __missing__(self, code: int) -> str:
         char = chr(code)
@@ -67,7 +67,7 @@ def cut(text: str, most: int = _LONGEST_EXCERPT) -> str:
 
 
 def one_line(text: str, most: int = _LONGEST_LINE) -> str:
-    """Show a sentence of ours that has values of others in it: escaped and cut, never in quotes."""
+    """Show a sentence of ours that contains values of others: escaped and cut, never in quotes."""
     return escape(cut(text.strip(" "), most))
 
 
@@ -79,7 +79,8 @@ def excerpt(text: str) -> str:
 def visible(text: str, most: int = _LONGEST_VALUE) -> str:
     """Show a value on one line: as it is if it is plain, else in double quotes with backslash escapes.
 
-    A value of more than `most` characters is cut; its length and digest tell it from others that begin like it.
+    A value of more than `most` characters is cut; its length and digest distinguish it from others with the same
+    beginning.
     """
     if len(text) > most:
         import hashlib  # few values are that long
@@ -141,7 +142,7 @@ def span(seconds: float) -> str:
 def moment(time: datetime, *, seconds: bool = True, offset: bool = True) -> str:
     """Write an aware instant: `Sun 2026-03-29 03:30:00 +02:00`, or `… UTC`; seconds that are not zero are always shown.
 
-    Without `offset` it ends with the time, for where the zone is said apart.
+    Without `offset` it ends with the time, for places that name the zone elsewhere.
     """
     precision = "seconds" if seconds or time.second else "minutes"
     wall = time.replace(tzinfo=None).isoformat(" ", precision)
@@ -160,19 +161,19 @@ def byte_size(count: int) -> str:
 
 
 def alike(word: str, known: Iterable[str], most: int = 3, cutoff: float = 0.6) -> list[str]:
-    """The words of `known` that are most like `word`, the nearest first; `cutoff` is between 0 and 1."""
+    """The words of `known` that are most similar to `word`, the closest first; `cutoff` is between 0 and 1."""
     from difflib import get_close_matches  # only if something is wrong
 
     return get_close_matches(word, list(known), n=most, cutoff=cutoff)
 
 
 def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
-    """The word of `known` that was probably meant by `word`; "" if none is like it."""
+    """The word of `known` that was probably meant by `word`; "" if none is similar."""
     return next(iter(alike(word, known, 1, cutoff)), "")
 
 
 class Paint:
-    """Puts a style on a text if there are colours; written by hand, since rich takes 7 s for 10,000 changes."""
+    """Puts a style on a text if there are colours; written by hand, because rich takes 7 s for 10,000 changes."""
 
     __slots__ = ("_styles",)
 

@@ -1,4 +1,4 @@
-"""Instants as Go writes them in JSON: RFC 3339 in UTC with up to nine fraction digits, kept as nanoseconds.
+"""Instants in Go's JSON format: RFC 3339 in UTC with up to nine fraction digits, kept as nanoseconds.
 
 Python's datetime holds microseconds only, so instants on the wire are whole nanoseconds since 1970, as an int.
 """
@@ -18,7 +18,7 @@ _LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _SECOND
 NANOSECONDS = 1_000_000_000
 """Nanoseconds in a second."""
 _MICROSECOND = 1_000
-"""Nanoseconds in what a datetime can hold."""
+"""Nanoseconds in a microsecond, the resolution of a datetime."""
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 """In English, while `%b` would follow the locale."""
 
@@ -41,7 +41,7 @@ def format_timestamp(instant: int) -> str:
     return f"{text}.{fraction:09d}".rstrip("0") + "Z" if fraction else text + "Z"
 
 
-@lru_cache(maxsize=256)  # what is created or due together has the same second
+@lru_cache(maxsize=256)  # things that are created or due together share a second
 def _format_second(seconds: int) -> str:
     return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
 

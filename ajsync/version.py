@@ -1,3 +1,3 @@
-"""The version of ajsync, in the one place from which all else takes it."""
+"""The version of ajsync; everything else takes it from here."""
 
 __version__ = "0.1.0"

@@ -1,6 +1,6 @@
 """Wait for whichever comes first: an event, another one, or the end of some time.
 
-Not by `asyncio.wait_for`, which until Python 3.12 loses a cancellation that comes together with the event.
+It does not use `asyncio.wait_for`, which before Python 3.12 loses a cancellation that comes together with the event.
 """
 
 from __future__ import annotations
@@ -25,13 +25,14 @@ async def first_of(*events: asyncio.Event, timeout: float | None = None) -> None
 
 
 async def set_within(event: asyncio.Event, seconds: float) -> bool:
-    """Wait until `event` is set, for `seconds` at most; whether it is."""
+    """Wait until `event` is set, for at most `seconds`; returns whether it is set."""
     await first_of(event, timeout=seconds)
     return event.is_set()
 
 
 async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
-    """The result of `work`, or None if `stop` is set before: then it is cancelled, and waited for a second at most."""
+    """The result of `work`, or None if `stop` is set first; then `work` is cancelled, and waited for at most a
+    second."""
     task = asyncio.create_task(work)
     stopped = asyncio.create_task(stop.wait())
     try:
@@ -47,7 +48,7 @@ async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
 def raise_if_cancelled() -> None:
     """Raise CancelledError if this task was cancelled and a wait inside nats-py has swallowed that.
 
-    It waits by `asyncio.wait_for`: see above.
+    nats-py waits with `asyncio.wait_for`; see above.
     """
     task = asyncio.current_task()
     if task is not None and task.cancelling():

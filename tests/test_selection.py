@@ -150,7 +150,7 @@ TASKS = [
         (Selection.of(owner="other"), " Did you mean --owner others?"),
         (
             Selection.of(queue="REPORTS", owner=OWNER),
-            " Some schedules match a part of that, and none matches all of it.",
+            " Some schedules match a part of that, but none matches all of it.",
         ),
         (
             Selection.of(names=["RAPORT"], queue="EMIAL"),

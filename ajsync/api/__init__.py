@@ -1,1 +1,1 @@
-"""The Python API for programs that work with schedules and tasks. The package `ajsync` exports its names."""
+"""The Python API for programs that work with schedules and tasks; the package `ajsync` exports its names."""

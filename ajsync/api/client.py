@@ -47,7 +47,7 @@ class Task:
     type: str
     """Selects the handler, such as `email:monthly`."""
     payload: object = None
-    """`bytes` are stored as they are, everything else as JSON, as in the Go API; None is no payload."""
+    """`bytes` are stored as they are, everything else as JSON, as in the Go API; None means no payload."""
     _: KW_ONLY
     deadline: timedelta | None = None
     """How long after its creation a worker may still start it; for a schedule at least 30 s, in whole seconds."""
@@ -64,7 +64,7 @@ class ScheduleChange:
     problem: str = ""
     """Why the value is not a scheduled task."""
     initial: bool = False
-    """It was there before the watch began."""
+    """Whether it existed before the watch began."""
 
 
 @asynccontextmanager
@@ -79,9 +79,9 @@ async def connect(
 ) -> AsyncIterator[Client]:
     """A client, connected within `timeout` seconds to the NATS context `context`, or to the URL `server`.
 
-    Without either it is the context that `$CONTEXT` names, or else `AJC`. `name` is the client's name on the server. A
-    lost connection is restored, or given up after `reconnect_timeout` seconds; None never gives up. `signer` signs the
-    enqueued tasks. Raises InvalidError for the context or URL, UnreachableError, NotPermittedError.
+    Without either, the context is the one that `$CONTEXT` names, or else `AJC`. `name` is the client's name on the
+    server. A lost connection is restored, or given up after `reconnect_timeout` seconds; None never gives up. `signer`
+    signs the enqueued tasks. Raises InvalidError for an invalid context or URL, UnreachableError, NotPermittedError.
     """
     if server is not None and context is not None:
         raise UsageError("server and context exclude each other: a context names its own server.")
@@ -143,7 +143,8 @@ class Client:
         return await add(await self.bucket(), scheduled, now=time.time_ns())
 
     async def load_scheduled_task_by_name(self, name: str) -> ScheduledTask:
-        """The schedule of that name, paused or not. Raises NotFoundError; StoredValueError for a value that is none."""
+        """The schedule of that name, paused or not. Raises NotFoundError, and StoredValueError for a value that is not
+        a schedule."""
         entry = (await find(await self.bucket(), name)).entry
         if entry is None:
             raise NotFoundError(f"There is no schedule {name!r} in the bucket.")
@@ -154,7 +155,7 @@ class Client:
     async def remove_scheduled_task(self, name: str, *, owner: str | None = None) -> None:
         """Delete a schedule that has no owner, or one of `owner`.
 
-        Raises NotFoundError, and ConflictError if it belongs to another owner or changes meanwhile.
+        Raises NotFoundError, and ConflictError if it belongs to another owner or changes in the meantime.
         """
         bucket = await self.bucket()
         await remove(bucket, await find_removable(bucket, name, owner=owner))
@@ -169,9 +170,9 @@ class Client:
     ) -> dict[str, Pause]:
         """Stop schedules from firing, until an aware instant, for some time, or until `resume`.
 
-        They must have no owner, or be of `owner`. `by` says who, for everybody who wonders meanwhile. Returns the pause
-        of each by its name. If some cannot be paused, the others are all the same, and it raises PartiallyAppliedError.
-        Raises the error of all if none can be: NotFoundError, ConflictError; InvalidError for the reason or the end.
+        They must have no owner, or belong to `owner`. `by` says who pauses them, for people who wonder in the meantime.
+        Returns the pauses by name. If only some can be paused, they are, and it raises PartiallyAppliedError. If none
+        can be, it raises their common error: NotFoundError or ConflictError; InvalidError for an invalid reason or end.
         """
         last = until // timedelta(microseconds=1) * 1000 if isinstance(until, timedelta) else 0
         ends = to_nanoseconds(until) if isinstance(until, datetime) else 0
@@ -197,7 +198,7 @@ class Client:
     async def resume(self, *names: str, owner: str | None = None, by: str = "") -> frozenset[str]:
         """Let paused schedules fire again, from now on, and return the names of those that were paused.
 
-        Whose they must be, and what is raised, is as for `pause`.
+        The owners that they may have, and the errors, are those of `pause`.
         """
         settled = await resume(await self.bucket(), names, Owners((owner,)))
         resumed = [each.task for each in settled if each.error is None and each.changed and each.task is not None]
@@ -212,7 +213,8 @@ class Client:
         return {name: entry.pause for name, entry in sorted(live.entries.items()) if entry.pause is not None}
 
     async def scheduled_tasks(self, selection: Selection = EVERYTHING) -> tuple[ScheduledTask, ...]:
-        """The schedules, all or those selected, by name, paused ones too; other values are logged and left out."""
+        """The schedules, all or the selected ones, by name, including paused ones; other values are logged and left
+        out."""
         live = await (await self.bucket()).read()
         for name, entry in sorted(live.entries.items()):
             if entry.task is None:
@@ -221,7 +223,7 @@ class Client:
         return tuple(filter(selection.matches, tasks))
 
     async def status(self, selection: Selection = EVERYTHING) -> BucketStatus:
-        """How the schedules do, all or those selected, and who fires them, as `ajsync status` shows it."""
+        """The status of the schedules, all or the selected ones, and who fires them, as `ajsync status` shows it."""
         bucket = await self.bucket()
         live = await bucket.read()
         tasks = [entry.task for entry in live.entries.values() if selection.matches(entry.task) and entry.task]
@@ -246,7 +248,7 @@ class Client:
         until: int = 0,
         made: int = 0,
     ) -> None:
-        """Add to the record what was done to schedules; if that fails, log a warning, since it stays done."""
+        """Add an action to the record; if that fails, log a warning, because the action itself is done."""
         by = by or user_and_host()
         line = RecordedAction(time.time_ns(), by, action, reason=reason, until=until, tasks=made)
         try:
@@ -255,9 +257,9 @@ class Client:
             log.warning("%s", not_recorded(error, action))
 
     async def watch(self) -> AsyncGenerator[ScheduleChange, None]:
-        """Follow the schedules: first each that is there, then each change, also across lost connections.
+        """Follow the schedules: yields each existing one first, then each change, also across lost connections.
 
-        Ends with the client. Raises UnreachableError once the connection is given up, or if the client has ended.
+        It ends with the client. Raises UnreachableError when the connection is given up, or if the client has ended.
         """
         await self.bucket()
         if self._ended:
@@ -287,10 +289,10 @@ class Client:
             self._watches.discard(running)
 
     async def tail(self, selection: Selection = EVERYTHING) -> AsyncGenerator[News, None]:
-        """What happens to the work of the schedules, all or those selected, as `ajsync tail` shows it.
+        """What happens to the work of the schedules, all or the selected ones, as `ajsync tail` shows it.
 
-        Ends with the client. Raises UnreachableError once the connection is given up, or if the client has ended, and
-        NotPermittedError if the server does not let it listen.
+        It ends with the client. Raises UnreachableError when the connection is given up, or if the client has ended,
+        and NotPermittedError if the server does not let it listen.
         """
         await self.bucket()
         if self._ended:
@@ -307,7 +309,7 @@ class Client:
             self._watches.discard(follower.job)
 
     async def end_watches(self) -> None:
-        """End every `watch` and `tail`, and begin no other; `connect` calls this when its block ends."""
+        """End every `watch` and `tail`, and let no other begin; `connect` calls this when its block ends."""
         self._ended = True
         for running in self._watches:
             running.cancel()
@@ -317,8 +319,8 @@ class Client:
     async def enqueue_task(self, queue: str, task: Task) -> StoredTask:
         """Make one task in `queue` now, and return it as stored, with its id.
 
-        Raises EnqueueError if the task was stored and the queue refused its work item, for example because there is no
-        such queue; InvalidError for an invalid task.
+        Raises EnqueueError if the task was stored but the queue refused its work item, for example because there is no
+        such queue, and InvalidError for an invalid task.
         """
         # Queue and type become parts of subjects.
         if not QUEUE_NAME.fullmatch(queue):
@@ -344,10 +346,10 @@ class Client:
         return stored
 
     async def backfill(self, name: str, start: datetime, end: datetime | None = None, *, by: str = "") -> Backfilled:
-        """Make the tasks that a schedule should have made from `start` to `end`, both aware, and that are missing.
+        """Make the missing tasks that a schedule should have made from `start` to `end`, both aware.
 
-        Without `end`, up to now. Their deadlines count from now; a task that exists is not made again. What it returns
-        may name tasks that are left: call it again to go on. Raises as `load_scheduled_task_by_name`, ScheduleError,
+        Without `end`, it goes up to now. Their deadlines count from now; a task that exists is not made again. If the
+        result says that tasks are left, call it again to go on. Raises as `load_scheduled_task_by_name`, ScheduleError,
         NotFoundError if its queue does not exist, and UsageError for too many instants or a `start` before May 2014.
         """
         task = await self.load_scheduled_task_by_name(name)

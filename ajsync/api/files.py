@@ -53,7 +53,7 @@ def load_config(
 def find_origin(configuration: Configuration) -> Origin:
     """Who applies these files and from which commit, as git and the variables of GitHub and GitLab say.
 
-    Starts git, which takes some milliseconds. What is not known is left out, and is no error.
+    Starts git, which takes some milliseconds. What is not known is left out without an error.
     """
     return origin_of(Checkout(configuration.project.parent), configuration.sources)
 
@@ -78,9 +78,9 @@ async def plan(
 
 
 async def impact(client: Client, plan: Plan) -> Impact | None:
-    """What a plan changes about the fires of the next 24 h, of all schedules in the bucket; None if nothing.
+    """How a plan changes the fires of all schedules in the bucket in the next 24 h; None if it changes nothing.
 
-    It reads the bucket again, so make it before the plan is applied.
+    It reads the bucket again, so call it before the plan is applied.
     """
     return impact_of(plan.changes, (await (await client.bucket()).read()).entries, time.time_ns())
 
@@ -95,12 +95,14 @@ async def apply(
     on_done: Callable[[], None] | None = None,
     stop: asyncio.Event | None = None,
 ) -> Result:
-    """Carry out a plan, and return the outcome of each change; `error` of the result says if something is left to do.
+    """Carry out a plan, and return the outcome of each change; `error` of the result says whether something is left to
+    do.
 
-    `safety` is that of the configuration, or the default one; up to `allow_deletes` deletes pass it. `on_done` is
-    called for each change that is done; once `stop` is set, nothing new is begun. The record names `origin`, or else
-    user and host; if it cannot be written, that is logged. Raises GateError and ConflictError if the plan must not be
-    applied, StalePlanError if the bucket is another, or an interrupted apply had to be finished or a schedule resumed.
+    `safety` should be that of the configuration; up to `allow_deletes` deletes pass it. `on_done` is called for each
+    change that is done; once `stop` is set, no further change is begun. The record names `origin`, or else user and
+    host; if it cannot be written, that is logged. Raises GateError and ConflictError if the plan must not be applied,
+    StalePlanError if the bucket is a different one, or if an interrupted apply had to be finished or a schedule
+    resumed.
     """
     for refusal in refusals(plan, safety or DEFAULT_SAFETY, Opened(allow_deletes=allow_deletes)):
         raise refusal

@@ -1,8 +1,8 @@
-"""The record: who applied what to the schedules of an owner, when, and from which commit; and what was done by hand.
+"""The record: who applied what to the schedules of an owner, when, and from which commit; and manual actions.
 
 The key `ajsync.applied.OWNER` holds the last applies, the newest first. It is for people and for the gate against older
-commits. Nothing that an apply writes depends on it, so a record that is missing or forged can lose no schedule. Pauses,
-resumes and backfills are kept apart from the applies, so that however many there are, the gate knows the last commit.
+commits. Nothing that an apply writes depends on it, so a missing or forged record can lose no schedule. Pauses, resumes
+and backfills are kept apart from the applies, so that the gate knows the last commit however many there are.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from ajsync.timestamp import format_timestamp
 
 _KEY_PREFIX = "ajsync.applied."
 RECORD_SUBJECT = CONFIGURATION_SUBJECT + _KEY_PREFIX
-"""The owner follows."""
+"""The beginning of the key; the owner follows."""
 MOST_APPLIES = 20
 MOST_ACTIONS = 20
 MOST_NAMES = 20
-"""Names that are kept of one apply."""
+"""How many names are kept of one apply."""
 MOST_ACTION_NAMES = 3
-"""The same of one action."""
+"""How many names are kept of one action."""
 _FORMAT = 1
 _LONGEST = 255
-"""Characters of a text, so that the whole record stays below the size of a message, whatever characters it has."""
+"""The most characters of a text, so that the whole record fits into a message, whatever the characters are."""
 VERBS = ("create", "update", "adopt", "delete", "rename")
-"""What is counted."""
+"""The changes that are counted."""
 ACTIONS = ("pause", "resume", "backfill")
-"""What is done to schedules by hand, and recorded."""
+"""The manual actions on schedules that are recorded."""
 COMMIT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-"""Nothing else reaches the command line of git."""
+"""The id of a commit; nothing else reaches the command line of git."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +44,17 @@ class Commit:
     """A commit of the repository that holds the files."""
 
     id: str
-    """In full, as `COMMIT_ID` says."""
+    """The full id, as `COMMIT_ID` has it."""
     time: int = 0
     """When it was committed, in nanoseconds since 1970; 0 if that is unknown."""
     ref: str = ""
     """The branch or tag that it was taken from; empty if that is unknown."""
     dirty: bool = False
-    """The files were not what the commit holds."""
+    """Whether the files differed from the commit."""
 
     @property
     def short(self) -> str:
-        """The commit as people name it: `3f2a1b9c0d`, or `3f2a1b9c0d-dirty` as git says it."""
+        """The short id: `3f2a1b9c0d`, or `3f2a1b9c0d-dirty` in the manner of git."""
         return self.id[:10] + ("-dirty" if self.dirty else "")
 
 
@@ -69,7 +69,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class RecordedApply:
-    """One apply, as the record keeps it."""
+    """One apply in the record."""
 
     at: int
     """Nanoseconds since 1970."""
@@ -88,7 +88,7 @@ class RecordedApply:
 
 @dataclass(frozen=True, slots=True)
 class RecordedAction:
-    """Something that was done to schedules by hand, as the record keeps it."""
+    """One manual action on schedules in the record."""
 
     at: int
     """Nanoseconds since 1970."""
@@ -96,12 +96,12 @@ class RecordedAction:
     action: str
     """One of `ACTIONS`."""
     count: int = 0
-    """Schedules that it was done to."""
+    """How many schedules it was done to."""
     names: tuple[str, ...] = ()
-    """The first of them."""
+    """The names of the first of them."""
     reason: str = ""
     until: int = 0
-    """When a pause ends, in nanoseconds since 1970; 0 if that is open."""
+    """When a pause ends, in nanoseconds since 1970; 0 if it has no end."""
     tasks: int = 0
     """How many tasks a backfill made."""
     version: str = ""
@@ -114,7 +114,7 @@ def record_key(owner: str) -> str:
 
 
 def with_apply(applies: tuple[RecordedApply, ...], newest: RecordedApply) -> tuple[RecordedApply, ...]:
-    """A record with one apply more, and without those that are too old for it. The newest is the one added last."""
+    """A record with one more apply, without those that are too old for it. The newest is the one added last."""
     return (newest, *applies)[:MOST_APPLIES]
 
 
@@ -131,7 +131,7 @@ def encode_record(applies: tuple[RecordedApply, ...], actions: tuple[RecordedAct
 
 
 def apply_object(apply: RecordedApply) -> dict[str, Any]:
-    """One apply as the JSON object that is stored, without members that are not known."""
+    """One apply as the JSON object that is stored, without unknown members."""
     value: dict[str, Any] = {"at": format_timestamp(apply.at), "by": apply.by[:_LONGEST]}
     if commit := apply.commit:
         value["commit"] = commit.id
@@ -144,7 +144,7 @@ def apply_object(apply: RecordedApply) -> dict[str, Any]:
 
 
 def action_object(action: RecordedAction) -> dict[str, Any]:
-    """One action as the JSON object that is stored, without members that are not known."""
+    """One action as the JSON object that is stored, without unknown members."""
     value: dict[str, Any] = {
         "at": format_timestamp(action.at),
         "by": action.by[:_LONGEST],
@@ -181,7 +181,7 @@ def _decode(data: bytes) -> dict[str, Any]:
 
 def _decode_action(value: Any) -> RecordedAction:
     if not isinstance(value, dict):
-        raise StoredValueError("one of its actions is no object")
+        raise StoredValueError("one of its actions is not an object")
     if (action := member(value, "action", str)) not in ACTIONS:
         raise StoredValueError(f"the action {quote(action)} is not known")
     count, tasks = member(value, "count", int), member(value, "tasks", int, 0)
@@ -202,7 +202,7 @@ def _decode_action(value: Any) -> RecordedAction:
 
 def _decode_apply(value: Any) -> RecordedApply:
     if not isinstance(value, dict):
-        raise StoredValueError("one of its applies is no object")
+        raise StoredValueError("one of its applies is not an object")
     counts = member(value, "counts", dict)
     if any(verb not in VERBS or type(count) is not int or count < 0 for verb, count in counts.items()):
         raise StoredValueError('its member "counts" is not one of counts')

@@ -1,7 +1,7 @@
 """Backfill: make the tasks of past due instants that are missing.
 
 The id of a fire's task follows from the schedule's name and the due instant. So a task that a scheduler has made is
-found and not made again, and what an interrupted backfill has left is found by the next one.
+found and not made again, and the next backfill finds what an interrupted one has left.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ from ajsync.transport.window import NO_STREAM, Answer
 T = TypeVar("T")
 
 MOST_DUES = 100_000
-"""Instants of one schedule."""
+"""The most due instants of one schedule."""
 AT_ONCE = 500
-"""Tasks that are stored before their work items are: an interruption leaves at most so many without one."""
+"""How many tasks are stored before their work items: an interruption leaves at most this many without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,36 +56,36 @@ class PastDue:
 
     @property
     def task_id(self) -> str:
-        """The id of the task that is made for it."""
+        """The id of the task that belongs to it."""
         return fire_task_id(self.task.name, self.due)
 
 
 @dataclass(frozen=True, slots=True)
 class MissingTask:
-    """An instant whose task no worker will handle unless it is made, or made whole."""
+    """A due instant whose task, or work item, is missing."""
 
     past: PastDue
     sequence: int = 0
-    """The message of the task if it is stored and its queue does not have it; 0 if there is no task."""
+    """The sequence of the task if it is stored but not in its queue; 0 if there is no task."""
 
 
 @dataclass(frozen=True, slots=True)
 class Backfilled:
-    """What became of the tasks that were missing."""
+    """What became of the missing tasks."""
 
     made: int
     exist: int
-    """Tasks that somebody else has made in the meantime."""
+    """How many tasks somebody else has made in the meantime."""
     refused: Mapping[str, str]
     """Why a task was not stored or enqueued, by its id."""
     left: int
-    """Tasks that were not tried, or have no answer: the next backfill looks at them again."""
+    """How many tasks were not tried, or got no answer; the next backfill looks at them again."""
 
 
 def past_dues(task: ScheduledTask, first: int, last: int) -> list[PastDue]:
     """The instants from `first` to `last`, both in nanoseconds since 1970, at which a schedule was due.
 
-    Raises ScheduleError, StoredValueError if no task can be made of it, and UsageError for more than MOST_DUES, or for
+    Raises ScheduleError, StoredValueError if no task can be made for it, and UsageError for more than MOST_DUES, or for
     an instant that the id of a task cannot hold.
     """
     times = times_of(task)
@@ -95,15 +95,15 @@ def past_dues(task: ScheduledTask, first: int, last: int) -> list[PastDue]:
     task_for_fire(task, last)
     if (count := times.count(first - 1, last)) > MOST_DUES:
         raise UsageError(
-            f"{task.name} was due {count:,} times, and one backfill makes at most {MOST_DUES:,}: choose a shorter time."
+            f"{task.name} was due {count:,} times, but one backfill makes at most {MOST_DUES:,}: choose a shorter time."
         )
     return [PastDue(task, due) for due in times.between(first - 1, last)]
 
 
 async def find_missing(connection: Connection, dues: Sequence[PastDue]) -> list[MissingTask]:
-    """Those of `dues` whose task is missing, or in the state `new` or `queue_error` without a place in its queue.
+    """The `dues` whose task is missing, or is in the state `new` or `queue_error` without a work item.
 
-    Raises NotFoundError if a queue does not exist, UnreachableError if there is no stream of tasks or no answer, and
+    Raises NotFoundError if a queue does not exist, UnreachableError if there is no tasks stream or no answer, and
     NotPermittedError.
     """
     await _check_queues(connection, {each.task.queue for each in dues})
@@ -136,9 +136,9 @@ async def make_missing(
     on_done: Callable[[int], None] = lambda _count: None,
     stop: asyncio.Event | None = None,
 ) -> Backfilled:
-    """Make these tasks; their deadlines count from now. It ends early once a queue refuses one, or with `stop`.
+    """Make these tasks; their deadlines count from now. It ends early when a queue refuses one, or with `stop`.
 
-    `on_done` gets how many more are done. Whatever ends it, also in the middle, another backfill goes on from there.
+    `on_done` gets how many more are done. Whenever it ends, another backfill can go on from there.
     """
     made = exist = done = 0
     refused: dict[str, str] = {}
@@ -163,10 +163,10 @@ def _task(missing: MissingTask, sign: Callable[[StoredTask], str] | None, ajc_pa
     return task if sign is None else replace(task, signature=sign(task))
 
 
-async def make_tasks(connection: Connection, tasks: Sequence[StoredTask]) -> int:
-    """Store these tasks unless they are there, and enqueue those that were stored; returns how many were.
+async def make_tasks(connection: Connection, tasks: Sequence[StoredTask]) -> Backfilled:
+    """Store these tasks unless they exist, and enqueue those that were stored. Raises UnreachableError.
 
-    Unlike `make_missing`, it goes on where a queue refuses a task. Raises UnreachableError.
+    Unlike `make_missing`, it goes on after a queue refuses a task.
     """
     made = 0
     for some in _chunks(tasks):
@@ -180,7 +180,7 @@ class _Batch:
     """Tasks that are stored together, then enqueued together."""
 
     def __init__(self, connection: Connection, tasks: Sequence[tuple[StoredTask, int]]) -> None:
-        """`tasks` come with the sequence of the message that each is stored over, or 0."""
+        """Each of `tasks` comes with the sequence of the message that it replaces, or 0."""
         self._connection = connection
         self._tasks = tasks
         self.made = 0
@@ -189,7 +189,7 @@ class _Batch:
 
     @property
     def done(self) -> int:
-        """How many have an outcome."""
+        """How many tasks have an outcome."""
         return self.made + self.exist + len(self.refused)
 
     async def run(self) -> None:
@@ -205,14 +205,14 @@ class _Batch:
             elif reason := _refusal(answer):
                 self.refused[task.id] = reason
                 flagged.append((replace(task, state=QUEUE_ERROR, last_err=reason), sequence))
-        # As Go does it. A task that a worker has started was enqueued after all, and stays as it is.
+        # This is what Go does. A task that a worker has started was enqueued after all, and stays as it is.
         answers = await publish_all(self._connection, [task_write(*each) for each in flagged])
         for (task, _), answer in zip(flagged, answers, strict=True):
             if answer.sequence:
                 await tell_state(self._connection, task)
 
     async def _store(self) -> list[tuple[StoredTask, int]]:
-        """Store the tasks; those that are ours, with the sequences of their messages."""
+        """Store the tasks; returns those that are ours, with the sequences of their messages."""
         answers = await publish_all(self._connection, [task_write(*each) for each in self._tasks])
         stored: list[tuple[StoredTask, int]] = []
         conflicts: dict[str, StoredTask] = {}
@@ -223,7 +223,7 @@ class _Batch:
                 conflicts[task_subject(task.id)] = task
             elif reason := _refusal(answer):
                 self.refused[task.id] = reason
-        # A write that was sent twice meets its own first copy.
+        # A write that was sent twice conflicts with its own first copy.
         found = await last_messages(self._connection, TASKS_STREAM, [*conflicts]) if conflicts else {}
         for subject, task in conflicts.items():
             if subject in found and found[subject].data == encode_task(task):
@@ -234,7 +234,7 @@ class _Batch:
 
 
 def _refusal(answer: Answer) -> str:
-    """Why a write was refused for good; "" if it has no answer."""
+    """Why a write was refused for good; "" if it got no answer."""
     if answer is NO_STREAM:
         return NO_RESPONDERS
     return answer.error if answer.code or answer.denied or answer.too_large else ""
@@ -251,7 +251,7 @@ async def _check_queues(connection: Connection, queues: set[str]) -> None:
 
 
 def _item_of(message: LastMessage | None, task_id: str) -> str:
-    """The subject of the work item that a stored task should have; "" if it does not wait for its first try."""
+    """The subject of the work item that a stored task should have; "" unless it waits for its first try."""
     try:
         task = None if message is None else decode_task(message.data)
     except StoredValueError:
@@ -262,14 +262,14 @@ def _item_of(message: LastMessage | None, task_id: str) -> str:
 
 
 async def _enqueued(connection: Connection, items: Iterable[str]) -> set[str]:
-    """Those work items that the stream of their queue has: it keeps each until a worker has handled it."""
+    """The work items that are in their queue, which keeps each one until a worker has handled it."""
     by_queue: dict[str, list[str]] = {}
     for subject in items:
         queue = subject.removeprefix(WORK_ITEM_SUBJECT).split(".")[0]
         by_queue.setdefault(queue, []).append(subject)
     found: set[str] = set()
     for queue, subjects in by_queue.items():
-        with suppress(StreamNotFoundError):  # a task of a queue that is gone
+        with suppress(StreamNotFoundError):  # the queue of the task is gone
             found.update(await last_messages(connection, QUEUE_STREAM_PREFIX + queue, subjects))
     return found
 

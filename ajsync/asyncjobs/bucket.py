@@ -37,7 +37,7 @@ class ConfigurationBucket:
         self.connection = connection
         self.target = target
         self.domain = domain
-        """The JetStream domain that it is in; empty if the server has none."""
+        """The JetStream domain of the bucket; empty if the server has none."""
 
     @classmethod
     async def open(cls, connection: Connection) -> ConfigurationBucket:
@@ -55,21 +55,21 @@ class ConfigurationBucket:
     async def create(
         cls, connection: Connection, *, replicas: int = 1, memory: bool = False
     ) -> tuple[ConfigurationBucket, bool]:
-        """The bucket, made as asyncjobs makes it if it is missing; and whether it was made now."""
+        """The bucket, made as asyncjobs makes it if it is missing, and whether it was made now."""
         made = await make_stream(connection, CONFIGURATION_STREAM, replicas=replicas, memory=memory)
         return await cls.open(connection), made
 
     async def read(self) -> Live:
-        """Read every scheduled task and delete marker that is there throughout the read, and the paused schedules.
+        """Read every scheduled task and delete marker that exists throughout the read, and the paused schedules.
 
         Raises UnreachableError if the bucket cannot be read to the end.
         """
         live, _ = await BucketReader(self.connection).read()
-        self.target = live.target  # it may have been made again since `open`
+        self.target = live.target  # the bucket may have been made again since `open`
         return live
 
     async def names(self) -> tuple[str, ...]:
-        """The names of all scheduled tasks, also of paused ones; raises as `read`."""
+        """The names of all scheduled tasks, including paused ones; raises as `read`."""
         reading = await _stream_reader(self.connection).read()
         values = (subject for subject, (_, data) in reading.messages.items() if data is not None)
         return tuple({name: None for subject in values if (name := _schedule(subject) or _paused(subject))})
@@ -89,18 +89,19 @@ class ConfigurationBucket:
 
 
 class BucketReader:
-    """Reads the bucket, as a whole at first, and what has changed since after that."""
+    """Reads the bucket: all of it the first time, then only what has changed."""
 
     def __init__(self, connection: Connection) -> None:
         self._stream = _stream_reader(connection)
         self._active: dict[str, LiveSchedule] = {}
         self._paused: dict[str, LiveSchedule] = {}
-        """Also of schedules that are active: while both keys hold a value, the schedule is active."""
+        """The paused schedules, and also active ones with a pause key: while both keys hold a value, a schedule is
+        active."""
         self._entries: dict[str, LiveSchedule] = {}
         self._deleted: dict[str, int] = {}
 
     async def read(self) -> tuple[Live, Set[str] | None]:
-        """What the bucket holds, until the next read; and the names of what may have changed, None for everything.
+        """What the bucket holds, valid until the next read, and the names that may have changed; None means all names.
 
         Raises as `ConfigurationBucket.read`.
         """
@@ -157,13 +158,13 @@ def _stream_reader(connection: Connection) -> StreamReader:
 
 
 def _schedule(subject: str) -> str:
-    """The name of the schedule whose key has this subject; "" if it is that of something else."""
+    """The name of the schedule whose key has this subject; "" for any other subject."""
     name = subject[_SCHEDULE_AT:] if subject.startswith(SCHEDULE_SUBJECT) else ""
     return "" if "." in name else name
 
 
 def _paused(subject: str) -> str:
-    """The name of the schedule whose pause has this subject; "" if it is that of something else."""
+    """The name of the schedule whose pause has this subject; "" for any other subject."""
     name = subject[_PAUSE_AT:] if subject.startswith(PAUSE_SUBJECT) else ""
     return "" if "." in name else name
 

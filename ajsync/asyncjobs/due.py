@@ -1,6 +1,6 @@
 """When a scheduled task is due: the instants of its schedule in its season, with the phase of an `@every` and jitter.
 
-Pure, so every scheduler, and every command that shows the next fires, gets the same instants.
+Pure, so every scheduler and every command that shows the next fires gets the same instants.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ class Times:
     offset: int
     """Nanoseconds that jitter adds to each instant."""
     created: int = 0
-    """For an `@every` with jitter: nothing is due within one interval after this instant. 0 for all others."""
+    """For an `@every` with jitter, nothing is due within one interval after this instant. 0 for all others."""
 
     season: Season | None = None
-    """When it may be due at all; None for always. What counts is the instant before jitter."""
+    """When it may be due at all; None for always. It applies to the instant before jitter."""
 
     def next(self, after: int) -> int | None:
         """The first instant strictly after `after`, or None."""
@@ -64,7 +64,7 @@ class Times:
         return None
 
     def count(self, after: int, until: int) -> int:
-        """How many instants are in (`after`, `until`], in a time that does not grow with their number."""
+        """How many instants are in (`after`, `until`]. The time for this does not grow with their number."""
         season = self.season
         if season is None:
             return self._count(after, until)
@@ -74,11 +74,11 @@ class Times:
         return self._count(after, until) - left_out
 
     def is_over(self, instant: int) -> bool:
-        """Whether its season has ended by an instant: it was due before, and will not be again."""
+        """Whether its season has ended by an instant, so that it will not be due again."""
         return self.season is not None and self.next(instant - 1) is None and self.previous(instant) is not None
 
     def _next(self, after: int) -> int | None:
-        """The same as `next`, whatever the season."""
+        """The same as `next`, without the season."""
         start = after - self.offset
         if interval := self.timetable.interval:
             due = self.phase + ((start - self.phase) // interval + 1) * interval + self.offset
@@ -108,7 +108,7 @@ class Times:
         after, until = after - self.offset, until - self.offset
         if interval := self.timetable.interval:
             return (until - self.phase) // interval - (after - self.phase) // interval - kept_out
-        # Instants after a part of a second begin at the next whole one.
+        # Instants after a fraction of a second begin at the next whole second.
         begin, end = (
             max(instant // NANOSECONDS + 1, _FIRST // NANOSECONDS) * NANOSECONDS for instant in (after, until)
         )
@@ -141,19 +141,19 @@ def times_of(task: ScheduledTask) -> Times:
         return Times(timetable, 0, offset, season=found)
     created = task.created_at // NANOSECONDS * NANOSECONDS
     phase = created % timetable.interval
-    # Jitter moves the instant of the creation itself, at which nothing is due, to a later one.
+    # Jitter would move the instant of the creation, at which nothing is due, to a later one.
     return Times(timetable, phase, offset, created if offset % timetable.interval else 0, found)
 
 
 def timing(task: ScheduledTask) -> Hashable:
-    """All that `times_of` looks at: two tasks of equal timing have equal `Times`, which take longer to compute."""
+    """Everything that `times_of` looks at. Tasks with equal timing have equal `Times`, which take longer to compute."""
     settings = task.settings
     name = task.name if settings.jitter else ""
     return task.schedule, task.created_at, settings.jitter, name, settings.from_, settings.until, settings.except_
 
 
 def jitter_offset(task: ScheduledTask) -> int:
-    """By how many nanoseconds jitter delays `task`: whole milliseconds below its jitter, computed from its name."""
+    """The nanoseconds by which jitter delays `task`: whole milliseconds below its jitter, computed from its name."""
     steps = task.settings.jitter // _MILLISECOND
     if not steps:
         return 0
@@ -170,9 +170,9 @@ class NextFires:
     timetable: Timetable | None
     """None if the schedule is not valid."""
     reason: str = ""
-    """Why there are no dues; if the schedule is not valid, what is wrong with it."""
+    """Why there are no due instants; if the schedule is not valid, what is wrong with it."""
     amiss: bool = False
-    """It should have dues and has none."""
+    """Whether it should have due instants but has none."""
 
 
 class Upcoming:

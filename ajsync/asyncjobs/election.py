@@ -1,6 +1,7 @@
-"""The election of all schedulers of an account, with those of Go: one key, which expires unless it is refreshed.
+"""The election of all schedulers of an account, including Go's: one key, which expires unless it is refreshed.
 
-Here are its operations on the wire (docs/reference/wire.md, "The election"); the scheduler decides when to use them.
+This module has its operations on the wire (docs/reference/wire.md, "The election"); the scheduler decides when to use
+them.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ ELECTION_SUBJECT = f"{ELECTIONS_SUBJECT}{SCHEDULER_ELECTION}"
 TTL_SECONDS = 10.0
 """How long after its last refresh the key expires."""
 GO_CAMPAIGN_SECONDS = 7.5
-"""How often a Go scheduler campaigns. It fires from its second success on, when the leader before has stepped down."""
+"""How often a Go scheduler campaigns. It fires after its second success, when the previous leader has stepped down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +33,13 @@ class Lease:
     """Who holds the key."""
 
     holder: str | None
-    """None if no scheduler holds it: it was never taken, has expired, or was given back."""
+    """The scheduler that holds it; None if it was never taken, has expired, or was given back."""
     revision: int
     """The revision of the key's last message, which a write has to expect; 0 if there is none."""
     given_back: bool = False
-    """The last holder deleted the key, which only a scheduler of ajsync does."""
+    """Whether the last holder deleted the key, which only a scheduler of ajsync does."""
     since: int | None = None
-    """Every write of the key after this revision was one of ajsync's; None if the last one was not."""
+    """The revision after which every write of the key was one of ajsync's; None if the last one was not."""
 
 
 class Election:
@@ -49,12 +50,12 @@ class Election:
         self._name = name
 
     async def read(self, *, timeout: float = REQUEST_SECONDS) -> Lease:
-        """Who holds the key now, by the word of the stream's leader."""
+        """Who holds the key now, according to the stream's leader."""
         message = await last_message(self._connection, ELECTIONS_STREAM, ELECTION_SUBJECT, timeout=timeout)
         if message is None:
             return Lease(None, 0)
         since = _read_since(message)
-        if message.deleted:  # by a client, or by the server, which leaves a marker if the bucket keeps them
+        if message.deleted:  # by a client, or by the server, if the bucket keeps markers
             return Lease(None, message.revision, given_back=not message.expired, since=since)
         return Lease(holder_name(message.data), message.revision, since=since)
 
@@ -65,11 +66,12 @@ class Election:
         return revision
 
     async def take(self, revision: int, since: int, *, timeout: float) -> int | None:
-        """Take or refresh the key: write our name if it is still at `revision`. The new revision, None if it is not.
+        """Take or refresh the key: write our name if it is still at `revision`. Returns the new revision, or None if it
+        is not.
 
-        The write says that every write after the revision `since` was one of ajsync's.
+        The write says that all writes after the revision `since` were ajsync's.
 
-        Raises UnreachableError if there is no answer within `timeout` seconds, or one that says neither.
+        Raises UnreachableError without a clear answer within `timeout` seconds.
         """
         return await self._store(self._name.encode(), {ELECTION_HEADER: str(since)}, revision, timeout)
 
@@ -91,7 +93,8 @@ class Election:
 
 
 def holder_name(data: bytes) -> str:
-    """The holder of an election by the value of its key, which any client may have written; shortened if too long."""
+    """The holder of an election, from the value of its key, which any client may have written; shortened if too
+    long."""
     name = data.decode("utf-8", "replace")
     return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
 

@@ -1,9 +1,8 @@
 """Which schedule made a task, and at which due instant, by the id of the task.
 
 The id of a task that a schedule makes is computed from the schedule's name and the due instant, and holds the second of
-that instant. So the fires of that second, of the schedules with the queue and the type of the task, are the only ones
-that it can come from. A Go scheduler makes tasks with random ids: which schedules may have made one is all that can be
-told.
+that instant. So it can only come from a fire in that second of a schedule with the queue and the type of the task. A Go
+scheduler makes tasks with random ids, so only the schedules that may have made one can be named.
 """
 
 from __future__ import annotations
@@ -17,9 +16,9 @@ from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.timestamp import NANOSECONDS
 
 _MOST_FIRES = 100_000
-"""Fires that are kept once they were looked for, besides those of the last second: some 30 MB."""
+"""How many fires are kept after they were looked for, besides those of the last second: some 30 MB."""
 _MOST_NAMES = 5
-"""Schedules that are named of those that may have made a task."""
+"""How many of the schedules that may have made a task are named."""
 _FOREVER = 2**63 - 1
 
 _Kind = tuple[str, str]
@@ -42,7 +41,7 @@ class Guess:
 
     count: int = 0
     names: tuple[str, ...] = ()
-    """The first of them: those that are wanted, then the others, each by name."""
+    """The first of them: the wanted ones, then the others, each by name."""
 
 
 @dataclass(slots=True, eq=False)
@@ -52,11 +51,11 @@ class _DueTogether:
     times: Times
     members: dict[str, ScheduledTask] = field(default_factory=dict)
     idle_after: int = 0
-    """Nothing is due after this instant and before `idle_until`."""
+    """The instant after which nothing is due before `idle_until`."""
     idle_until: int = 0
 
     def dues(self, begin: int, end: int) -> Iterator[int]:
-        """The instants from `begin` on and before `end`."""
+        """The instants from `begin` until before `end`."""
         if self.idle_after < begin and end <= self.idle_until:
             return
         after = begin - 1
@@ -68,46 +67,46 @@ class _DueTogether:
 
 @dataclass(slots=True, eq=False)
 class _Looked:
-    """What was found when the fires of one kind and second were looked for."""
+    """The result of looking for the fires of one kind and second."""
 
     change: int = 0
-    """The last change of a schedule of this kind then."""
+    """The number of the last change of a schedule of this kind at that time."""
     ids: list[str] = field(default_factory=list)
     guess: Guess | None = None
-    """None until somebody asks for it."""
+    """The guess; None until it is asked for."""
 
 
 class FireIndex:
-    """The schedules of a bucket, by what their tasks show of them."""
+    """The schedules of a bucket, by what can be seen of them in their tasks."""
 
     def __init__(
         self, wanted: Callable[[ScheduledTask], bool] = lambda _task: True, *, most: int = _MOST_FIRES
     ) -> None:
-        """Not only those must be put in that are `wanted`: a task of another would be taken for one of them."""
+        """All schedules must be put in, not only the `wanted` ones, or tasks of others would be taken for theirs."""
         self._wanted = wanted
         self._most = most
         self._kinds: dict[_Kind, dict[Times, _DueTogether]] = {}
         self._places: dict[str, tuple[_Kind, Times]] = {}
-        """By the name of each schedule, where it is."""
+        """The group of each schedule, by name."""
         self._change = 0
         self._changes: dict[_Kind, int] = {}
         """The number of the last change of a schedule of each kind."""
         self.wanted: set[str] = set()
-        """The names of the schedules that are wanted."""
+        """The names of the wanted schedules."""
         self._fires: dict[str, IndexedFire] = {}
-        """By the ids of their tasks."""
+        """The fires by the ids of their tasks."""
         self._looked: dict[tuple[_Kind, int], _Looked] = {}
-        """By kind and second, the first that was looked at first."""
+        """The results by kind and second, the oldest first."""
 
     def __len__(self) -> int:
-        """How many schedules there are."""
+        """How many schedules it has."""
         return len(self._places)
 
     def __contains__(self, name: object) -> bool:
         return name in self._places
 
     def task(self, name: str) -> ScheduledTask | None:
-        """The schedule of a name."""
+        """The schedule with a name."""
         if name not in self._places:
             return None
         kind, times = self._places[name]
@@ -125,7 +124,7 @@ class FireIndex:
         self._changed(kind)
 
     def remove(self, name: str) -> None:
-        """Forget a schedule, but for its fires that were looked for: their tasks may go on."""
+        """Forget a schedule, except for the fires that were looked for, whose tasks may go on."""
         if name not in self._places:
             return
         kind, times = self._places.pop(name)
@@ -188,7 +187,7 @@ class FireIndex:
         return looked
 
     def _forget(self, but: tuple[_Kind, int]) -> None:
-        """Forget what was looked for first, if there is too much."""
+        """Forget the oldest results if there are too many."""
         while len(self._fires) + len(self._looked) > self._most and len(self._looked) > 1:
             oldest = next(iter(self._looked))
             looked = self._looked.pop(oldest)
@@ -200,5 +199,5 @@ class FireIndex:
 
 
 def _span(second: int) -> tuple[int, int]:
-    """The nanoseconds since 1970 at which a second begins, and at which the next one does."""
+    """The nanoseconds since 1970 at which a second and the next one begin."""
     return second * NANOSECONDS, (second + 1) * NANOSECONDS

@@ -1,4 +1,4 @@
-"""Read JSON that other programs wrote: what comes out has the expected type and size, or a StoredValueError says why.
+"""Read JSON that other programs wrote: the result has the expected types and sizes, or a StoredValueError says why not.
 
 Whole numbers are Go's: 64 bits with a sign. An error quotes no more of a value than fits on a line.
 """
@@ -72,7 +72,7 @@ def strings_member(value: dict[str, Any], name: str) -> dict[str, str]:
     for key, each in found.items():
         if not isinstance(each, str):
             raise StoredValueError(f'its member "{name}" has {_KINDS[type(each)]} for {quote(key)}, not a string')
-    # Many entries share these texts, and a scheduler holds tens of thousands of entries.
+    # Many entries have these texts in common, and a scheduler holds tens of thousands of entries.
     return {
         sys.intern(_SURROGATE.sub("\ufffd", key)): sys.intern(_SURROGATE.sub("\ufffd", found[key])) for key in found
     }

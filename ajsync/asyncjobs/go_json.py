@@ -8,7 +8,7 @@ import re
 from json.encoder import encode_basestring
 
 _GO_ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
-"""What Go's encoder escapes for HTML and for JavaScript. It writes all others beyond ASCII as they are."""
+"""The characters that Go's encoder escapes for HTML and JavaScript. It writes all others beyond ASCII as they are."""
 _ESCAPED = re.compile(f"[{''.join(_GO_ESCAPES)}]")
 _encode_sorted = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True).encode
 

@@ -26,14 +26,15 @@ from ajsync.transport.errors import StreamNotFoundError
 from ajsync.transport.messages import LastMessage, last_message
 
 LOOK_BACK = 64
-"""Fires before the first that is shown. The task for which it was skipped is among them, as the scheduler searches."""
+"""How many fires before the first shown one are looked at, to find the task that made it skip, as the scheduler
+does."""
 _AT_ONCE = 100
-"""Requests under way at once."""
+"""How many requests are under way at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class PastFire:
-    """A due instant and the task that was made at it."""
+    """A due instant and the task that was made for it."""
 
     due: int
     """Nanoseconds since 1970."""
@@ -45,11 +46,12 @@ class PastFire:
     lateness: int | None = None
     """Nanoseconds from the due instant until the task was stored; None if there is no task."""
     at_most: bool = False
-    """The lateness is an upper bound, because a worker has written the task since and only the last time is kept."""
+    """Whether the lateness is an upper bound, because a worker has written the task since and only the last time is
+    kept."""
     skipped_for: str = ""
-    """The id of the unfinished task because of which `overlap: skip` made none."""
+    """The id of the unfinished task that made `overlap: skip` skip this fire."""
     earlier_value: bool = False
-    """It was due before the entry got its current value, so another schedule may have applied."""
+    """Whether it was due before the entry got its current value, so that another schedule may have applied."""
 
 
 def previous_dues(
@@ -121,7 +123,7 @@ async def read_history(
 
     skips = task.settings.overlap == "skip"
     dues = past_dues(task, now, last + LOOK_BACK if skips else last)
-    # Before it was stored it was not due, and yet a backfill may have made tasks of that time.
+    # The schedule was not due before it was stored, but a backfill may have made tasks of that time.
     before = islice(previous_dues(times_of(task), task.created_at + 1), max(last - len(dues), 0))
     looked_at = [*dues, *before]
     async with asyncio.TaskGroup() as group:
@@ -133,7 +135,7 @@ async def read_history(
 
 
 def with_skipped(fires: Sequence[PastFire], messages: Mapping[int, LastMessage | None]) -> list[PastFire]:
-    """The fires of a schedule with `overlap: skip`, newest first, with those marked that were skipped.
+    """The fires of a schedule with `overlap: skip`, newest first, with the skipped ones marked.
 
     The last write of a finished task is the one that finished it. If that is later than the next due instant, the task
     was not finished at that instant.
@@ -152,7 +154,7 @@ def with_skipped(fires: Sequence[PastFire], messages: Mapping[int, LastMessage |
 
 
 def _ends(message: LastMessage) -> int:
-    """Until when a task prevented the next one, in nanoseconds since 1970."""
+    """The instant until which a task prevented the next one, in nanoseconds since 1970."""
     try:
         task = decode_task(message.data)
     except StoredValueError:

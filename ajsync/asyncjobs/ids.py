@@ -23,13 +23,13 @@ _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _VALUES = {digit: value for value, digit in enumerate(_DIGITS)}
 _LENGTH = 27
 _KEPT = 32_768
-"""Ids of fires that are not computed again.
+"""How many ids of fires are kept.
 
-A scheduler foretells one when the fire before it is given out, and needs it again when it is due. Of ten thousand
-schedules, twice as many ids are foretold or needed in between.
+A scheduler foretells an id when the previous fire is given out, and needs it again when the fire is due. With ten
+thousand schedules, twice as many ids are foretold or needed in between.
 """
 _PAIRS = [high + low for high in _DIGITS for low in _DIGITS]
-"""A fire takes two ids, and four digits at a time are written three times as fast as one by one."""
+"""Four digits at a time are three times as fast as one by one, and each fire takes two ids."""
 
 
 @lru_cache(_KEPT)
@@ -38,7 +38,7 @@ def fire_task_id(name: str, due: int) -> str:
 
     Its time is the second of `due`; its payload is the first 16 bytes of the SHA-256 of the name in UTF-8, one zero
     byte and `due` in decimal. This must never change: a fire that two leaders publish, or that is repeated after an
-    upgrade, makes one task only if every version computes the same id. Raises ValueError if a KSUID cannot hold the
+    upgrade, makes only one task if every version computes the same id. Raises ValueError if a KSUID cannot hold the
     second.
     """
     digest = hashlib.sha256(f"{name}\0{due}".encode()).digest()
@@ -82,4 +82,4 @@ def _encode(seconds: int, payload: bytes) -> str:
     for _ in range(7):
         number, four = divmod(number, 62**4)
         text = f"{_PAIRS[four // 62**2]}{_PAIRS[four % 62**2]}{text}"
-    return text[1:]  # seven times four is one digit more than an id has, and that digit is 0
+    return text[1:]  # seven times four is one more than the digits of an id, and that digit is 0

@@ -1,4 +1,4 @@
-"""The journal: what an apply is recreating, kept in the bucket so that a crash loses no schedule.
+"""The journal: the schedules that an apply is recreating, kept in the bucket so that a crash loses none.
 
 Beside a Go scheduler an update is a delete and a create. The key `ajsync.journal.OWNER` is written with the values
 before and after, ahead of the first delete, and is deleted after the last create. If an apply dies in between, the next
@@ -18,7 +18,7 @@ from ajsync.errors import StoredValueError
 
 _KEY_PREFIX = "ajsync.journal."
 JOURNAL_SUBJECT = CONFIGURATION_SUBJECT + _KEY_PREFIX
-"""The owner follows."""
+"""The beginning of the key; the owner follows."""
 _FORMAT = 1
 
 
@@ -61,7 +61,8 @@ def decode_journal(owner: str, data: bytes) -> tuple[Step, ...]:
 
 
 def _check(steps: Iterable[Step], owner: str) -> None:
-    """Check that an apply of `owner` can have written these: it updates its own schedules and adopts unmanaged ones."""
+    """Check that an apply of `owner` can have written these steps: it updates its own schedules and adopts unmanaged
+    ones."""
     names: set[str] = set()
     for step in steps:
         if step.name in names:

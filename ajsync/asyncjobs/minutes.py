@@ -14,7 +14,7 @@ from ajsync.timestamp import NANOSECONDS, to_datetime, to_nanoseconds
 
 MINUTE = 60 * NANOSECONDS
 _LATEST = 2**63
-"""The year 2262. Whoever searches beyond it, or before 1970, has to look after the ends of the calendar."""
+"""The year 2262. A search beyond it, or before 1970, has to take care of the ends of the calendar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,13 @@ def grouped(tasks: Iterable[ScheduledTask]) -> Grouped:
 
 
 def fires_by_minute(schedules: Grouped, start: int, until: int) -> Counter[int]:
-    """How many fires are due in each minute with any, from `start` until before `until` (nanoseconds since 1970).
+    """How many fires are due in each minute that has some, from `start` until before `until`, in nanoseconds since
+    1970.
 
     The keys are minutes since 1970.
     """
-    # Without jitter fires are at whole seconds. So they stay in their minute if jitter is rounded down to seconds, of
-    # which there are far fewer, and so do the ends of a span of whole seconds.
+    # Without jitter fires are at whole seconds. So they stay in their minute if jitter is rounded down to seconds,
+    # which makes far fewer offsets, and so do the ends of a span of whole seconds.
     unit = NANOSECONDS if start % NANOSECONDS == until % NANOSECONDS == 0 else 1
     counts: Counter[int] = Counter()
     by_timetable: dict[Times, Counter[int]] = defaultdict(Counter)
@@ -60,7 +61,7 @@ def fires_by_minute(schedules: Grouped, start: int, until: int) -> Counter[int]:
             counts[kept_out // MINUTE] -= len(tasks)
     for times, offsets in by_timetable.items():
         # Jitter gives each schedule its own offset, but the timetable is searched once for all with the same text.
-        # Those within one span share a search too, while the centuries between extreme jitters are not searched.
+        # Offsets within one span share a search, too, while the centuries between extreme jitters are not searched.
         for _, group in groupby(sorted(offsets), key=lambda offset: offset // (until - start)):
             near = list(group)
             bases = _dues(times, start - 1 - near[-1], until - 1 - near[0])
@@ -69,11 +70,11 @@ def fires_by_minute(schedules: Grouped, start: int, until: int) -> Counter[int]:
                 for base in bases:
                     if start <= base + offset < until:
                         counts[(base + offset) // MINUTE] += number
-    return +counts  # without the minutes of which nothing is left
+    return +counts  # without the minutes that have no fires left
 
 
 def _without_offset(times: Times) -> tuple[Times, int]:
-    """Times that many share, and by how much these are later than those, but for the instant that they keep out."""
+    """Times that many schedules share, and by how much these are later, except for the instant that they keep out."""
     interval = times.timetable.interval
     if interval and times.season is None:
         return Times(times.timetable, 0, 0), (times.phase + times.offset) % interval
@@ -100,7 +101,7 @@ def _whatever_the_season(times: Times, after: int, until: int) -> Sequence[int]:
     if timetable.interval:
         first = times.phase + ((after - times.phase) // timetable.interval + 1) * timetable.interval
         return range(first, until + 1, timetable.interval)
-    # Instants after a part of a second begin at the next whole one.
+    # Instants after a fraction of a second begin at the next whole second.
     begin, end = (to_datetime((instant // NANOSECONDS + 1) * NANOSECONDS) for instant in (after, until))
     return [to_nanoseconds(due) for due in timetable.between(begin, end)]
 

@@ -44,11 +44,11 @@ DEFAULT_OVERLAP: OverlapPolicy = "allow"
 DEFAULT_MAX_TRIES = 10
 """What asyncjobs takes if a task names no maximum."""
 PAUSES_MEMBER = "ajsync_paused"
-"""The member of the stored value for `pauses`: beside `ajsync`, which only a schedule with an owner has."""
+"""The member of the stored value for `pauses`, beside `ajsync`, which only a schedule with an owner has."""
 MIN_DEADLINE = 30 * NANOSECONDS
 """The shortest deadline that asyncjobs accepts."""
 MAX_DEADLINE = MOST_INT // NANOSECONDS * NANOSECONDS
-"""The longest one in whole seconds, so that rounding does not exceed what Go's durations hold."""
+"""The longest deadline in whole seconds, so that rounding does not exceed Go's durations."""
 
 
 def sorted_labels(labels: Mapping[str, str | None]) -> Labels:
@@ -57,12 +57,12 @@ def sorted_labels(labels: Mapping[str, str | None]) -> Labels:
 
 
 def member_name(attribute: str) -> str:
-    """The name of a member from that of its attribute, which has an underscore if Python reserves the word."""
+    """The name of a member, from its attribute, which has an underscore if Python reserves the word."""
     return attribute.rstrip("_")
 
 
 def rounded_deadline(nanoseconds: int) -> int:
-    """A deadline as asyncjobs stores it: rounded to seconds, half a second upwards."""
+    """A deadline as asyncjobs stores it: rounded to seconds, half a second up."""
     # Go rounds half a second away from zero, but a negative deadline is too short anyway.
     return (nanoseconds + NANOSECONDS // 2) // NANOSECONDS * NANOSECONDS
 
@@ -82,15 +82,15 @@ class Managed:
     jitter: int = 0
     """Nanoseconds; 0 means none."""
     labels: Labels = ()
-    """What tells schedules apart for people; `sorted_labels` makes it."""
+    """Labels that distinguish schedules for people; made by `sorted_labels`."""
     from_: str = ""
     """The first date in the zone of the schedule, or the first instant, at which it may be due; "" means always."""
     until: str = ""
-    """The last one; "" means for ever."""
+    """The last date or instant at which it may be due; "" means for ever."""
     except_: tuple[str, ...] = ()
     """Dates and ranges of dates, in their canonical form, on which it is not due."""
     applied: str = ""
-    """The digest of what ajsync has written, by which a change of somebody else is noticed. Not compared."""
+    """The digest of what ajsync has written, which shows changes by somebody else. Not compared."""
 
 
 _UNMANAGED = Managed("")
@@ -117,7 +117,7 @@ class ScheduledTask:
     """Nanoseconds since 1970, when it was first stored. Not compared."""
     managed: Managed | None = None
     pauses: tuple[tuple[int, int], ...] = ()
-    """The last spans in which it was paused: since when and until when, in nanoseconds since 1970. Not compared."""
+    """The last spans in which it was paused, each from and until an instant in nanoseconds since 1970. Not compared."""
 
     @property
     def owner(self) -> str | None:
@@ -137,16 +137,16 @@ class ScheduledTask:
 
 @dataclass(frozen=True, slots=True)
 class BucketIdentity:
-    """Which bucket it is. A bucket that was deleted and made again is another one."""
+    """The identity of a bucket. A bucket that was deleted and made again has another one."""
 
     bucket: str
     created: str
-    """When its stream was made, as the server says it."""
+    """When its stream was made, as the server says."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """That a schedule is paused: since when, by whom, why and until when. The texts are those of others."""
+    """The pause of a schedule: since when, by whom, why and until when. The texts come from others."""
 
     since: int
     """Nanoseconds since 1970."""
@@ -162,12 +162,12 @@ class LiveSchedule:
 
     name: str
     revision: int
-    """Of the schedule's key; of the key of its pause if it is paused."""
+    """The revision of the schedule's key, or of the key of its pause if it is paused."""
     task: ScheduledTask | None
     problem: str = ""
     """Why the value is not a scheduled task."""
     pause: Pause | None = None
-    """None unless it is paused: then it is not at its key, and does not fire."""
+    """Its pause; None unless it is paused, so that it is not at its key and does not fire."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,14 +177,14 @@ class Live:
     target: BucketIdentity
     entries: Mapping[str, LiveSchedule]
     deleted: Mapping[str, int]
-    """Names whose key holds a delete marker, and the marker's revision, which a new write of the key must expect."""
+    """Names whose key holds a delete marker, with the marker's revision, which a new write of the key must expect."""
 
 
 def encode_scheduled_task(task: ScheduledTask, *, stamp: bool = False) -> bytes:
     """The bytes that Go's `json.Marshal` gives for the same fields, followed by the `ajsync` object.
 
-    With `stamp` that object says what was applied. A task that comes from the bucket keeps what it has, so that a drift
-    stays one.
+    With `stamp` that object gets a digest of what is applied. A task that comes from the bucket keeps the digest that
+    it has, so that drift is still seen.
     """
     head, members = _head(task), _managed_members(task.managed)
     if stamp and members and "applied" not in members:
@@ -197,7 +197,7 @@ def encode_scheduled_task(task: ScheduledTask, *, stamp: bool = False) -> bytes:
 def has_drifted(task: ScheduledTask) -> bool:
     """Whether somebody else has changed a stored task since ajsync wrote it.
 
-    Nothing is known of a task that does not say what was applied: an older ajsync or another program wrote it.
+    False if a task has no digest of what was applied, because an older ajsync or another program wrote it.
     """
     applied = task.settings.applied
     return bool(applied) and applied != _digest(_head(task), _managed_members(task.managed))
@@ -218,7 +218,7 @@ def decode_scheduled_task(name: str, data: bytes) -> ScheduledTask:
     is_managed = value.get("ajsync") is not None
     return ScheduledTask(
         name=name,
-        # Texts that many entries share are kept once: a scheduler holds tens of thousands of entries.
+        # Texts that many entries share are kept once, because a scheduler holds tens of thousands of entries.
         schedule=sys.intern(member(value, "schedule", str)),
         queue=sys.intern(member(value, "queue", str)),
         task_type=sys.intern(member(value, "task_type", str)),
@@ -244,7 +244,7 @@ def _decode_pauses(value: dict[str, Any]) -> tuple[tuple[int, int], ...]:
 
 
 def unfit(task: ScheduledTask) -> str:
-    """Why no scheduler may fire a readable task: a name that workers do not accept. "" if there is no reason."""
+    """Why no scheduler may fire a readable task: it has a name that workers do not accept. "" if they accept all."""
     for what, name, pattern, valid in (
         ("name", task.name, SCHEDULE_NAME, "a valid name"),
         ("queue", task.queue, QUEUE_NAME, "a valid name of a queue"),
@@ -258,7 +258,7 @@ def unfit(task: ScheduledTask) -> str:
 
 
 def _head(task: ScheduledTask) -> str:
-    """The JSON of a task up to the time of its creation."""
+    """The JSON of a task up to its creation time."""
     deadline = f'"deadline":{task.deadline},' if task.deadline else ""
     return (
         f'{{"name":{encode_string(task.name)},"schedule":{encode_string(task.schedule)},'
@@ -268,7 +268,7 @@ def _head(task: ScheduledTask) -> str:
 
 
 def _managed_members(managed: Managed | None) -> dict[str, str]:
-    """The members of the `ajsync` object in JSON; there are some unless a task is unmanaged."""
+    """The members of the `ajsync` object in JSON; empty if a task is unmanaged."""
     members = {}
     if managed is not None:
         for attribute, name, default in _MANAGED:
@@ -283,9 +283,9 @@ def _joined(members: Mapping[str, str]) -> str:
 
 
 def _digest(head: str, members: Mapping[str, str]) -> str:
-    """The first 12 hex digits of a digest of all that a plan compares, as it is stored.
+    """The first 12 hex digits of a digest of everything that a plan compares, as it is stored.
 
-    It stays the same for ever, because members with their defaults are not stored, and their order does not change.
+    It never changes, because members with their defaults are not stored, and the order of members is fixed.
     """
     compared = {name: value for name, value in members.items() if name not in _NOT_COMPARED}
     return sha256((head + _joined(compared)).encode("utf-8", "surrogatepass")).hexdigest()[:12]
@@ -304,7 +304,7 @@ def _decode_managed(value: dict[str, Any]) -> Managed:
     owner = member(value, "owner", str)
     if not OWNER_NAME.fullmatch(owner) or len(owner) > LONGEST_NAME:
         raise StoredValueError(f"its owner {quote(owner)} is not a valid owner")
-    # Most values have few of the members.
+    # Most values have only a few of the members.
     settings = {_ATTRIBUTES[name]: _READ[name](value, name) for name in value if name in _READ}
     return Managed(sys.intern(owner), **settings)
 
@@ -346,4 +346,4 @@ _READ: Mapping[str, Callable[[dict[str, Any], str], Any]] = {
     "except": _days_member,
     "applied": lambda value, name: member(value, name, str),
 }
-"""How each member of the `ajsync` object but the owner is read, if it is there."""
+"""The reader of each member of the `ajsync` object except the owner."""

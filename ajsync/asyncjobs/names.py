@@ -9,7 +9,7 @@ CONFIGURATION_STREAM = f"KV_{CONFIGURATION_BUCKET}"
 CONFIGURATION_SUBJECT = f"$KV.{CONFIGURATION_BUCKET}."
 SCHEDULE_PREFIX = "scheduled_tasks."
 SCHEDULE_SUBJECT = CONFIGURATION_SUBJECT + SCHEDULE_PREFIX
-"""The name of the scheduled task follows."""
+"""The beginning of a key; the name of the scheduled task follows."""
 ELECTIONS_BUCKET = "CHORIA_AJ_ELECTIONS"
 ELECTIONS_STREAM = f"KV_{ELECTIONS_BUCKET}"
 ELECTIONS_SUBJECT = f"$KV.{ELECTIONS_BUCKET}."
@@ -20,10 +20,10 @@ TASK_SUBJECT = "CHORIA_AJ.T."
 WORK_ITEM_SUBJECT = "CHORIA_AJ.Q."
 EVENT_SUBJECT = "CHORIA_AJ.E."
 QUEUE_STREAM_PREFIX = "CHORIA_AJ_Q_"
-"""The name of the queue follows."""
+"""The beginning of the name of a stream; the name of the queue follows."""
 
 ELECTION_HEADER = "Ajsync-Since"
-"""A header on each of ajsync's writes of the election's key: every write after this revision was one of ajsync's."""
+"""A header on each of ajsync's writes of the election's key: the revision after which all writes were ajsync's."""
 
 # A task type may hold a colon. The name of a schedule may not, because it is part of a key.
 SCHEDULE_NAME = re.compile(r"[A-Za-z0-9_-]+")
@@ -31,7 +31,7 @@ QUEUE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 TASK_TYPE = re.compile(r"[A-Za-z0-9_:-]+")
 OWNER_NAME = re.compile(r"[A-Za-z0-9_-]+")
 LONGEST_NAME = 255
-"""In characters; for each of these. More is too long for a stream, a file or a label of a metric."""
+"""The most characters of each of these names. More is too long for a stream, a file or a label of a metric."""
 
 DEFAULT_QUEUE = "DEFAULT"
 """The queue that asyncjobs uses if none is named."""

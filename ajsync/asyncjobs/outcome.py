@@ -1,6 +1,6 @@
 """What became of the work behind the fires of a schedule: of one fire, and of the last ones in a row. Pure.
 
-The states are those of a task (docs/reference/wire.md, "A task"), and three of fires without one.
+The states are those of a task (docs/reference/wire.md, "A task"), and three for fires without a task.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ SKIPPED = "skipped"
 MISSED = "missed"
 """No task was made, and none will be."""
 UNKNOWN = "unknown"
-"""No task is found, and nobody says why."""
+"""No task is found, and it is not known why."""
 
 LEAST_WAIT = 60 * NANOSECONDS
-"""However often a schedule is due, a success may come so many nanoseconds after its fire."""
+"""A success may come this many nanoseconds after its fire, however often a schedule is due."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +57,14 @@ STATES: Mapping[str, StateWords] = {
 }
 """Every state of the work behind a fire."""
 _BAD = frozenset(state for state, words in STATES.items() if words.tone == "bad")
-_UNFINISHED = {"new": 0, "blocked": 0, RETRY: 0, ACTIVE: 1}
-"""How far a task has come within one try."""
-_ENDED = 2
-"""How far it has come in every other state."""
-_RANKS = 3
+_RANKS = {"new": 0, "blocked": 0, RETRY: 0, ACTIVE: 1}
+"""The progress of a task within one try; in any other state it has ended."""
 WITHOUT_TASK = {UNKNOWN: -2, SKIPPED: -1, MISSED: -1}
-"""The states of a fire that has made no task, and how they rank below those of one that has."""
+"""The states of a fire without a task, and how they rank below those of a fire with one."""
 
 
 def words_of(state: str) -> StateWords:
-    """How to show a state; others may have made it up."""
+    """How to show a state, which others may have invented."""
     return STATES.get(state) or StateWords(excerpt(state), "warn", "This version does not know the state.")
 
 
@@ -78,13 +75,13 @@ class WorkOutcome(NamedTuple):
     """
 
     due: int
-    """Nanoseconds since 1970; with the schedule's name it says which fire."""
+    """Nanoseconds since 1970; together with the schedule's name it identifies the fire."""
     task_id: str
-    """Empty if it made no task."""
+    """The id of its task; empty if it made none."""
     state: str
-    """One of `STATES`, or what others have made up."""
+    """One of `STATES`, or a state that others invented."""
     at: int
-    """When it came into that state, as far as that is known, in nanoseconds since 1970."""
+    """When it changed to that state, as far as is known, in nanoseconds since 1970."""
     tries: int = 0
     """Never negative."""
     last_error: str = ""
@@ -103,10 +100,10 @@ def is_failure(outcome: WorkOutcome) -> bool:
 
 
 def newer(held: WorkOutcome, seen: WorkOutcome) -> WorkOutcome:
-    """Which of two outcomes of one fire is the later one, whatever the order in which they were heard of.
+    """The later of two outcomes of one fire, whatever the order in which they arrived.
 
-    A task goes through its states in one direction, so what has come further is later, even if the clocks of two
-    workers differ. Only a task that is tried again by hand goes back after its end, with its tries as they were: then
+    A task goes through its states in one direction, so the one that has come further is later, even if the clocks of
+    two workers differ. Only a task that is retried by hand goes back after its end, with the same number of tries; then
     the clocks decide.
     """
     of_held, of_seen = _progress(held), _progress(seen)
@@ -140,26 +137,27 @@ class ScheduleOutcome(NamedTuple):
     """What became of the last fires of one schedule. Instants are due instants, in nanoseconds since 1970."""
 
     last: WorkOutcome
-    """Of the last fire that was due."""
+    """The outcome of the last fire that was due."""
     last_success: int = 0
-    """0 if none is known."""
+    """The last fire whose work succeeded; 0 if none is known."""
     last_failure: int = 0
-    """0 if none is known, or if it was before the last success."""
+    """The last fire whose work failed; 0 if none is known, or if it was before the last success."""
     failing_since: int = 0
-    """The first of the fires that failed in a row; 0 if none has since the last success."""
+    """The first of the fires that failed in a row; 0 if none has failed since the last success."""
     failures: int = 0
     """How many failed in a row. Fires that have no result yet, were skipped or are unknown are not counted."""
 
     @property
     def tone(self) -> Tone:
-        """How bad it is: a single failure that is tried again is a warning."""
+        """The tone of the last outcome: a single failure that is tried again is only a warning."""
         if not self.failures:
             return words_of(self.last.state).tone
         return "warn" if self.failures == 1 and self.last.state == RETRY else "bad"
 
 
 def schedule_outcome(outcomes: Iterable[WorkOutcome], before: ScheduleOutcome | None = None) -> ScheduleOutcome | None:
-    """What some fires of one schedule come to, in any order; `before` is what earlier ones came to. None for none."""
+    """The outcome of a schedule from some of its fires, in any order; `before` is that of earlier fires. None without
+    fires."""
     found = [*outcomes]
     success = max((each.due for each in found if each.state == COMPLETE), default=0)
     last = max(found, key=lambda each: each.due, default=None)
@@ -170,7 +168,7 @@ def schedule_outcome(outcomes: Iterable[WorkOutcome], before: ScheduleOutcome | 
             last = before.last
         if before.last_failure > success:
             latest = before.last_failure
-            # Of those before a success in between only the last is surely after it.
+            # If a success lies between the earlier failures, only the last one is certainly after it.
             since, count = (before.failing_since, before.failures) if before.failing_since > success else (latest, 1)
     for each in found:
         if each.due > success and is_failure(each):
@@ -181,9 +179,9 @@ def schedule_outcome(outcomes: Iterable[WorkOutcome], before: ScheduleOutcome | 
 def success_due_by(times: Times, deadline: int, after: int, *, active: bool = False) -> int | None:
     """The instant by which the first fire after `after` must have succeeded; None if nothing is due after it.
 
-    A task that no worker has taken must begin within its deadline (nanoseconds; 0 for none). One that a worker has
-    (`active`), or that has no deadline, must be complete when the schedule is due again. It never has less than
-    `LEAST_WAIT`. A schedule that is not due again, and has no deadline, may take for ever.
+    A task that no worker has taken must begin within its deadline (nanoseconds; 0 for none). A task that a worker has
+    (`active`), or without a deadline, must be complete when the schedule is due again. It always has at least
+    `LEAST_WAIT`. A schedule that is not due again and has no deadline may take for ever.
     """
     due = times.next(after)
     if due is None:

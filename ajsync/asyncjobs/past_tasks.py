@@ -1,8 +1,8 @@
-"""Past tasks: what the stream of tasks says of the last minutes, and since when it says everything. Pure.
+"""Past tasks: what the tasks stream tells about the last minutes, and since when that is complete. Pure.
 
-The stream keeps one message for each task. Each write of a worker replaces the message before it, and a task that is
-deleted leaves nothing, so the numbers that the stream gives to its messages have holes. As long as the tasks that are
-stored explain all holes, none of them was deleted.
+The stream keeps one message for each task. Each write of a worker replaces the previous message, and a deleted task
+leaves nothing, so the sequences of the messages have holes. As long as the stored tasks explain all holes, no task was
+deleted.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ class PastTask:
     """A task as it is stored now. Instants are nanoseconds since 1970."""
 
     sequence: int
-    """Of its last message."""
+    """The sequence of its last message."""
     stored_at: int
-    """When that was stored, by the server's clock."""
+    """When that message was stored, by the server's clock."""
     id: str
     kind: TaskKind
     created: int
-    """By the clock of the scheduler that made it; a fire of ajsync has its due instant there."""
+    """When it was created, by the clock of the scheduler that made it; for a fire of ajsync, the due instant."""
     replaced: int = 0
-    """How many messages of this task were surely stored before and replaced since."""
+    """How many messages of this task were certainly stored before and replaced since."""
     waits: bool = False
-    """No worker has tried it, so it may be without a work item."""
+    """Whether no worker has tried it, so that it may be without a work item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +42,18 @@ class PastTasks:
     """The tasks that were stored or changed since an instant."""
 
     tasks: tuple[PastTask, ...]
-    """One for each id."""
+    """One task for each id."""
     intact_since: int
-    """Of what was stored since then, by the server's clock, nothing was deleted."""
+    """The instant since which no stored task was deleted, by the server's clock."""
 
 
 def task_kind(queue: str, task_type: str, payload: bytes | None) -> TaskKind:
-    """The kind of a task; no payload is the same as JSON null, which is not the empty payload."""
+    """The kind of a task. No payload is the same as JSON null, but not the same as an empty payload."""
     return queue, task_type, b"" if payload is None else sha256(payload).digest()
 
 
 def replaced_messages(state: str, tries: int) -> int:
-    """How many messages of a task at least were replaced, as the workers of asyncjobs write them.
+    """The least number of replaced messages of a task, from how the workers of asyncjobs write.
 
     They store a task as `active` before each try, and its outcome after that.
     """
@@ -71,7 +71,7 @@ def replaced_messages(state: str, tries: int) -> int:
 
 
 def past_tasks(stored: Iterable[PastTask], *, begin: int, begin_at: int, last: int, last_at: int | None) -> PastTasks:
-    """What a walk through the stream, in the order of sequences, says.
+    """The result of a walk through the stream, in the order of sequences.
 
     It found `stored` after the sequence `begin`, whose message was stored at `begin_at`, and up to `last`, which the
     stream gave to a message at `last_at` (None if that is not known). `begin` may be 0, at the creation of the stream.
@@ -79,19 +79,19 @@ def past_tasks(stored: Iterable[PastTask], *, begin: int, begin_at: int, last: i
     """
     tasks = {each.id: each for each in stored}
     kept = sorted(tasks.values(), key=lambda each: each.sequence)
-    intact = NEVER if last_at is None else last_at  # behind the last message there is no hole
+    intact = NEVER if last_at is None else last_at  # there is no hole after the last message
     return PastTasks(tuple(kept), min(intact, _intact_since(kept, begin, begin_at, last)))
 
 
 def _intact_since(kept: Sequence[PastTask], begin: int, begin_at: int, last: int) -> int:
-    """The first instant, of those of the messages, after which the tasks explain each hole; NEVER if there is none.
+    """The first instant of a message after which the tasks explain each hole; NEVER if there is none.
 
-    A hole behind a message was stored after that message. Those that a task has left lie behind its creation, and
-    before its last message.
+    A hole was stored after the message in front of it. The holes that a task has left lie between its creation and its
+    last message.
     """
     by_creation = sorted((min(each.created, each.stored_at), each.replaced) for each in kept)
     created = [at for at, _ in by_creation]
-    # How many holes the tasks from each of `by_creation` on have left.
+    # How many holes were left by each task of `by_creation` and all later ones.
     left_since = [*accumulate((replaced for _, replaced in reversed(by_creation)), initial=0)][::-1]
     found, most = NEVER, 0
     cuts = [(begin, begin_at), *((each.sequence, each.stored_at) for each in kept)]

@@ -1,7 +1,7 @@
 """The pause of a schedule: the key `ajsync.paused.NAME`, which holds its value while its own key is gone. Pure.
 
-A paused schedule is at none of the keys that a scheduler follows, so nothing fires it, a Go scheduler neither. While
-both keys hold a value, the schedule counts as active: a command was interrupted.
+A paused schedule is at none of the keys that a scheduler follows, so no scheduler fires it, not even a Go scheduler.
+While both keys hold a value, the schedule counts as active, because a command was interrupted.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from ajsync.timestamp import format_timestamp
 
 _KEY_PREFIX = "ajsync.paused."
 PAUSE_SUBJECT = CONFIGURATION_SUBJECT + _KEY_PREFIX
-"""The name of the schedule follows."""
+"""The beginning of the key; the name of the schedule follows."""
 LONGEST_REASON = 1000
-"""Characters."""
+"""The most characters of a reason."""
 LONGEST_BY = 255
 _FORMAT = 1
 MOST_PAUSES = 10
-"""How many of its last pauses a schedule remembers. A scheduler must have missed them all to need them."""
+"""How many of its last pauses a schedule remembers. A scheduler would have to miss more of them to go wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class PausedSchedule:
     pause: Pause
     task: ScheduledTask
     value: Mapping[str, Any]
-    """The stored value of the schedule, as JSON: with members that only a newer ajsync knows."""
+    """The stored value of the schedule as JSON, including members that only a newer ajsync knows."""
 
 
 def pause_key(name: str) -> str:
@@ -52,12 +52,12 @@ def pause_key(name: str) -> str:
 
 
 def paused_schedule(name: str, data: bytes, pause: Pause) -> PausedSchedule:
-    """Pause the schedule whose key holds `data`. Raises StoredValueError if that is no scheduled task."""
+    """Pause the schedule whose key holds `data`. Raises StoredValueError if that is not a scheduled task."""
     return PausedSchedule(pause, decode_scheduled_task(name, data), decode_object(data))
 
 
 def new_pause(task: ScheduledTask, pause: Pause) -> PausedSchedule:
-    """What the key of a pause holds of a schedule that an apply stores there."""
+    """What the key of a pause holds for a schedule that an apply stores there."""
     return PausedSchedule(pause, task, decode_object(encode_scheduled_task(task, stamp=True)))
 
 
@@ -78,7 +78,7 @@ def encode_pause(paused: PausedSchedule) -> bytes:
 
 
 def decode_pause(name: str, data: bytes) -> PausedSchedule:
-    """Read the key of the pause of `name`. Raises StoredValueError if it holds no pause of it."""
+    """Read the key of the pause of `name`. Raises StoredValueError if it does not hold such a pause."""
     found = decode_object(data)
     if (form := member(found, "format", int)) != _FORMAT:
         raise StoredValueError(f"its pause has the format {form}, and this ajsync knows {_FORMAT}")
@@ -102,14 +102,14 @@ def decode_paused_entry(name: str, revision: int, data: bytes) -> LiveSchedule:
 
 
 def with_task(paused: PausedSchedule, task: ScheduledTask) -> PausedSchedule:
-    """The same pause of a schedule that was changed to `task` meanwhile."""
+    """The same pause of a schedule that was changed to `task` during the pause."""
     return new_pause(task, paused.pause)
 
 
 def resumed_value(paused: PausedSchedule, now: int) -> bytes:
-    """What the schedule's key holds again after the pause: its value, which remembers the span of the pause."""
+    """What the schedule's key holds after the pause: its value, which remembers the span of the pause."""
     pauses = paused.task.pauses
-    if paused.pause.since != now:  # else it was paused only to end a pause that had been interrupted
+    if paused.pause.since != now:  # else it was paused only to end an interrupted pause
         since, until = sorted((paused.pause.since, now))  # the server's clock may have been set back
         pauses = (*pauses, (since, until))[-MOST_PAUSES:]
     return _encode({**paused.value, PAUSES_MEMBER: pauses_value(pauses)} if pauses else paused.value)

@@ -1,4 +1,4 @@
-"""What the two keys of a schedule hold: its own, and that of its pause."""
+"""The content of both keys of a schedule: its own, and that of its pause."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class Keys:
 
     @property
     def is_closed(self) -> bool:
-        """Whether the schedule's key was deleted after the last write of the pause: no resume that read before can win.
+        """Whether the schedule's key was deleted after the last write of the pause, so that no earlier resume can win.
 
-        While it is not, one may have come between the two reads.
+        Otherwise a resume may have come between the two reads.
         """
         marker = self.schedule.revision if self.schedule is not None else 0
         return self.value is None and marker > (self.pause.revision if self.pause is not None else -1)
@@ -53,7 +53,7 @@ class Keys:
 
 
 async def look(bucket: ConfigurationBucket, names: Iterable[str]) -> dict[str, Keys]:
-    """Read both keys of each schedule, in the order of which a resume must know."""
+    """Read both keys of each schedule, in the order that a resume relies on."""
     chosen = list(names)
     found: list[dict[str, LastMessage]] = []
     for key in (schedule_key, pause_key):

@@ -1,8 +1,8 @@
-"""Pause schedules and resume them: two keys each, in an order in which a kill or another client loses nothing.
+"""Pause schedules and resume them: two keys each, written in an order in which a kill or another client loses nothing.
 
 A pause writes the key of the pause first, and then deletes the schedule's key. A resume writes the schedule's key
 first, and then deletes the key of the pause. Every write is a compare-and-set. If one is refused, both keys are read
-anew and the work begins again. So at any time at least one of the keys holds the value (docs/decisions/0010-pause.md).
+again and the work starts over. So at any time at least one of the keys holds the value (docs/decisions/0010-pause.md).
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ log = logging.getLogger(__name__)
 
 WATCHER_SECONDS = 15.0
 """How long to wait for foreign watchers; the server drops one that hangs after 5 s."""
-_BUSY = "somebody else changes it all the time; try again when that has ended"
+_BUSY = "somebody else keeps changing it; try again when that has ended"
 _ROUNDS = 10
-"""How often to begin again for a schedule that somebody else changes at the same time."""
+"""How often to start over for a schedule that somebody else changes at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,33 +48,33 @@ class Settled:
     name: str
     error: AjsyncError | None = None
     pause: Pause | None = None
-    """Its pause from now on; after a resume, the one that ended. None if it was not paused."""
+    """Its pause now, or after a resume the one that ended. None if it was not paused."""
     task: ScheduledTask | None = None
     changed: bool = True
-    """False if it already was as it should be."""
+    """Whether it was changed; False if it already was as it should be."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Move:
-    """Two writes, the second of which is made once the first is stored; `marker` must have been seen by watchers."""
+    """Two writes; the second is made when the first is stored and watchers have seen the `marker`."""
 
     first: Write | None
     second: Write
     settled: Settled | None
-    """What has become of the schedule after both; None if it has to be looked at again."""
+    """The outcome of the schedule after both; None if it has to be looked at again."""
     marker: int = 0
     after_first: str = ""
-    """What to say of the schedule if only the second write is refused; "" if it is as if none had been made."""
+    """What to say about the schedule if only the second write is refused; "" if that is as if none had been made."""
 
 
 Decide = Callable[[Keys], _Move | Settled | None]
-"""What to write, what has become of a schedule, or None to look again."""
+"""Decides what to write, or the outcome of a schedule, or None to look again."""
 Check = Callable[[Keys], AjsyncError | None]
 """Looks at a schedule before it is changed; an error leaves it alone."""
 
 
 async def pause(bucket: ConfigurationBucket, names: Iterable[str], wanted: Pause, check: Check) -> dict[str, Settled]:
-    """Pause schedules, or give the pauses that they have this reason and this end; `wanted.since` is now."""
+    """Pause schedules, or give existing pauses this reason and this end; `wanted.since` is now."""
 
     def decide(keys: Keys) -> _Move | Settled | None:
         if keys.value is None and keys.pause_value is None:
@@ -96,10 +96,10 @@ async def resume(
 ) -> dict[str, Settled]:
     """Bring schedules back at `now`, by the server's clock; with `due` only those whose pause ends by then.
 
-    Of a pause or resume that was interrupted the pause is finished first.
+    An interrupted pause or resume is finished as a pause first.
     """
     written: dict[str, tuple[bytes, int]] = {}
-    """Name → what was put back, from which revision of the pause."""
+    """Name → the value that was put back, and the revision of its pause."""
 
     def decide(keys: Keys) -> _Move | Settled | None:
         if keys.pause_value is None and keys.value is not None:
@@ -120,7 +120,8 @@ async def resume(
         if keys.value is not None:
             if written.get(keys.name) == (keys.value, keys.pause.revision):  # only the answer to our write was lost
                 return _Move(None, gone, settled, after_first=_active(keys.name))
-            # The key of the pause must not go while a pause may be between its two writes: so it is finished.
+            # The key of the pause must not be deleted while a pause may be between its two writes, so that is finished
+            # first.
             move = _pausing(bucket, keys, replace(paused.pause, since=now))
             return replace(move, settled=None) if isinstance(move, _Move) else move
         value = resumed_value(paused, now)
@@ -135,7 +136,7 @@ async def resume(
 async def change_paused(
     bucket: ConfigurationBucket, changes: Mapping[str, tuple[int, ScheduledTask | None]]
 ) -> dict[str, Settled]:
-    """Change the values of paused schedules whose pause is still at a revision; None deletes schedule and pause.
+    """Change the values of paused schedules if the pause is still at a revision; None deletes schedule and pause.
 
     Then the schedule's delete marker is written again, so that a resume that read the old value before fails.
     """
@@ -166,7 +167,7 @@ async def change_paused(
 async def create_paused(
     bucket: ConfigurationBucket, schedules: Mapping[str, tuple[ScheduledTask, Pause]]
 ) -> dict[str, Settled]:
-    """Store schedules that are paused from the beginning, if there is nothing under their names."""
+    """Store schedules that are paused from the beginning, if their names are free."""
     written: dict[str, bytes] = {}
 
     def decide(keys: Keys) -> _Move | Settled:
@@ -191,7 +192,8 @@ async def create_paused(
 async def drop_leftovers(bucket: ConfigurationBucket, deleted: Mapping[str, int]) -> dict[str, Settled]:
     """Delete the pauses of active schedules that have just been deleted, by name and revision of the delete marker.
 
-    An interrupted pause or resume leaves one. With it the schedule would be paused, and come back at its end.
+    An interrupted pause or resume leaves such a pause, with which the schedule would be paused, and come back at its
+    end.
     """
     listing = await list_subjects(bucket.connection, CONFIGURATION_STREAM, f"{PAUSE_SUBJECT}*")
     subjects = [subject for name in deleted if (subject := PAUSE_SUBJECT + name) in listing.subjects]
@@ -204,9 +206,9 @@ async def drop_leftovers(bucket: ConfigurationBucket, deleted: Mapping[str, int]
 
 
 def _pausing(bucket: ConfigurationBucket, keys: Keys, wanted: Pause) -> _Move | Settled:
-    """Pause an active schedule, or give a paused one another reason and end.
+    """Pause an active schedule, or give a paused one a new reason and end.
 
-    The second write is made for a paused one too: after it a resume that read the old pause before fails.
+    The second write is also made for a paused one, so that a resume that has read the old pause fails.
     """
     try:
         if keys.value is not None:
@@ -229,10 +231,10 @@ def _pausing(bucket: ConfigurationBucket, keys: Keys, wanted: Pause) -> _Move | 
 
 
 async def _settle(bucket: ConfigurationBucket, names: Iterable[str], decide: Decide) -> dict[str, Settled]:
-    """Look, decide and write, again and again for those of which a write was refused; never raises AjsyncError."""
+    """Look, decide and write, and repeat that for schedules whose write was refused; never raises AjsyncError."""
     settled: dict[str, Settled] = {}
     gone: dict[str, AjsyncError] = {}
-    """What neither of two keys held when they were read last."""
+    """The errors of names for which neither key held a value when they were last read."""
     pending = list(dict.fromkeys(names))
     for _ in range(_ROUNDS):
         if not pending:
@@ -265,7 +267,7 @@ async def _write(
     settled: dict[str, Settled],
     part: Callable[[_Move], Write | None],
 ) -> dict[str, _Move]:
-    """Make one write of each move; returns the moves of which it was made. Errors go into `settled`."""
+    """Make one write of each move, and return the moves for which it succeeded. Errors go into `settled`."""
     writes = {name: write for name, move in moves.items() if (write := part(move)) is not None}
     answers = dict(zip(writes, await publish_all(bucket.connection, writes.values()), strict=True))
     refused = {name for name, answer in answers.items() if answer.error}
@@ -291,7 +293,7 @@ async def _until_seen(bucket: ConfigurationBucket, markers: Collection[int]) -> 
 
 
 def _active(name: str) -> str:
-    command = f"'ajsync resume {visible(name)}' tries that again"
+    command = f"'ajsync resume {visible(name)}' tries again"
     return f"{visible(name)} is active again, but its pause could not be removed ({command})"
 
 

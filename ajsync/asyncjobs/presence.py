@@ -1,8 +1,8 @@
-"""Presence: which schedulers of ajsync there are, leaders and stand-bys, as each of them tells when it is asked.
+"""Presence: the schedulers of ajsync, leaders and stand-bys, as each describes itself when asked.
 
 Each registers as an instance of one service of NATS (docs/reference/wire.md, "What ajsync adds"). Schedulers of Go do
-not. Whatever comes back may be from any client of the account, so it is checked, cut and counted like everything that
-others write, and nothing but what is shown depends on it.
+not. An answer may come from any client of the account, so it is checked, cut and counted like everything that others
+write, and nothing depends on it except what is shown.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from ajsync.transport.service import Instance, stats_subject
 SERVICE = "ajsync-scheduler"
 """The name of the service."""
 ASKED = stats_subject(SERVICE)
-"""The subject by which all schedulers are asked."""
+"""The subject that asks all schedulers."""
 PresenceRole = Literal["leader", "waiting", "stand-by", "starting"]
 """What a scheduler does; `waiting`: it has won the election, and fires once a Go scheduler has certainly stopped."""
 ROLES: tuple[PresenceRole, ...] = get_args(PresenceRole)
 MOST_SHOWN = 50
-"""How many schedulers a presence holds."""
+"""The most schedulers of a presence."""
 _LONGEST_VERSION = 64
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _AT_ONCE = 25
-"""Answers that are read before others have a turn."""
+"""How many answers are read before other tasks get a turn."""
 
 _log = logging.getLogger(__name__)
 
@@ -46,50 +46,50 @@ class SchedulerPresence:
     """One scheduler, as it describes itself."""
 
     id: str
-    """Of this process; no other has the same."""
+    """The id of its process; no other process has the same."""
     name: str
     """Its name in the election."""
     role: PresenceRole
     since: int
     """When it took on its role, in nanoseconds since 1970 by its own clock."""
     version: str
-    """Of ajsync."""
+    """Its version of ajsync."""
     schedules: int
-    """How many it knows."""
+    """How many schedules it knows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """The schedulers that there were at one moment."""
+    """The schedulers that existed at one moment."""
 
     schedulers: tuple[SchedulerPresence, ...] = ()
-    """By role, the leader first, then by name; at most `MOST_SHOWN`."""
+    """The schedulers by role, the leader first, then by name; at most `MOST_SHOWN`."""
     more: int = 0
     """How many more have answered."""
     trouble: str = ""
-    """Why it is not known which others there are; empty if it is."""
+    """Why the other schedulers are not known; empty if they are."""
 
     def count(self, role: PresenceRole) -> int:
-        """How many of those that are shown have this role."""
+        """How many of `schedulers` have this role."""
         return sum(each.role == role for each in self.schedulers)
 
     @property
     def namesakes(self) -> tuple[str, ...]:
-        """The names that several of them have, sorted."""
+        """The names that several schedulers share, sorted."""
         counted = Counter(each.name for each in self.schedulers)
         return tuple(sorted(name for name, count in counted.items() if count > 1))
 
     @property
     def lacks_stand_by(self) -> bool:
-        """Whether it is known that one leads and that none could take over from it."""
+        """Whether it is known that a scheduler leads and that none could take over from it."""
         return not self.trouble and self.count("leader") > 0 and self.count("stand-by") == 0
 
 
-NOT_ASKED = Presence(trouble="nobody has asked yet")
+NOT_ASKED = Presence(trouble="nothing was asked yet")
 
 
 def presence_of(schedulers: Iterable[SchedulerPresence], more: int = 0, trouble: str = "") -> Presence:
-    """A presence of these schedulers, in their order; of two with the same id, the first counts."""
+    """A presence of these schedulers, in their order; if two have the same id, the first counts."""
     unique: dict[str, SchedulerPresence] = {}
     for each in schedulers:
         unique.setdefault(each.id, each)
@@ -98,7 +98,7 @@ def presence_of(schedulers: Iterable[SchedulerPresence], more: int = 0, trouble:
 
 
 async def read_presence(connection: Connection, domain: str) -> Presence:
-    """Ask which schedulers there are, which takes a second at most; if they cannot be asked, `trouble` says why.
+    """Ask for all schedulers, which takes at most a second; if they cannot be asked, `trouble` says why.
 
     `domain` is the JetStream domain of the bucket.
     """
@@ -109,7 +109,7 @@ async def read_presence(connection: Connection, domain: str) -> Presence:
 
 
 async def ask_schedulers(connection: Connection, domain: str) -> tuple[list[SchedulerPresence], int]:
-    """The schedulers of this JetStream domain that answer, and how many answers were not looked at.
+    """The schedulers of this JetStream domain that answer, and how many further answers were not looked at.
 
     A leaf node with a domain of its own can share the account, and so the service, without sharing the bucket.
     Raises NotPermittedError if the server refuses the question, UnreachableError if there is no connection.
@@ -129,7 +129,7 @@ async def ask_schedulers(connection: Connection, domain: str) -> tuple[list[Sche
 
 
 def instance_of(scheduler: SchedulerPresence, domain: str) -> Instance:
-    """The instance of the service that stands for a scheduler."""
+    """The instance of the service that represents a scheduler."""
     return Instance(
         name=SERVICE,
         id=scheduler.id,
@@ -149,9 +149,9 @@ def instance_of(scheduler: SchedulerPresence, domain: str) -> Instance:
 
 
 def decode_presence(data: bytes, domain: str) -> SchedulerPresence | None:
-    """The scheduler that an answer to `ASKED` describes; None if it is one of another domain.
+    """The scheduler that an answer to `ASKED` describes; None if it belongs to another domain.
 
-    Raises StoredValueError if it is no such answer.
+    Raises StoredValueError if the data are not such an answer.
     """
     answer = decode_object(data)
     metadata = member(answer, "metadata", dict)
@@ -179,4 +179,4 @@ def _endpoint(answer: dict[str, Any]) -> dict[str, Any]:
         for each in member(answer, "endpoints", list):
             if isinstance(each, dict):
                 return each
-    raise StoredValueError(f"it is no answer of {SERVICE}")
+    raise StoredValueError(f"it is not an answer of {SERVICE}")

@@ -1,4 +1,4 @@
-"""Work queues on the server: which of those that the files declare are missing, and how a missing one is made."""
+"""Work queues on the server: finds which declared queues are missing, and makes them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ajsync.transport.errors import ConsumerNotFoundError, StreamExistsError, St
 from ajsync.transport.subjects import overlap
 
 _AT_ONCE = 50
-"""Queues that are looked at at once."""
+"""How many queues are looked at at once."""
 
 
 async def survey_queues(connection: Connection, declared: Collection[QueueSettings]) -> QueueSurvey:
@@ -34,7 +34,7 @@ async def survey_queues(connection: Connection, declared: Collection[QueueSettin
     strange: dict[str, str] = {}
 
     async def look_up(queue: QueueSettings) -> QueueSettings | None:
-        """The queue as it is; None if it is missing, or has no consumer for workers."""
+        """The queue as it exists; None if it is missing, or has no consumer for workers."""
         async with limit:
             try:
                 stream = await connection.jetstream_request(f"STREAM.INFO.{queue.stream}")
@@ -82,15 +82,16 @@ async def missing_queues(connection: Connection, names: Collection[str]) -> froz
 
 
 async def make_queue(connection: Connection, queue: QueueSettings) -> None:
-    """Make a queue, or what is missing of it, with as many replicas as the bucket of schedules has.
+    """Make a queue, or its missing parts, with as many replicas as the bucket of schedules has.
 
-    What exists is not changed. Raises as `Connection.jetstream_request`, and ConflictError if a stream is in the way.
+    Existing parts are not changed. Raises as `Connection.jetstream_request`, and ConflictError if a stream is in the
+    way.
     """
     bucket = await connection.jetstream_request(f"STREAM.INFO.{CONFIGURATION_STREAM}")
     try:
         config = queue_stream(queue, bucket["config"]["num_replicas"])
         await connection.jetstream_request(f"STREAM.CREATE.{queue.stream}", config)
-    except StreamExistsError:  # it has no consumer yet, another client was faster, or it is no queue
+    except StreamExistsError:  # it has no consumer yet, another client was faster, or it is not a queue
         found = await connection.jetstream_request(f"STREAM.INFO.{queue.stream}")
         if reason := _strange_stream(queue, found["config"]):
             raise ConflictError(f"The queue {queue.name} cannot be made: {reason}.") from None
@@ -104,7 +105,8 @@ async def make_queue(connection: Connection, queue: QueueSettings) -> None:
 
 
 def _strange_stream(queue: QueueSettings, stream: Mapping[str, Any]) -> str:
-    """Why a stream with the name of a queue's takes none of its tasks, and what to do about that; "" if it does."""
+    """Why a stream with the name of a queue's stream takes none of its tasks, and what to do about that; "" if it takes
+    them."""
     (wanted,), found = queue_subjects(queue), stream.get("subjects") or []
     if any(overlap(each, wanted) for each in found):
         return ""

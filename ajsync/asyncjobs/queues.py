@@ -1,4 +1,4 @@
-"""Work queues: how `ajc queues add` makes one, and how one that exists differs from what the files declare."""
+"""Work queues: how `ajc queues add` makes one, and how an existing one differs from what the files declare."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ajsync.timestamp import NANOSECONDS
 WORKERS = "WORKERS"
 """The consumer of a queue that all its workers share."""
 SHORTEST_AGE = 120 * NANOSECONDS
-"""The least `max_age`: a stream cannot forget a message while it still looks for its duplicates."""
+"""The least `max_age`, because a stream cannot forget a message while it still looks for its duplicates."""
 _UNLIMITED = -1
 
 
@@ -23,7 +23,7 @@ class QueueSettings:
 
     name: str
     max_tries: int = _UNLIMITED
-    """How often a task is given to a worker; -1 means without end."""
+    """How often a task is given to a worker; -1 means no limit."""
     max_runtime: int = 3600 * NANOSECONDS
     """Nanoseconds after which a task that no worker has finished is given to one again."""
     max_concurrent: int = 100
@@ -31,7 +31,7 @@ class QueueSettings:
     max_age: int = 0
     """Nanoseconds after which a task is dropped from the queue; 0 means never."""
     max_entries: int = 0
-    """How many tasks the queue holds; 0 means without limit."""
+    """How many tasks the queue holds; 0 means no limit."""
     discard_old: bool = False
     """Whether a full queue drops the oldest task; otherwise it refuses new ones."""
 
@@ -48,7 +48,7 @@ class QueueSurvey:
     missing: tuple[QueueSettings, ...] = ()
     """Sorted by name."""
     different: tuple[tuple[str, str], ...] = ()
-    """Name and differences, in words, of each queue that exists and is not as declared; sorted by name."""
+    """Name and differences, in words, of each queue that exists but is not as declared; sorted by name."""
 
 
 ALL_THERE = QueueSurvey()
@@ -115,7 +115,8 @@ def differences(wanted: QueueSettings, found: QueueSettings) -> Iterator[str]:
 
 
 def stated(queue: QueueSettings) -> str:
-    """The settings that are not those of `ajc queues add`, such as `max_tries 10, max_runtime 1m`; "" if all are."""
+    """The settings that differ from those of `ajc queues add`, such as `max_tries 10, max_runtime 1m`; "" if none
+    do."""
     plain = QueueSettings(queue.name)
     names = [each.name for each in fields(queue) if getattr(queue, each.name) != getattr(plain, each.name)]
     return ", ".join(f"{name} {_worded(name, getattr(queue, name))}" for name in names)

@@ -1,4 +1,4 @@
-"""What is wrong with the work of a schedule, and the command with which somebody begins to mend it. Pure."""
+"""What is wrong with the work of a schedule, and the command to begin with. Pure."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from ajsync.timestamp import format_timestamp
 
 _NEW, _QUEUE_ERROR = "new", "queue_error"
 _NO_QUEUE = "no responders"
-"""What the error says if there is no such queue; otherwise the queue has refused it, because it is full."""
+"""The text of the error if there is no such queue; otherwise the queue has refused the item because it is full."""
 BACKLOG = "ajsync info"
-"""Shows how many work items of each queue wait for a worker."""
+"""The command that shows how many work items of each queue wait for a worker."""
 
 
 def ajc_of(context: str | None) -> str:
-    """How to call `ajc`, which does not read `ajsync.yaml`, for the server of a context; without one, of its own."""
+    """The command that calls `ajc`, which does not read `ajsync.yaml`, for the server of a context, or of its default
+    context."""
     return f"ajc --context {visible(shlex.quote(context))}" if context else "ajc"
 
 
 def explained(outcome: WorkOutcome, queue: str) -> str:
-    """What became of a fire, in sentences; `queue` and what a worker has written are in them as they are."""
+    """What became of a fire, in sentences; they contain `queue` and what a worker has written as they are."""
     if _lacks_queue(outcome):
         return f"The queue {queue} does not exist, so no worker gets it."
     meaning = words_of(outcome.state).meaning
@@ -32,8 +33,8 @@ def explained(outcome: WorkOutcome, queue: str) -> str:
 def remedy(task: ScheduledTask, outcome: ScheduleOutcome, ajc: str = "ajc") -> str:
     """The command for a schedule whose work has failed or is overdue.
 
-    Where a backfill makes what is missing, it is that. Otherwise a single failure is looked at by its task, and several
-    by their history. `ajc` is how to call the Go tool, with its context.
+    It is a backfill if that makes what is missing. Otherwise it shows the task of a single failure, or the history of
+    several. `ajc` is the command that calls the Go tool, with its context.
     """
     last = outcome.last
     since = f"--from {format_timestamp(outcome.failing_since or last.due)}"
@@ -57,7 +58,7 @@ def _lacks_queue(outcome: WorkOutcome) -> bool:
 
 
 def about(command: str, name: str, options: str = "") -> str:
-    """A command of ajsync about a schedule, whose name may begin like an option, or be one that others made up."""
+    """A command of ajsync about a schedule; the name may begin like an option, and others may have chosen it."""
     word = visible(shlex.quote(name))
     words = [command, options, "--", word] if name.startswith("-") else [command, word, options]
     return " ".join(filter(None, ["ajsync", *words]))

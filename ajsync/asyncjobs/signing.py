@@ -12,7 +12,7 @@ from ajsync.errors import InvalidError
 from ajsync.files import read_regular
 from ajsync.transport.references import looks_secret
 
-# PyNaCl, which comes with nats-py[nkeys], is loaded only by those who sign.
+# PyNaCl, which comes with nats-py[nkeys], is loaded only for signing.
 if TYPE_CHECKING:
     from nacl.signing import SigningKey
 
@@ -33,7 +33,7 @@ class Signer:
     def sign(self, task: StoredTask) -> str:
         """The value of the task's member `signature`, in hex."""
         payload = base64.b64encode(task.payload or b"").decode()
-        # A colon in the type makes this ambiguous, but it is what Go signs.
+        # A colon in the type makes this ambiguous, but this is what Go signs.
         acted_on = (task.id, task.queue, task.type, task.max_tries, task.created, task.deadline, payload)
         return self._key.sign(":".join(map(str, acted_on)).encode()).signature.hex()
 

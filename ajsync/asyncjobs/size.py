@@ -1,4 +1,4 @@
-"""How large the messages of a schedule are, its value and its tasks, and whether a server takes them.
+"""How large the messages of a schedule, its value and its tasks, are, and whether a server accepts them.
 
 Both hold the payload in base64. In a task of a Go scheduler, or of ajsync's with --ajc-payloads, it is encoded twice.
 """
@@ -11,27 +11,28 @@ from ajsync.asyncjobs.model import PAUSES_MEMBER, ScheduledTask, encode_schedule
 from ajsync.asyncjobs.pause import MOST_PAUSES
 
 DEFAULT_MAX_PAYLOAD = 1024 * 1024
-"""The most bytes of a message with its headers that a server takes by default (its setting `max_payload`)."""
+"""The most bytes of a message with its headers that a server accepts by default (its setting `max_payload`)."""
 MAX_PAYLOAD = 588_000
 """The most bytes of a payload that, encoded twice, fit into a task on such a server with any names."""
 _PAUSES = MOST_PAUSES * 70 + len(f',"{PAUSES_MEMBER}":[]')
-"""Bytes of the pauses that a value may come to remember: an update keeps them, so a value needs room for all."""
+"""Bytes of the pauses that a value may remember later: an update keeps them, so a value needs room for all."""
 _VALUE_AROUND = 250 + _PAUSES
-"""Bytes beside the JSON of a value: its headers, its pauses, and the time of its creation, which may not be known."""
+"""Bytes in addition to the JSON of a value: its headers, its pauses, and its creation time, which may not be known."""
 _TASK_AROUND = 1000
-"""Bytes of a task beside names and payload: headers, id, times, state, signature, and the error of a missing queue."""
+"""Bytes of a task in addition to names and payload: headers, id, times, state, signature, and the error of a missing
+queue."""
 
 
 def too_large(task: ScheduledTask, max_payload: int = DEFAULT_MAX_PAYLOAD) -> str:
     """Why a server that takes messages of `max_payload` bytes refuses the schedule or its tasks; "" if it does not."""
     payload = len(task.payload or b"")
     managed = task.settings
-    # One by one, since each schedule is looked at twice.
+    # Added one by one for speed, because each schedule is looked at twice.
     texts = len(task.name) + len(task.schedule) + len(task.queue) + len(task.task_type) + len(managed.owner)
     texts += len(managed.source) + len(managed.description) + len(managed.from_) + len(managed.until)
     if managed.labels or managed.except_:
         texts += sum(len(name) + len(value) + 1 for name, value in managed.labels) + sum(map(len, managed.except_))
-    if 2 * payload + 6 * texts + _TASK_AROUND + _PAUSES <= max_payload:  # true of nearly all, and quick
+    if 2 * payload + 6 * texts + _TASK_AROUND + _PAUSES <= max_payload:  # true for nearly all, and quick to check
         return ""
     made = encoded_twice(payload) + len(task.queue) + len(task.task_type) + _TASK_AROUND
     if made > max_payload:

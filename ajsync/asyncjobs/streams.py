@@ -1,4 +1,4 @@
-"""The streams of asyncjobs: their configurations, and how a missing one is made.
+"""The streams of asyncjobs: their configurations, and making a missing one.
 
 The configurations are those of the Go tool, recorded in tests/golden/streams.json.
 """
@@ -68,7 +68,7 @@ _OWN: dict[str, dict[str, Any]] = {
 
 
 async def make_stream(connection: Connection, stream: str, *, replicas: int = 1, memory: bool = False) -> bool:
-    """Make one of the three streams if it is missing; whether it was made now."""
+    """Make one of the three streams if it is missing; returns whether it was made now."""
     with suppress(StreamNotFoundError):
         await connection.jetstream_request(f"STREAM.INFO.{stream}")
         return False

@@ -1,4 +1,4 @@
-"""Tasks on the server: enqueue one, and read them by their ids."""
+"""Tasks on the server: enqueues one, and reads them by their ids."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ajsync.transport.messages import last_message, read_message
 from ajsync.transport.publisher import Write, publish_one
 
 TASK_QUESTIONS = f"STREAM.MSG.GET.{TASKS_STREAM}"
-"""The subject of questions for tasks, without the prefix of the API, for those who ask for many at once."""
+"""The subject of questions for tasks, without the prefix of the API, for callers that ask for many at once."""
 
 
 async def load_task(connection: Connection, task_id: str) -> StoredTask | None:
@@ -57,9 +57,9 @@ def task_answer(data: bytes) -> StoredTask | None:
 async def enqueue(connection: Connection, task: StoredTask, *, timeout: float = REQUEST_SECONDS) -> None:
     """Enqueue a new task: store it, publish its event, and put its work item into the queue.
 
-    The order is that of docs/reference/wire.md, "Enqueuing". Each write may take `timeout` seconds.
-    Raises UnreachableError if the task was not stored. Raises EnqueueError if it was stored and its queue did not take
-    the work item; then the task's state is `queue_error`.
+    The order is that of docs/reference/wire.md, "Enqueuing". Each write may take `timeout` seconds. Raises
+    UnreachableError if the task was not stored. Raises EnqueueError if it was stored but its queue did not take the
+    work item; then the task's state is `queue_error`.
     """
     stored = await publish_one(connection, task_write(task, 0), timeout=timeout)
     if stored.conflict:
@@ -73,13 +73,13 @@ async def enqueue(connection: Connection, task: StoredTask, *, timeout: float = 
         reason = str(error)
     if not reason:
         return
-    text = f"The task {task.id} is stored, and the queue {task.queue} did not take it: {reason}"
+    text = f"The task {task.id} is stored, but the queue {task.queue} did not take it: {reason}"
     failed = replace(task, state=QUEUE_ERROR, last_err=reason)
     try:
         marked = await publish_one(connection, task_write(failed, stored.sequence), timeout=timeout)
     except UnreachableError as error:
         raise EnqueueError(f"{text} The task's state could not be changed either: {error}", task.id) from None
-    if not marked.conflict:  # otherwise a worker has started it: the work item was stored, and only its ack was lost
+    if not marked.conflict:  # otherwise a worker has started it, so the work item was stored and only its ack was lost
         await tell_state(connection, failed)
         raise EnqueueError(text, task.id)
 

@@ -1,4 +1,4 @@
-"""Walk through the tasks of the last minutes, by the word of the stream's leader and without a consumer."""
+"""Walks through the tasks of the last minutes, asking the stream's leader and without a consumer."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from ajsync.transport.leader import messages_between
 from ajsync.transport.messages import LastMessage, get_message
 
 MOST_MESSAGES = 50_000
-"""More are not read: that many take seconds."""
+"""The most messages that are read; that many take seconds."""
 _AT_ONCE = 1000
-"""Messages that are held in memory at once."""
+"""How many messages are held in memory at once."""
 _ROUNDS = 5
-"""How often to read on what was stored meanwhile. What still changes then looks as if it had been deleted."""
+"""How often to read on what was stored in the meantime. A task that still changes then looks deleted."""
 
 
 async def read_past_tasks(connection: Connection, since: int) -> PastTasks:
     """The tasks that were stored or changed since an instant, in nanoseconds since 1970 by the server's clock.
 
-    Raises UnreachableError if there is no answer or there are too many, and NotPermittedError.
+    Raises UnreachableError if there is no answer or there are too many tasks, and NotPermittedError.
     """
     info = await _info(connection)
     state = info["state"]
@@ -49,7 +49,7 @@ async def read_past_tasks(connection: Connection, since: int) -> PastTasks:
         last = int(state["last_seq"])
     last_at = parse_timestamp(state["last_ts"]) if position == int(state["last_seq"]) else 0
     known = last_at if last_at > 0 else None
-    # In a thread, because that of ten thousands takes a part of a second.
+    # In a thread, because tens of thousands take a fraction of a second.
     return await asyncio.to_thread(past_tasks, stored, begin=begin, begin_at=begin_at, last=position, last_at=known)
 
 

@@ -1,4 +1,4 @@
-"""Tasks and work items, which a fire publishes, as Go's asyncjobs has them (docs/reference/wire.md, "A task").
+"""Tasks and work items, which a fire publishes, in the form of Go's asyncjobs (docs/reference/wire.md, "A task").
 
 A fire is a pure function of a scheduled task and its due instant, so everything it publishes can be encoded in advance.
 """
@@ -20,7 +20,7 @@ from ajsync.timestamp import format_timestamp
 
 NEW = "new"
 QUEUE_ERROR = "queue_error"
-"""No work item could be stored: no worker handles the task until it is retried by hand."""
+"""The state of a task whose work item could not be stored, so no worker handles it until it is retried by hand."""
 
 NO_RESPONDERS = "nats: no responders available for request"
 """The error that Go stores with a task whose queue does not exist."""
@@ -30,7 +30,8 @@ UNFINISHED = frozenset({NEW, "active", "retry", "blocked"})
 `unreachable` and `queue_error`, none does unless it is retried by hand."""
 
 _LAST_INSTANT = 2**63 - 1
-"""Go's nanoseconds end in 2262. A worker could not check the signature of a task with a later deadline."""
+"""The last instant: Go's nanoseconds end in 2262, and a worker could not check the signature of a task with a later
+deadline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class StoredTask:
     payload: bytes | None = None
     """None is JSON null."""
     deadline: int = 0
-    """Nanoseconds since 1970 after which no worker starts it; 0 means none."""
+    """Nanoseconds since 1970, after which no worker starts it; 0 means none."""
     max_tries: int = DEFAULT_MAX_TRIES
     state: str = NEW
     tries: int = 0
@@ -54,7 +55,7 @@ class StoredTask:
     """Ed25519 in hex; empty means none."""
 
     def outcome(self, due: int, stored_at: int) -> WorkOutcome:
-        """What it says of the fire that was due at `due`; it was stored at `stored_at`, by the server's clock."""
+        """What it says about the fire that was due at `due`; it was stored at `stored_at`, by the server's clock."""
         lateness = max(stored_at - due, 0) if self.state == NEW and self.tries == 0 else None
         tries = max(self.tries, 0)
         return WorkOutcome(due, self.id, cut(self.state), stored_at, tries, cut(self.last_err), lateness)

@@ -1,8 +1,8 @@
 """Consumers of the configuration bucket that are not ajsync's, and so may belong to a Go scheduler.
 
 A running Go scheduler keeps the old timer of a schedule that is updated, unless it sees a delete in between
-(docs/reference/wire.md, "Defects of the Go scheduler", 1). So an update has to know of such watchers, and how far each
-has read.
+(docs/reference/wire.md, "Defects of the Go scheduler", 1). So an update has to know such watchers, and how far each has
+read.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ class Watcher:
 
     consumer: str
     delivered: int
-    """The stream sequence up to which it was sent everything it asked for."""
+    """The stream sequence up to which it was sent everything that it asked for."""
     listening: bool = True
-    """A client takes what is delivered. Without one, the consumer is soon gone, or its listener is back."""
+    """Whether a client takes what is delivered. Without one, the consumer is soon gone, or its listener is back."""
 
 
 async def foreign_watchers(connection: Connection) -> tuple[Watcher, ...]:
     """The consumers that watch `scheduled_tasks.*` and are not ajsync's, by name, if one of them has a listener.
 
-    If none of them has a listener, waits some seconds until they are gone or one has.
+    If none of them has a listener, it waits some seconds until they are gone or one has a listener.
     """
     deadline = time.monotonic() + _RETURN_SECONDS
     while True:

@@ -1,7 +1,8 @@
 """A nats-server for trying things out, and the NATS context through which `ajsync`, `nats` and `ajc` reach it.
 
 The folder has a lock, which the server's process inherits. So a server that outlived its `ajsync dev`, which was killed
-and could not stop it, still holds the folder. The next one reports that instead of starting a second on the same data.
+and could not stop it, still holds the folder. The next `ajsync dev` reports that instead of starting a second server on
+the same data.
 
 The description of the context names the folder. A context without such a description is never touched.
 """
@@ -29,15 +30,15 @@ from ajsync.transport.context import context_folder
 _HOST = "127.0.0.1"
 """The server has no users, so it must not be reachable from other machines."""
 _START_SECONDS = 30.0
-"""It usually listens within 50 ms, but it reads all its data first, and the machine may be busy."""
+"""The server usually listens within 50 ms, but it reads all its data first, and the machine may be busy."""
 _POLL_SECONDS = 0.01
 _STOP_SECONDS = 1.0
-"""It stops within milliseconds. If it hangs it is killed, which its files survive."""
+"""The server stops within milliseconds. If it hangs it is killed, which its files survive."""
 _PORTS_FILE = re.compile(r".*_([0-9]+)\.ports")
 _PORT = "port"
-"""The file that says on which port the last run listened, so that what was copied from it still works."""
+"""The file with the port of the last run, which is used again so that copied addresses still work."""
 _MARK = "ajsync dev: "
-"""How the description of a context begins that is ours."""
+"""The beginning of the description of a context that is ours."""
 _REASON = re.compile(r"\[(?:FTL|ERR)\] (.*)")
 
 
@@ -54,9 +55,9 @@ class RunningServer:
 async def running_server(folder: Path, *, port: int | None = None, fresh: bool = False) -> AsyncIterator[RunningServer]:
     """Run a nats-server with JetStream on 127.0.0.1, with its data in `folder`, until the block ends.
 
-    Without a `port` it takes that of the last run if it is free, or else any; `fresh` deletes what an earlier server
-    stored there. Raises UnreachableError if nats-server is not installed, the port is taken, or another server has the
-    folder.
+    Without a `port` it uses that of the last run if it is free, or else any free one; `fresh` deletes what an earlier
+    server stored there. Raises UnreachableError if nats-server is not installed, the port is taken, or another server
+    has the folder.
     """
     binary = find_server()
     with _locked(folder) as lock:
@@ -71,12 +72,12 @@ async def running_server(folder: Path, *, port: int | None = None, fresh: bool =
                 stdout=output,
                 stderr=output,
                 pass_fds=[lock],
-                # Its own process group, so that Ctrl-C reaches only this process, which then stops the server.
+                # It has its own process group, so that Ctrl-C reaches only this process, which then stops the server.
                 process_group=0,
             )
         try:
             url = await _ready(process, ports, log)
-            with contextlib.suppress(OSError):  # the next run takes another port
+            with contextlib.suppress(OSError):  # otherwise the next run takes another port
                 write_private(folder / _PORT, url.rpartition(":")[2].encode())
             yield RunningServer(url, process, log)
         finally:
@@ -108,7 +109,8 @@ def is_in_use(folder: Path) -> bool:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[int]:
-    """Hold the folder's lock; yields its descriptor. It is released once all processes that have it have closed it."""
+    """Hold the folder's lock; yields its descriptor. The lock is released when all processes that have it have closed
+    it."""
     try:
         make_folder(folder)
         check_no_links(folder)
@@ -151,7 +153,7 @@ def _is_alive(pid: int) -> bool:
 
 
 def _prepare(folder: Path, *, fresh: bool) -> None:
-    """Make the folder ready for a start: delete the ports of an earlier server and, if `fresh`, its data."""
+    """Prepare the folder for a start: delete the port files of an earlier server and, if `fresh`, its data."""
     try:
         for stale in ("ports", "jetstream") if fresh else ("ports",):
             if (folder / stale).exists():
@@ -174,7 +176,8 @@ def _former_port(folder: Path) -> int | None:
 
 
 async def _ready(process: asyncio.subprocess.Process, ports: Path, log: Path) -> str:
-    """Wait until the server listens; its address. It writes its ports only when everything is ready, with JetStream."""
+    """Wait until the server listens, and return its address. It writes its ports only when everything, including
+    JetStream, is ready."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_START_SECONDS):
             while process.returncode is None:

@@ -1,4 +1,4 @@
-"""The commit that a project's files come from, by the word of git."""
+"""The commit that a project's files come from, according to git."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from ajsync.timestamp import NANOSECONDS
 _HEAD = re.compile(rb"([0-9]{1,11}) ([0-9a-f]+)\n")
 _ENTRY = re.compile(rb"\d+ blob (?P<id>[0-9a-f]+)\t(?P<name>.+)", re.DOTALL)
 _HASHES = {40: "sha1", 64: "sha256"}
-"""By the length of an id in hex; the store of a repository has one of them."""
+"""The hash functions by the length of an id in hex; a repository uses one of them."""
 _ENDINGS = (".yaml", ".yml")
 
 
 class Checkout:
-    """The repository around a folder, if there is one. A worktree and a submodule count as the others do."""
+    """The repository around a folder, if there is one. Worktrees and submodules count, too."""
 
     def __init__(self, folder: Path, environ: Mapping[str, str] = os.environ) -> None:
         self.folder = folder
         self._environ = environ
 
     def head(self) -> Commit | None:
-        """The commit that is checked out, and its time; None without git, a repository or a commit."""
+        """The checked out commit with its time; None without git, a repository or a commit."""
         found = _HEAD.fullmatch(self._output("rev-list", "--max-count=1", "--timestamp", "HEAD", "--"))
         if found is None or not COMMIT_ID.fullmatch(found[2].decode()):
             return None
         return Commit(found[2].decode(), int(found[1]) * NANOSECONDS)
 
     def branch(self) -> str:
-        """The branch that is checked out; empty if there is none, as with most build machines."""
+        """The checked out branch; empty if there is none, as on most build machines."""
         found = self._output("symbolic-ref", "--quiet", "--short", "HEAD")
         return found.decode("utf-8", "replace").strip()
 
     def user(self) -> str:
-        """Whom git names in commits, preferably by the address; empty if it was not told."""
+        """The user that git names in commits, preferably the address; empty if none is configured."""
         for name in ("user.email", "user.name"):
             if found := self._output("config", "--get", name).decode("utf-8", "replace").strip():
                 return found
@@ -48,7 +48,7 @@ class Checkout:
     def descends(self, later: str, earlier: str) -> bool | None:
         """Whether the commit `later` has `earlier` among its ancestors; None if git does not know both of them.
 
-        In a shallow clone a "no" means nothing, because the history that would show it may be cut off.
+        It is None, too, instead of False in a shallow clone, where the history may be cut off.
         """
         found = run_git(self.folder, "merge-base", "--is-ancestor", earlier, later, environ=self._environ)
         if found is None or found[0] not in (0, 1):
@@ -58,10 +58,10 @@ class Checkout:
         return False if self._output("rev-parse", "--is-shallow-repository").strip() == b"false" else None
 
     def is_dirty(self, sources: Iterable[Path]) -> bool:
-        """Whether one of these files is not as the commit has it, or a YAML file of the folder is gone.
+        """Whether one of these files differs from the commit, or a YAML file of the folder is gone.
 
-        Other files of the repository do not count: what is applied does not depend on them. The files are compared here
-        and not by git, which would run the filters that a repository's configuration names.
+        Other files of the repository do not count, because what is applied does not depend on them. The files are
+        compared here and not by git, which would run the filters that a repository's configuration names.
         """
         listing = self._output("ls-tree", "-r", "-z", "HEAD")
         entries = [found for line in listing.split(b"\0") if (found := _ENTRY.fullmatch(line))]
@@ -78,7 +78,7 @@ class Checkout:
 
 
 def _is_held(source: Path, oid: str) -> bool:
-    """Whether a file is the object of this id; also if git made its line ends longer when it was checked out."""
+    """Whether a file is the object with this id, even if git converted its line ends at the checkout."""
     try:
         data = source.read_bytes()
     except OSError:

@@ -20,14 +20,14 @@ class _Job:
     """The names of the variables of a build machine."""
 
     mark: str
-    """It is `true` in a job."""
+    """The variable that is `true` in a job."""
     by: tuple[str, ...]
-    """The first that is set counts."""
+    """The variables with the id of the commit; the first one that is set counts."""
     commit: str
     ref: tuple[str, ...]
     time: str
     workspace: str
-    """Where the checkout is."""
+    """The variable with the folder of the checkout."""
 
 
 _JOBS = (
@@ -65,7 +65,7 @@ def origin_of(checkout: Checkout, sources: Iterable[Path], environ: Mapping[str,
 
 
 def person(checkout: Checkout, environ: Mapping[str, str] = os.environ) -> str:
-    """Who does something: as the build machine says, or git, or else `user@host`."""
+    """Who is acting: according to the build machine, or git, or else `user@host`."""
     job = _job(environ)
     return (_first(environ, job.by) if job else checkout.user()) or user_and_host()
 
@@ -73,13 +73,13 @@ def person(checkout: Checkout, environ: Mapping[str, str] = os.environ) -> str:
 def user_and_host() -> str:
     """Who runs this process, as `user@host`."""
     user = str(os.getuid())
-    with suppress(OSError, KeyError, ImportError):  # a container may have no name for it
+    with suppress(OSError, KeyError, ImportError):  # a container may have no name for the user
         user = getpass.getuser()
     return f"{user}@{socket.gethostname()}"
 
 
 def _either(head: Commit | None, said: Commit | None) -> Commit | None:
-    """What git says comes first, since a job may check out another commit than the one that it was started for."""
+    """What git says comes first, because a job may check out a commit other than the one that it was started for."""
     if head is None or said is None or head.id != said.id:
         return head or said
     return replace(said, time=head.time)

@@ -1,8 +1,8 @@
-"""Run git in a folder that others may have written, so that it runs nothing of theirs.
+"""Run git in a folder that others may have written, without running anything of theirs.
 
 The configuration of a repository can name programs: a monitor of the file system, hooks, filters, a pager, helpers of
-transports. So they are switched off, only commands are used that read the store of objects, and no repository counts
-that is itself a folder of the files (a bare one).
+transports. So these are switched off, only commands that read the object store are used, and a bare repository among
+the files is ignored.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ _OPTIONS = (
     *("-c", "core.quotePath=false", "-c", "log.showSignature=false"),
 )
 _KEPT = ("GIT_CONFIG", "GIT_CEILING", "GIT_DISCOVERY")
-"""How variables for git begin that say how to find a repository; others, such as GIT_DIR in a hook, name another."""
+"""The beginnings of git variables that help to find a repository; others, such as GIT_DIR in a hook, name a different
+one."""
 _ADDED = {
     "LC_ALL": "C",
     "GIT_OPTIONAL_LOCKS": "0",
@@ -63,7 +64,7 @@ def output_of(folder: Path, *arguments: str, environ: Mapping[str, str] = os.env
 
 
 def _program(folder: Path, environ: Mapping[str, str]) -> str | None:
-    """The program; not one of the checkout, to which a relative folder in PATH would lead too."""
+    """The path of git; never one in the checkout, which a relative folder in PATH could lead to."""
     real = Path(os.path.realpath(folder))
     checkout = next((each for each in (real, *real.parents) if os.path.lexists(each / ".git")), real)
     named = [each for each in environ.get("PATH", os.defpath).split(os.pathsep) if os.path.isabs(each)]  # noqa: PTH117

@@ -152,8 +152,8 @@ async def test_a_leader_that_does_not_register_is_told(run: Run, server: NatsSer
         old.presence.run = never  # type: ignore[method-assign]  # before its first look, since it has to connect first
         await until(lambda: old.leads)
         assert told((await asyncio.to_thread(run)).stdout) == [
-            "The scheduler old leads according to the election, but does not answer: it is of an older release, may not "
-            "be seen, or has just ended."
+            "The scheduler old leads according to the election, but does not answer: it is of an older release, may "
+            "not be seen, or has just ended."
         ]
 
 
