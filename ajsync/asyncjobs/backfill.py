@@ -163,10 +163,10 @@ def _task(missing: MissingTask, sign: Callable[[StoredTask], str] | None, ajc_pa
     return task if sign is None else replace(task, signature=sign(task))
 
 
-async def make_tasks(connection: Connection, tasks: Sequence[StoredTask]) -> Backfilled:
-    """Store these tasks unless they exist, and enqueue those that were stored. Raises UnreachableError.
+async def make_tasks(connection: Connection, tasks: Sequence[StoredTask]) -> int:
+    """Store these tasks unless they are there, and enqueue those that were stored; returns how many were.
 
-    Unlike `make_missing`, it goes on after a queue refuses a task.
+    Unlike `make_missing`, it goes on after a queue refuses a task. Raises UnreachableError.
     """
     made = 0
     for some in _chunks(tasks):

@@ -57,8 +57,11 @@ STATES: Mapping[str, StateWords] = {
 }
 """Every state of the work behind a fire."""
 _BAD = frozenset(state for state, words in STATES.items() if words.tone == "bad")
-_RANKS = {"new": 0, "blocked": 0, RETRY: 0, ACTIVE: 1}
-"""The progress of a task within one try; in any other state it has ended."""
+_UNFINISHED = {"new": 0, "blocked": 0, RETRY: 0, ACTIVE: 1}
+"""How far a task has come within one try."""
+_ENDED = 2
+"""How far it has come in every other state."""
+_RANKS = 3
 WITHOUT_TASK = {UNKNOWN: -2, SKIPPED: -1, MISSED: -1}
 """The states of a fire without a task, and how they rank below those of a fire with one."""
 

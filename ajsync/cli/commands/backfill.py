@@ -63,8 +63,8 @@ def command(
     repeated. A task that is stored but in no queue gets its work item. Deadlines count from now, and 'overlap: skip'
     does not apply. A Go scheduler gives random ids, so its tasks are not found, and would be made again.
 
-    Options that select schedules leave out those of other owners, unless --owner names one. On a terminal you are
-    asked first; elsewhere --yes is needed.
+    Options that select schedules leave out those of other owners, unless --owner names one. On a terminal you are asked
+    first; elsewhere --yes is needed.
 
     \b
     Examples:
