@@ -58,7 +58,8 @@ async def go_watches(connection: Connection) -> bool:
 
 
 async def wait_until_delivered(connection: Connection, sequence: int, timeout: float) -> tuple[Watcher, ...]:
-    """Wait until each foreign watcher was sent `sequence` or is gone; those that are behind after `timeout` seconds."""
+    """Wait until each foreign watcher was sent `sequence` or is gone; returns those that are behind after `timeout`
+    seconds."""
     deadline = time.monotonic() + timeout
     pause = _POLL_SECONDS
     while True:
@@ -76,7 +77,8 @@ async def _watchers(connection: Connection) -> tuple[Watcher, ...]:
 
 
 def _watcher(info: dict[str, Any]) -> Watcher | None:
-    """The watcher, if the consumer may be a Go scheduler's: those are ephemeral, and gone seconds after their listener.
+    """The watcher, if the consumer may be a Go scheduler's: those are ephemeral, and disappear seconds after their
+    listener.
 
     A durable consumer, or one that stays for long without a listener, does not count: any client may leave one behind.
     """

@@ -1,4 +1,4 @@
-"""Writes of single keys of the configuration bucket by compare-and-set, and the errors of those that are refused."""
+"""Writes of single keys of the configuration bucket by compare-and-set, and the errors of refused ones."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ RECONNECT_SECONDS = 30.0
 """How long a command waits for a lost server. A restart, or an election in a cluster, takes less."""
 _CLOSE_SECONDS = 1.0
 _LEAST_SECONDS = 0.1
-"""For the last of several servers, if the others have used up the time."""
+"""The time for the last of several servers, if the others have used up the rest."""
 _PERMISSIONS = "The page 'Permissions' of the documentation lists what a user of ajsync needs."
 _NO_TROUBLE = "no reason given"
 _LATER = "Try again when the server is healthy."
@@ -47,13 +47,13 @@ async def connect(
     reconnect_timeout: float | None = RECONNECT_SECONDS,
     read_every: float = 0.0,
 ) -> AsyncIterator[Connection]:
-    """Connect to the first server of `context` that lets us in, within `timeout` seconds for all of them together.
+    """Connect to the first server of `context` that lets us in, within `timeout` seconds for all servers together.
 
-    `name` is what servers show of the connection. If it is lost later, it comes back by itself. It is given up after
-    `reconnect_timeout` seconds without a server; with None, never. With `read_every`, what the server sends waits for
-    so many seconds and is read in one go, which takes much less of the processor than many small reads.
-    Raises UnreachableError, or NotPermittedError if a server refused us; the message says why for each server, and what
-    to do.
+    Servers show the connection by its `name`. A lost connection comes back by itself, and is given up after
+    `reconnect_timeout` seconds without a server; with None, never. With `read_every`, input from the server waits for
+    this many seconds and is read in one go, which takes much less processor time than many small reads. Raises
+    UnreachableError, or NotPermittedError if a server refused us; the message says why, for each server, and what to
+    do.
     """
     connection = await _connect(context, name, timeout, reconnect_timeout)
     connection.client.read_every = read_every
@@ -70,20 +70,20 @@ class Connection:
     def __init__(self, context: Context, url: str, reconnect_timeout: float | None) -> None:
         self.context = context
         self.url = url
-        """The server that we are connected to, or were last."""
+        """The server that we are, or were last, connected to."""
         self.client = NatsClient(tls_wanted=context.wants_tls, comes_back=reconnect_timeout is None)
         self.lost: asyncio.Future[UnreachableError] = asyncio.get_running_loop().create_future()
-        """Done, with the reason, once the connection is gone for good without `close`."""
+        """Fails with the reason when the connection is gone for good without `close`."""
         self.api_prefix = context.api_prefix
-        """What the subjects of the JetStream API begin with, including the last dot."""
+        """The beginning of the subjects of the JetStream API, including the last dot."""
         self.publish_prefix = "" if self.api_prefix == "$JS.API." else self.api_prefix
-        """What comes before `$KV.…` in the subject of a write to a bucket: nothing, or the prefix of the API.
+        """The text before `$KV.…` in the subject of a write to a bucket: nothing, or the prefix of the API.
 
         As in nats.go: a server maps `$JS.<domain>.API.$KV.>` to `$KV.>`. There is no such mapping for streams on plain
         subjects, which take no prefix.
         """
         self.generation = 0
-        """Grows with each reconnect. What was sent in one generation is never answered in a later one."""
+        """It grows with each reconnect. A message of one generation is never answered in a later one."""
         self._reconnect_timeout = reconnect_timeout
         self._stage: Literal["opening", "open", "closing"] = "opening"
         self._giving_up: asyncio.TimerHandle | None = None
@@ -99,18 +99,18 @@ class Connection:
 
     @property
     def is_connected(self) -> bool:
-        """False while the server is away."""
+        """Whether the server is connected now."""
         return bool(self.client.is_connected)
 
     @property
     def server_version(self) -> str:
-        """Such as `2.15.1`."""
+        """The version of the server, such as `2.15.1`."""
         version = self.client.connected_server_version
         return f"{version.major}.{version.minor}.{version.patch}"
 
     def permission_reason(self, subject: str) -> str | None:
-        """Why the server does not let us publish or subscribe to `subject`, as it said last; None if it did not."""
-        # A server of a domain names the subject to which it maps ours.
+        """Why the server does not let us publish or subscribe to `subject`, as it last said; None if it has not."""
+        # A server with a domain names the subject that it maps ours to.
         mapped = subject.removeprefix(self.publish_prefix)
         return self._violations.reason(subject, also=mapped if mapped.startswith("$KV.") else f"$JS.API.{mapped}")
 
@@ -124,7 +124,7 @@ class Connection:
     ) -> Msg:
         """Ask `subject` and wait at most `timeout` seconds for its answer.
 
-        Raises NotPermittedError as soon as the server refuses it, UnreachableError if there is no answer.
+        Raises NotPermittedError as soon as the server refuses the question, UnreachableError if there is no answer.
         """
         answer = asyncio.ensure_future(self.client.request(subject, payload, timeout=timeout, headers=headers))
         try:
@@ -142,7 +142,7 @@ class Connection:
             raise UnreachableError(f"{subject} could not be sent to {self.url}: {error_text(error)}.") from None
         finally:
             answer.cancel()
-            # Otherwise asyncio complains that no one has looked at how an abandoned request ended.
+            # Otherwise asyncio complains that the result of an abandoned request was never retrieved.
             answer.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
 
     async def jetstream_request(
@@ -173,10 +173,10 @@ class Connection:
         return answer
 
     async def wait_for(self, future: asyncio.Future[Any], subject: str, timeout: float) -> None:
-        """Wait until `future`, which asks `subject`, is done, for `timeout` seconds at most.
+        """Wait until `future`, which asks `subject`, is done, for at most `timeout` seconds.
 
-        Raises NotPermittedError as soon as the server refuses that, or if no answer could reach us, and
-        UnreachableError once the connection is given up.
+        Raises NotPermittedError as soon as the server refuses the question, or if no answer could reach us, and
+        UnreachableError when the connection is given up.
         """
         if reason := self._inbox_reason():
             raise self._not_permitted(subject, reason)
@@ -194,7 +194,7 @@ class Connection:
             raise UnreachableError(str(self.lost.result()))
 
     async def close(self) -> None:
-        """Send what was published, and disconnect; takes a second at most. It is no error if the server is gone."""
+        """Send what was published, and disconnect, within a second. It is not an error if the server is gone."""
         self._stage = "closing"
         self._cancel_giving_up()
         await (self._ending or self.client.end(_CLOSE_SECONDS))
@@ -214,7 +214,7 @@ class Connection:
 
     async def _on_error(self, error: Exception) -> None:
         if self._stage == "opening":
-            raise _AttemptError(error)  # which ends the attempt, where nats-py would try again without end
+            raise _AttemptError(error)  # this ends the attempt; nats-py would try again for ever
         text = error_text(error)
         if kind := self._violations.note(text):
             for refused, subject in self._waiting.items():
@@ -222,7 +222,7 @@ class Connection:
                 if reason and not refused.done():
                     refused.set_result(reason)
             return  # the code that published or asked reports it, once and with its context
-        if text == self._trouble or self._stage != "open":  # each attempt to reconnect may report the same
+        if text == self._trouble or self._stage != "open":  # each attempt to reconnect may report the same thing
             return
         self._trouble = text
         _log.warning("%s says: %s", self.url, text, extra={"server": self.url})
@@ -282,7 +282,7 @@ async def _connect(context: Context, name: str, timeout: float, reconnect_timeou
     deadline = loop.time() + timeout
     failures: list[Failure] = []
     for number, url in enumerate(context.servers):
-        # It connects to the first of these, and reconnects to any.
+        # nats-py connects to the first of these, and reconnects to any.
         servers = [*context.servers[number:], *context.servers[:number]]
         seconds = max((deadline - loop.time()) / (len(context.servers) - number), _LEAST_SECONDS)
         connection = Connection(context, url, reconnect_timeout)
@@ -290,7 +290,7 @@ async def _connect(context: Context, name: str, timeout: float, reconnect_timeou
         try:
             await connection._open(servers, options, seconds)
         except (_AttemptError, OSError, ValueError, nats.errors.Error) as error:
-            # A ValueError is a first line that is too long.
+            # A ValueError means that the first line is too long.
             cause = error.args[0] if isinstance(error, _AttemptError) else error
             failures.append(failure_of(cause, context, seconds, connection.client.asks_for_certificate))
             _log.info("not connected to %s: %s", url, failures[-1].reason)

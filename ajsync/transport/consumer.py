@@ -1,4 +1,4 @@
-"""An ordered consumer: what is stored in a stream from a sequence on, pushed to us until one message is missing."""
+"""An ordered consumer: the server pushes the messages of a stream after a sequence, until one is missing."""
 
 from __future__ import annotations
 
@@ -15,25 +15,26 @@ from ajsync.transport.messages import Take, is_deletion
 from ajsync.waiting import raise_if_cancelled, set_within
 
 CONSUMER_MARK = "ajsync"
-"""How the description of each consumer of ajsync begins, so that none is taken for that of a Go scheduler."""
+"""The beginning of the description of each consumer of ajsync, so that none is mistaken for a Go scheduler's."""
 _SILENCE_SECONDS = 3.0
-"""After this time without a message or a heartbeat the consumer counts as gone."""
+"""After this long without a message or a heartbeat the consumer counts as gone."""
 _TICK_SECONDS = 0.5
 _IN_A_ROW = 100
-"""Messages taken before others have a turn: ten thousand may come at once."""
+"""How many messages are taken before other tasks get a turn, because ten thousand may come at once."""
 
 
 class NoConsumerError(UnreachableError):
-    """The server does not let us have a consumer; says why, and what to do."""
+    """The server does not let us have a consumer; the message says why, and what to do."""
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
         self.code = code
-        """That of JetStream; 0 for a missing permission, whose message names the consumer and so differs each time."""
+        """JetStream's error code; 0 for a missing permission, whose message differs each time because it names the
+        consumer."""
 
 
 class Consumer:
-    """Gives `take` the messages that match one of `subjects` and lie beyond the sequence `after`, in their order."""
+    """Gives `take` the messages after the sequence `after` that match one of `subjects`, in their order."""
 
     def __init__(self, connection: Connection, stream: str, subjects: Sequence[str], after: int, take: Take) -> None:
         self._connection = connection
@@ -43,14 +44,14 @@ class Consumer:
         self._take = take
         self._name = ""
         self._sequence = 0
-        """How many messages came; the consumer numbers them from 1 on."""
+        """How many messages have come; the consumer numbers them from 1."""
         self._heard = 0.0
         self._broken = asyncio.Event()
 
     async def run(self, is_whole: Callable[[], Awaitable[bool]]) -> None:
-        """Take messages until one may have been missed, or until `is_whole`, which is called now and then, says no.
+        """Take messages until one may have been missed, or until `is_whole`, which is called regularly, returns False.
 
-        Raises NoConsumerError, and as a request does.
+        Raises NoConsumerError, and the errors of a request.
         """
         client = self._connection.client
         inbox = client.new_inbox()
@@ -65,7 +66,7 @@ class Consumer:
                 if is_silent or self._connection.generation != generation or not await is_whole():
                     return
         finally:
-            self._broken.set()  # what still comes will be read again
+            self._broken.set()  # later messages will be read again
             if not client.is_closed:
                 await subscription.unsubscribe()
                 if client.is_connected and self._name:
@@ -103,7 +104,7 @@ class Consumer:
                     "keep their number low."
                 )
             raise NoConsumerError(
-                f"Cannot follow {self._stream} by a consumer: {error}{remedy} It is checked twice a second instead, "
+                f"Cannot follow {self._stream} with a consumer: {error}{remedy} It is checked twice a second instead, "
                 "which costs the server more, and a consumer is asked for again every 30 s.",
                 refused.err_code if refused else 0,
             ) from None
@@ -112,7 +113,7 @@ class Consumer:
     async def _receive(self, msg: Msg) -> None:
         self._heard = time.monotonic()
         if not msg.reply.startswith("$JS.ACK."):
-            # A heartbeat, which says how many messages should have come, or a question whether we can take more.
+            # This is a heartbeat, which says how many messages should have come, or asks whether we can take more.
             headers = msg.headers or {}
             if int(headers.get("Nats-Last-Consumer", self._sequence)) != self._sequence:
                 self._broken.set()
@@ -124,14 +125,14 @@ class Consumer:
             self._broken.set()
             return
         self._sequence = sequence
-        if revision > self._after:  # a consumer on a replica that lags begins earlier
+        if revision > self._after:  # a consumer on a lagging replica begins earlier
             self._take(msg.subject, revision, stored_at, None if is_deletion(msg.headers) else msg.data)
         if sequence % _IN_A_ROW == 0:
             await asyncio.sleep(0)
 
 
 def delivery(reply: str) -> tuple[int, int, int]:
-    """What the reply subject of a message says: its stream sequence, its consumer sequence, when it was stored.
+    """The content of a message's reply subject: its stream sequence, its consumer sequence, and when it was stored.
 
     It is `$JS.ACK.STREAM.CONSUMER.DELIVERED.`, these three and the number of messages to come. If the server names the
     domain and the account, it begins with `$JS.ACK.DOMAIN.ACCOUNT.STREAM.`, and may end with a random token.

@@ -1,4 +1,4 @@
-"""NATS contexts, as the `nats` command and `ajc` read them: which servers to connect to, and as whom.
+"""NATS contexts, read as the `nats` command and `ajc` do: which servers to connect to, and as which user.
 
 This module only reads files, so that a command that needs no server stays quick. `connection.py` connects.
 """
@@ -26,14 +26,15 @@ from ajsync.transport.references import (
 )
 
 DEFAULT_CONTEXT = "AJC"
-"""The context that `ajc` takes if neither its option nor `$CONTEXT` names one."""
+"""The context that `ajc` uses if neither its option nor `$CONTEXT` names one."""
 DEFAULT_SERVER = "nats://127.0.0.1:4222"
 DEFAULT_PORT = 4222
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """How to reach NATS, and as whom: at most one of user, creds, nkey, user_jwt and a user_seed without it is set.
+    """How to reach NATS, and as which user: at most one of user, creds, nkey, user_jwt and a user_seed without it is
+    set.
 
     A token may be set in addition.
     """
@@ -41,7 +42,7 @@ class Context:
     servers: tuple[str, ...]
     """`nats://host:port` or `tls://host:port`, in the order in which they are tried; never with a user."""
     name: str = ""
-    """Empty if servers were given without a context."""
+    """The name of the context; empty if servers were given without one."""
     path: Path | None = None
     """The file it was read from."""
     description: str = ""
@@ -59,37 +60,38 @@ class Context:
     """The client's certificate as PEM; always with its `key`."""
     key: Path | None = None
     ca: Path | None = None
-    """The authorities that may have signed the server's certificate, as PEM; None means those of the system."""
+    """The authorities that may sign the server's certificate, as PEM; None means those of the system."""
     tls_first: bool = False
     """Whether TLS starts before the server has sent anything."""
     inbox_prefix: str = ""
-    """What the subjects of answers begin with, without the dot; empty means `_INBOX`."""
+    """The beginning of the subjects of answers, without the dot; empty means `_INBOX`."""
     jetstream_domain: str = ""
     jetstream_api_prefix: str = ""
     """Used only if no domain is set, as in the `nats` command."""
     written: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
-    """The members that are files, as the context has them: with the names of variables, whose values may be secret."""
+    """The members that are files, as written in the context: with the names of variables, whose values may be
+    secret."""
 
     @property
     def wants_tls(self) -> bool:
-        """Whether a connection without TLS is out of the question."""
+        """Whether a connection without TLS must be refused."""
         return bool(self.ca or self.cert or self.tls_first) or any(url.startswith("tls:") for url in self.servers)
 
     def shown(self, member: str) -> str:
         """The file of a member, as messages name it; "" if there is none."""
         file = getattr(self, member)
-        return self.written.get(member) or str(file) if file else ""  # otherwise it may be a secret
+        return self.written.get(member) or str(file) if file else ""  # anything else may be a secret
 
     @property
     def api_prefix(self) -> str:
-        """What the subjects of the JetStream API begin with, including the last dot."""
+        """The beginning of the subjects of the JetStream API, including the last dot."""
         if self.jetstream_domain:
             return f"$JS.{self.jetstream_domain}.API."
         return self.jetstream_api_prefix.rstrip(".") + "." if self.jetstream_api_prefix else "$JS.API."
 
 
 def context_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """The folder of the contexts, each of which is a file `NAME.json`. It need not exist."""
+    """The folder of the contexts, which are files `NAME.json`. It need not exist."""
     return configuration_folder(environ) / "nats" / "context"
 
 
@@ -117,7 +119,7 @@ def load_context(name: str | None = None, *, environ: Mapping[str, str] = os.env
         raise InvalidError(_unknown(name, path, list_contexts(environ))) from None
     except OSError as error:
         raise InvalidError(f"The NATS context {name} cannot be read from {path}: {error.strerror}.") from None
-    except (ValueError, RecursionError) as error:  # also UnicodeDecodeError, or a name that no file can have
+    except (ValueError, RecursionError) as error:  # includes UnicodeDecodeError, and a name that no file can have
         raise InvalidError(f"The NATS context {name} in {path} is not valid JSON: {error}. Correct it there.") from None
     try:
         return _read(value, name, path, Sources(environ, path.parent))
@@ -232,7 +234,7 @@ def _read_servers(text: str) -> tuple[tuple[str, ...], dict[str, Any]]:
 
 
 def _read_login(url: dict[str, Any], texts: Mapping[str, str], sources: Sources) -> dict[str, Any]:
-    """How to authenticate: by the first of url, user, creds, nkey and user_jwt, which is the order of `nats`."""
+    """How to authenticate: with the first of url, user, creds, nkey and user_jwt, which is the order of `nats`."""
 
     def value(member: str) -> str:
         return value_of(member, texts.get(member, ""), sources)

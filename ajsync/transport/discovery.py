@@ -1,4 +1,4 @@
-"""Discovery: one question to all instances of a service, and whatever is answered in time."""
+"""Discovery: one question to all instances of a service, and all answers that come in time."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from ajsync.transport.frames import publish_frame
 from ajsync.transport.inbox import NO_RESPONDERS, Inbox, status_of
 
 FIRST_SECONDS = 1.0
-"""How long to wait for the first answer, and for all of them together."""
+"""How long to wait for the first answer, and for all answers together."""
 _QUIET_SECONDS = 0.3
 """After this time without another answer, there are no more."""
 _MOST_ANSWERS = 200
 _LONGEST_BYTES = 4096
-"""Any client of the account may answer as often as it likes, whatever it likes."""
+"""The most answers, because any client of the account may answer as often as it likes."""
 _MOST_HEARD_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What was answered to one question."""
+    """The answers to one question."""
 
     data: tuple[bytes, ...]
-    """In the order in which they came, without those that are too long."""
+    """The answers in the order in which they came, without too long ones."""
     more: int
-    """How many more have come until nobody listened any longer."""
+    """How many more came while we listened."""
 
 
 async def ask_all(connection: Connection, subject: str) -> Answers:
-    """Ask `subject` and return all answers that come, which takes a second at most.
+    """Ask `subject` and return all answers that come within at most a second.
 
     Raises NotPermittedError if the server refuses the question, UnreachableError if there is no connection.
     """
@@ -51,7 +51,7 @@ class _Listening(Inbox):
         self._ended = False
 
     async def ask(self, subject: str) -> None:
-        """Ask, and wait until no more answers are to be expected."""
+        """Ask, and wait until no more answers are expected."""
         generation = self._connection.generation
         if not await self._connection.client.write(publish_frame(subject, b"", self.reply(0))):
             raise self._no_connection()

@@ -1,4 +1,4 @@
-"""The errors that JetStream answers: one class for each kind that a caller catches.
+"""The errors with which JetStream answers: a class for each kind that callers catch.
 
 Their codes are those of nats-server's `server/errors.json`.
 """
@@ -13,7 +13,7 @@ from ajsync.errors import UnreachableError
 NOT_ENABLED = frozenset({10039, 10076})
 """JetStream is not enabled, for the account or for the whole server."""
 WRONG_SEQUENCE = frozenset({10071, 10164})
-"""The last message of the subject is not at the sequence that the message expects; one names the sequence it is at."""
+"""The last message of the subject is not at the expected sequence; one of the two codes names the actual sequence."""
 UNAVAILABLE = 503
 """The `code` of an error while JetStream has no leader."""
 
@@ -34,7 +34,7 @@ class JetStreamError(UnreachableError):
     def __init__(self, subject: str, code: int, err_code: int, description: str) -> None:
         super().__init__(f"JetStream refused {subject}: {description} (error {err_code}).")
         self.code = code
-        """As in HTTP: 404 for what is not there."""
+        """A code as in HTTP: 404 for something that does not exist."""
         self.err_code = err_code
         """One of the server's codes; 0 if the answer did not come from JetStream."""
         self.description = description
@@ -45,7 +45,7 @@ class ConsumerNotFoundError(JetStreamError, err_code=10014):
 
 
 class TooManyConsumersError(JetStreamError, err_code=10026):
-    """The stream has as many consumers as it may have."""
+    """The stream already has as many consumers as it may have."""
 
 
 class MessageNotFoundError(JetStreamError, err_code=10037):
@@ -65,11 +65,11 @@ class StreamNotFoundError(JetStreamError, err_code=10059):
 
 
 class SubjectsTakenError(JetStreamError, err_code=10065):
-    """Another stream takes some of the subjects that a stream was to have."""
+    """Another stream takes some of the subjects that a new stream should have."""
 
 
 class NoClusterError(JetStreamError, err_code=10074):
-    """The server is in no cluster, and a stream was to have replicas."""
+    """A stream should have replicas, but the server is in no cluster."""
 
 
 def jetstream_error(subject: str, error: Mapping[str, Any]) -> JetStreamError:

@@ -1,4 +1,4 @@
-"""What goes wrong with a connection, as the server says it: why connecting failed, and what it does not permit."""
+"""What goes wrong with a connection, according to the server: why connecting failed, and what is not permitted."""
 
 from __future__ import annotations
 
@@ -21,28 +21,29 @@ from ajsync.transport.login import read_jwt, tls_text
 from ajsync.transport.subjects import matches
 
 REFUSED = re.compile(r"'?(authorization|((user|account) )?authentication) ")
-"""How the server's message begins, in lower case, when it does not let us in."""
+"""The beginning of the server's message, in lower case, when it does not let us in."""
 
 Operation = Literal["Publish", "Subscription"]
 
 _VIOLATION = re.compile(r'permissions violation for (publish|subscription) to "([^"]*)"', re.IGNORECASE)
 _PATTERNS = 256
 _SUBJECTS = 4096
-"""More than there can be under way at once."""
+"""How many violations are kept: more than can be under way at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why one server was not connected to."""
+    """Why connecting to one server failed."""
 
     reason: str
     advice: str
-    """What to do, as a whole sentence."""
+    """A sentence that says what to do."""
     refused: bool = False
 
 
 def failure_of(error: Exception, context: Context, seconds: float, asks_for_certificate: bool) -> Failure:
-    """Why an attempt of `seconds` failed; `asks_for_certificate` if the server wants a certificate of the client."""
+    """Why an attempt of `seconds` failed; `asks_for_certificate` says that the server wants a certificate of the
+    client."""
     match error:
         case ssl.SSLCertVerificationError():
             advice = 'Name the authority that signed the certificate as "ca", and a host in the certificate as "url".'
@@ -62,7 +63,7 @@ def failure_of(error: Exception, context: Context, seconds: float, asks_for_cert
             advice = 'Check the address, any firewall in between, and "tls_first" if the server starts with TLS.'
             return Failure(f"no answer within {seconds:.3g} s", advice)
         case OSError():
-            # For a name with several addresses there is one text for all attempts, and no error number.
+            # For a name with several addresses there is one text for all attempts, without an error number.
             refused = isinstance(error, ConnectionRefusedError) or f"[Errno {errno.ECONNREFUSED}]" in str(error)
             return Failure(
                 "connection refused" if refused else error_text(error), "Start the server, or correct the address."
@@ -115,11 +116,11 @@ class Violations:
 
     def __init__(self) -> None:
         self._subjects: dict[str, Operation] = {}
-        """The latest last. Each task has a subject of its own."""
+        """The violations, the latest last. There may be many, because each task has its own subject."""
         self._patterns: deque[tuple[Operation, str]] = deque(maxlen=_PATTERNS)
 
     def note(self, text: str) -> Operation | None:
-        """Remember what the server says, if it is a violation; its kind, or None."""
+        """Remember what the server says if it is a violation; returns its kind, or None."""
         found = _VIOLATION.match(text)
         if found is None:
             return None
@@ -135,12 +136,12 @@ class Violations:
         return kind
 
     def clear(self) -> None:
-        """Forget all: after a reconnect the server reports them again."""
+        """Forget all violations, because the server reports them again after a reconnect."""
         self._subjects.clear()
         self._patterns.clear()
 
     def reason(self, subject: str, *, also: str) -> str | None:
-        """The last violation for `subject`, or for `also`, to which it is mapped; None if there was none."""
+        """The last violation for `subject`, or for `also`, which it is mapped to; None if there was none."""
         for each in (subject, also):
             if kind := self._subjects.get(each.lower()):
                 return f'Permissions Violation for {kind} to "{subject if each == subject else each.lower()}"'

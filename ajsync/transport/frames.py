@@ -1,6 +1,6 @@
-"""Messages as the bytes that go over the wire, made before they are needed and written many at a time.
+"""Messages as bytes for the wire, made before they are needed and written many at a time.
 
-nats-py's `publish` builds each message when it is sent, which takes more than half of the time of a burst.
+nats-py's `publish` builds each message when it is sent, which takes more than half the time of a burst.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from ajsync.transport.connection import Connection
 
 _WRITE_BYTES = 256 * 1024
-"""How much is written at once. Other code that writes on the same connection has its turn in between."""
+"""How many bytes are written at once. Other code that writes on the same connection gets its turn in between."""
 
 
 def publish_frame(subject: str, data: bytes, reply: str = "") -> bytes:
@@ -33,16 +33,16 @@ def store_frame(subject: str, reply: str, headers: bytes, data: bytes) -> bytes:
 
 
 def header_block(headers: Mapping[str, str]) -> bytes:
-    """Headers in the form of the wire. Their values come from ajsync, and hold no line breaks."""
+    """Headers in their form on the wire. Their values come from ajsync, and contain no line breaks."""
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     return f"NATS/1.0\r\n{lines}\r\n".encode()
 
 
 class FrameWriter:
-    """Writes frames in their order, as fast as the server takes them. While there is no server they are lost."""
+    """Writes frames in order, as fast as the server takes them. Without a server they are lost."""
 
     def __init__(self, connection: Connection, may_write: Callable[[], bool] = lambda: True) -> None:
-        """While `may_write` returns False, everything is kept until `resume`."""
+        """While `may_write` returns False, frames are kept until `resume`."""
         self._connection = connection
         self._may_write = may_write
         self._frames: deque[bytes] = deque()
@@ -54,11 +54,11 @@ class FrameWriter:
         self._waiting.set()
 
     def clear(self) -> None:
-        """Forget what is not written yet."""
+        """Forget the frames that are not written yet."""
         self._frames.clear()
 
     def resume(self) -> None:
-        """Write what was kept."""
+        """Write the kept frames."""
         self._waiting.set()
 
     async def run(self) -> None:
@@ -69,7 +69,7 @@ class FrameWriter:
             await self.flush()
 
     async def flush(self) -> bool:
-        """Write what was added, at the server's pace; False if some of it was lost, because there is no server."""
+        """Write the added frames, at the server's pace; False if some were lost because there is no server."""
         all_written = True
         while self._frames and self._may_write():
             frames: list[bytes] = []

@@ -1,6 +1,6 @@
-"""An inbox: one subscription for the answers to many messages, each with a token that says what it answers.
+"""An inbox: one subscription for the answers to many messages; each answer has a token that says what it answers.
 
-nats-py's `request` takes one answer to one question, and half a millisecond for it.
+nats-py's `request` gets one answer to one question, which takes half a millisecond.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from ajsync.transport.connection import Connection
 from ajsync.waiting import raise_if_cancelled
 
 NO_RESPONDERS = b"503"
-"""The status of an answer without data, if nothing listens."""
+"""The status of an answer without data if nothing listens."""
 _FAILURES = 3
 """After this many failures in a row, the server is given up."""
 _SILENCE_SECONDS = 3.0
-"""After this time without any answer, the open questions are asked again: reading twice does no harm."""
+"""After this long without any answer, the open questions are asked again; reading twice does no harm."""
 _TICK_SECONDS = 0.1
 
 
 class Inbox:
-    """While the block runs, `_take` gets each answer to a message whose reply subject is from `reply`."""
+    """Calls `_take` with each answer to a message whose reply subject comes from `reply`, while the block runs."""
 
     def __init__(self, connection: Connection) -> None:
         self.inbox: str = connection.client.new_inbox()
@@ -42,7 +42,8 @@ class Inbox:
             await self._subscription.unsubscribe()
 
     def reply(self, token: str | int) -> str:
-        """The reply subject of a message whose answer is to come with this token, which is any text of a subject."""
+        """The reply subject of a message whose answer should come with this token, which may be any text that a subject
+        can have."""
         return f"{self.inbox}.{token}"
 
     def _hear(self, subject: bytes, _reply: bytes, headers: bytes, data: bytes) -> None:
@@ -53,12 +54,13 @@ class Inbox:
 
 
 class Asking(Inbox):
-    """Asks one subject of the JetStream API numbered questions; `_receive` gets each answer with its number."""
+    """Asks one subject of the JetStream API numbered questions, and calls `_receive` with each answer and its
+    number."""
 
     def __init__(self, connection: Connection, api_subject: str) -> None:
         super().__init__(connection)
         self._ready = asyncio.Event()
-        """For `_receive` to set, which ends `_wait`."""
+        """`_receive` sets it to end `_wait`."""
         self._is_silent = False
         """Whether the last wait ended because no answer came, and not because the connection was lost."""
         self._api_subject = api_subject
@@ -73,7 +75,7 @@ class Asking(Inbox):
     async def _wait(self) -> bool:
         """Wait until `_ready` is set, and clear it; False if the open questions have to be asked again.
 
-        Raises NotPermittedError once the server refuses a question, UnreachableError once the connection is given up.
+        Raises NotPermittedError when the server refuses a question, UnreachableError when the connection is given up.
         """
         self._heard, generation = time.monotonic(), self._connection.generation
         ready = asyncio.ensure_future(self._ready.wait())
@@ -90,7 +92,7 @@ class Asking(Inbox):
             self._ready.clear()
 
     def _count_failure(self, failed: bool) -> None:
-        """Count how often in a row asking brought nothing; raises UnreachableError if that is too often."""
+        """Count how often in a row asking has failed; raises UnreachableError if that is too often."""
         self._failures = self._failures + 1 if failed else 0
         if self._failures >= _FAILURES:
             raise UnreachableError(
@@ -107,5 +109,5 @@ class Asking(Inbox):
 
 
 def status_of(headers: bytes) -> bytes:
-    """The status in the headers of an answer that has no data, such as `503`."""
+    """The status in the headers of an answer without data, such as `503`."""
     return headers.removeprefix(b"NATS/1.0 ")[:3]

@@ -1,7 +1,7 @@
-"""What only leaders answer: lists of streams, consumers and subjects, and the last message of each of many subjects.
+"""Questions that only leaders answer: lists of streams, consumers and subjects, and the last messages of many subjects.
 
-A direct get may be answered by another replica, with what was true a moment ago. Lists come in pages, and what they
-list comes and goes between two pages.
+Another replica may answer a direct get, with what was true a moment ago. Lists come in pages, and their entries come
+and go between two pages.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ from ajsync.transport.messages import LastMessage, read_message
 from ajsync.transport.subjects import covering, matches
 
 _WINDOW = 256
-"""Questions under way at once."""
+"""How many questions are under way at once."""
 _FEW = 64
-"""The same for those who have other work on their connection that must not wait."""
+"""The same for callers with other work on their connection that must not wait."""
 _OPEN_BYTES = 16 * 1024 * 1024
-"""How large the answers to these may be together: the server disconnects a client that is 64 MiB behind."""
+"""How many bytes the answers to these may have together, because the server disconnects a client that is 64 MiB
+behind."""
 _LISTINGS = 5
-"""How often to list again, if the pages do not fit each other."""
+"""How often to list again if the pages do not fit together."""
 _SUBJECTS = 100_000
-"""On a page of subjects."""
+"""How many subjects a page has."""
 _BEYOND = 1_000_000_000
 """An offset beyond the last page."""
 
@@ -38,8 +39,9 @@ async def list_pages(
 ) -> list[dict[str, Any]]:
     """The streams or consumers in `member` of all pages. Raises as `Connection.jetstream_request`.
 
-    If one goes between two pages, the first one of the next page moves to the page that was read already, and would be
-    missing. So all are listed again if the total changed. If it changes each time, what any listing found counts.
+    If one disappears between two pages, the first one of the next page moves to the page that was already read, and
+    would be missed. So all are listed again if the total changed. If it changes each time, the result is everything
+    that any listing found.
     """
     found: dict[str, dict[str, Any]] = {}
     for _ in range(_LISTINGS):
@@ -56,22 +58,22 @@ class Listing:
     """The subjects of a stream that have a message."""
 
     created: str
-    """When the stream was made, as the server says it: one that was made again is another stream."""
+    """When the stream was made, as the server says; a stream that was made again is another one."""
     last_sequence: int
-    """Everything stored up to here is listed unless it is gone again, and maybe some of what came later."""
+    """Everything stored up to this sequence is listed unless it is gone again, and maybe some of what came later."""
     subjects: Set[str]
 
 
 async def list_subjects(connection: Connection, stream: str, *patterns: str) -> Listing:
     """The subjects that match any of these, delete markers included. Raises as `Connection.jetstream_request`.
 
-    As with streams, they are listed again if one comes or goes between two pages.
+    As with streams, they are listed again if one appears or disappears between two pages.
     """
     request = {"subjects_filter": covering(patterns)}
     for _ in range(_LISTINGS):
         pages = await _read_pages(connection, f"STREAM.INFO.{stream}", request, _subjects)
         found = {name for page in pages for name in _subjects(page)}
-        # Keys that are not UTF-8 can come as one.
+        # Several keys that are not UTF-8 can come as one.
         whole = len(found) >= pages[0].get("total", 0) or any("\ufffd" in name for name in found)
         if whole and len({(page["created"], page.get("total", 0)) for page in pages}) == 1:
             subjects = {name for name in found if any(matches(pattern, name) for pattern in patterns)}
@@ -87,7 +89,7 @@ async def _read_pages(
     request: Mapping[str, object],
     entries: Callable[[dict[str, Any]], Collection[Any]],
 ) -> list[dict[str, Any]]:
-    """The answers to a request that has pages; `entries` are those of one."""
+    """The answers to a request that has pages; `entries` returns the entries of one page."""
     pages: list[dict[str, Any]] = []
     offset = 0
     while not pages or (entries(pages[-1]) and offset < pages[-1].get("total", 0)):
@@ -102,15 +104,15 @@ def _subjects(page: dict[str, Any]) -> Collection[str]:
 
 async def count_subjects(connection: Connection, stream: str, subjects: str) -> int:
     """How many subjects match. Raises as `Connection.jetstream_request`."""
-    beyond = {"subjects_filter": subjects, "offset": _BEYOND}  # so that none of them is named
+    beyond = {"subjects_filter": subjects, "offset": _BEYOND}  # so that no subject is listed
     total: int = (await connection.jetstream_request(f"STREAM.INFO.{stream}", beyond)).get("total", 0)
     return total
 
 
 async def list_subjects_from(connection: Connection, stream: str, subjects: str, first: str) -> set[str]:
-    """The subjects that match `subjects`, from `first` on in their order, and maybe some before.
+    """The subjects that match `subjects`, from `first` on in their order, and maybe some before it.
 
-    They are listed from the end, so that a long list costs no more than what is wanted of it.
+    They are listed from the end, so that a long list costs no more than the wanted part of it.
     Raises as `Connection.jetstream_request`.
     """
     api_subject = f"STREAM.INFO.{stream}"
@@ -135,10 +137,10 @@ async def last_messages(connection: Connection, stream: str, subjects: Sequence[
 
 
 async def messages_between(connection: Connection, stream: str, first: int, last: int) -> list[LastMessage]:
-    """What is stored from one sequence to another, in order. Raises as `Connection.jetstream_request`.
+    """The messages that are stored from one sequence to another, in order. Raises as `Connection.jetstream_request`.
 
-    A sequence whose message was replaced or deleted has none. So few are asked for at once that other answers on this
-    connection do not wait for long.
+    A sequence whose message was replaced or deleted has none. Only a few are asked for at once, so that other answers
+    on this connection do not wait for long.
     """
     gets = _Gets(connection, stream, [b'{"seq":%d}' % sequence for sequence in range(first, last + 1)], _FEW)
     await gets.run()
@@ -146,7 +148,7 @@ async def messages_between(connection: Connection, stream: str, first: int, last
 
 
 class _Gets(Asking):
-    """Asks many questions of STREAM.MSG.GET; `found` has the messages by the number of their questions."""
+    """Asks STREAM.MSG.GET many questions; `found` has the messages by the numbers of their questions."""
 
     def __init__(self, connection: Connection, stream: str, questions: Sequence[bytes], most: int) -> None:
         """At most `most` of the questions, which are JSON objects, are under way at once."""

@@ -1,4 +1,4 @@
-"""How a context logs in: the options of nats-py's `connect` for users, tokens, credentials, nkeys and TLS."""
+"""How a context logs in: nats-py's options for users, tokens, credentials, nkeys and TLS."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from ajsync.files import LARGEST, UnfitFileError, read_regular
 from ajsync.transport.context import Context, jwt_in, seed_in
 
 _RECONNECT_WAIT_SECONDS = 0.5
-"""Between two attempts. nats-py's 2 s would be too long for a stand-by that should take over."""
+"""The pause between two attempts. nats-py's 2 s would be too long for a stand-by that should take over."""
 _PING_SECONDS = 5
-"""A peer that drops packets is noticed after three of these; nats-py's default takes six minutes."""
+"""The interval of pings; a peer that drops packets is noticed after three. nats-py's default takes six minutes."""
 _LARGEST_PEM = 16 << 20
-"""Bytes of a file of certificates; the authorities of a system take much less."""
+"""The most bytes of a file of certificates; the authorities of a system take far fewer."""
 
 
 def login_options(context: Context, name: str) -> dict[str, Any]:
     """The options of nats-py's `connect`.
 
-    Raises UnreachableError for a file that is missing or has a wrong content, and InvalidError for a pipe, a device or
-    a file that is much too large.
+    Raises UnreachableError for a file that is missing or has wrong content, and InvalidError for a pipe, a device or a
+    file that is much too large.
     """
     options: dict[str, Any] = {
         "name": name,
@@ -63,7 +63,7 @@ def _tls(context: Context) -> ssl.SSLContext:
         tls = ssl.create_default_context(cafile=context.ca)
         if context.cert:
             members = '"cert" and "key" must belong together, and'
-            # A key with a passphrase would make OpenSSL ask for it on the terminal.
+            # Otherwise OpenSSL would ask for the passphrase of a key on the terminal.
             tls.load_cert_chain(context.cert, context.key, password=lambda: "")
     except (ssl.SSLError, ValueError) as error:
         reason = tls_text(error) if isinstance(error, ssl.SSLError) else str(error)
@@ -83,7 +83,7 @@ def read_jwt(context: Context) -> tuple[str, str]:
 
 
 def _for_nats(context: Context) -> tuple[str, str]:
-    """The JWT and its seed at a reconnect, after which nats-py tries again only after an error of its own."""
+    """The JWT and its seed for a reconnect; nats-py tries again only after an error of its own kind."""
     try:
         return read_jwt(context)
     except (UnreachableError, InvalidError) as error:
@@ -118,7 +118,7 @@ def _read_file(context: Context, member: str, path: Path, limit: int = LARGEST) 
 
 
 def cannot_connect(context: Context) -> str:
-    """How each error about connecting begins."""
+    """The beginning of each error about connecting."""
     return f"Cannot connect with the context {context.name}:" if context.name else "Cannot connect:"
 
 

@@ -1,4 +1,4 @@
-"""Messages of a stream: what one says beside its value, and the last or the next one of a subject."""
+"""Messages of a stream: the headers of one, and reading the last or the next one of a subject."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ajsync.transport.connection import REQUEST_SECONDS, Connection
 from ajsync.transport.errors import JetStreamError, MessageNotFoundError, jetstream_error
 
 Take = Callable[[str, int, int, bytes | None], None]
-"""Takes a message: its subject, its sequence, the nanoseconds since 1970 at which it was stored, and its value, None if
-the key is gone."""
+"""Takes a message: its subject, its sequence, when it was stored in nanoseconds since 1970, and its value, which is
+None if the key is gone."""
 
 _EXPIRED = "Nats-Marker-Reason"
 
 
 def is_deletion(headers: Mapping[str, str] | None) -> bool:
-    """Whether a message of a bucket says that its key is gone. A key without any message is gone too.
+    """Whether a message of a bucket says that its key is gone. A key without any message is gone, too.
 
     A client deletes or purges a key with `KV-Operation`. Where a value expired or its subject was purged, and the
     bucket keeps markers, the server writes one with `Nats-Marker-Reason`.
@@ -31,7 +31,8 @@ def is_deletion(headers: Mapping[str, str] | None) -> bool:
 
 
 def parse_headers(block: bytes) -> dict[str, str]:
-    """The headers of a message as it goes over the wire. The first of two with one name counts, as in nats.go."""
+    """The headers of a message, from their bytes on the wire. If a name occurs twice the first one counts, as in
+    nats.go."""
     headers: dict[str, str] = {}
     for line in block.decode("utf-8", "replace").split("\r\n")[1:]:
         name, colon, value = line.partition(":")
@@ -47,14 +48,14 @@ class LastMessage:
     revision: int
     data: bytes
     header_block: bytes
-    """As it goes over the wire; empty if there are no headers."""
+    """The bytes of the headers on the wire; empty if there are none."""
     stored_at: int
-    """Nanoseconds since 1970, by the server's clock."""
+    """When it was stored, in nanoseconds since 1970 by the server's clock."""
     subject: str = ""
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """Read when they are asked for: of thousands of tasks nobody asks."""
+        """The headers; they are parsed only on demand, because for thousands of tasks there is none."""
         return parse_headers(self.header_block)
 
     @property
@@ -64,7 +65,7 @@ class LastMessage:
 
     @property
     def expired(self) -> bool:
-        """Whether the server says so, and no client has deleted the key."""
+        """Whether the server removed the key, and no client deleted it."""
         return bool(self.headers.get(_EXPIRED))
 
     @property
@@ -76,9 +77,9 @@ class LastMessage:
 async def last_message(
     connection: Connection, stream: str, subject: str, *, timeout: float = REQUEST_SECONDS
 ) -> LastMessage | None:
-    """The last message of `subject` by the word of the stream's leader; None if there is none.
+    """The last message of `subject`, according to the stream's leader; None if there is none.
 
-    If `subject` has wildcards, the last of all that match.
+    If `subject` has wildcards, it is the last of all messages that match.
     """
     return await get_message(connection, stream, {"last_by_subj": subject}, timeout)
 
@@ -86,7 +87,7 @@ async def last_message(
 async def get_message(
     connection: Connection, stream: str, request: Mapping[str, object], timeout: float = REQUEST_SECONDS
 ) -> LastMessage | None:
-    """The message that a request of STREAM.MSG.GET names, by the word of the stream's leader; None if there is none."""
+    """The message that a request of STREAM.MSG.GET names, according to the stream's leader; None if there is none."""
     try:
         return _read(await connection.jetstream_request(f"STREAM.MSG.GET.{stream}", request, timeout=timeout))
     except MessageNotFoundError:

@@ -1,6 +1,6 @@
-"""nats-py's client, with what nats.go does and a long-lived or careful program needs.
+"""nats-py's client, with features of nats.go that a long-lived or careful program needs.
 
-Each override depends on the inside of nats-py. Tests fail if a release of it breaks one.
+Each override depends on internals of nats-py. Tests fail if a release of it breaks one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MUCH_BYTES = 2 * 1024 * 1024
 _LOOK_SECONDS = 0.1
 _CANCELLATIONS = 20
 _CANCELLED_SECONDS = 0.05
-"""A task that does not swallow its cancellation ends much sooner."""
+"""How long to wait for a task to end; one that does not swallow its cancellation ends much sooner."""
 _log = logging.getLogger(__name__)
 
 
@@ -32,21 +32,22 @@ class NatsClient(Client):
     """The client of one connection."""
 
     def __init__(self, *, tls_wanted: bool, comes_back: bool) -> None:
-        """`tls_wanted` refuses a server without TLS; `comes_back` reconnects whatever error a connection ends with."""
+        """`tls_wanted` refuses a server without TLS; `comes_back` reconnects after any error that ends a connection."""
         super().__init__()
         self._tls_wanted = tls_wanted
         self._comes_back = comes_back
         self.asks_for_certificate = False
         """Whether the server asks for TLS with a certificate of ours."""
         self.read_every = 0.0
-        """Seconds for which what the server sends waits until it is read; with 0 it is read as it comes."""
+        """How many seconds input from the server waits until it is read; with 0 it is read as it comes."""
         self._takers: dict[bytes, Taker] = {}
         self._ps = Parser(self, self._takers, self._count, self._not_taken, self._rest)
 
     async def subscribe_raw(self, subject: str, take: Taker) -> Subscription:
-        """Give each message of a subscription to `take` as it comes over the wire.
+        """Give each message of a subscription to `take`, as bytes from the wire.
 
-        For a message with headers, nats-py needs some 50 µs to make a Msg, most of the time of reading thousands.
+        For a message with headers, nats-py needs some 50 µs to make a Msg, which is most of the time of reading
+        thousands.
         """
         subscription = await self.subscribe(subject)
         self._takers[b"%d" % subscription._id] = take
@@ -55,8 +56,8 @@ class NatsClient(Client):
     async def end(self, seconds: float) -> None:
         """Close within `seconds`, and wait until each task of the client has ended.
 
-        nats-py sometimes swallows a cancellation while it waits for a socket or between two attempts to connect, so it
-        is repeated.
+        nats-py sometimes swallows a cancellation while it waits for a socket or between two attempts to connect, so the
+        cancellation is repeated.
         """
         tasks = {
             self._reading_task,
@@ -74,18 +75,18 @@ class NatsClient(Client):
             for each in left:
                 each.cancel()
             _, left = await asyncio.wait(left, timeout=_CANCELLED_SECONDS)
-        # What cannot be sent any more makes asyncio fail in ways that differ from release to release.
+        # Data that can no longer be sent make asyncio fail in ways that differ from release to release.
         if closing.done() and not closing.cancelled() and (error := closing.exception()):
             _log.debug("closed with what could not be sent: %r", error)
         if isinstance(self._transport, TcpTransport) and self._transport._io_writer is not None:
-            with suppress(AttributeError):  # of asyncio, which forgets its loop once all that was left is sent
+            with suppress(AttributeError):  # from asyncio, which forgets its loop when the remaining data are sent
                 self._transport._io_writer.transport.abort()
 
     async def write(self, data: bytes) -> bool:
-        """Send messages in the form of the wire, and wait while a lot is waiting for the socket.
+        """Send messages as bytes for the wire, and wait while a lot is pending for the socket.
 
-        False, with nothing written, while there is no server. nats-py would keep them for later, but code that writes
-        here sends again what is not acknowledged, and must not do both.
+        Without a server, it writes nothing and returns False. nats-py would keep the messages for later, but callers of
+        this method send unacknowledged messages again, and both together would be wrong.
         """
         if not self.is_connected:
             return False
@@ -98,7 +99,7 @@ class NatsClient(Client):
                 while not flushed.done() and self.is_connected:
                     await asyncio.wait((flushed,), timeout=_LOOK_SECONDS)
         except (OSError, RuntimeError, AttributeError, TypeError, nats.errors.Error):
-            # The transport has just gone. asyncio reports that in different ways, and nats-py will notice in a moment.
+            # The transport is just gone. asyncio reports that in different ways, and nats-py will notice in a moment.
             return False
         return True
 
@@ -109,7 +110,7 @@ class NatsClient(Client):
         self._count(1, len(data))
         try:
             take(bytes(subject), bytes(reply or b""), headers or b"", data)
-        except Exception:  # noqa: BLE001 - nats-py would stop reading from the connection without a word
+        except Exception:  # noqa: BLE001 - nats-py would silently stop reading from the connection
             self._not_taken(bytes(subject))
         return None
 
@@ -119,7 +120,7 @@ class NatsClient(Client):
         transport = self._transport._io_writer.transport
         if not isinstance(transport, asyncio.ReadTransport) or transport.is_closing():
             return
-        transport.pause_reading()  # or asyncio would wake up for each packet
+        transport.pause_reading()  # otherwise asyncio would wake up for each packet
         try:
             await asyncio.sleep(self.read_every)
         finally:
@@ -143,15 +144,16 @@ class NatsClient(Client):
         self._pending_data_size += len(cmd)
 
     async def _flush_pending(self, force_flush: bool = False) -> Any:
-        # For the same reason: nats-py waits here once its queue is full. One entry in it flushes all that is pending,
-        # unless the flusher has ended, which happens if it starts while a reconnect still waits for the socket.
+        # This has the same reason: nats-py waits here when its queue is full. One entry in it flushes everything
+        # pending, unless the flusher has ended, which happens if it starts while a reconnect still waits for the
+        # socket.
         flushing = self._flusher_task is not None and not self._flusher_task.done()
         if not flushing or self._flush_queue is None or self._flush_queue.empty():
             return await super()._flush_pending(force_flush)
         return None
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
-        # nats-py encrypts only if the server insists, and would send a password in the clear in spite of tls://.
+        # nats-py encrypts only if the server insists, and would send a password unencrypted in spite of tls://.
         if initial_connection and self._tls_wanted and not info.get("tls_required"):
             if not info.get("tls_available"):
                 raise nats.errors.SecureConnWantedError
@@ -162,13 +164,13 @@ class NatsClient(Client):
     async def _process_connect_init(self) -> None:
         try:
             await super()._process_connect_init()
-        except BaseException:  # nats-py opens the next socket and forgets this one, or waits for it for ever
+        except BaseException:  # nats-py would open the next socket and forget this one, or wait for it for ever
             if self._transport is not None:
-                self._transport.close()  # type: ignore[no-untyped-call]  # nats-py leaves it without types
+                self._transport.close()  # type: ignore[no-untyped-call]  # nats-py has no types for it
             raise
 
     def _connect_command(self) -> bytes:
-        # The upgrade to TLS has to be reported to the streams, which nats-py does not do: they would never apply
+        # The streams have to be told of the upgrade to TLS, which nats-py does not do: they would never apply
         # back-pressure, and asyncio would warn at each close. This command is the first one sent over TLS.
         if isinstance(self._transport, TcpTransport) and self._transport._io_writer is not None:
             transport = self._transport._io_writer.transport
@@ -185,7 +187,7 @@ class NatsClient(Client):
             return None
 
     def _build_message(self, sid: int, subject: bytes, reply: bytes, *rest: Any) -> Msg:
-        # The same holds for a subject that is not UTF-8. Backslash escapes show what cannot be decoded.
+        # The same is true for a subject that is not UTF-8. Backslash escapes show bytes that cannot be decoded.
         message: Msg = super()._build_message(sid, _readable(subject), _readable(reply), *rest)
         return message
 

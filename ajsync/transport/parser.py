@@ -1,7 +1,7 @@
-"""Splits what was read from the wire into messages, faster than nats-py where somebody takes them as they come.
+"""Splits the bytes from the wire into messages, faster than nats-py for subscriptions that take raw messages.
 
-nats-py goes through its states and two coroutines for each message. A message that came whole, and is for a taker of
-`NatsClient.subscribe_raw`, is cut out of what was read instead. All else goes to nats-py, one operation at a time.
+nats-py goes through its states and two coroutines for each message. Instead, a message that came whole, and is for a
+taker of `NatsClient.subscribe_raw`, is cut out of the bytes. Everything else goes to nats-py, one operation at a time.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from nats.aio.client import DEFAULT_BUFFER_SIZE
 from nats.errors import ProtocolError
 from nats.protocol.parser import AWAITING_MSG_PAYLOAD
 
-# For the server, only a space or a tab ends a subject. nats-py stops at a vertical tab and a form feed too, so a single
-# key with such a name would make the whole bucket unreadable.
+# For the server, only a space or a tab ends a subject. nats-py also stops at a vertical tab and a form feed, so a
+# single key with such a name would make the whole bucket unreadable.
 _TOKEN, _GAP = rb"[^ \t\r\n]+", rb"[ \t]+"
 _START = rb"MSG%b(%b)%b(%b)%b((%b)%b)?" % (_GAP, _TOKEN, _GAP, _TOKEN, _GAP, _TOKEN, _GAP)
 nats.protocol.parser.MSG_RE = re.compile(rb"\A%b(\d+)\r\n" % _START)
@@ -24,13 +24,14 @@ nats.protocol.parser.HMSG_RE = re.compile(rb"\AH%b(\d+)%b(\d+)\r\n" % (_START, _
 
 _PLAIN = re.compile(rb"MSG (%b) (\d+) (?:(%b) )?(\d+)\r\n" % (_TOKEN, _TOKEN))
 _WITH_HEADERS = re.compile(rb"HMSG (%b) (\d+) (?:(%b) )?(\d+) (\d+)\r\n" % (_TOKEN, _TOKEN))
-"""As servers write them. What is written in another way is left to nats-py."""
+"""Messages as servers write them. Any other form is left to nats-py."""
 _END = b"\r\n"
 _IN_A_ROW = 100
-"""Messages given to takers before others have a turn: a full window of answers may come in one go."""
+"""How many messages are given to takers before other tasks get a turn, because a full window of answers may come in one
+go."""
 
 Taker = Callable[[bytes, bytes, bytes, bytes], None]
-"""Takes the subject, the reply subject, the headers and the data of a message; what it does not have is empty."""
+"""Takes the subject, the reply subject, the headers and the data of a message; missing parts are empty."""
 
 
 class Parser(nats.protocol.parser.Parser):
@@ -44,27 +45,27 @@ class Parser(nats.protocol.parser.Parser):
         on_error: Callable[[bytes], None],
         rest: Callable[[], Awaitable[None]],
     ) -> None:
-        """`takers` are by the ids of subscriptions as they are written.
+        """`takers` has the takers by the ids of their subscriptions, as bytes on the wire.
 
-        `on_taken` gets the number of messages that were taken, and the bytes of their data. `on_error` gets the subject
-        of a message whose taker fails, while its exception is handled. `rest` is awaited when all that there was to
-        read has been gone through.
+        `on_taken` gets the number of taken messages, and the number of bytes of their data. `on_error` gets the subject
+        of a message whose taker fails, while the exception is being handled. `rest` is awaited after everything that
+        was read has been parsed.
         """
         self._takers = takers
         self._on_taken = on_taken
         self._on_error = on_error
         self._rest = rest
         self._taken = 0
-        """Messages given to takers since others had a turn."""
+        """How many messages were given to takers since other tasks had a turn."""
         super().__init__(client)
 
     def reset(self) -> None:
-        """Forget what was read from a connection that is lost."""
+        """Forget the bytes that were read from a lost connection."""
         super().reset()
         self._epoch = object()
 
     async def parse(self, data: bytes = b"") -> None:
-        """Go through what was read next. Raises ProtocolError."""
+        """Parse the bytes that were read next. Raises ProtocolError."""
         await self._parse(data)
         if 0 < len(data) < DEFAULT_BUFFER_SIZE:
             await self._rest()
@@ -95,7 +96,7 @@ class Parser(nats.protocol.parser.Parser):
             position = end
 
     def _take(self, data: bytes, position: int) -> int:
-        """Give the messages for takers that begin at a position, and return where the first other thing begins."""
+        """Give takers the messages that begin at a position, and return where the first other operation begins."""
         takers, room, size = self._takers, _IN_A_ROW - self._taken, 0
         count = 0
         while count < room:
@@ -115,7 +116,7 @@ class Parser(nats.protocol.parser.Parser):
                 break
             try:
                 take(subject, reply, headers, data[begin:end])
-            except Exception:  # noqa: BLE001 - nobody would read on
+            except Exception:  # noqa: BLE001 - an error would end the reading
                 self._on_error(subject)
             size += end - begin
             position = end + len(_END)

@@ -1,4 +1,4 @@
-"""Many writes at once: pipelined through a window, each with an answer of its own."""
+"""Many writes at once: pipelined through a window, each with its own answer."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from ajsync.transport.window import NO_ANSWER, NO_STREAM, NOT_SENT, WINDOW, Answ
 from ajsync.waiting import raise_if_cancelled, set_within
 
 _RESEND_SECONDS = 3.0
-"""Silence after which an open write is sent again: either no write is answered, or only writes that were sent this much
-later are."""
+"""Silence in seconds after which an open write is sent again: no write is answered, or only writes that were sent this
+much later."""
 _PATIENCE_SECONDS = 30.0
-"""Silence after which the writes that are still open are given up."""
+"""Silence in seconds after which the open writes are given up."""
 LEADERLESS_SECONDS = 20.0
-"""The same if the server says that no stream listens. In a cluster it also says so while a stream elects a leader,
-which takes ten seconds when a node was killed."""
+"""The same if the server says that no stream listens. A cluster also says so while a stream elects a leader, which
+takes ten seconds after a node was killed."""
 _TICK_SECONDS = 0.1
 _BATCH_BYTES = 64 * 1024
-"""Written at a time: the server stores one batch while the next is made."""
+"""How many writes make a batch: the server stores one batch while the next is made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,8 @@ async def publish_all(
 ) -> list[Answer]:
     """Store `writes`, each of which must be safe to send twice, and return the answers in their order.
 
-    They are taken from the iterable as the window has room, so that making one goes on while others are under way.
-    After a silence and after a reconnect they are sent again; after a long silence the rest stays unanswered.
+    They are taken from the iterable as the window has room, so that writes are made while others are under way. After a
+    silence and after a reconnect they are sent again; after a long silence the rest stays unanswered.
     """
     run = _Publication(connection, iter(writes), on_answer)
     async with run.window:
@@ -57,8 +57,8 @@ async def publish_all(
 async def publish_one(connection: Connection, write: Write, *, timeout: float) -> Answer:
     """Store one message within `timeout` seconds; the answer is its sequence, or a conflict.
 
-    Raises JetStreamError if it is refused otherwise, UnreachableError if nothing answers, NotPermittedError, and
-    InvalidError if it is larger than the server takes.
+    Raises JetStreamError if it is refused for another reason, UnreachableError if nothing answers, NotPermittedError,
+    and InvalidError if it is larger than the server takes.
     """
     size = len(header_block(write.headers)) + len(write.data)
     if excess := _excess(connection, size):
@@ -81,20 +81,20 @@ class _Publication:
         self._writes = writes
         self._on_answer = on_answer
         self._answers: list[Answer | None] = []
-        """One for each write taken so far."""
+        """The answers to the writes taken so far, in their order."""
         self._open: dict[str, Write] = {}
         self._begun = 0
-        """How many of the first writes were written to the server at least once."""
+        """How many writes, from the first one, were written to the server at least once."""
         self._resent_at = 0.0
-        """When everything was last sent again because there was no answer at all."""
+        """When everything was last sent again for lack of any answer."""
         self._exhausted = False
         self._unanswered = NO_ANSWER
-        """The answer to give for writes that have none, as things look now."""
+        """The answer for writes that got none, as things stand."""
         self._progress = asyncio.Event()
-        """There is room in the window again."""
+        """Set when there is room in the window again."""
 
     async def drive(self) -> None:
-        """Send, and send again, until all is answered or the server is given up."""
+        """Send, and send again, until all writes are answered or the server is given up."""
         while not self._connection.client.is_closed:
             await self._fill(iter(self._overdue()))
             if self._exhausted and not self.window:
@@ -108,7 +108,7 @@ class _Publication:
                 return
 
     def all_answers(self) -> list[Answer]:
-        """The answers to all writes, with those that were never taken."""
+        """The answers to all writes, including those that were never taken."""
         self._answers.extend(None for _ in self._writes)
         return [
             answer or (self._unanswered if index < self._begun else NOT_SENT)
@@ -116,7 +116,7 @@ class _Publication:
         ]
 
     def _overdue(self) -> list[str]:
-        """The open writes to send again now; otherwise they would keep the window full."""
+        """The open writes to send again now, because otherwise they would keep the window full."""
         if lost := self.window.lost():
             self._unanswered = NO_ANSWER
             return lost
@@ -134,7 +134,7 @@ class _Publication:
             await asyncio.sleep(0)  # nats-py writes to the socket only while nothing else runs
 
     def _send_batch(self, again: Iterator[str]) -> str:
-        """Send some of the writes to send `again`, then of the next ones; the last one's token, "" if there is none."""
+        """Send a batch of the writes `again`, then of the next ones. Returns the token of the last one, "" for none."""
         last, size = "", 0
         while size < _BATCH_BYTES and (item := self._next(again)) is not None:
             token, write = item
@@ -178,7 +178,7 @@ class _Publication:
             self._progress.set()
 
     def _settle_refused(self) -> None:
-        """A publish without permission is never answered: the server's reason arrives apart from it."""
+        """Settle writes without permission, which are never answered: the server reports its reason separately."""
         for token, write in list(self._open.items()):
             reason = self._connection.permission_reason(write.subject)
             if reason is not None:
@@ -186,6 +186,7 @@ class _Publication:
 
 
 def _excess(connection: Connection, size: int) -> str:
-    """Why the server takes no message of `size` bytes, headers included: it would end the connection over it."""
+    """Why a message of `size` bytes, including headers, must not be sent: the server would end the connection. "" if it
+    may be."""
     limit = connection.max_payload
     return f"larger than the server takes ({limit} bytes)" if size > limit else ""

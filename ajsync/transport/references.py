@@ -17,30 +17,31 @@ from ajsync.files import read_regular
 
 
 class ContextProblem(Exception):
-    """What is wrong with a context, without the context's name."""
+    """A problem of a context; the text does not have the context's name."""
 
 
 _SECRET = re.compile(r"-----BEGIN|\beyJ[\w-]{10,}|\bS[A-Z][A-Z2-7]{20,}|[A-Za-z0-9+=]{40,}|[\r\n]")
-"""Keys, certificates, JWTs and seeds, even if a letter is missing, and any other text that is as long."""
+"""Keys, certificates, JWTs and seeds, even if a letter is missing, and any other text of such a length."""
 
 
 def looks_secret(text: str) -> bool:
-    """Whether a text that should name a file or a variable is probably a secret itself, which no message may quote."""
+    """Whether a text that should name a file or a variable is probably a secret itself, so that no message may quote
+    it."""
     return _SECRET.search(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where the values that a context refers to may come from."""
+    """The places that a context may refer to for values."""
 
     environ: Mapping[str, str]
     folder: Path
     """The folder of the context."""
 
     def check_file(self, member: str, text: str, path: Path) -> None:
-        """Check that a file whose content is sent to the server was put in its place for that.
+        """Check that a file whose content is sent to the server was put in place for that.
 
-        Otherwise those who can write a context could have any file of the user sent to a server of their own.
+        Otherwise anyone who can write a context could have any file of the user sent to their own server.
         """
         given = self.environ.get("CREDENTIALS_DIRECTORY")
         allowed = (self.folder, configuration_folder(self.environ), *([Path(given)] if given else []))
@@ -55,7 +56,7 @@ class Sources:
 def file_or_text(
     member: str, text: str, sources: Sources, parts: dict[str, Callable[[str], str | None]]
 ) -> dict[str, Any]:
-    """The path of a file, or the `parts` of a content that is in a variable or in the context itself."""
+    """The path of a file, or the `parts` of its content if that is in a variable or in the context itself."""
     if not text.startswith(("env://", "data:")):
         return {member: file_of(member, text, sources)}
     content = value_of(member, text, sources)
@@ -108,7 +109,7 @@ def file_of(member: str, text: str, sources: Sources) -> Path | None:
 
     def variable(found: re.Match[str]) -> str:
         name = found[1] or found[2]
-        if name not in sources.environ:  # Go takes it as empty, and reports that some other file is missing
+        if name not in sources.environ:  # Go treats it as empty, and reports that some other file is missing
             name = "a variable" if looks_secret(name) else f"${name}"
             raise ContextProblem(f'"{member}" holds {name}, but that environment variable is not set')
         return sources.environ[name]
@@ -119,7 +120,7 @@ def file_of(member: str, text: str, sources: Sources) -> Path | None:
     path = _VARIABLE.sub(variable, text[scheme.end() :] if scheme else text)
     if path.startswith("~"):
         path = f"{home_folder(sources.environ)}{path[1:]}"
-    # os.path, since Path.exists raises for names that no file can have.
+    # os.path is used because Path.exists raises for names that no file can have.
     if (looks_secret(text) or looks_secret(path)) and not os.path.exists(path):  # noqa: PTH110
         raise ContextProblem(
             f'"{member}" is not the path of a file, but looks like what such a file holds; '
@@ -128,7 +129,7 @@ def file_of(member: str, text: str, sources: Sources) -> Path | None:
     try:
         if b"\0" in os.fsencode(path):
             raise ValueError
-    except ValueError:  # also UnicodeEncodeError
+    except ValueError:  # includes UnicodeEncodeError
         raise ContextProblem(f'"{member}" holds a character that no file name may hold') from None
     return Path(path) if path else None
 

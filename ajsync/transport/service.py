@@ -1,9 +1,9 @@
-"""A service of NATS: one instance of it, which can be found by its name and asked for its state.
+"""A service of NATS: one instance, which can be found by the service's name and asked for its state.
 
 It speaks the protocol of the NATS services API (ADR-32), which `nats micro` and the libraries of NATS use. It is
-written here and not taken from nats-py, because it runs beside a loop that must not be held up: that one gives every
-question a place in a queue and a task, says nothing if the server does not let it answer, and waits for the server
-where it stops.
+written here and not taken from nats-py, because it must not hold up the loop that it runs in. nats-py's service takes a
+place in a queue and a task for every question, is silent if the server does not let it answer, and waits for the server
+when it stops.
 """
 
 from __future__ import annotations
@@ -23,15 +23,16 @@ from ajsync.transport.frames import publish_frame
 
 PREFIX = "$SRV"
 MOST_QUESTIONS = 500
-"""Questions in a second; many times as many as all instances of a service and some people ask together."""
+"""The most questions in a second: many times what all instances of a service and some people ask together."""
 _AWAY_SECONDS = 60.0
 _OPEN_ANSWERS = 100
 _SECOND = 1.0
 _REPLY = re.compile(rb"_[!-)+-=?-~]{1,255}")
-"""Where answers may go: inboxes begin with an underscore, also those that a server makes for another account.
+"""The subjects that answers may go to: inboxes begin with an underscore, even those that a server makes for another
+account.
 
-The server does not check whether the client that asks may write to the subject that it names for the answer. So the
-answer to a subject of a stream or a bucket would be stored there for a client that may not write to it.
+The server does not check whether the client that asks may write to the subject that it names for the answer. So an
+answer to a subject of a stream or a bucket would be stored for a client that may not write there.
 """
 _QUEUE_GROUP = ""
 """All instances answer."""
@@ -39,26 +40,26 @@ _QUEUE_GROUP = ""
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """What an instance of a service tells of itself at one moment."""
+    """The description that an instance of a service gives of itself at one moment."""
 
     name: str
-    """Of the service: letters, digits, `-` and `_`; all instances have the same."""
+    """The name of the service: letters, digits, `-` and `_`; the same for all instances."""
     id: str
-    """Of this instance: the same characters."""
+    """The id of this instance, of the same characters."""
     version: str
-    """As semantic versions are written."""
+    """A semantic version."""
     description: str
     metadata: Mapping[str, str]
-    """What does not change while the instance runs."""
+    """Facts that do not change while the instance runs."""
     state: Mapping[str, object]
-    """What may change."""
+    """Facts that may change."""
 
 
 class Service:
     """An instance of a service, which answers while `run` runs."""
 
     def __init__(self, connection: Connection, describe: Callable[[], Instance]) -> None:
-        """`describe` gives the instance as it is now; its name and its id stay the same."""
+        """`describe` returns the instance as it is now; its name and its id must stay the same."""
         self._connection = connection
         self._describe = describe
         self._started = time.time_ns()
@@ -74,7 +75,8 @@ class Service:
             f"{PREFIX}.*.{one.name}",
             f"{PREFIX}.*.{one.name}.{one.id}",
         )
-        """What it listens to. Who may subscribe to `$SRV.*` may also to `$SRV.>`, so the first are named one by one."""
+        """The subjects that it listens to, one by one, because a user who may subscribe to `$SRV.*` may also subscribe
+        to `$SRV.>`."""
 
     async def run(self) -> None:
         """Answer until cancelled, with a pause of a minute after more than `MOST_QUESTIONS` within a second."""
@@ -94,7 +96,7 @@ class Service:
             sending.cancel()
 
     def refusal(self) -> str | None:
-        """Why the server does not let us listen, or did not let us answer last; None as far as it has not said."""
+        """Why the server does not let us listen, or did not let us send the last answer; None if it has not said so."""
         reasons = (self._connection.permission_reason(subject) for subject in (*self.subjects, self._answered))
         return next((reason for reason in reasons if reason), None)
 
@@ -132,7 +134,7 @@ class Service:
 
 
 def stats_subject(name: str) -> str:
-    """The subject by which all instances of a service are asked for their state."""
+    """The subject that asks all instances of a service for their state."""
     return f"{PREFIX}.STATS.{name}"
 
 
@@ -147,8 +149,8 @@ def _identity(kind: str, instance: Instance) -> dict[str, object]:
 
 
 def _endpoint(instance: Instance) -> dict[str, object]:
-    # What may change belongs to the statistics of an endpoint. Its subject is that of the question itself, so that
-    # there is nothing else to listen to, and nothing else to permit.
+    # Facts that may change belong to the statistics of an endpoint. Its subject is that of the question itself, so that
+    # there is nothing else to listen to or to permit.
     subject = f"{stats_subject(instance.name)}.{instance.id}"
     return {"name": "state", "subject": subject, "queue_group": _QUEUE_GROUP}
 

@@ -1,4 +1,4 @@
-"""Patterns of subjects, in which `*` stands for any token and `>` for one or more at the end. Pure."""
+"""Patterns of subjects, in which `*` matches any token and `>` one or more at the end. Pure."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def overlap(one: str, other: str) -> bool:
 
 
 def covering(patterns: Sequence[str]) -> str:
-    """One pattern that matches whatever any of these matches, and maybe more."""
+    """One pattern that matches everything that any of these matches, and maybe more."""
     if len(patterns) == 1:
         return patterns[0]
     columns = zip(*(pattern.split(".")[:-1] for pattern in patterns), strict=False)  # `a.>` does not match `a`

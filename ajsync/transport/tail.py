@@ -1,6 +1,6 @@
-"""Read a stream that keeps one message for each subject on from a position, without a consumer.
+"""Read on from a position in a stream that keeps one message for each subject, without a consumer.
 
-The values come by direct gets, or from the leader where those fail. Any replica may answer a direct get, also one that
+The values come from direct gets, or from the leader if those fail. Any replica may answer a direct get, even one that
 lags, so the leader says whether that is all (docs/decisions/0009-reads-without-consumers.md).
 """
 
@@ -20,15 +20,15 @@ from ajsync.transport.walk import NoWalkError, Walk
 _log = logging.getLogger(__name__)
 
 _LAG_SECONDS = 3.0
-"""A healthy replica lags less than this behind the leader."""
+"""A healthy replica lags behind the leader by less than this."""
 _LAG_PAUSE_SECONDS = 0.01
 
 
 class Tail:
-    """What a stream holds beyond a position, in the stream's order, read as `tail -f` reads a file.
+    """Reads the messages of a stream beyond a position, in the stream's order, as `tail -f` reads a file.
 
     `take` gets each message that matches one of `subjects`. A read of the whole stream, a watch that loads it and a
-    watch that has no consumer all read this way.
+    watch without a consumer all read this way.
     """
 
     def __init__(self, connection: Connection, stream: str, subjects: Sequence[str], take: Take) -> None:
@@ -36,11 +36,11 @@ class Tail:
         self._stream = stream
         self._subjects = subjects
         self._covering = covering(subjects)
-        """One walk over all subjects, because the order of keys of different kinds has a meaning too."""
+        """One walk over all subjects, because the order of keys of different kinds also matters."""
         self._take = take
         self._walk = Walk(connection, stream, self._covering, take if len(subjects) == 1 else self._take_wanted)
         self._walks = True
-        """False once the server has allowed no walk."""
+        """Whether to walk; False after the server has refused a walk."""
 
     @property
     def position(self) -> int:
@@ -48,12 +48,13 @@ class Tail:
         return self._walk.position
 
     async def read(self) -> None:
-        """Take what lies beyond the position, as far as the server that answers knows. Raises as a request does."""
+        """Take the messages beyond the position, as far as the answering server knows them. Raises as a request
+        does."""
         if not await self._walk_to_end():
             await self._read_from_leader(math.inf)
 
     async def read_to(self, sequence: int) -> None:
-        """Take everything up to a sequence that the leader has named, and maybe more. Raises as a request does."""
+        """Take all messages up to a sequence that the leader has named, and maybe more. Raises as a request does."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + _LAG_SECONDS
         while await self._walk_to_end():
@@ -67,7 +68,7 @@ class Tail:
         await self._read_from_leader(sequence)
 
     async def is_at(self, last_sequence: int) -> bool:
-        """Whether nothing is left to take, if the leader says that its last message has this sequence."""
+        """Whether nothing is left to take, given the sequence of the leader's last message."""
         return last_sequence == self.position or (last_sequence > self.position and await self._next() is None)
 
     async def _walk_to_end(self) -> bool:
@@ -87,7 +88,7 @@ class Tail:
             self._walk.position = message.revision
 
     async def _list(self) -> None:
-        """Take all there is: the subjects first, then many of their messages at a time."""
+        """Take everything: list the subjects, then read many of their messages at a time."""
         listing = await list_subjects(self._connection, self._stream, *self._subjects)
         found = await last_messages(self._connection, self._stream, [*listing.subjects])
         for message in sorted(found.values(), key=lambda message: message.revision):
@@ -95,7 +96,7 @@ class Tail:
         self._walk.position = listing.last_sequence
 
     async def _next(self) -> LastMessage | None:
-        """The next message by the word of the leader."""
+        """The next message, according to the leader."""
         request = {"seq": self.position + 1, "next_by_subj": self._covering}
         return await get_message(self._connection, self._stream, request)
 

@@ -1,4 +1,4 @@
-"""Walk through a stream by direct gets, from a sequence to the end: what a consumer would do, without making one.
+"""Walk through a stream with direct gets, from a sequence to the end: like a consumer, but without making one.
 
 If a stream keeps one message for each subject, a message that is replaced during the walk comes again further on. So no
 key can slip through, as one can with a consumer (docs/decisions/0009-reads-without-consumers.md).
@@ -18,18 +18,19 @@ from ajsync.transport.messages import Take, is_deletion, parse_headers
 
 _BATCH_MESSAGES = 2000
 _BATCH_BYTES = 4 * 1024 * 1024
-"""The server writes as fast as it can, and disconnects a client that is 64 MiB behind."""
+"""The size of a batch: the server writes as fast as it can, and disconnects a client that is 64 MiB behind."""
 _ADDED = re.compile(
     rb"\r\nNats-Subject: ([^\r]+)\r\nNats-Sequence: (\d+)\r\nNats-Time-Stamp: ([^\r]+)"
     rb"\r\nNats-Num-Pending: (\d+)\r\nNats-Last-Sequence: (\d+)\r\n"
 )
-"""What the server adds to each message, after the headers that are stored with it. Those may look the same."""
+"""The headers that the server adds to each message, after the stored ones, which may look the same."""
 _END = re.compile(rb"NATS/1\.0 204 EOB\r\nNats-Num-Pending: (\d+)\r\nNats-Last-Sequence: (\d+)\r\n")
 _STATUS = b"NATS/1.0 "
 
 
 class NoWalkError(UnreachableError):
-    """The stream cannot be walked through: direct gets are disabled or not permitted, or the server is too old."""
+    """A stream cannot be walked through, because direct gets are disabled or not permitted, or the server is too
+    old."""
 
 
 class Walk(Asking):
@@ -38,23 +39,23 @@ class Walk(Asking):
     def __init__(self, connection: Connection, stream: str, subjects: str, take: Take) -> None:
         super().__init__(connection, f"DIRECT.GET.{stream}")
         self.position = 0
-        """Everything up to this sequence was taken, or was replaced by something beyond it."""
+        """All messages up to this sequence were taken, or were replaced by later ones."""
         self._subjects = subjects
         self._on_message = take
         self._batch = 0
         self._last = 0
         """The sequence of the last message of this batch; 0 before the first."""
         self._messages = 0
-        """How many messages of this batch came."""
+        """How many messages of this batch have come."""
         self._at_end = False
         """Whether nothing lies beyond the position."""
         self._trouble = ""
 
     async def to_end(self) -> None:
-        """Take what lies beyond the position, until the server that answers knows of no more.
+        """Take the messages beyond the position, until the answering server knows no more.
 
-        That may be a replica that lags, whose end is an earlier one. Raises NoWalkError, and UnreachableError if there
-        is no answer.
+        That may be a lagging replica, whose end is earlier. Raises NoWalkError, and UnreachableError if there is no
+        answer.
         """
         self._at_end = False
         async with self:
@@ -79,7 +80,7 @@ class Walk(Asking):
             raise NoWalkError(str(error)) from None
         if self._messages == 1 and not ended and self._is_silent:
             # An account that exports the API without `response: stream` lets one answer through for each question.
-            self._trouble = "of a batch of direct gets only the first answer comes"
+            self._trouble = "only the first answer of a batch of direct gets comes"
         if self._trouble:
             raise NoWalkError(self._trouble)
 
@@ -98,13 +99,13 @@ class Walk(Asking):
             subject, stored_at = found[1].decode("utf-8", "backslashreplace"), parse_timestamp(found[3].decode())
             self._last = self.position = int(found[2])
             self._messages += 1
-            # In front are the message's own headers, and the first line that the server adds, with the stream's name.
+            # Before that are the message's own headers, and the server's first line, with the stream's name.
             stored = headers[:begin]
             gone = stored.count(b"\r\n") > 1 and is_deletion(parse_headers(stored))
             self._on_message(subject, self.position, stored_at, None if gone else data)
 
     def _end(self, headers: bytes) -> None:
-        """End the batch with an answer that is no message."""
+        """End the batch with an answer that is not a message."""
         self._ready.set()
         found = _END.match(headers)
         if found is not None:
@@ -119,7 +120,7 @@ class Walk(Asking):
 
 
 async def count_messages(connection: Connection, stream: str, subjects: str) -> int | None:
-    """How many messages match, as some replica has it; None if it does not tell. Raises UnreachableError."""
+    """How many messages match, according to some replica; None if it does not say. Raises UnreachableError."""
     body = {"seq": 1, "next_by_subj": subjects, "batch": 1}
     subject = f"{connection.api_prefix}DIRECT.GET.{stream}"
     try:

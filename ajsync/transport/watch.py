@@ -1,8 +1,10 @@
-"""Follow keys of a stream live: first what is there, then each change, without a gap, whatever happens to the server.
+"""Follow keys of a stream live: first the existing ones, then each change, without a gap, whatever happens to the
+server.
 
-A watch reads the stream to its end and then has an ordered consumer send what comes after. When the consumer may have
+A watch reads the stream to its end and then lets an ordered consumer send later messages. When the consumer may have
 missed a message, the connection was lost or the stream was made again, it reads everything again and compares that with
-what is known. If the server lets it have no consumer, or it wants none, it reads on from where it is, twice a second.
+what it knows. Without a consumer, because it wants none or the server refuses one, it reads on from its position twice
+a second.
 """
 
 from __future__ import annotations
@@ -32,9 +34,9 @@ _POLLING_SECONDS = 30.0
 _LOOK_SECONDS = 0.5
 """The pause between two looks without a consumer."""
 _CHECK_SECONDS = 5.0
-"""How often to check what is known: a purge, or the end of the stream, is not told."""
+"""How often to check what is known, because a purge or the end of the stream is not reported."""
 _AGAIN_SECONDS = 0.5
-"""When to count again after a count that did not fit: the missing message may be on its way."""
+"""When to count again after a count that did not fit, because the missing message may be on its way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class KeyChange:
     stored_at: int
     """Nanoseconds since 1970, by the server's clock."""
     data: bytes | None
-    """None if the key is gone."""
+    """The value; None if the key is gone."""
     initial: bool
     """Whether the key had this value when the watch began."""
 
@@ -58,14 +60,14 @@ class _Key(NamedTuple):
     """A stream that was made again counts from 1 again."""
     stored_at: int
     is_value: bool
-    """False if it says that the key is gone."""
+    """Whether the key has a value; False if the message says that it is gone."""
 
 
 class Known:
-    """The keys that a watch knows; calls `on_seen` for each change of what it knows, once.
+    """The keys that a watch knows; calls `on_seen` once for each change.
 
     A key is gone if its last message says so, or if it has no message: it was purged, it expired, or its stream is
-    gone. The server reports none of these, so what is known is compared with a list of the keys now and then.
+    gone. The server reports none of these, so the known keys are regularly compared with a list.
     """
 
     def __init__(self, on_seen: Callable[[KeyChange], None]) -> None:
@@ -74,20 +76,20 @@ class Known:
         self._on_seen = on_seen
         self._keys: dict[str, _Key] = {}
         self._met: set[str] | None = None
-        """During a load, the subjects met so far."""
+        """During a load, the subjects seen so far."""
         self._unknown: Set[str] = frozenset()
-        """What the last comparison found and no message had told of. The message may have been on its way."""
+        """Keys that the last comparison found but no message had reported, which may have been on its way."""
 
     def __len__(self) -> int:
         """How many keys have a message, as far as is known."""
         return len(self._keys)
 
     def begin_load(self) -> None:
-        """From now on everything that is there is told."""
+        """Begin to take everything that exists."""
         self._met = set()
 
     def end_load(self) -> bool:
-        """All that is there was told. False if a known key was not met: then `compare` has to end the load."""
+        """End a load. False if a known key was not seen; then `compare` has to end the load."""
         if self._met is not None and self._keys.keys() - self._met:
             return False
         self._met = None
@@ -105,13 +107,13 @@ class Known:
             self._on_seen(KeyChange(subject, revision, stored_at, data, not self.loaded.is_set()))
 
     def compare(self, listing: Listing) -> bool:
-        """Tell which keys are gone, by a list of those that have a message, and end a load.
+        """Report which keys are gone, according to a list of those that have a message, and end a load.
 
-        False if a key has a message that was not told, now and at the last comparison too.
+        False if a key has a message that was not reported, both now and at the last comparison.
         """
         now = time.time_ns()
         for subject in self._keys.keys() - listing.subjects:
-            # A key that this load has not met is gone, and its revision may be that of another stream.
+            # A key that this load has not seen is gone, and its revision may come from another stream.
             unmet = self._met is not None and subject not in self._met
             made_later = self._keys[subject].revision > listing.last_sequence
             if (unmet or not made_later) and self._keys.pop(subject).is_value:
@@ -135,23 +137,24 @@ class Watch:
         *,
         consumer: bool = True,
     ) -> None:
-        """With `consumer` false it asks for none: it needs no permission to, and takes none of those there may be."""
+        """With `consumer` false it asks for none, so it needs no permission for one, and does not use up the stream's
+        limit."""
         self._connection = connection
         self._stream = stream
         self._wants_consumer = consumer
         self._subjects = list(subjects)
         self._known = Known(on_seen)
         self._created = ""
-        """When the stream was made, which tells it from another of the same name."""
+        """When the stream was made, which distinguishes it from another one of the same name."""
         self._tail: Tail | None = None
         """None if everything has to be read again."""
         self._without: int | None = None
-        """Why there is no consumer, as its error's code."""
+        """The error code that says why there is no consumer."""
         self._check_at = 0.0
         self._differed = False
         """Whether the last count of the keys did not fit."""
         self.loaded = self._known.loaded
-        """Set once everything that is there has been seen."""
+        """Set when everything that exists has been seen."""
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -166,7 +169,7 @@ class Watch:
                     self._tail = None
             except (UnreachableError, OSError, nats.errors.Error) as error:
                 self._tail = None
-                if str(error) != trouble:  # once, however long it takes
+                if str(error) != trouble:  # logged once, however long it takes
                     log.warning("Cannot follow %s: %s Trying again.", self._stream, error)
                 trouble = str(error)
                 began = time.monotonic()
@@ -174,7 +177,7 @@ class Watch:
                 await asyncio.sleep(_RETRY_SECONDS)
 
     async def _load(self) -> Tail:
-        """Read to the end of the stream, from the beginning if it has to be."""
+        """Read to the end of the stream, from the beginning if necessary."""
         info = await self._connection.jetstream_request(f"STREAM.INFO.{self._stream}")
         created, last_sequence = info["created"], info["state"]["last_seq"]
         if self._created not in ("", created):
@@ -190,7 +193,7 @@ class Watch:
         return self._tail
 
     async def _follow(self, tail: Tail) -> bool:
-        """Follow until it is time for another try, or False if everything has to be read again before."""
+        """Follow until it is time for another try; False if everything has to be read again first."""
         if self._wants_consumer:
             consumer = Consumer(self._connection, self._stream, self._subjects, tail.position, self._known.take)
             try:
@@ -219,7 +222,7 @@ class Watch:
             return False
         keys = 0
         for subjects in self._subjects:
-            # For the leader it takes ten times as long to count them.
+            # Counting takes the leader ten times as long.
             count = await count_messages(self._connection, self._stream, subjects)
             keys += await count_subjects(self._connection, self._stream, subjects) if count is None else count
         fits = keys == len(self._known)
@@ -231,5 +234,5 @@ class Watch:
         return True
 
     async def _compare(self) -> bool:
-        """Compare by name; False if there is something that was not told."""
+        """Compare by name; False if there is something that was not reported."""
         return self._known.compare(await list_subjects(self._connection, self._stream, *self._subjects))

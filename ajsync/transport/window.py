@@ -1,7 +1,7 @@
-"""The window: messages that were written and are not acknowledged yet, each known by a token of its owner's choice.
+"""The window: messages that were written but not acknowledged yet, each known by a token that its owner chooses.
 
 nats-py's `js.publish` waits for one answer at a time, and its `publish_async` never resolves a refused one. Here all
-answers come to one inbox. The owner builds its frames with the reply subject `INBOX.TOKEN`, where `INBOX` is
+answers come to a single inbox. The owner builds its frames with the reply subject `INBOX.TOKEN`, where `INBOX` is
 `Window.inbox` and a token is any text that is valid in a subject, such as `17` or `t.17`:
 
     async with Window(connection, on_answer) as window:       # subscribes to INBOX.>
@@ -10,10 +10,10 @@ answers come to one inbox. The owner builds its frames with the reply subject `I
 
 `on_answer(token, answer)` is called for each answer to an open token. The answer of a stream, stored or refused, closes
 the token: later answers to it are dropped, as are those to tokens that were never sent. `NO_STREAM` leaves it open,
-since in a cluster the stream may be electing a leader: the owner sends it again later, or drops it.
+because in a cluster the stream may be electing a leader: the owner sends the message again later, or drops it.
 
-The window starts no timers and sends nothing again by itself. Its owner looks from time to time, and sends again or
-drops what `lost` and `sent_before` return. Every frame must be safe to send twice.
+The window starts no timers and sends nothing again by itself. Its owner checks regularly, and sends again or drops what
+`lost` and `sent_before` return. Every frame must be safe to send twice.
 """
 
 from __future__ import annotations
@@ -31,31 +31,32 @@ from ajsync.transport.frames import FrameWriter
 from ajsync.transport.inbox import NO_RESPONDERS, Inbox, status_of
 
 WINDOW = 1000
-"""Messages under way at once: more gains nothing on one connection, and a lost connection leaves this many open."""
+"""How many messages are under way at once: more gain nothing on one connection, and a lost connection leaves this many
+open."""
 
 _STORED = re.compile(rb'{"stream": ?"[^"]*", ?"seq": ?(\d+)}')
-"""An acknowledgement that says no more than where the message was stored, which most do; json.loads takes ten times as
-long."""
+"""An acknowledgement that says only where the message was stored, as most do; json.loads takes ten times as long."""
 
 
 class Answer(NamedTuple):
-    """What became of a message: stored at `sequence`, or refused with `error`, which `NO_ANSWER` has too."""
+    """What became of a message: it was stored at `sequence`, or refused with `error`. `NO_ANSWER` also has an
+    `error`."""
 
     sequence: int = 0
     error: str = ""
     code: int = 0
-    """One of the server's; 0 if the error did not come from JetStream."""
+    """The server's error code; 0 if the error did not come from JetStream."""
     denied: bool = False
-    """The server does not permit the user to publish there."""
+    """Whether the server does not permit the user to publish there."""
     too_large: bool = False
     sent: bool = True
-    """False if there was no server to write it to."""
+    """Whether there was a server to write it to."""
     duplicate: bool = False
-    """The stream had stored a message of this id before, and stored nothing now."""
+    """Whether the stream had stored a message with this id before, and stored nothing now."""
 
     @property
     def conflict(self) -> bool:
-        """Another client wrote the subject in the meantime, or the first copy of this message did."""
+        """Whether another client wrote the subject in the meantime, or the first copy of this message did."""
         return self.code in WRONG_SEQUENCE
 
 
@@ -87,14 +88,14 @@ class Window(Inbox):
         *,
         may_write: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`may_write` is for `out`, the writer of the frames."""
+        """`may_write` is passed to `out`, the writer of the frames."""
         super().__init__(connection)
         self.out = FrameWriter(connection, may_write)
-        """Writes what is sent, and whatever else must keep its place between these frames."""
+        """Writes the sent frames, and others that must keep their place between these."""
         self.heard_at = 0.0
-        """When a stream answered last."""
+        """When a stream last answered."""
         self.answered_sent_at = 0.0
-        """When the latest message that has an answer was sent."""
+        """When the latest answered message was sent."""
         self._on_answer = on_answer
         self._open: dict[str, float] = {}
         """Token → when it was last sent, which rises from entry to entry."""
@@ -115,16 +116,16 @@ class Window(Inbox):
         self.out.add(frame)
 
     def drop(self, token: str) -> None:
-        """Close a token: its answer no longer matters."""
+        """Close a token, because its answer no longer matters."""
         self._open.pop(token, None)
 
     def clear(self) -> None:
-        """Close all tokens, and forget what is not written yet."""
+        """Close all tokens, and forget the frames that are not written yet."""
         self._open.clear()
         self.out.clear()
 
     def lost(self) -> list[str]:
-        """The open tokens, if there is a new connection since the last call: no other will bring their answers.
+        """The open tokens, if the connection is new since the last call, so that their answers will never come.
 
         They stay open, in the order in which they were sent.
         """
