@@ -1,4 +1,4 @@
-"""The server's clock beside ours: tasks are late or early by what ours differs from it."""
+"""The server's clock beside ours: tasks are late or early by the difference."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ServerClock:
         self._clock = clock
         self._on_compared = on_compared
         self._ahead: int | None = None
-        """Nanoseconds by which the server's clock is ahead of our monotonic clock, which cannot be set."""
+        """Nanoseconds by which the server's clock is ahead of our monotonic one, which cannot be set."""
         self._has_told = False
 
     @property
@@ -40,11 +40,11 @@ class ServerClock:
         return (self._clock() - time.monotonic_ns() - self._ahead) / NANOSECONDS
 
     def skew_nanoseconds(self) -> int:
-        """The same in nanoseconds; 0 while it is not known."""
+        """The skew in nanoseconds; 0 while it is not known."""
         return int((self.skew or 0) * NANOSECONDS)
 
     async def run(self) -> None:
-        """Compare again and again until cancelled; the first time that they differ much, that is logged."""
+        """Compare repeatedly until cancelled; a large difference is logged the first time."""
         while True:
             with suppress(UnreachableError):
                 await self._compare()

@@ -1,4 +1,4 @@
-"""How a scheduler behaves, as its user chooses."""
+"""The settings of a scheduler, which its user chooses."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ class Settings:
     takeover_after: float = 1.0
     """Seconds of silence after which a stand-by replaces a leader of ours."""
     grace: int = 30 * NANOSECONDS
-    """Nanoseconds: what is late by no more than this is fired, whatever the policy."""
+    """Nanoseconds: fires that are late by no more than this are made, whatever the policy."""
     catchup_window: int = 3600 * NANOSECONDS
     """Nanoseconds: how far catch-up looks back for a schedule without a window of its own."""
     ajc_payloads: bool = False
-    """Wrap payloads in JSON once more, as the Go scheduler does."""
+    """Whether to wrap payloads in JSON once more, as the Go scheduler does."""
     signer: Signer | None = None
     replicas: int = 1
-    """Replicas of streams that the scheduler makes."""
+    """How many replicas the streams get that the scheduler makes."""
     metrics_per_schedule: bool = False
-    """Have metrics of each schedule, too."""
+    """Whether to show metrics of each schedule."""
 
     def __post_init__(self) -> None:
         """Raises InvalidError if the name is too long."""

@@ -120,8 +120,8 @@ def _match(
 ) -> None:
     """Match fires of one kind, by due instant, with the tasks of Go schedulers, by when they were created.
 
-    First come the fires without a doubt, because of these none is fired that may have a task. A task that belongs to
-    none of them, or was created before the fire that it is given to, may be that of any earlier one, made by a
+    The fires without a doubt come first, because none of them may be fired if it may have a task. A task that belongs
+    to none of them, or was created before the fire that it is given to, may be that of any earlier one, made by a
     scheduler that stood still.
     """
     sure = [number for number in numbers if traces[number] is None]
@@ -137,9 +137,9 @@ def _match(
 def _match_in_order(
     numbers: Iterable[int], fires: Sequence[UnseenFire], traces: list[Trace | None], created: Sequence[int]
 ) -> tuple[list[int], list[int]]:
-    """Give each fire the first task that may be its own, which leaves as few without one as possible.
+    """Give each fire the first task that may be its own, which leaves as few fires as possible without one.
 
-    Returns the tasks that belong to none, and those that were created before their fires.
+    Returns the tasks that belong to no fire, and those that were created before their fires.
     """
     left: list[int] = []
     early: list[int] = []
