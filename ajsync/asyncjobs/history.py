@@ -63,9 +63,9 @@ def previous_dues(
 ) -> Iterator[int]:
     """The instants before `due` and after `since` at which a schedule was due, newest first, if ids can hold them.
 
-    In `pauses` nothing was due. `previous` finds an instant, for those who remember what it finds.
+    Nothing was due in `pauses`. `previous` finds an instant, for callers that remember the results.
     """
-    since = max(since, KSUID_EPOCH * NANOSECONDS - 1)  # no id can hold an earlier one
+    since = max(since, KSUID_EPOCH * NANOSECONDS - 1)  # no id can hold an earlier instant
     earlier = previous(times, due)
     while earlier is not None and earlier > since:
         paused = min((began for began, ended in pauses if began < earlier <= ended), default=None)
