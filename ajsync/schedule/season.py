@@ -71,7 +71,7 @@ class Season:
                 begin = self._steady_until(begin, zone)
 
     def is_open_on(self, day: date) -> bool:
-        """Whether it may be due on a day, whatever `from` and `until` say if they are instants."""
+        """Whether the schedule may be due on a day. `from` and `until` do not count if they are instants."""
         return not self._is_closed(day.toordinal())
 
     def is_empty(self, zone: tzinfo) -> bool:

@@ -229,7 +229,7 @@ def test_an_alert_says_which_deployment_is_in_trouble(tmp_path: Path) -> None:
         series = one.series({ELECTED: ("0+0", "0+0")})
         test = promtool_test(series, END, {"AjsyncNoLeader": [{**one.labels, "severity": "critical"}]}, told)
         (expected,) = test["alert_rule_test"][0]["exp_alerts"]
-        expected["exp_annotations"] = {**annotations, "summary": f"Nobody leads in {told}"}
+        expected["exp_annotations"] = {**annotations, "summary": f"No scheduler leads in {told}"}
         tests.append(test)
     done = run_promtool(tmp_path, tests, FILE.read_text())
     assert done.returncode == 0, done.stdout + done.stderr

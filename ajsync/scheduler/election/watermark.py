@@ -60,7 +60,7 @@ class Watermark:
 
     @property
     def unsettled(self) -> NamedFires:
-        """All fires that it names."""
+        """All fires that the watermark names."""
         return self.open | self.looked_for
 
 

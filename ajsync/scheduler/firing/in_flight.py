@@ -118,7 +118,7 @@ class InFlightFire:
         return Event.RETRY_LATE if late else Event.RETRY
 
     def event_frame(self) -> bytes:
-        """The message with the event that the task is new."""
+        """The message with the event that says that the task is new."""
         return _event_frame(self.prepared, self.prepared.event_body, self.lateness)
 
     def flag_frames(self, inbox: str, now: int, error: str) -> bytes:
