@@ -117,8 +117,8 @@ FIGURES = {
     "It steps down {:g} s after its last refresh": election.TTL_SECONDS - leadership.REFRESH_SECONDS,
     "leader of ajsync waits {:g} s more": election.GO_CAMPAIGN_SECONDS,
     "for `--takeover-after`, {:g} s by default": Settings("").takeover_after,
-    "by no more than `--grace`, {:g} s unless": Settings("").grace / NANOSECONDS,
-    "or than `--catchup-window`, {:g} h,": Settings("").catchup_window / NANOSECONDS / 3600,
+    "by no more than `--grace`, {:g} s by default": Settings("").grace / NANOSECONDS,
+    "if the schedule has none, {:g} h by default": Settings("").catchup_window / NANOSECONDS / 3600,
     "prepared up to {:g} s before": feed.AHEAD / NANOSECONDS,
 }
 

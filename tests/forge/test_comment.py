@@ -215,7 +215,7 @@ def test_an_api_that_is_not_there_is_tried_again(tmp_path: Path) -> None:
     ("changed", "told"),
     [
         ({"GITHUB_TOKEN": ""}, "GITHUB_TOKEN is not set"),
-        ({"GITHUB_ACTIONS": ""}, "no job of GitHub or GitLab"),
+        ({"GITHUB_ACTIONS": ""}, "not a job of GitHub or GitLab"),
         ({"GITHUB_ACTIONS": "", "GITLAB_CI": "true"}, "no merge request"),
         ({"GITHUB_ACTIONS": "", "GITLAB_CI": "true", "CI_MERGE_REQUEST_IID": "1"}, "GITLAB_TOKEN is not set"),
         *[
@@ -254,7 +254,7 @@ def test_an_event_of_no_pull_request_has_nothing_to_comment_on(tmp_path: Path, e
 
 @pytest.mark.parametrize("text", ["", "1 to create", "<!-- another plan -->", "<!-- ajsync plan a --><b>"])
 def test_a_file_that_is_no_plan_is_not_written(comment: Comment, request_: Request, text: str) -> None:
-    with pytest.raises(UsageError, match="no plan in Markdown"):
+    with pytest.raises(UsageError, match="not a plan in Markdown"):
         comment(text)
     assert request_.calls == []
 

@@ -194,7 +194,7 @@ async def test_only_schedules_of_the_owners_that_are_named_are_changed(
     [
         ({"reason": " "}, "must not be empty"),
         ({"reason": "x" * 1001}, "at most 1,000"),
-        ({"until": CREATED - 10**18}, "is past"),
+        ({"until": CREATED - 10**18}, "has passed"),
         ({"last": 2**63 - 1}, "year 2262"),
     ],
 )

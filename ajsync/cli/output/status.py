@@ -92,10 +92,11 @@ def summary(found: BucketStatus) -> str:
 def duty_told(duty: Duty) -> str:
     """Say who fires, and whether everything is fired."""
     age = duty.watermark_age
-    ago = "" if age is None else f"{span(age / NANOSECONDS)} ago"
-    besides = f", except {counted(duty.late_fires, 'fire')}" if duty.late_fires else ""
+    told = "" if age is None else f"everything that was due until {span(age / NANOSECONDS)} ago is settled"
+    if duty.late_fires:
+        told += f", except {counted(duty.late_fires, 'fire')}"
     if duty.leader is None:
-        since = f" Everything that was due until {ago} is settled{besides}." if ago else ""
+        since = f" {told.capitalize()}." if age is not None else ""
         return f"No scheduler leads, so nothing fires.{since} To do: ajsync scheduler"
     leader = visible(duty.leader)
     if duty.is_go:
@@ -103,8 +104,8 @@ def duty_told(duty: Duty) -> str:
     if age is None:
         return f"The scheduler {leader} leads, but has not said yet up to when everything is fired."
     if duty.is_behind:
-        return f"The scheduler {leader} leads, but is behind: everything that was due until {ago} is settled{besides}."
-    return f"The scheduler {leader} leads, and everything that was due until {ago} is settled{besides}."
+        return f"The scheduler {leader} leads, but is behind: {told}."
+    return f"The scheduler {leader} leads, and {told}."
 
 
 def tone(status: ScheduleStatus) -> Tone:

@@ -90,7 +90,7 @@ def test_the_documents_say_what_became_of_each(run: Run) -> None:
         (["pause", "EMAIL_A", "--queue", "EMAIL", "--reason", "x"], 64, "but not both"),
         (["pause", "EMAIL_A", "--reason", "x", "--for", "2h", "--until", "2100-01-01"], 64, "cannot be combined"),
         (["pause", "EMAIL_A", "--reason", "x", "--until", "soon"], 64, "write for example"),
-        (["pause", "EMAIL_A", "--reason", "x", "--until", "2020-01-01"], 3, "is past"),
+        (["pause", "EMAIL_A", "--reason", "x", "--until", "2020-01-01"], 3, "has passed"),
         (["pause", "EMAIL_A", "--reason", ""], 3, "must not be empty"),
         (["pause", "NOPE", "--reason", "x"], 1, "There is no schedule NOPE in the bucket"),
         (["pause", "THEIRS", "--reason", "x"], 5, "belongs to the owner others, not to team: to pause it"),

@@ -146,7 +146,7 @@ def test_in_a_folder_that_is_gone_a_command_goes_on_without_it_or_says_so(stage:
             assert ended.code == stage.expected[command].code, (command, ended)
         elif "--nosuch" not in command:
             assert ended.code == 64, (command, ended)
-            assert ended.errors.startswith(b"Error: The working directory does not exist any more"), ended.errors
+            assert ended.errors.startswith(b"Error: The working directory no longer exists"), ended.errors
 
 
 GONE = b"Error: The working directory no longer exists: change to one that does.\n"

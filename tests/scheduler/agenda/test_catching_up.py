@@ -254,7 +254,7 @@ def test_what_a_gap_comes_to_is_logged_once(caplog: pytest.LogCaptureFixture) ->
 async def test_a_year_is_made_good_beside_what_is_due_now_and_the_next_leader_goes_on_where_it_was(
     server: NatsServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("ajsync.scheduler.scheduler._SKEW_SECONDS", 0.2)
+    monkeypatch.setattr("ajsync.scheduler.server_clock._EVERY_SECONDS", 0.2)
     monkeypatch.setattr("ajsync.scheduler.term._DRAIN_SECONDS", 30.0)  # what it has begun may take long to finish here
     clock = HostClock()
     async with connect(context_for_server(server.url)) as connection, AsyncExitStack() as stack:
