@@ -40,3 +40,11 @@ def test_text_and_markdown_name_those_that_are_made() -> None:
     assert "\n+ queue EMAIL\n+ queue REPORTS  max_tries 3\n\n" in shown
     shown = RENDERERS["markdown"](PLAN, (), RenderOptions(NOW)).replace("\\", "")
     assert "Queues to make:\n\n- `EMAIL`\n- `REPORTS` max_tries 3\n" in shown
+
+
+def test_in_markdown_those_that_are_made_are_a_list_and_those_that_differ_a_warning() -> None:
+    shown = RENDERERS["markdown"](PLAN, (), RenderOptions(NOW)).replace("\\", "")
+    assert (
+        "\n\nQueues to make:\n\n- `EMAIL`\n- `REPORTS` max_tries 3\n"
+        f"\n> [!WARNING]\n> - {DIFFERENT} ajsync leaves it as it is; {REMEDY}\n\n"
+    ) in shown
