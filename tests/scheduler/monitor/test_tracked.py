@@ -61,3 +61,17 @@ def test_fires_are_looked_up_of_which_nothing_was_heard_or_if_asked_for_whose_wo
 def test_what_was_only_heard_of_is_looked_up() -> None:
     tracked = TrackedSchedule("A", "EMAIL", [work("complete")])
     assert tracked.is_uncertain(DUE, unfinished=False)
+
+
+@pytest.mark.parametrize(
+    ("success", "kept"),
+    [(6, (3, 4, 5, 7, 8, 9, 10, 11, 12)), (0, (1, 4, 5, 6, 7, 8, 9, 10, 11, 12)), (2, (3, *range(4, 13)))],
+)
+def test_of_many_fires_whose_work_is_open_the_last_and_the_first_since_the_last_success_are_kept_once(
+    success: int, kept: tuple[int, ...]
+) -> None:
+    fires = [work("complete" if number == success else "new", number) for number in range(13)]
+    tracked = TrackedSchedule("A", "EMAIL", fires)
+    dropped = tracked.fold()
+    assert [(each.due - DUE) // SECOND for each in tracked.fires] == [*kept]
+    assert {each.due for each in dropped} == {each.due for each in fires} - {each.due for each in tracked.fires}
