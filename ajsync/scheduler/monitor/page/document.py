@@ -25,6 +25,7 @@ _SAID = 3
 """How many troubles the head names."""
 _NAME, _SENTENCE = 60, 200
 """Characters of a name and of a sentence in the head, which must fit on the first screen of a phone."""
+_LOOKING = "What became of earlier tasks is still being looked up."
 _STYLE = files("ajsync.scheduler.monitor.page").joinpath("page.css").read_text("utf-8")
 _STYLE_DIGEST = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 CONTENT_SECURITY_POLICY = (
@@ -60,15 +61,15 @@ def health(view: View) -> Health:
         title = counted(count, "problem" if tone == "bad" else "warning")
         said = [f"<li>{_said(each)}</li>" for each in found[:_SAID]]
         more = f"<li>And {count - len(said):,} more.</li>" if count > len(said) else ""
-        return Health(tone, title, f"<ul>{''.join(said)}{more}</ul>", found, count)
+        looking = f"<p>{_LOOKING}</p>" if view.work is not None and not view.work.complete else ""
+        return Health(tone, title, f"<ul>{''.join(said)}{more}</ul>{looking}", found, count)
     status = view.status
     if status.role is RoleState.STARTING:
         return Health("calm", "Starting", "<p>The schedules are being read.</p>", (), 0)
     if view.work is None or status.leader_is_go:
         return Health("good", "Everything is fired", "<p>What became of the tasks is not followed.</p>", (), 0)
     if not view.work.complete:
-        sentence = "<p>Nothing is wrong so far. What became of earlier tasks is still being looked up.</p>"
-        return Health("calm", "Looking", sentence, (), 0)
+        return Health("calm", "Looking", f"<p>Nothing is wrong so far. {_LOOKING}</p>", (), 0)
     return Health("good", "All is well", "<p>Everything is fired, and no work fails or is overdue.</p>", (), 0)
 
 

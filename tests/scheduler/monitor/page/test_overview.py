@@ -210,6 +210,11 @@ def test_while_the_work_is_still_looked_up_or_not_followed_the_page_does_not_say
     assert view.work is not None
     assert shown(replace(view, work=replace(view.work, complete=False))).headings[0] == "Looking"
     assert shown(replace(view, work=None)).headings[0] == "Everything is fired"
+    bad = failing(view_of(scheduled("A")), A=failed())
+    assert bad.work is not None
+    assert "still being looked up" not in shown(bad).text
+    looking = shown(replace(bad, work=replace(bad.work, complete=False)))
+    assert (looking.headings[0], "still being looked up" in looking.text) == ("1 problem", True)
     starting = status(role=RoleState.STARTING, leader=None, ready=False, reason="the schedules are not loaded yet")
     assert shown(view_of(shown=starting)).headings[0] == "Starting"
 
