@@ -27,6 +27,9 @@ __all__ = ["FOREVER", "Agenda", "AgendaEntry", "Fire"]
 CAME_BACK_WITHIN = 60 * NANOSECONDS
 """An entry that is deleted and comes back within this time, with its old creation time, goes on where it was: beside a
 Go scheduler, an update is a delete and a create. An entry that comes back from a pause says so, and begins anew."""
+_NEWS_TAKES = 2 * NANOSECONDS
+"""A leader learns of a value some time after it was stored, so what it says of an instant right after that does not
+concern the fires that the value brings late."""
 _PAUSE_AFTER = 100
 """How many groups are searched between two pauses."""
 _GIVEN_AT_ONCE = 2000
@@ -134,7 +137,7 @@ class Agenda:
                 since = deleted_at
         entry = self._add(task, since)
         if since < self.position:
-            self._runs.add(entry, since, self.position)
+            self._runs.add(entry, since, self.position, stored_at=stored_at)
             first = entry.times.next(since) or FOREVER
             self._on_next((entry,), first)
             if first < self.position:  # of fires later than an update takes, the first is enough
@@ -210,16 +213,17 @@ class Agenda:
         """Take back fires that were given out and not fired. They will be given out again, whatever the position is."""
         self._runs.give_back(fires)
 
-    def skip(self, until: int, *, after: int = -1, but_after: int | None = None) -> None:
+    def skip(self, until: int, *, after: int = -1, but_after: int | None = None, stored_by: int = FOREVER) -> None:
         """Skip the fires that are due after `after` and at or before `until`.
 
-        Entries that ended after `but_after` are kept for `entries_until`.
+        Entries that ended after `but_after` are kept for `entries_until`, and fires that came late by a value that was
+        stored after `stored_by` are not skipped.
         """
         if but_after is not None:
             self.keep(self._runs.entries())
         kept_after = until if but_after is None else but_after
         self._kept = [entry for entry in self._kept if entry.until > kept_after]
-        self._runs.skip(after, until)
+        self._runs.skip(after, until, stored_by=stored_by)
         self.position = max(self.position, until)
         self._search_some()
         self._forget_deleted()
@@ -242,7 +246,7 @@ class Agenda:
         for entry in self._ended():
             self._keep_open(entry)
         self._open_after = open_after
-        self.skip(instant, but_after=open_after)
+        self.skip(instant, but_after=open_after, stored_by=instant - _NEWS_TAKES)
 
     def take_open(self) -> list[Fire]:
         """Give out the unsettled fires that `follow` took in, in order of instant and name.
@@ -291,7 +295,7 @@ class Agenda:
             if entry.since < until and since < stored_at:
                 self._end(task.name, max(since, entry.since))
                 entry = self._add(entry.task, min(until, stored_at))
-                self._runs.add(entry, entry.since, self.position)
+                self._runs.add(entry, entry.since, self.position, stored_at=stored_at)
 
     def _end(self, name: str, at: int) -> AgendaEntry | None:
         """End the entry of a name. Earlier fires of it that are not given out yet stay."""

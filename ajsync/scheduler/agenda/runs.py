@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
-from ajsync.scheduler.agenda.sources import EFFORT, AgendaEntry, Fire, Stretch
+from ajsync.scheduler.agenda.sources import EFFORT, FOREVER, AgendaEntry, Fire, Stretch
 
 
 class AgendaRuns:
@@ -28,10 +29,13 @@ class AgendaRuns:
         """The replaced or deleted entries that still have something to fire by `until`."""
         return (run.entry for due, _, run in self._heap if due <= until and run.entry.ended)
 
-    def add(self, entry: AgendaEntry, after: int, until: int) -> None:
-        """Add the fires of an entry after one instant, up to and including another."""
+    def add(self, entry: AgendaEntry, after: int, until: int, *, stored_at: int = 0) -> None:
+        """Add the fires of an entry after one instant, up to and including another.
+
+        `stored_at` is when the value was stored by which they came late; 0 if they did not.
+        """
         if after < until:
-            heapq.heappush(self._heap, (after + 1, next(self._serial), Stretch(entry, until)))
+            heapq.heappush(self._heap, (after + 1, next(self._serial), Stretch(entry, until, stored_at=stored_at)))
 
     def give_back(self, fires: Iterable[Fire]) -> None:
         """Add single fires."""
@@ -72,14 +76,15 @@ class AgendaRuns:
                     yield Fire(due, run.entry)
                     due = run.next(due)
 
-    def skip(self, after: int, until: int) -> None:
-        """Drop what is due after one instant, up to and including another."""
+    def skip(self, after: int, until: int, *, stored_by: int = FOREVER) -> None:
+        """Drop what is due after one instant, up to and including another, but for news stored after `stored_by`."""
         runs, self._heap = self._heap, []
         for first, serial, run in runs:
-            if first <= after and run.until <= after:
+            if run.stored_at > stored_by or (first <= after and run.until <= after):
                 self._heap.append((first, serial, run))
-            elif first <= after and not run.single:
-                self._heap.append((first, next(self._serial), Stretch(run.entry, after)))
+                continue
+            if first <= after and not run.single:
+                self._heap.append((first, next(self._serial), replace(run, until=after)))
             if run.until > until:
                 self._heap.append((max(first, until + 1), serial, run))
         heapq.heapify(self._heap)
@@ -105,8 +110,8 @@ class AgendaRuns:
             if first <= fire.due <= run.until:
                 self._heap.remove(item)
                 heapq.heapify(self._heap)
-                self.add(run.entry, first - 1, fire.due - 1)
-                self.add(run.entry, fire.due, run.until)
+                self.add(run.entry, first - 1, fire.due - 1, stored_at=run.stored_at)
+                self.add(run.entry, fire.due, run.until, stored_at=run.stored_at)
 
     def _find_next(self, beyond: int) -> int:
         """Move the first run to its next instant, or drop it if there is none; returns how far it was moved."""

@@ -99,6 +99,8 @@ class Stretch:
     """Its last instant."""
     single: bool = False
     """Whether it has only the fire at its last instant."""
+    stored_at: int = 0
+    """When the value was stored by which its fires came late; 0 if they did not."""
 
     @property
     def effort(self) -> int:
