@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from ajsync.asyncjobs.due import Times, times_of
+from ajsync.asyncjobs.due import Times, times_of, timing
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.errors import ScheduleError
 from ajsync.timestamp import NANOSECONDS, to_datetime, to_nanoseconds
@@ -29,12 +29,17 @@ class Grouped:
 def grouped(tasks: Iterable[ScheduledTask]) -> Grouped:
     """Group the schedules that are due together."""
     groups: dict[Times, list[ScheduledTask]] = defaultdict(list)
+    by_timing: dict[Hashable, list[ScheduledTask]] = {}
     invalid: dict[str, str] = {}
     for task in tasks:
-        try:
-            groups[times_of(task)].append(task)
-        except ScheduleError as error:
-            invalid[task.name] = str(error)
+        alike = by_timing.get(known := timing(task))
+        if alike is None:
+            try:
+                alike = by_timing[known] = groups[times_of(task)]
+            except ScheduleError as error:
+                invalid[task.name] = str(error)
+                continue
+        alike.append(task)
     return Grouped(groups, invalid)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from ajsync.asyncjobs.minutes import MINUTE, fires_by_minute, grouped
 from ajsync.asyncjobs.model import LiveSchedule, ScheduledTask
 from ajsync.reconcile.plan import Change
+from ajsync.schedule.grammar import EVERY
 
 SPAN = 24 * 60 * MINUTE
 """How many nanoseconds an impact looks ahead."""
@@ -72,7 +73,7 @@ def impact(changes: Iterable[Change], entries: Mapping[str, LiveSchedule], now: 
         if change.before is not None:
             gone.append(change.before)
         if change.after is not None:
-            come.append(change.after if change.after.created_at else replace(change.after, created_at=now))
+            come.append(_once_stored(change.after, now))
     less, more = _by_queue(gone, start), _by_queue(come, start)
     touched = {queue for queue in less.keys() | more.keys() if less.get(queue) != more.get(queue)}
     if not touched:  # a plan that moves no fire takes no time
@@ -89,6 +90,11 @@ def impact(changes: Iterable[Change], entries: Mapping[str, LiveSchedule], now: 
     peak = _peak([others, *before.values()])
     found = Impact(start, queues, peak, _peak([others, *after.values()], peak))
     return found if found.queues or found.before != found.after else None
+
+
+def _once_stored(task: ScheduledTask, now: int) -> ScheduledTask:
+    """The task with the time of its creation, if that counts and is not known yet."""
+    return replace(task, created_at=now) if EVERY in task.schedule and not task.created_at else task
 
 
 def _by_queue(tasks: Iterable[ScheduledTask], start: int) -> dict[str, Counter[int]]:

@@ -22,7 +22,8 @@ _NAMED = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
-_EVERY = "@every "
+EVERY = "@every "
+"""How a schedule with an interval begins, behind its prefix."""
 _LONGEST = 1_000
 """The most characters: twice what it takes to list every value of every field. Anyone who may write to the bucket could
 store longer schedules, which would take seconds to read and stay in memory."""
@@ -93,8 +94,8 @@ def _read(text: str, zone: str) -> Timetable:
     name = zone if prefix in ("", "Local") else prefix
     zone_info = load_zone(name)
     name = name or "UTC"
-    if rest.startswith(_EVERY):
-        return Timetable(text, name, _interval(rest.removeprefix(_EVERY)), zone_info)
+    if rest.startswith(EVERY):
+        return Timetable(text, name, _interval(rest.removeprefix(EVERY)), zone_info)
     if rest.startswith("@"):
         fields = _NAMED.get(rest)
         if fields is None:
@@ -102,7 +103,7 @@ def _read(text: str, zone: str) -> Timetable:
         rest = fields
     elif _lacks_at(rest):
         if f"@{rest}" not in _NAMED:
-            _interval(f"@{rest}".removeprefix(_EVERY))
+            _interval(f"@{rest}".removeprefix(EVERY))
         raise ScheduleError(f"{quote(rest)} has no @")
     return Timetable(text, name, 0, zone_info, WallTimes(parse_fields(rest)))
 
@@ -115,7 +116,7 @@ def _interval(duration: str) -> int:
 
 def _lacks_at(text: str) -> bool:
     """Whether it is `daily`, `every 10m` or the like."""
-    return f"@{text}" in _NAMED or f"@{text}".startswith(_EVERY)
+    return f"@{text}" in _NAMED or f"@{text}".startswith(EVERY)
 
 
 def spell_out(text: str) -> str:
@@ -140,7 +141,7 @@ def stored_schedule(text: str, zone: str = "", *, of_every: bool = False) -> str
     """
     spelled = spell_out(text)
     load_zone(zone)
-    if zone and (of_every or not spelled.startswith(_EVERY)):
+    if zone and (of_every or not spelled.startswith(EVERY)):
         if spelled.startswith(ZONE_PREFIXES):
             both = f"{quote(spelled)} already names a zone, and so does {quote(zone)}"
             raise ScheduleError(f"time zone: {both}; keep one of them")

@@ -73,6 +73,8 @@ def report_plan(
     reports: Sequence[Report], proposal: Proposal, configuration: Configuration, *, detail: Detail, zone: tzinfo
 ) -> None:
     """Write a plan to the files that were asked for. Raises WriteError."""
+    if not reports:
+        return  # the options hold the impact, which looks at every schedule
     options = _for_file(_options(proposal, configuration, detail, zone))
     for report in reports:
         write_report(report.path, RENDERERS[report.style](proposal.plan, proposal.refusals, options))
@@ -106,6 +108,8 @@ def report_result(
     zone: tzinfo,
 ) -> None:
     """Write what became of an apply to the files that were asked for; raises as `report_plan` does."""
+    if not reports:
+        return
     plan, refusals = proposal.plan, proposal.refusals
     options = _for_file(_options(proposal, configuration, detail, zone))
     for report in reports:
