@@ -201,8 +201,11 @@ class Plan:
 
 def with_verbs(changes: Sequence[Change]) -> Iterator[tuple[str, Change]]:
     """Changes as people see them, with their verbs: a rename is one change, under the new name."""
-    created = {change.name for change in changes if isinstance(change, Create) and change.renamed_from}
     deleted = {change.name for change in changes if isinstance(change, Delete) and change.renamed_to}
+    if not deleted:  # as in most plans, and then nothing is renamed
+        yield from ((change.verb, change) for change in changes)
+        return
+    created = {change.name for change in changes if isinstance(change, Create) and change.renamed_from}
     for change in changes:
         if isinstance(change, Create) and change.renamed_from in deleted:
             yield "rename", change
