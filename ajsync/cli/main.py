@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
 import gc
 import os
@@ -63,6 +64,7 @@ def main() -> NoReturn:
     """Run the command line, and end the process with its exit code."""
     # A command ends before garbage in cycles matters, and looking for it among 100,000 schedules takes seconds.
     gc.disable()
+    atexit.register(gc.freeze)  # or else Python looks for it all the same as it ends
     from ajsync.cli.output.build_machine import guard_output
     from ajsync.cli.output.streams import GONE, give_up_output, prepare_streams, working_folder_is_gone
 
