@@ -50,13 +50,15 @@ class _Guard:
             text = _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
         # The part of the line that is already written holds no command, so only the new part changes.
         whole = self._line + text
-        # Line by line, because a command does not span lines, and few lines of a long plan can hold one.
-        lines = whole.split("\n")
-        for number, line in enumerate(lines):
-            if "::" in line or "##" in line or (not line.isascii() and ("\r" in line or _LEAD.match(line))):
-                lines[number] = _COMMANDS.sub(self._harmless, line)
-        written = "\n".join(lines)[len(self._line) :]
-        self._line = _beginning(lines[-1].rpartition("\r")[2])
+        if not whole.isascii() or "::" in whole or "##" in whole:
+            # Line by line, because a command does not span lines, and few lines of a long plan can hold one.
+            lines = whole.split("\n")
+            for number, line in enumerate(lines):
+                if "::" in line or "##" in line or (not line.isascii() and ("\r" in line or _LEAD.match(line))):
+                    lines[number] = _COMMANDS.sub(self._harmless, line)
+            whole = "\n".join(lines)
+        written = whole[len(self._line) :]
+        self._line = _beginning(whole[whole.rfind("\n") + 1 :].rpartition("\r")[2])
         return written
 
     def _harmless(self, found: re.Match[str]) -> str:
