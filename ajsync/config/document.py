@@ -135,8 +135,6 @@ class _Builder:
     def _mapping(self, node: Node) -> dict[str, Any]:
         result: dict[str, Any] = {}
         members: _Members = {}
-        merged: dict[str, Any] = {}
-        inherited: _Members = {}
         merge: Node | None = None
         size = 0
         for key_node, value_node in node.value:
@@ -157,8 +155,10 @@ class _Builder:
                 members[key] = key_node, value_node
                 result[key] = self.value(value_node)
         self._count(node, len(node.value), size)
-        self.members[id(node)] = inherited | members
-        return merged | result
+        if merge is not None:
+            members, result = inherited | members, merged | result
+        self.members[id(node)] = members
+        return result
 
     def _sequence(self, node: Node) -> list[Any]:
         self._count(node, len(node.value), sum(len(item.value) for item in node.value))

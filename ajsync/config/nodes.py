@@ -58,9 +58,10 @@ class _Rules:
         return COLLECTION
 
     def descend_resolver(self, parent: Node, index: Node) -> None:
-        self._parents.append(parent)
+        parents = self._parents
+        parents.append(parent)
         self._nodes += 1
-        if len(self._parents) > MAX_DEPTH:
+        if len(parents) > MAX_DEPTH:
             raise _Refused(parent, *_TOO_DEEP)
         if self._nodes > MAX_NODES:
             raise _Refused(parent, TOO_MANY_NODES, "use several files")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ajsync.asyncjobs.model import Managed, ScheduledTask, member_name, sorted_labels
+from ajsync.asyncjobs.model import DEFAULT_MAX_TRIES, Managed, ScheduledTask, member_name, sorted_labels
 from ajsync.asyncjobs.names import DEFAULT_QUEUE
 from ajsync.asyncjobs.size import MAX_PAYLOAD, too_large
 from ajsync.config.calendars import excepted_days, no_season, unknown_problems
@@ -99,9 +99,10 @@ class SchedulesReader:
                 name, misnamed = self._name(key, file, file.variables)
                 found = Problems()
                 entry = self._entry(key, name, schedules[key], file, found)
-                entries += [] if misnamed else [entry]
-                problems += misnamed
-                problems += found
+                if not misnamed:
+                    entries.append(entry)
+                if misnamed or found:
+                    problems += [*misnamed, *found]
         return entries
 
     def _repeated(
@@ -188,7 +189,8 @@ class SchedulesReader:
             queue=members.get("queue", DEFAULT_QUEUE),
             task_type=members.get("task_type", ""),
             payload=payload,
-            **{name: members[name] for name in ("deadline", "max_tries") if name in members},
+            deadline=members.get("deadline", 0),
+            max_tries=members.get("max_tries", DEFAULT_MAX_TRIES),
             managed=Managed(self._project.owner, file.source, own.get("description", ""), **settings),
         )
         if self._project.queues_given and task.queue is not None and task.queue not in self._project.queues:
@@ -263,7 +265,7 @@ class _File:
     """The versions of the files that were read for it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Draft:
     """One schedule while its task is made."""
 

@@ -116,12 +116,8 @@ class Shape:
 
     def fits(self, mapping: Mapping[str, Any]) -> bool:
         """Whether the mapping has all required members and none that are not allowed."""
-        names = mapping.keys()
-        return (
-            names <= self.members.keys()
-            and names >= self.required
-            and not any(names >= together for together in self.exclusive)
-        )
+        names = frozenset(mapping)
+        return self.required <= names <= self.members.keys() and not any(map(names.issuperset, self.exclusive))
 
 
 def shape(schema: Mapping[str, Any]) -> Shape:

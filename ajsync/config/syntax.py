@@ -134,7 +134,7 @@ def _line(text: str, number: int) -> str:
 def conflict_problem(text: str, file: str) -> Problem | None:
     """The first merge conflict in a text, which may still be valid YAML: in brackets the markers are part of a
     value."""
-    begin = _CONFLICT_BEGINS.search(text)
+    begin = _CONFLICT_BEGINS.search(text) if "<<<<<<<" in text else None  # it is slow where there are many lines
     return _conflict(text, begin, file) if begin and _CONFLICT_ENDS.search(text, begin.end()) else None
 
 
