@@ -96,8 +96,12 @@ def next_rows(change: Change, fires: FireTimes) -> list[PlanRow]:
     ):
         return []
     found = fires.of(after)
-    tone: Tone = "amiss" if found.amiss else "note"
-    return [PlanRow("" if number else "next", line, tone=tone) for number, line in enumerate(found.lines)]
+    return [*_fire_rows(found.lines, "amiss" if found.amiss else "note")]
+
+
+@lru_cache(maxsize=4096)  # many schedules are due together
+def _fire_rows(lines: Sequence[str], tone: Tone) -> tuple[PlanRow, ...]:
+    return tuple(PlanRow("" if number else "next", line, tone=tone) for number, line in enumerate(lines))
 
 
 def payload_differs(change: Change) -> bool:

@@ -129,20 +129,22 @@ def _most_shown(verb: str) -> int:
 
 def _change(
     verb: str, change: Change, fires: FireTimes, options: RenderOptions, paint: Paint, prose: _Prose
-) -> Iterator[str]:
+) -> list[str]:
     where = change_place(change, options)
     heading = f"{paint(verb, _SYMBOLS[verb])} {paint('strong', visible(change.name))}"
     heading = f"{heading}  {paint('update', 'paused')}" if change.paused else heading
-    yield f"{heading}  {paint('faint', where)}" if where else heading
+    lines = [f"{heading}  {paint('faint', where)}" if where else heading]
     rows = change_rows(change, show_payload=options.show_payload)
-    width = min(max((cells(row.before) for row in rows if row.before is not None), default=0), _WIDEST)
+    replaced = [row.before for row in rows if row.before is not None]
+    width = min(max(map(cells, replaced), default=0), _WIDEST)
     whole = options.width is None and not options.colour  # a plan in a pipe may be very long
     for row in (*rows, *next_rows(change, fires)):
         if whole and row.before is None and row.tone in _SENTENCES:
-            yield _label(row.label, LABEL) + row.text
+            lines.append(_label(row.label, LABEL) + row.text)
         else:
-            yield from _row(row, width, paint, prose)
-    yield ""
+            lines += _row(row, width, paint, prose)
+    lines.append("")
+    return lines
 
 
 def _row(row: PlanRow, width: int, paint: Paint, prose: _Prose, label_width: int = LABEL) -> list[str]:
