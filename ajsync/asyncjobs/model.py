@@ -180,18 +180,20 @@ class Live:
     """Names whose key holds a delete marker, with the marker's revision, which a new write of the key must expect."""
 
 
-def encode_scheduled_task(task: ScheduledTask, *, stamp: bool = False) -> bytes:
+def encode_scheduled_task(task: ScheduledTask, *, stamp: bool = False, created_at: int | None = None) -> bytes:
     """The bytes that Go's `json.Marshal` gives for the same fields, followed by the `ajsync` object.
 
     With `stamp` that object gets a digest of what is applied. A task that comes from the bucket keeps the digest that
-    it has, so that drift is still seen.
+    it has, so that drift is still seen. `created_at` (nanoseconds since 1970) is stored instead of the time that the
+    task has.
     """
     head, members = _head(task), _managed_members(task.managed)
     if stamp and members and "applied" not in members:
         members["applied"] = f'"{_digest(head, members)}"'
     managed = f',"ajsync":{{{_joined(members)}}}' if members else ""
     pauses = f',"{PAUSES_MEMBER}":{json.dumps(pauses_value(task.pauses))}' if task.pauses else ""
-    return f'{head}"created_at":"{format_timestamp(task.created_at)}"{managed}{pauses}}}'.encode()
+    created = format_timestamp(task.created_at if created_at is None else created_at)
+    return f'{head}"created_at":"{created}"{managed}{pauses}}}'.encode()
 
 
 def has_drifted(task: ScheduledTask) -> bool:

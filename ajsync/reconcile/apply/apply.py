@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
-from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.pausing import Settled, change_paused, create_paused, drop_leftovers
 from ajsync.asyncjobs.queue_store import make_queue
 from ajsync.asyncjobs.watchers import foreign_watchers, wait_until_delivered
@@ -91,9 +90,7 @@ class _Application:
         newest = max(change.revision for change in changes)
         if newest:  # they replace a delete marker, which foreign watchers must have seen first
             await wait_until_delivered(self.bucket.connection, newest, WATCHER_SECONDS)
-        # A renamed schedule keeps its creation time, from which its intervals count.
-        tasks = [each.after if each.renamed_from else replace(each.after, created_at=self.now) for each in changes]
-        await self._write(changes, tasks)
+        await self._write(changes)
 
     async def _create_paused(self, changes: Sequence[Create]) -> None:
         schedules = {each.name: (each.after, each.pause) for each in changes if each.pause is not None}
@@ -105,7 +102,7 @@ class _Application:
         if not changes:
             return
         if not await foreign_watchers(self.bucket.connection):
-            await self._write(changes, [change.after for change in changes])
+            await self._write(changes)
             return
         async for change, written in recreate(self.bucket, self.plan.owner, changes, self.on_done, self.stop):
             self._record(change, written)
@@ -113,7 +110,7 @@ class _Application:
     async def delete(self, changes: list[Delete]) -> None:
         await self._change_paused([change for change in changes if change.paused])
         changes = [change for change in changes if not change.paused]
-        written = await self._write(changes, [None] * len(changes))
+        written = await self._write(changes)
         if not written:
             return
         for name, settled in (await drop_leftovers(self.bucket, written)).items():
@@ -132,15 +129,19 @@ class _Application:
             if error is None and self.on_done is not None:
                 self.on_done()
 
-    async def _write(self, changes: Sequence[Change], tasks: Sequence[ScheduledTask | None]) -> dict[str, int]:
-        """Write schedules to their keys, and return the revisions of those that are written, by name."""
-        writes = [KeyWrite(each.name, each.revision, task) for each, task in zip(changes, tasks, strict=True)]
+    async def _write(self, changes: Sequence[Change]) -> dict[str, int]:
+        """Carry out changes at their keys, and return the revisions of those that are written, by name."""
+        writes = [KeyWrite(each.name, each.revision, each.after, self._created_at(each)) for each in changes]
         revisions: dict[str, int] = {}
         for change, written in zip(changes, await write_keys(self.bucket, writes, self.on_done), strict=True):
             self._record(change, written)
             if written.error is None:
                 revisions[change.name] = written.revision
         return revisions
+
+    def _created_at(self, change: Change) -> int | None:
+        """The time of the creation of a new schedule; None for one that has it, from which its intervals count."""
+        return self.now if isinstance(change, Create) and not change.renamed_from else None
 
     def _record(self, change: Change, written: Written) -> None:
         status: ChangeStatus = "done" if written.error is None else "failed" if written.attempted else "not attempted"

@@ -27,6 +27,8 @@ class KeyWrite:
     name: str
     revision: int
     task: ScheduledTask | None
+    created_at: int | None = None
+    """Stored instead of the time of creation that the task has, in nanoseconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ async def write_keys(
 
 
 def _message(bucket: ConfigurationBucket, write: KeyWrite) -> Write:
-    data = None if write.task is None else encode_scheduled_task(write.task, stamp=True)
+    data = None if write.task is None else encode_scheduled_task(write.task, stamp=True, created_at=write.created_at)
     return compare_and_set(bucket, schedule_key(write.name), write.revision, data)
 
 
