@@ -131,6 +131,7 @@ def main() -> None:
     options = parser.parse_args()
     if unknown := [name for name in options.names if name not in PARTS]:
         parser.error(f"no part is named {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a user's ajsync is compiled, and so are the floors' packages
     gc.disable()  # as the commands do; the scheduler runs in a process of its own
     failed = []
     for name in [] if options.page else options.names or [each for each in PARTS if each not in _ONLY_BY_NAME]:

@@ -5,6 +5,7 @@ The tests run over the fields of the classes that hold a schedule, so a new fiel
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields, replace
 from datetime import UTC
 from pathlib import Path
@@ -22,6 +23,7 @@ from ajsync.asyncjobs.model import (
 )
 from ajsync.cli.output.schedules import schedule_lines
 from ajsync.config.export import export_yaml
+from ajsync.config.order import SCHEDULE_MEMBERS
 from ajsync.config.schema import SCHEDULES_SCHEMA, read_schema
 from ajsync.reconcile.fields import FIELDS, OWNER, changed_fields
 from tests.config.projects import load, problems_of_one
@@ -124,3 +126,12 @@ def test_the_pages_name_what_go_does_not_know() -> None:
     for page in (README, DOCS / "file-format.md"):
         told = page.read_text().partition(first)[2].partition(last)[0]
         assert words(told) == members - {"owner", "source", "description", "applied"}, page
+
+
+def test_the_page_has_the_order_that_fmt_gives_to_members() -> None:
+    page = DOCS.joinpath("file-format.md").read_text()
+    found = re.search(r"`defaults` get this order: (.*?)\. Those of", page, re.DOTALL)
+    assert found
+    named = re.findall(r"`([a-z_]+)`", found[1])
+    assert named == [name for name in SCHEDULE_MEMBERS if not name.startswith("payload")]
+    assert SCHEDULE_MEMBERS[len(named) :] == ("payload", "payload_file", "payload_base64")

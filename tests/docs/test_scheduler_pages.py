@@ -21,6 +21,7 @@ from ajsync.asyncjobs.streams import stream_configuration
 from ajsync.scheduler import feed
 from ajsync.scheduler.election import leadership
 from ajsync.scheduler.election.role import RoleState
+from ajsync.scheduler.monitor.metrics import MISSED_REASONS
 from ajsync.scheduler.monitor.status import FireState
 from ajsync.scheduler.settings import Settings
 from ajsync.timestamp import NANOSECONDS
@@ -109,6 +110,12 @@ def test_the_page_knows_each_member_role_and_state() -> None:
     assert set(re.findall(r"`([a-z-]+)`", table["role"])) == {*RoleState}
     (states,) = (told for name, told in table.items() if name.startswith("state"))
     assert set(re.findall(r"`([a-z_]+)`", states)) == {*get_args(FireState)}
+
+
+def test_the_page_explains_each_reason_of_a_missed_fire() -> None:
+    found = re.search(r"- \*\*Missed\*\*, by reason: (.*?)\n- ", MONITORING.read_text(), re.DOTALL)
+    assert found
+    assert set(re.findall(r"`([a-z]+)`,", found[1])) == {*MISSED_REASONS}
 
 
 FIGURES = {
