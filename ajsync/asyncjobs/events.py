@@ -22,7 +22,7 @@ _USUAL = re.compile(
     rb'\{"event_id":"\w*","type":"%b","timestamp":"[\w:.+-]*","task_id":"(\w*)","state":"(\w*)","tries":(0|[1-9]\d{0,8}),'
     rb'"queue":"([\w-]*)","task_type":"([\w:./-]*)","task_age":(0|[1-9]\d{0,17})\}' % re.escape(_TASK_STATE.encode())
 )
-"""An event of a task that has not failed, as Go and ajsync write it: to read it as JSON takes six times as long."""
+"""The event of a task that has not failed, as Go and ajsync write it. Reading it as JSON takes six times as long."""
 _STATES = {state.encode(): state for state in STATES}
 _LEADER_ELECTED = "io.choria.asyncjobs.v1.leader_elected"
 
@@ -45,7 +45,7 @@ class TaskStateEvent(NamedTuple):
     """Nanoseconds since the task was created, by the clock of the program that wrote the event."""
 
     def outcome(self, due: int, now: int) -> WorkOutcome:
-        """What it says of the fire that was due at `due`; it is heard at `now`. Both in nanoseconds since 1970."""
+        """What the event, heard at `now`, says of the fire that was due at `due`; both in nanoseconds since 1970."""
         at = max(min(due + self.age, now), due)  # the task of a fire was created when it was due
         lateness = at - due if self.state == NEW and self.tries == 0 else None
         return WorkOutcome(due, self.task_id, cut(self.state), at, max(self.tries, 0), cut(self.last_error), lateness)
@@ -71,10 +71,11 @@ def decode_task_state(data: bytes) -> TaskStateEvent:
 
 
 def heard_outcome(data: bytes, task_id: str, due: int, now: int) -> WorkOutcome | None:
-    """What an event says of the fire that was due at `due`, and made this task; it is heard at `now`.
+    """What an event that is heard at `now` says of the fire that was due at `due` and made this task.
 
-    Both in nanoseconds since 1970. None if it is about another task. Raises StoredValueError if it is no such event.
-    It is for those who hear thousands a second.
+    Both instants are in nanoseconds since 1970. None if the event is about another task. Raises StoredValueError if it
+    is no event of a task.
+    It is fast enough for thousands of events a second.
     """
     usual = _USUAL.fullmatch(data)
     if usual is None or (state := _STATES.get(usual[2])) is None:

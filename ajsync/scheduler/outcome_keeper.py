@@ -1,8 +1,8 @@
 """Keeps the outcomes of schedules while a scheduler runs, whether it leads or not.
 
-It hears the events of tasks and of the fires of its own term, and looks up by the computed ids of tasks what it did not
-hear: at the start, after the connection was lost, and whenever nothing was heard of a fire. Nothing here is urgent, so
-it is done in small parts that wait while many fires are under way.
+It hears the events of tasks and learns of the fires of its own term. What it did not hear it looks up by the computed
+ids of tasks: at the start, after the connection was lost, and whenever nothing was heard of a fire. None of this is
+urgent, so it works in small parts and waits while many fires are under way.
 """
 
 from __future__ import annotations
@@ -38,39 +38,39 @@ log = logging.getLogger(__name__)
 
 _END = object()
 _NEW_EVENT = b'"state":"new","tries":0,'
-"""What is in the event of a new task, as Go and ajsync write it."""
+"""A part of the event of a new task, as Go and ajsync write it."""
 _TICK_SECONDS = 0.1
 _SLICE = 200
-"""Of what is heard so much is taken in at a time: a millisecond or two."""
+"""How many events or fires are taken in at a time, in a millisecond or two."""
 _BUSY = 100
-"""While more fires are being written, all this waits, though not for long, so that nothing piles up."""
+"""While more fires than this are being written, everything here waits, but not for long, so that nothing piles up."""
 _BUSY_TICK_SECONDS = 0.025
 _LONGEST_WAIT_SECONDS = 0.05
 _LONGEST_REST_SECONDS = 2.0
 _SCANNED_AT_ONCE = 1000
-"""Schedules that are gone through at a time."""
+"""How many schedules are checked at a time."""
 _MOST_HEARD = 20_000
-"""Events that wait to be taken in. Of the tasks of more, the last fires are looked up."""
+"""How many events may wait to be taken in. If there are more, the last fires are looked up."""
 _LONGEST_EVENT = 64 * 1024
-"""Bytes of an event that is read. To read a megabyte takes some milliseconds."""
+"""The most bytes of an event that is read. To read a megabyte takes some milliseconds."""
 _AGAIN_SECONDS = 10.0
 _LOOK_SECONDS = 5.0
-"""How often to see what is to be looked up."""
+"""How often to check what has to be looked up."""
 _MOST_SCANNED_A_SECOND = 2000
-"""Schedules that are gone through: with more than ten thousand, that is done less often."""
+"""How many schedules are checked a second: more than ten thousand are checked less often."""
 _REST = 10
-"""How many times as long as the look-ups took nothing is looked up afterwards."""
+"""How long to rest after look-ups, as a multiple of the time that they took."""
 _PAUSE_SECONDS = 0.05
-"""The pause after some looks: a thousand a second leave enough time for what falls due."""
+"""The pause after some look-ups: a thousand a second leave enough time for fires."""
 _IDLE_PAUSE_SECONDS = 0.005
-"""The same while no fire is under way, nor will be within seconds: even then the loop has to get to other work."""
+"""The pause while no fire is under way or due within seconds: even then the loop has other work to do."""
 _SCHEDULES_AT_ONCE = 100
 _DUTY_SECONDS = 5.0
-"""How long what is known of who leads serves for further look-ups."""
+"""For how long the knowledge of who leads serves further look-ups."""
 _UNHEARD = 10 * NANOSECONDS
-"""So long after its instant a fire is looked up of which nothing was heard."""
+"""How long after its instant a fire is looked up if nothing was heard of it, in nanoseconds."""
 _UNFINISHED_SECONDS = 300.0
-"""How often tasks are looked up that have not ended, in case their end went unheard."""
+"""How often unfinished tasks are looked up, in case their end went unheard."""
 
 
 class OutcomeKeeper:
@@ -89,12 +89,10 @@ class OutcomeKeeper:
         clock: Callable[[], int],
         per_schedule: bool = False,
     ) -> None:
-        """`name` is what servers show of the connection for the events of tasks.
+        """`name` is the name that servers show for the connection that hears the events of tasks.
 
-        `writing` says how many fires are being written, and `idle` whether none is under way, nor will be within
-        seconds. `clock` gives nanoseconds since 1970.
-
-        With `per_schedule` there are metrics of each schedule.
+        `writing` says how many fires are being written. `idle` says whether no fire is under way or due within seconds.
+        `clock` gives nanoseconds since 1970. With `per_schedule` each schedule has metrics of its own.
         """
         self._outcomes = outcomes
         self._connection = connection
@@ -107,40 +105,40 @@ class OutcomeKeeper:
         self._events = TaskEvents(connection.context, name, self._hear, self._lost)
         self._heard: deque[tuple[str, bytes]] = deque()
         self._news: deque[Iterator[None]] = deque()
-        """What we know ourselves, in the order in which it came; each takes in a little at every step."""
+        """News of our own fires, in the order in which it came; each iterator takes in one fire at a step."""
         self._counted = Counter[tuple[str, str]]()
-        """Tasks that have come into a state, by queue and state, which the metrics do not know of yet."""
+        """How many tasks have entered a state, by queue and state, since the metrics were told last."""
         self._entries: dict[str, AgendaEntry] = {}
-        """The entry of each tracked schedule, whose fires are those that are tracked."""
+        """The entry to which the tracked fires of each schedule belong."""
         self._look = asyncio.Event()
         self._has_lost = False
         """Whether events may have gone unheard since the last look-ups."""
 
     def foretell(self, entries: Iterable[AgendaEntry], due: int) -> None:
-        """Entries are due next at an instant."""
+        """Take in that entries are due next at an instant."""
         self._news.append(self._expect(entries, due))
 
     def settled(self, fires: list[InFlightFire]) -> None:
-        """Fires of our own have ended."""
+        """Take in that fires of our own have ended."""
         self._news.append(self._take_settled(fires))
 
     def missed(self, fires: list[Fire], state: str, detail: str) -> None:
-        """Fires of our own make no task; `state` is what the work behind them is called then."""
+        """Take in that fires of our own make no task; `state` is what the work behind them is called then."""
         self._news.append(self._take_missed(fires, state, detail))
 
     def look_soon(self) -> None:
-        """Look for what was not heard of, because the leadership has moved."""
+        """Look up soon what was not heard of, because the leadership has moved."""
         self._look.set()
 
     async def run(self, bucket: ConfigurationBucket, loaded: asyncio.Event) -> None:
         """Keep the outcomes until cancelled; `loaded` is set once the agenda knows the schedules.
 
-        A mistake of ours is logged, and begun anew after it: no fire must come to grief because of it.
+        An unexpected error is logged, and the work begins anew after a pause, so that no fire suffers from it.
         """
         while True:
             try:
                 await self._run(bucket, loaded)
-            except Exception:  # whatever it is, it concerns no fire
+            except Exception:  # whatever it is, it must not stop the fires
                 log.exception("What becomes of tasks is not followed for %.0f s", _AGAIN_SECONDS)
                 await asyncio.sleep(_AGAIN_SECONDS)
                 self._lost()
@@ -150,14 +148,14 @@ class OutcomeKeeper:
             group.create_task(self._events.run())
             group.create_task(self._take_in())
             await loaded.wait()
-            await self._events.ready.wait()  # or what happens between the looks and the events would be lost
+            await self._events.ready.wait()  # else what happens between the look-ups and the first event would be lost
             group.create_task(self._look_up_again_and_again(bucket))
             group.create_task(self._judge_again_and_again())
             if self._per_schedule:
                 group.create_task(show_each(self._metrics, self._outcomes, self._agenda, self._clock))
 
     def _hear(self, task_id: str, data: bytes) -> None:
-        """Keep an event for later if its task is tracked; all others cost next to nothing."""
+        """Keep an event for later if its task is tracked; any other event costs next to nothing."""
         if task_id not in self._outcomes:
             return
         if len(self._heard) >= _MOST_HEARD:
@@ -176,7 +174,7 @@ class OutcomeKeeper:
             while self._news or self._heard:
                 await self._while_busy(_LONGEST_WAIT_SECONDS)
                 for _ in range(_SLICE):
-                    if self._news:  # what we know ourselves makes some events no news
+                    if self._news:  # our own news makes some events superfluous
                         if next(self._news[0], _END) is _END:
                             self._news.popleft()
                     elif self._heard:
@@ -189,13 +187,13 @@ class OutcomeKeeper:
 
     async def _while_busy(self, longest: float) -> None:
         waited = 0.0
-        while self._writing() > _BUSY and waited < longest:  # nobody would tell that it is over
+        while self._writing() > _BUSY and waited < longest:  # nothing signals the end of it
             await asyncio.sleep(_BUSY_TICK_SECONDS)
             waited += _BUSY_TICK_SECONDS
 
     def _expect(self, entries: Iterable[AgendaEntry], due: int) -> Iterator[None]:
         for entry in [each for each in entries if each.since < due]:
-            with suppress(ValueError):  # no id can hold an instant that far away
+            with suppress(ValueError):  # no id can hold such a late instant
                 self._outcomes.expect(entry.task.name, entry.task.queue, due, fire_task_id(entry.task.name, due))
             yield
 
@@ -218,7 +216,7 @@ class OutcomeKeeper:
         for fire in fires:
             task = fire.prepared.task
             at = fire.due + fire.lateness
-            if task.id not in self._outcomes:  # it is made good, and a worker may have been faster than this
+            if task.id not in self._outcomes:  # it was made good, and a worker may already have handled it
                 self._outcomes.doubt(fire.name)
             if fire.made:
                 self._see(fire.name, task.queue, WorkOutcome(fire.due, task.id, NEW, at, 0, "", fire.lateness))
@@ -236,12 +234,12 @@ class OutcomeKeeper:
             yield
 
     def _see(self, name: str, queue: str, outcome: WorkOutcome) -> None:
-        """Take in what became of a fire of a schedule, which may be gone meanwhile."""
+        """Take in what became of a fire, unless its schedule is gone by now."""
         if name in self._agenda() and self._outcomes.see(name, queue, outcome) and outcome.task_id:
             self._counted[queue, outcome.state] += 1
 
     async def _look_up_again_and_again(self, bucket: ConfigurationBucket) -> None:
-        """Look for what was not heard of, as long as this runs."""
+        """Look up what was not heard of, again and again."""
         told, is_first = "", True
         unfinished_at = time.monotonic()
         while True:
@@ -269,7 +267,7 @@ class OutcomeKeeper:
             await first_of(self._look, timeout=self._pause_after(time.monotonic() - began))
 
     async def _look_up(self, bucket: ConfigurationBucket, *, unfinished: bool, at_once: bool) -> None:
-        """Look up the last fires of each schedule of which something may have gone unheard.
+        """Look up the last fires of each schedule about which something may have gone unheard.
 
         Raises as `Connection.jetstream_request`.
         """
@@ -295,10 +293,10 @@ class OutcomeKeeper:
                 self._take_found(entry, found[entry.task.name], duty.now)
 
     def _forget_former(self, names: Iterable[str]) -> None:
-        """Forget what is known of schedules that are gone, or have other times than before.
+        """Forget what is known of schedules that are gone, or whose times have changed.
 
-        The new times do not lead to the fires of the former ones. So no scheduler that begins now would know of these,
-        and a monthly schedule would fail for a month because of what it did when it was an hourly one.
+        The fires of the former times cannot be computed from the new ones, so a scheduler that starts now would not
+        know of them. And a monthly schedule would fail for a month because of what it did when it was an hourly one.
         """
         for name in names:
             entry = self._agenda().entry(name)
@@ -321,17 +319,17 @@ class OutcomeKeeper:
         await self._while_busy(_LONGEST_REST_SECONDS)
 
     def _pause_after(self, seconds: float) -> float:
-        """How many seconds to rest after that many seconds of work."""
+        """How many seconds to rest after so many seconds of work."""
         return max(_LOOK_SECONDS, _REST * seconds, len(self._agenda()) / _MOST_SCANNED_A_SECOND)
 
     def _take_found(self, entry: AgendaEntry, last: LastFires, now: int) -> None:
-        """Take in what was found of a schedule up to `now`."""
+        """Take in what was found about a schedule up to `now`."""
         fires = [each._replace(state=cut(each.state), last_error=cut(each.last_error)) for each in last.found]
         open_from = last.open_since or now + 1
         self._outcomes.found(entry.task.name, entry.task.queue, fires, open_from=open_from, is_whole=last.is_whole)
 
     async def _judge_again_and_again(self) -> None:
-        """See which schedules should have succeeded by now, as long as this runs."""
+        """Find out which schedules should have succeeded by now, again and again."""
         known: dict[Waiting, tuple[AgendaEntry, int | None]] = {}
         while True:
             began = time.monotonic()
@@ -343,7 +341,7 @@ class OutcomeKeeper:
     async def _judge(
         self, before: dict[Waiting, tuple[AgendaEntry, int | None]]
     ) -> dict[Waiting, tuple[AgendaEntry, int | None]]:
-        """By when each schedule that waits for a success should have it, if ever, as `before` says of some."""
+        """By when each schedule that waits for a success should have it, if ever; `before` holds earlier answers."""
         judged: dict[Waiting, tuple[AgendaEntry, int | None]] = {}
         async for some in _parts(self._agenda().names(), _SLICE):
             for each in self._outcomes.waiting(some, self._clock() - LEAST_WAIT):
@@ -357,7 +355,7 @@ class OutcomeKeeper:
 
 
 async def _parts(names: list[str], most: int) -> AsyncIterator[list[str]]:
-    """The names in parts, with a turn for others after each."""
+    """The names in parts; after each part the loop may do other work."""
     for start in range(0, len(names), most):
         yield names[start : start + most]
         await asyncio.sleep(0)

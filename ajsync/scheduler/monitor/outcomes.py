@@ -1,7 +1,7 @@
-"""The outcomes of all schedules: what became of the last fires of each, from whatever one hears of their tasks. Pure.
+"""The outcomes of all schedules: what became of the last fires of each, as far as was heard or found. Pure.
 
-Every scheduler keeps them, whether it leads or not. Of a schedule they track the newest fire, those whose work has not
-ended, and what all earlier ones come to, so their size depends on the number of schedules alone.
+Every scheduler keeps them, whether it leads or not. For each schedule they track the newest fire, the fires whose work
+has not ended, and a summary of all earlier ones, so their size depends on the number of schedules alone.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ class Outcomes:
         self._knows = knows
         self._schedules: dict[str, TrackedSchedule] = {}
         self._tasks: dict[str, tuple[TrackedSchedule, int]] = {}
-        """By the ids of their tasks, the fires that are tracked: the schedule, and the due instant."""
+        """Task id → the tracked fire that makes the task: its schedule and its due instant."""
         self._failing: dict[str, tuple[bool, int]] = {}
-        """Name → whether that is only a warning, and since when it fails."""
+        """Name of a failing schedule → whether it is only a warning, and since when it fails."""
         self._overdue: dict[str, int] = {}
-        """Name → by when it should have succeeded."""
+        """Name of an overdue schedule → by when it should have succeeded."""
         self._counts: Counter[tuple[str, str]] = Counter()
         self.is_complete = False
-        """Whether all schedules were looked up since something may have gone unheard."""
+        """Whether all schedules have been looked up since an event may last have gone unheard."""
         self.trouble = ""
         """Why these may be out of date, as a sentence; empty if nothing is wrong."""
 
@@ -48,7 +48,7 @@ class Outcomes:
         return None if tracked is None else tracked.outcome()
 
     def failing(self, most: int = 200) -> list[tuple[str, ScheduleOutcome]]:
-        """The schedules whose work fails, `most` of them: the bad ones first, and of these those for longest."""
+        """Up to `most` schedules whose work fails: the bad ones before the warnings, and the longest failing first."""
         there = ((how, name) for name, how in self._failing.items() if self._knows(name))
         found = ((name, self.of(name)) for _, name in heapq.nsmallest(most, there))
         return [(name, outcome) for name, outcome in found if outcome is not None]
@@ -67,9 +67,9 @@ class Outcomes:
         return frozenset(filter(self._knows, self._overdue))
 
     def overdue(self, most: int = 200) -> list[tuple[str, int]]:
-        """The schedules that should have succeeded by an instant that has passed, `most` of them, and that instant.
+        """Up to `most` schedules that should have succeeded by an instant that has passed, with that instant.
 
-        Those first that should have succeeded first, whether they fail or only wait.
+        The earliest instant comes first, whether the schedules fail or only wait.
         """
         there = ((by, name) for name, by in self._overdue.items() if self._knows(name))
         return [(name, by) for by, name in heapq.nsmallest(most, there)]
@@ -80,7 +80,7 @@ class Outcomes:
         return sum(map(self._knows, self._overdue))
 
     def counts(self) -> Mapping[tuple[str, str], int]:
-        """How many schedules there are of each queue and state of the last fire."""
+        """How many schedules there are, by queue and state of the last fire."""
         return +self._counts
 
     def states(self) -> Iterator[tuple[str, str]]:
@@ -88,7 +88,7 @@ class Outcomes:
         return ((each.name, each.fires[-1].state) for each in self._schedules.values() if each.fires)
 
     def expect(self, name: str, queue: str, due: int, task_id: str) -> None:
-        """Track a fire, whose task has or will have this id."""
+        """Track a fire whose task has this id, or will have it."""
         tracked = self._track(name, queue)
         if task_id in self._tasks:
             return
@@ -103,9 +103,9 @@ class Outcomes:
         return self._tasks.get(task_id)
 
     def see(self, name: str, queue: str, outcome: WorkOutcome) -> bool:
-        """Take in what became of a fire; whether the fire has come into another state, as far as is known.
+        """Take in what became of a fire; returns whether the fire has come into another state, as far as is known.
 
-        A fire that is neither tracked nor the newest is not taken in.
+        A fire that is neither tracked nor newer than all tracked ones is ignored.
         """
         tracked = self._track(name, queue)
         fires = tracked.fires
@@ -139,10 +139,10 @@ class Outcomes:
         return True
 
     def found(self, name: str, queue: str, fires: Sequence[WorkOutcome], *, open_from: int, is_whole: bool) -> None:
-        """Take in the last fires of a schedule as they were found, in any order, in place of what was known of them.
+        """Take in the last fires of a schedule as they were looked up, in any order, instead of what was known of them.
 
-        From `open_from` on a fire of which nothing was found may still make its task. `is_whole` says whether a success
-        is among those that were found, or nothing is before them; otherwise more may have failed.
+        A fire due at `open_from` or later may still make its task if nothing was found of it. `is_whole` says whether
+        the found fires include a success or are all there are; otherwise earlier fires may have failed, too.
         """
         tracked = self._track(name, queue)
         tracked.is_looked_up = True
@@ -161,12 +161,12 @@ class Outcomes:
         self._refresh(tracked)
 
     def uncertain(self, schedules: Iterable[str], before: int, *, unfinished: bool) -> list[str]:
-        """Which of these schedules to look up: see `TrackedSchedule.is_uncertain`."""
+        """Those of these schedules that have to be looked up: see `TrackedSchedule.is_uncertain`."""
         found = ((name, self._schedules.get(name)) for name in schedules)
         return [name for name, each in found if each is None or each.is_uncertain(before, unfinished=unfinished)]
 
     def waiting(self, schedules: Iterable[str], before: int) -> Iterator[Waiting]:
-        """What waits for a success since before an instant, of each of these schedules for which something does."""
+        """What those of these schedules wait for that have waited for a success since before an instant."""
         found = (self._schedules[name].waiting() for name in schedules if name in self._schedules)
         return (each for each in found if each is not None and each.due < before)
 
@@ -176,7 +176,7 @@ class Outcomes:
         self._counts = +self._counts  # without states in which none is any more: others may have made them up
 
     def doubt(self, name: str) -> None:
-        """Something that was heard of a schedule cannot be relied on."""
+        """Take in that something that was heard of a schedule is not reliable."""
         tracked = self._schedules.get(name)
         if tracked is not None:
             tracked.is_looked_up = False
@@ -196,7 +196,7 @@ class Outcomes:
                 self._untrack(tracked, due)
 
     def _carried_on(self, tracked: TrackedSchedule, before: WorkOutcome) -> bool:
-        """Take in that the newest fire has come further; whether it has come into another state."""
+        """Count that the newest fire has come further; returns whether it has come into another state."""
         now = tracked.fires[-1]
         if now.state != before.state:
             counts, queue = self._counts, tracked.queue
@@ -208,7 +208,7 @@ class Outcomes:
         return now.tries != before.tries
 
     def _begun(self, tracked: TrackedSchedule, former: WorkOutcome) -> None:
-        """Take in that there is a newest fire after one that has succeeded."""
+        """Count a new newest fire after one that has succeeded."""
         newest = tracked.fires[-1]
         self._untrack(tracked, former.due, former.task_id)
         if tracked.expected == (newest.due,):
@@ -241,7 +241,7 @@ class Outcomes:
             self._counts[tracked.queue, tracked.fires[-1].state] += by
 
     def _refresh(self, tracked: TrackedSchedule) -> None:
-        """Take in what has changed of a schedule that is not counted at the moment."""
+        """Count a schedule again after a change, and take in whether it fails."""
         for each in tracked.fold():
             self._untrack(tracked, each.due, each.task_id)
         self._count(tracked, 1)

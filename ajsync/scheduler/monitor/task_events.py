@@ -1,6 +1,6 @@
-"""The events of tasks as they are published: heard by every scheduler, in bounds that leave the fires their time.
+"""Hears the events of tasks as they are published, within bounds that leave enough time for the fires.
 
-An event is not stored anywhere, so what is published while nobody listens is lost. Whoever listens learns of that.
+No event is stored, so an event that is published while this does not listen is lost. Its user is told of that.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from ajsync.waiting import raise_if_cancelled
 log = logging.getLogger(__name__)
 
 MOST_A_SECOND = 20_000
-"""On average over `_WINDOW_SECONDS`, whosever tasks they are about: to hear so many takes a tenth of a processor."""
+"""The most events a second, on average over `_WINDOW_SECONDS`. To hear them takes a tenth of a processor."""
 _MOST_BYTES_A_SECOND = 32 * 1024 * 1024
 _WINDOW_SECONDS = 5.0
 DEAF_SECONDS = 60.0
-"""How long not to listen after there were more."""
+"""How long it does not listen after there were more."""
 _READ_SECONDS = 0.25
-"""How long events wait for each other: to wake up for each packet costs three times as much as what is in it."""
+"""How long events are collected: to wake up for each packet costs three times as much as to read it."""
 _TICK_SECONDS = 0.25
 _AGAIN_SECONDS = 10.0
 _HEARD_SECONDS = 5.0
@@ -39,20 +39,19 @@ _SUBJECT = f"{TASK_STATE_SUBJECT}*"
 class TaskEvents:
     """Hears the events of all tasks of the account, on a connection of its own.
 
-    So a flood of them waits apart from the acknowledgements of fires, and can be read a few times a second.
+    So a flood of events does not delay the acknowledgements of fires, and events can be read a few times a second.
     """
 
     def __init__(
         self, context: Context, name: str, take: Callable[[str, bytes], None], on_lost: Callable[[], None]
     ) -> None:
-        """`name` is what servers show of the connection. `take` gets the id of a task, any text, and the event.
-
-        `on_lost` is called when events may have been lost, and are heard again.
+        """`name` is the name that servers show for the connection. `take` gets the id in the subject, which may be any
+        text, and the event. `on_lost` is called once events are heard again, if some may have been lost.
         """
         self.trouble = ""
-        """Why events are not heard; empty while they are."""
+        """Why events are not heard; empty while they are heard."""
         self.ready = asyncio.Event()
-        """Set once events are heard, or it is known that they are not."""
+        """Set once events are heard, or once it is known that they cannot be."""
         self._context = context
         self._name = name
         self._take = take
@@ -62,7 +61,7 @@ class TaskEvents:
         self._bytes = 0
 
     async def run(self) -> None:
-        """Listen until cancelled; with a pause whenever there is too much to hear."""
+        """Listen until cancelled, with a pause whenever there are too many events."""
         told = False
         while True:
             try:
@@ -72,7 +71,7 @@ class TaskEvents:
             except (UnreachableError, NotPermittedError) as error:
                 self.trouble = f"the events of tasks are not heard: {error}"
                 self.ready.set()
-                if not told:  # the server may say now this and now that of one reason
+                if not told:  # the server may word one reason in different ways
                     told = True
                     log.warning(
                         "The events of tasks are not heard: %s", escape(str(error)), extra={"reason": str(error)}
@@ -91,7 +90,7 @@ class TaskEvents:
         self._take(str(subject[self._cut :], "latin-1"), data)
 
     async def _listen(self, connection: Connection) -> None:
-        """Return once there is too much to hear. Raises UnreachableError if that is not to be."""
+        """Listen until there are too many events. Raises UnreachableError and NotPermittedError."""
         await connection.client.subscribe_raw(_SUBJECT, self._hear)
         with suppress(nats.errors.Error):  # the connection was lost meanwhile, and comes back
             await connection.client.flush(int(_HEARD_SECONDS))

@@ -1,4 +1,4 @@
-"""The fires of one schedule that are tracked: the newest, those whose work has not ended, and what the rest comes to.
+"""The tracked fires of one schedule: the newest, those whose work has not ended, and a summary of the rest.
 
 Pure.
 """
@@ -13,22 +13,23 @@ from ajsync.asyncjobs.outcome import ACTIVE, COMPLETE, ScheduleOutcome, WorkOutc
 from ajsync.asyncjobs.tasks import NEW
 
 MOST_OPEN = 8
-"""Fires of one schedule whose work has not ended, besides the newest and the first since the last success.
+"""How many unfinished fires of one schedule are kept, besides the newest and the first since the last success.
 
-The first says whether a success is overdue. Those in between count as they are then.
+The first is kept because it says whether a success is overdue. Those in between count in the state that they have when
+they are dropped.
 """
 MOST_EXPECTED = 8
-"""Fires of one schedule of which nothing is known yet."""
+"""How many fires of one schedule are kept of which nothing is known yet."""
 _UNDER_WAY = frozenset((NEW, ACTIVE))
 _NOT_KEPT = WorkOutcome(0, "", "", 0)
 
 
 class Waiting(NamedTuple):
-    """The first fire since the last success of a schedule whose work has not succeeded."""
+    """The first fire since the last success, of a schedule that waits for its next success."""
 
     name: str
     last_success: int
-    """Its due instant, in nanoseconds since 1970; 0 if none is known."""
+    """The due instant of the last success, in nanoseconds since 1970; 0 if none is known."""
     due: int
     active: bool
     """Whether a worker has it."""
@@ -36,22 +37,22 @@ class Waiting(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class TrackedSchedule:
-    """What is kept of one schedule."""
+    """What is known of the fires of one schedule."""
 
     name: str
     queue: str
     fires: list[WorkOutcome] = field(default_factory=list)
-    """By due instant: those whose work has not ended, and the newest."""
+    """The fires whose work has not ended and the newest one, in the order of their due instants."""
     expected: tuple[int, ...] = ()
     """The due instants of fires of which nothing is known yet."""
     before: ScheduleOutcome | None = None
-    """What all earlier fires come to; the last of them is not kept."""
+    """The summary of all earlier fires, without its last fire."""
     is_looked_up: bool = False
-    """Whether its last fires were looked for, and not only heard of."""
+    """Whether its last fires were looked up, and not only heard of."""
 
     @property
     def newest(self) -> WorkOutcome | None:
-        """Of the last fire; None if nothing is known of any."""
+        """The outcome of the last fire; None if nothing is known of any."""
         return self.fires[-1] if self.fires else None
 
     def state_of(self, due: int) -> str:
@@ -63,7 +64,7 @@ class TrackedSchedule:
         return schedule_outcome(self.fires, self.before)
 
     def failing(self) -> tuple[bool, int] | None:
-        """Whether it is only a warning that its work fails, and since when, in nanoseconds since 1970.
+        """Whether the failure is only a warning, and since when its work fails, in nanoseconds since 1970.
 
         None if its work does not fail.
         """
@@ -73,16 +74,16 @@ class TrackedSchedule:
         return (known.tone == "warn", known.failing_since) if known is not None and known.failures else None
 
     def is_uncertain(self, before: int, *, unfinished: bool) -> bool:
-        """Whether its fires have to be looked up: they never were, or nothing was heard of one due before an instant.
+        """Whether its fires have to be looked up: they never were, or nothing is known of a fire due before an instant.
 
-        With `unfinished` also if the work of one that was due before had not ended when it was heard of last.
+        With `unfinished` also if the work of a fire due before that instant has not ended, as far as is known.
         """
         if not self.is_looked_up or (self.expected and min(self.expected) < before):
             return True
         return unfinished and any(each.is_unfinished and each.due < before for each in self.fires)
 
     def waiting(self) -> Waiting | None:
-        """What it waits for; None if its last fire has succeeded, or nothing is known to be under way or failed."""
+        """What it waits for; None if its last fire has succeeded, or if no known fire is under way or failed."""
         if not self.fires or self.fires[-1].state == COMPLETE:
             return None
         known = self.outcome()
@@ -95,9 +96,9 @@ class TrackedSchedule:
         return Waiting(self.name, known.last_success, found.due, found.state == ACTIVE)
 
     def carry_on(self, outcome: WorkOutcome) -> bool:
-        """Take in what mostly happens: the newest fire, which no worker had finished, has come further.
+        """Take in the usual news: the newest fire, whose work had not ended, has come further.
 
-        The outcome is of that fire, and no fire may fail. False, with nothing changed, if it is something else.
+        `outcome` must be of that fire, and no fire may fail. Returns False and changes nothing if it is other news.
         """
         fires = self.fires
         if len(fires) > MOST_OPEN or fires[-1].state not in _UNDER_WAY:
@@ -106,9 +107,9 @@ class TrackedSchedule:
         return True
 
     def begin(self, outcome: WorkOutcome) -> bool:
-        """Take in the other thing that mostly happens: a fire after the only one that is kept, which has succeeded.
+        """Take in the other usual news: a fire that follows the only one that is kept, which has succeeded.
 
-        It must not fail. False, with nothing changed, if it is something else.
+        `outcome` must not be a failure. Returns False and changes nothing if it is other news.
         """
         former = self.fires[0]
         if len(self.fires) > 1 or former.state != COMPLETE or former.due >= outcome.due:
@@ -119,10 +120,10 @@ class TrackedSchedule:
         return True
 
     def merge(self, found: Sequence[WorkOutcome], *, is_whole: bool) -> Sequence[WorkOutcome]:
-        """Put fires that were found in place of those that are tracked; returns those that are not tracked any more.
+        """Replace the tracked fires by those that were found; returns those that are no longer tracked.
 
-        What was heard of them meanwhile is kept, and so is what came after the first of them, and what waits since
-        before it if they do not reach back to a success.
+        What was heard of them in the meantime is kept, and so are later fires than the first that was found. If the
+        found fires do not reach back to a success (`is_whole` is false), earlier unfinished fires are kept, too.
         """
         known = self.outcome()
         latest = {each.due: each for each in found}
@@ -140,7 +141,7 @@ class TrackedSchedule:
         return dropped
 
     def fold(self) -> Sequence[WorkOutcome]:
-        """Keep of earlier fires only those whose work has not ended; returns those that are not tracked any more."""
+        """Add earlier fires whose work has ended to the summary; returns the fires that are no longer tracked."""
         if len(self.fires) < 2:
             return ()
         *earlier, newest = self.fires
@@ -160,16 +161,16 @@ class TrackedSchedule:
         return folded
 
     def _first_waiting(self, still_open: Sequence[WorkOutcome]) -> WorkOutcome:
-        """The first of these fires since the last success; the first of all if none is."""
+        """The first of these fires since the last success; the first of all if there is none."""
         known = self.outcome()
         success = 0 if known is None else known.last_success
         return next((each for each in still_open if each.due > success), still_open[0])
 
 
 def _earlier(known: ScheduleOutcome, tracked: Sequence[WorkOutcome], oldest: int, is_whole: bool) -> ScheduleOutcome:
-    """What the fires before `oldest`, the first that was found, come to, if all together came to what is known.
+    """The summary of the fires before `oldest`, the first that was found, given the summary of all that were known.
 
-    Some workers delete a task that has succeeded, so a success that was heard of counts although it is not found.
+    Some workers delete a task that has succeeded, so a success that was heard of counts even if it is not found.
     """
     since, success = known.failing_since, known.last_success
     if is_whole or not 0 < since < oldest:
