@@ -1,7 +1,7 @@
 """A bad night, for real: schedulers that are killed, workers that fail, hang or are missing, and a queue that is full.
 
 The schedules are due each hour, and seconds after the scene begins. What was due in the hours before is made by a
-backfill, and handled by the workers of that night.
+backfill, and handled by the workers of that night, before a scheduler knows the schedules and looks that up.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from threading import Thread
 from typing import Any
 
 import ajsync
-from ajsync.asyncjobs.model import encode_scheduled_task
+from ajsync.asyncjobs.backfill import find_missing, make_missing, past_dues
+from ajsync.asyncjobs.model import ScheduledTask, encode_scheduled_task
 from ajsync.asyncjobs.names import SCHEDULE_SUBJECT
 from ajsync.timestamp import NANOSECONDS, to_datetime
 from tests.cli.forked import Running
@@ -35,7 +36,7 @@ from tests.worker import bad, good, slow, working
 HOUR = 3600 * NANOSECONDS
 HOURS = 3
 """How many hours the night has lasted when the scene begins."""
-SOON_SECONDS = 4
+SOON_SECONDS = 6
 """When the schedules are due in the scene, once its schedulers have started and the backfill begins."""
 WORKERS = {"EMAIL": good, "FAILING": bad, "SLOW": slow}
 """The queues that have a worker, and what it does."""
@@ -120,6 +121,12 @@ class BadNight:
         stack.callback(tail.kill)
 
 
+def hourly(name: str, queue: str, due: int) -> ScheduledTask:
+    """A schedule that is due each hour, as at `due`; its first hours are the night, but for `FULL`, which is new."""
+    began = due - (1 if name == "FULL" else HOURS + 1) * HOUR
+    return task(name, schedule="@every 1h", queue=queue, created_at=began)
+
+
 @asynccontextmanager
 async def bad_night(folder: Path, server: NatsServer) -> AsyncIterator[BadNight]:
     """The scene at its beginning: `one` leads, `two` stands by, and the schedules are due in a moment."""
@@ -140,10 +147,10 @@ async def bad_night(folder: Path, server: NatsServer) -> AsyncIterator[BadNight]
         await night.start(processes, "one", lambda log: "Monitoring at" in log and "Became leader" in log)
         await night.start(processes, "two", lambda log: "Monitoring at" in log and "Loaded" in log)
         night.due = (time.time_ns() // NANOSECONDS + SOON_SECONDS) * NANOSECONDS
-        for name in NAMES:
-            began = night.due - (1 if name == "FULL" else HOURS + 1) * HOUR
-            made = task(name, schedule="@every 1h", queue=queues.get(name, name), created_at=began)
-            await client.connection.request(SCHEDULE_SUBJECT + name, encode_scheduled_task(made))
+        tasks = {name: hourly(name, queues.get(name, name), night.due) for name in NAMES}
         for name in queues:
-            await client.backfill(name, to_datetime(night.due - HOURS * HOUR), to_datetime(night.due - HOUR))
+            dues = past_dues(tasks[name], night.due - HOURS * HOUR, night.due - HOUR)
+            await make_missing(client.connection, await find_missing(client.connection, dues))
+        for name, made in tasks.items():
+            await client.connection.request(SCHEDULE_SUBJECT + name, encode_scheduled_task(made))
         yield night

@@ -106,12 +106,14 @@ async def find_on_the_page(night: BadNight, scheduler: str) -> None:
         "WAITS": "ajsync info",
         "Queue FULL": "ajsync info",
     }
-    missing = [*wanted]
-    async with asyncio.timeout(WAIT_SECONDS):
-        while missing:
-            page = await night.page(scheduler)
-            found = dict(zip(page.column(WRONG, "Problem"), page.column(WRONG, "To do"), strict=True))
-            missing = [about for about in wanted if not any(what.startswith(f"{about} ") for what in found)]
+    found: dict[str, str] = {}
+    try:
+        async with asyncio.timeout(WAIT_SECONDS):
+            while not all(any(what.startswith(f"{about} ") for what in found) for about in wanted):
+                page = await night.page(scheduler)
+                found = dict(zip(page.column(WRONG, "Problem"), page.column(WRONG, "To do"), strict=True))
+    except TimeoutError:
+        pytest.fail(f"{scheduler} shows only {found}; its page: {page.text}")
     assert {about: todo for about in wanted for what, todo in found.items() if what.startswith(f"{about} ")} == wanted
     assert page.headings[0].endswith(" problems")
     assert [row for row in page.column(WRONG, "Problem") if row.startswith("GOOD")] == []
