@@ -122,20 +122,26 @@ async def _running(server: NatsServer, minute: int | None = None) -> AsyncIterat
     async with connect(context_for_server(server.url)) as connection:
         scheduler = Scheduler(connection, Settings("S1"), clock=clock)
         running = asyncio.create_task(scheduler.run(stop))
-        await until(lambda: scheduler.watermark is not None, "it leads")
-        yield clock, scheduler, client
-        stop.set()
-        await running
-    await client.close()
+        try:
+            await until(lambda: scheduler.watermark is not None, "it leads")
+            yield clock, scheduler, client
+        finally:
+            stop.set()
+            await running
+            await client.close()
 
 
 async def _caught_up(scheduler: Scheduler, clock: HostClock) -> None:
-    """Wait until everything is fired that the clock says is due."""
+    """Wait until everything is fired that the clock says is due, and stored."""
     now = clock()
-    await until(
-        lambda: scheduler.watermark is not None and now <= scheduler.watermark.instant < now + MINUTE,
-        "it has caught up",
-    )
+
+    def caught_up() -> bool:
+        reached = scheduler.watermark
+        if reached is None or not now <= reached.instant < now + MINUTE:
+            return False
+        return not (reached.unsettled or reached.catching_up or reached.unseen)
+
+    await until(caught_up, "it has caught up")
 
 
 async def _looked_at_its_clock(scheduler: Scheduler) -> None:
