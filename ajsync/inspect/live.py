@@ -260,7 +260,8 @@ class Follower:
 
     async def _tell_if_nothing_is_settled(self, now: int) -> None:
         """Tell once if nothing is settled for a while, unless only this process is behind with the bucket."""
-        if self._is_silent or time.monotonic() - self._settled_at <= LATE_AFTER / NANOSECONDS:
+        settled_at = self._settled_at
+        if self._is_silent or time.monotonic() - settled_at <= LATE_AFTER / NANOSECONDS:
             return
         try:
             found = await last_message(self._connection, CONFIGURATION_STREAM, _WATERMARK_SUBJECT)
@@ -268,6 +269,8 @@ class Follower:
             found = None
         except UnreachableError:
             return  # the next look asks again
+        if self._settled_at != settled_at:
+            return  # the answer took so long that the watch has brought a watermark since
         if found is not None and found.revision != self._watermark_revision:
             self._settled_at = time.monotonic()
             return

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import pytest
@@ -177,6 +178,23 @@ async def settle(connection: Connection, instant: int, *open_fires: tuple[str, i
     await connection.request(f"{CONFIGURATION_SUBJECT}{WATERMARK_KEY}", value)
 
 
+@asynccontextmanager
+async def settling(connection: Connection) -> AsyncIterator[None]:
+    """Write a watermark again and again."""
+
+    async def lead() -> None:
+        for instant in count(NOW):
+            await settle(connection, instant)
+            await asyncio.sleep(0.2)
+
+    task = asyncio.create_task(lead())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait((task,))
+
+
 async def test_a_fire_that_is_not_settled_for_a_while_is_told_once(connection: Connection, server: NatsServer) -> None:
     await put(connection, "A", schedule="@hourly")
     await put(connection, "B", schedule="@hourly")
@@ -303,13 +321,11 @@ async def test_it_does_not_tell_that_nothing_is_settled_when_only_it_is_behind(
 ) -> None:
     monkeypatch.setattr("ajsync.inspect.live.LATE_AFTER", 3 * SECOND)
     scheduled, _ = await put(connection, "A", schedule="@hourly")
-    await settle(connection, NOW)
-    async with proxy_to(server.port) as proxy, hearing(proxy.url) as heard:
+    async with settling(connection), proxy_to(server.port) as proxy, hearing(proxy.url) as heard:
         heard.with_silence = True
         proxy.swallow()
         began = time.monotonic()
         await until(lambda: time.monotonic() > began + 4)
-        await settle(connection, NOW + 1)
         proxy.mend()
         await tell(connection, hourly(scheduled))
         await heard.until(lambda: heard.tasks)
