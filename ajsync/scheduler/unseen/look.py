@@ -130,8 +130,9 @@ class UnseenLook:
         until = max(task.stored_at for task in alike) + self._skew() + EARLY_AT_MOST
         names = {entry.task.name for entry in self._agenda.entries_until(until) if go_kind(entry.task) in kinds}
         found: set[str] = set()
-        for fire in chain(self._agenda.between(after, until), _ended(self._agenda, after, until)):
-            if fire is None or len(found) % _SLICE == 0:
+        fires_since = chain(self._agenda.between(after, until), _ended(self._agenda, after, until))
+        for number, fire in enumerate(fires_since):
+            if fire is None or number % _SLICE == 0:
                 await asyncio.sleep(0)
             if fire is not None and fire.task.name in names:
                 found.add(fire_task_id(fire.task.name, fire.due))
