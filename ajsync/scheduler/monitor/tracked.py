@@ -50,11 +50,6 @@ class TrackedSchedule:
     is_looked_up: bool = False
     """Whether its last fires were looked up, and not only heard of."""
 
-    @property
-    def newest(self) -> WorkOutcome | None:
-        """The outcome of the last fire; None if nothing is known of any."""
-        return self.fires[-1] if self.fires else None
-
     def state_of(self, due: int) -> str:
         """The state of the fire that was due at an instant; empty if nothing is known of it."""
         return next((each.state for each in reversed(self.fires) if each.due == due), "")
