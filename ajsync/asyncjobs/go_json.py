@@ -15,6 +15,8 @@ _encode_sorted = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separator
 
 def encode_string(text: str) -> str:
     """The JSON string that Go's encoder writes for `text`, with its quotes."""
+    if text.isalnum() and text.isascii():  # as ids and most names are
+        return f'"{text}"'
     return _escaped(encode_basestring(text))
 
 

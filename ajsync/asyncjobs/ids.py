@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
 from functools import lru_cache
+from itertools import product
 
 from ajsync.timestamp import NANOSECONDS
 
@@ -22,17 +24,10 @@ _PAYLOAD_BITS = 128
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _VALUES = {digit: value for value, digit in enumerate(_DIGITS)}
 _LENGTH = 27
-_KEPT = 32_768
-"""How many ids of fires are kept.
-
-A scheduler foretells an id when the previous fire is given out, and needs it again when the fire is due. With ten
-thousand schedules, twice as many ids are foretold or needed in between.
-"""
 _PAIRS = [high + low for high in _DIGITS for low in _DIGITS]
 """Four digits at a time are three times as fast as one by one, and each fire takes two ids."""
 
 
-@lru_cache(_KEPT)
 def fire_task_id(name: str, due: int) -> str:
     """The id of the task that the schedule `name` makes at `due`, in nanoseconds since 1970.
 
@@ -47,7 +42,10 @@ def fire_task_id(name: str, due: int) -> str:
 
 def new_id(seconds: int) -> str:
     """A random id at `seconds` since 1970, or at the nearest second that a KSUID can hold."""
-    return _encode(nearest_second(seconds), os.urandom(16))
+    seconds = nearest_second(seconds)
+    while (found := next(_new_ids(seconds), None)) is None:
+        _new_ids.cache_clear()
+    return found
 
 
 def nearest_second(seconds: int) -> int:
@@ -72,6 +70,16 @@ def second_of(task_id: str) -> int | None:
         return None
     seconds = KSUID_EPOCH + (number >> _PAYLOAD_BITS)
     return seconds if seconds < KSUID_END else None
+
+
+@lru_cache(8)
+def _new_ids(seconds: int) -> Iterator[str]:
+    """Thousands of ids at one second. All but their last two digits are drawn once, because each event takes an id."""
+    start = _encode(seconds, os.urandom(16))[:-2]
+    return map("".join, product((start,), _PAIRS))
+
+
+os.register_at_fork(after_in_child=_new_ids.cache_clear)  # otherwise parent and child would go on with the same ids
 
 
 def _encode(seconds: int, payload: bytes) -> str:

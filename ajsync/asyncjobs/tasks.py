@@ -6,6 +6,7 @@ A fire is a pure function of a scheduled task and its due instant, so everything
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from ajsync.asyncjobs.foreign import bytes_member, decode_object, instant_member, member
@@ -34,9 +35,13 @@ _LAST_INSTANT = 2**63 - 1
 deadline."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StoredTask:
-    """A task without what workers add to it: its result, its dependencies and the time of the last try."""
+    """A task without what workers add to it: its result, its dependencies and the time of the last try.
+
+    Nothing changes one, but it is not frozen: a scheduler makes thousands a second, and then each would take three
+    times as long.
+    """
 
     id: str
     type: str
@@ -61,12 +66,12 @@ class StoredTask:
         return WorkOutcome(due, self.id, cut(self.state), stored_at, tries, cut(self.last_err), lateness)
 
 
-def task_for_fire(scheduled: ScheduledTask, due: int, *, ajc_payloads: bool = False) -> StoredTask:
+def task_for_fire(scheduled: ScheduledTask, due: int, *, task_id: str = "", ajc_payloads: bool = False) -> StoredTask:
     """The task that `scheduled` makes at `due`, in nanoseconds since 1970; unsigned.
 
-    With `ajc_payloads` the payload is what the Go scheduler makes of it (docs/reference/wire.md, "Defects of the Go
-    scheduler", 3). Raises StoredValueError if workers could not handle the task, and ValueError if no id can hold the
-    instant.
+    `task_id` is its id, if the caller has computed that already. With `ajc_payloads` the payload is what the Go
+    scheduler makes of it (docs/reference/wire.md, "Defects of the Go scheduler", 3). Raises StoredValueError if workers
+    could not handle the task, and ValueError if no id can hold the instant.
     """
     # Names become parts of subjects, and any client that may write to the bucket may have chosen them.
     if reason := unfit(scheduled):
@@ -77,7 +82,7 @@ def task_for_fire(scheduled: ScheduledTask, due: int, *, ajc_payloads: bool = Fa
     if scheduled.max_tries > _LAST_INSTANT:
         raise StoredValueError(f"its max_tries {scheduled.max_tries} is more than a worker can count")
     return StoredTask(
-        id=fire_task_id(scheduled.name, due),
+        id=task_id or fire_task_id(scheduled.name, due),
         type=scheduled.task_type,
         queue=scheduled.queue,
         created=due,
@@ -92,12 +97,22 @@ def encode_task(task: StoredTask) -> bytes:
     deadline = f'"deadline":"{format_timestamp(task.deadline)}",' if task.deadline else ""
     last_err = f',"last_err":{encode_string(task.last_err)}' if task.last_err else ""
     signature = f',"signature":{encode_string(task.signature)}' if task.signature else ""
+    created = format_timestamp(task.created)
     return (
-        f'{{"id":{encode_string(task.id)},"type":{encode_string(task.type)},"queue":{encode_string(task.queue)},'
-        f'"payload":{encode_bytes(task.payload)},{deadline}"max_tries":{task.max_tries},'
-        f'"state":{encode_string(task.state)},"created":"{format_timestamp(task.created)}",'
-        f'"tries":{task.tries}{last_err}{signature}}}'
+        f'{{"id":{encode_string(task.id)},{_kind(task.type, task.queue)},"payload":{encode_bytes(task.payload)},'
+        f'{deadline}{_state(task.max_tries, task.state)},"created":"{created}","tries":{task.tries}'
+        f"{last_err}{signature}}}"
     ).encode()
+
+
+@lru_cache(1024)  # most tasks have one of a few kinds and states
+def _kind(task_type: str, queue: str) -> str:
+    return f'"type":{encode_string(task_type)},"queue":{encode_string(queue)}'
+
+
+@lru_cache(256)
+def _state(max_tries: int, state: str) -> str:
+    return f'"max_tries":{max_tries},"state":{encode_string(state)}'
 
 
 def decode_task(data: bytes) -> StoredTask:

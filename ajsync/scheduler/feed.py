@@ -12,7 +12,6 @@ from collections.abc import Callable
 from functools import partial
 from itertools import islice
 
-from ajsync.asyncjobs.ids import fire_task_id
 from ajsync.asyncjobs.tasks import NEW, StoredTask
 from ajsync.scheduler.agenda.agenda import Agenda, Fire
 from ajsync.scheduler.agenda.catch_up import Gap
@@ -220,8 +219,7 @@ class Feed:
         """
         sought = self._ledger.seek(fire)
         if sought is not None:
-            task_id = fire_task_id(fire.task.name, fire.due)
-            self._dispatcher.looks.look(fire, task_id, partial(self._looked_for, sought), self._cannot_see)
+            self._dispatcher.looks.look(fire, fire.task_id, partial(self._looked_for, sought), self._cannot_see)
 
     def _looked_for(self, sought: InFlightFire, task: StoredTask | None, _readable: bool) -> None:
         begun = task is not None and task.state == NEW

@@ -17,19 +17,14 @@ _WRITE_BYTES = 256 * 1024
 
 def publish_frame(subject: str, data: bytes, reply: str = "") -> bytes:
     """A core message, which is not acknowledged; an answer to it goes to `reply`."""
-    return b"PUB %b %b%d\r\n%b\r\n" % (subject.encode(), f"{reply} ".lstrip().encode(), len(data), data)
+    head = f"PUB {subject} {reply} {len(data)}\r\n" if reply else f"PUB {subject} {len(data)}\r\n"
+    return b"%b%b\r\n" % (head.encode(), data)
 
 
 def store_frame(subject: str, reply: str, headers: bytes, data: bytes) -> bytes:
     """A message for a stream, acknowledged to `reply`; `headers` are made by `header_block`."""
-    return b"HPUB %b %b %d %d\r\n%b%b\r\n" % (
-        subject.encode(),
-        reply.encode(),
-        len(headers),
-        len(headers) + len(data),
-        headers,
-        data,
-    )
+    head = f"HPUB {subject} {reply} {len(headers)} {len(headers) + len(data)}\r\n"
+    return b"%b%b%b\r\n" % (head.encode(), headers, data)
 
 
 def header_block(headers: Mapping[str, str]) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from ajsync.asyncjobs.events import (
     task_state_event,
     task_state_event_prefix,
     task_state_subject,
+    usual_change,
 )
 from ajsync.asyncjobs.ids import nearest_second
 from ajsync.asyncjobs.outcome import WorkOutcome
@@ -220,6 +222,8 @@ def test_what_an_event_says_of_a_fire_is_the_same_however_it_is_read(
     assert decode_task_state(data) == event
     said = event.outcome(due, now) if stored.id == TASK.id else None
     assert heard_outcome(data, TASK.id, due, now) == said
+    usual = (event.state, event.tries, event.age)
+    assert usual_change(data, TASK.id) in ((usual,) if said is not None and not event.last_error else ()) + (None,)
     spaced = json.dumps(json.loads(data)).encode()
     assert (decode_task_state(spaced), heard_outcome(spaced, TASK.id, due, now)) == (event, said)
 
@@ -235,6 +239,16 @@ def test_events_of_ajc_say_what_they_say(number: int) -> None:
     _, data = golden("task_state")[number]
     event = decode_task_state(data)
     assert heard_outcome(data, event.task_id, 0, 2**62) == event.outcome(0, 2**62)
+    assert usual_change(data, event.task_id) == (None if event.last_error else (event.state, event.tries, event.age))
+    assert usual_change(data, event.task_id[:-1]) is None
+
+
+@pytest.mark.parametrize(
+    "fields", [{"state": "odd"}, {"queue": ""}, {"id": "other"}, {"last_err": "no such host"}, {"tries": -1}]
+)
+def test_an_event_that_is_not_as_usual_is_read_as_any_other(fields: dict[str, Any]) -> None:
+    assert usual_change(task_state_event(TASK, SECONDS, 7), TASK.id) == ("new", 0, 7)
+    assert usual_change(task_state_event(replace(TASK, **fields), SECONDS, 7), TASK.id) is None
 
 
 @pytest.mark.parametrize("end", [b"\n", b" ", b"{}", b"}"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from hypothesis import given
@@ -82,6 +83,27 @@ def test_a_new_id_holds_the_second_it_is_given(seconds: int) -> None:
     first, second = new_id(seconds), new_id(seconds)
     assert id_seconds(first) == id_seconds(second) == seconds
     assert first != second
+
+
+def test_no_new_id_comes_twice_however_many_a_second_needs() -> None:
+    drawn = [new_id(seconds) for _ in range(5000) for seconds in (KSUID_EPOCH, KSUID_END - 1)]
+    assert len({*drawn}) == 10_000
+    assert {second_of(each) for each in drawn} == {KSUID_EPOCH, KSUID_END - 1}
+    assert len({each[:-2] for each in drawn}) == 4
+
+
+def test_a_process_that_is_forked_draws_other_ids() -> None:
+    new_id(KSUID_EPOCH)
+    reading, writing = os.pipe()
+    if not (child := os.fork()):
+        os.write(writing, new_id(KSUID_EPOCH).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    theirs = os.read(reading, 100).decode()
+    os.close(reading)
+    os.close(writing)
+    assert second_of(theirs) == KSUID_EPOCH
+    assert theirs[:-2] != new_id(KSUID_EPOCH)[:-2]
 
 
 @given(NAMES, DUES)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ajsync.asyncjobs.due import Times
+from ajsync.asyncjobs.ids import fire_task_id
 from ajsync.asyncjobs.model import ScheduledTask
 
 FOREVER = 2**63 - 1
@@ -26,11 +27,23 @@ class AgendaEntry:
     """It has no fires at or before this instant."""
     until: int = FOREVER
     """It has no fires after this instant, when the entry was replaced or deleted."""
+    _due: int = field(default=-1, init=False, repr=False)
+    _task_id: str = field(default="", init=False, repr=False)
+    """The id of the task of its fire at `_due`."""
 
     @property
     def ended(self) -> bool:
         """Whether the value was replaced or deleted."""
         return self.until != FOREVER
+
+    def task_id(self, due: int) -> str:
+        """The id of the task that it makes at an instant. Raises ValueError if no id can hold the instant.
+
+        The last one is kept: a scheduler foretells it when the previous fire is given out, and needs it for the fire.
+        """
+        if due != self._due:
+            self._due, self._task_id = due, fire_task_id(self.task.name, due)
+        return self._task_id
 
     def is_due(self, instant: int) -> bool:
         """Whether it is due at an instant."""
@@ -48,6 +61,11 @@ class Fire:
     def task(self) -> ScheduledTask:
         """The schedule's value."""
         return self.entry.task
+
+    @property
+    def task_id(self) -> str:
+        """The id of the task that it makes. Raises ValueError if no id can hold the instant."""
+        return self.entry.task_id(self.due)
 
     @property
     def is_withdrawn(self) -> bool:

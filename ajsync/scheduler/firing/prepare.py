@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from ajsync.asyncjobs.events import task_state_event_prefix, task_state_subject
 from ajsync.asyncjobs.tasks import (
@@ -25,9 +26,13 @@ _SLACK_BYTES = 200
 """How much a task may grow when it is flagged because its queue is missing."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Prepared:
-    """A fire, ready to be written."""
+# The id of the task takes the place of %b.
+_TASK_HEADERS = header_block({"Nats-Expected-Last-Subject-Sequence": "0", "Nats-Msg-Id": "%b"})
+_ITEM_HEADERS = header_block({"Nats-Msg-Id": "%b"})
+
+
+class Prepared(NamedTuple):
+    """A fire, ready to be written. It is a tuple, because a frozen dataclass takes three times as long."""
 
     fire: Fire
     serial: int
@@ -56,7 +61,8 @@ class Preparer:
         """Encode `fire`. Raises ValueError if it makes no task that workers could handle."""
         task = self.make_task(fire)
         serial = self._serial = self._serial + 1
-        headers = header_block({"Nats-Expected-Last-Subject-Sequence": "0", "Nats-Msg-Id": task.id})
+        msg_id = task.id.encode()
+        headers = _TASK_HEADERS % msg_id
         data = encode_task(task)
         if len(headers) + len(data) > self._max_bytes:
             most = self._max_bytes - len(headers)
@@ -69,7 +75,7 @@ class Preparer:
             item_frame=store_frame(
                 work_item_subject(task.queue, task.id),
                 f"{self._inbox}.i.{serial}",
-                header_block({"Nats-Msg-Id": task.id}),
+                _ITEM_HEADERS % msg_id,
                 work_item(task.id),
             ),
             event_subject=task_state_subject(task.id),
@@ -78,5 +84,5 @@ class Preparer:
 
     def make_task(self, fire: Fire) -> StoredTask:
         """The task that `fire` makes, signed. Raises ValueError if it makes none that workers could handle."""
-        task = task_for_fire(fire.task, fire.due, ajc_payloads=self._ajc_payloads)
+        task = task_for_fire(fire.task, fire.due, task_id=fire.task_id, ajc_payloads=self._ajc_payloads)
         return task if self._sign is None else replace(task, signature=self._sign(task))

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from ajsync.asyncjobs.go_json import encode_bytes
-from ajsync.asyncjobs.ids import fire_task_id
 from ajsync.asyncjobs.model import ScheduledTask
 from ajsync.asyncjobs.past_tasks import NEVER, PastTasks, TaskKind, task_kind
 from ajsync.asyncjobs.task_walk import read_past_tasks
@@ -135,7 +134,7 @@ class UnseenLook:
             if fire is None or number % _SLICE == 0:
                 await asyncio.sleep(0)
             if fire is not None and fire.task.name in names:
-                found.add(fire_task_id(fire.task.name, fire.due))
+                found.add(fire.task_id)
         return found - known
 
     async def _read(self, after: int) -> PastTasks | None:
@@ -170,7 +169,7 @@ def _unseen(fire: Fire, after: int) -> UnseenFire:
     task = fire.task
     return UnseenFire(
         fire.due,
-        fire_task_id(task.name, fire.due),
+        fire.task_id,
         go_kind(task),
         _peculiar(fire),
         changed=fire.entry.ended or fire.entry.since > after - _LEARNS_WITHIN,

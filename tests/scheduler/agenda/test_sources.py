@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from ajsync.asyncjobs.due import times_of
+from ajsync.asyncjobs.ids import fire_task_id
 from ajsync.asyncjobs.model import Managed
-from ajsync.scheduler.agenda.sources import FOREVER, AgendaEntry, Group, Stretch
+from ajsync.scheduler.agenda.sources import FOREVER, AgendaEntry, Fire, Group, Stretch
 from ajsync.timestamp import NANOSECONDS as SECOND
 from ajsync.timestamp import parse_timestamp
 from tests.tasks import OWNER, task
@@ -31,6 +32,14 @@ def test_an_entry_is_due_after_its_begin_and_up_to_its_end() -> None:
 def test_an_entry_whose_time_lies_a_nanosecond_before_is_not_due() -> None:
     each_second = entry(0, schedule="@every 1s")
     assert [each_second.is_due(START + each) for each in (-1, 0, 1)] == [False, True, False]
+
+
+def test_each_fire_of_an_entry_has_the_id_of_its_own_task() -> None:
+    counts = entry()
+    dues = [START, START + MINUTE, START, START + MINUTE, START + MINUTE]
+    assert [Fire(due, counts).task_id for due in dues] == [fire_task_id("A", due) for due in dues]
+    with pytest.raises(ValueError, match="an id cannot hold"):
+        Fire(0, counts).task_id  # noqa: B018 - it is computed
 
 
 @pytest.mark.parametrize(("since", "counts"), [(-1, True), (0, False), (1, False)])
