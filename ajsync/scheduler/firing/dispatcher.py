@@ -39,6 +39,8 @@ _REPORTED_EVERY_SECONDS = 0.01
 _SILENT = "the server does not answer"
 _STAGES = {State.STORING: "t", State.ENQUEUING: "i", State.FLAGGING: "f"}
 """The states that wait for an answer, each with its letter in the token of an answer."""
+_QUEUED, _ENQUEUING, _ROOM = State.QUEUED, State.ENQUEUING, Event.ROOM
+"""Aliases, as in the ledger."""
 
 
 class Dispatcher:
@@ -155,8 +157,8 @@ class Dispatcher:
     def _fill(self) -> None:
         while self._queue and len(self._sent) < WINDOW:
             fire = self._queue.popleft()
-            if fire.state is State.QUEUED:
-                self._begin(fire, Event.ROOM)
+            if fire.state is _QUEUED:
+                self._begin(fire, _ROOM)
 
     def _begin(self, fire: InFlightFire, event: Event) -> None:
         """Give a fire room in the window."""
@@ -185,7 +187,7 @@ class Dispatcher:
         fire = self._fire_of(token)
         if answer is NO_STREAM:
             self._window.drop(token)  # the next question decides what it means
-        elif fire.state is State.ENQUEUING:
+        elif fire.state is _ENQUEUING:
             self._queue_looks.answered(fire.prepared.task.queue)
         self._happened(fire, fire.answered(answer, self._clock()))
 
@@ -296,7 +298,7 @@ class Dispatcher:
 
     def _give_up(self) -> None:
         now = self._clock()
-        if unfit(now):  # then the clock does not show how late a fire is
+        if unfit(now) or not len(self.ledger):  # the clock does not show how late a fire is, or none is under way
             return
         late = [fire for fire in self.ledger if fire.until < now]
         for fire in late:

@@ -15,6 +15,9 @@ from ajsync.timestamp import NANOSECONDS
 from ajsync.transport.frames import header_block, publish_frame, store_frame
 from ajsync.transport.window import NO_STREAM, Answer
 
+_STORING, _ENQUEUING = State.STORING, State.ENQUEUING
+_TASK_STORED, _ITEM_STORED = Event.TASK_STORED, Event.ITEM_STORED
+"""Aliases, as in the ledger."""
 _FOREVER = 2**63 - 1
 _REPEATED_ITEM_AFTER = 100 * NANOSECONDS
 """For how long a queue recognises a repeated work item."""
@@ -77,15 +80,15 @@ class InFlightFire:
     def answered(self, answer: Answer, now: int) -> Event:
         """The event that an answer to its last message means."""
         state = self.state
-        if answer is NO_STREAM and state is State.ENQUEUING:
+        if answer is NO_STREAM and state is _ENQUEUING:
             return Event.NO_QUEUE_ANSWERS
-        if answer.error and not (answer.conflict and state is not State.ENQUEUING):
+        if answer.error and not (answer.conflict and state is not _ENQUEUING):
             self.reason = answer.error
             return Event.REFUSED
-        if state is State.STORING:
+        if state is _STORING:
             return self._task_stored(answer, now)
-        if state is State.ENQUEUING:
-            return Event.ITEM_FOUND if answer.duplicate else Event.ITEM_STORED
+        if state is _ENQUEUING:
+            return Event.ITEM_FOUND if answer.duplicate else _ITEM_STORED
         return Event.FLAGGED
 
     def _task_stored(self, answer: Answer, now: int) -> Event:
@@ -96,7 +99,7 @@ class InFlightFire:
         self.made = self.unsure or not found
         if self.made:
             self.lateness = now - self.due
-        return Event.TASK_FOUND_LATE if found and self._is_old(now) else Event.TASK_STORED
+        return Event.TASK_FOUND_LATE if found and self._is_old(now) else _TASK_STORED
 
     def no_queue(self) -> Event:
         """The event for a work item that has no queue."""

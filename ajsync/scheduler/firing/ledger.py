@@ -20,7 +20,7 @@ from ajsync.scheduler.firing.in_flight import InFlightFire
 from ajsync.scheduler.firing.lifecycle import TABLE, WAITING, Effect, Event, State
 from ajsync.scheduler.firing.prepare import Prepared
 
-_TAKEN, _CREATED = State.TAKEN, State.CREATED
+_TAKEN, _PREPARED, _CREATED, _ENCODED = State.TAKEN, State.PREPARED, State.CREATED, Event.ENCODED
 """Aliases, because looking up a member takes Python 3.11 as long as the rest of a transition."""
 
 
@@ -89,7 +89,7 @@ class Ledger:
     def encoded(self, fire: InFlightFire, prepared: Prepared) -> None:
         """Take in that a fire is encoded, and waits for its instant."""
         fire.prepared = prepared
-        self.apply(fire, Event.ENCODED)
+        self.apply(fire, _ENCODED)
         heapq.heappush(self._prepared, (fire.due, prepared.serial, fire))
 
     def next_to_encode(self, *, made_good: bool) -> InFlightFire | None:
@@ -97,7 +97,7 @@ class Ledger:
         source = self._to_make_good if made_good else self._to_encode
         while source:
             fire = source.popleft()
-            if fire.state is State.TAKEN:
+            if fire.state is _TAKEN:
                 return fire
         return None
 
@@ -110,13 +110,13 @@ class Ledger:
         due: list[InFlightFire] = []
         while self._prepared and self._prepared[0][0] <= now and len(due) < most:
             fire = heapq.heappop(self._prepared)[2]
-            if fire.state is State.PREPARED:
+            if fire.state is _PREPARED:
                 due.append(fire)
         return due
 
     def next_due(self) -> int | None:
         """When the first encoded fire is due."""
-        while self._prepared and self._prepared[0][2].state is not State.PREPARED:
+        while self._prepared and self._prepared[0][2].state is not _PREPARED:
             heapq.heappop(self._prepared)
         return self._prepared[0][0] if self._prepared else None
 
@@ -170,7 +170,7 @@ class Ledger:
         unsettled: list[Unsettled] = []
         of_unseen: list[Unsettled] = []
         unseen_until = unseen.until  # there may be a hundred thousand fires, none of them that old
-        for fire in self._fires.values():
+        for fire in () if self._all_wait_beyond(reached) else self._fires.values():
             if fire.due <= unseen_until and unseen.holds(fire.due):
                 of_unseen.append((fire.due, fire.name, fire.state is State.SOUGHT))
             elif fire.state is State.SOUGHT:
@@ -182,6 +182,11 @@ class Ledger:
         unseen = replace(unseen, made_good=of_unseen) if of_unseen else unseen
         return progress(reached, unsettled, room, gaps, made_good, gap_until, unseen)
 
+    def _all_wait_beyond(self, instant: int) -> bool:
+        """Whether every fire waits to be handed over, and is due after an instant, as mostly between two bursts."""
+        first = self.first_waiting()
+        return len(self) == 0 and not self._to_make_good and (first is None or first > instant)
+
     def _enter(self, fire: InFlightFire) -> bool:
         there = self._fires.get((fire.name, fire.due))
         if there is not None:
@@ -190,7 +195,7 @@ class Ledger:
             self.apply(there, Event.CHANGED)
         self._fires[fire.name, fire.due] = fire
         self._counts[fire.state] += 1
-        if fire.state is State.TAKEN:
+        if fire.state is _TAKEN:
             self._line_up(fire)
         return True
 

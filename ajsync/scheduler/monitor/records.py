@@ -15,6 +15,7 @@ from ajsync.asyncjobs.remedy import about
 from ajsync.scheduler.agenda.agenda import Fire
 from ajsync.scheduler.election.watermark import WATERMARK_KEY
 from ajsync.scheduler.firing.in_flight import InFlightFire
+from ajsync.scheduler.firing.lifecycle import State
 from ajsync.scheduler.monitor.metrics import (
     DUPLICATES,
     INVALID_SCHEDULES,
@@ -37,6 +38,7 @@ log = logging.getLogger(__name__)
 
 STREAMS = "ajsync info"
 """The command that shows the streams and queues, and how full they are."""
+_CREATED = State.CREATED
 _LATELY = 2000
 """How many of the last fires the lateness is taken from."""
 _TOLD_AT_ONCE = 20
@@ -57,7 +59,8 @@ class Records:
 
         `on_missed` is called with fires that made no task and wrote no message, what became of them, and why.
         """
-        self._history: deque[FireRecord] = deque(maxlen=SHOWN)
+        self._history: deque[FireRecord | InFlightFire] = deque(maxlen=SHOWN)
+        """The last fires. Records of those that were written are made when somebody wants to see them."""
         self._lately: deque[tuple[str, float]] = deque(maxlen=_LATELY)
         self._metrics = metrics
         self._clock = clock
@@ -71,7 +74,7 @@ class Records:
 
     def recent(self) -> tuple[FireRecord, ...]:
         """The last fires, newest first."""
-        return tuple(reversed(self._history))
+        return tuple(_record_of(each) if isinstance(each, InFlightFire) else each for each in reversed(self._history))
 
     @property
     def problems(self) -> tuple[ScheduleProblem, ...]:
@@ -208,31 +211,22 @@ class Records:
     def settled(self, fires: list[InFlightFire]) -> None:
         """Record fires that are settled."""
         metrics = self._metrics
-        created = [fire for fire in fires if fire.outcome == "created"]
-        metrics.fired(Counter((fire.prepared.task.queue, fire.prepared.task.type) for fire in created))
-        metrics.enqueued(Counter(fire.prepared.task.queue for fire in created))
-        lateness = [fire.lateness / NANOSECONDS for fire in fires if fire.made]
-        metrics.count(TASK_UPDATES, "new", by=len(lateness))
-        metrics.lateness(lateness)
-        self._lately.extend(
-            (fire.prepared.task.queue, fire.lateness / NANOSECONDS) for fire in fires[-_LATELY:] if fire.made
-        )
-        for fire in fires:
-            if fire.outcome != "created":
-                self._count(fire)
+        created = [fire for fire in fires if fire.state is _CREATED]
+        tasks = [fire.prepared.task for fire in created]
+        metrics.fired(Counter([(task.queue, task.type) for task in tasks]))
+        metrics.enqueued(Counter([task.queue for task in tasks]))
+        lately = [(fire.prepared.task.queue, fire.lateness / NANOSECONDS) for fire in fires if fire.made]
+        metrics.count(TASK_UPDATES, "new", by=len(lately))
+        metrics.lateness([seconds for _, seconds in lately])
+        self._lately.extend(lately)
+        if len(created) < len(fires):
+            for fire in fires:
+                if fire.state is not _CREATED:
+                    self._count(fire)
         if self._problems or self._put_off:
             for fire in fires:
                 self._overcome(fire.name, fire.outcome)
-        self._history.extend(
-            _record(
-                fire.fire,
-                fire.prepared.task.id,
-                fire.lateness / NANOSECONDS if fire.made else None,
-                fire.outcome,
-                fire.detail,
-            )
-            for fire in fires[-SHOWN:]
-        )
+        self._history.extend(fires[-SHOWN:])
         if log.isEnabledFor(logging.INFO):
             _tell(created)
 
@@ -288,6 +282,11 @@ def _tell(created: list[InFlightFire]) -> None:
         made = fire.prepared.task
         words = (made.id, excerpt(made.type), excerpt(made.queue), excerpt(fire.name))
         log.info("Created task %s of type %s on queue %s for %s", *words, extra=fire_fields(fire.fire, task_id=made.id))
+
+
+def _record_of(fire: InFlightFire) -> FireRecord:
+    lateness = fire.lateness / NANOSECONDS if fire.made else None
+    return _record(fire.fire, fire.prepared.task.id, lateness, fire.outcome, fire.detail)
 
 
 def _record(fire: Fire, task_id: str, lateness: float | None, state: FireState, detail: str) -> FireRecord:

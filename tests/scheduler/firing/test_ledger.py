@@ -127,6 +127,22 @@ def test_the_mark_names_what_is_open_and_passes_nothing_else() -> None:
     assert ledger.progress(NOW + SECOND, 0).instant == NOW + SECOND
 
 
+@pytest.mark.parametrize("encode", [False, True])
+@pytest.mark.parametrize("made_good", [False, True])
+def test_the_mark_names_what_waits_although_it_is_due(encode: bool, made_good: bool) -> None:
+    ledger = Encoded()
+    ledger.take([due("SOON", 9)])
+    if made_good:
+        ledger.make_good(due())
+    else:
+        ledger.take([due()])
+    if encode:
+        ledger.encode_all()
+    assert len(ledger) == 0
+    assert ledger.progress(NOW, ROOM).open == {("A", NOW)}
+    assert ledger.progress(NOW - 1, ROOM).open == frozenset()
+
+
 def test_without_room_for_what_is_made_good_by_the_policy_all_its_gap_begins_before_that() -> None:
     ledger = Ledger()
     ledger.make_good(due("B", -40, managed=ALL))
