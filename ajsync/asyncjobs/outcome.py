@@ -64,6 +64,7 @@ _ENDED = 2
 _RANKS = 3
 WITHOUT_TASK = {UNKNOWN: -2, SKIPPED: -1, MISSED: -1}
 """The states of a fire without a task, and how they rank below those of a fire with one."""
+_RANK = _UNFINISHED | WITHOUT_TASK
 
 
 def words_of(state: str) -> StateWords:
@@ -126,10 +127,8 @@ def newer(held: WorkOutcome, seen: WorkOutcome) -> WorkOutcome:
 
 def _progress(outcome: WorkOutcome) -> int:
     """How far a fire has come: what is more is later."""
-    state = outcome.state
-    if state in WITHOUT_TASK:
-        return WITHOUT_TASK[state]
-    return outcome.tries * _RANKS + _UNFINISHED.get(state, _ENDED)
+    rank = _RANK.get(outcome.state, _ENDED)
+    return rank if rank < 0 else outcome.tries * _RANKS + rank
 
 
 def _has_ended(outcome: WorkOutcome) -> bool:

@@ -9,26 +9,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
-from collections import Counter, deque
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import suppress
 
 from ajsync.asyncjobs.bucket import ConfigurationBucket
-from ajsync.asyncjobs.events import heard_outcome
-from ajsync.asyncjobs.ids import fire_task_id
+from ajsync.asyncjobs.events import TASK_STATE_SUBJECT, heard_outcome, usual_change
 from ajsync.asyncjobs.outcome import LEAST_WAIT, MISSED, WorkOutcome, success_due_by
 from ajsync.asyncjobs.tasks import NEW, QUEUE_ERROR
 from ajsync.errors import NotPermittedError, StoredValueError, UnreachableError
 from ajsync.scheduler.agenda.agenda import Agenda, AgendaEntry, Fire
 from ajsync.scheduler.election.duty import read_duty
 from ajsync.scheduler.firing.in_flight import InFlightFire
+from ajsync.scheduler.firing.lifecycle import State
 from ajsync.scheduler.last_fires import LastFires, read_outcomes
 from ajsync.scheduler.monitor.metrics import Metrics
 from ajsync.scheduler.monitor.outcomes import Outcomes
 from ajsync.scheduler.monitor.per_schedule import show_each
 from ajsync.scheduler.monitor.task_events import TaskEvents
 from ajsync.scheduler.monitor.tracked import Waiting
+from ajsync.scheduler.term import TermRunner
 from ajsync.text import cut
 from ajsync.timestamp import NANOSECONDS
 from ajsync.transport.connection import Connection
@@ -39,9 +40,12 @@ log = logging.getLogger(__name__)
 _END = object()
 _NEW_EVENT = b'"state":"new","tries":0,'
 """A part of the event of a new task, as Go and ajsync write it."""
+_CUT = len(TASK_STATE_SUBJECT)
+_MISSED, _QUEUE_ERROR = State.MISSED, State.QUEUE_ERROR
+"""Aliases, as in the ledger of fires."""
 _TICK_SECONDS = 0.1
 _SLICE = 200
-"""How many events or fires are taken in at a time, in a millisecond or two."""
+"""How many fires are taken in at a time, in a millisecond or two."""
 _BUSY = 100
 """While more fires than this are being written, everything here waits, but not for long, so that nothing piles up."""
 _BUSY_TICK_SECONDS = 0.025
@@ -49,15 +53,13 @@ _LONGEST_WAIT_SECONDS = 0.05
 _LONGEST_REST_SECONDS = 2.0
 _SCANNED_AT_ONCE = 1000
 """How many schedules are checked at a time."""
-_MOST_HEARD = 20_000
-"""How many events may wait to be taken in. If there are more, the last fires are looked up."""
 _LONGEST_EVENT = 64 * 1024
 """The most bytes of an event that is read. To read a megabyte takes some milliseconds."""
 _AGAIN_SECONDS = 10.0
 _LOOK_SECONDS = 5.0
 """How often to check what has to be looked up."""
-_MOST_SCANNED_A_SECOND = 2000
-"""How many schedules are checked a second: more than ten thousand are checked less often."""
+_MOST_SCANNED_A_SECOND = 1000
+"""How many schedules are checked a second: more than five thousand are checked less often."""
 _REST = 10
 """How long to rest after look-ups, as a multiple of the time that they took."""
 _PAUSE_SECONDS = 0.05
@@ -84,29 +86,28 @@ class OutcomeKeeper:
         metrics: Metrics,
         *,
         agenda: Callable[[], Agenda],
-        writing: Callable[[], int],
-        idle: Callable[[], bool],
+        term: Callable[[], TermRunner | None],
         clock: Callable[[], int],
         per_schedule: bool = False,
     ) -> None:
         """`name` is the name that servers show for the connection that hears the events of tasks.
 
-        `writing` says how many fires are being written. `idle` says whether no fire is under way or due within seconds.
-        `clock` gives nanoseconds since 1970. With `per_schedule` each schedule has metrics of its own.
+        `term` gives the term that runs while this scheduler leads. `clock` gives nanoseconds since 1970. With
+        `per_schedule` each schedule has metrics of its own.
         """
         self._outcomes = outcomes
         self._connection = connection
         self._metrics = metrics
         self._agenda = agenda
-        self._writing = writing
-        self._idle = idle
+        self._term = term
         self._clock = clock
         self._per_schedule = per_schedule
-        self._events = TaskEvents(connection.context, name, self._hear, self._lost)
-        self._heard: deque[tuple[str, bytes]] = deque()
+        self._events = TaskEvents(connection.context, name, self._hear, self._lost, self._before_events)
+        self._mistake: Exception | None = None
+        """An unexpected error while an event was taken in."""
         self._news: deque[Iterator[None]] = deque()
         """News of our own fires, in the order in which it came; each iterator takes in one fire at a step."""
-        self._counted = Counter[tuple[str, str]]()
+        self._counted: dict[tuple[str, str], int] = defaultdict(int)
         """How many tasks have entered a state, by queue and state, since the metrics were told last."""
         self._entries: dict[str, AgendaEntry] = {}
         """The entry to which the tracked fires of each schedule belong."""
@@ -126,6 +127,11 @@ class OutcomeKeeper:
         """Take in that fires of our own make no task; `state` is what the work behind them is called then."""
         self._news.append(self._take_missed(fires, state, detail))
 
+    def count(self) -> None:
+        """Tell the metrics which tasks have entered which states since the last call."""
+        self._metrics.task_states(self._counted)
+        self._counted.clear()
+
     def look_soon(self) -> None:
         """Look up soon what was not heard of, because the leadership has moved."""
         self._look.set()
@@ -141,6 +147,7 @@ class OutcomeKeeper:
             except Exception:  # whatever it is, it must not stop the fires
                 log.exception("What becomes of tasks is not followed for %.0f s", _AGAIN_SECONDS)
                 await asyncio.sleep(_AGAIN_SECONDS)
+                self._mistake = None
                 self._lost()
 
     async def _run(self, bucket: ConfigurationBucket, loaded: asyncio.Event) -> None:
@@ -154,14 +161,33 @@ class OutcomeKeeper:
             if self._per_schedule:
                 group.create_task(show_each(self._metrics, self._outcomes, self._agenda, self._clock))
 
-    def _hear(self, task_id: str, data: bytes) -> None:
-        """Keep an event for later if its task is tracked; any other event costs next to nothing."""
-        if task_id not in self._outcomes:
+    def _hear(self, subject: bytes, _reply: bytes, _headers: bytes, data: bytes) -> None:
+        """Take in an event if its task is tracked; any other event costs next to nothing."""
+        if _NEW_EVENT in data and self._term() is not None:
+            return  # we have made it ourselves, and know it already
+        task_id = str(subject[_CUT:], "latin-1")
+        tracked = self._outcomes.fire_of(task_id)
+        if tracked is None or self._mistake is not None:
             return
-        if len(self._heard) >= _MOST_HEARD:
-            self._lost()
+        schedule, due = tracked
+        if len(data) > _LONGEST_EVENT:
+            self._outcomes.doubt(schedule.name)
             return
-        self._heard.append((task_id, data if len(data) <= _LONGEST_EVENT else b""))
+        try:
+            now = self._clock()
+            if change := usual_change(data, task_id):
+                state, tries, age = change
+                at = min(due + age, max(now, due))
+                if self._outcomes.go_on(schedule, due, state, at, tries):
+                    self._counted[schedule.queue, state] += 1
+                    return
+            outcome = heard_outcome(data, task_id, due, now)
+            if outcome is not None and self._outcomes.hear(schedule, outcome):
+                self._counted[schedule.queue, outcome.state] += 1
+        except StoredValueError:
+            self._outcomes.doubt(schedule.name)
+        except Exception as error:  # noqa: BLE001 - it is raised where it does not end the reading
+            self._mistake = error
 
     def _lost(self) -> None:
         self._has_lost = True
@@ -171,58 +197,62 @@ class OutcomeKeeper:
     async def _take_in(self) -> None:
         while True:
             await asyncio.sleep(_TICK_SECONDS)
-            while self._news or self._heard:
-                await self._while_busy(_LONGEST_WAIT_SECONDS)
-                for _ in range(_SLICE):
-                    if self._news:  # our own news makes some events superfluous
-                        if next(self._news[0], _END) is _END:
-                            self._news.popleft()
-                    elif self._heard:
-                        self._take_event(*self._heard.popleft())
-                    else:
-                        break
-                self._metrics.task_states(self._counted)
-                self._counted.clear()
-                await asyncio.sleep(0)
+            await self._take_news()
+            self.count()
+            if self._mistake is not None:
+                raise self._mistake
+
+    async def _take_news(self, until: float = math.inf) -> None:
+        while self._news and time.monotonic() < until:
+            await self._while_busy(_LONGEST_WAIT_SECONDS)
+            for _ in range(_SLICE):
+                if self._news and next(self._news[0], _END) is _END:
+                    self._news.popleft()
+            await asyncio.sleep(0)
+
+    async def _before_events(self) -> None:
+        """Let our own news come first, because an event may be about a fire of it.
+
+        This takes no longer than a server may wait for its client.
+        """
+        try:
+            await self._take_news(time.monotonic() + _LONGEST_REST_SECONDS)
+        except Exception as error:  # noqa: BLE001 - it is raised where it does not end the reading
+            self._mistake = error
+        await self._while_busy(_LONGEST_WAIT_SECONDS)
 
     async def _while_busy(self, longest: float) -> None:
         waited = 0.0
-        while self._writing() > _BUSY and waited < longest:  # nothing signals the end of it
-            await asyncio.sleep(_BUSY_TICK_SECONDS)
+        while (term := self._term()) is not None and term.writing > _BUSY and waited < longest:
+            await asyncio.sleep(_BUSY_TICK_SECONDS)  # nothing signals the end of it
             waited += _BUSY_TICK_SECONDS
 
     def _expect(self, entries: Iterable[AgendaEntry], due: int) -> Iterator[None]:
+        expect = self._outcomes.expect
         for entry in [each for each in entries if each.since < due]:
-            with suppress(ValueError):  # no id can hold such a late instant
-                self._outcomes.expect(entry.task.name, entry.task.queue, due, fire_task_id(entry.task.name, due))
+            try:
+                expect(entry.task.name, entry.task.queue, due, entry.task_id(due))
+            except ValueError:  # no id can hold such a late instant
+                return
             yield
-
-    def _take_event(self, task_id: str, data: bytes) -> None:
-        fire = self._outcomes.fire_of(task_id)
-        if fire is None:
-            return
-        schedule, due = fire
-        if _NEW_EVENT in data and schedule.state_of(due) == NEW:
-            return
-        try:
-            outcome = heard_outcome(data, task_id, due, self._clock())
-        except StoredValueError:
-            self._outcomes.doubt(schedule.name)
-            return
-        if outcome is not None:
-            self._see(schedule.name, schedule.queue, outcome)
 
     def _take_settled(self, fires: list[InFlightFire]) -> Iterator[None]:
         for fire in fires:
             task = fire.prepared.task
             at = fire.due + fire.lateness
-            if task.id not in self._outcomes:  # it was made good, and a worker may already have handled it
+            tracked = self._outcomes.fire_of(task.id)
+            if tracked is None:  # it was made good, and a worker may already have handled it
                 self._outcomes.doubt(fire.name)
             if fire.made:
-                self._see(fire.name, task.queue, WorkOutcome(fire.due, task.id, NEW, at, 0, "", fire.lateness))
-            if fire.outcome == "missed":
+                self._counted[task.queue, NEW] += 1
+                made = WorkOutcome(fire.due, task.id, NEW, at, 0, "", fire.lateness)
+                if tracked is None:
+                    self._see(fire.name, task.queue, made)
+                else:
+                    self._outcomes.hear(tracked[0], made)
+            if fire.state is _MISSED:
                 self._see(fire.name, task.queue, WorkOutcome(fire.due, "", MISSED, self._clock(), 0, cut(fire.detail)))
-            elif fire.outcome == "queue_error":
+            elif fire.state is _QUEUE_ERROR:
                 error = cut(fire.detail)
                 self._see(fire.name, task.queue, WorkOutcome(fire.due, task.id, QUEUE_ERROR, self._clock(), 0, error))
             yield
@@ -235,8 +265,8 @@ class OutcomeKeeper:
 
     def _see(self, name: str, queue: str, outcome: WorkOutcome) -> None:
         """Take in what became of a fire, unless its schedule is gone by now."""
-        if name in self._agenda() and self._outcomes.see(name, queue, outcome) and outcome.task_id:
-            self._counted[queue, outcome.state] += 1
+        if name in self._agenda() and self._outcomes.see(name, queue, outcome) and outcome.state == QUEUE_ERROR:
+            self._counted[queue, QUEUE_ERROR] += 1
 
     async def _look_up_again_and_again(self, bucket: ConfigurationBucket) -> None:
         """Look up what was not heard of, again and again."""
@@ -315,7 +345,8 @@ class OutcomeKeeper:
                 self.foretell((entry,), due)
 
     async def _rest(self) -> None:
-        await asyncio.sleep(_IDLE_PAUSE_SECONDS if self._idle() else _PAUSE_SECONDS)
+        term = self._term()
+        await asyncio.sleep(_IDLE_PAUSE_SECONDS if term is None or term.idle else _PAUSE_SECONDS)
         await self._while_busy(_LONGEST_REST_SECONDS)
 
     def _pause_after(self, seconds: float) -> float:

@@ -79,8 +79,7 @@ class Scheduler:
             self.outcomes,
             self.metrics,
             agenda=lambda: self.agenda,
-            writing=lambda: self.term.writing if self.term is not None else 0,
-            idle=lambda: self.term is None or self.term.idle,
+            term=lambda: self.term,
             clock=clock,
             per_schedule=settings.metrics_per_schedule,
         )
@@ -90,7 +89,7 @@ class Scheduler:
             knows=lambda name: name in self.agenda,
             on_missed=self._outcome_keeper.missed,
         )
-        self.metrics.on_counts = self._count_schedules
+        self.metrics.on_counts = self._count
         self.connection = connection
         self.clock = clock
         self.agenda = self._make_agenda(clock())
@@ -292,7 +291,8 @@ class Scheduler:
         if self.term is not None:
             self.term.watermark_writer.settled()
 
-    def _count_schedules(self) -> None:
+    def _count(self) -> None:
+        self._outcome_keeper.count()
         self.metrics.set(FAILING_SCHEDULES, self.outcomes.failing_count)
         self.metrics.set(OVERDUE_SCHEDULES, self.outcomes.overdue_count)
 

@@ -9,7 +9,7 @@ import asyncio
 import json
 import logging
 import math
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
@@ -45,18 +45,18 @@ async def connect(
     name: str = "ajsync",
     timeout: float = CONNECT_SECONDS,
     reconnect_timeout: float | None = RECONNECT_SECONDS,
-    read_every: float = 0.0,
+    before_read: Callable[[], Awaitable[None]] | None = None,
 ) -> AsyncIterator[Connection]:
     """Connect to the first server of `context` that lets us in, within `timeout` seconds for all servers together.
 
     Servers show the connection by its `name`. A lost connection comes back by itself, and is given up after
-    `reconnect_timeout` seconds without a server; with None, never. With `read_every`, input from the server waits for
-    this many seconds and is read in one go, which takes much less processor time than many small reads. Raises
-    UnreachableError, or NotPermittedError if a server refused us; the message says why, for each server, and what to
-    do.
+    `reconnect_timeout` seconds without a server; with None, never. With `before_read`, input from the server waits
+    until that has returned, and is then read in one go, which takes much less processor time than many small reads.
+    Raises UnreachableError, or NotPermittedError if a server refused us; the message says why, for each server, and
+    what to do.
     """
     connection = await _connect(context, name, timeout, reconnect_timeout)
-    connection.client.read_every = read_every
+    connection.client.before_read = before_read
     try:
         raise_if_cancelled()
         yield connection

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -38,8 +39,8 @@ class NatsClient(Client):
         self._comes_back = comes_back
         self.asks_for_certificate = False
         """Whether the server asks for TLS with a certificate of ours."""
-        self.read_every = 0.0
-        """How many seconds input from the server waits until it is read; with 0 it is read as it comes."""
+        self.before_read: Callable[[], Awaitable[None]] | None = None
+        """What input from the server waits for until it is read; with None it is read as it comes."""
         self._takers: dict[bytes, Taker] = {}
         self._ps = Parser(self, self._takers, self._count, self._not_taken, self._rest)
 
@@ -115,14 +116,16 @@ class NatsClient(Client):
         return None
 
     async def _rest(self) -> None:
-        if not self.read_every or not isinstance(self._transport, TcpTransport) or self._transport._io_writer is None:
+        if self.before_read is None or not isinstance(self._transport, TcpTransport):
+            return
+        if self._transport._io_writer is None:
             return
         transport = self._transport._io_writer.transport
         if not isinstance(transport, asyncio.ReadTransport) or transport.is_closing():
             return
         transport.pause_reading()  # otherwise asyncio would wake up for each packet
         try:
-            await asyncio.sleep(self.read_every)
+            await self.before_read()
         finally:
             transport.resume_reading()
 

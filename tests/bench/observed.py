@@ -117,7 +117,7 @@ class DroppingKeeper(IdleKeeper):
         """Hear events until cancelled."""
         await self._events.run()
 
-    def _hear(self, task_id: str, data: bytes) -> None:
+    def _hear(self, subject: bytes, _reply: bytes, _headers: bytes, data: bytes) -> None:
         """Drop an event."""
 
 

@@ -338,7 +338,7 @@ async def test_a_mistake_in_what_is_kept_costs_no_fire(
     monkeypatch.setattr(outcome_keeper, "_AGAIN_SECONDS", 0.5)
     async with leading(server.url) as scheduler:
         with monkeypatch.context() as mistaken:
-            mistaken.setattr(outcome_keeper, "heard_outcome", lambda *_: 1 // 0)
+            mistaken.setattr(outcome_keeper, "usual_change", lambda *_: 1 // 0)
             await put(connection, "A", **soon())
             await bring(connection, await made(scheduler, "A"), "active")
             await until(lambda: "What becomes of tasks is not followed" in caplog.text)
@@ -347,6 +347,36 @@ async def test_a_mistake_in_what_is_kept_costs_no_fire(
         await until(lambda: len(scheduler.records.recent()) > before)
         assert scheduler.leads
         await until(lambda: (state(scheduler, "A"), state(scheduler, "B")) == ("active", "new"))
+
+
+async def test_news_of_our_own_comes_before_events(
+    server: NatsServer, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outcome_keeper, "_TICK_SECONDS", 3600)  # so that it is taken in only before events
+    async with leading(server.url) as scheduler:
+        await put(connection, "A", **soon())
+        await bring(connection, await made(scheduler, "A"), "active")
+        await until(lambda: state(scheduler, "A") == "active")
+        counted = values(scheduler.metrics, "ajsync_tasks_total")
+        assert {labels: value for labels, value in counted.items() if value} == {
+            ("EMAIL", "new"): 1,
+            ("EMAIL", "active"): 1,
+        }
+
+
+async def test_a_mistake_in_news_of_our_own_costs_no_fire(
+    server: NatsServer, connection: Connection, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(outcome_keeper, "_AGAIN_SECONDS", 0.5)
+    monkeypatch.setattr(outcome_keeper, "_TICK_SECONDS", 1)  # so that mostly it is made before events are read
+    async with leading(server.url) as scheduler:
+        with monkeypatch.context() as mistaken:
+            mistaken.setattr(scheduler.outcomes, "expect", lambda *_: 1 // 0)
+            await put(connection, "A", **soon())
+            await until(lambda: "What becomes of tasks is not followed" in caplog.text)
+        assert scheduler.leads
+        await bring(connection, await made(scheduler, "A"), "active")
+        await until(lambda: state(scheduler, "A") == "active")
 
 
 async def test_a_schedule_that_is_deleted_is_forgotten(server: NatsServer, connection: Connection) -> None:

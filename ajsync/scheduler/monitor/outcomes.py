@@ -11,8 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from ajsync.asyncjobs.ids import fire_task_id
-from ajsync.asyncjobs.outcome import COMPLETE, ScheduleOutcome, WorkOutcome, is_failure, newer
+from ajsync.asyncjobs.outcome import ACTIVE, COMPLETE, ScheduleOutcome, WorkOutcome, newer
+from ajsync.asyncjobs.tasks import NEW
 from ajsync.scheduler.monitor.tracked import MOST_EXPECTED, TrackedSchedule, Waiting
+
+_USUAL = frozenset((NEW, ACTIVE, COMPLETE))
+"""The states of nearly all news; none is a failure."""
 
 
 class Outcomes:
@@ -28,7 +32,6 @@ class Outcomes:
         """Name of a failing schedule → whether it is only a warning, and since when it fails."""
         self._overdue: dict[str, int] = {}
         """Name of an overdue schedule → by when it should have succeeded."""
-        self._counts: Counter[tuple[str, str]] = Counter()
         self.is_complete = False
         """Whether all schedules have been looked up since an event may last have gone unheard."""
         self.trouble = ""
@@ -81,7 +84,7 @@ class Outcomes:
 
     def counts(self) -> Mapping[tuple[str, str], int]:
         """How many schedules there are, by queue and state of the last fire."""
-        return +self._counts
+        return Counter([(each.queue, each.fires[-1].state) for each in self._schedules.values() if each.fires])
 
     def states(self) -> Iterator[tuple[str, str]]:
         """The name of each schedule, and the state of its last fire."""
@@ -107,31 +110,35 @@ class Outcomes:
 
         A fire that is neither tracked nor newer than all tracked ones is ignored.
         """
-        tracked = self._track(name, queue)
-        fires = tracked.fires
+        return self.hear(self._track(name, queue), outcome)
+
+    def go_on(self, tracked: TrackedSchedule, due: int, state: str, at: int, tries: int) -> bool:
+        """Take in that a task has come further, and has not failed; False if that is no usual news, but for `hear`."""
+        if tracked.name in self._failing or not tracked.go_on(due, state, at, tries):
+            return False
+        if self._overdue and state == COMPLETE:
+            self._overdue.pop(tracked.name, None)
+        return True
+
+    def hear(self, tracked: TrackedSchedule, outcome: WorkOutcome) -> bool:
+        """Take in what became of a fire of a tracked schedule, as `see` does."""
+        name, fires = tracked.name, tracked.fires
         newest = fires[-1] if fires else None
-        if newest is not None and name not in self._failing and not is_failure(outcome):  # mostly
-            if outcome.due == newest.due:
-                if tracked.carry_on(outcome):
-                    return self._carried_on(tracked, newest)
-            elif tracked.begin(outcome):
-                self._begun(tracked, newest)
-                return True
+        if newest is not None and outcome.state in _USUAL and name not in self._failing and tracked.begin(outcome):
+            self._begun(tracked, newest)
+            return True
         held = next((each for each in fires if each.due == outcome.due), None)
         if held is not None:
             latest = newer(held, outcome)
-            self._count(tracked, -1)
             fires[fires.index(held)] = latest
             self._refresh(tracked)
             return (latest.state, latest.tries) != (held.state, held.tries)
         if outcome.due in tracked.expected:
             tracked.expected = tuple(due for due in tracked.expected if due != outcome.due)
-            self._count(tracked, -1)
             fires.append(outcome)
             fires.sort(key=lambda each: each.due)
         elif newest is None or newest.due < outcome.due:
             self._tasks[outcome.task_id or fire_task_id(name, outcome.due)] = tracked, outcome.due
-            self._count(tracked, -1)
             fires.append(outcome)
         else:
             return False
@@ -153,7 +160,6 @@ class Outcomes:
         tracked.expected = tuple(due for due in tracked.expected if due >= open_from and due not in there)
         if not fires:
             return
-        self._count(tracked, -1)
         for each in tracked.merge(fires, is_whole=is_whole):
             self._untrack(tracked, each.due, each.task_id)
         for each in tracked.fires:
@@ -173,7 +179,6 @@ class Outcomes:
     def judged(self, overdue: dict[str, int]) -> None:
         """Take in which schedules should have succeeded by now, and by when."""
         self._overdue = overdue
-        self._counts = +self._counts  # without states in which none is any more: others may have made them up
 
     def doubt(self, name: str) -> None:
         """Take in that something that was heard of a schedule is not reliable."""
@@ -191,21 +196,8 @@ class Outcomes:
             tracked = self._schedules.pop(name)
             self._failing.pop(name, None)
             self._overdue.pop(name, None)
-            self._count(tracked, -1)
             for due in (*tracked.expected, *(each.due for each in tracked.fires)):
                 self._untrack(tracked, due)
-
-    def _carried_on(self, tracked: TrackedSchedule, before: WorkOutcome) -> bool:
-        """Count that the newest fire has come further; returns whether it has come into another state."""
-        now = tracked.fires[-1]
-        if now.state != before.state:
-            counts, queue = self._counts, tracked.queue
-            counts[queue, before.state] -= 1
-            counts[queue, now.state] += 1
-            if self._overdue and now.state == COMPLETE:
-                self._overdue.pop(tracked.name, None)
-            return True
-        return now.tries != before.tries
 
     def _begun(self, tracked: TrackedSchedule, former: WorkOutcome) -> None:
         """Count a new newest fire after one that has succeeded."""
@@ -217,10 +209,7 @@ class Outcomes:
             tracked.expected = tuple(due for due in tracked.expected if due != newest.due)
         else:
             self._tasks[newest.task_id or fire_task_id(tracked.name, newest.due)] = tracked, newest.due
-        if newest.state != former.state:
-            self._counts[tracked.queue, former.state] -= 1
-            self._counts[tracked.queue, newest.state] += 1
-        elif self._overdue:
+        if self._overdue and newest.state == COMPLETE:
             self._overdue.pop(tracked.name, None)
 
     def _track(self, name: str, queue: str) -> TrackedSchedule:
@@ -228,23 +217,16 @@ class Outcomes:
         if tracked is None:
             tracked = self._schedules[name] = TrackedSchedule(name, queue)
         elif tracked.queue != queue:
-            self._count(tracked, -1)
             tracked.queue = queue
-            self._count(tracked, 1)
         return tracked
 
     def _untrack(self, tracked: TrackedSchedule, due: int, task_id: str = "") -> None:
         self._tasks.pop(task_id or fire_task_id(tracked.name, due), None)
 
-    def _count(self, tracked: TrackedSchedule, by: int) -> None:
-        if tracked.fires:
-            self._counts[tracked.queue, tracked.fires[-1].state] += by
-
     def _refresh(self, tracked: TrackedSchedule) -> None:
-        """Count a schedule again after a change, and take in whether it fails."""
+        """Take in whether a schedule fails after a change."""
         for each in tracked.fold():
             self._untrack(tracked, each.due, each.task_id)
-        self._count(tracked, 1)
         if (failing := tracked.failing()) is not None:
             self._failing[tracked.name] = failing
         elif self._failing:

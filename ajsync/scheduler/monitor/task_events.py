@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import nats.errors
@@ -18,6 +18,7 @@ from ajsync.errors import NotPermittedError, UnreachableError
 from ajsync.text import escape
 from ajsync.transport.connection import Connection, connect
 from ajsync.transport.context import Context
+from ajsync.transport.parser import Taker
 from ajsync.waiting import raise_if_cancelled
 
 log = logging.getLogger(__name__)
@@ -43,10 +44,15 @@ class TaskEvents:
     """
 
     def __init__(
-        self, context: Context, name: str, take: Callable[[str, bytes], None], on_lost: Callable[[], None]
+        self,
+        context: Context,
+        name: str,
+        take: Taker,
+        on_lost: Callable[[], None],
+        before_read: Callable[[], Awaitable[None]],
     ) -> None:
-        """`name` is the name that servers show for the connection. `take` gets the id in the subject, which may be any
-        text, and the event. `on_lost` is called once events are heard again, if some may have been lost.
+        """`name` is the name that servers show for the connection. `take` gets the events. `on_lost` is called once
+        events are heard again, if some may have been lost. `before_read` is awaited before collected events are read.
         """
         self.trouble = ""
         """Why events are not heard; empty while they are heard."""
@@ -56,16 +62,14 @@ class TaskEvents:
         self._name = name
         self._take = take
         self._on_lost = on_lost
-        self._cut = len(TASK_STATE_SUBJECT)
-        self._heard = 0
-        self._bytes = 0
+        self._before_read = before_read
 
     async def run(self) -> None:
         """Listen until cancelled, with a pause whenever there are too many events."""
         told = False
         while True:
             try:
-                connecting = connect(self._context, name=self._name, reconnect_timeout=None, read_every=_READ_SECONDS)
+                connecting = connect(self._context, name=self._name, reconnect_timeout=None, before_read=self._collect)
                 async with connecting as connection:
                     await self._listen(connection)
             except (UnreachableError, NotPermittedError) as error:
@@ -84,22 +88,21 @@ class TaskEvents:
             log.warning(text, DEAF_SECONDS, extra={"seconds": DEAF_SECONDS})
             await asyncio.sleep(DEAF_SECONDS)
 
-    def _hear(self, subject: bytes, _reply: bytes, _headers: bytes, data: bytes) -> None:
-        self._heard += 1
-        self._bytes += len(data)
-        self._take(str(subject[self._cut :], "latin-1"), data)
+    async def _collect(self) -> None:
+        await asyncio.sleep(_READ_SECONDS)
+        await self._before_read()
 
     async def _listen(self, connection: Connection) -> None:
         """Listen until there are too many events. Raises UnreachableError and NotPermittedError."""
-        await connection.client.subscribe_raw(_SUBJECT, self._hear)
+        client = connection.client
+        await client.subscribe_raw(_SUBJECT, self._take)
         with suppress(nats.errors.Error):  # the connection was lost meanwhile, and comes back
-            await connection.client.flush(int(_HEARD_SECONDS))
+            await client.flush(int(_HEARD_SECONDS))
         raise_if_cancelled()
         if self.ready.is_set():
             self._on_lost()
         generation, told = connection.generation, False
-        self._heard = self._bytes = 0
-        began = time.monotonic()
+        began, before = time.monotonic(), {**client.stats}
         while True:
             if connection.generation != generation:
                 generation = connection.generation
@@ -114,6 +117,7 @@ class TaskEvents:
             now = time.monotonic()
             if now - began >= _WINDOW_SECONDS:
                 seconds = now - began
-                if self._heard > MOST_A_SECOND * seconds or self._bytes > _MOST_BYTES_A_SECOND * seconds:
+                events, size = (client.stats[each] - before[each] for each in ("in_msgs", "in_bytes"))
+                if events > MOST_A_SECOND * seconds or size > _MOST_BYTES_A_SECOND * seconds:
                     return
-                self._heard, self._bytes, began = 0, 0, now
+                began, before = now, {**client.stats}

@@ -90,19 +90,25 @@ class TrackedSchedule:
             return None
         return Waiting(self.name, known.last_success, found.due, found.state == ACTIVE)
 
-    def carry_on(self, outcome: WorkOutcome) -> bool:
-        """Take in the usual news: the newest fire, whose work had not ended, has come further.
+    def go_on(self, due: int, state: str, at: int, tries: int) -> bool:
+        """Take in the usual news: the work of the newest fire, which was under way, has come further.
 
-        `outcome` must be of that fire, and no fire may fail. Returns False and changes nothing if it is other news.
+        No fire may fail. Returns False and changes nothing if it is other news.
         """
         fires = self.fires
-        if len(fires) > MOST_OPEN or fires[-1].state not in _UNDER_WAY:
+        newest = fires[-1] if fires else _NOT_KEPT
+        if newest.due != due or newest.state not in _UNDER_WAY or len(fires) > MOST_OPEN:
             return False
-        fires[-1] = newer(fires[-1], outcome)
+        if state == ACTIVE and newest.state == NEW:
+            if tries < newest.tries:
+                return False
+        elif state != COMPLETE or tries <= newest.tries:
+            return False
+        fires[-1] = WorkOutcome(due, newest.task_id, state, at, tries, "", newest.lateness)
         return True
 
     def begin(self, outcome: WorkOutcome) -> bool:
-        """Take in the other usual news: a fire that follows the only one that is kept, which has succeeded.
+        """Take in other usual news: a fire that follows the only one that is kept, which has succeeded.
 
         `outcome` must not be a failure. Returns False and changes nothing if it is other news.
         """

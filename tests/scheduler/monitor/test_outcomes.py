@@ -113,6 +113,72 @@ def test_fires_that_run_at_once_may_end_in_any_order(lives: list[list[WorkOutcom
         assert kept.failures <= exact.failures
 
 
+@given(fires(), st.randoms(use_true_random=False))
+def test_usual_news_comes_to_the_same_by_its_short_way(lives: list[list[WorkOutcome]], random: Any) -> None:
+    lives = lives[:MOST_EXPECTED]
+    short, whole = Outcomes(), Outcomes()
+    for outcomes in (short, whole):
+        for number in range(len(lives)):
+            expect(outcomes, number)
+    left = [[*life] for life in lives]
+    while any(left):
+        life = random.choice([each for each in left if each])
+        seen = life.pop(0) if random.random() < 0.9 else life[0]
+        if random.random() < 0.1:
+            for outcomes in (short, whole):
+                outcomes.judged({"A": DUE})
+        is_news = see(whole, seen)[0]
+        fire = short.fire_of(seen.task_id)
+        usual = not seen.last_error and fire is not None
+        if usual and fire is not None and short.go_on(*fire, seen.state, seen.at, seen.tries):
+            assert is_news
+        else:
+            assert see(short, seen) == [is_news]
+        assert short.of("A") == whole.of("A")
+        assert (short.failing(), short.overdue()) == (whole.failing(), whole.overdue())
+        assert [*short.waiting(["A"], 2**62)] == [*whole.waiting(["A"], 2**62)]
+
+
+@pytest.mark.parametrize(
+    ("held", "state", "tries", "goes_on"),
+    [
+        (work("new"), "active", 0, True),
+        (work("new"), "complete", 1, True),
+        (work("active"), "complete", 1, True),
+        (work("active", tries=1), "complete", 1, False),
+        (work("active", tries=1), "complete", 0, False),
+        (work("new", tries=1), "active", 0, False),
+        (work("active"), "active", 1, False),
+        (work("active"), "new", 1, False),
+        (work("active"), "expired", 1, False),
+        (work("complete", tries=1), "active", 2, False),
+        (work("blocked"), "active", 0, False),
+    ],
+)
+def test_only_what_has_certainly_come_further_takes_the_short_way(
+    held: WorkOutcome, state: str, tries: int, goes_on: bool
+) -> None:
+    outcomes = Outcomes()
+    see(outcomes, held._replace(lateness=5))
+    fire = outcomes.fire_of(held.task_id)
+    assert fire is not None
+    assert not outcomes.go_on(fire[0], held.due + 1, state, held.due + 9, tries)
+    assert outcomes.go_on(*fire, state, held.due + 9, tries) == goes_on
+    kept = outcomes.of("A")
+    assert kept is not None
+    now = held._replace(state=state, at=held.due + 9, tries=tries) if goes_on else held
+    assert kept.last == now._replace(lateness=5)
+
+
+def test_of_a_schedule_that_fails_nothing_takes_the_short_way() -> None:
+    outcomes = Outcomes()
+    see(outcomes, work("expired", 1), work("new", 2))
+    fire = outcomes.fire_of(work("new", 2).task_id)
+    assert fire is not None
+    assert not outcomes.go_on(*fire, "complete", fire[1], 1)
+    assert outcomes.failing_count == 1
+
+
 def test_a_task_is_known_by_its_id_from_before_it_is_made_until_a_later_one_has_taken_its_place() -> None:
     outcomes = Outcomes()
     first, second = expect(outcomes, 1), expect(outcomes, 2)
@@ -196,7 +262,6 @@ def test_what_is_kept_of_a_schedule_has_a_few_kilobytes_at_worst() -> None:
                 outcomes.see(name, "EMAIL", work("active", number, name=name, last_error=f"{name} {number}" * 30))
             for number in range(80, 120):
                 expect(outcomes, number, name)
-        fire_task_id.cache_clear()  # which is of no schedule, and is bounded
         used = tracemalloc.get_traced_memory()[0] / len(names)
     finally:
         tracemalloc.stop()

@@ -15,6 +15,10 @@ from tests.waiting import until
 pytestmark = pytest.mark.anyio
 
 
+async def pause() -> None:
+    """Nothing to wait for."""
+
+
 async def test_listening_is_cancelled_even_as_the_server_confirms_the_subscription(
     server: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -26,7 +30,7 @@ async def test_listening_is_cancelled_even_as_the_server_confirms_the_subscripti
             listening.cancel()
 
     monkeypatch.setattr(NatsClient, "_process_pong", cancel_with_the_answer)
-    events = TaskEvents(context_for_server(server.url), "events", lambda _id, _data: None, lambda: None)
+    events = TaskEvents(context_for_server(server.url), "events", lambda *_: None, lambda: None, pause)
     listening = asyncio.create_task(events.run())
     try:
         await until(listening.done)
