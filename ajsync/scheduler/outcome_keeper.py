@@ -163,13 +163,13 @@ class OutcomeKeeper:
 
     def _hear(self, subject: bytes, _reply: bytes, _headers: bytes, data: bytes) -> None:
         """Take in an event if its task is tracked; any other event costs next to nothing."""
-        if _NEW_EVENT in data and self._term() is not None:
-            return  # we have made it ourselves, and know it already
         task_id = str(subject[_CUT:], "latin-1")
         tracked = self._outcomes.fire_of(task_id)
         if tracked is None or self._mistake is not None:
             return
         schedule, due = tracked
+        if _NEW_EVENT in data and schedule.state_of(due) == NEW:
+            return  # mostly we have made it ourselves
         if len(data) > _LONGEST_EVENT:
             self._outcomes.doubt(schedule.name)
             return
@@ -244,12 +244,12 @@ class OutcomeKeeper:
             if tracked is None:  # it was made good, and a worker may already have handled it
                 self._outcomes.doubt(fire.name)
             if fire.made:
-                self._counted[task.queue, NEW] += 1
                 made = WorkOutcome(fire.due, task.id, NEW, at, 0, "", fire.lateness)
-                if tracked is None:
+                if tracked is None:  # then its events are not heard either
+                    self._counted[task.queue, NEW] += 1
                     self._see(fire.name, task.queue, made)
-                else:
-                    self._outcomes.hear(tracked[0], made)
+                elif self._outcomes.hear(tracked[0], made):
+                    self._counted[task.queue, NEW] += 1
             if fire.state is _MISSED:
                 self._see(fire.name, task.queue, WorkOutcome(fire.due, "", MISSED, self._clock(), 0, cut(fire.detail)))
             elif fire.state is _QUEUE_ERROR:

@@ -211,6 +211,42 @@ async def test_after_a_takeover_it_goes_on_with_what_the_leader_knew(
         await until(lambda: state(heir, "A") == "complete")
 
 
+async def test_a_new_leader_counts_what_the_former_one_made_although_it_reads_of_it_later(
+    server: NatsServer, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outcome_keeper, "_UNHEARD", HOUR)  # what is looked up is not counted
+    may_read, names = asyncio.Event(), [f"A{number}" for number in range(5)]
+    async with AsyncExitStack() as stack:
+        async with leading(server.url) as leader:
+            monkeypatch.setattr(task_events.TaskEvents, "_collect", lambda _self: may_read.wait())
+            heir = await stack.enter_async_context(running(server.url, "two"))
+            stack.callback(may_read.set)
+            may_read.set()
+            await until(lambda: heir.outcomes.is_complete)
+            may_read.clear()
+            await connection.client.publish(f"{TASK_STATE_SUBJECT}foreign", b"")  # after which it waits
+            for name in names:
+                await put(connection, name, **soon())
+            await until(lambda: not heir.outcomes.uncertain(names, 0, unfinished=False))
+            await until(lambda: len(leader.records.recent()) == len(names))
+        await until(lambda: heir.leads)
+        assert not any(state(heir, name) for name in names)
+        may_read.set()
+        await until(lambda: all(state(heir, name) == "new" for name in names))
+        counted = {labels: value for labels, value in values(heir.metrics, "ajsync_tasks_total").items() if value}
+        assert counted == {("EMAIL", "new"): len(names)}
+
+
+async def test_a_leader_hears_that_a_backfill_makes_a_task_anew(server: NatsServer, connection: Connection) -> None:
+    async with leading(server.url) as scheduler:
+        await put(connection, "A", **soon(), queue="LATER")
+        await until(lambda: state(scheduler, "A") == "queue_error")
+        assert scheduler.outcomes.failing_count == 1
+        await bring(connection, task_id(scheduler, "A"), "new", last_err="")  # as a backfill does once there is a queue
+        await until(lambda: state(scheduler, "A") == "new")
+        assert not scheduler.outcomes.failing_count
+
+
 async def test_what_was_lost_with_a_connection_is_looked_up(server: NatsServer, connection: Connection) -> None:
     async with leading(server.url) as scheduler:
         await put(connection, "A", **soon())
