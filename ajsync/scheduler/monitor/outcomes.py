@@ -200,15 +200,15 @@ class Outcomes:
                 self._untrack(tracked, due)
 
     def _begun(self, tracked: TrackedSchedule, former: WorkOutcome) -> None:
-        """Count a new newest fire after one that has succeeded."""
+        """Take in the task of a new newest fire, which follows one that has succeeded."""
         newest = tracked.fires[-1]
-        self._untrack(tracked, former.due, former.task_id)
+        self._tasks.pop(former.task_id, None)
         if tracked.expected == (newest.due,):
             tracked.expected = ()
         elif newest.due in tracked.expected:
             tracked.expected = tuple(due for due in tracked.expected if due != newest.due)
         else:
-            self._tasks[newest.task_id or fire_task_id(tracked.name, newest.due)] = tracked, newest.due
+            self._tasks[newest.task_id] = tracked, newest.due
         if self._overdue and newest.state == COMPLETE:
             self._overdue.pop(tracked.name, None)
 

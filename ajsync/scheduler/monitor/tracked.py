@@ -115,8 +115,7 @@ class TrackedSchedule:
         former = self.fires[0]
         if len(self.fires) > 1 or former.state != COMPLETE or former.due >= outcome.due:
             return False
-        success = former.due if self.before is None else max(former.due, self.before.last_success)
-        self.before = ScheduleOutcome(_NOT_KEPT, success)
+        self.before = ScheduleOutcome(_NOT_KEPT, former.due)
         self.fires[0] = outcome
         return True
 

@@ -115,18 +115,20 @@ def test_fires_that_run_at_once_may_end_in_any_order(lives: list[list[WorkOutcom
 
 @given(fires(), st.randoms(use_true_random=False))
 def test_usual_news_comes_to_the_same_by_its_short_way(lives: list[list[WorkOutcome]], random: Any) -> None:
-    lives = lives[:MOST_EXPECTED]
     short, whole = Outcomes(), Outcomes()
-    for outcomes in (short, whole):
-        for number in range(len(lives)):
-            expect(outcomes, number)
     left = [[*life] for life in lives]
+    for number, life in enumerate(left):
+        for outcomes in (short, whole):
+            expect(outcomes, number)
+        if random.random() < 0.9:
+            first = life.pop(0)
+            assert see(short, first) == see(whole, first)
     while any(left):
         life = random.choice([each for each in left if each])
         seen = life.pop(0) if random.random() < 0.9 else life[0]
         if random.random() < 0.1:
             for outcomes in (short, whole):
-                outcomes.judged({"A": DUE})
+                outcomes.judged({"A": DUE, "B": DUE})
         is_news = see(whole, seen)[0]
         fire = short.fire_of(seen.task_id)
         usual = not seen.last_error and fire is not None
@@ -153,6 +155,8 @@ def test_usual_news_comes_to_the_same_by_its_short_way(lives: list[list[WorkOutc
         (work("active"), "expired", 1, False),
         (work("complete", tries=1), "active", 2, False),
         (work("blocked"), "active", 0, False),
+        (work("retry", tries=1), "complete", 2, False),
+        (work(UNKNOWN), "complete", 1, False),
     ],
 )
 def test_only_what_has_certainly_come_further_takes_the_short_way(
@@ -160,10 +164,12 @@ def test_only_what_has_certainly_come_further_takes_the_short_way(
 ) -> None:
     outcomes = Outcomes()
     see(outcomes, held._replace(lateness=5))
-    fire = outcomes.fire_of(held.task_id)
+    fire = outcomes.fire_of(fire_task_id("A", held.due))
     assert fire is not None
     assert not outcomes.go_on(fire[0], held.due + 1, state, held.due + 9, tries)
+    outcomes.judged({"B": 5})
     assert outcomes.go_on(*fire, state, held.due + 9, tries) == goes_on
+    assert outcomes.all_overdue() == {"B"}
     kept = outcomes.of("A")
     assert kept is not None
     now = held._replace(state=state, at=held.due + 9, tries=tries) if goes_on else held
@@ -211,6 +217,15 @@ def test_what_is_old_or_known_is_no_news() -> None:
     kept = outcomes.of("A")
     assert kept is not None
     assert (kept.last.state, kept.last_failure) == ("active", DUE + SECOND)
+
+
+@pytest.mark.parametrize("late", [work("new", 1), work("active", 1), work("complete", 1, tries=1), work("new", 0)])
+def test_what_comes_late_of_a_task_that_has_succeeded_is_no_news(late: WorkOutcome) -> None:
+    outcomes = Outcomes()
+    done = work("complete", 1, tries=1)
+    see(outcomes, done)
+    assert see(outcomes, late) == [False]
+    assert outcomes.of("A") == schedule_outcome([done])
 
 
 def test_what_is_kept_of_a_schedule_does_not_grow_with_its_fires() -> None:
@@ -303,6 +318,9 @@ def test_what_was_heard_while_fires_were_looked_for_is_not_lost() -> None:
     kept = outcomes.of("A")
     assert kept is not None
     assert (kept.last, kept.last_success) == (work("new", 6), DUE + 5 * SECOND)
+    assert waits_since(outcomes) == 6
+    see(outcomes, *(work("new", number) for number in range(7, 30)))
+    assert waits_since(outcomes) == 6
 
 
 def test_a_success_of_which_the_task_is_deleted_is_not_forgotten() -> None:
@@ -325,6 +343,25 @@ def test_failures_from_before_those_that_are_found_still_count() -> None:
     kept = outcomes.of("A")
     assert kept is not None
     assert (kept.failures, kept.failing_since) == (2, DUE + 100 * SECOND)
+
+
+@pytest.mark.parametrize(
+    ("heard", "last", "failures"),
+    [
+        ([work("expired", 0)], [work(UNKNOWN, 2), work(UNKNOWN, 1)], 1),
+        ([work("expired", 0), work("expired", 1)], [work("expired", 2), work("expired", 1)], 3),
+        ([work("expired", 0), work("expired", 1)], [work("expired", 2), work("expired", 1), work("expired", 0)], 3),
+    ],
+)
+def test_a_failure_that_was_heard_of_counts_once_whether_it_is_found_again_or_not(
+    heard: list[WorkOutcome], last: list[WorkOutcome], failures: int
+) -> None:
+    outcomes = Outcomes()
+    see(outcomes, *heard)
+    found(outcomes, last, is_whole=False)
+    kept = outcomes.of("A")
+    assert kept is not None
+    assert (kept.failures, kept.failing_since) == (failures, DUE)
 
 
 def test_those_that_have_failed_for_longest_come_first() -> None:
@@ -428,6 +465,16 @@ def test_of_fires_that_are_found_the_ids_are_known_and_of_those_that_come_no_mor
     assert outcomes.counts() == {("EMAIL", "complete"): 1}
 
 
+@pytest.mark.parametrize("state", ["expired", MISSED])
+def test_a_fire_is_known_by_its_id_from_when_it_is_found_until_what_is_found_begins_after_it(state: str) -> None:
+    outcomes = Outcomes()
+    task_id = fire_task_id("A", DUE)
+    found(outcomes, [work(state, 0)], is_whole=True)
+    assert tracked_as(outcomes, task_id) == ("A", "EMAIL", DUE, state)
+    found(outcomes, [work("complete", 5)], is_whole=True)
+    assert task_id not in outcomes
+
+
 def test_a_look_up_of_what_was_heard_of_meanwhile_expects_it_no_more() -> None:
     outcomes = Outcomes()
     expect(outcomes, 1)
@@ -474,6 +521,7 @@ def test_a_fire_after_a_success_takes_its_place_whether_it_was_expected_or_not()
     assert [each in outcomes for each in ids] == [False, True, True, False, False]
     see(outcomes, work("complete", 2), work("complete", 3))
     assert [each in outcomes for each in ids] == [False, False, False, True, False]
+    assert tracked_as(outcomes, ids[3]) == ("A", "EMAIL", DUE + 3 * SECOND, "complete")
     see(outcomes, work(SKIPPED, 4))
     assert tracked_as(outcomes, ids[4]) == ("A", "EMAIL", DUE + 4 * SECOND, SKIPPED)
     found(outcomes, [], is_whole=True, open_from=0)

@@ -65,7 +65,13 @@ def test_what_was_only_heard_of_is_looked_up() -> None:
 
 @pytest.mark.parametrize(
     ("success", "kept"),
-    [(6, (3, 4, 5, 7, 8, 9, 10, 11, 12)), (0, (1, 4, 5, 6, 7, 8, 9, 10, 11, 12)), (2, (3, *range(4, 13)))],
+    [
+        (6, (3, 4, 5, *range(7, 13))),
+        (0, (1, *range(4, 13))),
+        (2, (3, *range(4, 13))),
+        (3, (*range(4, 13),)),
+        (12, (0, *range(4, 13))),
+    ],
 )
 def test_of_many_fires_whose_work_is_open_the_last_and_the_first_since_the_last_success_are_kept_once(
     success: int, kept: tuple[int, ...]
@@ -75,3 +81,25 @@ def test_of_many_fires_whose_work_is_open_the_last_and_the_first_since_the_last_
     dropped = tracked.fold()
     assert [(each.due - DUE) // SECOND for each in tracked.fires] == [*kept]
     assert {each.due for each in dropped} == {each.due for each in fires} - {each.due for each in tracked.fires}
+
+
+@pytest.mark.parametrize(
+    ("states", "number", "begins"),
+    [
+        (("complete",), 1, True),
+        (("complete",), 0, False),
+        (("complete",), -1, False),
+        (("active",), 1, False),
+        (("complete", "new"), 2, False),
+    ],
+)
+def test_only_a_fire_after_one_that_has_succeeded_takes_its_place_in_the_short_way(
+    states: tuple[str, ...], number: int, begins: bool
+) -> None:
+    fires = [work(state, number) for number, state in enumerate(states)]
+    tracked, new = TrackedSchedule("A", "EMAIL", [*fires]), work("new", number)
+    assert tracked.begin(new) == begins
+    assert tracked.fires == ([new] if begins else fires)
+    known = tracked.outcome()
+    assert known is not None
+    assert known.last_success == (DUE if "complete" in states else 0)
