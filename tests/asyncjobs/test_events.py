@@ -170,6 +170,11 @@ def test_what_is_not_an_event_of_a_task_is_refused_with_the_reason(data: bytes, 
         decode_task_state(data)
 
 
+def test_what_go_leaves_out_of_an_event_is_read_as_go_reads_it() -> None:
+    data = {name: VALID[name] for name in ("type", "task_id", "state")}
+    assert decode_task_state(json.dumps(data).encode()) == TaskStateEvent(TASK.id, "new", 0, "", "", "", 0)
+
+
 @given(st.binary())
 def test_any_bytes_are_an_event_or_refused(data: bytes) -> None:
     with contextlib.suppress(StoredValueError):
@@ -226,6 +231,34 @@ def test_what_an_event_says_of_a_fire_is_the_same_however_it_is_read(
     assert usual_change(data, TASK.id) in ((usual,) if said is not None and not event.last_error else ()) + (None,)
     spaced = json.dumps(json.loads(data)).encode()
     assert (decode_task_state(spaced), heard_outcome(spaced, TASK.id, due, now)) == (event, said)
+
+
+WORDS = ("", "a.b", "a-b", "a:b/c", "a b", 'a","b":"', "\\u0041", "\\n", "\\x", "\n", "é")
+NUMBERS = (
+    *("0", "7", "999999999", "1000000000", "999999999999999999", "1000000000000000000", "9" * 19, "9" * 40),
+    *("00", "07", "-0", "-7", "", "1.0", "1e3", "true", "null", "٣"),
+)
+FIELDS = {"task_id": WORDS, "state": WORDS, "tries": NUMBERS, "queue": WORDS, "task_type": WORDS, "task_age": NUMBERS}
+
+
+@pytest.mark.parametrize(("name", "text"), [(name, text) for name, texts in FIELDS.items() for text in texts])
+def test_the_short_way_finds_what_is_there_in_json_and_nothing_else(name: str, text: str) -> None:
+    usual_ones = {"task_id": "A", "state": "new", "tries": "0", "queue": "Q", "task_type": "t", "task_age": "0"}
+    told = usual_ones | {name: text}
+    members = [
+        f'"{each}":{value}' if FIELDS[each] is NUMBERS else f'"{each}":"{value}"' for each, value in told.items()
+    ]
+    data = f'{{"event_id":"x","type":"{VALID["type"]}","timestamp":"x",{",".join(members)}}}'.encode()
+    usual, found = usual_change(data, told["task_id"]), _read(data)
+    assert found == _read(b" " + data), "which takes the long way"
+    assert usual is None or (found is not None and usual == (found.state, found.tries, found.age))
+
+
+def _read(data: bytes) -> TaskStateEvent | None:
+    try:
+        return decode_task_state(data)
+    except StoredValueError:
+        return None
 
 
 def _members(value: dict[str, Any]) -> dict[str, Any]:

@@ -111,8 +111,13 @@ def test_the_second_that_an_id_holds_is_read(name: str, due: int) -> None:
     assert second_of(fire_task_id(name, due)) == due // NANOSECONDS
 
 
-@pytest.mark.parametrize("text", ["", "0" * 26, "0" * 28, "-" * 27, "é" * 27, "z" * 27])
+LAST = "aWgEPTl1tmebfsQzFP4bxwgy80V"
+"""The last id of all."""
+
+
+@pytest.mark.parametrize("text", ["", "0" * 26, "0" * 28, "-" * 27, "é" * 27, "z" * 27, LAST[:-1] + "W"])
 def test_what_is_no_ksuid_holds_no_second(text: str) -> None:
+    assert second_of(LAST) == KSUID_END - 1
     assert second_of(text) is None
 
 
