@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ajsync.asyncjobs.model import Managed
 from ajsync.scheduler.agenda.agenda import Fire
+from ajsync.scheduler.election.progress import UnseenProgress
 from ajsync.scheduler.firing.in_flight import InFlightFire
 from ajsync.scheduler.firing.ledger import Ledger
 from ajsync.scheduler.firing.lifecycle import TABLE, UNSETTLED, WAITING, Event, State
@@ -156,6 +159,69 @@ def test_without_room_for_what_is_made_good_by_the_policy_all_its_gap_begins_bef
     assert ledger.progress(NOW, 0, gap_until=gap_until - 1).instant == NOW - 40 * SECOND - 1
     ledger.make_good(due("C", -60, managed=LATEST))
     assert ledger.progress(NOW, 0, gap_until=gap_until).instant == NOW - 60 * SECOND - 1
+
+
+def test_without_room_for_what_is_made_good_in_an_unseen_span_the_span_is_named_instead() -> None:
+    spans = ((NOW - 60 * SECOND, NOW - 40 * SECOND),)
+    ledger = Ledger()
+    ledger.make_good(due("LAST", -40))
+    ledger.seek(due("SOUGHT", -50))
+    named = ledger.progress(NOW, ROOM, unseen=UnseenProgress(spans))
+    assert (named.instant, {*named.open}, {*named.looked_for}, named.unseen) == (
+        NOW,
+        {("LAST", NOW - 40 * SECOND)},
+        {("SOUGHT", NOW - 50 * SECOND)},
+        (),
+    )
+    found = ledger.progress(NOW, 0, unseen=UnseenProgress(spans))
+    assert (found.instant, found.unsettled, found.unseen) == (NOW, frozenset(), spans)
+    # What was due before the span can only hold the watermark back, and not further than to the end of the span.
+    ledger.make_good(due("BEFORE", -60))
+    assert ledger.progress(NOW, 0, unseen=UnseenProgress(spans)).instant == NOW - 40 * SECOND
+
+
+SETTLED, HANDED_OVER, WITHDRAWN = ((Event.DUE, Event.ROOM, Event.GIVEN_UP), (Event.DUE,), (Event.CHANGED,))
+HELD = st.tuples(
+    st.integers(-3, 3),
+    st.sampled_from([(), (), SETTLED, HANDED_OVER, WITHDRAWN]),
+    st.sampled_from(["taken", "taken", "made good", "sought"]),
+)
+
+
+@given(st.lists(HELD, max_size=4), st.lists(HELD, max_size=3), st.integers(-3, 3))
+def test_all_that_it_tells_follows_from_the_fires_that_it_holds(
+    encoded: list[tuple[int, tuple[Event, ...], str]], new: list[tuple[int, tuple[Event, ...], str]], reached: int
+) -> None:
+    ledger = Encoded()
+    for number, (seconds, _, how) in enumerate([*encoded, *new]):
+        if number == len(encoded):
+            ledger.encode_all()
+        entering = due(f"S{number}", seconds)
+        if how == "taken":
+            ledger.take([entering])
+        elif how == "made good":
+            ledger.make_good(entering)
+        else:
+            ledger.seek(entering)
+    if not new:
+        ledger.encode_all()
+    happening = {f"S{number}": events for number, (_, events, _) in enumerate(encoded)}
+    for each in [*ledger]:
+        for event in happening.get(each.name, ()):
+            ledger.apply(each, event)
+
+    instant = NOW + reached * SECOND
+    held = [*ledger]
+    prepared = [each.due for each in held if each.state is State.PREPARED]
+    coming = sorted([*prepared, *(each.due for each in held if each.state is State.TAKEN and not each.made_good)])
+    assert len(ledger) == sum(each.state not in WAITING for each in held)
+    told = ledger.progress(instant, ROOM)
+    sought = {(each.name, each.due) for each in held if each.state is State.SOUGHT}
+    assert told.looked_for == {(name, due) for name, due in sought if due <= instant}
+    assert told.open == {(each.name, each.due) for each in held if each.due <= instant} - sought
+    assert [each.due for each in ledger.upcoming(9)] == coming
+    assert ledger.first_waiting() == min(coming, default=None)
+    assert ledger.next_due() == min(prepared, default=None)
 
 
 def test_what_was_begun_before_is_encoded_with_what_is_made_good() -> None:
