@@ -148,6 +148,8 @@ class ScheduleOutcome(NamedTuple):
     """The first of the fires that failed in a row; 0 if none has failed since the last success."""
     failures: int = 0
     """How many failed in a row. Fires that have no result yet, were skipped or are unknown are not counted."""
+    is_whole: bool = True
+    """Whether these were counted back to the last success, or are all; otherwise there may be earlier ones."""
 
     @property
     def tone(self) -> Tone:
@@ -163,8 +165,9 @@ def schedule_outcome(outcomes: Iterable[WorkOutcome], before: ScheduleOutcome | 
     found = [*outcomes]
     success = max((each.due for each in found if each.state == COMPLETE), default=0)
     last = max(found, key=lambda each: each.due, default=None)
-    since, latest, count = 0, 0, 0
+    since, latest, count, is_whole = 0, 0, 0, True
     if before is not None:
+        is_whole = before.is_whole or success > max(before.last_success, before.failing_since)
         success = max(success, before.last_success)
         if last is None or before.last.due > last.due:
             last = before.last
@@ -175,7 +178,7 @@ def schedule_outcome(outcomes: Iterable[WorkOutcome], before: ScheduleOutcome | 
     for each in found:
         if each.due > success and is_failure(each):
             since, latest, count = min(since or each.due, each.due), max(latest, each.due), count + 1
-    return None if last is None else ScheduleOutcome(last, success, latest, since, count)
+    return None if last is None else ScheduleOutcome(last, success, latest, since, count, is_whole)
 
 
 def success_due_by(times: Times, deadline: int, after: int, *, active: bool = False) -> int | None:

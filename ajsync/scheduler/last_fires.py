@@ -32,7 +32,7 @@ _FOR_ALL = 2
 A schedule whose last task has failed is failing, whatever came before.
 """
 _MOST_FURTHER = 5_000
-"""How many looks follow these steps, for all schedules together: about half a second."""
+"""How many looks follow these steps, for all schedules together: about half a second. They share these evenly."""
 _AT_ONCE = 50
 """How many looks are made between two rests, for callers with other work that must not wait."""
 Rest = Callable[[], Awaitable[None]]
@@ -50,6 +50,8 @@ class LastFires:
     """The first due instant whose fire has made no task but still may; 0 if there is none. It is not in `found`."""
     is_whole: bool = True
     """Whether these are all fires, or a success is among them."""
+    has_more: bool = False
+    """Whether earlier fires, which were not looked at, may show more."""
     waiting_since: int = 0
     """An earlier due instant whose task has not ended but should have succeeded by now; 0 if none was found."""
 
@@ -122,23 +124,27 @@ async def read_outcomes(
     *,
     stored: Mapping[str, int] | None = None,
     rest: Rest | None = None,
+    further: int | None = None,
 ) -> dict[str, LastFires]:
     """The last fires of each schedule, by name, up to the moment of `duty`; during its pauses a schedule was not due.
 
     `stored` says since when each has had its value, if that is known already. With `rest`, it is awaited after every
-    few looks. Raises as `Connection.jetstream_request`.
+    few looks. `further` says how many looks at earlier fires follow those that tell how each schedule does now, for
+    all schedules together. Raises as `Connection.jetstream_request`.
     """
     previous = cache(Times.previous)  # of thousands of schedules many are due together
     searches = [
         _Search(task, times, previous_dues(times, duty.now + 1, task.created_at, task.pauses, previous))
         for task, times in schedules
     ]
-    going, left = searches, _MOST_FURTHER
-    for number, step in enumerate(_STEPS):
+    going, left = searches, _MOST_FURTHER if further is None else further
+    for number, longest in enumerate(_STEPS):
+        step = longest
         if number:
             going = [each for each in going if each.goes_on(duty)]
             for_all = [each for each in going if number < _FOR_ALL and not each.is_failing]
             others = [each for each in going if number >= _FOR_ALL or each.is_failing]
+            step = max(1, min(longest, left // max(1, len(others))))
             others = sorted(others, key=lambda each: each.is_failing)[: left // step]
             left -= len(others) * step
             going = [*for_all, *others]
@@ -186,7 +192,8 @@ def _outcomes(search: _Search, duty: Duty, stored_at: int) -> LastFires:
         else:
             sure = fire.due > kept and duty.is_ours(fire.due)
             found.append(WorkOutcome(fire.due, "", MISSED if sure else UNKNOWN, fire.due))
-    return LastFires(tuple(found), open_since, search.is_over or search.succeeded, search.waiting_since)
+    is_whole = search.is_over or search.succeeded
+    return LastFires(tuple(found), open_since, is_whole, search.goes_on(duty), search.waiting_since)
 
 
 async def _look_up(

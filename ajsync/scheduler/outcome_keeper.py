@@ -67,6 +67,8 @@ _PAUSE_SECONDS = 0.05
 _IDLE_PAUSE_SECONDS = 0.005
 """The pause while no fire is under way or due within seconds: even then the loop has other work to do."""
 _SCHEDULES_AT_ONCE = 100
+_MOST_FURTHER = 50_000
+"""How many looks show since when schedules fail, for all together: while few fail, as many as there are for each."""
 _DUTY_SECONDS = 5.0
 """For how long the knowledge of who leads serves further look-ups."""
 _UNHEARD = 10 * NANOSECONDS
@@ -311,16 +313,30 @@ class OutcomeKeeper:
         ]
         if not names:
             return
-        duty, read_at = await read_duty(bucket), time.monotonic()
+        if len(names) > _SCHEDULES_AT_ONCE:  # first which of them fail, and only then since when
+            names = await self._look_back(bucket, names, 0)
+        await self._look_back(bucket, names, max(1, _MOST_FURTHER // max(1, len(names))))
+
+    async def _look_back(self, bucket: ConfigurationBucket, names: list[str], further: int) -> list[str]:
+        """Look up how these schedules do now, and on average up to `further` earlier fires of each that needs them.
+
+        Returns those of which still earlier fires may show more. Raises as `Connection.jetstream_request`.
+        """
+        more: list[str] = []
+        duty, read_at = None, 0.0
         async for some in _parts(names, _SCHEDULES_AT_ONCE):
-            if time.monotonic() - read_at > _DUTY_SECONDS:
+            if duty is None or time.monotonic() - read_at > _DUTY_SECONDS:
                 duty, read_at = await read_duty(bucket), time.monotonic()
             entries = [entry for name in some if (entry := self._agenda().entry(name)) is not None]
             schedules = [(entry.task, entry.times) for entry in entries]
             stored = {entry.task.name: entry.since for entry in entries}
-            found = await read_outcomes(self._connection, schedules, duty, stored=stored, rest=self._rest)
+            found = await read_outcomes(
+                self._connection, schedules, duty, stored=stored, rest=self._rest, further=further * len(entries)
+            )
             for entry in entries:
                 self._take_found(entry, found[entry.task.name], duty.now)
+            more += [name for name, each in found.items() if each.has_more]
+        return more
 
     def _forget_former(self, names: Iterable[str]) -> None:
         """Forget what is known of schedules that are gone, or whose times have changed.

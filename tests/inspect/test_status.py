@@ -280,6 +280,20 @@ async def test_many_schedules_have_the_outcomes_of_their_last_fires(
     }
 
 
+async def test_schedules_share_the_looks_at_earlier_fires_evenly(
+    connection: Connection, many: list[ScheduledTask]
+) -> None:
+    some = many[:100]
+    works = [each for every in some for each in made(every, *["expired"] * 9)]
+    await publish_all(connection, [task_write(each, 0) for each in works])
+    for further, least, most in ((0, 1, 1), (50, 1, 2), (100, 2, 2), (450, 5, 6), (1000, 9, 9)):
+        schedules = [(each, times_of(each)) for each in some]
+        found = (await read_outcomes(connection, schedules, duty(), further=further)).values()
+        known = [sum(each.state == "expired" for each in last.found) for last in found]
+        assert (min(known), max(known)) == (least, most)
+        assert all(last.has_more and not last.is_whole for last in found)
+
+
 async def test_each_of_many_schedules_whose_work_waits_is_late(
     connection: Connection, many: list[ScheduledTask]
 ) -> None:

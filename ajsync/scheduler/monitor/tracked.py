@@ -137,7 +137,7 @@ class TrackedSchedule:
             else:
                 dropped.append(each)
         self.fires = [latest[due] for due in sorted(latest)]
-        self.before = None if known is None else _earlier(known, self.fires, oldest, is_whole)
+        self.before = _earlier(known, self.fires, oldest, is_whole)
         return dropped
 
     def fold(self) -> Sequence[WorkOutcome]:
@@ -155,7 +155,7 @@ class TrackedSchedule:
         folded = [each for each in earlier if each.due not in kept]
         if (found := schedule_outcome(folded, self.before)) is not None:
             self.before = ScheduleOutcome(
-                _NOT_KEPT, found.last_success, found.last_failure, found.failing_since, found.failures
+                _NOT_KEPT, found.last_success, found.last_failure, found.failing_since, found.failures, found.is_whole
             )
         self.fires = [*still_open, newest]
         return folded
@@ -167,13 +167,17 @@ class TrackedSchedule:
         return next((each for each in still_open if each.due > success), still_open[0])
 
 
-def _earlier(known: ScheduleOutcome, tracked: Sequence[WorkOutcome], oldest: int, is_whole: bool) -> ScheduleOutcome:
+def _earlier(
+    known: ScheduleOutcome | None, tracked: Sequence[WorkOutcome], oldest: int, is_whole: bool
+) -> ScheduleOutcome | None:
     """The summary of the fires before `oldest`, the first that was found, given the summary of all that were known.
 
     Some workers delete a task that has succeeded, so a success that was heard of counts even if it is not found.
     """
+    if known is None:
+        return None if is_whole else ScheduleOutcome(_NOT_KEPT, is_whole=False)
     since, success = known.failing_since, known.last_success
     if is_whole or not 0 < since < oldest:
-        return ScheduleOutcome(_NOT_KEPT, success)
+        return ScheduleOutcome(_NOT_KEPT, success, is_whole=is_whole or success >= oldest)
     more = known.failures - sum(map(is_failure, tracked))
-    return ScheduleOutcome(_NOT_KEPT, success, since, since, max(more, 1))
+    return ScheduleOutcome(_NOT_KEPT, success, since, since, max(more, 1), known.is_whole)

@@ -39,6 +39,8 @@ class FailingSchedule:
     """When the first of the fires that failed in a row was due."""
     failures: int
     """How many have failed in a row, as far as is known."""
+    failures_is_whole: bool
+    """Whether these were counted back to a success; otherwise there may be more, from before `since`."""
     last_success: int | None
     """When the last fire that succeeded was due; None if none is known."""
     tries: int
@@ -113,6 +115,7 @@ def _failing(task: ScheduledTask, outcome: ScheduleOutcome, ajc: str) -> Failing
         last.due,
         outcome.failing_since,
         outcome.failures,
+        outcome.is_whole,
         outcome.last_success or None,
         last.tries,
         last.last_error,

@@ -364,6 +364,39 @@ def test_a_failure_that_was_heard_of_counts_once_whether_it_is_found_again_or_no
     assert (kept.failures, kept.failing_since) == (failures, DUE)
 
 
+def test_failures_are_whole_once_they_are_known_back_to_a_success() -> None:
+    outcomes = Outcomes()
+
+    def is_whole() -> bool:
+        kept = outcomes.of("A")
+        assert kept is not None
+        return kept.is_whole
+
+    found(outcomes, [work("expired", 9)], is_whole=False)
+    assert not is_whole()
+    see(outcomes, work("expired", 10), work("new", 11), work("terminated", 11))
+    assert not is_whole()
+    found(outcomes, [work("terminated", 11), work("expired", 10)], is_whole=False)
+    assert not is_whole()
+    found(outcomes, [work("terminated", 11), work("expired", 10), work("complete", 9)], is_whole=True)
+    assert is_whole()
+    found(outcomes, [work("terminated", 11)], is_whole=False)
+    assert is_whole(), "since when it fails was known already"
+    found(outcomes, [work("terminated", 21), work("terminated", 20)], is_whole=False)
+    see(outcomes, work("complete", 22), work("expired", 23))
+    assert is_whole()
+
+
+def test_a_late_success_before_the_fires_that_were_found_does_not_make_them_whole() -> None:
+    outcomes = Outcomes()
+    see(outcomes, work("new", 2))
+    found(outcomes, [work("expired", 9), work("expired", 8)], is_whole=False)
+    see(outcomes, work("complete", 2))
+    kept = outcomes.of("A")
+    assert kept is not None
+    assert (kept.last_success, kept.is_whole) == (DUE + 2 * SECOND, False)
+
+
 def test_those_that_have_failed_for_longest_come_first() -> None:
     outcomes = Outcomes()
     for number in range(10):

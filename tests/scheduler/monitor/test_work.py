@@ -39,6 +39,7 @@ def test_it_says_what_fails_since_when_how_often_why_and_what_to_do() -> None:
             "due": format_timestamp(DUE + 3 * SECOND),
             "since": format_timestamp(DUE + 2 * SECOND),
             "failures": 2,
+            "failures_is_whole": True,
             "last_success": format_timestamp(DUE + SECOND),
             "tries": 4,
             "last_error": "no such host",

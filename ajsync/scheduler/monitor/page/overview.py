@@ -71,8 +71,9 @@ def _problem(trouble: Trouble, query: Query, when: TimeWriter) -> tuple[str, ...
         about = (
             f'<a href="{Query(zone=query.zone, name=trouble.schedule).link("schedule")}">{text(trouble.schedule)}</a>'
         )
-    since = f"{when.time(trouble.since)}<small>{when.ago(trouble.since)}</small>" if trouble.since else ""
-    times = f"{trouble.count:,} &times;" if trouble.count > 1 else ""
+    earlier, or_more = (" or earlier", " or more") if trouble.at_least else ("", "")
+    since = f"{when.time(trouble.since)}{earlier}<small>{when.ago(trouble.since)}</small>" if trouble.since else ""
+    times = f"{trouble.count:,} &times;{or_more}" if trouble.count > 1 else ""
     return f"{badge(trouble.tone, about)}<small>{text(trouble.what)}</small>", since, times, command(trouble.remedy)
 
 

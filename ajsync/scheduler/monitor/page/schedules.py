@@ -197,7 +197,8 @@ def state_cell(view: View, name: str, outcome: ScheduleOutcome | None) -> str:
     if outcome is None:
         return f"<small>{'not known' if view.work is None else 'none known'}</small>"
     state = words_of(outcome.last.state)
-    note = f" <small>{outcome.failures:,} failed in a row</small>" if outcome.failures > 1 else ""
+    or_more = "" if outcome.is_whole else " or more"
+    note = f" <small>{outcome.failures:,}{or_more} failed in a row</small>" if outcome.failures > 1 else ""
     late = " <small>should have succeeded by now</small>" if verdict == "late" and not note else ""
     return badge("bad" if late else outcome.tone, text(state.word)) + note + late
 

@@ -42,6 +42,8 @@ class Trouble:
     """How often it happened; 0 if that cannot be counted."""
     about: str = "This scheduler"
     """What it is about, if it is about no schedule."""
+    at_least: bool = False
+    """Whether it may have begun earlier, and happened more often."""
 
 
 def troubles(view: View) -> tuple[Trouble, ...]:
@@ -129,7 +131,13 @@ def failure(view: View, name: str, outcome: ScheduleOutcome) -> Trouble:
     if not is_failure(last):  # what failed is an earlier fire, whose error is not kept
         text = f"It has failed, and has not succeeded since. Its last fire: {text}"
     return Trouble(
-        tone, text, remedy(task, outcome, view.ajc), name, outcome.failing_since or last.due, outcome.failures
+        tone,
+        text,
+        remedy(task, outcome, view.ajc),
+        name,
+        outcome.failing_since or last.due,
+        outcome.failures,
+        at_least=not outcome.is_whole,
     )
 
 

@@ -59,6 +59,12 @@ def test_a_failing_worker_turns_the_head_red_and_is_named_in_it() -> None:
     assert (since, times, todo) == ("07:30:04 2 h ago", "3 \u00d7", "ajsync history tick")
 
 
+def test_failures_that_were_not_counted_back_to_a_success_may_have_begun_earlier() -> None:
+    cut_short = failed(times=3)._replace(is_whole=False)
+    ((_, since, times, _),) = wrong(shown(failing(view_of(scheduled("tick")), tick=cut_short)))
+    assert (since, times) == ("07:30:04 or earlier 2 h ago", "3 \u00d7 or more")
+
+
 def test_a_schedule_that_cannot_be_fired_is_a_problem_with_its_cure() -> None:
     document = shown(view_of(scheduled(), problems={"tick": problem()}))
     (row,) = wrong(document)

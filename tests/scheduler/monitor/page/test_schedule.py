@@ -79,6 +79,12 @@ def test_what_is_wrong_with_it_is_said_with_the_command() -> None:
     assert "It should have succeeded by now. No worker has taken it yet.\nSince 09:30:04." in late.text
 
 
+def test_failures_that_were_not_counted_back_to_a_success_may_have_begun_earlier() -> None:
+    cut_short = failed()._replace(is_whole=False)
+    text = shown(failing(view_of(scheduled()), tick=cut_short), outcome=cut_short).text
+    assert "\nSince 07:30:04 or earlier, 3 \u00d7 or more. To do: ajsync history tick" in text
+
+
 def test_it_shows_the_yaml_without_the_payload() -> None:
     task = scheduled(payload=b'{"password":"secret"}', managed=Managed("ops", source="mail.yaml", description="Mails."))
     text = shown(view_of(task)).text

@@ -62,6 +62,12 @@ def test_each_schedule_has_a_row_with_all_that_is_known_of_it() -> None:
     ]
 
 
+def test_failures_that_were_not_counted_back_to_a_success_may_be_more() -> None:
+    view = failing(view_of(scheduled()), tick=failed(times=3)._replace(is_whole=False))
+    _, row = shown(view).tables[TABLE]
+    assert row[1] == "expired  3 or more failed in a row"
+
+
 @pytest.mark.parametrize(
     ("query", "names"),
     [
