@@ -49,8 +49,7 @@ async def bench_outcomes(count: int, every: int, seconds: int, rounds: int) -> N
     line(
         f"{what}: processor",
         f"{statistics.median(cpu['yes']):.1f} %",
-        f"without {without:.1f} %   more by rounds {more:.1f} points, to hear the events alone {heard:.1f}   "
-        f"aim {without / 10:.1f} points",
+        f"without {without:.1f} %   more by rounds {more:.1f} points, to hear the events alone {heard:.1f}",
     )
     line(
         f"{what}: lateness p50, p99",
