@@ -52,7 +52,9 @@ class TrackedSchedule:
 
     def state_of(self, due: int) -> str:
         """The state of the fire that was due at an instant; empty if nothing is known of it."""
-        return next((each.state for each in reversed(self.fires) if each.due == due), "")
+        if self.fires and self.fires[-1].due == due:  # mostly
+            return self.fires[-1].state
+        return next((each.state for each in self.fires if each.due == due), "")
 
     def outcome(self) -> ScheduleOutcome | None:
         """What became of the last fires; None if nothing is known of any."""
