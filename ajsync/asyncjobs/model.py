@@ -7,7 +7,6 @@ On the wire it is the JSON of the Go type `ScheduledTask`, field for field and i
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
@@ -249,26 +248,20 @@ def _decode_pauses(value: dict[str, Any]) -> tuple[tuple[int, int], ...]:
 def unfit(task: ScheduledTask) -> str:
     """Why no scheduler may fire a readable task: it has a name that workers do not accept. "" if they accept all."""
     return (
-        _unfit("name", task.name, SCHEDULE_NAME, "a valid name")
-        or _unfit_queue(task.queue)
-        or _unfit_task_type(task.task_type)
+        _unfit("name", task.name, SCHEDULE_NAME.fullmatch, "a valid name")
+        or _unfit("queue", task.queue, _of_queue, "a valid name of a queue")
+        or _unfit("task_type", task.task_type, _of_task_type, "a valid task type")
     )
 
 
-@lru_cache(512)  # many schedules share a queue and a task type
-def _unfit_queue(queue: str) -> str:
-    return _unfit("queue", queue, QUEUE_NAME, "a valid name of a queue")
+_of_queue, _of_task_type = lru_cache(512)(QUEUE_NAME.fullmatch), lru_cache(512)(TASK_TYPE.fullmatch)
+"""Many schedules share a queue and a task type. No text that is longer than a name is kept."""
 
 
-@lru_cache(512)
-def _unfit_task_type(task_type: str) -> str:
-    return _unfit("task_type", task_type, TASK_TYPE, "a valid task type")
-
-
-def _unfit(what: str, name: str, pattern: re.Pattern[str], valid: str) -> str:
+def _unfit(what: str, name: str, match: Callable[[str], object], valid: str) -> str:
     if len(name) > LONGEST_NAME:
         return f"its {what} has {len(name):,} characters, and must have at most {LONGEST_NAME}"
-    return "" if pattern.fullmatch(name) else f"its {what} {quote(name)} is not {valid}"
+    return "" if match(name) else f"its {what} {quote(name)} is not {valid}"
 
 
 def _head(task: ScheduledTask) -> str:

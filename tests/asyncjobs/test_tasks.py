@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import re
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 
 from ajsync.asyncjobs.ids import KSUID_END, KSUID_EPOCH, fire_task_id
 from ajsync.asyncjobs.model import ScheduledTask, decode_scheduled_task
+from ajsync.asyncjobs.names import LONGEST_NAME
 from ajsync.asyncjobs.outcome import WorkOutcome
 from ajsync.asyncjobs.tasks import (
     NEW,
@@ -158,6 +161,17 @@ def test_a_name_that_would_not_stay_one_token_of_a_subject_makes_no_task(text: s
     if text != "A:B":  # a type may hold a colon
         with pytest.raises(StoredValueError, match=r"its task_type .* is not a valid task type"):
             task_for_fire(task("A", task_type=text), DUE)
+
+
+@pytest.mark.parametrize("field", ["name", "queue", "task_type"])
+def test_a_text_that_is_too_long_for_a_name_is_refused_and_not_kept(field: str) -> None:
+    texts = ["x" * (LONGEST_NAME + length) for length in (1, 2**20)]
+    before = [sys.getrefcount(text) for text in texts]
+    for number in range(len(texts)):
+        with pytest.raises(StoredValueError, match=f"its {field} has {len(texts[number]):,} characters"):
+            task_for_fire(replace(task("A"), **{field: texts[number]}), DUE)
+    gc.collect()
+    assert [sys.getrefcount(text) for text in texts] == before
 
 
 @pytest.mark.parametrize(
