@@ -274,6 +274,7 @@ def test_events_of_ajc_say_what_they_say(number: int) -> None:
     assert heard_outcome(data, event.task_id, 0, 2**62) == event.outcome(0, 2**62)
     assert usual_change(data, event.task_id) == (None if event.last_error else (event.state, event.tries, event.age))
     assert usual_change(data, event.task_id[:-1]) is None
+    assert usual_change(data.replace(b"io.choria", b"io_choria"), event.task_id) is None
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,7 @@ def test_a_fire_depends_on_nothing_but_schedule_and_instant(
     assert fired.id == fire_task_id(scheduled.name, due)
     assert fired.created == due
     assert fired.deadline == (due + scheduled.deadline if scheduled.deadline else 0)
+    assert fired.max_tries == (scheduled.max_tries or 10)
     assert (fired.state, fired.tries, fired.signature) == (NEW, 0, "")
     assert decode_task(encode_task(fired)) == fired
 
@@ -187,9 +188,11 @@ def test_numbers_that_no_worker_can_hold_make_no_task(fields: dict[str, Any], re
         task_for_fire(task("A", **fields), DUE)
 
 
-def test_the_last_deadline_that_a_worker_can_hold_is_one() -> None:
-    fired = task_for_fire(task("A", deadline=INT64 - DUE), DUE)
-    assert b'"deadline":"2262-04-11T23:47:16.854775807Z"' in encode_task(fired)
+def test_the_least_and_the_greatest_numbers_that_a_worker_can_hold_make_a_task() -> None:
+    fired = task_for_fire(task("A", deadline=INT64 - DUE, max_tries=INT64), DUE)
+    assert b'"deadline":"2262-04-11T23:47:16.854775807Z","max_tries":9223372036854775807' in encode_task(fired)
+    fired = task_for_fire(task("A", deadline=1, max_tries=1), DUE)
+    assert (fired.deadline, fired.max_tries) == (DUE + 1, 1)
 
 
 def test_a_fire_beyond_what_an_id_can_hold_makes_no_task() -> None:
@@ -235,6 +238,12 @@ VALID = {
 }
 
 
+def test_numbers_that_are_left_out_are_0() -> None:
+    left = {name: value for name, value in VALID.items() if name not in ("max_tries", "tries")}
+    read = decode_task(json.dumps(left).encode())
+    assert (read.max_tries, read.tries) == (0, 0)
+
+
 def test_a_deadline_of_null_is_none() -> None:
     assert decode_task(json.dumps({**VALID, "deadline": None}).encode()).deadline == 0
 
@@ -272,6 +281,9 @@ def test_any_bytes_are_a_task_or_refused(data: bytes) -> None:
 def test_a_task_says_what_became_of_its_fire() -> None:
     new = task_for_fire(task("A"), DUE)
     assert new.outcome(DUE, DUE + 7) == WorkOutcome(DUE, new.id, "new", DUE + 7, lateness=7)
+    assert new.outcome(DUE, DUE - 7).lateness == 0, "the clock of the server is behind"
+    for later in (replace(new, state="active"), replace(new, tries=1)):
+        assert later.outcome(DUE, DUE + 7).lateness is None
     failed = replace(new, state="retry", tries=2, last_err="y" * 1000)
     found = failed.outcome(DUE, DUE + 9)
     assert (found.state, found.at, found.tries, found.lateness) == ("retry", DUE + 9, 2, None)
