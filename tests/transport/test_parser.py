@@ -9,6 +9,7 @@ import nats.protocol.parser
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from nats.aio.client import DEFAULT_BUFFER_SIZE
 from nats.errors import ProtocolError
 
 from ajsync.transport.parser import Parser
@@ -69,6 +70,58 @@ def test_it_tells_what_nats_py_tells(wire: list[bytes], cuts: list[int]) -> None
     expected, found = Listener(), Listener()
     asyncio.run(parsed(nats.protocol.parser.Parser(expected), expected, b"".join(wire), []))
     assert asyncio.run(parsed(ours(found), found, b"".join(wire), cuts)) == expected.heard
+
+
+WIRE = (
+    b"MSG A 7 _INBOX.b 12\r\nMSG A 7 1\r\nx\r\nPING\r\nMSG A 7 2\r\n\r\n\r\nHMSG A 7 R 12 14\r\nNATS/1.0\r\n\r\nPI\r\n"
+    b"HMSG A 7 12 12\r\nNATS/1.0\r\n\r\n\r\nMSG\tA\t7\t1\r\nM\r\nMSG A 12 3\r\nMSG\r\nPONG\r\nMSG A 7 0\r\n\r\n"
+)
+
+
+@pytest.mark.anyio
+async def test_it_tells_what_nats_py_tells_wherever_a_read_ends() -> None:
+    expected = Listener()
+    await parsed(nats.protocol.parser.Parser(expected), expected, WIRE, [])
+    assert len(expected.heard) == 9
+    for cuts in ([*range(len(WIRE))], *([begin, begin + most] for begin in range(len(WIRE)) for most in (0, 1, 20))):
+        found = Listener()
+        assert await parsed(ours(found), found, WIRE, cuts) == expected.heard, cuts
+
+
+@pytest.mark.anyio
+async def test_a_message_that_cannot_be_taken_is_told_and_stops_no_other() -> None:
+    listener, counted = Listener(), [0, 0]
+    failed: list[bytes] = []
+
+    def fail(_subject: bytes, _reply: bytes, _headers: bytes, _data: bytes) -> None:
+        raise RuntimeError
+
+    def count(messages: int, size: int) -> None:
+        counted[0] += messages
+        counted[1] += size
+
+    takers = {b"7": listener.take, b"8": fail}
+    parser = Parser(listener, takers, count, failed.append, lambda: asyncio.sleep(0))
+    await parser.parse(b"MSG A 8 1\r\nx\r\nHMSG B 8 12 15\r\nNATS/1.0\r\n\r\nabc\r\nMSG C 7 5\r\nabcde\r\n")
+    assert failed == [b"A", b"B"]
+    assert listener.heard == [(TAKEN, b"C", b"", b"", b"abcde")]
+    assert counted == [3, 1 + 3 + 5]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("size", "rests"), [(0, False), (1, True), (DEFAULT_BUFFER_SIZE - 1, True), (DEFAULT_BUFFER_SIZE, False)]
+)
+async def test_it_rests_after_it_has_read_all_that_there_was(size: int, rests: bool) -> None:
+    listener = Listener()
+    rested: list[int] = []
+
+    async def rest() -> None:
+        rested.append(len(listener.heard))
+
+    parser = Parser(listener, {}, lambda _count, _size: None, lambda _subject: None, rest)
+    await parser.parse((b"PING\r\n" * DEFAULT_BUFFER_SIZE)[:size])
+    assert rested == [size // 6] * rests
 
 
 @pytest.mark.anyio
