@@ -56,7 +56,7 @@ def tasks() -> st.SearchStrategy[StoredTask]:
         payload=st.none() | st.binary(max_size=20),
         deadline=st.integers(0, INT64),
         max_tries=st.integers(0, 20),
-        state=st.sampled_from([*UNFINISHED, QUEUE_ERROR, "complete", "expired", "terminated", "unreachable"]),
+        state=st.sampled_from([*UNFINISHED, QUEUE_ERROR, "complete", "expired", "terminated", "unreachable"]) | TEXTS,
         tries=st.integers(0, 20),
         last_err=TEXTS,
         signature=TEXTS,

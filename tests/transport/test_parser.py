@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 from typing import Any
 
 import nats.protocol.parser
@@ -73,8 +74,9 @@ def test_it_tells_what_nats_py_tells(wire: list[bytes], cuts: list[int]) -> None
 
 
 WIRE = (
-    b"MSG A 7 _INBOX.b 12\r\nMSG A 7 1\r\nx\r\nPING\r\nMSG A 7 2\r\n\r\n\r\nHMSG A 7 R 12 14\r\nNATS/1.0\r\n\r\nPI\r\n"
-    b"HMSG A 7 12 12\r\nNATS/1.0\r\n\r\n\r\nMSG\tA\t7\t1\r\nM\r\nMSG A 12 3\r\nMSG\r\nPONG\r\nMSG A 7 0\r\n\r\n"
+    b"MSG A 7 _INBOX.b 12\r\nMSG A 7 1\r\nx\r\nPING\r\nMSG A\x0b7 7 2\r\n\r\n\r\n"
+    b"HMSG A 7 R 12 14\r\nNATS/1.0\r\n\r\nPI\r\nHMSG A 7 12 12\r\nNATS/1.0\r\n\r\n\r\n"
+    b"MSG\tA\t7\t1\r\nM\r\nMSG A 12 3\r\nMSG\r\nPONG\r\nMSG A 7 0\r\n\r\n"
 )
 
 
@@ -125,14 +127,25 @@ async def test_it_rests_after_it_has_read_all_that_there_was(size: int, rests: b
 
 
 @pytest.mark.anyio
-async def test_others_have_a_turn_between_many_messages() -> None:
-    listener = Listener()
-    turns: list[int] = []
-    turn = asyncio.get_running_loop().call_soon
-    turn(lambda: turns.append(len(listener.heard)))
-    await ours(listener).parse(b"MSG A 7 1\r\nx\r\n" * 1000)
-    assert len(listener.heard) == 1000
-    assert 0 < turns[0] < 1000
+async def test_others_have_a_turn_after_every_hundred_messages_in_however_many_reads_they_come() -> None:
+    listener, turns = Listener(), [0]
+
+    async def others() -> None:
+        while True:
+            turns.append(len(listener.heard))
+            await asyncio.sleep(0)
+
+    async def rest() -> None:
+        pass
+
+    async with asyncio.TaskGroup() as group:
+        waiting = group.create_task(others())
+        parser = Parser(listener, {b"7": listener.take}, lambda _count, _size: None, lambda _subject: None, rest)
+        for many in (60, 150, 1000, 1):
+            await parser.parse(b"MSG A 7 1\r\nx\r\n" * many)
+        waiting.cancel()
+    assert len(listener.heard) == 1211
+    assert max(later - before for before, later in pairwise([*turns, 1211])) == 100
 
 
 @pytest.mark.anyio
