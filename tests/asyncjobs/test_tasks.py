@@ -169,8 +169,10 @@ def test_a_text_that_is_too_long_for_a_name_is_refused_and_not_kept(field: str) 
     texts = ["x" * (LONGEST_NAME + length) for length in (1, 2**20)]
     before = [sys.getrefcount(text) for text in texts]
     for number in range(len(texts)):
+        fields: dict[str, Any] = {field: texts[number]}
         with pytest.raises(StoredValueError, match=f"its {field} has {len(texts[number]):,} characters"):
-            task_for_fire(replace(task("A"), **{field: texts[number]}), DUE)
+            task_for_fire(replace(task("A"), **fields), DUE)
+        del fields
     gc.collect()
     assert [sys.getrefcount(text) for text in texts] == before
 
