@@ -157,6 +157,8 @@ def test_a_deadline_that_is_not_after_the_fire_is_none_as_with_ajc() -> None:
 
 @pytest.mark.parametrize("text", ["", "A.B", "A B", "*", ">", "A\r\nPUB x 0\r\n", "A\n", "é", "A:B", '"', "\0"])
 def test_a_name_that_would_not_stay_one_token_of_a_subject_makes_no_task(text: str) -> None:
+    with pytest.raises(StoredValueError, match=r"its name .* is not a valid name"):
+        task_for_fire(task(text), DUE)
     with pytest.raises(StoredValueError, match=r"its queue .* is not a valid name of a queue"):
         task_for_fire(task("A", queue=text), DUE)
     if text != "A:B":  # a type may hold a colon

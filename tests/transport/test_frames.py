@@ -19,13 +19,15 @@ async def test_frames_arrive_as_messages_in_their_order(server: NatsServer, data
     async with connect(context_for_server(server.url)) as connection:
         inbox = await connection.client.subscribe("x.>")
         headers = header_block({"Nats-Msg-Id": "7", "Nats-Expected-Last-Subject-Sequence": "0"})
-        frames = [store_frame("x.a", "reply.1", headers, data), publish_frame("x.b", data), publish_frame("x.c", b"3")]
+        frames = [store_frame("x.a", "reply.1", headers, data), publish_frame("x.b", data)]
+        frames += [publish_frame("x.c", data, "reply.2"), publish_frame("x.d", b"4")]
         assert await connection.client.write(b"".join(frames))
-        first, second, third = [await inbox.next_msg(5) for _ in range(3)]
+        first, second, third, fourth = [await inbox.next_msg(5) for _ in range(4)]
         assert (first.subject, first.reply, first.data) == ("x.a", "reply.1", data)
         assert first.headers == {"Nats-Msg-Id": "7", "Nats-Expected-Last-Subject-Sequence": "0"}
         assert (second.subject, second.reply, second.data, second.headers) == ("x.b", "", data, None)
-        assert third.data == b"3"
+        assert (third.subject, third.reply, third.data, third.headers) == ("x.c", "reply.2", data, None)
+        assert fourth.data == b"4"
 
 
 async def test_what_is_written_beside_nats_py_does_not_mix_with_its_own(server: NatsServer) -> None:
