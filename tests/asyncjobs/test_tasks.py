@@ -166,6 +166,12 @@ def test_a_name_that_would_not_stay_one_token_of_a_subject_makes_no_task(text: s
             task_for_fire(task("A", task_type=text), DUE)
 
 
+def test_the_longest_names_make_a_task() -> None:
+    longest = "x" * LONGEST_NAME
+    fired = task_for_fire(task(longest, queue=longest, task_type=longest), DUE)
+    assert (fired.queue, fired.type) == (longest, longest)
+
+
 @pytest.mark.parametrize("field", ["name", "queue", "task_type"])
 def test_a_text_that_is_too_long_for_a_name_is_refused_and_not_kept(field: str) -> None:
     texts = ["x" * (LONGEST_NAME + length) for length in (1, 2**20)]
