@@ -36,6 +36,9 @@ class Listener:
     async def _process_pong(self) -> None:
         self.heard.append(("pong",))
 
+    async def _process_err(self, error: str) -> None:
+        self.heard.append(("error", error))
+
     def take(self, subject: bytes, reply: bytes, headers: bytes, data: bytes) -> None:
         self.heard.append((TAKEN, subject, reply, headers, data))
 
@@ -77,6 +80,7 @@ WIRE = (
     b"MSG A 7 _INBOX.b 12\r\nMSG A 7 1\r\nx\r\nPING\r\nMSG A\x0b7 7 2\r\n\r\n\r\n"
     b"HMSG A 7 R 12 14\r\nNATS/1.0\r\n\r\nPI\r\nHMSG A 7 12 12\r\nNATS/1.0\r\n\r\n\r\n"
     b"MSG\tA\t7\t1\r\nM\r\nMSG A 12 3\r\nMSG\r\nPONG\r\nMSG A 7 0\r\n\r\n"
+    b"-ERR 'Secure Connection - TLS Required'\r\nMSG A 7 0\r\n\r\n"
 )
 
 
@@ -84,7 +88,7 @@ WIRE = (
 async def test_it_tells_what_nats_py_tells_wherever_a_read_ends() -> None:
     expected = Listener()
     await parsed(nats.protocol.parser.Parser(expected), expected, WIRE, [])
-    assert len(expected.heard) == 9
+    assert len(expected.heard) == 11
     for cuts in ([*range(len(WIRE))], *([begin, begin + most] for begin in range(len(WIRE)) for most in (0, 1, 20))):
         found = Listener()
         assert await parsed(ours(found), found, WIRE, cuts) == expected.heard, cuts
@@ -158,7 +162,10 @@ async def test_what_came_from_a_connection_that_is_lost_is_not_told() -> None:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("line", [b"GARBAGE\r\n", b"GARBAGE" * 1000 + b"\r\n"])
+@pytest.mark.parametrize(
+    "line",
+    [b"GARBAGE", b"GARBAGE" * 1000, b"MSG A 7", b"MSG A 7 x", b"MSG A 7 R x", b"HMSG A 7 x 3", b"HMSG A 7 1 x"],
+)
 async def test_what_no_server_says_is_an_error(line: bytes) -> None:
     with pytest.raises(ProtocolError):
-        await ours(Listener()).parse(b"PING\r\n" + line + b"PING\r\n")
+        await ours(Listener()).parse(b"PING\r\n" + line + b"\r\nPING\r\n")
