@@ -82,9 +82,8 @@ def past_dues(task: ScheduledTask, now: int, last: int) -> list[int]:
     return list(islice(previous_dues(times_of(task), now + 1, task.created_at, task.pauses), last))
 
 
-def past_fire(name: str, due: int, message: LastMessage | None, stored_at: int) -> PastFire:
-    """A fire from the message of its task; `stored_at` is when the entry got its current value."""
-    task_id = fire_task_id(name, due)
+def past_fire(task_id: str, due: int, message: LastMessage | None, stored_at: int) -> PastFire:
+    """A fire from the id and the message of its task; `stored_at` is when the entry got its current value."""
     earlier = due <= stored_at
     if message is None:
         return PastFire(due, task_id, earlier_value=earlier)
@@ -130,7 +129,7 @@ async def read_history(
         looks = [group.create_task(look_up(due)) for due in looked_at]
     messages = dict(zip(looked_at, (look.result() for look in looks), strict=True))
     shown = [due for due in looked_at if due > task.created_at or messages[due] is not None]
-    fires = [past_fire(task.name, due, messages[due], stored_at) for due in shown]
+    fires = [past_fire(fire_task_id(task.name, due), due, messages[due], stored_at) for due in shown]
     return (with_skipped(fires, messages) if skips else fires)[:last]
 
 

@@ -32,7 +32,10 @@ _FOR_ALL = 2
 A schedule whose last task has failed is failing, whatever came before.
 """
 _MOST_FURTHER = 5_000
-"""How many looks follow these steps, for all schedules together: about half a second. They share these evenly."""
+"""How many looks follow these steps, for all schedules together: about half a second.
+
+They share these evenly. If there are too few for one look each, none shows since when schedules fail.
+"""
 _AT_ONCE = 50
 """How many looks are made between two rests, for callers with other work that must not wait."""
 Rest = Callable[[], Awaitable[None]]
@@ -81,10 +84,10 @@ class _Search:
         self.is_over = len(dues) < most
         return dues
 
-    def add(self, due: int, message: LastMessage | None) -> None:
-        """Add what was found at an instant."""
-        self.messages[due] = message
-        self.fires.append(past_fire(self.task.name, due, message, 0))
+    def add(self, fire: PastFire, message: LastMessage | None) -> None:
+        """Add what was found at an instant: the fire and the message of its task."""
+        self.messages[fire.due] = message
+        self.fires.append(fire)
 
     @property
     def is_failing(self) -> bool:
@@ -144,8 +147,9 @@ async def read_outcomes(
             going = [each for each in going if each.goes_on(duty)]
             for_all = [each for each in going if number < _FOR_ALL and not each.is_failing]
             others = [each for each in going if number >= _FOR_ALL or each.is_failing]
-            step = max(1, min(longest, left // max(1, len(others))))
-            others = sorted(others, key=lambda each: each.is_failing)[: left // step]
+            if left < len(others):
+                others = [each for each in others if not each.is_failing][:left]
+            step = min(longest, left // max(1, len(others))) or 1
             left -= len(others) * step
             going = [*for_all, *others]
         asked: list[tuple[_Search, int]] = []
@@ -153,12 +157,12 @@ async def read_outcomes(
             asked += [(each, due) for due in each.take(step)]
             if rest is not None:
                 await asyncio.sleep(0)
-        async for each, due, message in _look_up(connection, asked, rest):
-            each.add(due, message)
+        async for each, fire, message in _look_up(connection, asked, rest):
+            each.add(fire, message)
     asked = [(each, due) for each in searches if each.fires and (due := each.decisive(duty.now))]
-    async for each, due, message in _look_up(connection, asked, rest):
-        if past_fire(each.task.name, due, message, 0).state in UNFINISHED:
-            each.waiting_since = due
+    async for each, fire, _ in _look_up(connection, asked, rest):
+        if fire.state in UNFINISHED:
+            each.waiting_since = fire.due
     if stored is None:
         without = [each.task.name for each in searches if not all(each.messages.values())]
         keys = await _messages(connection, CONFIGURATION_STREAM, [SCHEDULE_SUBJECT + name for name in without])
@@ -198,13 +202,15 @@ def _outcomes(search: _Search, duty: Duty, stored_at: int) -> LastFires:
 
 async def _look_up(
     connection: Connection, asked: list[tuple[_Search, int]], rest: Rest | None
-) -> AsyncIterator[tuple[_Search, int, LastMessage | None]]:
-    """Each instant that is asked for, with the message of its task."""
+) -> AsyncIterator[tuple[_Search, PastFire, LastMessage | None]]:
+    """The fire at each instant that is asked for, with the message of its task."""
     for some in _parts(asked, rest):
-        subjects = [task_subject(fire_task_id(each.task.name, due)) for each, due in some]
+        ids = [fire_task_id(each.task.name, due) for each, due in some]
+        subjects = [*map(task_subject, ids)]
         found = await _messages(connection, TASKS_STREAM, subjects)
-        for (each, due), subject in zip(some, subjects, strict=True):
-            yield each, due, found.get(subject)
+        for (each, due), task_id, subject in zip(some, ids, subjects, strict=True):
+            message = found.get(subject)
+            yield each, past_fire(task_id, due, message, 0), message
         if rest is not None:
             await rest()
 

@@ -23,7 +23,7 @@ def told(stored_at: int, **members: object) -> PastFire:
     """A fire by its task with these members, last written at `stored_at`."""
     value = {**json.loads(encode_task(task_for_fire(SCHEDULED, DUE))), **members}
     message = LastMessage(7, json.dumps(value).encode(), b"", stored_at)
-    return past_fire("A", DUE, message, stored_at=0)
+    return past_fire(fire_task_id("A", DUE), DUE, message, stored_at=0)
 
 
 def test_the_last_due_instants_come_newest_first_and_none_from_before_the_creation() -> None:
@@ -64,15 +64,15 @@ def test_the_last_error_is_told() -> None:
 
 
 def test_a_message_that_is_no_task_is_told_as_unreadable() -> None:
-    found = past_fire("A", DUE, LastMessage(7, b"{}", b"", DUE), stored_at=0)
+    found = past_fire(fire_task_id("A", DUE), DUE, LastMessage(7, b"{}", b"", DUE), stored_at=0)
     assert found.state == "unreadable"
     assert found.lateness is None
 
 
 def test_a_fire_without_a_task_says_whether_the_entry_has_changed_since() -> None:
-    assert not past_fire("A", DUE, None, stored_at=DUE - 1).earlier_value
-    assert past_fire("A", DUE, None, stored_at=DUE).earlier_value
-    assert past_fire("A", DUE, None, stored_at=DUE).state == ""
+    assert not past_fire(fire_task_id("A", DUE), DUE, None, stored_at=DUE - 1).earlier_value
+    assert past_fire(fire_task_id("A", DUE), DUE, None, stored_at=DUE).earlier_value
+    assert past_fire(fire_task_id("A", DUE), DUE, None, stored_at=DUE).state == ""
 
 
 HOUR = 3600 * SECOND
@@ -95,7 +95,7 @@ def test_a_fire_is_skipped_while_the_task_before_is_not_finished(
     value = {**json.loads(encode_task(task_for_fire(SCHEDULED, DUE))), **members}
     dues = [DUE + 2 * HOUR, DUE + HOUR, DUE, DUE - HOUR]
     messages = dict.fromkeys(dues, None) | {DUE: LastMessage(7, json.dumps(value).encode(), b"", DUE + written)}
-    found = with_skipped([past_fire("A", due, messages[due], 0) for due in dues], messages)
+    found = with_skipped([past_fire(fire_task_id("A", due), due, messages[due], 0) for due in dues], messages)
     assert [fire.due for fire in found] == dues
     assert [bool(fire.skipped_for) for fire in found] == [*skipped, False, False]
     assert {fire.skipped_for for fire in found} <= {"", fire_task_id("A", DUE)}

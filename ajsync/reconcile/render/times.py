@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 
 from ajsync.text import moment
 from ajsync.timestamp import to_datetime
@@ -47,6 +48,7 @@ def instant_told(instant: int, zone: tzinfo = UTC) -> str:
     return moment(in_zone(instant, zone), seconds=False)
 
 
+@lru_cache(maxsize=4096)  # of thousands of schedules many are due together
 def iso_instant(instant: int, zone: tzinfo) -> str | None:
     """An instant as a member of a document: `2026-11-29T19:00:00+01:00`; None for 0."""
     return in_zone(instant, zone).isoformat() if instant else None
