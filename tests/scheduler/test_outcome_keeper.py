@@ -316,6 +316,24 @@ async def test_hostile_events_change_nothing(
     assert not [record for record in caplog.records if record.exc_info]
 
 
+async def test_what_a_worker_whose_clock_is_ahead_tells_was_no_later_than_now(
+    server: NatsServer, connection: Connection
+) -> None:
+    async with leading(server.url) as scheduler:
+        await put(connection, "A", **soon())
+        await made(scheduler, "A")
+        scheduled, known = scheduler.agenda.task("A"), scheduler.outcomes.of("A")
+        assert scheduled is not None
+        assert known is not None
+        active = replace(task_for_fire(scheduled, known.last.due), state="active")
+        event = task_state_event(active, active.created // SECOND, 10 * HOUR)
+        await connection.client.publish(f"{TASK_STATE_SUBJECT}{active.id}", event)
+        await until(lambda: state(scheduler, "A") == "active")
+        known = scheduler.outcomes.of("A")
+        assert known is not None
+        assert known.last.due <= known.last.at <= time.time_ns()
+
+
 async def test_too_many_events_are_not_listened_to_for_a_while_and_then_looked_up(
     server: NatsServer, connection: Connection, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
