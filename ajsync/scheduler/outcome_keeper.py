@@ -49,6 +49,8 @@ _SLICE = 200
 _BUSY = 100
 """While more fires than this are being written, everything here waits, but not for long, so that nothing piles up."""
 _BUSY_TICK_SECONDS = 0.025
+_MOST_NEWS = 100
+"""If more batches of news wait than this, which is only so while fires are late, they are taken in at once."""
 _LONGEST_WAIT_SECONDS = 0.05
 _LONGEST_REST_SECONDS = 2.0
 _SCANNED_AT_ONCE = 1000
@@ -206,7 +208,7 @@ class OutcomeKeeper:
 
     async def _take_news(self, until: float = math.inf) -> None:
         while self._news and time.monotonic() < until:
-            await self._while_busy(_LONGEST_WAIT_SECONDS)
+            await self._while_busy(_LONGEST_WAIT_SECONDS, most_news=_MOST_NEWS)
             for _ in range(_SLICE):
                 if self._news and next(self._news[0], _END) is _END:
                     self._news.popleft()
@@ -223,9 +225,11 @@ class OutcomeKeeper:
             self._mistake = error
         await self._while_busy(_LONGEST_WAIT_SECONDS)
 
-    async def _while_busy(self, longest: float) -> None:
+    async def _while_busy(self, longest: float, *, most_news: float = math.inf) -> None:
         waited = 0.0
         while (term := self._term()) is not None and term.writing > _BUSY and waited < longest:
+            if len(self._news) > most_news:
+                return
             await asyncio.sleep(_BUSY_TICK_SECONDS)  # nothing signals the end of it
             waited += _BUSY_TICK_SECONDS
 

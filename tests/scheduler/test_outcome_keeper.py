@@ -418,6 +418,23 @@ async def test_news_of_our_own_comes_before_events(
         }
 
 
+async def test_news_of_our_own_waits_while_many_fires_are_written_but_does_not_pile_up(
+    server: NatsServer, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing(*_: object, **_options: object) -> None: ...
+
+    monkeypatch.setattr(outcome_keeper, "_LONGEST_WAIT_SECONDS", 3600)
+    monkeypatch.setattr(outcome_keeper.OutcomeKeeper, "_look_up", nothing)
+    monkeypatch.setattr(TermRunner, "writing", 1000)
+    async with leading(server.url) as scheduler:
+        await put(connection, "A", **soon())
+        await until(lambda: scheduler.records.recent())
+        assert not state(scheduler, "A")
+        for _ in range(outcome_keeper._MOST_NEWS):
+            scheduler._outcome_keeper.settled([])
+        await until(lambda: state(scheduler, "A") == "new")
+
+
 async def test_a_mistake_in_news_of_our_own_costs_no_fire(
     server: NatsServer, connection: Connection, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
