@@ -21,7 +21,7 @@ from ajsync.asyncjobs.names import TASKS_STREAM
 from ajsync.asyncjobs.outcome import ScheduleOutcome
 from ajsync.asyncjobs.streams import make_stream
 from ajsync.asyncjobs.task_store import task_write
-from ajsync.asyncjobs.tasks import task_for_fire
+from ajsync.asyncjobs.tasks import StoredTask, task_for_fire
 from ajsync.scheduler import outcome_keeper
 from ajsync.scheduler.monitor import per_schedule, task_events
 from ajsync.scheduler.scheduler import Scheduler
@@ -332,6 +332,22 @@ async def test_what_a_worker_whose_clock_is_ahead_tells_was_no_later_than_now(
         known = scheduler.outcomes.of("A")
         assert known is not None
         assert known.last.due <= known.last.at <= time.time_ns()
+
+
+@pytest.mark.parametrize("length", [0, 64 * 1024 + 1])
+async def test_an_event_that_is_not_read_makes_the_scheduler_look_up_its_task(
+    server: NatsServer, connection: Connection, length: int
+) -> None:
+    async with leading(server.url) as scheduler:
+        await put(connection, "A", **soon())
+        made_id = await made(scheduler, "A")
+        await until(lambda: not scheduler.outcomes.uncertain(["A"], 0, unfinished=False))
+        await bring(connection, made_id, "complete", tries=1, told=False)
+        told = StoredTask(made_id, "email:new", "EMAIL", 0, state="expired", last_err="x" * length)
+        event = task_state_event(told, 0, 1)
+        await connection.client.publish(TASK_STATE_SUBJECT + made_id, event if length else event[:-1])
+        await until(lambda: state(scheduler, "A") == "complete")
+        assert values(scheduler.metrics, "ajsync_tasks_total")["EMAIL", "expired"] == 0
 
 
 async def test_too_many_events_are_not_listened_to_for_a_while_and_then_looked_up(

@@ -58,6 +58,12 @@ def test_fires_are_looked_up_of_which_nothing_was_heard_or_if_asked_for_whose_wo
     assert tracked.is_uncertain(DUE + 5 * SECOND, unfinished=unfinished) == is_uncertain
 
 
+def test_each_fire_has_a_state_of_its_own() -> None:
+    tracked = TrackedSchedule("A", "EMAIL", [work("active", 1), work("blocked", 2), work("new", 3)])
+    assert [tracked.state_of(DUE + number * SECOND) for number in range(5)] == ["", "active", "blocked", "new", ""]
+    assert not TrackedSchedule("A", "EMAIL").state_of(DUE)
+
+
 def test_what_was_only_heard_of_is_looked_up() -> None:
     tracked = TrackedSchedule("A", "EMAIL", [work("complete")])
     assert tracked.is_uncertain(DUE, unfinished=False)
