@@ -191,7 +191,7 @@ class TestPager:
         )
         terminal.wait_for(":\x1b[K")
         terminal.type("\x03")  # it is the pager's, and ends nothing
-        assert terminal.end("q") == 0
+        assert terminal.end("q") == 0, terminal.shown
         assert "\x1b[1m" in terminal.shown
         assert "ESC[" not in terminal.shown
 
