@@ -106,7 +106,7 @@ def test_a_signal_stops_it_and_leaves_no_server_and_no_context(project: Path, si
         pid = server_pid(project)
         process.send_signal(sig)
         assert process.wait(DEADLINE_SECONDS) == 0
-        assert not is_alive(pid)
+        wait_until(lambda: not is_alive(pid))  # until it is reaped
         assert not context_file().exists()
 
 
@@ -119,7 +119,7 @@ def test_signals_in_a_row_leave_nothing_behind_either(project: Path) -> None:
         process.send_signal(signal.SIGTERM)
         process.send_signal(signal.SIGINT)
         assert process.wait(DEADLINE_SECONDS) == 0
-        assert not is_alive(pid)
+        wait_until(lambda: not is_alive(pid))  # until it is reaped
 
 
 def test_its_data_is_kept_unless_fresh_is_wanted(project: Path) -> None:
