@@ -71,10 +71,11 @@ def _problem(trouble: Trouble, query: Query, when: TimeWriter) -> tuple[str, ...
         about = (
             f'<a href="{Query(zone=query.zone, name=trouble.schedule).link("schedule")}">{text(trouble.schedule)}</a>'
         )
-    earlier, or_more = (" or earlier", " or more") if trouble.at_least else ("", "")
-    since = f"{when.time(trouble.since)}{earlier}<small>{when.ago(trouble.since)}</small>" if trouble.since else ""
-    times = f"{trouble.count:,} &times;{or_more}" if trouble.count > 1 else ""
-    return f"{badge(trouble.tone, about)}<small>{text(trouble.what)}</small>", since, times, command(trouble.remedy)
+    since = ""
+    if trouble.since:
+        since = f"{when.time(trouble.since)}{trouble.or_earlier}<small>{when.ago(trouble.since)}</small>"
+    what = f"{badge(trouble.tone, about)}<small>{text(trouble.what)}</small>"
+    return what, since, trouble.times, command(trouble.remedy)
 
 
 def _schedulers(status: Status, when: TimeWriter) -> str:

@@ -71,9 +71,8 @@ def _about(view: View, name: str, task: ScheduledTask | None, outcome: ScheduleO
 
 
 def _wrong(trouble: Trouble, when: TimeWriter) -> str:
-    earlier, or_more = (" or earlier", " or more") if trouble.at_least else ("", "")
-    times = f", {trouble.count:,} &times;{or_more}" if trouble.count > 1 else ""
-    since = f"Since {when.time(trouble.since)}{earlier}{times}. " if trouble.since else ""
+    times = f", {trouble.times}" if trouble.times else ""
+    since = f"Since {when.time(trouble.since)}{trouble.or_earlier}{times}. " if trouble.since else ""
     return f"<p>{text(trouble.what)}</p>\n<p>{since}To do: {command(trouble.remedy)}</p>"
 
 

@@ -45,6 +45,16 @@ class Trouble:
     at_least: bool = False
     """Whether it may have begun earlier, and happened more often."""
 
+    @property
+    def or_earlier(self) -> str:
+        """What to say after the time since when."""
+        return " or earlier" if self.at_least else ""
+
+    @property
+    def times(self) -> str:
+        """How often it happened, as HTML; empty if that was once or is not known."""
+        return f"{self.count:,} &times;{' or more' if self.at_least else ''}" if self.count > 1 else ""
+
 
 def troubles(view: View) -> tuple[Trouble, ...]:
     """The troubles that are listed; `trouble_count` also counts those that are not."""
