@@ -108,7 +108,7 @@ class OutcomeKeeper:
         self._per_schedule = per_schedule
         self._events = TaskEvents(connection.context, name, self._hear, self._lost, self._before_events)
         self._mistake: Exception | None = None
-        """An unexpected error while an event was taken in."""
+        """An unexpected error while an event, or what comes before it, was taken in."""
         self._news: deque[Iterator[None]] = deque()
         """News of our own fires, in the order in which it came; each iterator takes in one fire at a step."""
         self._counted: dict[tuple[str, str], int] = defaultdict(int)
@@ -208,7 +208,8 @@ class OutcomeKeeper:
 
     async def _take_news(self, until: float = math.inf) -> None:
         while self._news and time.monotonic() < until:
-            await self._while_busy(_LONGEST_WAIT_SECONDS, most_news=_MOST_NEWS)
+            if len(self._news) <= _MOST_NEWS:
+                await self._while_busy(_LONGEST_WAIT_SECONDS)
             for _ in range(_SLICE):
                 if self._news and next(self._news[0], _END) is _END:
                     self._news.popleft()
@@ -225,11 +226,9 @@ class OutcomeKeeper:
             self._mistake = error
         await self._while_busy(_LONGEST_WAIT_SECONDS)
 
-    async def _while_busy(self, longest: float, *, most_news: float = math.inf) -> None:
+    async def _while_busy(self, longest: float) -> None:
         waited = 0.0
         while (term := self._term()) is not None and term.writing > _BUSY and waited < longest:
-            if len(self._news) > most_news:
-                return
             await asyncio.sleep(_BUSY_TICK_SECONDS)  # nothing signals the end of it
             waited += _BUSY_TICK_SECONDS
 

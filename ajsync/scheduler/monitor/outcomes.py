@@ -216,8 +216,7 @@ class Outcomes:
         tracked = self._schedules.get(name)
         if tracked is None:
             tracked = self._schedules[name] = TrackedSchedule(name, queue)
-        elif tracked.queue != queue:
-            tracked.queue = queue
+        tracked.queue = queue
         return tracked
 
     def _untrack(self, tracked: TrackedSchedule, due: int, task_id: str = "") -> None:
